@@ -1,0 +1,84 @@
+"""What every script shares: quiet start, flags with bounds, errors as sentences."""
+
+import argparse
+import dataclasses
+import errno
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from cancernet.config import TrainConfig
+from cancernet.errors import EXIT_NOTHING_DONE, CancerNetError
+
+EXIT_INTERRUPTED = 130
+
+NOTICE = "Research software, not a medical device; not for diagnosis."
+
+
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's start-up messages off the screen; call before importing it.
+
+    A value that the user set in the environment stays.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def run(main: Callable[[], int]) -> None:
+    """Runs a script's `main` and leaves with its exit code; no traceback for bad input."""
+    try:
+        code = main()
+    except CancerNetError as error:
+        code = complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        code = complain("stopped by you; nothing half-written was left", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_NOTHING_DONE
+    except MemoryError:
+        code = complain("not enough memory; try a smaller --batch-size", EXIT_NOTHING_DONE)
+    except OSError as error:
+        code = complain(describe_os_error(error), EXIT_NOTHING_DONE)
+    sys.exit(code)
+
+
+def complain(message: str, code: int) -> int:
+    """Prints one sentence on stderr and returns the exit code."""
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def describe_os_error(error: OSError) -> str:
+    """Says in a sentence what the operating system refused, where, and what to do."""
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"the disk is full{place}; make room and run the same command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"permission denied{place}; choose a folder you may read and write"
+    return f"{error.strerror or error}{place}"
+
+
+def add_settings(parser: argparse.ArgumentParser, *, skip: tuple[str, ...] = ()) -> None:
+    """Adds one flag per field of `TrainConfig`; a flag that is not given is None."""
+    for field in dataclasses.fields(TrainConfig):
+        if field.name in skip:
+            continue
+        flag = "--" + field.name.replace("_", "-")
+        options: dict[str, Any] = {"default": None, "help": field.metadata["help"]}
+        if field.type is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["type"] = field.type
+            options["choices"] = field.metadata["choices"]
+            if field.metadata["choices"] is None:
+                options["metavar"] = {int: "N", float: "X", str: "NAME"}[field.type]  # type: ignore[index]
+        parser.add_argument(flag, **options)
+
+
+def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Returns the settings that were given as flags."""
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    return {k: v for k, v in vars(arguments).items() if k in names and v is not None}

@@ -1,0 +1,180 @@
+"""Where things lie, how data are divided, and every setting of a training.
+
+The first two are constants; the third is `TrainConfig`, whose fields become the
+flags of `train_model.py` (`learning_rate` -> `--learning-rate`) and are stored in
+the run. `cancernet.recipes` fills it in, one named row per system.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from cancernet.errors import CancerNetError
+
+# Paths are relative to the folder the scripts are started in.
+DATASETS = Path("datasets")
+ORIGINAL = DATASETS / "original"
+OUTPUT = Path("output")
+
+SPLITS = ("training", "validation", "testing")
+
+# 80 % for training and validation together, of which 10 % validate; 20 % test.
+TRAIN_SPLIT = 0.8
+VALIDATION_SPLIT = 0.1
+SEED = 7
+
+OPTIMIZERS = ("adagrad", "adam", "adamw", "sgd")
+SCHEDULES = ("constant", "inverse-time", "cosine")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
+MONITORS = ("val_loss", "val_accuracy", "val_auc")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+RULES = ("youden", "sensitivity", "fixed")
+
+
+def split_ratios(
+    train_split: float = TRAIN_SPLIT, validation_split: float = VALIDATION_SPLIT
+) -> dict[str, float]:
+    """Returns the share of all patches for each split; the three add up to 1.
+
+    Args:
+        train_split: share for training and validation together, in (0, 1).
+        validation_split: share of the former that validates, in (0, 1).
+
+    Raises:
+        CancerNetError: a ratio leaves a split empty.
+    """
+    for name, value in (("train split", train_split), ("validation split", validation_split)):
+        if not 0 < value < 1:
+            raise CancerNetError(
+                f"the {name} is {value}, but must lie between 0 and 1 so that no split is empty"
+            )
+    return {
+        "training": train_split * (1 - validation_split),
+        "validation": train_split * validation_split,
+        "testing": 1 - train_split,
+    }
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A field of `TrainConfig` with the help text and the bounds its flag gets."""
+    metadata = {
+        "help": help,
+        "choices": choices,
+        "least": least,
+        "most": most,
+        "above": above,
+        "below": below,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Every setting of one training. Checked when made; never changed afterwards.
+
+    Raises:
+        CancerNetError: a value is outside its bounds; the message names the flag.
+    """
+
+    dataset: str = setting("idc", "data set as `build_dataset.py --dataset` built it")
+    model: str = setting("cancernet", "network, by its name in the registry")
+    image_size: int = setting(48, "height and width of the network's input, pixels", least=8)
+    interpolation: str = setting(
+        "bilinear", "how images are brought to that size", choices=INTERPOLATIONS
+    )
+
+    epochs: int = setting(40, "passes over the training images", least=1)
+    batch_size: int = setting(32, "images a step", least=1)
+    optimizer: str = setting("adagrad", "optimizer", choices=OPTIMIZERS)
+    learning_rate: float = setting(1e-2, "first (peak) learning rate", above=0)
+    schedule: str = setting(
+        "inverse-time",
+        "how the rate falls: inverse-time is rate/(1 + step*rate/epochs), the tutorial's decay",
+        choices=SCHEDULES,
+    )
+    warmup_epochs: float = setting(0.0, "epochs over which the rate rises from 0", least=0)
+    momentum: float = setting(0.0, "momentum of SGD", least=0, below=1)
+    weight_decay: float = setting(0.0, "decoupled weight decay of AdamW", least=0)
+    clip_value: float = setting(0.0, "clip every gradient to +-this; 0 does not clip", least=0)
+    weight_averaging: float = setting(
+        0.0,
+        "keep an exponential average of the weights with this momentum; 0 does not",
+        least=0,
+        below=1,
+    )
+    label_smoothing: float = setting(0.0, "label smoothing", least=0, below=1)
+    class_weights: bool = setting(True, "weight classes against imbalance (largest count / count)")
+
+    rotation: float = setting(20.0, "random rotation, +-degrees", least=0, most=180)
+    zoom: float = setting(0.05, "random zoom, +-share", least=0, below=1)
+    shift: float = setting(0.1, "random shift both ways, +-share of the side", least=0, below=1)
+    shear: float = setting(0.05, "random shear, +-degrees (as in ImageDataGenerator)", least=0)
+    horizontal_flip: bool = setting(True, "mirror half of the images left-right")
+    vertical_flip: bool = setting(True, "mirror half of the images top-bottom")
+    quarter_turns: bool = setting(False, "turn by a random multiple of 90 degrees")
+    color_jitter: float = setting(
+        0.0, "random change of brightness, contrast and colour, +-share", least=0, below=1
+    )
+    stain_jitter: float = setting(
+        0.0, "random change of haematoxylin and eosin strength, +-share", least=0, below=1
+    )
+
+    monitor: str = setting(
+        "val_loss", "validation measure whose best epoch is kept", choices=MONITORS
+    )
+    patience: int = setting(0, "stop after so many epochs without a better one; 0 never", least=0)
+    plateau_factor: float = setting(
+        0.0, "multiply the rate by this on a plateau; 0 does not", least=0, below=1
+    )
+    plateau_patience: int = setting(3, "epochs without a better one that make a plateau", least=1)
+
+    operating_rule: str = setting(
+        "youden",
+        "how the operating point is chosen on validation: most sensitivity + specificity, "
+        "a target sensitivity, or a fixed threshold",
+        choices=RULES,
+    )
+    target_sensitivity: float = setting(
+        0.95, "sensitivity that `--operating-rule sensitivity` must reach", above=0, most=1
+    )
+    threshold: float = setting(0.5, "threshold of `--operating-rule fixed`", least=0, most=1)
+
+    seed: int = setting(SEED, "seed of every random number", least=0, most=2**31 - 1)
+    precision: str = setting(
+        "auto", "arithmetic of the training; the saved model is float32", choices=PRECISIONS
+    )
+    cache: bool = setting(True, "decode every image once into a file beside the data set")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            check_setting(field, getattr(self, field.name))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the settings as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+def check_setting(field: dataclasses.Field[Any], value: Any) -> None:
+    """Raises CancerNetError, naming the flag, when a value is outside its bounds."""
+    flag, rule = "--" + field.name.replace("_", "-"), field.metadata
+    if rule["choices"] is not None and value not in rule["choices"]:
+        raise CancerNetError(f"{flag} is {value!r}; choose from {', '.join(rule['choices'])}")
+    bounds = [
+        (rule["least"], lambda v, b: v >= b, "at least"),
+        (rule["most"], lambda v, b: v <= b, "at most"),
+        (rule["above"], lambda v, b: v > b, "above"),
+        (rule["below"], lambda v, b: v < b, "below"),
+    ]
+    for bound, holds, words in bounds:
+        # `not holds` also refuses NaN, for which every comparison is false.
+        if bound is not None and not holds(value, bound):
+            raise CancerNetError(f"{flag} is {value}, but must be {words} {bound}")

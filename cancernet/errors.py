@@ -1,0 +1,28 @@
+"""The errors a person is meant to read.
+
+Every message is one sentence (two at most) that says what was wrong, where,
+and what to do about it. `cancernet.command_line.run` prints it without a
+traceback and leaves with the exit code given here.
+"""
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 1
+EXIT_NOTHING_DONE = 2
+
+
+class CancerNetError(Exception):
+    """Something the user can mend: wrong input, wrong flag, missing file."""
+
+    exit_code = EXIT_NOTHING_DONE
+
+
+class ImageError(CancerNetError):
+    """One image could not be read; the message is the reason, without the path."""
+
+
+class SplitError(CancerNetError):
+    """The patients at hand cannot give the split that was asked for."""
+
+
+class RunError(CancerNetError):
+    """A run folder is missing, unfinished, damaged or does not fit the data."""
