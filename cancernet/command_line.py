@@ -1,4 +1,4 @@
-"""What every script shares: quiet start, flags with bounds, errors as sentences."""
+"""What every script shares: flags with bounds, errors as sentences."""
 
 import argparse
 import dataclasses
@@ -16,18 +16,11 @@ EXIT_INTERRUPTED = 130
 NOTICE = "Research software, not a medical device; not for diagnosis."
 
 
-def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's start-up messages off the screen; call before importing it.
-
-    A value that the user set in the environment stays.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
-
 def run(main: Callable[[], int]) -> None:
     """Runs a script's `main` and leaves with its exit code; no traceback for bad input."""
+    for stream in (sys.stdout, sys.stderr):
+        # File names may hold bytes that are no text; printing them must not fail.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = main()
     except CancerNetError as error:

@@ -28,7 +28,7 @@ SCHEDULES = ("constant", "inverse-time", "cosine")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 MONITORS = ("val_loss", "val_accuracy", "val_auc")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-RULES = ("youden", "sensitivity", "fixed")
+RULES = ("youden", "sensitivity", "cost", "fixed")
 
 
 def split_ratios(
@@ -140,11 +140,17 @@ class TrainConfig:
     operating_rule: str = setting(
         "youden",
         "how the operating point is chosen on validation: most sensitivity + specificity, "
-        "a target sensitivity, or a fixed threshold",
+        "a target sensitivity, least cost, or a fixed threshold",
         choices=RULES,
     )
     target_sensitivity: float = setting(
         0.95, "sensitivity that `--operating-rule sensitivity` must reach", above=0, most=1
+    )
+    cost_ratio: float = setting(
+        5.0,
+        "false alarms that one missed positive costs in `--operating-rule cost`",
+        above=0,
+        below=1e6,
     )
     threshold: float = setting(0.5, "threshold of `--operating-rule fixed`", least=0, most=1)
 

@@ -28,7 +28,9 @@ INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
 }
 
-# Our own limit below is stricter and ends in a sentence; Pillow's would be noise.
+# Pillow warns on stderr of odd metadata and of large images; what matters of either
+# (a damaged image, the stricter limit above) ends in a sentence of ours.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 

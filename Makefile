@@ -1,0 +1,39 @@
+# Two commands:
+#   make        sets up .venv, draws the sample, builds, trains briefly, predicts
+#   make test   sets up .venv and runs every check and test
+# PYTHON chooses the interpreter (3.11 to 3.13): make PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+EPOCHS ?= 5
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test format clean-venv
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime.stamp: .venv/pyvenv.cfg requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/development.stamp: .venv/runtime.stamp requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+demo: .venv/runtime.stamp
+	$(BIN)/python build_dataset.py --sample
+	$(BIN)/python train_model.py --data datasets/sample/idc --epochs $(EPOCHS)
+	$(BIN)/python predict.py datasets/sample/idc/testing/1/90007_idx5_x1001_y1001_class1.png
+
+test: .venv/development.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: .venv/development.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .

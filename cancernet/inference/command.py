@@ -1,0 +1,79 @@
+"""What `predict.py` does: score the named images and print or write the answers."""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cancernet.inference.inputs import Inputs
+from cancernet.inference.predictor import Failure, Prediction, Predictor
+from cancernet.inference.results import CsvFile, as_json, as_text
+from cancernet.runs import Run
+
+
+def predict_named(
+    run: Run, named: list[Path], *, as_json_lines: bool, csv_path: Path | None
+) -> tuple[int, int]:
+    """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
+
+    Returns:
+        How many images have been scored and how many could not be, rows of an
+        interrupted CSV included.
+    """
+    inputs = Inputs(named)
+    predictor = Predictor(run)
+    if csv_path is None:
+        tally = _print_all(predictor.predict_many(inputs), run, as_json_lines)
+    else:
+        tally = _fill_csv(predictor, inputs, csv_path, as_json_lines)
+    if inputs.passed_over:
+        print(f"{inputs.passed_over} files that are not images were passed over", file=sys.stderr)
+    return tally
+
+
+def _print_all(
+    results: Iterable[Prediction | Failure], run: Run, as_json_lines: bool
+) -> tuple[int, int]:
+    scored = failed = 0
+    for result in results:
+        if isinstance(result, Failure):
+            failed += 1
+            print(f"error: {result.path}: {result.error}", file=sys.stderr)
+            if as_json_lines:
+                print(as_json(result))
+        else:
+            scored += 1
+            print(as_json(result) if as_json_lines else as_text(result, run))
+    return scored, failed
+
+
+def _fill_csv(
+    predictor: Predictor, inputs: Inputs, path: Path, as_json_lines: bool
+) -> tuple[int, int]:
+    from tqdm import tqdm
+
+    table = CsvFile(path, predictor.run)
+    if table.done:
+        print(f"{len(table.done):,} images were scored before; going on", file=sys.stderr)
+    todo = (image for image in inputs if str(image) not in table.done)
+    results = table.write(predictor.predict_many(todo))
+    with contextlib.closing(tqdm(unit=" images", disable=None)) as bar:
+        counted = _counting(results, bar)
+        if as_json_lines:
+            scored, failed = _print_all(counted, predictor.run, True)
+        else:
+            scored = failed = 0
+            for result in counted:
+                failed += isinstance(result, Failure)
+                scored += isinstance(result, Prediction)
+                if isinstance(result, Failure):
+                    bar.clear()
+                    print(f"error: {result.path}: {result.error}", file=sys.stderr)
+    print(f"{path}: {scored + len(table.done):,} scored, {failed:,} could not be read")
+    return scored + len(table.done), failed
+
+
+def _counting(results: Iterable, bar) -> Iterator:  # type: ignore[no-untyped-def, type-arg]
+    for result in results:
+        bar.update()
+        yield result

@@ -1,0 +1,204 @@
+"""Scores images with a finished run through ONNX Runtime.
+
+The same class scores validation and testing at the end of a training, so that a
+prediction is exactly the number that evaluation gave the same image.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from cancernet.errors import ImageError, RunError
+from cancernet.images import read_rgb, to_array
+from cancernet.runs import Run
+
+BATCH_SIZE = 64  # larger batches were slower on CPUs: they leave the caches
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What the model says of one image.
+
+    Attributes:
+        path: the image, as it was given.
+        label: the predicted class: for two classes by the operating point, for more
+            the most probable one.
+        word: what that class means to a reader.
+        probability: probability of the predicted class, 0-1.
+        probabilities: class to probability; they add up to 1.
+        positive_probability: probability of the positive classes together.
+        positive: whether that reaches the operating point.
+        operating_point: the threshold on `positive_probability`.
+    """
+
+    path: str
+    label: str
+    word: str
+    probability: float
+    probabilities: dict[str, float]
+    positive_probability: float
+    positive: bool
+    operating_point: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The prediction as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """An image that could not be scored, and why in a sentence."""
+
+    path: str
+    error: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The failure as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+class Predictor:
+    """A loaded model with the preprocessing and operating point of its run."""
+
+    def __init__(self, run: Run, *, threads: int = 0) -> None:
+        """Loads the model.
+
+        Args:
+            run: a run opened with `cancernet.runs.open_run`.
+            threads: threads for the arithmetic; 0 takes one per core.
+
+        Raises:
+            RunError: the model cannot be loaded or does not fit run.json.
+        """
+        self.run = run
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = threads
+        try:
+            # From bytes, so that a crafted file cannot pull in external data by path.
+            self._session = onnxruntime.InferenceSession(
+                run.onnx.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except OSError as error:
+            raise RunError(f"{run.onnx} cannot be read ({error.strerror})") from None
+        except Exception as error:  # ONNX Runtime has no common base class for its errors
+            reason = str(error).splitlines()[0]
+            raise RunError(f"{run.onnx} is not a model that can be loaded: {reason}") from None
+        self._input = self._session.get_inputs()[0].name
+        outputs = self._session.get_outputs()[0].shape[-1]
+        if outputs != len(run.classes):
+            raise RunError(
+                f"{run.onnx} has {outputs} outputs, but run.json names {len(run.classes)} classes"
+            )
+        self._positive = [run.classes.index(name) for name in run.positive]
+
+    def prepare(self, source: Path | bytes) -> np.ndarray:
+        """Decodes and scales one image; returns uint8 (height, width, 3), 0-255.
+
+        Raises:
+            ImageError: it cannot be read as an image.
+        """
+        run = self.run
+        return to_array(
+            read_rgb(source), width=run.width, height=run.height, interpolation=run.interpolation
+        )
+
+    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
+        """Scores prepared images.
+
+        Args:
+            pixels: RGB 0-255, shape (n, height, width, 3).
+
+        Returns:
+            float32 probabilities, shape (n, classes); each row adds up to 1.
+        """
+        batches = [
+            self._session.run(
+                None, {self._input: pixels[start : start + BATCH_SIZE].astype(np.float32)}
+            )[0]
+            for start in range(0, len(pixels), BATCH_SIZE)
+        ]
+        return np.concatenate(batches) if batches else np.empty((0, len(self.run.classes)))
+
+    def predict(self, source: Path | bytes, *, name: str | None = None) -> Prediction:
+        """Predicts one image.
+
+        Raises:
+            ImageError: it cannot be read as an image.
+        """
+        path = name if name is not None else str(source) if isinstance(source, Path) else "image"
+        return self.interpret(path, self.probabilities(self.prepare(source)[None])[0])
+
+    def interpret(self, path: str, probabilities: np.ndarray) -> Prediction:
+        """Turns one row of probabilities into a prediction by the run's operating point."""
+        run = self.run
+        row = [float(value) for value in probabilities]
+        positive_probability = sum(row[index] for index in self._positive)
+        positive = positive_probability >= run.threshold
+        index = int(np.argmax(probabilities))
+        if len(row) == 2:
+            index = self._positive[0] if positive else 1 - self._positive[0]
+        return Prediction(
+            path=path,
+            label=run.classes[index],
+            word=run.words[index],
+            probability=row[index],
+            probabilities=dict(zip(run.classes, row, strict=True)),
+            positive_probability=positive_probability,
+            positive=positive,
+            operating_point=run.threshold,
+        )
+
+    def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
+        """Predicts any number of images in order, with flat memory.
+
+        Decoding runs in threads, a few batches ahead of the arithmetic. An image
+        that cannot be read gives a `Failure` and the rest goes on.
+        """
+        threads = min(8, (os.cpu_count() or 1) + 1)
+        with ThreadPoolExecutor(threads) as pool:
+            for batch in _ahead(pool, self._prepare_batch, _batches(paths), ahead=threads + 1):
+                sound = [pixels for _, pixels in batch if isinstance(pixels, np.ndarray)]
+                scores = iter(self.probabilities(np.stack(sound)) if sound else ())
+                for path, pixels in batch:
+                    if isinstance(pixels, np.ndarray):
+                        yield self.interpret(str(path), next(scores))
+                    else:
+                        yield Failure(str(path), pixels)
+
+    def _prepare_batch(self, paths: list[Path]) -> list[tuple[Path, np.ndarray | str]]:
+        prepared: list[tuple[Path, np.ndarray | str]] = []
+        for path in paths:
+            try:
+                prepared.append((path, self.prepare(path)))
+            except ImageError as error:
+                prepared.append((path, str(error)))
+        return prepared
+
+
+def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    for path in paths:
+        batch.append(path)
+        if len(batch) == BATCH_SIZE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Any, items: Iterable[Any], *, ahead: int) -> Iterator:
+    """Like `pool.map`, but takes only a few items in advance, so memory stays flat."""
+    waiting: list[Any] = []
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > ahead:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()

@@ -1,0 +1,134 @@
+"""Writing predictions: text for a person, JSON lines, or a CSV that can be continued."""
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cancernet.errors import CancerNetError
+from cancernet.files import write_json
+from cancernet.inference.predictor import Failure, Prediction
+from cancernet.runs import Run
+
+FLUSH_EVERY = 1024  # rows
+
+
+def as_text(prediction: Prediction, run: Run) -> str:
+    """One image for a person to read: class in words, probability, operating point."""
+    score, threshold = prediction.positive_probability, prediction.operating_point
+    side = "at or above" if prediction.positive else "below"
+    return (
+        f"{prediction.path}: {prediction.word} (class {prediction.label})\n"
+        f"  probability of {run.positive_words} {_short(score)}, "
+        f"{side} the operating point {_short(threshold)}"
+    )
+
+
+def as_json(result: Prediction | Failure) -> str:
+    """One result as one line of JSON."""
+    return json.dumps(result.as_dict(), ensure_ascii=False)
+
+
+class CsvFile:
+    """A CSV of predictions that grows beside its final name and is renamed when complete.
+
+    While it grows it is called `<name>.part`, with `<name>.part.json` saying which run
+    writes it. After an interruption the same command finds both and goes on; rows that
+    are there are not scored again, and a line that was cut is dropped.
+    """
+
+    def __init__(self, path: Path, run: Run) -> None:
+        """Opens or continues the file.
+
+        Raises:
+            CancerNetError: the final file exists already, or the unfinished one is of
+                another run.
+        """
+        self.path = path
+        self._part = path.with_name(path.name + ".part")
+        self._owner = path.with_name(path.name + ".part.json")
+        self._run = run
+        if path.exists():
+            raise CancerNetError(f"{path} exists already; move it away or name another --csv file")
+        self.done = self._continue() if self._part.exists() else self._begin()
+
+    def write(self, results: Iterable[Prediction | Failure]) -> Iterator[Prediction | Failure]:
+        """Appends results as they come and passes them on; renames the file at the end."""
+        with open(self._part, "a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, self._columns(), restval="")
+            for count, result in enumerate(results, start=1):
+                writer.writerow(self._row(result))
+                if count % FLUSH_EVERY == 0:
+                    file.flush()
+                yield result
+        self._part.replace(self.path)
+        self._owner.unlink(missing_ok=True)
+
+    def _begin(self) -> set[str]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self._owner, self._identity())
+        with open(self._part, "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(self._columns())
+        return set()
+
+    def _continue(self) -> set[str]:
+        try:
+            owner = json.loads(self._owner.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            owner = None
+        if owner != self._identity():
+            raise CancerNetError(
+                f"{self._part} was begun with another run; move it away or name another --csv file"
+            )
+        self._drop_cut_line()
+        with open(self._part, encoding="utf-8", newline="") as file:
+            return {row["path"] for row in csv.DictReader(file)}
+
+    def _drop_cut_line(self) -> None:
+        """Cuts the file after its last complete record."""
+        columns = len(self._columns())
+        end = 0
+        with open(self._part, "rb") as file:
+            record = b""
+            for line in file:
+                record += line
+                # A quoted path may hold a newline: a record ends where quotes are paired.
+                if not line.endswith(b"\r\n") or record.count(b'"') % 2:
+                    continue
+                if len(next(csv.reader([record.decode("utf-8", "replace")]))) == columns:
+                    end += len(record)
+                    record = b""
+        with open(self._part, "rb+") as file:
+            file.truncate(end)
+        if end == 0:
+            self._begin()
+
+    def _identity(self) -> dict[str, Any]:
+        return {"run": self._run.name, "checksum": self._run.content["checksum"]}
+
+    def _columns(self) -> list[str]:
+        probabilities = [f"probability_{name}" for name in self._run.classes]
+        return ["path", "label", "word", *probabilities, "positive", "operating_point", "error"]
+
+    def _row(self, result: Prediction | Failure) -> dict[str, Any]:
+        if isinstance(result, Failure):
+            return {"path": result.path, "error": result.error}
+        return {
+            "path": result.path,
+            "label": result.label,
+            "word": result.word,
+            **{f"probability_{name}": repr(p) for name, p in result.probabilities.items()},
+            "positive": result.positive,
+            "operating_point": repr(result.operating_point),
+        }
+
+
+def _short(value: float) -> str:
+    """Three decimals, but never 0.000 or 1.000 for what is neither."""
+    if 0.0005 <= value < 0.9995 or value in (0.0, 1.0):
+        return f"{value:.3f}"
+    if value < 0.5:
+        return f"{value:.1e}"
+    return f"1 - {1 - value:.0e}" if value < 1 and math.isfinite(value) else str(value)

@@ -1,0 +1,1 @@
+"""Training: batches, fit, export, and the training as a whole."""

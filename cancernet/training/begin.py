@@ -1,0 +1,158 @@
+"""Beginning a run, or finding the one to go on with."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from cancernet import runs
+from cancernet.config import OUTPUT, TrainConfig
+from cancernet.errors import CancerNetError, RunError
+from cancernet.manifest import BuiltDataset
+from cancernet.training import provenance
+
+
+def begin(
+    folder: Path, dataset: BuiltDataset, config: TrainConfig, *, recipe: str, command: str
+) -> dict[str, Any]:
+    """Makes the run folder and its first run.json; returns the content.
+
+    Raises:
+        RunError: the folder holds something already.
+        CancerNetError: the recipe is made for another data set.
+    """
+    check_fit(dataset, config)
+    _refuse_used(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "status": "training",
+        "created": runs.now(),
+        "command": command,
+        "recipe": recipe,
+        "config": config.as_dict(),
+        "dataset": {
+            "name": dataset.name,
+            "title": dataset.title,
+            "folder": str(dataset.folder),
+            "fingerprint": dataset.fingerprint,
+            "drawn": dataset.drawn,
+            "leak": dataset.leak,
+            "split": dataset.split_kind,
+            "counts": dataset.counts,
+        },
+        "classes": list(dataset.classes),
+        "words": list(dataset.words),
+        "positive": list(dataset.positive),
+        "input": {
+            "width": config.image_size,
+            "height": config.image_size,
+            "channels": 3,
+            "range": "RGB 0-255",
+            "interpolation": config.interpolation,
+        },
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+        "commit": provenance.commit(),
+    }
+    runs.write_run_file(folder, content)
+    return content
+
+
+def go_on(
+    folder: Path, dataset: BuiltDataset, given: dict[str, Any]
+) -> tuple[TrainConfig, dict[str, Any]]:
+    """Reads the run to resume and refuses what would make it another training.
+
+    Args:
+        folder: a run folder whose training is not finished.
+        dataset: the data set as it is now.
+        given: settings given on the command line.
+
+    Raises:
+        RunError: it is finished, or the data or a setting differs; the message names it.
+    """
+    content = runs.read_run_file(folder)
+    if content["status"] == "finished":
+        raise RunError(f"the training in {folder} is finished; there is nothing to resume")
+    config = read_config(content, folder)
+    if content["dataset"]["fingerprint"] != dataset.fingerprint:
+        raise RunError(
+            f"the training in {folder} began with other data than {dataset.folder} holds now; "
+            "build that data set again, or start a new run"
+        )
+    for name, value in given.items():
+        if getattr(config, name) != value:
+            flag = "--" + name.replace("_", "-")
+            raise RunError(
+                f"the training in {folder} began with {flag} {getattr(config, name)}, not {value}; "
+                "leave the flag out to go on, or start a new run"
+            )
+    return config, content
+
+
+def read_config(content: dict[str, Any], folder: Path) -> TrainConfig:
+    """Makes the settings of a run from its run.json.
+
+    Raises:
+        RunError: written by a version with other settings.
+    """
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    stored = content["config"]
+    if set(stored) != known:
+        odd = ", ".join(sorted(set(stored) ^ known))
+        raise RunError(
+            f"{folder} was begun by version {content.get('program')}, whose settings differ "
+            f"({odd}); go on with that version, or start a new run"
+        )
+    return TrainConfig(**stored)
+
+
+def new_folder(recipe: str) -> Path:
+    """Returns a folder for a new run: output/<recipe>-<number>, the first free number."""
+    number = 1
+    while (OUTPUT / f"{recipe}-{number:03d}").exists():
+        number += 1
+    return OUTPUT / f"{recipe}-{number:03d}"
+
+
+def newest_unfinished() -> Path:
+    """Returns the unfinished run that began last.
+
+    Raises:
+        RunError: there is none.
+    """
+    begun = []
+    for path in OUTPUT.glob(f"*/{runs.RUN_FILE}"):
+        try:
+            content = runs.read_run_file(path.parent)
+        except RunError:
+            continue
+        if content["status"] != "finished":
+            begun.append((content["created"], path.parent))
+    if not begun:
+        raise RunError(f"there is no unfinished training in {OUTPUT}; name one with --run")
+    return max(begun)[1]
+
+
+def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
+    """Raises CancerNetError when the settings are made for another data set."""
+    if dataset.name != config.dataset:
+        raise CancerNetError(
+            f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
+            f"{config.dataset!r}; name a fitting --data folder, or --dataset {dataset.name}"
+        )
+
+
+def _refuse_used(folder: Path) -> None:
+    if folder.is_file():
+        raise RunError(f"{folder} is a file; name a folder for --run")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / runs.RUN_FILE).exists():
+        raise RunError(f"{folder} holds other files; name a new or empty folder for --run")
+    content = runs.read_run_file(folder)
+    if content["status"] == "finished":
+        raise RunError(f"{folder} holds a finished run; name another folder for --run")
+    raise RunError(
+        f"{folder} holds an unfinished training; go on with `python train_model.py --resume "
+        f"--run {folder}`, or name another folder for --run"
+    )

@@ -1,0 +1,138 @@
+"""The state of an unfinished training, written after every epoch.
+
+One `.npz` holds every variable of the model (weights, batch statistics, seeds) and
+of the optimizer, and the bookkeeping as JSON. It is written beside and renamed; the
+one before is kept, so that a damaged file costs one epoch and not the run.
+"""
+
+import dataclasses
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cancernet.errors import RunError
+from cancernet.files import written_beside
+
+LATEST = "latest.npz"
+PREVIOUS = "previous.npz"
+BEST = "best.npz"
+
+
+@dataclasses.dataclass
+class State:
+    """The bookkeeping of a training after its last complete epoch.
+
+    Attributes:
+        history: one row per epoch, column name to value.
+        best_value: the best value of the monitored measure so far.
+        best_epoch: the epoch that reached it, counted from 1; 0 before the first.
+        waited: epochs since then.
+        plateau_waited: epochs since the last better one or lowering of the rate.
+        seconds: time spent in complete epochs.
+    """
+
+    history: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    best_value: float = float("nan")
+    best_epoch: int = 0
+    waited: int = 0
+    plateau_waited: int = 0
+    seconds: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """Complete epochs."""
+        return len(self.history)
+
+
+def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:
+    """Writes the whole state of a compiled model; keeps the checkpoint before it."""
+    arrays = {f"v{i:05d}": np.asarray(v) for i, v in enumerate(_variables(model))}
+    encoded = json.dumps(dataclasses.asdict(state)).encode()
+    arrays["state"] = np.frombuffer(encoded, dtype=np.uint8)
+    latest = folder / LATEST
+    with written_beside(latest) as temporary:
+        np.savez(temporary, **arrays)
+        if latest.exists():
+            latest.replace(folder / PREVIOUS)
+
+
+def load_checkpoint(folder: Path, model: keras.Model) -> tuple[State, str]:
+    """Restores the newest sound checkpoint into a compiled, built model.
+
+    Returns:
+        The bookkeeping, and a sentence about a damaged checkpoint or "".
+
+    Raises:
+        RunError: there is none that can be read, or it is of another network.
+    """
+    path, arrays, state = _read_newest(folder)
+    _restore(path, model, arrays)
+    damaged = folder / LATEST
+    warning = "" if path == damaged else f"{damaged} is damaged; going on from the one before"
+    return state, warning
+
+
+def load_state(folder: Path) -> State:
+    """Reads the bookkeeping of the newest sound checkpoint.
+
+    Raises:
+        RunError: there is none that can be read.
+    """
+    return _read_newest(folder)[2]
+
+
+def _read_newest(folder: Path) -> tuple[Path, list[np.ndarray], State]:
+    for name in (LATEST, PREVIOUS):
+        try:
+            arrays, state = _read(folder / name)
+            return folder / name, arrays, state
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError):
+            continue  # missing or damaged: the one before is tried
+    raise RunError(
+        f"{folder} holds no checkpoint that can be read; start again with a new --run folder"
+    )
+
+
+def save_weights(path: Path, weights: list[np.ndarray]) -> None:
+    """Writes a list of arrays atomically."""
+    with written_beside(path) as temporary:
+        np.savez(temporary, **{f"w{i:05d}": w for i, w in enumerate(weights)})
+
+
+def load_weights(path: Path) -> list[np.ndarray]:
+    """Reads what `save_weights` wrote, in order; never unpickles.
+
+    Raises:
+        RunError: missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in sorted(file.files)]
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise RunError(f"the best weights in {path} cannot be read ({error})") from None
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    optimizer = model.optimizer
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    return [*model.variables, *optimizer.variables]
+
+
+def _read(path: Path) -> tuple[list[np.ndarray], State]:
+    with np.load(path, allow_pickle=False) as file:
+        state = State(**json.loads(file["state"].tobytes()))
+        return [file[name] for name in sorted(file.files) if name != "state"], state
+
+
+def _restore(path: Path, model: keras.Model, arrays: list[np.ndarray]) -> None:
+    variables = _variables(model)
+    shapes = [tuple(v.shape) for v in variables]
+    if shapes != [a.shape for a in arrays]:
+        raise RunError(f"{path} is of another network or optimizer; use the recipe it began with")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,94 @@
+"""What `train_model.py` does: train, finish, print, say where everything lies."""
+
+from pathlib import Path
+from typing import Any
+
+from cancernet import runs
+from cancernet.command_line import NOTICE
+from cancernet.config import DATASETS, TrainConfig
+from cancernet.errors import RunError
+from cancernet.evaluation.summary import text_report
+from cancernet.manifest import BuiltDataset, read_dataset
+from cancernet.training import begin
+from cancernet.training.finish import finish, seal
+from cancernet.training.present import write_pictures_and_report
+from cancernet.training.train import best_so_far, fit
+
+
+def start_training(
+    folder: Path | None, data: Path | None, config: TrainConfig, *, recipe: str, command: str
+) -> None:
+    """Begins a new run and takes it to its end.
+
+    Args:
+        folder: the run folder, or None for a new one in output/.
+        data: a built data set, or None for datasets/<the recipe's data set>.
+        config: the settings.
+        recipe: the recipe's name, for the record.
+        command: the command line, for the record.
+    """
+    dataset = _read(data if data is not None else DATASETS / config.dataset)
+    folder = folder if folder is not None else begin.new_folder(recipe)
+    content = begin.begin(folder, dataset, config, recipe=recipe, command=command)
+    print(f"Run {folder}: {config.model} on {dataset.folder}")
+    _train_and_finish(folder, dataset, config, content)
+
+
+def resume_training(
+    folder: Path | None, data: Path | None, given: dict[str, Any], *, finish_now: bool
+) -> None:
+    """Goes on with an unfinished run.
+
+    Args:
+        folder: its folder, or None for the newest unfinished one.
+        data: the data set, or None for the folder the run began with.
+        given: settings on the command line; they must equal the run's.
+        finish_now: train no further, finish with the best epoch so far.
+    """
+    folder = folder if folder is not None else begin.newest_unfinished()
+    recorded = runs.read_run_file(folder)
+    dataset = _read(data if data is not None else Path(recorded["dataset"]["folder"]))
+    config, content = begin.go_on(folder, dataset, given)
+    print(f"Going on with {folder}: {config.model} on {dataset.folder}")
+    _train_and_finish(folder, dataset, config, content, finish_now=finish_now)
+
+
+def _train_and_finish(
+    folder: Path,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    content: dict[str, Any],
+    *,
+    finish_now: bool = False,
+) -> None:
+    for warning in _warnings(dataset):
+        print(f"WARNING: {warning}")
+    with runs.locked(folder):
+        train = best_so_far if finish_now else fit
+        model, state = train(dataset, config, folder)
+        finished = finish(model, state, dataset, config, folder, content)
+        write_pictures_and_report(folder, finished, dataset, config, state)
+        seal(folder, finished.content)
+    print(text_report(finished.assessment))
+    print(f"Report:  {folder / 'report.html'}")
+    print(f"Figures: {folder / 'figures'}")
+    print(f"Use it:  python predict.py image.png --run {folder}")
+    print(NOTICE)
+
+
+def _read(folder: Path) -> BuiltDataset:
+    dataset = read_dataset(folder)
+    for name in ("training", "validation", "testing"):
+        if not len(dataset.split(name).paths):
+            raise RunError(f"{dataset.folder} has no {name} images; build it again")
+    dataset.check_files()
+    return dataset
+
+
+def _warnings(dataset: BuiltDataset) -> list[str]:
+    found = []
+    if dataset.drawn:
+        found.append("the images are drawn by a program; figures from them mean nothing for tissue")
+    if dataset.leak:
+        found.append(dataset.leak)
+    return found

@@ -1,0 +1,153 @@
+"""What happens after every epoch: validate, keep the best, write down, decide."""
+
+import contextlib
+import csv
+import io
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cancernet.config import TrainConfig
+from cancernet.files import write_text
+from cancernet.training.checkpoint import BEST, State, save_checkpoint, save_weights
+
+HIGHER_IS_BETTER = {"val_loss": False, "val_accuracy": True, "val_auc": True}
+
+
+class Keeper(keras.callbacks.Callback):
+    """Validates after each epoch, keeps the best weights, writes history and checkpoint.
+
+    The validation measures are computed from all scores of one unshuffled pass, by
+    scikit-learn's definition, without class weights or label smoothing: `val_loss`
+    (cross entropy, natural logarithm), `val_accuracy` (most probable class),
+    `val_auc` (positive classes against the rest; NaN when validation has one class).
+    """
+
+    def __init__(
+        self,
+        *,
+        config: TrainConfig,
+        folder: Path,
+        state: State,
+        batches: Any,
+        truth: np.ndarray,
+        positive: list[int],
+    ) -> None:
+        """Takes the validation images (`batches`, unshuffled) and their class indices."""
+        super().__init__()
+        self.config = config
+        self.folder = folder
+        self.state = state
+        self._batches = batches
+        self._truth = truth
+        self._positive = positive
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Starts the clock."""
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Does everything that follows an epoch, the checkpoint last."""
+        logs = {} if logs is None else logs
+        training_seconds = time.perf_counter() - self._started
+        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        with averaged_weights(self.model):
+            logs.update(self._validate())
+            if self._is_best(logs[self.config.monitor]):
+                self.state.best_value = logs[self.config.monitor]
+                self.state.best_epoch = epoch + 1
+                self.state.waited = self.state.plateau_waited = 0
+                save_weights(self.folder / BEST, self.model.get_weights())
+            else:
+                self.state.waited += 1
+                self.state.plateau_waited += 1
+        self._lower_rate_on_plateau()
+        self.state.seconds += training_seconds
+        row = {"epoch": epoch + 1, "seconds": round(training_seconds, 3), "learning_rate": rate}
+        self.state.history.append({**row, **{name: float(v) for name, v in logs.items()}})
+        write_history(self.folder.parent / "history.csv", self.state.history)
+        save_checkpoint(self.folder, self.model, self.state)
+        if self.config.patience and self.state.waited >= self.config.patience:
+            self.model.stop_training = True
+
+    def _validate(self) -> dict[str, float]:
+        scores = self.model.predict(self._batches, verbose=0).astype(np.float64)
+        return validation_measures(self._truth, scores, self._positive)
+
+    def _is_best(self, value: float) -> bool:
+        best = self.state.best_value
+        if self.state.best_epoch == 0:
+            return True  # even a NaN: there must be weights to keep
+        if math.isnan(value):
+            return False
+        if math.isnan(best):
+            return True
+        return value > best if HIGHER_IS_BETTER[self.config.monitor] else value < best
+
+    def _lower_rate_on_plateau(self) -> None:
+        config = self.config
+        if config.plateau_factor and self.state.plateau_waited >= config.plateau_patience:
+            optimizer = self.model.optimizer
+            optimizer.learning_rate = float(optimizer.learning_rate) * config.plateau_factor
+            self.state.plateau_waited = 0
+
+
+def validation_measures(
+    truth: np.ndarray, scores: np.ndarray, positive: list[int]
+) -> dict[str, float]:
+    """Computes val_loss, val_accuracy and val_auc.
+
+    Args:
+        truth: class indices, shape (n,).
+        scores: probabilities, shape (n, classes).
+        positive: indices of the positive classes.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    of_truth = np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0)
+    is_positive = np.isin(truth, positive)
+    one_class = is_positive.all() or not is_positive.any()
+    broken = not np.isfinite(scores).all()
+    auc = (
+        math.nan
+        if one_class or broken
+        else float(roc_auc_score(is_positive, scores[:, positive].sum(axis=1)))
+    )
+    return {
+        "val_loss": math.nan if broken else float(-np.log(of_truth).mean()),
+        "val_accuracy": float((scores.argmax(axis=1) == truth).mean()),
+        "val_auc": auc,
+    }
+
+
+@contextlib.contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Puts the exponentially averaged weights into the model for the time of the block."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if not optimizer.use_ema:
+        yield
+        return
+    variables = model.trainable_variables
+    raw = [np.array(variable) for variable in variables]
+    for variable, average in zip(variables, optimizer._model_variables_moving_average, strict=True):
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, raw, strict=True):
+            variable.assign(value)
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Writes one row per epoch; columns in the order of the first row."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(path, text.getvalue())

@@ -1,0 +1,57 @@
+"""The optimizer and learning-rate schedule that the settings ask for."""
+
+import keras
+
+from cancernet.config import TrainConfig
+
+
+def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Builds the optimizer.
+
+    With a plateau rule the learning rate is a number that may be lowered; otherwise
+    it is a schedule over all steps of the training.
+    """
+    rate: float | keras.optimizers.schedules.LearningRateSchedule
+    rate = (
+        config.learning_rate
+        if config.plateau_factor
+        else make_schedule(config, steps_per_epoch=steps_per_epoch)
+    )
+    shared = {
+        "learning_rate": rate,
+        "clipvalue": config.clip_value or None,
+        "use_ema": config.weight_averaging > 0,
+        "ema_momentum": config.weight_averaging or 0.99,
+    }
+    if config.optimizer == "adagrad":
+        # Keras 3 starts the accumulator at 0.1; the tutorial's Keras started at 0.
+        return keras.optimizers.Adagrad(initial_accumulator_value=0.0, **shared)
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(**shared)
+    if config.optimizer == "adamw":
+        return keras.optimizers.AdamW(weight_decay=config.weight_decay, **shared)
+    return keras.optimizers.SGD(momentum=config.momentum, **shared)
+
+
+def make_schedule(
+    config: TrainConfig, *, steps_per_epoch: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Builds the schedule: constant, inverse time (the tutorial's `decay`), or cosine.
+
+    Inverse time is rate / (1 + step * rate / epochs), what `Adagrad(lr=rate,
+    decay=rate / epochs)` did before Keras dropped it. Cosine falls to 0 at the last
+    step after a linear rise over the warm-up (Loshchilov & Hutter 2017).
+    """
+    rate = config.learning_rate
+    if config.schedule == "inverse-time":
+        return keras.optimizers.schedules.InverseTimeDecay(rate, 1, rate / config.epochs)
+    if config.schedule == "cosine":
+        warmup = round(config.warmup_epochs * steps_per_epoch)
+        total = config.epochs * steps_per_epoch
+        return keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warmup else rate,
+            decay_steps=max(1, total - warmup),
+            warmup_target=rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    return rate

@@ -1,0 +1,125 @@
+"""The pictures and the report of a run."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cancernet.command_line import NOTICE
+from cancernet.config import SPLITS, TrainConfig
+from cancernet.evaluation import figures, scored
+from cancernet.evaluation.metrics import confusion_table
+from cancernet.evaluation.report import write_report
+from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent
+from cancernet.manifest import BuiltDataset
+from cancernet.training.checkpoint import State
+from cancernet.training.finish import Finished
+
+FIGURES = "figures"
+
+
+def write_pictures_and_report(
+    folder: Path, finished: Finished, dataset: BuiltDataset, config: TrainConfig, state: State
+) -> None:
+    """Writes figures/ and report.html of a run."""
+    footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", dataset.leak]))
+    _write_figures(folder / FIGURES, finished, state, footer)
+    write_report(_report_content(folder, finished, dataset, config, state), folder)
+
+
+def _write_figures(folder: Path, finished: Finished, state: State, footer: str) -> None:
+    assessment, testing = finished.assessment, finished.testing
+    columns, threshold = assessment.positive_indices, assessment.operating_point.threshold
+    truth = scored.positive_truth(testing, columns)
+    score = scored.positive_score(testing.probabilities, columns)
+    limits = assessment.intervals["testing"].limits
+    figures.plot_history(
+        _columns(state), folder / "history.png", best_epoch=state.best_epoch, footer=footer
+    )
+    predicted = scored.predicted_indices(testing.probabilities, columns, threshold)
+    figures.plot_confusion_matrix(
+        confusion_table(testing.truth, predicted, len(assessment.classes)),
+        assessment.words,
+        folder / "confusion_matrix.png",
+        title="Testing, at the operating point",
+        footer=footer,
+    )
+    figures.plot_roc(
+        truth,
+        score,
+        folder / "roc.png",
+        threshold=threshold,
+        interval=limits["roc_auc"],
+        footer=footer,
+    )
+    figures.plot_precision_recall(
+        truth,
+        score,
+        folder / "precision_recall.png",
+        threshold=threshold,
+        interval=limits["pr_auc"],
+        footer=footer,
+    )
+    figures.plot_calibration(truth, score, folder / "calibration.png", footer=footer)
+
+
+def _report_content(
+    folder: Path, finished: Finished, dataset: BuiltDataset, config: TrainConfig, state: State
+) -> ReportContent:
+    content = finished.content
+    return ReportContent(
+        title=folder.resolve().name,
+        notice=NOTICE,
+        assessment=finished.assessment,
+        validation=finished.validation,
+        testing=finished.testing,
+        asked={
+            "data set": f"{dataset.name}: {dataset.title}",
+            "classes": "; ".join(
+                f"{name} = {word}"
+                for name, word in zip(dataset.classes, dataset.words, strict=True)
+            ),
+            "positive": ", ".join(dataset.positive),
+            "recipe": content["recipe"],
+            "network": (
+                f"{config.model}, {config.image_size}x{config.image_size} pixels, "
+                f"{content['model']['parameters']:,} parameters"
+            ),
+        },
+        flow=[_step(dataset, name) for name in SPLITS],
+        left_out=dataset.left_out,
+        split_method=dataset.split_kind,
+        leak=dataset.leak,
+        drawn=dataset.drawn,
+        history=_columns(state),
+        best_epoch=state.best_epoch,
+        training={
+            "seconds": content["training"]["seconds"],
+            "images per second": content["training"]["images_per_second"],
+            "epochs": content["training"]["epochs"],
+            "epoch kept": state.best_epoch,
+            "machine": f"{content['machine']['processor']}, {content['machine']['cores']} cores",
+        },
+        command=content["command"],
+        seed=config.seed,
+        fingerprint=dataset.fingerprint,
+        settings=config.as_dict(),
+        versions=content["versions"],
+        commit=content["commit"],
+        created=content["finished"],
+    )
+
+
+def _step(dataset: BuiltDataset, name: str) -> FlowStep:
+    part = dataset.split(name)
+    positive = [dataset.classes.index(label) for label in dataset.positive]
+    return FlowStep(
+        name=name,
+        patients=len(set(part.patients)),
+        images=len(part.paths),
+        positives=int(np.isin(part.labels, positive).sum()),
+    )
+
+
+def _columns(state: State) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in state.history] for name in state.history[0]}

@@ -1,0 +1,83 @@
+"""What the tests share: the real images, when they are there, and small drawn ones."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images; the test is skipped where there is none."""
+    folder = os.environ.get("CANCERNET_REAL_DATA")
+    if not folder:
+        pytest.skip("CANCERNET_REAL_DATA is not set: no real images here")
+    return Path(folder)
+
+
+@pytest.fixture
+def patch_image() -> Image.Image:
+    """A 50x50 RGB image with a gradient and noise."""
+    rng = np.random.default_rng(3)
+    ramp = np.linspace(40, 215, 50)
+    pixels = np.stack(
+        [ramp[None, :] + 0 * ramp[:, None], ramp[:, None] + 0 * ramp, np.full((50, 50), 128.0)], 2
+    )
+    return Image.fromarray((pixels + rng.normal(0, 8, pixels.shape)).clip(0, 255).astype(np.uint8))
+
+
+def write_tiny_onnx(path: Path, classes: int = 2, scale: float = 0.02) -> None:
+    """A network by hand: softmax of a linear map of the mean colour; needs no TensorFlow."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    weights = np.zeros((3, classes), np.float32)
+    weights[0, 0], weights[2, 1] = scale, scale  # red speaks for class 0, blue for class 1
+    nodes = [
+        helper.make_node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probability"], axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 48, 48, 3])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n", classes])],
+        [
+            numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
+            numpy_helper.from_array(weights, "weights"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    save(model, path)
+
+
+def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00") -> Path:
+    """A finished run around the network by hand."""
+    from cancernet import runs
+
+    folder.mkdir(parents=True)
+    write_tiny_onnx(folder / runs.MODEL_ONNX)
+    runs.write_run_file(
+        folder,
+        {
+            "status": "finished",
+            "finished": finished,
+            "created": finished,
+            "classes": ["0", "1"],
+            "words": ["no IDC", "IDC"],
+            "positive": ["1"],
+            "input": {"width": 48, "height": 48, "interpolation": "bilinear"},
+            "operating_point": {"threshold": 0.4, "rule": "fixed threshold 0.4"},
+            "dataset": {"drawn": True, "leak": "", "name": "idc"},
+            "files": runs.vouch_for(folder, [runs.MODEL_ONNX]),
+        },
+    )
+    return folder
+
+
+@pytest.fixture
+def tiny_run(tmp_path: Path) -> Path:
+    """A finished run folder that predicts by colour."""
+    return write_tiny_run(tmp_path / "output" / "tiny")

@@ -1,0 +1,78 @@
+"""Trains a network on a built data set and leaves a run folder that predict.py uses.
+
+    python train_model.py
+    python train_model.py --data datasets/idc --run output/first --epochs 3
+    python train_model.py --resume
+    python train_model.py --list-recipes
+
+A recipe is a named set of settings; every flag below changes one of them. The
+operating point is chosen on validation, then testing is scored once. Research
+software, not a medical device; not for diagnosis.
+"""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+
+from cancernet.command_line import add_settings, given_settings, run
+from cancernet.config import DATASETS, OUTPUT
+from cancernet.errors import EXIT_OK, CancerNetError
+from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--recipe", choices=sorted(RECIPES), help=f"named settings (default: {DEFAULT_RECIPE})"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help=f"built data set (default: {DATASETS}/<dataset>)"
+    )
+    parser.add_argument(
+        "--run", type=Path, metavar="DIR", help=f"run folder (default: a new one in {OUTPUT}/)"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an unfinished training (--run, or the newest)",
+    )
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="with --resume: train no further, finish with the best epoch so far",
+    )
+    parser.add_argument("--list-recipes", action="store_true", help="show the recipes and leave")
+    add_settings(parser.add_argument_group("settings (default: those of the recipe)"))
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Trains as the command line says; returns the exit code."""
+    arguments = parse_arguments()
+    if arguments.list_recipes:
+        print(describe_recipes())
+        return EXIT_OK
+    if arguments.finish and not arguments.resume:
+        raise CancerNetError("--finish goes with --resume")
+    given = given_settings(arguments)
+    name = arguments.recipe or DEFAULT_RECIPE
+    # Nonsense values are answered before TensorFlow takes its seconds to load.
+    config = dataclasses.replace(recipe(name), **given)
+    command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+
+    from cancernet.training.command import resume_training, start_training
+
+    if arguments.resume:
+        resume_training(arguments.run, arguments.data, given, finish_now=arguments.finish)
+    else:
+        start_training(arguments.run, arguments.data, config, recipe=name, command=command)
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    run(main)
