@@ -16,6 +16,10 @@ class LeftOut(Exception):
     """This file does not belong to the data set; the message is the reason."""
 
 
+class Contradiction(LeftOut):
+    """Folder and file name do not agree, so nobody knows what the image shows."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Identity:
     """What a path says of an image.
@@ -80,7 +84,8 @@ def identify_idc(path: PurePosixPath) -> Identity:
     in another form is taken by its folders alone, without a position.
 
     Raises:
-        LeftOut: not in such folders, a mask, or folder and name contradict.
+        LeftOut: not in such folders, or a mask.
+        Contradiction: folder and name do not agree.
     """
     if len(path.parts) < 3 or path.parts[-2] not in ("0", "1"):
         raise LeftOut("not in a folder <patient>/0 or <patient>/1")
@@ -91,9 +96,9 @@ def identify_idc(path: PurePosixPath) -> Identity:
     if name is None:
         return Identity(patient, label)
     if name["label"] != label:
-        raise LeftOut(f"the folder says class {label}, the file name says class {name['label']}")
+        raise Contradiction(f"the folder says class {label}, the file name says class {name['label']}")
     if name["patient"] != patient:
-        raise LeftOut(f"the folder says patient {patient}, the file name {name['patient']}")
+        raise Contradiction(f"the folder says patient {patient}, the file name {name['patient']}")
     return Identity(patient, label, int(name["x"]), int(name["y"]))
 
 

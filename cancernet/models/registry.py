@@ -5,67 +5,104 @@ returns an uncompiled `keras.Model` that takes RGB values 0-255 and gives one
 probability per class. Preprocessing belongs inside the graph.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
 
 from cancernet.errors import CancerNetError
+from cancernet.models.weights import NONE, load_weights
 
 Builder = Callable[[tuple[int, int, int], int], keras.Model]
 
-MODELS: dict[str, Builder] = {}
+BACKBONE_PREFIX = "backbone:"
 
 
-def register(name: str) -> Callable[[Builder], Builder]:
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """An entry of the registry.
+
+    Attributes:
+        build: the builder.
+        application: its backbone's name in keras.applications, or None.
+        frozen: whether the backbone comes frozen, to be started from pretrained weights.
+    """
+
+    build: Builder
+    application: str | None = None
+    frozen: bool = False
+
+
+MODELS: dict[str, Network] = {}
+
+
+def register(
+    name: str, *, application: str | None = None, frozen: bool = False
+) -> Callable[[Builder], Builder]:
     """Enters a builder under a name; a name that is taken is a programming error."""
 
     def enter(builder: Builder) -> Builder:
         if name in MODELS:
             raise ValueError(f"a network named {name!r} is registered already")
-        MODELS[name] = builder
+        MODELS[name] = Network(builder, application, frozen)
         return builder
 
     return enter
 
 
+def network(name: str) -> Network:
+    """Looks a network up by name.
+
+    Raises:
+        CancerNetError: unknown; the message lists the known ones.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    plain = sorted(known for known in MODELS if not known.startswith(BACKBONE_PREFIX))
+    backbones = sorted(known for known in MODELS if known.startswith(BACKBONE_PREFIX))
+    if name.startswith(BACKBONE_PREFIX):
+        raise CancerNetError(f"unknown backbone {name!r}; known are {', '.join(backbones)}")
+    raise CancerNetError(
+        f"unknown network {name!r}; known are {', '.join(plain)}, and any network of "
+        f"keras.applications as a backbone, such as {BACKBONE_PREFIX}MobileNetV2"
+    )
+
+
 def build_model(
     name: str, input_shape: tuple[int, int, int], classes: int, weights: str | None = None
 ) -> keras.Model:
-    """Builds a network by name, with fresh weights or with those of a file.
+    """Builds a network by name, with fresh weights, ImageNet's, or those of a file.
+
+    A network whose backbone is frozen comes frozen, as published, whatever its weights.
+    A training that starts it without any must call `unfreeze_all` first.
 
     Args:
-        name: a registered name, e.g. "cancernet".
+        name: a registered name, e.g. "cancernet" or "backbone:MobileNetV2".
         input_shape: (height, width, 3), pixels.
         classes: number of outputs, at least 2.
-        weights: path of a `.weights.h5` or `.keras` file of the same network.
+        weights: None or "none" for fresh ones; "imagenet" for the backbone's; or a
+            file (see `load_weights`).
 
     Returns:
         An uncompiled model: float RGB 0-255 of shape (n, height, width, 3) to
         probabilities of shape (n, classes).
 
     Raises:
-        CancerNetError: unknown name, too few classes, or weights that do not fit.
+        CancerNetError: unknown name, too few classes, images too small for the network,
+            or weights that cannot be had or do not fit.
     """
-    if name not in MODELS:
-        raise CancerNetError(f"unknown network {name!r}; known are {', '.join(sorted(MODELS))}")
+    entry = network(name)
     if classes < 2:
         raise CancerNetError(f"a classifier needs at least 2 classes, not {classes}")
-    model = MODELS[name](input_shape, classes)
-    if weights is not None:
-        load_weights(model, weights)
-    return model
-
-
-def load_weights(model: keras.Model, path: str) -> None:
-    """Loads weights from a file into a model, never running code from the file.
-
-    Raises:
-        CancerNetError: the file is missing, damaged or of another network.
-    """
     try:
-        model.load_weights(path)
-    except FileNotFoundError:
-        raise CancerNetError(f"there is no weights file {path}") from None
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CancerNetError(f"the weights in {path} do not fit this network: {reason}") from None
+        model = entry.build(input_shape, classes)
+    except ValueError as error:
+        reason = str(error).strip().splitlines()[0]
+        height, width = input_shape[:2]
+        raise CancerNetError(
+            f"the network {name} cannot be built for images of {width}x{height} pixels "
+            f"({reason}); choose a larger --image-size"
+        ) from error
+    if weights not in (None, NONE):
+        load_weights(model, str(weights), application=entry.application)
+    return model

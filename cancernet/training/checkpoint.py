@@ -50,7 +50,7 @@ class State:
 
 def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:
     """Writes the whole state of a compiled model; keeps the checkpoint before it."""
-    arrays = {f"v{i:05d}": np.asarray(v) for i, v in enumerate(_variables(model))}
+    arrays = {f"v{i:05d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
     encoded = json.dumps(dataclasses.asdict(state)).encode()
     arrays["state"] = np.frombuffer(encoded, dtype=np.uint8)
     latest = folder / LATEST

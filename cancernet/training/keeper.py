@@ -56,7 +56,7 @@ class Keeper(keras.callbacks.Callback):
         """Does everything that follows an epoch, the checkpoint last."""
         logs = {} if logs is None else logs
         training_seconds = time.perf_counter() - self._started
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         with averaged_weights(self.model):
             logs.update(self._validate())
             if self._is_best(logs[self.config.monitor]):
@@ -134,7 +134,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
         yield
         return
     variables = model.trainable_variables
-    raw = [np.array(variable) for variable in variables]
+    raw = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
     for variable, average in zip(variables, optimizer._model_variables_moving_average, strict=True):
         variable.assign(average)
     try:

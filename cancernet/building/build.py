@@ -1,0 +1,209 @@
+"""One build from beginning to end: find, look, plan, transfer, check, record, put in place."""
+
+import dataclasses
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cancernet import catalog
+from cancernet.building import record
+from cancernet.building.audit import find_duplicates
+from cancernet.building.columns import LeftOutFile
+from cancernet.building.existing import is_as_built, refuse_what_is_not_ours
+from cancernet.building.find import FOLDER_UNREADABLE, Found, find_files
+from cancernet.building.look import Look, look_at_paths
+from cancernet.building.naming import make_folders, place_names
+from cancernet.building.plan import Plan, describe_split, make_plan, settings_as_built
+from cancernet.building.settings import BuildSettings
+from cancernet.building.staging import alone, put_in_place, staged
+from cancernet.building.transfer import UNREADABLE, Transferred, no_hard_links, transfer
+from cancernet.errors import CancerNetError
+from cancernet.files import sha256_of
+from cancernet.manifest import MANIFEST
+
+BLOCK = 4096  # bytes; a file takes whole blocks of the disk
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a build did.
+
+    Attributes:
+        output: the built set.
+        facts: the content of its `build.json`.
+        failed: files with a defect, in the order of their paths.
+        unchanged: it was there already, exactly so; nothing was written.
+    """
+
+    output: Path
+    facts: dict[str, Any]
+    failed: list[LeftOutFile]
+    unchanged: bool
+
+
+def build(settings: BuildSettings) -> Outcome:
+    """Builds a data set; the output folder is complete or as it was before.
+
+    Raises:
+        CancerNetError: bad input or settings; the message says what to do.
+        OSError: the disk is full, or may not be written.
+    """
+    dataset = catalog.dataset(settings.dataset)
+    # A link to a folder on a larger disk stays a link; what it leads to is replaced.
+    output = Path(os.path.realpath(settings.output))
+    _check_folders(settings.source, output)
+    refuse_what_is_not_ours(output)
+    found = find_files(settings.source)
+    look = look_at_paths(settings.source, found.images, dataset)
+    _refuse_nothing(found, look, dataset, settings.source)
+    plan = make_plan(look.images, dataset, settings)
+    with alone(output):
+        refuse_what_is_not_ours(output)
+        facts = is_as_built(output, settings.source, settings_as_built(settings), look.listing)
+        if facts is not None:
+            return Outcome(settings.output, facts, [], unchanged=True)
+        _check_disk(plan, output, settings)
+        with staged(output) as staging:
+            left_out = [*found.left_out, *look.left_out]
+            facts, failed = _fill(staging, plan, left_out, dataset, settings)
+            facts |= {"drawn": found.drawn, "listing": look.listing}
+            record.write_build(staging, facts)
+            # Minutes have passed; somebody may have put a file there.
+            refuse_what_is_not_ours(output)
+            put_in_place(staging, output)
+    return Outcome(settings.output, facts, failed, unchanged=False)
+
+
+def _fill(
+    staging: Path,
+    plan: Plan,
+    left_out: list[LeftOutFile],
+    dataset: catalog.Dataset,
+    settings: BuildSettings,
+) -> tuple[dict[str, Any], list[LeftOutFile]]:
+    """Fills the staging folder, all but `build.json`; returns its content and the failed."""
+    make_folders(staging, dataset)
+    names = place_names(plan.images, plan.splits, dataset)
+    done = _transfer(plan, names, staging, settings)
+    readable = done.width > 0
+    dropped = find_duplicates(plan.images, done.sha256, readable, dataset)
+    dropped |= done.failed
+    kept = np.setdiff1d(np.arange(len(names)), list(dropped))
+    if dropped:
+        plan, names = _plan_again(staging, plan, names, kept, dropped, dataset, settings)
+    left_out = sorted([*left_out, *plan.left_out, *dropped.values()])
+    failed = [file for file in left_out if file.failed]
+    record.write_manifest(staging, plan.images, plan.splits, names, done.sha256[kept], dataset)
+    record.write_left_out(staging, left_out)
+    reasons = record.count_reasons(left_out)
+    return {
+        "program": "cancernet build_dataset.py",
+        "dataset": dataset.name,
+        "title": dataset.title,
+        "classes": list(dataset.classes),
+        "words": list(dataset.words),
+        "positive": list(dataset.positive),
+        "source": str(settings.source),
+        "settings": settings_as_built(settings),
+        "split_kind": describe_split(settings),
+        "leak": plan.leak,
+        "warnings": plan.warnings,
+        "counts": record.count_splits(plan.images, plan.splits, dataset),
+        "left_out": reasons,
+        "failed": len(failed),
+        "unreadable": reasons.get(UNREADABLE, 0) + reasons.get(FOLDER_UNREADABLE, 0),
+        "listed_without_images": plan.without_images,
+        "image_size": record.most_common_size(done.width[kept], done.height[kept]),
+        "fingerprint": sha256_of(staging / MANIFEST),
+    }, failed
+
+
+def _transfer(plan: Plan, names: list[str], staging: Path, settings: BuildSettings) -> Transferred:
+    from tqdm import tqdm
+
+    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
+    with tqdm(total=len(names), desc="Building", unit=" images", mininterval=wait) as bar:
+        return transfer(
+            settings.source,
+            staging,
+            zip(plan.images.sources, names, strict=True),
+            len(names),
+            link=settings.link,
+            progress=bar.update,
+        )
+
+
+def _plan_again(
+    staging: Path,
+    plan: Plan,
+    names: list[str],
+    kept: np.ndarray,
+    dropped: dict[int, LeftOutFile],
+    dataset: catalog.Dataset,
+    settings: BuildSettings,
+) -> tuple[Plan, list[str]]:
+    """Divides what is left; the split must not depend on files that are not in the set."""
+    if not len(kept):
+        example = dropped[min(dropped)]
+        raise CancerNetError(
+            f"not one of {len(names):,} images can be used; first {example.source}: "
+            f"{example.reason} ({example.detail})"
+        )
+    again = make_plan(plan.images.take(kept), dataset, settings)
+    again = dataclasses.replace(again, left_out=plan.left_out, without_images=plan.without_images)
+    for place in dropped:
+        (staging / names[place]).unlink(missing_ok=True)
+    places = place_names(again.images, again.splits, dataset)
+    # Within a class every name occurs once, whatever the split: nothing is overwritten.
+    for before, after in zip(kept.tolist(), places, strict=True):
+        if names[before] != after:
+            os.rename(staging / names[before], staging / after)
+    return again, places
+
+
+def _check_folders(source: Path, output: Path) -> None:
+    if not source.is_dir():
+        what = "is a file, not a folder" if source.exists() else "does not exist"
+        raise CancerNetError(f"the source folder {source} {what}; name another with --source")
+    inside, outside = os.path.join(os.path.realpath(source), ""), os.path.join(output, "")
+    if inside.startswith(outside) or outside.startswith(inside):
+        raise CancerNetError(
+            f"the source folder {source} and the output folder {output} lie in one another; "
+            "name an --output elsewhere"
+        )
+
+
+def _check_disk(plan: Plan, output: Path, settings: BuildSettings) -> None:
+    if settings.link == "hard":
+        if os.stat(settings.source).st_dev != os.stat(output.parent).st_dev:
+            raise no_hard_links(str(settings.source), "they are on different disks")
+    elif settings.link == "copy":
+        blocks = -(-np.maximum(plan.images.size, 0) // BLOCK)
+        need, free = int(blocks.sum()) * BLOCK, shutil.disk_usage(output.parent).free
+        if need > free:
+            raise CancerNetError(
+                f"the disk is full: copying needs {need / 1e9:.2f} GB, and {free / 1e9:.2f} GB are "
+                f"free where {output} is; make room, or use --link hard or --link symbolic"
+            )
+
+
+def _refuse_nothing(found: Found, look: Look, dataset: catalog.Dataset, source: Path) -> None:
+    if len(look.images):
+        return
+    if not found.images:
+        there = "no image (PNG, JPEG, TIFF or BMP)"
+    else:
+        first = min(look.left_out)
+        detail = f": {first.detail}" if first.detail else ""
+        there = (
+            f"{len(found.images):,} images, but none that fits; first {first.source} "
+            f"({first.reason}{detail})"
+        )
+    raise CancerNetError(
+        f"{source} has {there}; expected is the layout {dataset.layout}, see --help for where "
+        "to get the images"
+    )

@@ -1,0 +1,86 @@
+"""The images of a build as columns, and the files that are left out as rows.
+
+A data set has hundreds of thousands of images: arrays keep them in some 150 bytes an
+image where one object each would take a kilobyte.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+
+class LeftOutFile(NamedTuple):
+    """A file that is not in the set.
+
+    Attributes:
+        source: relative to the source folder, with `/`.
+        reason: one of a few phrases, by which the files are counted.
+        detail: the other file, or what exactly was wrong.
+        failed: whether this is a defect of the data; else it was to be expected.
+    """
+
+    source: str
+    reason: str
+    detail: str = ""
+    failed: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Images in a fixed order; every array has one entry an image.
+
+    Attributes:
+        sources: paths relative to the source folder, with `/`.
+        patients: the ids that occur, sorted.
+        patient: int32, places in `patients`.
+        label: int8, places in the data set's classes.
+        x, y: int64 pixels, -1 where the name does not say.
+        size: int64, bytes.
+        common_name: bool, whether another image of the class has the same file name.
+    """
+
+    sources: list[str]
+    patients: list[str]
+    patient: np.ndarray
+    label: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    size: np.ndarray
+    common_name: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def take(self, chosen: np.ndarray) -> "Images":
+        """Returns the images at these places, and only the patients they have."""
+        used, patient = np.unique(self.patient[chosen], return_inverse=True)
+        return Images(
+            sources=[self.sources[i] for i in chosen.tolist()],
+            patients=[self.patients[i] for i in used.tolist()],
+            patient=patient.astype(np.int32),
+            label=self.label[chosen],
+            x=self.x[chosen],
+            y=self.y[chosen],
+            size=self.size[chosen],
+            common_name=self.common_name[chosen],
+        )
+
+    def counts(self, classes: int) -> np.ndarray:
+        """Returns the number of images of each patient in each class, (patients, classes)."""
+        cells = self.patient.astype(np.int64) * classes + self.label
+        flat = np.bincount(cells, minlength=len(self.patients) * classes)
+        return flat.reshape(len(self.patients), classes)
+
+
+def first_alike(digests: np.ndarray) -> np.ndarray:
+    """For each row of a uint8 array (n, 8*k): the place of the first row that is equal."""
+    words = np.ascontiguousarray(digests).view(np.uint64).reshape(len(digests), -1)
+    # The sort is stable: of equal rows the one that came first stays first.
+    order = np.lexsort(words.T)
+    ranked = words[order]
+    begins = np.ones(len(words), bool)
+    begins[1:] = (ranked[1:] != ranked[:-1]).any(axis=1)
+    first = np.empty(len(words), np.int64)
+    first[order] = order[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
+    return first

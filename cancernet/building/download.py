@@ -1,0 +1,40 @@
+"""Fetches a published data set with `kagglehub`, where that is installed."""
+
+from pathlib import Path
+
+from cancernet.catalog import Dataset
+from cancernet.errors import CancerNetError
+
+
+def download(dataset: Dataset) -> Path:
+    """Returns the folder that Kaggle's own client keeps the data set in.
+
+    What is there already is not fetched again, and nothing is copied out of it: the
+    build reads it where it lies.
+
+    Raises:
+        CancerNetError: not on Kaggle, `kagglehub` is not installed, or Kaggle refused.
+    """
+    if not dataset.kaggle:
+        raise CancerNetError(f"{dataset.name} is not on Kaggle; it comes from {dataset.origin}")
+    try:
+        import kagglehub
+    except ImportError:
+        raise CancerNetError(
+            "--download needs kagglehub, which is not installed: pip install kagglehub; "
+            f"or fetch {where_to_get(dataset)} by hand"
+        ) from None
+    try:
+        return Path(kagglehub.dataset_download(dataset.kaggle))
+    except Exception as error:
+        # A client of somebody else's: network, login and disk errors of every kind.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CancerNetError(
+            f"Kaggle did not give {dataset.kaggle} ({reason}); try again, or fetch it by hand "
+            f"from {where_to_get(dataset)}"
+        ) from None
+
+
+def where_to_get(dataset: Dataset) -> str:
+    """The address of a data set, or where it comes from."""
+    return f"https://www.kaggle.com/datasets/{dataset.kaggle}" if dataset.kaggle else dataset.origin

@@ -1,0 +1,105 @@
+"""Finds every file under the source folder, and says what is not an image."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from cancernet.building.columns import LeftOutFile
+from cancernet.building.drawn_folder import MARKER
+from cancernet.errors import CancerNetError
+
+NOT_AN_IMAGE = "not an image file"
+FOLDER_UNREADABLE = "the folder cannot be read"
+LINK_AGAIN = "a link to a folder that is read anyway"
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What lies under a source folder.
+
+    Attributes:
+        images: files with an image's suffix, relative, with `/`; those nearest to the
+            source folder first, then by name, whatever order the file system lists.
+        left_out: everything else.
+        drawn: whether the marker of a drawn sample lies among them.
+    """
+
+    images: list[str]
+    left_out: list[LeftOutFile]
+    drawn: bool
+
+
+def find_files(source: Path) -> Found:
+    """Lists the files under a folder; links to folders are followed, but never in circles.
+
+    `imutils.paths.list_images` finds the images. It passes over in silence what a
+    person must hear of (other files, folders that cannot be read, links to folders),
+    so a second walk, a second for 277,524 files, looks after those.
+
+    Raises:
+        CancerNetError: the folder is missing, no folder, or cannot be read.
+    """
+    from imutils import paths
+
+    root = os.path.join(os.fspath(source), "")
+    images: list[str] = []
+    left_out: list[LeftOutFile] = []
+    seen = {os.path.realpath(root)}
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        images += (path for path in paths.list_images(folder) if not _is_fork(path))
+        links = _look_after_the_rest(folder, root, paths.image_types, left_out)
+        for link in sorted(links):
+            real = os.path.realpath(link)
+            if any(_overlap(real, other) for other in seen):
+                left_out.append(LeftOutFile(link[len(root) :], LINK_AGAIN, real))
+            else:
+                seen.add(real)
+                waiting.append(link)
+    images = [_relative(path, root) for path in images]
+    images.sort(key=lambda path: (path.count("/"), path))
+    left_out = [rest._replace(source=_relative(root + rest.source, root)) for rest in left_out]
+    drawn = any(rest.source.rpartition("/")[2] == MARKER for rest in left_out)
+    return Found(images, left_out, drawn)
+
+
+def _look_after_the_rest(
+    folder: str, root: str, suffixes: tuple[str, ...], left_out: list[LeftOutFile]
+) -> list[str]:
+    """Notes what `list_images` passed over; returns the links to folders."""
+    links = []
+
+    def cannot_read(error: OSError) -> None:
+        path = os.fspath(error.filename)
+        if len(path) <= len(root):
+            raise CancerNetError(f"{path} cannot be read: {error.strerror}") from None
+        left_out.append(LeftOutFile(path[len(root) :], FOLDER_UNREADABLE, str(error.strerror), True))
+
+    for here, folders, files in os.walk(folder, onerror=cannot_read):
+        for name in folders:
+            path = os.path.join(here, name)
+            if os.path.islink(path):
+                links.append(path)
+            elif name.lower().endswith(suffixes):
+                left_out.append(LeftOutFile(path[len(root) :], NOT_AN_IMAGE, "a folder"))
+        for name in files:
+            if not name.lower().endswith(suffixes) or _is_fork(name):
+                path = os.path.join(here, name)
+                left_out.append(LeftOutFile(path[len(root) :], NOT_AN_IMAGE))
+    return links
+
+
+def _is_fork(path: str) -> bool:
+    """Tells whether this is the `._name` that macOS writes beside every file of an archive."""
+    return os.path.basename(path).startswith("._")
+
+
+def _relative(path: str, root: str) -> str:
+    relative = path[len(root) :]
+    return relative if os.sep == "/" else relative.replace(os.sep, "/")
+
+
+def _overlap(one: str, other: str) -> bool:
+    one, other = os.path.join(one, ""), os.path.join(other, "")
+    return one.startswith(other) or other.startswith(one)

@@ -1,0 +1,128 @@
+"""One function over many chunks, in as many processes as there are processors.
+
+`multiprocessing.Pool` waits for ever when a worker is killed, and its workers stay
+when the program is: here the first becomes a sentence, and the second does not happen.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from cancernet.errors import CancerNetError
+
+STOP_SECONDS = 5.0
+
+
+def processors() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_parallel(
+    function: Callable[[Any], Any], chunks: Iterable[Any], *, processes: int | None = None
+) -> Iterator[tuple[int, Any]]:
+    """Gives (place of the chunk, result) as they come, in any order.
+
+    At most two chunks a process are under way, so memory does not grow with their
+    number. The processes start with the call, not with the first result; close the
+    iterator, or use it up, to end them.
+
+    Args:
+        function: of one chunk; at the top level of a module.
+        chunks: pickled to the processes, one by one.
+        processes: how many; one for each processor if None.
+
+    Raises:
+        CancerNetError: a process was killed.
+        Exception: whatever `function` raised.
+    """
+    # Fork starts in milliseconds; where it is not there, Python's own choice.
+    context: Any = multiprocessing.get_context(
+        "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    )
+    ends: list[Connection] = []
+    workers: list[BaseProcess] = []
+    for _ in range(processes or processors()):
+        end, theirs = context.Pipe()
+        ends.append(end)
+        # A fork inherits the earlier ends; it must close them, or no worker would see
+        # its pipe end when this process is gone.
+        worker = context.Process(target=_work, args=(function, theirs, list(ends)), daemon=True)
+        worker.start()
+        theirs.close()
+        workers.append(worker)
+    return _collect(ends, workers, enumerate(chunks))
+
+
+def _collect(
+    ends: list[Connection], workers: list[BaseProcess], chunks: Iterator[tuple[int, Any]]
+) -> Iterator[tuple[int, Any]]:
+    under_way: dict[Any, int] = dict.fromkeys(ends, 0)
+    dismissed = set()
+
+    def send_next(end: Connection) -> None:
+        following = next(chunks, None)
+        if following is not None:
+            under_way[end] += 1
+            end.send(following)
+        elif end not in dismissed:
+            dismissed.add(end)
+            end.send(None)
+
+    try:
+        for _ in range(2):
+            for end in ends:
+                send_next(end)
+        while busy := [end for end, count in under_way.items() if count]:
+            for end in wait(busy):
+                place, succeeded, result = end.recv()  # type: ignore[union-attr]
+                if not succeeded:
+                    raise result
+                under_way[end] -= 1
+                send_next(end)  # type: ignore[arg-type]
+                yield place, result
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise CancerNetError(
+            "a worker process was killed, perhaps for lack of memory; run the same command again"
+        ) from None
+    finally:
+        _stop(ends, workers)
+
+
+def _stop(ends: list[Connection], workers: list[BaseProcess]) -> None:
+    for end in ends:
+        end.close()
+    for worker in workers:
+        worker.join(STOP_SECONDS)
+        if worker.is_alive():
+            worker.terminate()
+            worker.join()
+
+
+def _work(
+    function: Callable[[Any], Any], end: Connection, not_mine: list[Connection]
+) -> None:
+    # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in not_mine:
+        other.close()
+    try:
+        task = end.recv()
+        while task is not None:
+            place, chunk = task
+            try:
+                answer = (place, True, function(chunk))
+            except Exception as error:
+                answer = (place, False, error)
+            # The next chunk is taken before the answer is sent: if both sides could
+            # be sending at once, two full pipes would wait for each other for ever.
+            task = end.recv()
+            end.send(answer)
+    except (EOFError, OSError):
+        return  # the parent has gone, or wants no more

@@ -1,0 +1,93 @@
+"""What a build says on the screen."""
+
+import shlex
+from typing import Any
+
+from cancernet.building.build import Outcome
+from cancernet.building.columns import LeftOutFile
+from cancernet.config import SPLITS
+from cancernet.manifest import LEFT_OUT, MANIFEST
+
+DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
+NAMED = 20
+
+
+def describe(outcome: Outcome) -> str:
+    """Returns the closing text: the table, what was left out, what to do next."""
+    facts = outcome.facts
+    lines = [f"{facts['title']}, split {facts['split_kind']}", ""]
+    lines += split_table(facts)
+    lines += ["", *_left_out(facts)]
+    lines += [f"{len(facts['listed_without_images']):,} ids on the lists are of patients without "
+              f"images: {_some(facts['listed_without_images'])}"
+              ] if facts["listed_without_images"] else []  # fmt: skip
+    lines += ["", *filter(None, [DRAWN if facts["drawn"] else "", facts["leak"]])]
+    done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
+    lines += [
+        f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts['fingerprint'][:16]})",
+        f"Next: python train_model.py --data {shlex.quote(shown(str(outcome.output)))}",
+    ]
+    return "\n".join(lines)
+
+
+def split_table(facts: dict[str, Any]) -> list[str]:
+    """Returns split x patients, images, positives and prevalence as aligned lines."""
+    words = dict(zip(facts["classes"], facts["words"], strict=True))
+    positive = " + ".join(words[name] for name in facts["positive"])
+    rows = [("split", "patients", "patches", positive, "prevalence")]
+    for split in SPLITS:
+        rows.append(_row(split, facts["counts"][split]))
+    total = {
+        name: sum(facts["counts"][split][name] for split in SPLITS)
+        for name in ("patients", "images", "positives")
+    }
+    if facts["leak"]:
+        total["patients"] = ""  # they would be counted more than once
+    rows.append(_row("all", total))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
+
+
+def name_failed(failed: list[LeftOutFile]) -> list[str]:
+    """Returns a line for each file with a defect, and a count when they are many."""
+    lines = [
+        f"left out: {shown(file.source)}: {file.reason}" + (f" ({file.detail})" if file.detail else "")
+        for file in failed[:NAMED]
+    ]
+    if len(failed) > NAMED:
+        lines.append(f"left out: {len(failed) - NAMED:,} more, all in {LEFT_OUT}")
+    return lines
+
+
+def shown(name: str) -> str:
+    """A name as it can be printed on one line of any terminal."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
+def _row(split: str, counts: dict[str, Any]) -> tuple[str, ...]:
+    patients = counts["patients"]
+    images, positives = counts["images"], counts["positives"]
+    return (
+        split,
+        f"{patients:,}" if patients != "" else "",
+        f"{images:,}",
+        f"{positives:,}",
+        f"{100 * positives / images:.1f} %" if images else "-",
+    )
+
+
+def _left_out(facts: dict[str, Any]) -> list[str]:
+    reasons = facts["left_out"]
+    if not reasons:
+        return ["Left out: nothing."]
+    width = max(len(f"{count:,}") for count in reasons.values())
+    lines = [f"Left out, each with its reason in {LEFT_OUT}:"]
+    return lines + [f"  {f'{count:,}'.rjust(width)}  {reason}" for reason, count in reasons.items()]
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    more = ", ..." if len(names) > most else ""
+    return ", ".join(shown(name) for name in names[:most]) + more

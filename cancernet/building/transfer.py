@@ -1,0 +1,200 @@
+"""Reads every image once: hashes, decodes, and writes or links what was read.
+
+A copy is written from the very bytes that were hashed and decoded; nothing is read a
+second time. It keeps the time of change of its source, like `shutil.copy2`, so a later
+build can see that both are still as they were.
+"""
+
+import dataclasses
+import errno
+import functools
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from cancernet.building.columns import LeftOutFile
+from cancernet.building.decode import decoded_size
+from cancernet.building.parallel import in_parallel
+from cancernet.errors import CancerNetError, ImageError
+
+UNREADABLE = "the file cannot be read"
+UNDECODABLE = "the image does not decode"
+
+CHUNK = 96
+HASH_BYTES = 32
+# No image within `images.MAXIMUM_PIXELS` is larger; more would fill the memory.
+MAXIMUM_BYTES = 1 << 30
+
+
+class _CannotRead(Exception):
+    """The source cannot be read; the message is the reason."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Transferred:
+    """What reading every image gave; arrays have one entry an image.
+
+    Attributes:
+        sha256: uint8 (n, 32).
+        width, height: int32 pixels, upright; 0 where it failed.
+        failed: places of the images that could not be read or decoded -> why.
+    """
+
+    sha256: np.ndarray
+    width: np.ndarray
+    height: np.ndarray
+    failed: dict[int, LeftOutFile]
+
+
+def transfer(
+    source: Path,
+    target: Path,
+    pairs: Iterator[tuple[str, str]],
+    count: int,
+    *,
+    link: str,
+    progress: Callable[[int], None],
+) -> Transferred:
+    """Brings images from one folder to another, checking each.
+
+    Args:
+        source: folder as downloaded.
+        target: folder with every sub-folder that is needed.
+        pairs: (path under source, path under target), `count` of them.
+        count: how many.
+        link: `copy`, `hard` or `symbolic`.
+        progress: told how many more images are done.
+
+    Raises:
+        OSError: the target cannot be written (a full disk).
+        CancerNetError: hard links are not possible there.
+    """
+    done = Transferred(
+        np.zeros((count, HASH_BYTES), np.uint8),
+        np.zeros(count, np.int32),
+        np.zeros(count, np.int32),
+        {},
+    )
+    work = functools.partial(
+        _transfer_chunk, os.path.abspath(source), os.path.abspath(target), link, os.getpid()
+    )
+    for place, (hashes, sizes, failures) in in_parallel(work, _chunked(pairs)):
+        begin = place * CHUNK
+        end = begin + len(sizes)
+        done.sha256[begin:end] = np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
+        done.width[begin:end] = [width for width, _ in sizes]
+        done.height[begin:end] = [height for _, height in sizes]
+        for offset, *rest in failures:
+            done.failed[begin + offset] = LeftOutFile(*rest, failed=True)
+        progress(len(sizes))
+    return done
+
+
+def _chunked(pairs: Iterator[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    chunk = []
+    for pair in pairs:
+        chunk.append(pair)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _transfer_chunk(
+    source: str, target: str, link: str, parent: int, pairs: list[tuple[str, str]]
+) -> tuple[bytes, list[tuple[int, int]], list[tuple[int, str, str, str]]]:
+    place_it = {"copy": _write, "hard": _link_hard, "symbolic": _link_symbolic}[link]
+    hashes = bytearray()
+    sizes, failures = [], []
+    for offset, (here, there) in enumerate(pairs):
+        if os.getppid() != parent:
+            os._exit(1)  # the build was killed; another may be about to begin
+        path = os.path.join(source, here)
+        size, digest = (0, 0), bytes(HASH_BYTES)
+        try:
+            content, status = _read(path)
+            size = decoded_size(content)
+            digest = hashlib.sha256(content).digest()
+        except _CannotRead as error:
+            failures.append((offset, here, UNREADABLE, str(error)))
+        except ImageError as error:
+            failures.append((offset, here, UNDECODABLE, str(error)))
+        else:
+            place_it(path, os.path.join(target, there), content, status)
+        hashes += digest
+        sizes.append(size)
+    return bytes(hashes), sizes, failures
+
+
+def _read(path: str) -> tuple[bytes, os.stat_result]:
+    try:
+        # Without NONBLOCK, opening a named pipe would wait for a writer for ever.
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise _CannotRead("it is not a regular file")
+            if status.st_size > MAXIMUM_BYTES:
+                raise _CannotRead(f"it is larger than {MAXIMUM_BYTES >> 30} GiB")
+            content = os.read(file, status.st_size + 1)
+            while len(content) < status.st_size and (more := os.read(file, status.st_size)):
+                content += more
+            return content, status
+        finally:
+            os.close(file)
+    except FileNotFoundError:
+        reason = "the link leads nowhere" if os.path.islink(path) else "it has vanished"
+        raise _CannotRead(reason) from None
+    except OSError as error:
+        raise _CannotRead(error.strerror or str(error)) from None
+
+
+def _write(path: str, target: str, content: bytes, status: os.stat_result) -> None:
+    del path
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    file = os.open(target, flags, 0o666)
+    try:
+        written = os.write(file, content)
+        while written < len(content):
+            written += os.write(file, content[written:])
+        times = (status.st_atime_ns, status.st_mtime_ns)
+        os.utime(file if os.utime in os.supports_fd else target, ns=times)
+    except OSError as error:
+        # `write` does not know the file's name, and the message should.
+        raise OSError(error.errno, error.strerror, target) from None
+    finally:
+        os.close(file)
+
+
+def _link_hard(path: str, target: str, content: bytes, status: os.stat_result) -> None:
+    del content
+    try:
+        os.link(path, target)
+        if stat.S_ISLNK(os.lstat(target).st_mode):
+            # The source is itself a link, and link(2) does not look through it.
+            os.unlink(target)
+            os.link(os.path.realpath(path), target)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            raise no_hard_links(path, error.strerror or "") from None
+        raise
+    if not os.path.samestat(os.stat(target), status):
+        raise CancerNetError(f"{path} was replaced while it was read; run the same command again")
+
+
+def _link_symbolic(path: str, target: str, content: bytes, status: os.stat_result) -> None:
+    del content, status
+    os.symlink(path, target)
+
+
+def no_hard_links(path: str, reason: str) -> CancerNetError:
+    """The sentence for a place where hard links cannot be made."""
+    return CancerNetError(
+        f"no hard link to {path} can be made from the output folder ({reason}); "
+        "use --link copy or --link symbolic"
+    )

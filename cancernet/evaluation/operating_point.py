@@ -1,0 +1,254 @@
+"""The threshold that turns a score into a call, chosen on validation and nowhere else.
+
+A threshold lies midway (in log odds) between two neighbouring scores, at least
+`MARGIN` from either, so that rounding a score, or running the same network through
+another program, flips no decision on the images it was chosen on. Scores nearer to each
+other than twice the margin are not told apart. Of equally good thresholds the one
+in the widest gap is taken, then the lowest.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from cancernet.config import RULES
+from cancernet.evaluation import checks
+from cancernet.evaluation.ranking import curve_counts, rank
+
+MARGIN = 2e-6
+FALLBACK = 0.5
+FEW_PATIENTS = 10
+# Log odds are taken of scores at least this far from 0 and 1.
+_SMALLEST = 1e-7
+_EQUAL = 1e-12
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OperatingPoint:
+    """A threshold (positive iff score >= threshold) and what it promised on validation.
+
+    Attributes:
+        threshold: 0-1.
+        rule: the rule in words.
+        rule_name: one of `cancernet.config.RULES`.
+        sensitivity: on validation; NaN without positives.
+        specificity: on validation; NaN without negatives.
+        images: of the validation set.
+        patients: of the validation set, or None when not known.
+        note: what a reader must know about this choice; empty when nothing.
+    """
+
+    threshold: float
+    rule: str
+    rule_name: str
+    sensitivity: float
+    specificity: float
+    images: int
+    patients: int | None
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain JSON values, with what they were chosen on."""
+        return {**dataclasses.asdict(self), "chosen_on": "validation"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+    """Thresholds from low to high and the share of each class they call right.
+
+    Attributes:
+        threshold: (candidates,).
+        sensitivity: (candidates,) falling.
+        specificity: (candidates,) rising.
+        width: (candidates,) width of the gap between scores, in log odds.
+        prevalence: share of positives.
+    """
+
+    threshold: np.ndarray
+    sensitivity: np.ndarray
+    specificity: np.ndarray
+    width: np.ndarray
+    prevalence: float
+
+
+def choose_operating_point(
+    truth: Any,
+    score: Any,
+    *,
+    rule: str = "youden",
+    target_sensitivity: float = 0.95,
+    threshold: float = FALLBACK,
+    cost_ratio: float = 5.0,
+    patients: Any = None,
+) -> OperatingPoint:
+    """Chooses a threshold on validation.
+
+    Args:
+        truth: (images,) 1 for positive, 0 for the rest.
+        score: (images,) probability of being positive, 0-1.
+        rule: "youden" for most sensitivity + specificity; "sensitivity" for the highest
+            threshold that reaches `target_sensitivity`; "cost" for the least cost when a
+            missed positive costs `cost_ratio` false alarms, at the prevalence of these
+            images; "fixed" for `threshold`.
+        target_sensitivity: in (0, 1].
+        threshold: 0-1.
+        cost_ratio: above 0.
+        patients: (images,) name of every image's patient, to warn when they are few.
+
+    Returns:
+        The operating point. With one class only no rule can choose: 0.5 (or the fixed
+        threshold) with a note that says so.
+
+    Raises:
+        ValueError: an unknown rule, a target or cost out of bounds, bad truth or scores.
+    """
+    truth = checks.check_truth(truth)
+    score = checks.check_score(score, len(truth))
+    check_rule(rule, target_sensitivity, cost_ratio)
+    words = {
+        "youden": "most sensitivity + specificity (Youden)",
+        "sensitivity": f"highest threshold with a sensitivity of at least {target_sensitivity:g}",
+        "cost": f"least cost, one missed positive costing {cost_ratio:g} false alarms",
+        "fixed": f"fixed threshold {threshold:g}",
+    }[rule]
+    notes = []
+    if rule == "fixed":
+        chosen = checks.check_threshold(threshold)
+    elif truth.min() == truth.max():
+        chosen = FALLBACK
+        only = "positive" if truth[0] else "negative"
+        notes.append(
+            f"The validation images are all {only}: no threshold can be chosen on them, and "
+            f"{FALLBACK} is used instead. Validate on images of both classes."
+        )
+    else:
+        found = candidates(truth, score)
+        best = best_candidate(goal_of(found, rule, target_sensitivity, cost_ratio), found)
+        chosen = float(found.threshold[best])
+        notes += _remarks(found, best, rule, target_sensitivity)
+    names = None if patients is None else checks.check_patients(patients, len(truth))
+    notes += [] if names is None else _few_patients(truth, names[1], rule)
+    called = score >= chosen
+    return OperatingPoint(
+        threshold=chosen,
+        rule=words,
+        rule_name=rule,
+        sensitivity=_share(called[truth == 1]),
+        specificity=_share(~called[truth == 0]),
+        images=len(truth),
+        patients=None if names is None else len(names[0]),
+        note=" ".join(notes),
+    )
+
+
+def check_rule(rule: str, target_sensitivity: float, cost_ratio: float) -> None:
+    """Raises ValueError for an unknown rule or a parameter out of bounds."""
+    if rule not in RULES:
+        raise ValueError(f"unknown rule {rule!r}; known are {', '.join(RULES)}")
+    if not 0 < target_sensitivity <= 1:
+        raise ValueError(
+            f"the target sensitivity must be above 0, at most 1, but is {target_sensitivity}"
+        )
+    if not 0 < cost_ratio < float("inf"):
+        raise ValueError(f"the cost ratio must be above 0, but is {cost_ratio}")
+
+
+def candidates(truth: np.ndarray, score: np.ndarray) -> Candidates:
+    """Lists every threshold that tells two scores apart by a margin, and one beyond each end.
+
+    Args:
+        truth: (images,) 0 or 1, both present.
+        score: (images,) 0-1.
+    """
+    ranking = rank(truth, score)
+    true_positives, false_positives = (count[::-1] for count in curve_counts(ranking))
+    scores = ranking.scores[::-1]
+    positives = float(truth.sum())
+    negatives = len(truth) - positives
+    # Threshold k calls the scores from the k-th upwards; the last calls none.
+    sensitivity = np.append(true_positives, 0.0) / positives
+    specificity = 1 - np.append(false_positives, 0.0) / negatives
+    # Beyond the ends: half the odds of the lowest score, twice those of the highest.
+    inner = log_odds(scores)
+    low = np.append(-np.inf, scores)
+    high = np.append(scores, np.inf)
+    odds_low = np.append(inner[0] - 2 * np.log(2), inner)
+    odds_high = np.append(inner, inner[-1] + 2 * np.log(2))
+    middle = 1 / (1 + np.exp(-(odds_low + odds_high) / 2))
+    threshold = np.clip(np.clip(middle, low + MARGIN, high - MARGIN), 0.0, 1.0)
+    clear = high - low >= 2 * MARGIN
+    # Every score reaches a threshold of 0, so that the lower end needs no margin.
+    clear[-1] = scores[-1] + MARGIN <= 1
+    return Candidates(
+        threshold[clear],
+        sensitivity[clear],
+        specificity[clear],
+        (odds_high - odds_low)[clear],
+        positives / len(truth),
+    )
+
+
+def log_odds(score: np.ndarray) -> np.ndarray:
+    """Returns log(score / (1 - score)), finite for 0 and 1 too."""
+    inside = np.clip(score, _SMALLEST, 1 - _SMALLEST)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def goal_of(
+    found: Candidates, rule: str, target_sensitivity: float, cost_ratio: float
+) -> np.ndarray:
+    """Returns what a rule wants most of, for every candidate; shape (candidates,)."""
+    if rule == "youden":
+        return found.sensitivity + found.specificity - 1
+    if rule == "sensitivity":
+        reached = found.sensitivity >= target_sensitivity - _EQUAL
+        return np.where(reached, found.threshold, -np.inf)
+    if rule == "cost":
+        return -cost(found, cost_ratio)
+    raise ValueError(f"rule {rule!r} does not choose")
+
+
+def cost(found: Candidates, cost_ratio: float) -> np.ndarray:
+    """Returns the mean cost an image in false alarms: ratio·misses + false alarms."""
+    missed = found.prevalence * (1 - found.sensitivity)
+    return cost_ratio * missed + (1 - found.prevalence) * (1 - found.specificity)
+
+
+def best_candidate(value: np.ndarray, found: Candidates) -> int:
+    """Returns the index of the largest value; of equals the widest gap, then the lowest."""
+    best = np.flatnonzero(value >= value.max() - _EQUAL)
+    return int(best[np.argmax(found.width[best])])
+
+
+def _remarks(found: Candidates, best: int, rule: str, target: float) -> list[str]:
+    sensitivity, specificity = found.sensitivity[best], found.specificity[best]
+    notes = []
+    if rule == "sensitivity" and best + 1 < len(found.threshold) and sensitivity > target + _EQUAL:
+        following = found.sensitivity[best + 1]
+        notes.append(
+            f"The next higher threshold that validation can tell apart reaches {following:.4f} "
+            f"only; this one reaches {sensitivity:.4f}."
+        )
+    if sensitivity + specificity <= 1 + _EQUAL:
+        notes.append(
+            "On validation this threshold separates the classes no better than chance "
+            f"(sensitivity {sensitivity:.3f}, specificity {specificity:.3f})."
+        )
+    return notes
+
+
+def _few_patients(truth: np.ndarray, patient_index: np.ndarray, rule: str) -> list[str]:
+    with_positives = len(np.unique(patient_index[truth == 1]))
+    with_negatives = len(np.unique(patient_index[truth == 0]))
+    if rule == "fixed" or min(with_positives, with_negatives) >= FEW_PATIENTS:
+        return []
+    return [
+        f"The operating point was chosen on positives of {with_positives} and negatives of "
+        f"{with_negatives} patients; another validation set of that size may well choose "
+        "another threshold."
+    ]
+
+
+def _share(hits: np.ndarray) -> float:
+    return float(hits.mean()) if len(hits) else float("nan")

@@ -1,0 +1,103 @@
+"""What a report is made from: plain values that the training flow fills in."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cancernet.command_line import NOTICE
+from cancernet.evaluation.evaluate import Assessment
+from cancernet.evaluation.scored import Scored
+
+DRAWN = (
+    "The images were drawn by a program. The figures show that the software works; they say "
+    "nothing about real tissue."
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FlowStep:
+    """One box of the data flow.
+
+    Attributes:
+        name: e.g. "training".
+        patients: in this step; None when not known.
+        images: in this step; None when not known.
+        positives: of the images; None when not known.
+        note: a remark, e.g. how the split was made.
+    """
+
+    name: str
+    patients: int | None
+    images: int | None
+    positives: int | None = None
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportContent:
+    """Everything `write_report` shows.
+
+    Attributes:
+        title: name of the run.
+        assessment: what `assess` returned.
+        validation: scored images, for the calibration and the curves.
+        testing: scored images, likewise.
+        asked: what was asked, words to value: data set, task, network, recipe.
+        flow: the way of the images: found, used, training, validation, testing.
+        left_out: reason to number of files that were left out.
+        split_method: how the splits were made, in words.
+        leak: what leaks between the splits, in words; empty when nothing.
+        drawn: whether the data were drawn by a program.
+        history: measure to its value in every epoch.
+        best_epoch: the epoch that was kept, from 1.
+        training: words to value: seconds, images per second, epochs.
+        command: what to type to repeat it.
+        seed: of every random number.
+        fingerprint: of the data set.
+        settings: every setting by name.
+        versions: of the program and what it stands on, by name.
+        commit: of the program; empty when not known.
+        created: when, as ISO 8601.
+        notice: the sentence on intended use; shown first and last.
+    """
+
+    title: str
+    assessment: Assessment
+    validation: Scored
+    testing: Scored
+    asked: Mapping[str, Any]
+    flow: Sequence[FlowStep]
+    left_out: Mapping[str, int]
+    split_method: str
+    leak: str
+    drawn: bool
+    history: Mapping[str, Sequence[float]]
+    best_epoch: int | None
+    training: Mapping[str, Any]
+    command: str
+    seed: int
+    fingerprint: str
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    commit: str
+    created: str
+    notice: str = NOTICE
+
+    def __post_init__(self) -> None:
+        if not self.notice.strip():
+            raise ValueError("a report needs the sentence on its intended use")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before any figure, the gravest first."""
+        found = [DRAWN] if self.drawn else []
+        if self.leak:
+            found.append(f"Leak between the splits: {self.leak}")
+        return found + list(self.assessment.warnings)
+
+    @property
+    def footer(self) -> str:
+        """The line below every figure; empty when there is nothing to warn of."""
+        drawn = "Drawn data, not real tissue." if self.drawn else ""
+        leak = "Leaking split, figures too good." if self.leak else ""
+        return " ".join(filter(None, (drawn, leak)))

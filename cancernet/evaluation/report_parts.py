@@ -1,0 +1,185 @@
+"""The sections of a report with its figures, each a function from the content to HTML."""
+
+from cancernet.evaluation import html_pieces as pieces
+from cancernet.evaluation import scored as scores
+from cancernet.evaluation.drawing import (
+    draw_calibration,
+    draw_confusion_matrix,
+    draw_precision_recall,
+    draw_roc,
+)
+from cancernet.evaluation.html_pieces import decimal
+from cancernet.evaluation.report_content import ReportContent
+from cancernet.evaluation.report_evidence import operating_point_spread
+from cancernet.evaluation.summary import binary_rows, headline_rows, interval
+
+
+def warnings(content: ReportContent) -> str:
+    """What must be read before any figure; empty when there is nothing."""
+    found = content.warnings
+    if not found:
+        return ""
+    return f'<div class="warnings" role="note"><b>Read first</b>{pieces.bullets(found)}</div>'
+
+
+def key_figures(content: ReportContent) -> str:
+    """Sensitivity, specificity and AUC on testing, large."""
+    assessment = content.assessment
+    limits = assessment.intervals["testing"].limits
+    boxes = []
+    for name, words in (
+        ("sensitivity", f"sensitivity: recall of {assessment.positive_word}"),
+        ("specificity", f"specificity: recall of {assessment.negative_word}"),
+        ("roc_auc", "AUC, area under the ROC curve"),
+    ):
+        boxes.append(
+            f"<div><b>{decimal(assessment.testing[name])}</b>{pieces.text(words)}"
+            f"<small>95 % interval {interval(*limits[name])}</small></div>"
+        )
+    testing = assessment.testing
+    below = (
+        f"On {testing['images']:,} testing images of {testing['patients']:,} patients, at the "
+        "operating point that validation chose. Intervals resample patients."
+    )
+    return f'<div class="key">{"".join(boxes)}</div>{pieces.paragraph(below, muted=True)}'
+
+
+def asked(content: ReportContent) -> str:
+    """What was asked of which network on which data."""
+    positive = {"Positive": content.assessment.positive_words}
+    return pieces.section("What was asked", pieces.pairs({**content.asked, **positive}))
+
+
+def figures_table(content: ReportContent) -> str:
+    """Every headline figure of validation and testing with its interval."""
+    rows = []
+    for (words, value, low, high), (_, before, *_limits) in zip(
+        headline_rows(content.assessment, "testing"),
+        headline_rows(content.assessment, "validation"),
+        strict=True,
+    ):
+        rows.append((words, decimal(value), interval(low, high), decimal(before)))
+    header = ("figure", "testing", "95 % interval", "validation")
+    sentence = (
+        "Validation chose the epoch and the operating point, so its figures flatter; testing was "
+        "scored once. The intervals hold the network and the operating point fixed and ask how "
+        "the figures would vary with other patients."
+    )
+    return pieces.section(
+        "Figures", pieces.table(header, rows), pieces.paragraph(sentence, muted=True)
+    )
+
+
+def operating_point(content: ReportContent) -> str:
+    """Which threshold, by which rule, what it promised and what it gave."""
+    assessment = content.assessment
+    point, testing = assessment.operating_point, assessment.testing
+    sentence = (
+        f"An image is called {assessment.positive_word} from a score of {point.threshold:.6g} "
+        f"upwards. Rule: {point.rule}; chosen on validation, never on testing."
+    )
+    rows = [
+        ("promised on validation", decimal(point.sensitivity), decimal(point.specificity)),
+        ("found on testing", decimal(testing["sensitivity"]), decimal(testing["specificity"])),
+    ]
+    sides = [
+        (
+            word,
+            decimal(row["precision"]),
+            decimal(row["recall"]),
+            decimal(row["f1"]),
+            row["support"],
+        )
+        for word, row in binary_rows(assessment, testing).items()
+    ]
+    return pieces.section(
+        "Operating point",
+        pieces.paragraph(sentence),
+        pieces.table(("", "sensitivity", "specificity"), rows),
+        pieces.table(("side", "precision", "recall", "F1", "images"), sides),
+        operating_point_spread(content),
+    )
+
+
+def curves(content: ReportContent) -> str:
+    """Confusion matrix, ROC, precision-recall and calibration of testing."""
+    assessment, columns = content.assessment, content.assessment.positive_indices
+    truth = scores.positive_truth(content.testing, columns)
+    score = scores.positive_score(content.testing.probabilities, columns)
+    limits = assessment.intervals["testing"].limits
+    threshold, foot = assessment.operating_point.threshold, content.footer
+    cells = assessment.testing["confusion_matrix"]
+    drawn = (
+        (
+            draw_confusion_matrix(
+                [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]],
+                [assessment.negative_word, assessment.positive_word],
+                title="Testing, at the operating point",
+                footer=foot,
+            ),
+            "Confusion matrix: rows are the truth, shares are of each row.",
+        ),
+        (
+            draw_roc(truth, score, threshold=threshold, interval=limits["roc_auc"], footer=foot),
+            "ROC curve on testing.",
+        ),
+        (
+            draw_precision_recall(
+                truth, score, threshold=threshold, interval=limits["pr_auc"], footer=foot
+            ),
+            "Precision-recall curve on testing; chance is the share of positives.",
+        ),
+        (
+            draw_calibration(truth, score, footer=foot),
+            "Calibration on testing: below the diagonal the scores promise too much.",
+        ),
+    )
+    images = "".join(pieces.image(figure, caption) for figure, caption in drawn)
+    return pieces.section("Testing in pictures", f'<div class="figures">{images}</div>')
+
+
+def classes(content: ReportContent) -> str:
+    """Every class by itself, when there are more than two."""
+    found = content.assessment.testing.get("per_class")
+    if found is None:
+        return ""
+    assessment = content.assessment
+    names = ("precision", "recall", "f1", "roc_auc")
+    rows = [
+        (word, *(decimal(row[name]) for name in names), row["support"])
+        for word, row in zip(assessment.words, found["classes"].values(), strict=True)
+    ]
+    for average in ("macro", "weighted"):
+        rows.append((f"{average} mean", *(decimal(found[average][name]) for name in names), ""))
+    figure = draw_confusion_matrix(
+        found["confusion_matrix"],
+        assessment.words,
+        title="Testing, most probable class",
+        footer=content.footer,
+    )
+    return pieces.section(
+        "Class by class",
+        pieces.paragraph(f"Most probable class; right in {decimal(found['accuracy'])} of images."),
+        pieces.table(("class", "precision", "recall", "F1", "AUC", "images"), rows),
+        pieces.image(figure, "Confusion matrix of all classes.", broad=True),
+    )
+
+
+def limits(content: ReportContent) -> str:
+    """What the figures do not show and what the software is not for."""
+    sentences = [
+        content.notice,
+        "The figures hold for images like these: same stain, scanner, preparation and way of "
+        "labelling. Nothing here shows how the network fares elsewhere.",
+        f"The share of positives among the testing images decides precision; it is "
+        f"{decimal(_prevalence(content))} here and is likely another one elsewhere.",
+        "The labels are taken as true. Where they are wrong, so are the figures.",
+        "The intervals count patients as independent of each other and leave the luck of one "
+        "training (the seed) and of the choice of operating point out.",
+    ]
+    return pieces.section("Limits and intended use", pieces.bullets(sentences))
+
+
+def _prevalence(content: ReportContent) -> float:
+    cells = content.assessment.testing["confusion_matrix"]
+    return (cells["tp"] + cells["fn"]) / content.assessment.testing["images"]

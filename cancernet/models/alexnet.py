@@ -1,0 +1,25 @@
+"""AlexNet as the mammogram study built it: no dropout, no normalization."""
+
+import keras
+
+from cancernet.models.preprocessing import preprocess
+from cancernet.models.registry import register
+
+
+@register("alexnet")
+def build_alexnet(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """AlexNet; 62,386,352 parameters at 227x227 with 8 classes."""
+    image = keras.Input(input_shape, name="image")
+    x = preprocess(image, "unit")
+    x = keras.layers.Conv2D(96, 11, strides=4, activation="relu")(x)
+    x = keras.layers.MaxPooling2D(3, strides=2)(x)
+    x = keras.layers.Conv2D(256, 5, padding="same", activation="relu")(x)
+    x = keras.layers.MaxPooling2D(3, strides=2)(x)
+    for filters in (384, 384, 256):
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+    x = keras.layers.MaxPooling2D(3, strides=2)(x)
+    x = keras.layers.Flatten()(x)
+    for units in (4096, 4096, 1000):
+        x = keras.layers.Dense(units, activation="relu")(x)
+    x = keras.layers.Dense(classes, activation="softmax", dtype="float32")(x)
+    return keras.Model(image, x, name="alexnet")

@@ -1,0 +1,166 @@
+"""Batches of images for `model.fit` and `model.predict`.
+
+`ImageDataGenerator` describes the augmentation; Keras keeps it at
+`tensorflow.keras.preprocessing.image` only, so it is used in this one file. The
+doing is `cancernet.training.augmentation`'s. What a batch holds depends on nothing
+but (seed, epoch, number of the batch): a training that goes on after epoch 7 sees
+what it would have seen.
+"""
+
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+from cancernet.config import TrainConfig
+from cancernet.manifest import BuiltDataset
+from cancernet.training.augmentation import Ranges, change_images
+from cancernet.training.pixel_cache import Pixels, open_pixels
+
+
+def image_data_generator(config: TrainConfig) -> ImageDataGenerator:
+    """Returns the stock generator with the settings' random changes."""
+    return ImageDataGenerator(
+        rotation_range=config.rotation,
+        zoom_range=config.zoom,
+        width_shift_range=config.shift,
+        height_shift_range=config.shift,
+        shear_range=config.shear,
+        horizontal_flip=config.horizontal_flip,
+        vertical_flip=config.vertical_flip,
+        fill_mode="nearest",
+    )
+
+
+def random_changes(generator: ImageDataGenerator, config: TrainConfig) -> Ranges:
+    """Takes the geometry from the generator, and from the settings what it does not know."""
+    return Ranges(
+        rotation=generator.rotation_range,
+        height_shift=generator.height_shift_range,
+        width_shift=generator.width_shift_range,
+        shear=generator.shear_range,
+        zoom=tuple(generator.zoom_range),
+        horizontal_flip=generator.horizontal_flip,
+        vertical_flip=generator.vertical_flip,
+        quarter_turns=config.quarter_turns,
+        color=config.color_jitter,
+        stain=config.stain_jitter,
+    )
+
+
+class PlainBatches(keras.utils.PyDataset):
+    """Images in the manifest's order, as they are, with one-hot labels.
+
+    `model.predict` gives the scores in that order.
+    """
+
+    def __init__(
+        self, pixels: Pixels, labels: np.ndarray, *, classes: int, batch_size: int
+    ) -> None:
+        """Takes pixels and labels (class indices, shape (n,)) in the same order."""
+        # One worker of Keras's own: tf.data fetches the next batches in a thread of
+        # its own while the network computes.
+        super().__init__(workers=1)
+        self._pixels = pixels
+        self._one_hot = np.eye(classes, dtype=np.float32)[labels]
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self._pixels) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns images, uint8 (n, size, size, 3), and labels, float32 (n, classes)."""
+        places = self._places(index)
+        return self._pixels[places], self._one_hot[places]
+
+    def _places(self, index: int) -> np.ndarray:
+        start = index * self._batch_size
+        return np.arange(start, min(start + self._batch_size, len(self._pixels)))
+
+
+class TrainingBatches(PlainBatches):
+    """Images in an order of each epoch's own, changed at random.
+
+    Attributes:
+        next_epoch: the epoch that begins next, counted from 0; set it to go on with
+            a training.
+    """
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        labels: np.ndarray,
+        *,
+        classes: int,
+        batch_size: int,
+        changes: Ranges,
+        seed: int,
+    ) -> None:
+        """Takes pixels and labels in the same order, and how to change the images."""
+        super().__init__(pixels, labels, classes=classes, batch_size=batch_size)
+        self._changes = changes
+        self._seed = seed
+        self._epoch = 0
+        self._order = self._draw_order()
+        self.next_epoch = 0
+
+    def on_epoch_begin(self) -> None:
+        """Keras calls it before the first batch of each epoch."""
+        self._epoch = self.next_epoch
+        self.next_epoch += 1
+        self._order = self._draw_order()
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns images, uint8 (n, size, size, 3), and labels, float32 (n, classes)."""
+        images, labels = super().__getitem__(index)
+        random = np.random.default_rng((self._seed, self._epoch, 1 + index))
+        return change_images(images, self._changes, random), labels
+
+    def _places(self, index: int) -> np.ndarray:
+        return self._order[super()._places(index)]
+
+    def _draw_order(self) -> np.ndarray:
+        random = np.random.default_rng((self._seed, self._epoch, 0))
+        return random.permutation(len(self._pixels))
+
+
+def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatches:
+    """Returns the training images: shuffled in each epoch, changed at random.
+
+    Raises:
+        CancerNetError: an image cannot be read while the pixels are kept.
+    """
+    return TrainingBatches(
+        **_content(dataset, "training", config),
+        changes=random_changes(image_data_generator(config), config),
+        seed=config.seed,
+    )
+
+
+def plain_batches(dataset: BuiltDataset, split: str, config: TrainConfig) -> PlainBatches:
+    """Returns the images of a split in the manifest's order, unchanged.
+
+    Raises:
+        CancerNetError: an image cannot be read while the pixels are kept.
+    """
+    return PlainBatches(**_content(dataset, split, config))
+
+
+def _content(dataset: BuiltDataset, split: str, config: TrainConfig) -> dict[str, Any]:
+    # A batch has work for one thread; more would take processors from the network.
+    cv2.setNumThreads(1)
+    pixels = open_pixels(
+        dataset,
+        split,
+        image_size=config.image_size,
+        interpolation=config.interpolation,
+        cache=config.cache,
+    )
+    return {
+        "pixels": pixels,
+        "labels": dataset.split(split).labels,
+        "classes": len(dataset.classes),
+        "batch_size": config.batch_size,
+    }

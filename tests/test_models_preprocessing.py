@@ -1,0 +1,100 @@
+"""Preprocessing in the graph against Keras's own and OpenCV's."""
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cancernet.models.kernels import KERNELS, filter_and_stretch, filtered_pictures
+from cancernet.models.preprocessing import preprocess
+from cancernet.models.pretrained import APPLICATIONS
+
+MODULES = [
+    module
+    for name in dir(keras.applications)
+    if name.islower() and hasattr(module := getattr(keras.applications, name), "preprocess_input")
+]
+
+
+def in_graph(rule: str, pixels: np.ndarray) -> np.ndarray:
+    image = keras.Input(pixels.shape[1:])
+    return np.asarray(keras.Model(image, preprocess(image, rule))(pixels))
+
+
+def pixels_of_every_kind() -> np.ndarray:
+    return np.random.default_rng(4).uniform(0, 255, (2, 5, 7, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_backbones_get_what_keras_gives_them(name: str) -> None:
+    pixels = pixels_of_every_kind()
+    module = next(m for m in MODULES if hasattr(m, name))
+    expected = module.preprocess_input(pixels.copy())
+    rule = APPLICATIONS[name].preprocessing
+    if rule == "efficientnet":
+        # Keras's EfficientNet divides by 255 and normalizes inside, by ImageNet's numbers.
+        expected = 255 * keras.applications.densenet.preprocess_input(pixels.copy())
+    np.testing.assert_allclose(in_graph(rule, pixels), expected, rtol=1e-5, atol=2e-4)
+
+
+def test_caffe_is_blue_green_red() -> None:
+    red = np.zeros((1, 1, 1, 3), np.float32)
+    red[..., 0] = 200
+    np.testing.assert_allclose(
+        in_graph("caffe", red).ravel(), [-103.939, -116.779, 200 - 123.68], atol=1e-4
+    )
+
+
+def test_the_kernels_are_the_published_ones() -> None:
+    sixteenth = 1 / 16
+    assert KERNELS["gaussian"].tolist() == [
+        [sixteenth, 1 / 8, sixteenth],
+        [1 / 8, 1 / 4, 1 / 8],
+        [sixteenth, 1 / 8, sixteenth],
+    ]
+    assert KERNELS["mean"].tolist() == [[pytest.approx(1 / 9)] * 3] * 3
+    assert KERNELS["sharpening"].tolist() == [[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_filter_is_opencv_filter2d_and_min_max(kernel: str) -> None:
+    rng = np.random.default_rng(5)
+    pixels = rng.integers(0, 256, (2, 21, 34, 3)).astype(np.float32)
+    found = np.asarray(filter_and_stretch(pixels, kernel))
+    for image, one in zip(pixels, found, strict=True):
+        filtered = cv2.filter2D(image, -1, KERNELS[kernel])
+        expected = cv2.normalize(filtered, None, 0, 255, cv2.NORM_MINMAX) / 255
+        np.testing.assert_allclose(one, expected, atol=2e-6)
+
+
+def test_the_picture_shows_every_kernel() -> None:
+    pixels = np.random.default_rng(6).integers(0, 256, (16, 20, 3), dtype=np.uint8)
+    pictures = filtered_pictures(pixels)
+    assert list(pictures) == list(KERNELS)
+    for kernel, picture in pictures.items():
+        expected = np.asarray(filter_and_stretch(pixels[None].astype(np.float32), kernel))[0]
+        np.testing.assert_array_equal(picture, expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    kernel=st.sampled_from(list(KERNELS)),
+    seed=st.integers(0, 10_000),
+    low=st.integers(0, 255),
+    high=st.integers(0, 255),
+)
+def test_each_image_fills_0_to_1_on_its_own(kernel: str, seed: int, low: int, high: int) -> None:
+    low, high = min(low, high), max(low, high)
+    rng = np.random.default_rng(seed)
+    one = rng.integers(low, high + 1, (9, 9, 3)).astype(np.float32)
+    other = np.full_like(one, 255)
+    found = np.asarray(filter_and_stretch(np.stack([one, other]), kernel))
+    assert np.isfinite(found).all()
+    assert found.min() >= 0
+    assert found.max() <= 1
+    assert np.abs(found[1]).max() < 1e-3  # flat stays flat
+    filtered = cv2.filter2D(one, -1, KERNELS[kernel])
+    if filtered.max() - filtered.min() > 1.001:
+        assert found[0].max() == pytest.approx(1)
