@@ -7,7 +7,13 @@ Every patient has an own number of patches (log-normal), an own share of positiv
 around that. The truth is the pooled figure of 40,000 such patients. Printed is the share
 of simulated studies whose interval holds it and the mean width, for the intervals of
 the reports and, for comparison, for percentile and BCa limits of the same draws.
-0.92-0.98 is what we ask at 30 patients.
+0.92-0.98 is what we ask at 30 patients. Found with 1000 studies, lowest to highest metric:
+
+    30 patients                    report 0.936-0.952   percentile 0.894-0.928   BCa 0.889-0.921
+    30 patients --separation 4.5   report 0.923-0.960   percentile 0.844-0.905   BCa 0.878-0.904
+    30 patients --one-class        report 0.919-0.960   percentile 0.887-0.916   BCa 0.888-0.910
+
+The lowest are AUC where it is 0.98 and Brier where patients have one class only.
 """
 
 import argparse
@@ -127,7 +133,8 @@ def main():
     error = 1.96 * np.sqrt(0.95 * 0.05 / given.simulations)
     print(
         f"{given.patients} patients, {given.simulations} studies, {given.resamples} resamples, "
-        f"separation {given.separation:g}, {time.perf_counter() - start:.0f} s; "
+        f"separation {given.separation:g}{', one class each' if given.one_class else ''}, "
+        f"{time.perf_counter() - start:.0f} s; "
         f"Monte Carlo error of a coverage of 0.95: ±{error:.3f}"
     )
     print(f"{'metric':18} {'truth':>6}" + "".join(f"  {m + ' (width)':>22}" for m in METHODS))

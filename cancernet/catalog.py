@@ -96,7 +96,9 @@ def identify_idc(path: PurePosixPath) -> Identity:
     if name is None:
         return Identity(patient, label)
     if name["label"] != label:
-        raise Contradiction(f"the folder says class {label}, the file name says class {name['label']}")
+        raise Contradiction(
+            f"the folder says class {label}, the file name says class {name['label']}"
+        )
     if name["patient"] != patient:
         raise Contradiction(f"the folder says patient {patient}, the file name {name['patient']}")
     return Identity(patient, label, int(name["x"]), int(name["y"]))

@@ -54,7 +54,7 @@ def describe_os_error(error: OSError) -> str:
     return f"{error.strerror or error}{place}"
 
 
-def add_settings(parser: argparse.ArgumentParser, *, skip: tuple[str, ...] = ()) -> None:
+def add_settings(parser: argparse._ActionsContainer, *, skip: tuple[str, ...] = ()) -> None:
     """Adds one flag per field of `TrainConfig`; a flag that is not given is None."""
     for field in dataclasses.fields(TrainConfig):
         if field.name in skip:

@@ -28,7 +28,7 @@ SCHEDULES = ("constant", "inverse-time", "cosine")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 MONITORS = ("val_loss", "val_accuracy", "val_auc")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-RULES = ("youden", "sensitivity", "cost", "fixed")
+RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
 
 
 def split_ratios(
@@ -128,6 +128,13 @@ class TrainConfig:
         0.0, "random change of haematoxylin and eosin strength, +-share", least=0, below=1
     )
 
+    mixup: float = setting(
+        0.0, "mix pairs of images and labels, shares from Beta(this, this); 0 does not", least=0
+    )
+    batch_norm_momentum: float = setting(
+        0.99, "momentum of the batch statistics that prediction will use", above=0, below=1
+    )
+
     monitor: str = setting(
         "val_loss", "validation measure whose best epoch is kept", choices=MONITORS
     )
@@ -140,6 +147,7 @@ class TrainConfig:
     operating_rule: str = setting(
         "youden",
         "how the operating point is chosen on validation: most sensitivity + specificity, "
+        "expected for patients whose scores are shifted (smoothed) or as found (youden), "
         "a target sensitivity, least cost, or a fixed threshold",
         choices=RULES,
     )

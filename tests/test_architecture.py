@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "evaluation": {"config", "command_line", "runs"},
     "inference": {"runs", "images"},
     "training": {
-        "config", "evaluation", "images", "inference", "manifest", "models", "quiet", "runs",
+        "command_line", "config", "evaluation", "images", "inference", "manifest", "models",
+        "quiet", "runs",
     },
 }  # fmt: skip
 ALWAYS = {"errors", "files", "locks", ""}

@@ -98,8 +98,20 @@ def test_default_sample_is_large_and_mixed(many):
     assert 2_000 < 3 * labels.size < 4_000
     shares = np.array([labels[patients == number].mean() for number in np.unique(patients)])
     assert 0.2 < labels.mean() < 0.45
-    assert shares.min() < 0.1 and shares.max() > 0.6
     assert np.mean((shares > 0) & (shares < 1)) > 0.8
+    wanted = np.array(prevalences(7, PATIENTS))
+    assert wanted.min() < 0.05 and wanted.max() > 0.8 and 0.25 < wanted.mean() < 0.45
+    assert np.mean(wanted > 0) > 0.9
+
+
+def test_prevalence_is_as_wanted(many):
+    """Patches marked and carcinoma wanted agree as well as a coarse hand allows."""
+    _, labels, patients = many
+    numbers = np.unique(patients)
+    wanted = np.array(prevalences(7, PATIENTS))[numbers - FIRST_PATIENT]
+    marked = np.array([labels[patients == number].mean() for number in numbers])
+    assert np.corrcoef(wanted, marked)[0, 1] > 0.9
+    assert np.all(marked[wanted == 0] == 0)
 
 
 def test_carcinoma_lies_together():
@@ -213,7 +225,7 @@ def test_failure_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(drawn_sample, "save_png", fail)
     with pytest.raises(OSError, match="No space left"):
-        draw_sample(tmp_path / "sample", patients=2)
+        draw_sample(tmp_path / "sample", patients=1)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -53,6 +53,8 @@ def test_ties_that_overshoot_the_target_are_stated():
     assert point.sensitivity == 1
     assert "reaches 0.2500" in point.note
     assert "reaches 1.0000" in point.note
+    usual = choose_operating_point(TRUTH, SCORE, rule="sensitivity", target_sensitivity=0.7)
+    assert usual.note == ""
 
 
 @pytest.mark.parametrize(("ratio", "misses", "alarms"), [(10, 0, 1), (0.1, 1, 0)])
@@ -112,7 +114,7 @@ def test_scores_nearer_than_the_margin_are_not_told_apart():
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
-        ({"rule": "best"}, "unknown rule 'best'; known are youden"),
+        ({"rule": "best"}, "unknown rule 'best'; known are smoothed"),
         ({"target_sensitivity": 0}, "target sensitivity"),
         ({"target_sensitivity": 1.1}, "target sensitivity"),
         ({"target_sensitivity": math.nan}, "target sensitivity"),
@@ -211,3 +213,31 @@ def test_no_threshold_does_better_when_scores_are_apart(found):
             return ratio * share * (1 - pair[0]) + (1 - share) * (1 - pair[1])
 
         assert cost((cheap.sensitivity, cheap.specificity)) == pytest.approx(min(map(cost, tried)))
+
+
+def test_the_smoothed_rule_is_the_expected_youden_index_under_shifts():
+    """Against a plain average over many shifts of the scores."""
+    from cancernet.evaluation.operating_point import SHIFT, candidates, log_odds, smoothed_youden
+
+    rng = np.random.default_rng(4)
+    truth = np.repeat([0, 1], 150)
+    score = 1 / (1 + np.exp(-rng.normal(2.0 * truth - 0.5, 1.0)))
+    found = candidates(truth, score)
+    values = smoothed_youden(found)
+    odds = log_odds(score)
+    uniform = (np.arange(4000) + 0.5) / 4000
+    shifts = SHIFT * np.log(uniform / (1 - uniform))
+    for place in range(0, len(values), 25):
+        threshold = log_odds(found.threshold)[place]
+        called = odds[:, None] + shifts[None, :] >= threshold
+        expected = called[truth == 1].mean() + (~called[truth == 0]).mean() - 1
+        assert values[place] == pytest.approx(expected, abs=0.01)
+
+
+def test_the_smoothed_rule_does_not_follow_one_odd_image():
+    truth = np.array([0] * 50 + [1] * 50)
+    score = np.concatenate([np.linspace(0.05, 0.45, 50), np.linspace(0.55, 0.95, 50)])
+    plain = choose_operating_point(truth, score, rule="smoothed").threshold
+    odd = np.append(score, 0.97)
+    moved = choose_operating_point(np.append(truth, 0), odd, rule="smoothed").threshold
+    assert abs(plain - 0.5) < 0.06 and abs(moved - plain) < 0.06

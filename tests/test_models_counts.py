@@ -2,7 +2,8 @@
 
 import pytest
 
-from cancernet.models import model_facts
+from cancernet.models import build_model, model_facts
+from cancernet.models.table import count_parameters
 
 # network, input, classes, total, trainable
 PUBLISHED = [
@@ -23,5 +24,14 @@ PUBLISHED = [
 
 @pytest.mark.parametrize(("name", "size", "classes", "total", "trainable"), PUBLISHED)
 def test_parameters(name: str, size: int, classes: int, total: int, trainable: int) -> None:
-    facts = model_facts(name, (size, size, 3), classes)
+    model = build_model(name, (size, size, 3), classes)
+    facts = count_parameters(model)
     assert (facts.total, facts.trainable) == (total, trainable)
+    assert model.input_shape == (None, size, size, 3)
+    assert model.output_shape == (None, classes)
+
+
+def test_facts_by_name() -> None:
+    facts = model_facts("simple-cnn", (224, 224, 3), 8)
+    assert (facts.total, facts.trainable) == (5_977_640, 5_977_640)
+    assert model_facts("simple-cnn", (224, 224, 3), 2).total == 5_977_640 - 6 * 65

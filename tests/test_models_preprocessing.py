@@ -30,13 +30,20 @@ def pixels_of_every_kind() -> np.ndarray:
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_backbones_get_what_keras_gives_them(name: str) -> None:
     pixels = pixels_of_every_kind()
-    module = next(m for m in MODULES if hasattr(m, name))
+    # Keras shows MobileNetV3 in no module of its own.
+    module = next((m for m in MODULES if hasattr(m, name)), keras.applications.mobilenet_v3)
     expected = module.preprocess_input(pixels.copy())
-    rule = APPLICATIONS[name].preprocessing
-    if rule == "efficientnet":
-        # Keras's EfficientNet divides by 255 and normalizes inside, by ImageNet's numbers.
-        expected = 255 * keras.applications.densenet.preprocess_input(pixels.copy())
-    np.testing.assert_allclose(in_graph(rule, pixels), expected, rtol=1e-5, atol=2e-4)
+    # Keras's newer networks scale inside, with layers; `preprocess_input` does nothing there.
+    if name.startswith("MobileNetV3"):
+        expected = pixels / 127.5 - 1
+    elif name in ("EfficientNetV2S", "EfficientNetV2M", "EfficientNetV2L"):
+        expected = pixels / 128 - 1
+    elif name.startswith(("EfficientNet", "ConvNeXt")):
+        expected = keras.applications.densenet.preprocess_input(pixels.copy())
+    else:
+        assert not np.array_equal(expected, pixels)
+    found = in_graph(APPLICATIONS[name].preprocessing, pixels)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_caffe_is_blue_green_red() -> None:
@@ -76,6 +83,13 @@ def test_the_picture_shows_every_kernel() -> None:
     for kernel, picture in pictures.items():
         expected = np.asarray(filter_and_stretch(pixels[None].astype(np.float32), kernel))[0]
         np.testing.assert_array_equal(picture, expected)
+
+
+def test_an_image_of_less_than_one_grey_level_is_flat() -> None:
+    """Its differences are rounding, not tissue, and must not be stretched to black and white."""
+    rounding = np.random.default_rng(7).uniform(0, 1e-3, (1, 8, 8, 3)).astype(np.float32)
+    for kernel in KERNELS:
+        assert np.asarray(filter_and_stretch(100 + rounding, kernel)).max() < 0.02
 
 
 @settings(max_examples=30, deadline=None)

@@ -13,11 +13,11 @@ from keras.src.utils import file_utils
 
 from cancernet.errors import CancerNetError
 from cancernet.models import build_model, load_weights
+from cancernet.models.imagenet import imagenet_file
 from cancernet.models.pretrained import APPLICATIONS, backbone_part
-from cancernet.models.weights import imagenet_file
 
 SIZE = 32
-NAME = "MobileNetV3Small"
+NAME = "MobileNet"
 
 
 def write_like_keras_applications(model: keras.Model, path: Path) -> Path:
@@ -31,7 +31,7 @@ def write_like_keras_applications(model: keras.Model, path: Path) -> Path:
 def source() -> keras.Model:
     """Stands for the network trained on ImageNet: random, batch statistics too."""
     keras.utils.set_random_seed(99)
-    model = keras.applications.MobileNetV3Small(
+    model = keras.applications.MobileNet(
         include_top=False, weights=None, input_shape=(SIZE, SIZE, 3)
     )
     rng = np.random.default_rng(1)
@@ -86,7 +86,7 @@ def test_file_of_the_whole_network_fills_it_all(form: str, tmp_path: Path) -> No
     path = tmp_path / form
     if form == "trained.keras":
         other.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-        other.fit(np.ones((2, 32, 32, 3)), np.eye(3)[:2], verbose=0)
+        other.optimizer.build(other.trainable_variables)
     if form == "whole.weights.h5":
         other.save_weights(path)
     else:
@@ -103,7 +103,8 @@ def test_efficientnet_file_answers_as_in_keras(
     shape = (SIZE, SIZE, 3)
     model = keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=shape)
     layer = next(x for x in model.layers if isinstance(x, keras.layers.Normalization))
-    layer.set_weights([np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]), 1])
+    count = np.array(1)
+    layer.set_weights([np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]), count])
     path = write_like_keras_applications(model, tmp_path / "notop.h5")
     monkeypatch.setattr(file_utils, "get_file", lambda *_, **__: str(path))
     theirs = keras.applications.EfficientNetB0(
@@ -116,7 +117,7 @@ def test_efficientnet_file_answers_as_in_keras(
     np.testing.assert_allclose(
         np.asarray(part(pixels, training=False)), expected, atol=1e-4 * np.abs(expected).max()
     )
-    layer.set_weights([np.zeros(3), np.ones(3), 1])
+    layer.set_weights([np.zeros(3), np.ones(3), count])
     odd = write_like_keras_applications(model, tmp_path / "odd.h5")
     with pytest.raises(CancerNetError, match="another input scaling"):
         load_weights(ours, str(odd), application="EfficientNetB0")
@@ -140,7 +141,7 @@ def test_imagenet_is_what_keras_left_in_its_cache(
     assert equal(part.get_weights(), source.get_weights())
 
 
-@pytest.mark.parametrize("name", ["VGG16", "VGG19", "MobileNet", "MobileNetV2", "ConvNeXtTiny"])
+@pytest.mark.parametrize("name", ["VGG16", "MobileNet", "MobileNetV3Small"])
 def test_the_file_to_bring_is_the_one_keras_asks_for(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,31 +170,41 @@ def test_networks_without_imagenet_weights_say_so() -> None:
 
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path, notop_file: Path) -> None:
     shape, wrong = (16, 16, 3), tmp_path / "other.weights.h5"
-    build_model("cancernet", shape, 3).save_weights(wrong)
+    build_model("simple-cnn", shape, 3).save_weights(wrong)
+    model = build_model("simple-cnn", shape, 2)
     damaged = tmp_path / "damaged.h5"
     damaged.write_bytes(notop_file.read_bytes()[:5000])
     text = tmp_path / "text.keras"
     text.write_text("no weights")
     for path, message in (
         (tmp_path / "none.h5", "there is no weights file"),
-        (wrong, r"do not fit: the file holds [\d,]+ parameters, this network has [\d,]+;"),
+        (wrong, r"do not fit: the file holds [\d,]+ parameters, this network has [\d,]+$"),
         (notop_file, "do not fit: the file holds"),
         (damaged, "damaged or no weights file"),
         (text, "damaged or no weights file"),
     ):
         with pytest.raises(CancerNetError, match=message):
-            build_model("cancernet", shape, 2, weights=str(path))
+            load_weights(model, str(path))
 
 
 def test_as_many_parameters_in_other_shapes_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "turned.weights.h5"
-    inputs = keras.Input((16, 16, 3))
-    # CancerNet at 16x16 with 2 classes has as many parameters as this one bias.
-    count = build_model("cancernet", (16, 16, 3), 2).count_params()
-    flat = keras.layers.Dense(1, use_bias=False)(keras.layers.Flatten()(inputs))
-    pad = keras.layers.Dense(count - 768, use_bias=False)(flat)
-    odd = keras.Model(inputs, pad)
-    assert odd.count_params() == count
+    path = tmp_path / "other.weights.h5"
+    model = build_model("simple-cnn", (16, 16, 3), 2)
+    inputs = keras.Input((1,))
+    odd = keras.Model(inputs, keras.layers.Dense(model.count_params(), use_bias=False)(inputs))
+    assert odd.count_params() == model.count_params()
     odd.save_weights(path)
     with pytest.raises(CancerNetError, match="do not fit this network"):
-        build_model("cancernet", (16, 16, 3), 2, weights=str(path))
+        load_weights(model, str(path))
+
+
+def test_layers_that_a_file_passes_over_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keras only warns where it finds nothing for a layer; that must not pass for a start."""
+    path = tmp_path / "own.weights.h5"
+    model = build_model("simple-cnn", (16, 16, 3), 2)
+    model.save_weights(path)
+    monkeypatch.setattr(type(model), "load_weights", lambda *_, **__: None)
+    with pytest.raises(CancerNetError, match=r"leave conv2d.*without numbers"):
+        load_weights(model, str(path))

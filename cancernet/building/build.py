@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,14 @@ class Outcome:
     unchanged: bool
 
 
-def build(settings: BuildSettings) -> Outcome:
+def build(
+    settings: BuildSettings, *, announce: Callable[[Plan], None] = lambda plan: None
+) -> Outcome:
     """Builds a data set; the output folder is complete or as it was before.
+
+    Args:
+        settings: every choice.
+        announce: told the plan before anything is written.
 
     Raises:
         CancerNetError: bad input or settings; the message says what to do.
@@ -61,11 +68,13 @@ def build(settings: BuildSettings) -> Outcome:
     look = look_at_paths(settings.source, found.images, dataset)
     _refuse_nothing(found, look, dataset, settings.source)
     plan = make_plan(look.images, dataset, settings)
+    announce(plan)
     with alone(output):
         refuse_what_is_not_ours(output)
         facts = is_as_built(output, settings.source, settings_as_built(settings), look.listing)
         if facts is not None:
-            return Outcome(settings.output, facts, [], unchanged=True)
+            failed = record.read_failed(output, facts["failed_reasons"])
+            return Outcome(settings.output, facts, failed, unchanged=True)
         _check_disk(plan, output, settings)
         with staged(output) as staging:
             left_out = [*found.left_out, *look.left_out]
@@ -115,8 +124,10 @@ def _fill(
         "counts": record.count_splits(plan.images, plan.splits, dataset),
         "left_out": reasons,
         "failed": len(failed),
+        "failed_reasons": sorted({file.reason for file in failed}),
         "unreadable": reasons.get(UNREADABLE, 0) + reasons.get(FOLDER_UNREADABLE, 0),
         "listed_without_images": plan.without_images,
+        "unlisted": plan.unlisted,
         "image_size": record.most_common_size(done.width[kept], done.height[kept]),
         "fingerprint": sha256_of(staging / MANIFEST),
     }, failed
@@ -154,7 +165,10 @@ def _plan_again(
             f"{example.reason} ({example.detail})"
         )
     again = make_plan(plan.images.take(kept), dataset, settings)
-    again = dataclasses.replace(again, left_out=plan.left_out, without_images=plan.without_images)
+    # What the lists lack was found out with all images, and stays true.
+    again = dataclasses.replace(
+        again, left_out=plan.left_out, without_images=plan.without_images, unlisted=plan.unlisted
+    )
     for place in dropped:
         (staging / names[place]).unlink(missing_ok=True)
     places = place_names(again.images, again.splits, dataset)

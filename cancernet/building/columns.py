@@ -75,7 +75,9 @@ class Images:
 
 def first_alike(digests: np.ndarray) -> np.ndarray:
     """For each row of a uint8 array (n, 8*k): the place of the first row that is equal."""
-    words = np.ascontiguousarray(digests).view(np.uint64).reshape(len(digests), -1)
+    if not len(digests):
+        return np.empty(0, np.int64)
+    words = np.ascontiguousarray(digests).view(np.uint64)
     # The sort is stable: of equal rows the one that came first stays first.
     order = np.lexsort(words.T)
     ranked = words[order]

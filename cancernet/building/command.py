@@ -8,6 +8,7 @@ from typing import Any
 from cancernet import catalog
 from cancernet.building.build import build
 from cancernet.building.download import download, where_to_get
+from cancernet.building.plan import Plan
 from cancernet.building.report import describe, name_failed
 from cancernet.building.settings import BuildSettings
 from cancernet.config import DATASETS, ORIGINAL
@@ -51,13 +52,16 @@ def build_command(
         settings = dataclasses.replace(settings, source=download(dataset))
     elif source is None:
         _refuse_no_data(dataset, settings.source)
-    outcome = build(settings)
+    outcome = build(settings, announce=_announce)
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
-    for warning in outcome.facts["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
     print(describe(outcome))
     return EXIT_SOME_FAILED if outcome.facts["failed"] else EXIT_OK
+
+
+def _announce(plan: Plan) -> None:
+    for warning in [*plan.warnings, *filter(None, [plan.leak])]:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _draw(dataset: catalog.Dataset, folder: Path) -> None:

@@ -101,9 +101,9 @@ def _stain_unevenly(rng: np.random.Generator, dyes: Dyes, tissue: Picture) -> Dy
     Without this the mean colour of a patch would tell its class.
     """
     shape = tissue.shape
-    wash = np.float32(0.2) * soft_step(rough_noise(rng, shape, 130), 0.2, 2.5)
+    wash = np.float32(0.17) * soft_step(rough_noise(rng, shape, 130), 0.2, 2.5)
     haematoxylin, eosin = (
-        layer * np.exp(np.float32(0.26) * rough_noise(rng, shape, 130, 2)) * tissue
+        layer * np.exp(np.float32(0.22) * rough_noise(rng, shape, 130, 2)) * tissue
         for layer in (dyes.haematoxylin + wash * (dyes.eosin > 0.2), dyes.eosin)
     )
     return Dyes(haematoxylin, eosin)
@@ -128,5 +128,5 @@ def _photograph(rng: np.random.Generator, case: Case, dyes: Dyes) -> NDArray[np.
 
 def _annotate(rng: np.random.Generator, carcinoma: Picture) -> NDArray[np.bool_]:
     """Marks the carcinoma as coarsely as a hand on an overview would."""
-    unsteady = np.float32(0.18) * noise(rng, carcinoma.shape, 90)
-    return smooth(carcinoma, 18) + unsteady > 0.5
+    unsteady = np.float32(0.12) * noise(rng, carcinoma.shape, 90)
+    return smooth(carcinoma, 14) + unsteady > 0.5

@@ -124,9 +124,8 @@ def draw_mammography_sample(folder: Path, *, seed: int = SEED) -> None:
             pixels = draw_mammogram(rng, density=density, malignant=malignant)
             group = staging / f"Density{density}{'Malignant' if malignant else 'Benign'}"
             group.mkdir(exist_ok=True)
-            for number in range(1, MAMMOGRAM_VARIANTS + 1):
+            for number, variant in enumerate(_mammogram_variants(rng, pixels), start=1):
                 name = f"{FIRST_SOURCE + place}" + (f" ({number})" if number > 1 else "")
-                variant = pixels if number == 1 else _mammogram_variant(rng, pixels)
                 save_png(group / f"{name}.png", variant, subject="a breast")
         return {"images": len(kinds) * MAMMOGRAM_VARIANTS, "sources": len(kinds)}
 
@@ -158,13 +157,14 @@ def _binary_variants(
             yield f"{start}-rotated{number}", image
 
 
-def _mammogram_variant(rng: np.random.Generator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return vary(
-        pixels,
-        turn=30.0 * int(rng.integers(0, 12)),
-        mirrored=bool(rng.uniform() < 0.5),
-        equalised=bool(rng.uniform() < 0.5),
-    )
+def _mammogram_variants(
+    rng: np.random.Generator, pixels: NDArray[np.uint8]
+) -> Iterator[NDArray[np.uint8]]:
+    """Gives the image as it is, then others of the 48 ways to turn, mirror and equalise it."""
+    yield pixels
+    for way in rng.choice(np.arange(1, 48), MAMMOGRAM_VARIANTS - 1, replace=False):
+        turn, rest = divmod(int(way), 4)
+        yield vary(pixels, turn=30.0 * turn, mirrored=bool(rest & 1), equalised=bool(rest & 2))
 
 
 def _numbered(counts: dict[str, int]) -> list[tuple[str, int]]:

@@ -48,7 +48,9 @@ def find_files(source: Path) -> Found:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        images += (path for path in paths.list_images(folder) if not _is_fork(path))
+        images += (
+            _relative(path, root) for path in paths.list_images(folder) if not _is_fork(path)
+        )
         links = _look_after_the_rest(folder, root, paths.image_types, left_out)
         for link in sorted(links):
             real = os.path.realpath(link)
@@ -57,8 +59,8 @@ def find_files(source: Path) -> Found:
             else:
                 seen.add(real)
                 waiting.append(link)
-    images = [_relative(path, root) for path in images]
-    images.sort(key=lambda path: (path.count("/"), path))
+    images.sort()
+    images.sort(key=lambda path: path.count("/"))
     left_out = [rest._replace(source=_relative(root + rest.source, root)) for rest in left_out]
     drawn = any(rest.source.rpartition("/")[2] == MARKER for rest in left_out)
     return Found(images, left_out, drawn)
@@ -74,7 +76,9 @@ def _look_after_the_rest(
         path = os.fspath(error.filename)
         if len(path) <= len(root):
             raise CancerNetError(f"{path} cannot be read: {error.strerror}") from None
-        left_out.append(LeftOutFile(path[len(root) :], FOLDER_UNREADABLE, str(error.strerror), True))
+        left_out.append(
+            LeftOutFile(path[len(root) :], FOLDER_UNREADABLE, str(error.strerror), True)
+        )
 
     for here, folders, files in os.walk(folder, onerror=cannot_read):
         for name in folders:
@@ -92,7 +96,7 @@ def _look_after_the_rest(
 
 def _is_fork(path: str) -> bool:
     """Tells whether this is the `._name` that macOS writes beside every file of an archive."""
-    return os.path.basename(path).startswith("._")
+    return "._" in path and os.path.basename(path).startswith("._")
 
 
 def _relative(path: str, root: str) -> str:

@@ -4,14 +4,15 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
 from cancernet import catalog
 from cancernet.building.columns import Images, LeftOutFile, first_alike
 from cancernet.building.parallel import in_parallel
+from cancernet.manifest import NO_POSITION
 
 SECOND_COPY = "second copy of an image"
 CONTRADICTION = "folder and file name disagree"
@@ -37,14 +38,13 @@ class Look:
     listing: str
 
 
-@dataclasses.dataclass
-class _Seen:
+class _Seen(NamedTuple):
     """The same for one chunk of paths; arrays have one entry a path that belongs."""
 
-    belongs: list[int]
+    belongs: np.ndarray  # places in the chunk
     patients: list[str]
     columns: np.ndarray  # int64 (n, 4): label, x, y, size
-    keys: np.ndarray  # uint8 (n, 2 * KEY_BYTES): digest of the key, of class and name
+    digests: np.ndarray  # uint8 (n, 2 * KEY_BYTES): of the key; of class and name
     left_out: list[tuple[int, str, str, bool]]
     listing: bytes
 
@@ -57,89 +57,88 @@ def look_at_paths(source: Path, paths: list[str], dataset: catalog.Dataset) -> L
         paths: with `/`, in a fixed order; of two copies the first one stays.
         dataset: the catalogue's entry.
     """
-    chunks: list[_Seen | None] = [None] * -(-len(paths) // CHUNK)
-    work = functools.partial(_look_at_chunk, os.fspath(source), dataset)
-    for place, seen in in_parallel(work, _chunked(paths)):
-        chunks[place] = seen
-    return _join([chunk for chunk in chunks if chunk is not None], paths)
-
-
-def _chunked(paths: list[str]) -> Iterator[list[str]]:
-    for begin in range(0, len(paths), CHUNK):
-        yield paths[begin : begin + CHUNK]
-
-
-def _look_at_chunk(source: str, dataset: catalog.Dataset, paths: list[str]) -> _Seen:
-    listing = hashlib.sha256()
-    belongs, patients, rows, left_out = [], [], [], []
-    keys = bytearray()
-    for place, name in enumerate(paths):
-        size, changed = _size_and_time(os.path.join(source, name))
-        listing.update(f"{name}\0{size}\0{changed}\n".encode("utf-8", "surrogateescape"))
-        try:
-            name.encode()
-            path = PurePosixPath(name)
-            identity = dataset.identify(path)
-        except UnicodeEncodeError:
-            left_out.append((place, UNWRITABLE_NAME, ascii(name), True))
-            continue
-        except catalog.Contradiction as contradiction:
-            left_out.append((place, CONTRADICTION, str(contradiction), True))
-            continue
-        except catalog.LeftOut as reason:
-            left_out.append((place, str(reason), "", False))
-            continue
-        belongs.append(place)
-        patients.append(identity.patient)
-        rows.append((dataset.classes.index(identity.label), _or_none(identity.x),
-                     _or_none(identity.y), size))  # fmt: skip
-        keys += _digest(dataset.key(path))
-        # Folded: on macOS and Windows `A.png` and `a.png` are one file.
-        keys += _digest(f"{identity.label}/{path.name.casefold()}")
-    return _Seen(
-        belongs,
-        patients,
-        np.array(rows, np.int64).reshape(-1, 4),
-        np.frombuffer(bytes(keys), np.uint8).reshape(-1, 2 * KEY_BYTES),
-        left_out,
-        listing.digest(),
-    )
-
-
-def _join(chunks: list[_Seen], paths: list[str]) -> Look:
-    listing = hashlib.sha256()
-    left_out: list[LeftOutFile] = []
-    belongs: list[int] = []
+    belongs = np.zeros(len(paths), bool)
+    patient = np.zeros(len(paths), np.int32)
+    columns = np.zeros((len(paths), 4), np.int64)
+    digests = np.zeros((len(paths), 2 * KEY_BYTES), np.uint8)
+    listings = [b""] * -(-len(paths) // CHUNK)
     number: dict[str, int] = {}
-    patient = np.empty(sum(len(chunk.belongs) for chunk in chunks), np.int32)
-    for begin, chunk in zip(range(0, len(paths), CHUNK), chunks, strict=True):
-        listing.update(chunk.listing)
-        numbers = [number.setdefault(name, len(number)) for name in chunk.patients]
-        patient[len(belongs) : len(belongs) + len(numbers)] = numbers
-        belongs += [begin + place for place in chunk.belongs]
-        left_out += [LeftOutFile(paths[begin + p], *rest) for p, *rest in chunk.left_out]
-    columns = np.concatenate([chunk.columns for chunk in chunks] or [np.empty((0, 4), np.int64)])
-    keys = np.concatenate(
-        [chunk.keys for chunk in chunks] or [np.empty((0, 2 * KEY_BYTES), np.uint8)]
-    )
-    first = first_alike(keys[:, :KEY_BYTES])
-    for place in np.flatnonzero(first != np.arange(len(first))).tolist():
-        same = paths[belongs[int(first[place])]]
-        left_out.append(LeftOutFile(paths[belongs[place]], SECOND_COPY, same))
-    chosen = np.flatnonzero(first == np.arange(len(first)))
-    alike = first_alike(keys[chosen, KEY_BYTES:])
+    left_out: list[LeftOutFile] = []
+    work = functools.partial(_look_at_chunk, os.fspath(source), dataset)
+    chunks = (paths[begin : begin + CHUNK] for begin in range(0, len(paths), CHUNK))
+    for place, seen in in_parallel(work, chunks):
+        rows = seen.belongs + place * CHUNK
+        belongs[rows] = True
+        patient[rows] = [number.setdefault(name, len(number)) for name in seen.patients]
+        columns[rows], digests[rows] = seen.columns, seen.digests
+        listings[place] = seen.listing
+        left_out += [LeftOutFile(paths[place * CHUNK + p], *rest) for p, *rest in seen.left_out]
+    kept, copies = _without_second_copies(np.flatnonzero(belongs), digests[:, :KEY_BYTES])
+    left_out += [LeftOutFile(paths[copy], SECOND_COPY, paths[first]) for copy, first in copies]
+    alike = first_alike(digests[kept, KEY_BYTES:])
+    order = sorted(number, key=number.__getitem__)
     images = Images(
-        sources=[paths[place] for place in belongs],
-        patients=list(number),
+        sources=paths,
+        patients=order,
         patient=patient,
         label=columns[:, 0].astype(np.int8),
         x=columns[:, 1],
         y=columns[:, 2],
         size=columns[:, 3],
-        common_name=np.zeros(len(belongs), bool),
-    ).take(chosen)
+        common_name=np.zeros(len(paths), bool),
+    ).take(kept)
     images.common_name[:] = np.bincount(alike, minlength=len(alike))[alike] > 1
-    return Look(_with_sorted_patients(images), left_out, listing.hexdigest())
+    listing = hashlib.sha256(b"".join(listings)).hexdigest()
+    return Look(_with_sorted_patients(images), left_out, listing)
+
+
+def _look_at_chunk(source: str, dataset: catalog.Dataset, paths: list[str]) -> _Seen:
+    listing = hashlib.sha256()
+    belongs, patients, rows, left_out = [], [], [], []
+    digests = bytearray()
+    for place, path in enumerate(paths):
+        size, changed = _size_and_time(os.path.join(source, path))
+        listing.update(f"{path}\0{size}\0{changed}\n".encode("utf-8", "surrogateescape"))
+        try:
+            identity, key = _identify(path, dataset)
+        except catalog.Contradiction as contradiction:
+            left_out.append((place, CONTRADICTION, str(contradiction), True))
+        except UnicodeEncodeError:
+            left_out.append((place, UNWRITABLE_NAME, ascii(path), True))
+        except catalog.LeftOut as reason:
+            left_out.append((place, str(reason), "", False))
+        else:
+            label = dataset.classes.index(identity.label)
+            belongs.append(place)
+            patients.append(identity.patient)
+            rows.append((label, _position(identity.x), _position(identity.y), size))
+            # Folded: on macOS and Windows `A.png` and `a.png` are one file.
+            name = path.rpartition("/")[2].casefold()
+            digests += _digest(key) + _digest(f"{label}/{name}")
+    return _Seen(
+        np.array(belongs, np.int64),
+        patients,
+        np.array(rows, np.int64).reshape(-1, 4),
+        np.frombuffer(bytes(digests), np.uint8).reshape(-1, 2 * KEY_BYTES),
+        left_out,
+        listing.digest(),
+    )
+
+
+def _identify(path: str, dataset: catalog.Dataset) -> tuple[catalog.Identity, str]:
+    path.encode()  # fails for names that are not text, which no table could hold
+    pure = PurePosixPath(path)
+    return dataset.identify(pure), dataset.key(pure)
+
+
+def _without_second_copies(
+    places: np.ndarray, keys: np.ndarray
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Returns the places that stay, and (second copy, first copy) of the others."""
+    first = places[first_alike(keys[places])]
+    again = first != places
+    copies = zip(places[again].tolist(), first[again].tolist(), strict=True)
+    return places[~again], list(copies)
 
 
 def _with_sorted_patients(images: Images) -> Images:
@@ -163,10 +162,6 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).digest()
 
 
-def _or_none(value: int | None) -> int:
-    return -1 if value is None else value
-
-
-def all_left_out(*parts: Iterable[LeftOutFile]) -> list[LeftOutFile]:
-    """Joins lists of files that are left out, sorted by path."""
-    return sorted(rest for part in parts for rest in part)
+def _position(value: int | None) -> int:
+    # No slide is so large; such a number in a name is not a position.
+    return value if value is not None and value < 1 << 31 else NO_POSITION

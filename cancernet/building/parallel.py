@@ -76,16 +76,16 @@ def _collect(
             end.send(None)
 
     try:
-        for _ in range(2):
-            for end in ends:
-                send_next(end)
+        for end in ends * 2:
+            send_next(end)
         while busy := [end for end, count in under_way.items() if count]:
-            for end in wait(busy):
-                place, succeeded, result = end.recv()  # type: ignore[union-attr]
+            ready: list[Any] = wait(busy)
+            for end in ready:
+                place, succeeded, result = end.recv()
                 if not succeeded:
                     raise result
                 under_way[end] -= 1
-                send_next(end)  # type: ignore[arg-type]
+                send_next(end)
                 yield place, result
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise CancerNetError(
@@ -105,9 +105,7 @@ def _stop(ends: list[Connection], workers: list[BaseProcess]) -> None:
             worker.join()
 
 
-def _work(
-    function: Callable[[Any], Any], end: Connection, not_mine: list[Connection]
-) -> None:
+def _work(function: Callable[[Any], Any], end: Connection, not_mine: list[Connection]) -> None:
     # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for other in not_mine:

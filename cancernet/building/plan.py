@@ -29,6 +29,7 @@ class Plan:
         warnings: sentences that belong beside every result.
         leak: what leaks between the splits, in a sentence; or empty.
         without_images: ids on a list of whom there is no image.
+        unlisted: `patients` and `images` on none of the lists.
     """
 
     images: Images
@@ -37,6 +38,7 @@ class Plan:
     warnings: list[str]
     leak: str
     without_images: list[str]
+    unlisted: dict[str, int]
 
 
 def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
@@ -49,11 +51,12 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     left_out: list[LeftOutFile] = []
     warnings: list[str] = []
     without_images: list[str] = []
+    unlisted = {"patients": 0, "images": 0}
     leak = ""
     if settings.split == "lists":
         listed = split_by_lists(images, read_lists(settings.split_lists), settings.unlisted)
         images, splits, left_out = listed.images, listed.splits, listed.left_out
-        without_images = listed.without_images
+        without_images, unlisted = listed.without_images, listed.unlisted
         warnings += check_lists(images, splits, dataset)
     elif settings.split == "image":
         splits = splitting.split_by_image(images, dataset, settings.ratios, seed=settings.seed)
@@ -61,7 +64,7 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     else:
         splits = splitting.split_by_patient(images, dataset, settings.ratios, seed=settings.seed)
     warnings += _warn_of_few(images, splits, dataset)
-    return Plan(images, splits, left_out, warnings, leak, without_images)
+    return Plan(images, splits, left_out, warnings, leak, without_images, unlisted)
 
 
 def describe_split(settings: BuildSettings) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from cancernet.building.columns import Images, LeftOutFile
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
 from cancernet.files import write_json
-from cancernet.manifest import BUILD, COLUMNS, LEFT_OUT, MANIFEST
+from cancernet.manifest import BUILD, COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
+
+BLOCK = 4096  # rows
 
 
 def write_manifest(folder: Path, images: Images, splits: np.ndarray, names: list[str],
@@ -21,32 +23,57 @@ def write_manifest(folder: Path, images: Images, splits: np.ndarray, names: list
 
     Args:
         folder: where.
-        images, splits: what the set holds; one entry an image.
+        images: what the set holds.
+        splits: int8, one an image, places in `config.SPLITS`.
         names: path under `folder`, one an image.
         sha256: uint8 (n, 32).
         dataset: the catalogue's entry.
     """
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
+    _write_csv(
+        folder / MANIFEST,
+        COLUMNS,
+        _manifest_rows(order, images, splits, names, sha256, dataset),
+        images.sources,
+    )
 
-    def row(i: int) -> list[Any]:
-        return [
-            names[i],
-            images.sources[i],
-            images.patients[images.patient[i]],
-            dataset.classes[images.label[i]],
-            SPLITS[splits[i]],
-            sha256[i].tobytes().hex(),
-            images.x[i] if images.x[i] >= 0 else "",
-            images.y[i] if images.y[i] >= 0 else "",
-        ]
 
-    order = sorted(range(len(names)), key=names.__getitem__)
-    _write_csv(folder / MANIFEST, COLUMNS, (row(i) for i in order))
+def _manifest_rows(order: np.ndarray, images: Images, splits: np.ndarray, names: list[str],
+                   sha256: np.ndarray, dataset: Dataset) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+    # In blocks: an array gives its values much faster as a list, but a list of them
+    # all would take more memory than everything else.
+    for begin in range(0, len(order), BLOCK):
+        block = order[begin : begin + BLOCK]
+        places = block.tolist()
+        yield from zip(
+            [names[i] for i in places],
+            [images.sources[i] for i in places],
+            [images.patients[i] for i in images.patient[block].tolist()],
+            [dataset.classes[i] for i in images.label[block].tolist()],
+            [SPLITS[i] for i in splits[block].tolist()],
+            [row.tobytes().hex() for row in sha256[block]],
+            ["" if x == NO_POSITION else x for x in images.x[block].tolist()],
+            ["" if y == NO_POSITION else y for y in images.y[block].tolist()],
+            strict=True,
+        )
 
 
 def write_left_out(folder: Path, left_out: list[LeftOutFile]) -> None:
     """Writes `left_out.csv`: every file that is not in the set, and why."""
     rows = ((_as_text(f.source), f.reason, _as_text(f.detail)) for f in left_out)
-    _write_csv(folder / LEFT_OUT, ("source", "reason", "detail"), rows)
+    names = (name for f in left_out for name in (f.source, f.detail))
+    _write_csv(folder / LEFT_OUT, ("source", "reason", "detail"), rows, names)
+
+
+def read_failed(folder: Path, reasons: list[str]) -> list[LeftOutFile]:
+    """Returns the files that `left_out.csv` lists with one of these reasons."""
+    with open(folder / LEFT_OUT, encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        return [
+            LeftOutFile(row["source"], row["reason"], row["detail"], True)
+            for row in rows
+            if row["reason"] in reasons
+        ]
 
 
 def write_build(folder: Path, facts: dict[str, Any]) -> None:
@@ -87,10 +114,16 @@ def most_common_size(width: np.ndarray, height: np.ndarray) -> dict[str, int]:
     }
 
 
-def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> None:
+def _write_csv(
+    path: Path, columns: tuple[str, ...], rows: Iterable[Iterable[Any]], names: Iterable[str]
+) -> None:
+    # Before Python 3.13 the writer does not quote a carriage return, and no reader
+    # would find the end of the row.
+    odd = any("\r" in name for name in names)
     # Straight into the staging folder, which is renamed as a whole.
     with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        quoting = csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
+        writer = csv.writer(file, lineterminator="\n", quoting=quoting)
         writer.writerow(columns)
         writer.writerows(rows)
 
@@ -98,4 +131,3 @@ def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[Iterable[Any
 def _as_text(name: str) -> str:
     """A name that is not valid text, with its odd bytes written as `\\udcXX`."""
     return name.encode("utf-8", "backslashreplace").decode() if not name.isascii() else name
-

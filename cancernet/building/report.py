@@ -5,6 +5,7 @@ from typing import Any
 
 from cancernet.building.build import Outcome
 from cancernet.building.columns import LeftOutFile
+from cancernet.building.settings import LEAVE_OUT
 from cancernet.config import SPLITS
 from cancernet.manifest import LEFT_OUT, MANIFEST
 
@@ -17,11 +18,20 @@ def describe(outcome: Outcome) -> str:
     facts = outcome.facts
     lines = [f"{facts['title']}, split {facts['split_kind']}", ""]
     lines += split_table(facts)
-    lines += ["", *_left_out(facts)]
-    lines += [f"{len(facts['listed_without_images']):,} ids on the lists are of patients without "
-              f"images: {_some(facts['listed_without_images'])}"
-              ] if facts["listed_without_images"] else []  # fmt: skip
-    lines += ["", *filter(None, [DRAWN if facts["drawn"] else "", facts["leak"]])]
+    lines += ["", *_left_out(facts), ""]
+    if missing := facts["listed_without_images"]:
+        lines.append(
+            f"On the lists, but without images: {len(missing):,} patients ({_some(missing)})"
+        )
+    if unlisted := facts["unlisted"]["patients"]:
+        where = facts["settings"]["unlisted"]
+        fate = "left out" if where == LEAVE_OUT else f"sent to {where}"
+        lines.append(
+            f"On none of the lists: {unlisted:,} patients with {facts['unlisted']['images']:,} "
+            f"images, {fate} (--unlisted)"
+        )
+    remarks = [*facts["warnings"], DRAWN if facts["drawn"] else "", facts["leak"]]
+    lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
     lines += [
         f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts['fingerprint'][:16]})",
@@ -34,7 +44,7 @@ def split_table(facts: dict[str, Any]) -> list[str]:
     """Returns split x patients, images, positives and prevalence as aligned lines."""
     words = dict(zip(facts["classes"], facts["words"], strict=True))
     positive = " + ".join(words[name] for name in facts["positive"])
-    rows = [("split", "patients", "patches", positive, "prevalence")]
+    rows: list[tuple[str, ...]] = [("split", "patients", "patches", positive, "prevalence")]
     for split in SPLITS:
         rows.append(_row(split, facts["counts"][split]))
     total = {
@@ -46,7 +56,12 @@ def split_table(facts: dict[str, Any]) -> list[str]:
     rows.append(_row("all", total))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
         for row in rows
     ]
 
@@ -54,7 +69,8 @@ def split_table(facts: dict[str, Any]) -> list[str]:
 def name_failed(failed: list[LeftOutFile]) -> list[str]:
     """Returns a line for each file with a defect, and a count when they are many."""
     lines = [
-        f"left out: {shown(file.source)}: {file.reason}" + (f" ({file.detail})" if file.detail else "")
+        f"left out: {shown(file.source)}: {file.reason}"
+        + (f" ({file.detail})" if file.detail else "")
         for file in failed[:NAMED]
     ]
     if len(failed) > NAMED:

@@ -24,14 +24,14 @@ class Listed:
         splits: int8, one an image, places in `config.SPLITS`.
         left_out: images of patients on no list.
         without_images: ids on a list of whom there is no image, sorted.
-        unlisted_patients: how many patients are on no list.
+        unlisted: how many `patients` are on no list, and how many `images` they have.
     """
 
     images: Images
     splits: np.ndarray
     left_out: list[LeftOutFile]
     without_images: list[str]
-    unlisted_patients: int
+    unlisted: dict[str, int]
 
 
 def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
@@ -72,8 +72,9 @@ def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str) -> L
     place = np.array(
         [SPLITS.index(split_of[p]) if p in split_of else default for p in images.patients], np.int8
     )
-    splits = place[images.patient] if len(images) else np.empty(0, np.int8)
+    splits = place[images.patient]
     kept = np.flatnonzero(splits >= 0)
+    strangers = np.array([patient not in split_of for patient in images.patients], bool)
     return Listed(
         images=images.take(kept),
         splits=splits[kept],
@@ -82,7 +83,10 @@ def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str) -> L
             for i in np.flatnonzero(splits < 0).tolist()
         ],
         without_images=sorted(set(split_of) - set(images.patients)),
-        unlisted_patients=len(set(images.patients) - set(split_of)),
+        unlisted={
+            "patients": int(strangers.sum()),
+            "images": int(strangers[images.patient].sum()),
+        },
     )
 
 

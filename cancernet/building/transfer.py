@@ -24,7 +24,7 @@ from cancernet.errors import CancerNetError, ImageError
 UNREADABLE = "the file cannot be read"
 UNDECODABLE = "the image does not decode"
 
-CHUNK = 96
+CHUNK = 256
 HASH_BYTES = 32
 # No image within `images.MAXIMUM_PIXELS` is larger; more would fill the memory.
 MAXIMUM_BYTES = 1 << 30
@@ -86,10 +86,9 @@ def transfer(
         begin = place * CHUNK
         end = begin + len(sizes)
         done.sha256[begin:end] = np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
-        done.width[begin:end] = [width for width, _ in sizes]
-        done.height[begin:end] = [height for _, height in sizes]
-        for offset, *rest in failures:
-            done.failed[begin + offset] = LeftOutFile(*rest, failed=True)
+        done.width[begin:end], done.height[begin:end] = sizes.T
+        for offset, path, reason, detail in failures:
+            done.failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
         progress(len(sizes))
     return done
 
@@ -107,7 +106,7 @@ def _chunked(pairs: Iterator[tuple[str, str]]) -> Iterator[list[tuple[str, str]]
 
 def _transfer_chunk(
     source: str, target: str, link: str, parent: int, pairs: list[tuple[str, str]]
-) -> tuple[bytes, list[tuple[int, int]], list[tuple[int, str, str, str]]]:
+) -> tuple[bytes, np.ndarray, list[tuple[int, str, str, str]]]:
     place_it = {"copy": _write, "hard": _link_hard, "symbolic": _link_symbolic}[link]
     hashes = bytearray()
     sizes, failures = [], []
@@ -128,13 +127,15 @@ def _transfer_chunk(
             place_it(path, os.path.join(target, there), content, status)
         hashes += digest
         sizes.append(size)
-    return bytes(hashes), sizes, failures
+    return bytes(hashes), np.array(sizes, np.int32), failures
 
 
 def _read(path: str) -> tuple[bytes, os.stat_result]:
     try:
         # Without NONBLOCK, opening a named pipe would wait for a writer for ever.
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
         try:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
@@ -175,15 +176,17 @@ def _link_hard(path: str, target: str, content: bytes, status: os.stat_result) -
     del content
     try:
         os.link(path, target)
-        if stat.S_ISLNK(os.lstat(target).st_mode):
+        linked = os.lstat(target)
+        if stat.S_ISLNK(linked.st_mode):
             # The source is itself a link, and link(2) does not look through it.
             os.unlink(target)
             os.link(os.path.realpath(path), target)
+            linked = os.lstat(target)
     except OSError as error:
         if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
             raise no_hard_links(path, error.strerror or "") from None
         raise
-    if not os.path.samestat(os.stat(target), status):
+    if not os.path.samestat(linked, status):
         raise CancerNetError(f"{path} was replaced while it was read; run the same command again")
 
 

@@ -38,7 +38,7 @@ table.data { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: t
 .data thead th { border-bottom: 2px solid #8a97a1; } .data tr { break-inside: avoid; }
 .wide { overflow-x: auto; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; }
-figure { margin: 0; flex: 1 1 20rem; max-width: 30rem; break-inside: avoid; }
+figure { margin: 0; flex: 1 1 24rem; max-width: 30rem; break-inside: avoid; }
 figure.broad { flex-basis: 100%; max-width: 100%; } figure img { width: 100%; }
 figcaption { font-size: .85rem; color: #444; }
 .flow { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem; }

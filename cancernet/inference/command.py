@@ -73,7 +73,7 @@ def _fill_csv(
     return scored + len(table.done), failed
 
 
-def _counting(results: Iterable, bar) -> Iterator:  # type: ignore[no-untyped-def, type-arg]
+def _counting(results: Iterable, bar) -> Iterator:  # type: ignore[no-untyped-def]
     for result in results:
         bar.update()
         yield result

@@ -1,4 +1,4 @@
-"""EfficientNetV2-B0 for the mammograms: one rescaling (its own) and one softmax."""
+"""EfficientNetV2-B0 for the mammograms: one rescaling and one softmax."""
 
 import keras
 

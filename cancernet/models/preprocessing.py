@@ -1,7 +1,7 @@
 """What happens to RGB 0-255 before a network's first weight, inside its graph.
 
 A backbone trained on ImageNet answers rightly only to the numbers it was trained on,
-so each keeps its own rule (`keras.applications.imagenet_utils`). Built of Keras's own
+so each keeps its own rule (as in `keras.applications`). Built of Keras's own
 layers and operations: a saved model needs no code of ours to be loaded.
 """
 
@@ -19,18 +19,13 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)
 SCALINGS: dict[str, tuple[Any, Any]] = {
     "unit": (1 / 255, 0.0),
     "tf": (1 / 127.5, -1.0),
+    "tf-128": (1 / 128, -1.0),
     "torch": (
         [1 / (255 * deviation) for deviation in IMAGENET_DEVIATION],
         [-mean / dev for mean, dev in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)],
     ),
     "caffe": (1.0, [-mean for mean in CAFFE_MEAN]),
-    # EfficientNet divides by 255 itself, so this is "torch" times 255.
-    "efficientnet": (
-        [1 / deviation for deviation in IMAGENET_DEVIATION],
-        [-255 * m / dev for m, dev in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)],
-    ),
 }
-BUILT_IN = "built-in"  # the backbone does it itself
 
 
 def preprocess(image: keras.KerasTensor, rule: str) -> keras.KerasTensor:
@@ -38,16 +33,14 @@ def preprocess(image: keras.KerasTensor, rule: str) -> keras.KerasTensor:
 
     Args:
         image: RGB, 0-255, shape (n, height, width, 3).
-        rule: "unit" (to 0-1), "tf" (to -1..1), "torch" (ImageNet mean and deviation),
-            "caffe" (blue-green-red minus the ImageNet mean, not scaled),
-            "efficientnet", or "built-in" (nothing is added).
+        rule: "unit" (to 0-1), "tf" (to -1..1), "tf-128" (by 128 instead of 127.5),
+            "torch" (ImageNet mean and deviation), or "caffe" (blue-green-red minus the
+            ImageNet mean, not scaled).
 
     Returns:
         The input of the network proper, of the same shape, in float32 whatever the
         arithmetic of the rest.
     """
-    if rule == BUILT_IN:
-        return image
     scale, offset = SCALINGS[rule]
     if rule == "caffe":
         image = keras.ops.flip(image, axis=-1)

@@ -1,10 +1,17 @@
-"""Backbones of keras.applications: their preprocessing, their weight files, their graph."""
+"""Backbones of keras.applications: their preprocessing, their weight files, their graph.
+
+Some of them can scale their input themselves. Here none does: Keras's `Normalization`
+layer would not survive the export to ONNX, nor, where it keeps its statistics as
+weights, `set_weights`. `preprocess` does the same in front of each.
+"""
 
 import dataclasses
+import inspect
+from typing import Any
 
 import keras
 
-from cancernet.models.preprocessing import BUILT_IN, preprocess
+from cancernet.models.preprocessing import preprocess
 
 _NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
@@ -39,22 +46,23 @@ APPLICATIONS: dict[str, Application] = {
     ),
     **{
         f"MobileNetV3{size}": Application(
-            BUILT_IN, f"weights_mobilenet_v3_{size.lower()}_224_1.0_float_no_top_v2.h5"
+            "tf", f"weights_mobilenet_v3_{size.lower()}_224_1.0_float_no_top_v2.h5"
         )
         for size in ("Small", "Large")
     },
     "NASNetMobile": Application("tf", "nasnet_mobile_no_top.h5"),
     "NASNetLarge": Application("tf", "nasnet_large_no_top.h5"),
+    **{f"EfficientNetB{n}": Application("torch", f"efficientnetb{n}_notop.h5") for n in range(8)},
     **{
-        f"EfficientNetB{n}": Application("efficientnet", f"efficientnetb{n}_notop.h5")
-        for n in range(8)
+        f"EfficientNetV2B{n}": Application("torch", f"efficientnetv2-b{n}_notop.h5")
+        for n in range(4)
     },
     **{
-        f"EfficientNetV2{size}": Application(BUILT_IN, f"efficientnetv2-{size.lower()}_notop.h5")
-        for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
+        f"EfficientNetV2{size}": Application("tf-128", f"efficientnetv2-{size.lower()}_notop.h5")
+        for size in ("S", "M", "L")
     },
     **{
-        f"ConvNeXt{size}": Application(BUILT_IN, f"convnext_{size.lower()}_notop.h5")
+        f"ConvNeXt{size}": Application("torch", f"convnext_{size.lower()}_notop.h5")
         for size in ("Tiny", "Small", "Base", "Large", "XLarge")
     },
 }
@@ -80,13 +88,36 @@ def backbone(
         ValueError: the images are too small for it.
     """
     image = keras.Input(input_shape, name="image")
-    base = getattr(keras.applications, application)(
-        include_top=False,
-        weights=None,
-        input_shape=input_shape,
-        input_tensor=preprocess(image, preprocessing or APPLICATIONS[application].preprocessing),
-    )
+    scaled = preprocess(image, preprocessing or APPLICATIONS[application].preprocessing)
+    if normalizes_inside(application):
+        return _without_normalization(application, image, scaled)
+    base = keras_network(application, input_shape=input_shape, input_tensor=scaled)
     return image, base.output
+
+
+def normalizes_inside(application: str) -> bool:
+    """Tells whether Keras's own graph begins with scaling that cannot be switched off."""
+    return application.startswith("EfficientNetB")
+
+
+def keras_network(name: str, **arguments: Any) -> keras.Model:
+    """Builds a network of keras.applications as Keras has it, without classifier or weights."""
+    build = getattr(keras.applications, name)
+    if "include_preprocessing" in inspect.signature(build).parameters:
+        arguments["include_preprocessing"] = False
+    return build(include_top=False, weights=None, **arguments)
+
+
+def _without_normalization(
+    application: str, image: keras.KerasTensor, scaled: keras.KerasTensor
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Builds EfficientNet (the first version) from its stem on."""
+    whole = keras_network(application, input_shape=image.shape[1:])
+    network = keras.Model(whole.get_layer("stem_conv_pad").input, whole.output)
+    joined = keras.Model(image, network.call(scaled))
+    # The layers stand in the graph they came from as well; those of a clone do not.
+    alone = keras.models.clone_model(joined)
+    return alone.input, alone.output
 
 
 def probabilities(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:

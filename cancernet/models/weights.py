@@ -1,18 +1,14 @@
 """Where a network's first weights come from: ImageNet, a file, or chance, never silently.
 
-`imagenet` is downloaded by Keras into its cache (and verified there). A file may hold
-the whole network or its backbone; which of the two, its number of parameters says.
+A file may hold the whole network or its backbone without the classifier; which of
+the two, its number of parameters says.
 """
 
-import contextlib
 import dataclasses
 import io
-import os
-import re
-import socket
-import tempfile
+import math
+import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -21,13 +17,13 @@ import numpy as np
 
 from cancernet.errors import CancerNetError
 from cancernet.files import sha256_of
+from cancernet.models.imagenet import imagenet_file
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
-from cancernet.models.pretrained import APPLICATIONS, backbone_part
+from cancernet.models.pretrained import backbone_part, keras_network, normalizes_inside
 
 IMAGENET = "imagenet"
 NONE = "none"
-TIMEOUT = 60.0  # seconds without an answer after which a download has failed
-_SIZE = 224  # the size at which Keras's files are named (MobileNet has one a size)
+_STATISTICS = 7  # numbers of EfficientNet's own scaling: mean and variance of 3 channels, a count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,33 +66,6 @@ def load_weights(
     return WeightsRecord(file=str(path), sha256=sha256_of(path), part=part)
 
 
-def imagenet_file(application: str | None) -> Path:
-    """Returns the ImageNet weights in Keras's cache, downloading them if need be.
-
-    Raises:
-        CancerNetError: the network has none, or they cannot be had; names the file to bring.
-    """
-    if application is None:
-        raise CancerNetError(
-            "this network has no ImageNet weights; start it with --weights none, or from a file "
-            "of its own with --weights FILE"
-        )
-    name = APPLICATIONS[application].file
-    try:
-        with _connection_timeout(TIMEOUT):
-            getattr(keras.applications, application)(
-                include_top=False, weights="imagenet", input_shape=(_SIZE, _SIZE, 3)
-            )
-    except Exception as error:  # Keras raises plain Exception when a download fails
-        raise CancerNetError(_how_to_bring(application, name, str(error))) from None
-    for folder in _cache_folders():
-        if (folder / name).is_file():
-            return folder / name
-    raise CancerNetError(
-        f"Keras did not leave {name} in {_cache_folders()[0]}; bring it there or use --weights FILE"
-    )
-
-
 def parameters_in(path: Path) -> int:
     """Counts the numbers a weights file holds for a model's layers.
 
@@ -121,26 +90,51 @@ def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
     if count == whole:
         _load_into(model, path)
         return "network"
-    if backbone is not None and count == backbone.count_params():
+    if backbone is None:
+        raise CancerNetError(
+            f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
+            f"has {whole:,}"
+        )
+    if count == backbone.count_params():
         _load_into(backbone, path)
-        if application is not None and APPLICATIONS[application].preprocessing == "efficientnet":
-            _fold_normalization(backbone, path)
-        return "backbone"
-    of_backbone = f", its backbone {backbone.count_params():,}" if backbone is not None else ""
-    raise CancerNetError(
-        f"the weights in {path} do not fit: the file holds {count:,} parameters, this network has "
-        f"{whole:,}{of_backbone}; a backbone's file must be without its classifier (notop)"
-    )
+    elif (
+        application is not None
+        and normalizes_inside(application)
+        and count == backbone.count_params() + _STATISTICS
+    ):
+        _load_without_statistics(backbone, path, application)
+    else:
+        raise CancerNetError(
+            f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
+            f"has {whole:,}, its backbone {backbone.count_params():,}; a backbone's file must be "
+            "without its classifier (notop)"
+        )
+    return "backbone"
 
 
 def _load_into(model: keras.Model, path: Path) -> None:
+    # Keras may pass over layers it finds nothing for with a mere warning. What was
+    # passed over must not look like a start.
+    model.set_weights([_nothing(weight) for weight in model.get_weights()])
     try:
-        # A backbone saved whole is a `.keras` file too; Keras reads only its weights here.
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise CancerNetError(
             f"the weights in {path} do not fit this network: {_first_line(error)}"
         ) from None
+    for weight in model.weights:
+        if not np.isfinite(np.asarray(weight)).all():
+            raise CancerNetError(
+                f"the weights in {path} do not fit this network, or are damaged: they leave "
+                f"{weight.path} without numbers"
+            )
+
+
+def _nothing(weight: np.ndarray) -> np.ndarray:
+    is_float = np.issubdtype(weight.dtype, np.floating)
+    return np.full_like(weight, np.nan) if is_float else np.zeros_like(weight)
 
 
 def _parameters_in_hdf5(source: Path | io.BytesIO) -> int:
@@ -149,7 +143,7 @@ def _parameters_in_hdf5(source: Path | io.BytesIO) -> int:
     def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
         nonlocal total
         if isinstance(item, h5py.Dataset) and "seed_generator" not in name:
-            total += int(np.prod(item.shape))
+            total += math.prod(item.shape)
 
     with h5py.File(source, "r") as file:
         # Keras 2 wrote the weights at the top or, with the model, under model_weights;
@@ -161,57 +155,24 @@ def _parameters_in_hdf5(source: Path | io.BytesIO) -> int:
     return total
 
 
-def _fold_normalization(backbone: keras.Model, path: Path) -> None:
-    """Brings EfficientNet's stored input statistics to what its graph here expects.
+def _load_without_statistics(backbone: keras.Model, path: Path, application: str) -> None:
+    """Loads an EfficientNet file of Keras into our graph, which scales the input in front.
 
-    Keras's file keeps the ImageNet mean and (as "variance") the deviation; with the
-    square root Keras adds for it, the result is (x / 255 - mean) / deviation. Our graph
-    has that in front, so the layer inside must pass its input on. Stored as weights the
-    statistics would moreover be lost by `set_weights`, which this layer does not notice.
+    The file keeps the ImageNet mean and, as "variance", the deviation; with the square
+    root that Keras multiplies by for it, the result is (x / 255 - mean) / deviation,
+    the rule "torch". It must be that and no other.
     """
-    layer = next(x for x in backbone.layers if isinstance(x, keras.layers.Normalization))
-    mean, variance, count = layer.get_weights()
-    known = np.allclose(mean, IMAGENET_MEAN, atol=1e-3) and np.allclose(
-        variance, IMAGENET_DEVIATION, atol=1e-3
-    )
-    if not known:
+    network = keras_network(application)
+    _load_into(network, path)
+    layer = next(x for x in network.layers if isinstance(x, keras.layers.Normalization))
+    mean, variance, _ = layer.get_weights()
+    close = np.allclose(mean, IMAGENET_MEAN, atol=1e-3)
+    if not (close and np.allclose(variance, IMAGENET_DEVIATION, atol=1e-3)):
         raise CancerNetError(
             f"{path} was trained with another input scaling (mean {mean}, variance {variance}) "
             "than Keras's own EfficientNet; use Keras's file"
         )
-    layer.set_weights([np.zeros_like(mean), np.ones_like(variance), np.zeros_like(count)])
-    layer.finalize_state()
-
-
-def _how_to_bring(application: str, name: str, reason: str) -> str:
-    address = re.search(r"https?://[^\s'\"]+[^\s'\".:,]", reason)
-    source = f" from {address[0]}" if address else ""
-    # Keras: "URL fetch failure on <address>: None -- <the reason>"
-    reason = re.sub(r"^URL fetch failure on \S+ (None -- )?", "", _first_line(reason))
-    return (
-        f"the ImageNet weights of {application} cannot be had ({reason}): bring the "
-        f"file {name}{source} into {_cache_folders()[0]}, or name it with --weights FILE; to start "
-        "from random numbers say --weights none"
-    )
-
-
-def _cache_folders() -> list[Path]:
-    """Where Keras keeps downloads; the second where the first cannot be written."""
-    home = os.environ.get("KERAS_HOME")
-    first = Path(home).expanduser() if home else Path.home() / ".keras"
-    second = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())
-    return [first / "models", second / ".keras" / "models"]
-
-
-@contextlib.contextmanager
-def _connection_timeout(seconds: float) -> Iterator[None]:
-    # Keras's download has no timeout: behind a silent firewall it would wait for ever.
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+    backbone.set_weights(network.get_weights()[len(layer.weights) :])
 
 
 def _first_line(error: object) -> str:

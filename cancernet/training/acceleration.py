@@ -14,7 +14,7 @@ import keras
 
 from cancernet.training.fast_layers import ByteDropout, FusedBatchNormalization
 
-REPLACED: dict[type, type] = {
+REPLACED: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {
     keras.layers.BatchNormalization: FusedBatchNormalization,
     keras.layers.Dropout: ByteDropout,
 }
@@ -22,7 +22,9 @@ REPLACED: dict[type, type] = {
 PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.Resizing)
 
 
-def accelerate(model: keras.Model, *, precision: str) -> keras.Model:
+def accelerate(
+    model: keras.Model, *, precision: str, batch_norm_momentum: float | None = None
+) -> keras.Model:
     """Makes the twin, with a copy of the model's weights.
 
     The first layers that scale the image and the last layer with weights, with what
@@ -33,6 +35,8 @@ def accelerate(model: keras.Model, *, precision: str) -> keras.Model:
             its layers compute in float32.
         precision: Keras dtype policy for the layers between: `float32`,
             `mixed_bfloat16` or `mixed_float16`.
+        batch_norm_momentum: how slowly the moving statistics follow the batches; None
+            keeps each layer's own. Short trainings need less than Keras's 0.99.
 
     Returns:
         An uncompiled model; `get_weights()` of the two have the same order and shapes.
@@ -45,6 +49,8 @@ def accelerate(model: keras.Model, *, precision: str) -> keras.Model:
         keeps = id(layer) in exact or isinstance(layer, PREPROCESSING)
         if isinstance(layer, keras.layers.Layer) and not keeps:
             config["dtype"] = precision
+        if batch_norm_momentum and isinstance(layer, keras.layers.BatchNormalization):
+            config["momentum"] = batch_norm_momentum
         return kind.from_config(config)
 
     twin = keras.models.clone_model(model, clone_function=clone, recursive=True)

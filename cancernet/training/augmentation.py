@@ -74,6 +74,32 @@ def change_images(images: np.ndarray, ranges: Ranges, random: np.random.Generato
     return changed
 
 
+def mix_pairs(
+    images: np.ndarray, labels: np.ndarray, alpha: float, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mixes every image and label with its mirror place in the batch (mixup).
+
+    Zhang et al. 2018, with one share a batch, drawn from Beta(alpha, alpha) and taken
+    from its upper half, so that an image keeps the greater part of itself.
+
+    Args:
+        images: uint8, shape (n, height, width, 3).
+        labels: float32, shape (n, classes).
+        alpha: above 0; small values leave most batches nearly as they are.
+        random: source of the share.
+
+    Returns:
+        New images and labels of the same shapes and types.
+    """
+    share = random.beta(alpha, alpha)
+    share = max(share, 1 - share)
+    mixed = np.empty_like(images)
+    for image, other, target in zip(images, images[::-1], mixed, strict=True):
+        cv2.addWeighted(image, share, other, 1 - share, 0, dst=target)
+    labels = share * labels + (1 - share) * labels[::-1]
+    return mixed, labels.astype(np.float32)
+
+
 def draw_matrices(
     count: int, size: tuple[int, int], ranges: Ranges, random: np.random.Generator
 ) -> np.ndarray:

@@ -16,7 +16,7 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from cancernet.config import TrainConfig
 from cancernet.manifest import BuiltDataset
-from cancernet.training.augmentation import Ranges, change_images
+from cancernet.training.augmentation import Ranges, change_images, mix_pairs
 from cancernet.training.pixel_cache import Pixels, open_pixels
 
 
@@ -70,7 +70,7 @@ class PlainBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self._pixels) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Returns images, uint8 (n, size, size, 3), and labels, float32 (n, classes)."""
         places = self._places(index)
         return self._pixels[places], self._one_hot[places]
@@ -96,11 +96,18 @@ class TrainingBatches(PlainBatches):
         classes: int,
         batch_size: int,
         changes: Ranges,
+        mixup: float,
+        class_weights: np.ndarray,
         seed: int,
     ) -> None:
-        """Takes pixels and labels in the same order, and how to change the images."""
+        """Takes pixels and labels in the same order, and how to change the images.
+
+        `class_weights`, float32 (classes,), weigh the loss of an image by its label.
+        """
         super().__init__(pixels, labels, classes=classes, batch_size=batch_size)
         self._changes = changes
+        self._mixup = mixup
+        self._class_weights = class_weights
         self._seed = seed
         self._epoch = 0
         self._order = self._draw_order()
@@ -112,11 +119,19 @@ class TrainingBatches(PlainBatches):
         self.next_epoch += 1
         self._order = self._draw_order()
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns images, uint8 (n, size, size, 3), and labels, float32 (n, classes)."""
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        """Returns images, labels and weights.
+
+        uint8 (n, size, size, 3), float32 (n, classes) with rows adding up to 1, and
+        float32 (n,).
+        """
         images, labels = super().__getitem__(index)
         random = np.random.default_rng((self._seed, self._epoch, 1 + index))
-        return change_images(images, self._changes, random), labels
+        images = change_images(images, self._changes, random)
+        if self._mixup:
+            images, labels = mix_pairs(images, labels, self._mixup, random)
+        # A mixed label weighs the mixture of its classes' weights.
+        return images, labels, labels @ self._class_weights
 
     def _places(self, index: int) -> np.ndarray:
         return self._order[super()._places(index)]
@@ -135,8 +150,18 @@ def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatc
     return TrainingBatches(
         **_content(dataset, "training", config),
         changes=random_changes(image_data_generator(config), config),
+        mixup=config.mixup,
+        class_weights=(
+            class_weights(dataset) if config.class_weights else np.ones(len(dataset.classes))
+        ).astype(np.float32),
         seed=config.seed,
     )
+
+
+def class_weights(dataset: BuiltDataset) -> np.ndarray:
+    """Weights against imbalance: the largest class's count over each class's; (classes,)."""
+    counts = np.bincount(dataset.split("training").labels, minlength=len(dataset.classes))
+    return counts.max() / np.maximum(counts, 1)
 
 
 def plain_batches(dataset: BuiltDataset, split: str, config: TrainConfig) -> PlainBatches:

@@ -32,7 +32,8 @@ class State:
         best_epoch: the epoch that reached it, counted from 1; 0 before the first.
         waited: epochs since then.
         plateau_waited: epochs since the last better one or lowering of the rate.
-        seconds: time spent in complete epochs.
+        seconds: time spent training in complete epochs, without validation.
+        cpu_seconds: the same of all processors together.
     """
 
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
@@ -41,6 +42,7 @@ class State:
     waited: int = 0
     plateau_waited: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     @property
     def epochs(self) -> int:
@@ -55,7 +57,7 @@ def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:
     arrays["state"] = np.frombuffer(encoded, dtype=np.uint8)
     latest = folder / LATEST
     with written_beside(latest) as temporary:
-        np.savez(temporary, **arrays)
+        np.savez(temporary, allow_pickle=False, **arrays)
         if latest.exists():
             latest.replace(folder / PREVIOUS)
 
@@ -100,7 +102,7 @@ def _read_newest(folder: Path) -> tuple[Path, list[np.ndarray], State]:
 def save_weights(path: Path, weights: list[np.ndarray]) -> None:
     """Writes a list of arrays atomically."""
     with written_beside(path) as temporary:
-        np.savez(temporary, **{f"w{i:05d}": w for i, w in enumerate(weights)})
+        np.savez(temporary, allow_pickle=False, **{f"w{i:05d}": w for i, w in enumerate(weights)})
 
 
 def load_weights(path: Path) -> list[np.ndarray]:

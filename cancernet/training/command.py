@@ -91,4 +91,4 @@ def _warnings(dataset: BuiltDataset) -> list[str]:
         found.append("the images are drawn by a program; figures from them mean nothing for tissue")
     if dataset.leak:
         found.append(dataset.leak)
-    return found
+    return [*found, *dataset.warnings]

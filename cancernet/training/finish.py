@@ -142,6 +142,7 @@ def training_facts(state: State, dataset: BuiltDataset) -> dict[str, float]:
     images = len(dataset.split("training").paths) * state.epochs
     return {
         "seconds": round(state.seconds, 3),
+        "cpu_seconds": round(state.cpu_seconds, 3),
         "images_per_second": round(images / state.seconds, 1) if state.seconds else float("nan"),
         "epochs": state.epochs,
         "best_epoch": state.best_epoch,

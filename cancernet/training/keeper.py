@@ -46,16 +46,17 @@ class Keeper(keras.callbacks.Callback):
         self._batches = batches
         self._truth = truth
         self._positive = positive
-        self._started = 0.0
+        self._started = self._cpu_started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Starts the clock."""
-        self._started = time.perf_counter()
+        self._started, self._cpu_started = time.perf_counter(), time.process_time()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Does everything that follows an epoch, the checkpoint last."""
         logs = {} if logs is None else logs
         training_seconds = time.perf_counter() - self._started
+        self.state.cpu_seconds += time.process_time() - self._cpu_started
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         with averaged_weights(self.model):
             logs.update(self._validate())

@@ -29,7 +29,10 @@ def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimi
     if config.optimizer == "adam":
         return keras.optimizers.Adam(**shared)
     if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(weight_decay=config.weight_decay, **shared)
+        optimizer = keras.optimizers.AdamW(weight_decay=config.weight_decay, **shared)
+        # Shrinking biases and normalization only hinders (He et al. 2019, section 3.1).
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return optimizer
     return keras.optimizers.SGD(momentum=config.momentum, **shared)
 
 

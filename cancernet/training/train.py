@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from cancernet import runs
 from cancernet.config import TrainConfig
@@ -52,7 +51,7 @@ def fit(dataset: BuiltDataset, config: TrainConfig, folder: Path) -> tuple[keras
     policy, reason = choose_precision(config.precision)
     print(f"Arithmetic: {policy} ({reason})")
     batches = training_batches(dataset, config)
-    model = accelerate(plain, precision=policy)
+    model = accelerate(plain, precision=policy, batch_norm_momentum=config.batch_norm_momentum)
     model.compile(
         optimizer=make_optimizer(config, steps_per_epoch=len(batches)),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
@@ -66,6 +65,7 @@ def fit(dataset: BuiltDataset, config: TrainConfig, folder: Path) -> tuple[keras
         if warning:
             print(f"warning: {warning}", file=sys.stderr)
         print(f"Going on after epoch {state.epochs} of {config.epochs}")
+    batches.next_epoch = state.epochs
     validation = dataset.split("validation")
     keeper = Keeper(
         config=config,
@@ -75,7 +75,7 @@ def fit(dataset: BuiltDataset, config: TrainConfig, folder: Path) -> tuple[keras
         truth=validation.labels,
         positive=[dataset.classes.index(name) for name in dataset.positive],
     )
-    _fit_epochs(model, batches, dataset, config, keeper, folder)
+    _fit_epochs(model, batches, keeper, folder)
     plain.set_weights(load_weights(checkpoint / BEST))
     return plain, state
 
@@ -104,12 +104,10 @@ def _build(dataset: BuiltDataset, config: TrainConfig) -> keras.Model:
 def _fit_epochs(
     model: keras.Model,
     batches: Any,
-    dataset: BuiltDataset,
-    config: TrainConfig,
     keeper: Keeper,
     folder: Path,
 ) -> None:
-    state = keeper.state
+    config, state = keeper.config, keeper.state
     stopped_early = bool(config.patience) and state.waited >= config.patience
     if state.epochs >= config.epochs or stopped_early:
         return
@@ -118,7 +116,6 @@ def _fit_epochs(
             batches,
             epochs=config.epochs,
             initial_epoch=state.epochs,
-            class_weight=class_weights(dataset) if config.class_weights else None,
             callbacks=[keeper],
             verbose=1 if sys.stdout.isatty() else 2,
         )
@@ -132,10 +129,3 @@ def _fit_epochs(
             f"stopped; epoch {state.epochs} of {config.epochs} is kept in {folder}; go on with "
             f"`{again}`, or use the best epoch so far ({state.best_epoch}) with `{again} --finish`"
         ) from None
-
-
-def class_weights(dataset: BuiltDataset) -> dict[int, float]:
-    """Weights against imbalance: the largest class's count over each class's count."""
-    labels = dataset.split("training").labels
-    counts = np.bincount(labels, minlength=len(dataset.classes))
-    return {index: float(counts.max() / n) for index, n in enumerate(counts) if n}

@@ -1,0 +1,305 @@
+"""The whole way: draw, build, train, stop, resume, finish, predict, as a stranger would."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from cancernet.building.build import build
+from cancernet.building.drawn_sample import draw_sample
+from cancernet.building.settings import BuildSettings
+from cancernet.manifest import read_dataset
+
+ROOT = Path(__file__).parents[1]
+QUICK = [
+    "--epochs",
+    "2",
+    "--batch-size",
+    "64",
+    "--seed",
+    "3",
+    "--optimizer",
+    "adamw",
+    "--learning-rate",
+    "0.002",
+]
+
+
+def script(name, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, str(ROOT / name), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=options.pop("cwd", ROOT),
+        check=False,
+        **options,
+    )
+
+
+def build_settings(source, output, **options):
+    defaults = {
+        "dataset": "idc",
+        "split": "patient",
+        "split_lists": (),
+        "unlisted": "leave-out",
+        "link": "copy",
+        "seed": 7,
+        "train_split": 0.8,
+        "validation_split": 0.2,
+    }
+    return BuildSettings(source=source, output=output, **{**defaults, **options})
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A small drawn data set, built."""
+    folder = tmp_path_factory.mktemp("drawn")
+    draw_sample(folder / "original", patients=8)
+    build(build_settings(folder / "original", folder / "idc"))
+    return folder / "idc"
+
+
+@pytest.fixture(scope="module")
+def trained(drawn, tmp_path_factory):
+    """A finished run on it, and what was printed."""
+    run = tmp_path_factory.mktemp("runs") / "first"
+    done = script("train_model.py", "--data", drawn, "--run", run, *QUICK)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return run, done
+
+
+def predictions(run, name="predictions.csv"):
+    with open(run / name, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_run_folder_is_complete(trained):
+    run, _ = trained
+    expected = {
+        "model.keras", "model.onnx", "run.json", "history.csv", "metrics.json",
+        "predictions.csv", "figures", "report.html",
+    }  # fmt: skip
+    assert expected <= {p.name for p in run.iterdir()}
+    assert not (run / "checkpoint").exists() and not list(run.glob("*.part*"))
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["status"] == "finished" and facts["model"]["parameters"] == 1_235_133
+    assert facts["model"]["onnx_difference"] < 1e-5
+    assert {"history.png", "confusion_matrix.png"} <= {p.name for p in (run / "figures").iterdir()}
+
+
+def test_what_is_printed(trained):
+    _, done = trained
+    for words in ("Classification report", "Confusion matrix", "sensitivity (recall of IDC)",
+                  "specificity (recall of no IDC)", "AUC", "never on testing", "drawn",
+                  "not for diagnosis"):  # fmt: skip
+        assert words in done.stdout, words
+    assert "oneDNN" not in done.stderr and "Traceback" not in done.stderr
+
+
+def test_scikit_learn_gives_the_same_figures(trained, drawn):
+    run, _ = trained
+    metrics = json.loads((run / "metrics.json").read_text())
+    rows = predictions(run)
+    testing = read_dataset(drawn).split("testing")
+    assert [row["path"] for row in rows] == testing.paths
+    assert [int(row["label"]) for row in rows] == testing.labels.tolist()
+    truth = np.array([int(row["label"]) for row in rows])
+    score = np.array([float(row["probability_1"]) for row in rows])
+    called = np.array([int(row["predicted"]) for row in rows])
+    assert np.array_equal(called, score >= metrics["operating_point"]["threshold"])
+    tn, fp, fn, tp = reference.confusion_matrix(truth, called).ravel().tolist()
+    found = metrics["testing"]
+    assert found["confusion_matrix"] == {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
+    for name, value in {
+        "sensitivity": tp / (tp + fn),
+        "specificity": tn / (tn + fp),
+        "accuracy": reference.accuracy_score(truth, called),
+        "balanced_accuracy": reference.balanced_accuracy_score(truth, called),
+        "roc_auc": reference.roc_auc_score(truth, score),
+        "pr_auc": reference.average_precision_score(truth, score),
+        "brier": reference.brier_score_loss(truth, score),
+        "mcc": reference.matthews_corrcoef(truth, called),
+    }.items():
+        assert found[name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_the_operating_point_is_that_of_validation(trained):
+    run, _ = trained
+    metrics = json.loads((run / "metrics.json").read_text())
+    rows = predictions(run, "validation_predictions.csv")
+    truth = np.array([int(row["label"]) for row in rows])
+    called = np.array([int(row["predicted"]) for row in rows])
+    point = metrics["operating_point"]
+    assert point["chosen_on"] == "validation"
+    assert point["sensitivity"] == pytest.approx(called[truth == 1].mean())
+    assert point["specificity"] == pytest.approx(1 - called[truth == 0].mean())
+
+
+def test_predict_gives_the_numbers_of_the_evaluation(trained, drawn):
+    run, _ = trained
+    rows = predictions(run)[:200]
+    done = script("predict.py", *[drawn / row["path"] for row in rows], "--run", run, "--json")
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    for row, answer in zip(rows, found, strict=True):
+        for name in ("0", "1"):
+            difference = answer["probabilities"][name] - float(row[f"probability_{name}"])
+            assert abs(difference) < 1e-5
+        assert answer["label"] == row["predicted"]
+
+
+def test_plain_keras_loads_the_model_and_agrees(trained, drawn):
+    """In a process that never imports this package."""
+    run, _ = trained
+    rows = predictions(run)[:20]
+    code = f"""
+import json, sys, keras, numpy as np
+from PIL import Image
+model = keras.saving.load_model({str(run / "model.keras")!r})
+assert model.count_params() == 1235133
+paths = {[str(drawn / row["path"]) for row in rows]!r}
+kind = json.load(open({str(run / "run.json")!r}))["input"]["interpolation"].upper()
+pixels = [np.asarray(Image.open(p).resize((48, 48), Image.Resampling[kind])) for p in paths]
+print(json.dumps(model.predict(np.stack(pixels).astype("float32"), verbose=0)[:, 1].tolist()))
+assert not any(name.startswith("cancernet") for name in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=run, check=True
+    )
+    scores = json.loads(done.stdout.splitlines()[-1])
+    expected = [float(row["probability_1"]) for row in rows]
+    assert scores == pytest.approx(expected, abs=1e-5)
+
+
+def weights_of(run):
+    import keras
+
+    return keras.saving.load_model(run / "model.keras").get_weights()
+
+
+def test_the_same_seed_gives_the_same_weights_also_through_a_stop(trained, drawn, tmp_path):
+    """Ctrl-C in the second epoch, then --resume: as if nothing had happened."""
+    first, _ = trained
+    run = tmp_path / "stopped"
+    command = [sys.executable, "-u", str(ROOT / "train_model.py"), "--data", str(drawn),
+               "--run", str(run), *QUICK]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    deadline = time.monotonic() + 120
+    while not (run / "checkpoint" / "latest.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "--resume" in errors and "Traceback" not in errors
+    done = script("train_model.py", "--resume", "--run", run, "--data", drawn)
+    assert done.returncode == 0, done.stderr
+    assert all(
+        np.array_equal(a, b) for a, b in zip(weights_of(first), weights_of(run), strict=True)
+    )
+    assert predictions(first) == predictions(run)
+
+
+def test_a_run_folder_is_never_overwritten(trained, drawn):
+    run, _ = trained
+    before = {p.name: p.stat().st_mtime_ns for p in run.iterdir()}
+    done = script("train_model.py", "--data", drawn, "--run", run, *QUICK)
+    assert done.returncode == 2 and "finished run" in done.stderr
+    done = script("train_model.py", "--resume", "--run", run)
+    assert done.returncode == 2 and "nothing to resume" in done.stderr
+    assert before == {p.name: p.stat().st_mtime_ns for p in run.iterdir()}
+
+
+def test_a_copied_run_folder_works_elsewhere(trained, drawn, tmp_path):
+    run, _ = trained
+    shutil.copytree(run, tmp_path / "elsewhere")
+    image = drawn / predictions(run)[0]["path"]
+    answers = [
+        json.loads(script("predict.py", image, "--json", "--run", folder, cwd=tmp_path).stdout)
+        for folder in (run, tmp_path / "elsewhere")
+    ]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--epochs", "0"], "--epochs is 0"),
+        (["--batch-size", "-1"], "--batch-size is -1"),
+        (["--learning-rate", "nan"], "--learning-rate is nan"),
+        (["--finish"], "--finish goes with --resume"),
+        (["--data", "no-such-folder"], "no data set in no-such-folder"),
+        (["--dataset", "busy", "--data", "{drawn}"], "busy"),
+        (["--run", "{file}", "--data", "{drawn}"], "is a file"),
+        (["--run", "{used}", "--data", "{drawn}"], "holds other files"),
+    ],
+)
+def test_bad_flags_end_in_one_sentence(drawn, tmp_path, flags, words):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "notes.txt").write_text("mine")
+    places = {"drawn": drawn, "file": tmp_path / "file", "used": tmp_path / "used"}
+    done = script("train_model.py", *[flag.format(**places) for flag in flags])
+    assert done.returncode == 2, done.stdout
+    assert words in done.stderr and "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert (tmp_path / "used" / "notes.txt").read_text() == "mine"
+
+
+def test_resuming_with_other_settings_or_data_is_refused(drawn, tmp_path):
+    from cancernet.config import TrainConfig
+    from cancernet.errors import RunError
+    from cancernet.training import begin
+
+    dataset = read_dataset(drawn)
+    begin.begin(tmp_path / "run", dataset, TrainConfig(), recipe="x", command="x")
+    with pytest.raises(RunError, match="--epochs 40, not 5"):
+        begin.go_on(tmp_path / "run", dataset, {"epochs": 5})
+    import dataclasses
+
+    other = dataclasses.replace(dataset, fingerprint="other")
+    with pytest.raises(RunError, match="other data"):
+        begin.go_on(tmp_path / "run", other, {})
+
+
+def test_a_damaged_manifest_is_refused(drawn, tmp_path):
+    shutil.copytree(drawn, tmp_path / "idc")
+    with open(tmp_path / "idc" / "manifest.csv", "a") as file:
+        file.write("x")
+    done = script("train_model.py", "--data", tmp_path / "idc", "--run", tmp_path / "run")
+    assert done.returncode == 2 and "manifest.csv" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_image_is_named_before_training(drawn, tmp_path):
+    shutil.copytree(drawn, tmp_path / "idc")
+    victim = read_dataset(drawn).split("testing").paths[0]
+    (tmp_path / "idc" / victim).unlink()
+    done = script("train_model.py", "--data", tmp_path / "idc", "--run", tmp_path / "run")
+    assert done.returncode == 2 and victim in done.stderr and "Traceback" not in done.stderr
+
+
+def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path):
+    """The main job on real IDC patches."""
+    built, run = tmp_path / "idc", tmp_path / "run"
+    done = script("build_dataset.py", "--source", real_data / "idc", "--output", built)
+    assert done.returncode == 0, done.stderr
+    done = script("train_model.py", "--data", built, "--run", run, "--epochs", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "drawn" not in done.stdout
+    rows = predictions(run)[::20]
+    done = script("predict.py", *[built / row["path"] for row in rows], "--run", run, "--json")
+    for row, line in zip(rows, done.stdout.splitlines(), strict=True):
+        answer = json.loads(line)
+        assert answer["probabilities"]["1"] == pytest.approx(float(row["probability_1"]), abs=1e-5)
+    assert os.environ["CANCERNET_REAL_DATA"]
