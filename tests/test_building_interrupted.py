@@ -20,7 +20,7 @@ class Moments:
     """Wraps what a build does to the disk; kills the process at one of the moments."""
 
     def __init__(self, patch, kill_at=None):
-        self.count, self.kill_at = 0, kill_at
+        self.names, self.kill_at = [], kill_at
         for place, names in (
             (os, ("mkdir", "rename", "unlink", "rmdir", "sync", "utime")),
             (record, ("write_manifest", "write_left_out", "write_build")),
@@ -33,27 +33,26 @@ class Moments:
         original = getattr(place, name)
 
         def wrapped(*args, **options):
-            self._pass()
+            self._pass(f"before {name}")
             result = original(*args, **options)
-            self._pass()
+            self._pass(f"after {name}")
             return result
 
         patch.setattr(place, name, wrapped)
         if original in os.supports_fd:
             patch.setattr(os, "supports_fd", os.supports_fd | {wrapped})
 
-    def _pass(self):
-        self.count += 1
-        if self.count == self.kill_at:
+    def _pass(self, name):
+        self.names.append(name)
+        if len(self.names) == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def count_moments(source, out, **choices):
+def list_moments(source, out):
     with pytest.MonkeyPatch.context() as patch:
-        # In the workers too nothing is counted: they are other processes.
         moments = Moments(patch)
-        build_it(source, out, **choices)
-        return moments.count
+        build_it(source, out)
+        return moments.names
 
 
 def build_and_die(source, out, kill_at, choices):
@@ -81,7 +80,7 @@ def undisturbed(source, folder):
 
 def test_killed_at_ten_moments_of_a_first_build(source, tmp_path):
     wanted = undisturbed(source, tmp_path / "undisturbed")
-    moments = count_moments(source, tmp_path / "counted" / "idc")
+    moments = len(list_moments(source, tmp_path / "listed" / "idc"))
     for number in range(10):
         out = tmp_path / f"data{number}" / "idc"
         kill_at = 1 + round(number * (moments - 1) / 9)
@@ -92,13 +91,16 @@ def test_killed_at_ten_moments_of_a_first_build(source, tmp_path):
         assert [path.name for path in out.parent.iterdir()] == ["idc"]
 
 
-def test_killed_at_every_other_moment_of_a_replacement(source, tmp_path):
+def test_killed_at_the_moments_of_a_replacement(source, tmp_path):
     wanted = undisturbed(source, tmp_path / "undisturbed")
     old = tmp_path / "old" / "idc"
     build_it(source, old, split="image")
     before = files_under(old)
-    moments = count_moments(source, old)
-    for kill_at in range(1, moments + 1, 3):
+    moments = list_moments(source, old)
+    renames = [i for i, name in enumerate(moments, 1) if name.endswith("rename")]
+    removals = [i for i, name in enumerate(moments, 1) if name == "after unlink"]
+    assert len(renames) >= 6 and len(removals) > 60
+    for kill_at in [*renames[-6:], removals[0], removals[40], removals[-1]]:
         out = tmp_path / f"data{kill_at}" / "idc"
         build_it(source, out, split="image")
         assert run_killed(source, out, kill_at) == -signal.SIGKILL

@@ -241,3 +241,20 @@ def test_the_smoothed_rule_does_not_follow_one_odd_image():
     odd = np.append(score, 0.97)
     moved = choose_operating_point(np.append(truth, 0), odd, rule="smoothed").threshold
     assert abs(plain - 0.5) < 0.06 and abs(moved - plain) < 0.06
+
+
+def test_few_patients_draw_the_smoothed_threshold_towards_one_half():
+    from cancernet.evaluation.operating_point import log_odds
+
+    truth = np.repeat([0, 1], 200)
+    score = np.concatenate([np.linspace(0.5, 0.85, 200), np.linspace(0.8, 0.99, 200)])
+    thresholds = {}
+    for patients in (1, 2, 40):
+        names = np.tile(np.arange(patients).astype(str), 400)[:400]
+        thresholds[patients] = choose_operating_point(
+            truth, score, rule="smoothed", patients=names
+        ).threshold
+    alone = log_odds(choose_operating_point(truth, score, rule="smoothed").threshold)
+    for patients, threshold in thresholds.items():
+        expected = alone * patients / (patients + 2)
+        assert log_odds(threshold) == pytest.approx(expected, abs=0.05), patients

@@ -68,7 +68,7 @@ def invent_case(rng: np.random.Generator, *, prevalence: float) -> Case:
     part = rng.integers(12, 48, 2) * (rng.uniform(0, 1, 2) < 0.3)
     dyes = np.stack([HAEMATOXYLIN, EOSIN]) + rng.normal(0, 0.035, (2, 3))
     dyes /= np.linalg.norm(dyes, axis=1, keepdims=True)
-    dyes *= np.array([[rng.uniform(0.8, 1.2)], [rng.uniform(0.75, 1.3)]])
+    dyes *= np.array([[rng.uniform(0.85, 1.15)], [rng.uniform(0.8, 1.25)]])
     return Case(
         shape=(int(whole[0] * PATCH + part[0]), int(whole[1] * PATCH + part[1])),
         origin=(int(rng.integers(2, 30)) * PATCH, int(rng.integers(2, 30)) * PATCH),

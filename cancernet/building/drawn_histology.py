@@ -128,5 +128,5 @@ def _photograph(rng: np.random.Generator, case: Case, dyes: Dyes) -> NDArray[np.
 
 def _annotate(rng: np.random.Generator, carcinoma: Picture) -> NDArray[np.bool_]:
     """Marks the carcinoma as coarsely as a hand on an overview would."""
-    unsteady = np.float32(0.12) * noise(rng, carcinoma.shape, 90)
-    return smooth(carcinoma, 14) + unsteady > 0.5
+    unsteady = np.float32(0.1) * noise(rng, carcinoma.shape, 90)
+    return smooth(carcinoma, 12) + unsteady > 0.5

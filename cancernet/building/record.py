@@ -122,8 +122,9 @@ def _write_csv(
     odd = any("\r" in name for name in names)
     # Straight into the staging folder, which is renamed as a whole.
     with open(path, "w", encoding="utf-8", newline="") as file:
-        quoting = csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
-        writer = csv.writer(file, lineterminator="\n", quoting=quoting)
+        writer = csv.writer(
+            file, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
+        )
         writer.writerow(columns)
         writer.writerows(rows)
 

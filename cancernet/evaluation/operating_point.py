@@ -25,6 +25,8 @@ _SMALLEST = 1e-7
 # a logistic distribution. Leaving out one IDC patient after the other, stain and scanner
 # moved the best threshold by 1 to 2.5 (benchmarks/README.md).
 SHIFT = 2.0
+# What the expectation that 0.5 is right counts for, in patients (same measurements).
+PRIOR_PATIENTS = 2
 _EQUAL = 1e-12
 
 
@@ -116,7 +118,8 @@ def choose_operating_point(
         "youden": "most sensitivity + specificity (Youden)",
         "smoothed": (
             "most sensitivity + specificity (Youden), expected over shifts of "
-            f"{SHIFT:g} in log odds between patients"
+            f"{SHIFT:g} in log odds between patients, drawn towards 0.5 the more the fewer "
+            "patients validate"
         ),
         "sensitivity": f"highest threshold with a sensitivity of at least {target_sensitivity:g}",
         "cost": f"least cost, one missed positive costing {cost_ratio:g} false alarms",
@@ -134,7 +137,8 @@ def choose_operating_point(
         )
     else:
         found = candidates(truth, score)
-        best = best_candidate(goal_of(found, rule, target_sensitivity, cost_ratio), found)
+        few = None if patients is None else patients_of_rarer_class(truth, patients)
+        best = preferred(found, rule, target_sensitivity, cost_ratio, few)
         chosen = float(found.threshold[best])
         notes += _remarks(found, best, rule, target_sensitivity + 1 / truth.sum())
     names = None if patients is None else checks.check_patients(patients, len(truth))
@@ -245,6 +249,41 @@ def smoothed_youden(found: Candidates, shift: float = SHIFT, step: float = 0.05)
     return np.interp(odds, grid, smooth)
 
 
+def preferred(
+    found: Candidates,
+    rule: str,
+    target_sensitivity: float,
+    cost_ratio: float,
+    patients: int | None,
+) -> int:
+    """Returns the index of the candidate that a rule prefers.
+
+    `patients` is the number of patients with images of the class that fewer patients
+    have, which the smoothed rule needs to know how far to trust them; None trusts them.
+    """
+    best = best_candidate(goal_of(found, rule, target_sensitivity, cost_ratio), found)
+    if rule == "smoothed" and patients is not None:
+        return drawn_to_half(best, found, patients)
+    return best
+
+
+def drawn_to_half(best: int, found: Candidates, patients: int) -> int:
+    """Returns the candidate nearest to the best one's log odds times p / (p + 2).
+
+    Classes are weighted alike in training, so that 0.5 is what one expects before
+    seeing a validation score. p patients shift that expectation as p observations
+    shift the mean of a normal distribution whose prior is worth two of them.
+
+    Args:
+        best: index of the candidate the rule prefers.
+        found: the candidates.
+        patients: p, patients with images of the class that fewer patients have.
+    """
+    odds = log_odds(found.threshold)
+    goal = odds[best] * patients / (patients + PRIOR_PATIENTS)
+    return int(np.argmin(np.abs(odds - goal)))
+
+
 def cost(found: Candidates, cost_ratio: float) -> np.ndarray:
     """Returns the mean cost an image in false alarms: ratio·misses + false alarms."""
     missed = found.prevalence * (1 - found.sensitivity)
@@ -277,6 +316,12 @@ def _remarks(found: Candidates, best: int, rule: str, wasteful: float) -> list[s
             f"(sensitivity {sensitivity:.3f}, specificity {specificity:.3f})."
         )
     return notes
+
+
+def patients_of_rarer_class(truth: np.ndarray, patients: Any) -> int:
+    """Returns how many patients have images of the class that fewer patients have."""
+    index = checks.check_patients(patients, len(truth))[1]
+    return min(len(np.unique(index[truth == label])) for label in (0, 1))
 
 
 def _few_patients(truth: np.ndarray, patient_index: np.ndarray, rule: str) -> list[str]:

@@ -9,10 +9,10 @@ from cancernet.evaluation import checks
 from cancernet.evaluation.bootstrap import draw_weights, patient_sums, strata
 from cancernet.evaluation.operating_point import (
     Candidates,
-    best_candidate,
     candidates,
     check_rule,
-    goal_of,
+    patients_of_rarer_class,
+    preferred,
 )
 
 BLOCK = 500_000
@@ -84,15 +84,14 @@ def threshold_spread(
         return dataclasses.replace(none, note="One patient cannot be resampled.")
     once = candidates(truth, score)
     weights = draw_weights(strata(sums), resamples, seed)
+    few = patients_of_rarer_class(truth, patients)
     chosen = []
     rows = max(1, BLOCK // len(truth))
     for start in range(0, resamples, rows):
         block = weights[start : start + rows]
         for found in _resampled(once, truth, score, sums.patient_index, block):
             if found is not None:
-                chosen.append(
-                    best_candidate(goal_of(found, rule, target_sensitivity, cost_ratio), found)
-                )
+                chosen.append(preferred(found, rule, target_sensitivity, cost_ratio, few))
     if not chosen:
         return dataclasses.replace(none, note="No draw of patients held both classes.")
     return ThresholdSpread(

@@ -1,0 +1,261 @@
+"""`python build_dataset.py`: what it prints, and how it leaves."""
+
+import re
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+import build_dataset
+from cancernet.building import drawn_sample
+from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED
+from tests.building_trees import (
+    build_it,
+    facts,
+    files_under,
+    left_out,
+    make_tree,
+    manifest,
+    patch_path,
+    write_patch,
+)
+
+SCRIPT = Path(__file__).parents[1] / "build_dataset.py"
+KAGGLE = "paultimothymooney/breast-histopathology-images"
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs the script in a folder of its own; returns exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*flags):
+        monkeypatch.setattr(sys, "argv", ["build_dataset.py", *map(str, flags)])
+        with pytest.raises(SystemExit) as left:
+            build_dataset.run(build_dataset.main)
+        printed = capsys.readouterr()
+        return left.value.code, printed.out, printed.err
+
+    return call
+
+
+def error_of(printed):
+    code, out, err = printed
+    assert code == EXIT_NOTHING_DONE and out == "", err
+    assert "Traceback" not in err
+    (sentence,) = [line for line in err.splitlines() if "error: " in line]
+    return sentence
+
+
+def test_builds_and_prints_the_table(command, tmp_path):
+    make_tree(tmp_path / "datasets" / "original")
+    code, out, _ = command()
+    assert code == EXIT_OK
+    table = {line.split()[0]: line.split() for line in out.splitlines() if line}
+    assert table["split"] == ["split", "patients", "patches", "IDC", "prevalence"]
+    content = facts(tmp_path / "datasets" / "idc")
+    for split, count in content["counts"].items():
+        share = 100 * count["positives"] / count["images"]
+        assert table[split] == [split, str(count["patients"]), str(count["images"]),
+                                str(count["positives"]), f"{share:.1f}", "%"]  # fmt: skip
+    assert table["all"][:4] == ["all", "6", "63", "26"]
+    assert "python train_model.py --data datasets/idc" in out
+    code, out, _ = command()
+    assert code == EXIT_OK and "Already built, nothing changed" in out and "patients" in out
+
+
+def test_files_with_defects_are_named_and_the_rest_is_built(command, tmp_path):
+    source = make_tree(tmp_path / "datasets" / "original")
+    (source / patch_path("8001", 0, 99)).write_bytes(b"")
+    (source / "8001" / "0" / "li\nne.png").write_bytes(b"x")
+    (source / "read.me").write_text("")
+    for unchanged in (False, True):
+        code, out, err = command()
+        assert code == EXIT_SOME_FAILED and ("Already" in out) == unchanged
+        assert f"left out: {patch_path('8001', 0, 99)}: the image does not decode (the file" in err
+        assert "8001/0/li\\nne.png" in err
+        assert re.search(r"^ +2  the image does not decode$", out, re.MULTILINE)
+        assert re.search(r"^ +1  not an image file$", out, re.MULTILINE)
+    assert len(manifest(tmp_path / "datasets" / "idc")) == 63
+
+
+def test_no_data_says_where_to_get_them(command, tmp_path):
+    sentence = error_of(command())
+    for words in (KAGGLE, "datasets/original", "python build_dataset.py --sample", "--download"):
+        assert words in sentence
+    (tmp_path / "datasets" / "original").mkdir(parents=True)
+    (tmp_path / "datasets" / "original" / "README.md").write_text("")
+    assert KAGGLE in error_of(command())
+
+
+def two_classes(folder):
+    return make_tree(folder, {"1": (5, 5), "2": (5, 5), "3": (5, 5)})
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--source", "missing"], "missing does not exist"),
+        (["--source", "file.txt"], "is a file, not a folder"),
+        (["--source", "empty"], "has no image"),
+        (["--source", "strays"], "but none that fits; first strays.png"),
+        (["--source", "one-class"], "all 15 images are of class 0 (no IDC), none of class 1"),
+        (["--source", "one-patient"], "all images are of one patient (1)"),
+        (["--source", "good", "--output", "file.txt"], "file.txt is not a folder"),
+        (["--source", "good", "--output", "foreign"], "was not made by build_dataset.py"),
+        (["--source", "good", "--split", "lists"], "needs --split-lists"),
+        (["--source", "good", "--split-lists", "a", "b", "c"], "go with --split lists"),
+        (["--source", "good", "--unlisted", "testing"], "go with --split lists"),
+        (["--source", "good", "--split", "lists", "--split-lists", "a", "b", "c"], "no list a"),
+        (["--source", "good", "--seed", "-1"], "--seed is -1"),
+        (["--source", "good", "--train-split", "1.2"], "train split is 1.2"),
+        (["--source", "good", "--train-split", "nan"], "train split is nan"),
+        (["--source", "good", "--validation-split", "0"], "validation split is 0"),
+        (["--dataset", "cats"], "unknown data set 'cats'"),
+        (["--sample", "--download"], "exclude each other"),
+        (["--source", "good", "--download"], "leave out --source"),
+    ],
+)
+def test_bad_input_is_one_sentence(command, tmp_path, flags, words):
+    two_classes(tmp_path / "good")
+    make_tree(tmp_path / "one-class", {"1": (5, 0), "2": (5, 0), "3": (5, 0)})
+    make_tree(tmp_path / "one-patient", {"1": (5, 5)})
+    (tmp_path / "empty").mkdir()
+    write_patch(tmp_path / "strays" / "strays.png", seed=1)
+    (tmp_path / "file.txt").write_text("mine")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "mine.txt").write_text("mine")
+    before = files_under(tmp_path)
+    assert words in error_of(command(*flags))
+    assert files_under(tmp_path) == before
+
+
+@pytest.mark.parametrize("flags", [["--seed", "x"], ["--split", "luck"], ["--link", "soft"]])
+def test_wrong_flags_leave_with_2(command, flags):
+    code, out, err = command(*flags)
+    assert code == EXIT_NOTHING_DONE and out == "" and "error: argument" in err
+
+
+def test_a_leak_is_loud(command, tmp_path):
+    two_classes(tmp_path / "good")
+    code, out, err = command("--source", "good", "--output", "out", "--split", "image")
+    assert code == EXIT_OK
+    assert "LEAK" in err and out.count("LEAK") == 2 and "3 of 3 patients" in out
+
+
+def test_lists_report_what_does_not_fit(command, tmp_path):
+    make_tree(tmp_path / "good")
+    for name, ids in (("a", "8001 8003"), ("b", "8006"), ("c", "8002 1 2")):
+        (tmp_path / name).write_text("\n".join(ids.split()))
+    code, out, err = command("--source", "good", "--output", "out", "--split", "lists",
+                             "--split-lists", "a", "b", "c")  # fmt: skip
+    assert code == EXIT_OK
+    assert "On the lists, but without images: 2 patients (1, 2)" in out
+    assert "On none of the lists: 2 patients with 18 images, left out" in out
+    assert "validation has no image of class 0 (no IDC)" in err
+    # Said before anything was written, that is before the bar.
+    assert err.index("validation has no image") < err.index("Building")
+    assert len(left_out(tmp_path / "out")) == 18
+
+
+@pytest.fixture
+def small_sample(monkeypatch):
+    monkeypatch.setattr(drawn_sample, "draw_sample", lambda folder: draw_small(folder))
+
+
+def draw_small(folder):
+    if not folder.exists():
+        make_tree(folder)
+        (folder / "DRAWN.json").write_text('{"drawn": true}')
+
+
+def test_the_sample_is_built_apart_from_real_data(command, tmp_path, small_sample):
+    make_tree(tmp_path / "datasets" / "original")
+    code, out, _ = command("--sample")
+    assert code == EXIT_OK and "DRAWN SAMPLE" in out
+    assert "python train_model.py --data datasets/sample/idc" in out
+    assert facts(tmp_path / "datasets" / "sample" / "idc")["drawn"] is True
+    assert not (tmp_path / "datasets" / "idc").exists()
+    code, out, _ = command("--sample")
+    assert code == EXIT_OK and "Already built" in out
+    # Drawn stays drawn when somebody builds from the folder by name.
+    code, out, _ = command("--source", "datasets/sample/original", "--output", "other")
+    assert code == EXIT_OK and "DRAWN SAMPLE" in out
+
+
+def test_the_true_sample_can_be_drawn_and_built(tmp_path):
+    drawn_sample.draw_sample(tmp_path / "sample", patients=6)
+    build_it(tmp_path / "sample", tmp_path / "idc")
+    content = facts(tmp_path / "idc")
+    assert content["drawn"] is True and content["failed"] == 0
+    assert all(0 < c["positives"] < c["images"] for c in content["counts"].values())
+
+
+def test_download_without_kagglehub_says_how(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    sentence = error_of(command("--download"))
+    assert "pip install kagglehub" in sentence and KAGGLE in sentence
+
+
+def test_download_builds_from_where_kagglehub_put_it(command, tmp_path, monkeypatch):
+    asked = []
+
+    def fetch(name):
+        asked.append(name)
+        return str(make_tree(tmp_path / "cache" / "versions" / "1"))
+
+    hub = types.SimpleNamespace(dataset_download=fetch)
+    monkeypatch.setitem(sys.modules, "kagglehub", hub)
+    code, _, _ = command("--download", "--link", "symbolic")
+    assert code == EXIT_OK and asked == [KAGGLE]
+    row = manifest(tmp_path / "datasets" / "idc")[0]
+    built = tmp_path / "datasets" / "idc" / row["path"]
+    assert built.readlink() == tmp_path / "cache" / "versions" / "1" / row["source"]
+
+    def refuse(name):
+        raise RuntimeError("403 Forbidden\nmore")
+
+    hub.dataset_download = refuse
+    assert "(403 Forbidden)" in error_of(command("--download"))
+
+
+def test_help_is_quick():
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, check=True)
+        seconds.append(time.perf_counter() - begin)
+    assert b"--split-lists TRAIN VAL TEST" in done.stdout and KAGGLE.encode() in done.stdout
+    assert min(seconds) < 1.0  # 0.1 on an idle machine
+
+
+def test_the_real_patches(real_data, tmp_path):
+    source, output = real_data / "idc", tmp_path / "idc"
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--source", source, "--output", output],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == EXIT_OK, done.stderr
+    rows, rest = manifest(output), left_out(output)
+    found = {path.relative_to(source).as_posix() for path in source.rglob("*.png")}
+    assert len(found) == 6724 and {row["source"] for row in rows} | set(rest) == found
+    assert len(rows) + len(rest) == 6724
+    splits = {}
+    for row in rows:
+        splits.setdefault(row["patient"], set()).add(row["split"])
+    assert len(splits) == 19 and all(len(found) == 1 for found in splits.values())
+    assert {(row["split"], row["label"]) for row in rows} == {
+        (split, label) for split in ("training", "validation", "testing") for label in "01"
+    }
+
+
+def test_the_official_lists_on_the_real_patches(real_data, tmp_path):
+    lists = [real_data / "idc_splits" / f"cases_{name}.txt" for name in ("train", "val", "test")]
+    outcome = build_it(real_data / "idc", tmp_path / "idc", link="symbolic", split="lists",
+                       split_lists=tuple(lists))  # fmt: skip
+    assert outcome.facts["unlisted"] == {"patients": 3, "images": 1325}
+    assert len(outcome.facts["listed_without_images"]) == 162 - 16
+    assert len(manifest(tmp_path / "idc")) + len(left_out(tmp_path / "idc")) == 6724
