@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-EPOCHS ?= 5
+EPOCHS ?= 6
 
 .DEFAULT_GOAL := demo
 .PHONY: demo test format clean-venv
@@ -26,7 +26,8 @@ EPOCHS ?= 5
 demo: .venv/runtime.stamp
 	$(BIN)/python build_dataset.py --sample
 	$(BIN)/python train_model.py --data datasets/sample/idc --epochs $(EPOCHS)
-	$(BIN)/python predict.py datasets/sample/idc/testing/1/90007_idx5_x1001_y1001_class1.png
+	$(BIN)/python predict.py "$$(ls datasets/sample/idc/testing/1/*.png | head -n 1)"
+	@echo "The run folder above holds report.html and figures/."
 
 test: .venv/development.stamp
 	$(BIN)/ruff check .

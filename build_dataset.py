@@ -15,15 +15,13 @@ import argparse
 from pathlib import Path
 
 from cancernet import catalog
-from cancernet.command_line import run
+from cancernet.command_line import Parser, run
 from cancernet.config import DATASETS, ORIGINAL, SEED, SPLITS, TRAIN_SPLIT, VALIDATION_SPLIT
 
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(__doc__)
     add = parser.add_argument
     add("--dataset", default="idc", help=f"one of {', '.join(catalog.DATASETS)} (default: idc)")
     add("--source", type=Path, metavar="DIR", help=f"as downloaded (default: {ORIGINAL})")

@@ -12,16 +12,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from cancernet.command_line import NOTICE, run
+from cancernet.command_line import NOTICE, Parser, run
 from cancernet.config import OUTPUT
 from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED
 
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(__doc__)
     parser.add_argument(
         "images",
         nargs="+",

@@ -16,7 +16,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from cancernet.command_line import add_settings, given_settings, run
+from cancernet.command_line import Parser, add_settings, given_settings, run
 from cancernet.config import DATASETS, OUTPUT
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
@@ -24,9 +24,7 @@ from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(__doc__)
     parser.add_argument(
         "--recipe", choices=sorted(RECIPES), help=f"named settings (default: {DEFAULT_RECIPE})"
     )

@@ -73,19 +73,17 @@ def bulk_scoring(
 def print_table(first: dict[str, list[Cost]], bulk: dict[str, list[Cost]], images: int) -> None:
     print("| job | figure | Keras | predict.py | ratio |")
     print("|---|---|---|---|---|")
-    for field, words in (("seconds", "seconds"), ("peak_megabytes", "peak memory, MB")):
-        plain, ours = median(first["keras"], field), median(first["predict.py"], field)
-        print(
-            f"| one image, start to answer | {words} | {plain:.2f} | {ours:.2f} | {plain / ours:.1f} |"
-        )
-    plain, ours = (images / median(bulk[way], "seconds") for way in ("keras", "predict.py"))
-    print(
-        f"| {images:,} images to a CSV | images/s | {plain:.0f} | {ours:.0f} | {ours / plain:.2f} |"
-    )
-    plain, ours = (median(bulk[way], "peak_megabytes") for way in ("keras", "predict.py"))
-    print(
-        f"| {images:,} images to a CSV | peak memory, MB | {plain:.0f} | {ours:.0f} | {plain / ours:.1f} |"
-    )
+    one, many = "one image, start to answer", f"{images:,} images to a CSV"
+    for job, costs, field, words in (
+        (one, first, "seconds", "seconds"),
+        (one, first, "peak_megabytes", "peak memory, MB"),
+        (many, bulk, "seconds", "seconds"),
+        (many, bulk, "peak_megabytes", "peak memory, MB"),
+    ):
+        plain, ours = median(costs["keras"], field), median(costs["predict.py"], field)
+        print(f"| {job} | {words} | {plain:.2f} | {ours:.2f} | {plain / ours:.1f} |")
+    rates = (images / median(bulk[way], "seconds") for way in ("keras", "predict.py"))
+    print("Images/s with decoding: {:.0f} and {:.0f}".format(*rates))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from cancernet.config import TrainConfig
 from cancernet.errors import EXIT_NOTHING_DONE, CancerNetError
@@ -14,6 +14,19 @@ from cancernet.errors import EXIT_NOTHING_DONE, CancerNetError
 EXIT_INTERRUPTED = 130
 
 NOTICE = "Research software, not a medical device; not for diagnosis."
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that keeps the layout of its description and is brief about mistakes."""
+
+    def __init__(self, description: str | None) -> None:
+        super().__init__(
+            description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong in one line instead of listing every flag."""
+        raise SystemExit(complain(f"{message}; see {self.prog} --help", EXIT_NOTHING_DONE))
 
 
 def run(main: Callable[[], int]) -> None:
@@ -48,7 +61,7 @@ def describe_os_error(error: OSError) -> str:
     """Says in a sentence what the operating system refused, where, and what to do."""
     place = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"the disk is full{place}; make room and run the same command again"
+        return f"the disk is full{place}; make room and go on"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"permission denied{place}; choose a folder you may read and write"
     return f"{error.strerror or error}{place}"

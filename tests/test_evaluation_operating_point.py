@@ -256,5 +256,5 @@ def test_few_patients_draw_the_smoothed_threshold_towards_one_half():
         ).threshold
     alone = log_odds(choose_operating_point(truth, score, rule="smoothed").threshold)
     for patients, threshold in thresholds.items():
-        expected = alone * patients / (patients + 2)
+        expected = alone * patients / (patients + 1)
         assert log_odds(threshold) == pytest.approx(expected, abs=0.05), patients

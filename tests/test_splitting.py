@@ -39,7 +39,6 @@ def images_of(counts, names=None):
         label=np.array(label, np.int8),
         x=np.full(total, -1),
         y=np.full(total, -1),
-        size=np.ones(total, np.int64),
         common_name=np.zeros(total, bool),
     )
 

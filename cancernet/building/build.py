@@ -14,7 +14,7 @@ from cancernet import catalog
 from cancernet.building import record
 from cancernet.building.audit import find_duplicates
 from cancernet.building.columns import LeftOutFile
-from cancernet.building.existing import is_as_built, refuse_what_is_not_ours
+from cancernet.building.existing import is_as_built, listing, refuse_what_is_not_ours
 from cancernet.building.find import FOLDER_UNREADABLE, Found, find_files
 from cancernet.building.look import Look, look_at_paths
 from cancernet.building.naming import make_folders, place_names
@@ -65,21 +65,25 @@ def build(
     _check_folders(settings.source, output)
     refuse_what_is_not_ours(output)
     found = find_files(settings.source)
-    look = look_at_paths(settings.source, found.images, dataset)
+    look = look_at_paths(found.images, dataset)
     _refuse_nothing(found, look, dataset, settings.source)
     plan = make_plan(look.images, dataset, settings)
     announce(plan)
     with alone(output):
         refuse_what_is_not_ours(output)
-        facts = is_as_built(output, settings.source, settings_as_built(settings), look.listing)
+        facts = is_as_built(
+            output,
+            settings.source,
+            settings_as_built(settings),
+            found.images,
+            plan.images.sources,
+        )
         if facts is not None:
             failed = record.read_failed(output, facts["failed_reasons"])
             return Outcome(settings.output, facts, failed, unchanged=True)
         _check_disk(plan, output, settings)
         with staged(output) as staging:
-            left_out = [*found.left_out, *look.left_out]
-            facts, failed = _fill(staging, plan, left_out, dataset, settings)
-            facts |= {"drawn": found.drawn, "listing": look.listing}
+            facts, failed = _fill(staging, plan, found, look, dataset, settings)
             record.write_build(staging, facts)
             # Minutes have passed; somebody may have put a file there.
             refuse_what_is_not_ours(output)
@@ -90,7 +94,8 @@ def build(
 def _fill(
     staging: Path,
     plan: Plan,
-    left_out: list[LeftOutFile],
+    found: Found,
+    look: Look,
     dataset: catalog.Dataset,
     settings: BuildSettings,
 ) -> tuple[dict[str, Any], list[LeftOutFile]]:
@@ -104,7 +109,7 @@ def _fill(
     kept = np.setdiff1d(np.arange(len(names)), list(dropped))
     if dropped:
         plan, names = _plan_again(staging, plan, names, kept, dropped, dataset, settings)
-    left_out = sorted([*left_out, *plan.left_out, *dropped.values()])
+    left_out = sorted([*found.left_out, *look.left_out, *plan.left_out, *dropped.values()])
     failed = [file for file in left_out if file.failed]
     record.write_manifest(staging, plan.images, plan.splits, names, done.sha256[kept], dataset)
     record.write_left_out(staging, left_out)
@@ -116,7 +121,9 @@ def _fill(
         "classes": list(dataset.classes),
         "words": list(dataset.words),
         "positive": list(dataset.positive),
+        "drawn": found.drawn,
         "source": str(settings.source),
+        "listing": listing(found.images, done.stamp),
         "settings": settings_as_built(settings),
         "split_kind": describe_split(settings),
         "leak": plan.leak,
@@ -196,13 +203,27 @@ def _check_disk(plan: Plan, output: Path, settings: BuildSettings) -> None:
         if os.stat(settings.source).st_dev != os.stat(output.parent).st_dev:
             raise no_hard_links(str(settings.source), "they are on different disks")
     elif settings.link == "copy":
-        blocks = -(-np.maximum(plan.images.size, 0) // BLOCK)
-        need, free = int(blocks.sum()) * BLOCK, shutil.disk_usage(output.parent).free
+        need, free = _blocks(plan, settings.source), shutil.disk_usage(output.parent).free
         if need > free:
             raise CancerNetError(
-                f"the disk is full: copying needs {need / 1e9:.2f} GB, and {free / 1e9:.2f} GB are "
-                f"free where {output} is; make room, or use --link hard or --link symbolic"
+                f"the disk is full: copying needs about {need / 1e9:.2f} GB, and {free / 1e9:.2f} "
+                f"GB are free where {output} is; make room, or use --link hard or --link symbolic"
             )
+
+
+def _blocks(plan: Plan, source: Path) -> int:
+    """Bytes of disk that copies will take, judged by a thousand of the images."""
+    step = -(-len(plan.images) // 1000)
+    some = [_size(os.path.join(source, path)) for path in plan.images.sources[::step]]
+    blocks = sum(-(-size // BLOCK) for size in some)
+    return round(blocks * BLOCK * len(plan.images) / len(some))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0  # it will be left out
 
 
 def _refuse_nothing(found: Found, look: Look, dataset: catalog.Dataset, source: Path) -> None:

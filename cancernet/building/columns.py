@@ -36,7 +36,6 @@ class Images:
         patient: int32, places in `patients`.
         label: int8, places in the data set's classes.
         x, y: int64 pixels, -1 where the name does not say.
-        size: int64, bytes.
         common_name: bool, whether another image of the class has the same file name.
     """
 
@@ -46,7 +45,6 @@ class Images:
     label: np.ndarray
     x: np.ndarray
     y: np.ndarray
-    size: np.ndarray
     common_name: np.ndarray
 
     def __len__(self) -> int:
@@ -62,7 +60,6 @@ class Images:
             label=self.label[chosen],
             x=self.x[chosen],
             y=self.y[chosen],
-            size=self.size[chosen],
             common_name=self.common_name[chosen],
         )
 

@@ -6,6 +6,7 @@ checks them by its own sum) and counting the bytes, in less than half the time.
 Anything that is not exactly so is left to `read_rgb`.
 """
 
+import struct
 import zlib
 
 from cancernet.images import MAXIMUM_PIXELS, read_rgb
@@ -17,6 +18,8 @@ PLAIN = {b"\x08\x00": 1, b"\x08\x02": 3, b"\x08\x04": 2, b"\x08\x06": 4}
 # colour profiles, compressed text, orientation) are for `read_rgb` to judge.
 HARMLESS = {b"tIME": 7, b"tEXt": 2, b"pHYs": 9, b"gAMA": 4, b"sRGB": 1}
 FILTERS = 5
+BEHIND_HEADER = 33  # signature and IHDR
+CHUNK = struct.Struct(">I4s")
 LARGEST = 1 << 24  # bytes; a patch has a few thousand
 
 
@@ -56,21 +59,26 @@ def _plain_png(content: bytes) -> tuple[int, int] | None:
 def _pixel_data(content: bytes) -> bytes | None:
     """The packed pixels if every chunk is well-formed, known and in place, else None."""
     pieces: list[bytes] = []
-    at, end, before = 8, len(content), b""
-    view = memoryview(content)
+    at, end, before = BEHIND_HEADER, len(content), b""
+    if _checksum(content, 12, 29) != content[29:BEHIND_HEADER]:
+        return None
     while at + 12 <= end:
-        length = int.from_bytes(content[at : at + 4])
-        kind = content[at + 4 : at + 8]
+        length, kind = CHUNK.unpack_from(content, at)
         behind = at + 8 + length
-        if zlib.crc32(view[at + 4 : behind]) != int.from_bytes(content[behind : behind + 4]):
+        if _checksum(content, at + 4, behind) != content[behind : behind + 4]:
             return None
         if kind == b"IDAT":
             if pieces and before != b"IDAT":
                 return None
             pieces.append(content[at + 8 : behind])
         elif kind == b"IEND":
-            return b"".join(pieces) if behind + 4 == end and length == 0 else None
-        elif (kind != b"IHDR" or at != 8) and length < HARMLESS.get(kind, end):
+            whole = behind + 4 == end and length == 0
+            return b"".join(pieces) if whole else None
+        elif length < HARMLESS.get(kind, end):
             return None
         at, before = behind + 4, kind
     return None
+
+
+def _checksum(content: bytes, begin: int, end: int) -> bytes:
+    return zlib.crc32(content[begin:end]).to_bytes(4)

@@ -1,10 +1,14 @@
 """What stands in the output folder already: ours or not, changed or not."""
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from cancernet.building.transfer import NO_STAMP
 from cancernet.config import SPLITS
 from cancernet.errors import CancerNetError
 from cancernet.manifest import (
@@ -49,21 +53,30 @@ def refuse_what_is_not_ours(output: Path) -> None:
 
 
 def is_as_built(
-    output: Path, source: Path, settings: dict[str, Any], listing: str
+    output: Path, source: Path, settings: dict[str, Any], found: list[str], images: list[str]
 ) -> dict[str, Any] | None:
     """Tells whether a build now would make exactly what is there.
 
     That is so when the settings, the source's files (by path, size and time of change)
     and the built files (the same) are all as they were.
 
+    Args:
+        output: where a built set may be.
+        source: folder as downloaded.
+        settings: as `build.json` records them.
+        found: every image file under the source folder, sorted.
+        images: those of them that would be read.
+
     Returns:
         The content of `build.json`, or None if there is something to do.
     """
     try:
         facts = read_build(output)
-        same = facts["settings"] == settings and facts["listing"] == listing
         # Permissions may have been mended since, which leaves the time of change alone.
-        if not same or facts["unreadable"] or not (output / LEFT_OUT).is_file():
+        if facts["settings"] != settings or facts["unreadable"]:
+            return None
+        stamps = np.array([_stamp(os.path.join(source, path)) for path in images], np.int64)
+        if facts["listing"] != listing(found, stamps) or not (output / LEFT_OUT).is_file():
             return None
         for path, origin, *_ in manifest_rows(output / MANIFEST):
             built, original = os.path.join(output, path), os.path.join(source, origin)
@@ -72,6 +85,27 @@ def is_as_built(
     except (CancerNetError, OSError, KeyError, TypeError, ValueError):
         return None  # whatever is wrong with it, building again mends it
     return facts
+
+
+def listing(found: Iterable[str], stamps: np.ndarray) -> str:
+    """Returns a digest of a source folder: the same again means that it is as it was.
+
+    Args:
+        found: every image file, sorted.
+        stamps: int64 (n, 2), bytes and time of change of those that are read.
+    """
+    digest = hashlib.sha256(stamps.tobytes())
+    for path in found:
+        digest.update(path.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return NO_STAMP
+    return status.st_size, status.st_mtime_ns
 
 
 def _same_file(built: str, origin: str, link: str) -> bool:

@@ -3,8 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-import os
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -29,13 +28,10 @@ class Look:
     Attributes:
         images: those that belong to the set, in the order of the paths.
         left_out: the others.
-        listing: SHA-256 over every path, size and time of change: the same again
-            means that the source folder is as it was.
     """
 
     images: Images
     left_out: list[LeftOutFile]
-    listing: str
 
 
 class _Seen(NamedTuple):
@@ -43,35 +39,32 @@ class _Seen(NamedTuple):
 
     belongs: np.ndarray  # places in the chunk
     patients: list[str]
-    columns: np.ndarray  # int64 (n, 4): label, x, y, size
+    columns: np.ndarray  # int64 (n, 3): label, x, y
     digests: np.ndarray  # uint8 (n, 2 * KEY_BYTES): of the key; of class and name
     left_out: list[tuple[int, str, str, bool]]
-    listing: bytes
 
 
-def look_at_paths(source: Path, paths: list[str], dataset: catalog.Dataset) -> Look:
-    """Asks the catalogue about every path, in parallel; no image is opened.
+def look_at_paths(paths: list[str], dataset: catalog.Dataset) -> Look:
+    """Asks the catalogue about every path, in parallel; no file is touched.
 
     Args:
-        source: the folder that the paths are relative to.
-        paths: with `/`, in a fixed order; of two copies the first one stays.
+        paths: relative to the source folder, with `/`, in a fixed order;
+            of two copies the first one stays.
         dataset: the catalogue's entry.
     """
     belongs = np.zeros(len(paths), bool)
     patient = np.zeros(len(paths), np.int32)
-    columns = np.zeros((len(paths), 4), np.int64)
+    columns = np.zeros((len(paths), 3), np.int64)
     digests = np.zeros((len(paths), 2 * KEY_BYTES), np.uint8)
-    listings = [b""] * -(-len(paths) // CHUNK)
     number: dict[str, int] = {}
     left_out: list[LeftOutFile] = []
-    work = functools.partial(_look_at_chunk, os.fspath(source), dataset)
+    work = functools.partial(_look_at_chunk, dataset)
     chunks = (paths[begin : begin + CHUNK] for begin in range(0, len(paths), CHUNK))
     for place, seen in in_parallel(work, chunks):
         rows = seen.belongs + place * CHUNK
         belongs[rows] = True
         patient[rows] = [number.setdefault(name, len(number)) for name in seen.patients]
         columns[rows], digests[rows] = seen.columns, seen.digests
-        listings[place] = seen.listing
         left_out += [LeftOutFile(paths[place * CHUNK + p], *rest) for p, *rest in seen.left_out]
     kept, copies = _without_second_copies(np.flatnonzero(belongs), digests[:, :KEY_BYTES])
     left_out += [LeftOutFile(paths[copy], SECOND_COPY, paths[first]) for copy, first in copies]
@@ -84,21 +77,16 @@ def look_at_paths(source: Path, paths: list[str], dataset: catalog.Dataset) -> L
         label=columns[:, 0].astype(np.int8),
         x=columns[:, 1],
         y=columns[:, 2],
-        size=columns[:, 3],
         common_name=np.zeros(len(paths), bool),
     ).take(kept)
     images.common_name[:] = np.bincount(alike, minlength=len(alike))[alike] > 1
-    listing = hashlib.sha256(b"".join(listings)).hexdigest()
-    return Look(_with_sorted_patients(images), left_out, listing)
+    return Look(_with_sorted_patients(images), left_out)
 
 
-def _look_at_chunk(source: str, dataset: catalog.Dataset, paths: list[str]) -> _Seen:
-    listing = hashlib.sha256()
+def _look_at_chunk(dataset: catalog.Dataset, paths: list[str]) -> _Seen:
     belongs, patients, rows, left_out = [], [], [], []
     digests = bytearray()
     for place, path in enumerate(paths):
-        size, changed = _size_and_time(os.path.join(source, path))
-        listing.update(f"{path}\0{size}\0{changed}\n".encode("utf-8", "surrogateescape"))
         try:
             identity, key = _identify(path, dataset)
         except catalog.Contradiction as contradiction:
@@ -111,17 +99,16 @@ def _look_at_chunk(source: str, dataset: catalog.Dataset, paths: list[str]) -> _
             label = dataset.classes.index(identity.label)
             belongs.append(place)
             patients.append(identity.patient)
-            rows.append((label, _position(identity.x), _position(identity.y), size))
+            rows.append((label, _position(identity.x), _position(identity.y)))
             # Folded: on macOS and Windows `A.png` and `a.png` are one file.
             name = path.rpartition("/")[2].casefold()
             digests += _digest(key) + _digest(f"{label}/{name}")
     return _Seen(
         np.array(belongs, np.int64),
         patients,
-        np.array(rows, np.int64).reshape(-1, 4),
+        np.array(rows, np.int64).reshape(-1, 3),
         np.frombuffer(bytes(digests), np.uint8).reshape(-1, 2 * KEY_BYTES),
         left_out,
-        listing.digest(),
     )
 
 
@@ -148,14 +135,6 @@ def _with_sorted_patients(images: Images) -> Images:
     return dataclasses.replace(
         images, patients=[images.patients[i] for i in order], patient=rank[images.patient]
     )
-
-
-def _size_and_time(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
 
 
 def _digest(text: str) -> bytes:

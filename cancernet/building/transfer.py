@@ -26,6 +26,8 @@ UNDECODABLE = "the image does not decode"
 
 CHUNK = 256
 HASH_BYTES = 32
+NO_HASH = bytes(HASH_BYTES)
+NO_STAMP = (-1, -1)
 # No image within `images.MAXIMUM_PIXELS` is larger; more would fill the memory.
 MAXIMUM_BYTES = 1 << 30
 
@@ -40,13 +42,15 @@ class Transferred:
 
     Attributes:
         sha256: uint8 (n, 32).
-        width, height: int32 pixels, upright; 0 where it failed.
+        width, height: int64 pixels, upright; 0 where it failed.
+        stamp: int64 (n, 2), bytes and time of change (ns) of the source when it was read.
         failed: places of the images that could not be read or decoded -> why.
     """
 
     sha256: np.ndarray
     width: np.ndarray
     height: np.ndarray
+    stamp: np.ndarray
     failed: dict[int, LeftOutFile]
 
 
@@ -73,24 +77,20 @@ def transfer(
         OSError: the target cannot be written (a full disk).
         CancerNetError: hard links are not possible there.
     """
-    done = Transferred(
-        np.zeros((count, HASH_BYTES), np.uint8),
-        np.zeros(count, np.int32),
-        np.zeros(count, np.int32),
-        {},
-    )
-    work = functools.partial(
-        _transfer_chunk, os.path.abspath(source), os.path.abspath(target), link, os.getpid()
-    )
-    for place, (hashes, sizes, failures) in in_parallel(work, _chunked(pairs)):
+    sha256 = np.zeros((count, HASH_BYTES), np.uint8)
+    table = np.zeros((count, 4), np.int64)
+    failed: dict[int, LeftOutFile] = {}
+    root, there = os.path.abspath(source), os.path.abspath(target)
+    work = functools.partial(_transfer_chunk, root, there, link, os.getpid())
+    for place, (hashes, rows, failures) in in_parallel(work, _chunked(pairs)):
         begin = place * CHUNK
-        end = begin + len(sizes)
-        done.sha256[begin:end] = np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
-        done.width[begin:end], done.height[begin:end] = sizes.T
+        end = begin + len(rows)
+        sha256[begin:end] = np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
+        table[begin:end] = rows
         for offset, path, reason, detail in failures:
-            done.failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
-        progress(len(sizes))
-    return done
+            failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
+        progress(len(rows))
+    return Transferred(sha256, table[:, 0], table[:, 1], table[:, 2:], failed)
 
 
 def _chunked(pairs: Iterator[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
@@ -108,26 +108,27 @@ def _transfer_chunk(
     source: str, target: str, link: str, parent: int, pairs: list[tuple[str, str]]
 ) -> tuple[bytes, np.ndarray, list[tuple[int, str, str, str]]]:
     place_it = {"copy": _write, "hard": _link_hard, "symbolic": _link_symbolic}[link]
+    source, target = os.path.join(source, ""), os.path.join(target, "")
     hashes = bytearray()
-    sizes, failures = [], []
+    rows, failures = [], []
     for offset, (here, there) in enumerate(pairs):
         if os.getppid() != parent:
             os._exit(1)  # the build was killed; another may be about to begin
-        path = os.path.join(source, here)
-        size, digest = (0, 0), bytes(HASH_BYTES)
+        row, digest = (0, 0, *NO_STAMP), NO_HASH
         try:
-            content, status = _read(path)
-            size = decoded_size(content)
+            content, status = _read(source + here)
+            row = (0, 0, status.st_size, status.st_mtime_ns)
+            row = (*decoded_size(content), *row[2:])
             digest = hashlib.sha256(content).digest()
         except _CannotRead as error:
             failures.append((offset, here, UNREADABLE, str(error)))
         except ImageError as error:
             failures.append((offset, here, UNDECODABLE, str(error)))
         else:
-            place_it(path, os.path.join(target, there), content, status)
+            place_it(source + here, target + there, content, status)
         hashes += digest
-        sizes.append(size)
-    return bytes(hashes), np.array(sizes, np.int32), failures
+        rows.append(row)
+    return bytes(hashes), np.array(rows, np.int64), failures
 
 
 def _read(path: str) -> tuple[bytes, os.stat_result]:

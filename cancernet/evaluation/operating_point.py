@@ -26,7 +26,7 @@ _SMALLEST = 1e-7
 # moved the best threshold by 1 to 2.5 (benchmarks/README.md).
 SHIFT = 2.0
 # What the expectation that 0.5 is right counts for, in patients (same measurements).
-PRIOR_PATIENTS = 2
+PRIOR_PATIENTS = 1
 _EQUAL = 1e-12
 
 
@@ -268,11 +268,11 @@ def preferred(
 
 
 def drawn_to_half(best: int, found: Candidates, patients: int) -> int:
-    """Returns the candidate nearest to the best one's log odds times p / (p + 2).
+    """Returns the candidate nearest to the best one's log odds times p / (p + 1).
 
     Classes are weighted alike in training, so that 0.5 is what one expects before
     seeing a validation score. p patients shift that expectation as p observations
-    shift the mean of a normal distribution whose prior is worth two of them.
+    shift the mean of a normal distribution whose prior is worth one of them.
 
     Args:
         best: index of the candidate the rule prefers.

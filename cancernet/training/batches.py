@@ -7,7 +7,8 @@ but (seed, epoch, number of the batch): a training that goes on after epoch 7 se
 what it would have seen.
 """
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import cv2
 import keras
@@ -54,6 +55,9 @@ class PlainBatches(keras.utils.PyDataset):
     """Images in the manifest's order, as they are, with one-hot labels.
 
     `model.predict` gives the scores in that order.
+
+    Attributes:
+        pixels: the images, by their place in the manifest's order.
     """
 
     def __init__(
@@ -63,21 +67,29 @@ class PlainBatches(keras.utils.PyDataset):
         # One worker of Keras's own: tf.data fetches the next batches in a thread of
         # its own while the network computes.
         super().__init__(workers=1)
-        self._pixels = pixels
+        self.pixels = pixels
         self._one_hot = np.eye(classes, dtype=np.float32)[labels]
         self._batch_size = batch_size
 
     def __len__(self) -> int:
-        return -(-len(self._pixels) // self._batch_size)
+        return -(-len(self.pixels) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Returns images, uint8 (n, size, size, 3), and labels, float32 (n, classes)."""
         places = self._places(index)
-        return self._pixels[places], self._one_hot[places]
+        return self.pixels[places], self._one_hot[places]
+
+    def holding(self, pixels: Pixels) -> Self:
+        """Returns the same batches with other content, such as features of the images."""
+        if len(pixels) != len(self.pixels):
+            raise ValueError(f"{len(pixels)} rows for {len(self.pixels)} images")
+        other = copy.copy(self)
+        other.pixels = pixels
+        return other
 
     def _places(self, index: int) -> np.ndarray:
         start = index * self._batch_size
-        return np.arange(start, min(start + self._batch_size, len(self._pixels)))
+        return np.arange(start, min(start + self._batch_size, len(self.pixels)))
 
 
 class TrainingBatches(PlainBatches):
@@ -113,6 +125,11 @@ class TrainingBatches(PlainBatches):
         self._order = self._draw_order()
         self.next_epoch = 0
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether an image is the same in every epoch."""
+        return self._changes == Ranges() and not self._mixup
+
     def on_epoch_begin(self) -> None:
         """Keras calls it before the first batch of each epoch."""
         self._epoch = self.next_epoch
@@ -127,7 +144,8 @@ class TrainingBatches(PlainBatches):
         """
         images, labels = super().__getitem__(index)
         random = np.random.default_rng((self._seed, self._epoch, 1 + index))
-        images = change_images(images, self._changes, random)
+        if self._changes != Ranges():
+            images = change_images(images, self._changes, random)
         if self._mixup:
             images, labels = mix_pairs(images, labels, self._mixup, random)
         # A mixed label weighs the mixture of its classes' weights.
@@ -138,7 +156,7 @@ class TrainingBatches(PlainBatches):
 
     def _draw_order(self) -> np.ndarray:
         random = np.random.default_rng((self._seed, self._epoch, 0))
-        return random.permutation(len(self._pixels))
+        return random.permutation(len(self.pixels))
 
 
 def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatches:

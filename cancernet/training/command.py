@@ -1,10 +1,12 @@
 """What `train_model.py` does: train, finish, print, say where everything lies."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cancernet import runs
-from cancernet.command_line import NOTICE
+from cancernet.command_line import NOTICE, describe_os_error
 from cancernet.config import DATASETS, TrainConfig
 from cancernet.errors import RunError
 from cancernet.evaluation.summary import text_report
@@ -63,7 +65,7 @@ def _train_and_finish(
 ) -> None:
     for warning in _warnings(dataset):
         print(f"WARNING: {warning}")
-    with runs.locked(folder):
+    with runs.locked(folder), _with_advice(folder):
         train = best_so_far if finish_now else fit
         model, state = train(dataset, config, folder)
         finished = finish(model, state, dataset, config, folder, content)
@@ -74,6 +76,17 @@ def _train_and_finish(
     print(f"Figures: {folder / 'figures'}")
     print(f"Use it:  python predict.py image.png --run {folder}")
     print(NOTICE)
+
+
+@contextlib.contextmanager
+def _with_advice(folder: Path) -> Iterator[None]:
+    """Adds to what the operating system refused how to go on with the run."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{describe_os_error(error)}: `python train_model.py --resume --run {folder}`"
+        ) from None
 
 
 def _read(folder: Path) -> BuiltDataset:

@@ -26,9 +26,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         """Normalizes; in training by the batch, else by the moving statistics."""
         if mask is not None or not self._is_fusible(inputs):
             return super().call(inputs, training=training, mask=mask)
-        images = inputs if inputs.shape.rank == 4 else inputs[:, None, None, :]
-        use_batch = bool(training) and self.trainable
         channels = inputs.shape[-1]
+        use_batch = bool(training) and self.trainable
+        images = inputs if inputs.shape.rank == 4 else tf.reshape(inputs, [-1, 1, 1, channels])
         nothing = tf.zeros([0], tf.float32)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=images,
@@ -41,7 +41,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         )
         if use_batch:
             self._move_statistics(mean, variance, tf.size(inputs) // channels)
-        return outputs if inputs.shape.rank == 4 else outputs[:, 0, 0, :]
+        return outputs if inputs.shape.rank == 4 else tf.reshape(outputs, [-1, channels])
 
     def _is_fusible(self, inputs: Any) -> bool:
         if self.renorm or self.synchronized or self.moving_mean.dtype != "float32":

@@ -20,6 +20,8 @@ class FusedAdagrad(keras.optimizers.Adagrad):
     and none is left to add.
     """
 
+    initial_accumulator_value: float
+
     def build(self, variables: list[Any]) -> None:
         """Creates the accumulators."""
         if self.built:

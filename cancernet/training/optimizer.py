@@ -3,6 +3,7 @@
 import keras
 
 from cancernet.config import TrainConfig
+from cancernet.training.fast_optimizers import FusedAdagrad, FusedAdam, FusedAdamW
 
 
 def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -25,11 +26,11 @@ def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimi
     }
     if config.optimizer == "adagrad":
         # Keras 3 starts the accumulator at 0.1; the tutorial's Keras started at 0.
-        return keras.optimizers.Adagrad(initial_accumulator_value=0.0, **shared)
+        return FusedAdagrad(initial_accumulator_value=0.0, **shared)
     if config.optimizer == "adam":
-        return keras.optimizers.Adam(**shared)
+        return FusedAdam(**shared)
     if config.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(weight_decay=config.weight_decay, **shared)
+        optimizer = FusedAdamW(weight_decay=config.weight_decay, **shared)
         # Shrinking biases and normalization only hinders (He et al. 2019, section 3.1).
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer

@@ -9,7 +9,6 @@ that are in use.
 
 import contextlib
 import os
-import shutil
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -20,15 +19,16 @@ from typing import Protocol
 import numpy as np
 
 from cancernet.errors import CancerNetError, ImageError
-from cancernet.files import written_beside
 from cancernet.images import read_rgb, to_array
 from cancernet.manifest import OWN_PREFIX, BuiltDataset
+from cancernet.training.array_file import map_array, write_array
 
 FOLDER = OWN_PREFIX + "-pixels"
 # Raise it when the same file is to give other pixels than before.
 DECODER_VERSION = 1
 CHUNK = 64
 FINGERPRINT_DIGITS = 16
+BYTE = np.dtype(np.uint8)
 
 
 class Pixels(Protocol):
@@ -98,7 +98,7 @@ def open_pixels(
         return decoded
     path = cache_path(dataset, split, image_size=image_size, interpolation=interpolation)
     shape = (len(decoded), image_size, image_size, 3)
-    kept = read_cache(path, shape)
+    kept = map_array(path, shape=shape, dtype=BYTE)
     if kept is not None:
         return kept
     try:
@@ -107,7 +107,7 @@ def open_pixels(
         reason = error.strerror or error
         print(f"Images are decoded in every epoch: no room beside them ({reason})", file=sys.stderr)
         return decoded
-    kept = read_cache(path, shape)
+    kept = map_array(path, shape=shape, dtype=BYTE)
     return decoded if kept is None else kept
 
 
@@ -118,34 +118,15 @@ def cache_path(dataset: BuiltDataset, split: str, *, image_size: int, interpolat
     return dataset.folder / FOLDER / name
 
 
-def read_cache(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Maps the file; None where it is missing, cut short or of another shape."""
-    try:
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None
-
-
 def write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: str) -> None:
     """Decodes every image into the file and removes those of other manifests.
-
-    Written with plain writes: on a full disk they raise, where writing to a mapped
-    file would kill the process.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
         CancerNetError: an image cannot be read.
     """
     path.parent.mkdir(exist_ok=True)
-    needed = int(np.prod(shape))
-    if shutil.disk_usage(path.parent).free < needed:
-        raise OSError(f"{needed / 1e9:.1f} GB are needed")
-    with written_beside(path) as temporary, open(temporary, "wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for images in _decode_in_order(decoded, title):
-            file.write(images.tobytes())
+    write_array(path, _decode_in_order(decoded, title), shape=shape, dtype=BYTE)
     split_and_size = path.name.rsplit("-", 1)[0]
     for old in path.parent.glob(f"{split_and_size}-*.npy"):
         if old != path:
