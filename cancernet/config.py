@@ -26,7 +26,7 @@ SEED = 7
 OPTIMIZERS = ("adagrad", "adam", "adamw", "sgd")
 SCHEDULES = ("constant", "inverse-time", "cosine")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
-MONITORS = ("val_loss", "val_accuracy", "val_auc")
+MONITORS = ("val_loss", "val_balanced_loss", "val_accuracy", "val_auc", "last")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
 
@@ -136,7 +136,10 @@ class TrainConfig:
     )
 
     monitor: str = setting(
-        "val_loss", "validation measure whose best epoch is kept", choices=MONITORS
+        "val_loss",
+        "validation measure whose best epoch is kept; `last` keeps the last epoch, the end of a "
+        "schedule that falls to 0",
+        choices=MONITORS,
     )
     patience: int = setting(0, "stop after so many epochs without a better one; 0 never", least=0)
     plateau_factor: float = setting(

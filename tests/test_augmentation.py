@@ -60,7 +60,9 @@ def test_parameters_are_spread_as_those_of_image_data_generator():
         rotation_range=20, zoom_range=0.05, width_shift_range=0.1, height_shift_range=0.1,
         shear_range=0.05, horizontal_flip=True, vertical_flip=True,
     )  # fmt: skip
-    theirs = [matrix_of(stock.get_random_transform((48, 48, 3), seed=s), (48, 48)) for s in range(2000)]
+    theirs = [
+        matrix_of(stock.get_random_transform((48, 48, 3), seed=s), (48, 48)) for s in range(2000)
+    ]
     ours = draw_matrices(2000, (48, 48), ranges, np.random.default_rng(1))
     for levels in (0.02, 0.25, 0.5, 0.75, 0.98):
         one, other = (np.quantile(m, levels, axis=0) for m in (ours, np.stack(theirs)))
@@ -90,7 +92,9 @@ def test_the_eight_symmetries_are_exact(turns, horizontal, vertical):
 def test_flips_and_quarter_turns_give_all_eight_equally_often():
     ranges = Ranges(horizontal_flip=True, vertical_flip=True, quarter_turns=True)
     matrices = draw_matrices(4000, (48, 48), ranges, np.random.default_rng(2))
-    _, counts = np.unique(np.round(matrices[:, :, :2]).reshape(4000, -1), axis=0, return_counts=True)
+    _, counts = np.unique(
+        np.round(matrices[:, :, :2]).reshape(4000, -1), axis=0, return_counts=True
+    )
     assert len(counts) == 8 and counts.min() > 400 and counts.max() < 600
 
 

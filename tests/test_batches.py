@@ -55,7 +55,9 @@ def epoch(batches):
 
 def same(one, other):
     return len(one) == len(other) and all(
-        np.array_equal(a, b) for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True)
+        np.array_equal(a, b)
+        for x, y in zip(one, other, strict=True)
+        for a, b in zip(x, y, strict=True)
     )
 
 
@@ -223,3 +225,18 @@ def test_a_damaged_image_is_named(dataset, cache):
         epoch(training_batches(dataset, settings(cache=cache)))
     folder = dataset.folder / pixel_cache.FOLDER
     assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_damaged_image_is_named_from_within_fit(dataset):
+    import keras
+
+    (dataset.folder / "training/1/7.png").write_bytes(b"not an image")
+    model = keras.Sequential(
+        [keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    model.compile(loss="mse")
+    batches = training_batches(dataset, settings(cache=False))
+    with pytest.raises(CancerNetError, match=r"training/1/7\.png.*not a PNG"), batches.own_errors():
+        model.fit(batches, verbose=0)
+    with pytest.raises(ZeroDivisionError), batches.own_errors():
+        raise ZeroDivisionError

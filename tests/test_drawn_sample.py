@@ -69,6 +69,10 @@ def test_another_seed_gives_other_pictures(sample, tmp_path):
     draw_sample(tmp_path / "other", seed=8, patients=1)
     other = {data for name, data in content(tmp_path / "other").items() if name != MARKER}
     assert other and not other & set(content(sample).values())
+    # Not only because another share of carcinoma was wanted.
+    one, two = (draw_patient(seed, FIRST_PATIENT, 0.3).pixels for seed in (7, 8))
+    height, width = np.minimum(one.shape, two.shape)[:2]
+    assert np.mean(one[:height, :width] != two[:height, :width]) > 0.5
 
 
 def test_layout_is_the_published_one(sample):
@@ -146,7 +150,8 @@ def test_mean_colour_does_not_solve_it(many):
     for train, test in GroupKFold(5).split(colours, labels, patients):
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
         scores[test] = model.fit(colours[train], labels[train]).decision_function(colours[test])
-    assert roc_auc_score(labels, scores) < 0.9
+    # 0.82 now; 0.86 when the stain is even, and then it is the colour that is learnt.
+    assert roc_auc_score(labels, scores) < 0.84
 
 
 def test_nuclei_are_where_the_carcinoma_is():

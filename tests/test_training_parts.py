@@ -118,6 +118,12 @@ def test_the_best_epoch_is_kept_and_the_patience_ends_the_training(tmp_path):
         assert [row["val_loss"] for row in csv.DictReader(file)] == ["0.9", "0.5", "0.6", "nan"]
 
 
+def test_the_last_epoch_can_be_the_one_that_is_kept(tmp_path):
+    keeper = keeper_for(tmp_path, small_model(), [0, 1], monitor="last", patience=1)
+    assert run_epochs(keeper, [0.5, 0.6, math.nan]) is None
+    assert keeper.state.best_epoch == 3
+
+
 def test_higher_is_better_for_auc(tmp_path):
     keeper = keeper_for(tmp_path, small_model(), [0, 1], monitor="val_auc")
     keeper.state.best_epoch, keeper.state.best_value = 1, 0.7
@@ -138,6 +144,8 @@ def test_validation_measures_by_hand():
     scores = np.array([[0.8, 0.2], [0.4, 0.6], [0.9, 0.1], [0.7, 0.3]])
     found = validation_measures(truth, scores, [1])
     assert found["val_loss"] == pytest.approx(-np.log([0.8, 0.6, 0.1, 0.7]).mean())
+    expected = (-np.log([0.8, 0.7]).mean() - np.log([0.6, 0.1]).mean()) / 2
+    assert found["val_balanced_loss"] == pytest.approx(expected)
     assert found["val_accuracy"] == 0.75
     assert found["val_auc"] == 0.5  # of the four pairs, 0.6 wins twice and 0.1 loses twice
 

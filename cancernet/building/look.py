@@ -1,5 +1,6 @@
 """Reads from the paths alone what every image is: patient, class, position, second copy."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -52,35 +53,45 @@ def look_at_paths(paths: list[str], dataset: catalog.Dataset) -> Look:
             of two copies the first one stays.
         dataset: the catalogue's entry.
     """
-    belongs = np.zeros(len(paths), bool)
+    images, digests, left_out = _ask_catalogue(paths, dataset)
+    places = np.flatnonzero(images.label >= 0)
+    first = places[first_alike(digests[places, :KEY_BYTES])]
+    for copy, original in zip(places.tolist(), first.tolist(), strict=True):
+        if copy != original:
+            left_out.append(LeftOutFile(paths[copy], SECOND_COPY, paths[original]))
+    kept = places[first == places]
+    alike = first_alike(digests[kept, KEY_BYTES:])
+    images.common_name[kept] = np.bincount(alike, minlength=len(alike))[alike] > 1
+    return Look(_with_sorted_patients(images.take(kept)), left_out)
+
+
+def _ask_catalogue(
+    paths: list[str], dataset: catalog.Dataset
+) -> tuple[Images, np.ndarray, list[LeftOutFile]]:
+    """Returns a row for every path, with label -1 where it does not belong, and the digests."""
     patient = np.zeros(len(paths), np.int32)
-    columns = np.zeros((len(paths), 3), np.int64)
+    columns = np.full((len(paths), 3), -1, np.int64)
     digests = np.zeros((len(paths), 2 * KEY_BYTES), np.uint8)
     number: dict[str, int] = {}
     left_out: list[LeftOutFile] = []
-    work = functools.partial(_look_at_chunk, dataset)
     chunks = (paths[begin : begin + CHUNK] for begin in range(0, len(paths), CHUNK))
-    for place, seen in in_parallel(work, chunks):
-        rows = seen.belongs + place * CHUNK
-        belongs[rows] = True
-        patient[rows] = [number.setdefault(name, len(number)) for name in seen.patients]
-        columns[rows], digests[rows] = seen.columns, seen.digests
-        left_out += [LeftOutFile(paths[place * CHUNK + p], *rest) for p, *rest in seen.left_out]
-    kept, copies = _without_second_copies(np.flatnonzero(belongs), digests[:, :KEY_BYTES])
-    left_out += [LeftOutFile(paths[copy], SECOND_COPY, paths[first]) for copy, first in copies]
-    alike = first_alike(digests[kept, KEY_BYTES:])
-    order = sorted(number, key=number.__getitem__)
+    work = functools.partial(_look_at_chunk, dataset)
+    with contextlib.closing(in_parallel(work, chunks)) as results:
+        for place, seen in results:
+            rows = seen.belongs + place * CHUNK
+            patient[rows] = [number.setdefault(name, len(number)) for name in seen.patients]
+            columns[rows], digests[rows] = seen.columns, seen.digests
+            left_out += [LeftOutFile(paths[place * CHUNK + p], *rest) for p, *rest in seen.left_out]
     images = Images(
         sources=paths,
-        patients=order,
+        patients=sorted(number, key=number.__getitem__),
         patient=patient,
         label=columns[:, 0].astype(np.int8),
         x=columns[:, 1],
         y=columns[:, 2],
         common_name=np.zeros(len(paths), bool),
-    ).take(kept)
-    images.common_name[:] = np.bincount(alike, minlength=len(alike))[alike] > 1
-    return Look(_with_sorted_patients(images), left_out)
+    )
+    return images, digests, left_out
 
 
 def _look_at_chunk(dataset: catalog.Dataset, paths: list[str]) -> _Seen:
@@ -116,16 +127,6 @@ def _identify(path: str, dataset: catalog.Dataset) -> tuple[catalog.Identity, st
     path.encode()  # fails for names that are not text, which no table could hold
     pure = PurePosixPath(path)
     return dataset.identify(pure), dataset.key(pure)
-
-
-def _without_second_copies(
-    places: np.ndarray, keys: np.ndarray
-) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Returns the places that stay, and (second copy, first copy) of the others."""
-    first = places[first_alike(keys[places])]
-    again = first != places
-    copies = zip(places[again].tolist(), first[again].tolist(), strict=True)
-    return places[~again], list(copies)
 
 
 def _with_sorted_patients(images: Images) -> Images:

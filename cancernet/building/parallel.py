@@ -7,7 +7,8 @@ when the program is: here the first becomes a sentence, and the second does not 
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -26,12 +27,13 @@ def processors() -> int:
 
 def in_parallel(
     function: Callable[[Any], Any], chunks: Iterable[Any], *, processes: int | None = None
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """Gives (place of the chunk, result) as they come, in any order.
 
     At most two chunks a process are under way, so memory does not grow with their
-    number. The processes start with the call, not with the first result; close the
-    iterator, or use it up, to end them.
+    number. The processes start with the call, not with the first result, and end when
+    the generator is used up or closed: use it in `contextlib.closing`, or after an error
+    they would go on writing for a while.
 
     Args:
         function: of one chunk; at the top level of a module.
@@ -42,10 +44,8 @@ def in_parallel(
         CancerNetError: a process was killed.
         Exception: whatever `function` raised.
     """
-    # Fork starts in milliseconds; where it is not there, Python's own choice.
-    context: Any = multiprocessing.get_context(
-        "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    )
+    # Fork starts in milliseconds, but is safe on Linux only; elsewhere Python's own choice.
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     ends: list[Connection] = []
     workers: list[BaseProcess] = []
     for _ in range(processes or processors()):
@@ -62,7 +62,7 @@ def in_parallel(
 
 def _collect(
     ends: list[Connection], workers: list[BaseProcess], chunks: Iterator[tuple[int, Any]]
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     under_way: dict[Any, int] = dict.fromkeys(ends, 0)
     dismissed = set()
 

@@ -5,6 +5,7 @@ second time. It keeps the time of change of its source, like `shutil.copy2`, so 
 build can see that both are still as they were.
 """
 
+import contextlib
 import dataclasses
 import errno
 import functools
@@ -82,14 +83,15 @@ def transfer(
     failed: dict[int, LeftOutFile] = {}
     root, there = os.path.abspath(source), os.path.abspath(target)
     work = functools.partial(_transfer_chunk, root, there, link, os.getpid())
-    for place, (hashes, rows, failures) in in_parallel(work, _chunked(pairs)):
-        begin = place * CHUNK
-        end = begin + len(rows)
-        sha256[begin:end] = np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
-        table[begin:end] = rows
-        for offset, path, reason, detail in failures:
-            failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
-        progress(len(rows))
+    with contextlib.closing(in_parallel(work, _chunked(pairs))) as results:
+        for place, (hashes, rows, failures) in results:
+            begin = place * CHUNK
+            end = begin + len(rows)
+            sha256[begin:end] = np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
+            table[begin:end] = rows
+            for offset, path, reason, detail in failures:
+                failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
+            progress(len(rows))
     return Transferred(sha256, table[:, 0], table[:, 1], table[:, 2:], failed)
 
 

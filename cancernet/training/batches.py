@@ -7,7 +7,9 @@ but (seed, epoch, number of the batch): a training that goes on after epoch 7 se
 what it would have seen.
 """
 
+import contextlib
 import copy
+from collections.abc import Iterator
 from typing import Any, Self
 
 import cv2
@@ -16,6 +18,7 @@ import numpy as np
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from cancernet.config import TrainConfig
+from cancernet.errors import CancerNetError
 from cancernet.manifest import BuiltDataset
 from cancernet.training.augmentation import Ranges, change_images, mix_pairs
 from cancernet.training.pixel_cache import Pixels, open_pixels
@@ -70,6 +73,7 @@ class PlainBatches(keras.utils.PyDataset):
         self.pixels = pixels
         self._one_hot = np.eye(classes, dtype=np.float32)[labels]
         self._batch_size = batch_size
+        self._error: CancerNetError | None = None
 
     def __len__(self) -> int:
         return -(-len(self.pixels) // self._batch_size)
@@ -77,7 +81,21 @@ class PlainBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Returns images, uint8 (n, size, size, 3), and labels, float32 (n, classes)."""
         places = self._places(index)
-        return self.pixels[places], self._one_hot[places]
+        try:
+            return self.pixels[places], self._one_hot[places]
+        except CancerNetError as error:
+            self._error = error
+            raise
+
+    @contextlib.contextmanager
+    def own_errors(self) -> Iterator[None]:
+        """Raises what went wrong with an image, not what TensorFlow made of it in `fit`."""
+        try:
+            yield
+        except Exception:
+            if self._error is not None:
+                raise self._error from None
+            raise
 
     def holding(self, pixels: Pixels) -> Self:
         """Returns the same batches with other content, such as features of the images."""

@@ -16,7 +16,12 @@ from cancernet.config import TrainConfig
 from cancernet.files import write_text
 from cancernet.training.checkpoint import BEST, State, save_checkpoint, save_weights
 
-HIGHER_IS_BETTER = {"val_loss": False, "val_accuracy": True, "val_auc": True}
+HIGHER_IS_BETTER = {
+    "val_loss": False,
+    "val_balanced_loss": False,
+    "val_accuracy": True,
+    "val_auc": True,
+}
 
 
 class Keeper(keras.callbacks.Callback):
@@ -24,7 +29,8 @@ class Keeper(keras.callbacks.Callback):
 
     The validation measures are computed from all scores of one unshuffled pass, by
     scikit-learn's definition, without class weights or label smoothing: `val_loss`
-    (cross entropy, natural logarithm), `val_accuracy` (most probable class),
+    (cross entropy, natural logarithm), `val_balanced_loss` (the mean of each class's
+    mean, so that it does not follow the prevalence), `val_accuracy` (most probable class),
     `val_auc` (positive classes against the rest; NaN when validation has one class).
     """
 
@@ -60,8 +66,9 @@ class Keeper(keras.callbacks.Callback):
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         with averaged_weights(self.model):
             logs.update(self._validate())
-            if self._is_best(logs[self.config.monitor]):
-                self.state.best_value = logs[self.config.monitor]
+            value = logs.get(self.config.monitor, math.nan)
+            if self._is_best(value):
+                self.state.best_value = value
                 self.state.best_epoch = epoch + 1
                 self.state.waited = self.state.plateau_waited = 0
                 save_weights(self.folder / BEST, self.model.get_weights())
@@ -83,7 +90,7 @@ class Keeper(keras.callbacks.Callback):
 
     def _is_best(self, value: float) -> bool:
         best = self.state.best_value
-        if self.state.best_epoch == 0:
+        if self.state.best_epoch == 0 or self.config.monitor == "last":
             return True  # even a NaN: there must be weights to keep
         if math.isnan(value):
             return False
@@ -102,7 +109,7 @@ class Keeper(keras.callbacks.Callback):
 def validation_measures(
     truth: np.ndarray, scores: np.ndarray, positive: list[int]
 ) -> dict[str, float]:
-    """Computes val_loss, val_accuracy and val_auc.
+    """Computes val_loss, val_balanced_loss, val_accuracy and val_auc.
 
     Args:
         truth: class indices, shape (n,).
@@ -111,7 +118,7 @@ def validation_measures(
     """
     from sklearn.metrics import roc_auc_score
 
-    of_truth = np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0)
+    loss = -np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0))
     is_positive = np.isin(truth, positive)
     one_class = is_positive.all() or not is_positive.any()
     broken = not np.isfinite(scores).all()
@@ -121,7 +128,12 @@ def validation_measures(
         else float(roc_auc_score(is_positive, scores[:, positive].sum(axis=1)))
     )
     return {
-        "val_loss": math.nan if broken else float(-np.log(of_truth).mean()),
+        "val_loss": math.nan if broken else float(loss.mean()),
+        "val_balanced_loss": (
+            math.nan
+            if broken
+            else float(np.mean([loss[truth == label].mean() for label in np.unique(truth)]))
+        ),
         "val_accuracy": float((scores.argmax(axis=1) == truth).mean()),
         "val_auc": auc,
     }
