@@ -90,6 +90,7 @@ class PlainBatches(keras.utils.PyDataset):
     @contextlib.contextmanager
     def own_errors(self) -> Iterator[None]:
         """Raises what went wrong with an image, not what TensorFlow made of it in `fit`."""
+        self._error = None
         try:
             yield
         except Exception:
