@@ -20,7 +20,6 @@ _SHORT: dict[str, Any] = {
     "schedule": "cosine",
     "warmup_epochs": 0.5,
     "weight_decay": 0.01,
-    "weight_averaging": 0.99,
     "batch_norm_momentum": 0.9,
     "rotation": 0.0,
     "zoom": 0.0,
