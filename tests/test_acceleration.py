@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 
 import keras
+import tensorflow as tf
 
 from cancernet.errors import CancerNetError
 from cancernet.training import fast_optimizers

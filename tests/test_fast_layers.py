@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 
 import keras
+import tensorflow as tf
 
 from cancernet.training.fast_layers import ByteDropout, FusedBatchNormalization
 
