@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cancernet.config import RULES, TrainConfig
-from cancernet.evaluation.operating_point import MARGIN, candidates, choose_operating_point
+from cancernet.evaluation.candidates import MARGIN, candidates, log_odds
+from cancernet.evaluation.operating_point import SHIFT, choose_operating_point, smoothed_youden
 
 TRUTH = [0, 0, 0, 1, 0, 1, 1, 1]
 CHOOSING = [rule for rule in RULES if rule != "fixed"]
@@ -217,8 +218,6 @@ def test_no_threshold_does_better_when_scores_are_apart(found):
 
 def test_the_smoothed_rule_is_the_expected_youden_index_under_shifts():
     """Against a plain average over many shifts of the scores."""
-    from cancernet.evaluation.operating_point import SHIFT, candidates, log_odds, smoothed_youden
-
     rng = np.random.default_rng(4)
     truth = np.repeat([0, 1], 150)
     score = 1 / (1 + np.exp(-rng.normal(2.0 * truth - 0.5, 1.0)))
@@ -244,8 +243,6 @@ def test_the_smoothed_rule_does_not_follow_one_odd_image():
 
 
 def test_few_patients_draw_the_smoothed_threshold_towards_one_half():
-    from cancernet.evaluation.operating_point import log_odds
-
     truth = np.repeat([0, 1], 200)
     score = np.concatenate([np.linspace(0.5, 0.85, 200), np.linspace(0.8, 0.99, 200)])
     thresholds = {}

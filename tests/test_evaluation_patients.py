@@ -255,7 +255,8 @@ class TestThresholdSpread:
     def test_like_choosing_on_copied_images(self, rule):
         """Each draw chooses as if its images stood there as often as they were drawn."""
         from cancernet.evaluation.bootstrap import draw_weights, patient_sums, strata
-        from cancernet.evaluation.operating_point import candidates, cost
+        from cancernet.evaluation.candidates import candidates
+        from cancernet.evaluation.operating_point import cost
         from cancernet.evaluation.threshold_spread import _resampled
 
         split = scored(9, patients=6, images=60)

@@ -114,6 +114,9 @@ class PlainBatches(keras.utils.PyDataset):
 class TrainingBatches(PlainBatches):
     """Images in an order of each epoch's own, changed at random.
 
+    For `model.fit(batches, shuffle=False)`: otherwise Keras draws an order of the
+    batches by Python's random numbers, which nobody can repeat from epoch 7 on.
+
     Attributes:
         next_epoch: the epoch that begins next, counted from 0; set it to go on with
             a training.

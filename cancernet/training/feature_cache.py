@@ -7,7 +7,7 @@ network would have had:
 
     to_fit, batches, validation = keep_features(model, batches, validation, folder)
     to_fit.compile(...)
-    to_fit.fit(batches, ...)
+    to_fit.fit(batches, shuffle=False, ...)
 
 `to_fit` is then the head. Its layers are the model's own: the model is trained when
 its head is. Where nothing can be kept, all three come back as they were.

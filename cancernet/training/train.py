@@ -116,6 +116,7 @@ def _fit_epochs(
             batches,
             epochs=config.epochs,
             initial_epoch=state.epochs,
+            shuffle=False,  # the batches are; Keras's own order could not be resumed
             callbacks=[keeper],
             verbose=1 if sys.stdout.isatty() else 2,
         )
