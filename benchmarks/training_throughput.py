@@ -1,0 +1,285 @@
+"""Images/s of a training, files on disk to updated weights, beside plain Keras.
+
+    python benchmarks/training_throughput.py datasets/idc
+        [--batch-sizes 32 64 128 256] [--images 4096] [--rounds 5] [--parts] [--json FILE]
+
+Both sides train the tutorial's network with its augmentation and Adagrad on the same
+images, epoch by epoch in turn, after one epoch that is not counted. Also measured, in
+the same rounds: the rate of matrix multiplication, from which follows how fast the
+network's convolutions and dense layers alone could go. `--parts` adds what each part of
+the difference brings at the first batch size. The same command serves a GPU.
+"""
+
+import argparse
+import dataclasses
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import plain_keras
+import tensorflow as tf
+from measured import ROOT, write
+
+sys.path.insert(0, str(ROOT))
+
+from cancernet.config import TrainConfig
+from cancernet.manifest import BuiltDataset, Part, read_dataset
+from cancernet.models import build_model
+from cancernet.training.acceleration import accelerate
+from cancernet.training.batches import training_batches
+from cancernet.training.optimizer import make_optimizer
+from cancernet.training.precision import choose_precision
+
+MATRIX = 2048
+SIDE = 48
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """One epoch: images a second of wall time, and processor microseconds an image."""
+
+    images_per_second: float
+    cpu_microseconds: float
+
+
+Side = Callable[[], Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="a built data set")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 64, 128, 256])
+    parser.add_argument("--images", type=int, default=4096, help="training images an epoch")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--parts", action="store_true", help="also what each part brings")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    policy, reason = choose_precision(arguments.precision)
+    print(f"Arithmetic: {policy} ({reason})")
+    paces: dict[str, list[Pace]] = {}
+    rates: dict[str, list[float]] = {"float32": [], policy.removeprefix("mixed_"): []}
+    with tempfile.TemporaryDirectory() as temporary:
+        dataset = some_images(read_dataset(arguments.data), arguments.images, Path(temporary))
+        decoding = decode_once(dataset)
+        for size in arguments.batch_sizes:
+            parts = arguments.parts and size == arguments.batch_sizes[0]
+            sides = make_sides(dataset, size, policy, parts=parts)
+            paces |= measure(sides, dataset.images, arguments.rounds, rates)
+            keras.backend.clear_session()
+    print_table(paces, arguments.batch_sizes)
+    limits = print_limit(paces, rates, policy)
+    print(f"\nDecoding once, before the first epoch: {decoding:,.0f} images/s")
+    write(
+        arguments.json,
+        {
+            "devices": [device.name for device in tf.config.list_physical_devices()],
+            "policy": policy,
+            "images": dataset.images,
+            "decoding_images_per_second": decoding,
+            "matrix_multiplication": {k: [r / 1e9 for r in v] for k, v in rates.items()},
+            "limits": limits,
+            "paces": {name: [vars(pace) for pace in found] for name, found in paces.items()},
+        },
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """The same training images twice: as folders for Keras, as a built data set for us."""
+
+    folder: Path
+    built: BuiltDataset
+    images: int
+
+
+def some_images(dataset: BuiltDataset, count: int, temporary: Path) -> Images:
+    """Links images drawn from the training split into a folder of their own."""
+    part = dataset.split("training")
+    chosen = np.random.default_rng(plain_keras.SEED).permutation(len(part.paths))[:count]
+    paths = []
+    for place in chosen:
+        source = (dataset.folder / part.paths[place]).resolve()
+        label = dataset.classes[part.labels[place]]
+        target = temporary / "training" / label / f"{place:06d}{source.suffix}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source)
+        paths.append(str(target.relative_to(temporary)))
+    nowhere = np.full(len(chosen), -1)
+    used = Part(paths, part.labels[chosen], [""] * len(chosen), nowhere, nowhere)
+    built = dataclasses.replace(dataset, folder=temporary, parts={"training": used})
+    return Images(temporary / "training", built, len(chosen))
+
+
+def decode_once(dataset: Images) -> float:
+    """Writes the kept pixels and returns images/s."""
+    started = time.perf_counter()
+    training_batches(dataset.built, settings(dataset, 32))
+    return dataset.images / (time.perf_counter() - started)
+
+
+def settings(dataset: Images, batch_size: int, *, cache: bool = True) -> TrainConfig:
+    return TrainConfig(
+        dataset=dataset.built.name, interpolation="nearest", batch_size=batch_size, cache=cache
+    )
+
+
+def make_sides(dataset: Images, batch_size: int, policy: str, *, parts: bool) -> dict[str, Side]:
+    """Returns, by name, functions that train for one epoch."""
+
+    def ours(precision: str, *, cache: bool = True, fast: bool = True) -> Side:
+        config = settings(dataset, batch_size, cache=cache)
+        batches = training_batches(dataset.built, config)
+        if fast:
+            plain = build_model("cancernet", (SIDE, SIDE, 3), len(dataset.built.classes))
+            model = accelerate(plain, precision=precision)
+            optimizer = make_optimizer(config, steps_per_epoch=len(batches))
+            model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+        else:
+            model = plain_keras.make_model()
+        return lambda: model.fit(batches, epochs=1, shuffle=False, verbose=0)
+
+    reference = plain_keras.make_model()
+    images = plain_keras.training_images(dataset.folder, batch_size)
+    weights = plain_keras.class_weights(images)
+    sides = {
+        f"plain Keras, {batch_size}": lambda: reference.fit(
+            images, class_weight=weights, epochs=1, verbose=0
+        ),
+        f"CancerNet, {batch_size}": ours(policy),
+    }
+    if parts:
+        sides[f"Keras, our batches, {batch_size}"] = ours("float32", fast=False)
+        sides[f"CancerNet in float32, {batch_size}"] = ours("float32")
+        sides[f"CancerNet, decoding every time, {batch_size}"] = ours(policy, cache=False)
+        batches = training_batches(dataset.built, settings(dataset, batch_size))
+        sides[f"batches alone, {batch_size}"] = lambda: [batches[i] for i in range(len(batches))]
+        sides[f"network alone, {batch_size}"] = network_alone(dataset, batch_size, policy)
+    return sides
+
+
+def network_alone(dataset: Images, batch_size: int, policy: str) -> Side:
+    """Trains on one batch over and over: no reading, no augmentation."""
+    batches = training_batches(dataset.built, settings(dataset, batch_size))
+    config = settings(dataset, batch_size)
+    model = accelerate(build_model("cancernet", (SIDE, SIDE, 3), 2), precision=policy)
+    optimizer = make_optimizer(config, steps_per_epoch=len(batches))
+    model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    same = tf.data.Dataset.from_tensors(batches[0]).cache().repeat(len(batches))
+    return lambda: model.fit(same, epochs=1, verbose=0)
+
+
+def measure(
+    sides: dict[str, Side], images: int, rounds: int, rates: dict[str, list[float]]
+) -> dict[str, list[Pace]]:
+    """Runs one epoch of each side in turn; the first round is not counted."""
+    paces: dict[str, list[Pace]] = {name: [] for name in sides}
+    for count in range(rounds + 1):
+        for name, run_epoch in sides.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            run_epoch()
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            if count:
+                paces[name].append(Pace(images / wall, cpu / images * 1e6))
+        for dtype in rates:
+            if count:
+                rates[dtype].append(multiplication_rate(dtype))
+    return paces
+
+
+def multiplication_rate(dtype: str) -> float:
+    """Returns floating-point operations a second of large matrix multiplications."""
+    matrix = tf.cast(tf.random.normal((MATRIX, MATRIX)), dtype)
+    multiply = tf.function(lambda x: tf.linalg.matmul(x, x))
+    multiply(matrix).numpy()
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        multiply(matrix).numpy()
+        seconds.append(time.perf_counter() - started)
+    return 2 * MATRIX**3 / min(seconds)
+
+
+def operations_per_image(model: keras.Model) -> float:
+    """Counts the floating-point operations of one training step, an image.
+
+    Convolutions and dense layers only: two for each multiplication and addition
+    forward, and twice that backward.
+    """
+    forward = 0
+    for layer in model.layers:
+        for weight in layer.weights:
+            if len(weight.shape) in (2, 4) and not weight.name.startswith("moving"):
+                places = 1 if len(weight.shape) == 2 else int(np.prod(layer.output.shape[1:3]))
+                forward += 2 * int(np.prod(weight.shape)) * places
+    return 3.0 * forward
+
+
+def middle(paces: list[Pace], field: str) -> float:
+    return statistics.median(getattr(pace, field) for pace in paces)
+
+
+def print_table(paces: dict[str, list[Pace]], batch_sizes: list[int]) -> None:
+    print("\n| side, batch size | images/s | spread | processor us/image |")
+    print("|---|---:|---:|---:|")
+    for name, found in paces.items():
+        speeds = [pace.images_per_second for pace in found]
+        print(
+            f"| {name} | {statistics.median(speeds):,.0f} | {min(speeds):,.0f}-{max(speeds):,.0f} "
+            f"| {middle(found, 'cpu_microseconds'):,.0f} |"
+        )
+    print("\n| ratio, CancerNet over plain Keras | images/s | processor time |")
+    print("|---|---:|---:|")
+    for size in batch_sizes:
+        one, other = paces[f"plain Keras, {size}"], paces[f"CancerNet, {size}"]
+        print(f"| batch {size} both | {ratio(one, other)} |")
+    best = [
+        max(
+            (paces[f"{side}, {size}"] for size in batch_sizes),
+            key=lambda found: middle(found, "images_per_second"),
+        )
+        for side in ("plain Keras", "CancerNet")
+    ]
+    print(f"| each at its best | {ratio(*best)} |")
+
+
+def ratio(one: list[Pace], other: list[Pace]) -> str:
+    """Returns the ratios of wall speed and of processor time; above 1, `other` is better."""
+    wall = middle(other, "images_per_second") / middle(one, "images_per_second")
+    cpu = middle(one, "cpu_microseconds") / middle(other, "cpu_microseconds")
+    return f"{wall:.2f} | {cpu:.2f}"
+
+
+def print_limit(
+    paces: dict[str, list[Pace]], rates: dict[str, list[float]], policy: str
+) -> dict[str, float]:
+    """Says how near both sides come to the machine's rate of multiplication."""
+    operations = operations_per_image(build_model("cancernet", (SIDE, SIDE, 3), 2))
+    print(f"\nOne training step: {operations / 1e6:.1f} million operations an image")
+    limits = {}
+    for side, dtype in (("plain Keras", "float32"), ("CancerNet", policy.removeprefix("mixed_"))):
+        rate = statistics.median(rates[dtype])
+        limits[side] = rate / operations
+        best = max(
+            middle(found, "images_per_second")
+            for name, found in paces.items()
+            if name.startswith(f"{side}, ") and "decoding" not in name
+        )
+        print(
+            f"{side}: matrices multiply at {rate / 1e9:,.0f} GFLOP/s ({dtype}), which would allow "
+            f"{limits[side]:,.0f} images/s; reached {best / limits[side]:.0%}"
+        )
+    return limits
+
+
+if __name__ == "__main__":
+    main()
