@@ -242,7 +242,7 @@ def test_the_smoothed_rule_does_not_follow_one_odd_image():
     assert abs(plain - 0.5) < 0.06 and abs(moved - plain) < 0.06
 
 
-def test_few_patients_draw_the_smoothed_threshold_towards_one_half():
+def test_few_patients_pull_the_smoothed_threshold_towards_one_half():
     truth = np.repeat([0, 1], 200)
     score = np.concatenate([np.linspace(0.5, 0.85, 200), np.linspace(0.8, 0.99, 200)])
     thresholds = {}

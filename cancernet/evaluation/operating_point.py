@@ -94,7 +94,7 @@ def choose_operating_point(
         "youden": "most sensitivity + specificity (Youden)",
         "smoothed": (
             "most sensitivity + specificity (Youden), expected over shifts of "
-            f"{SHIFT:g} in log odds between patients, drawn towards 0.5 the more the fewer "
+            f"{SHIFT:g} in log odds between patients, pulled towards 0.5 the more the fewer "
             "patients validate"
         ),
         "sensitivity": f"highest threshold with a sensitivity of at least {target_sensitivity:g}",
@@ -198,11 +198,11 @@ def preferred(
     """
     best = best_candidate(goal_of(found, rule, target_sensitivity, cost_ratio), found)
     if rule == "smoothed" and patients is not None:
-        return drawn_to_half(best, found, patients)
+        return pulled_to_half(best, found, patients)
     return best
 
 
-def drawn_to_half(best: int, found: Candidates, patients: int) -> int:
+def pulled_to_half(best: int, found: Candidates, patients: int) -> int:
     """Returns the candidate nearest to the best one's log odds times p / (p + 1).
 
     Classes are weighted alike in training, so that 0.5 is what one expects before
