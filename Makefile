@@ -6,9 +6,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EPOCHS ?= 6
+DATA ?= datasets/sample/idc
+RUN ?= output/idc-cancernet-001
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test format clean-venv
+.PHONY: demo test format bench
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -38,3 +40,10 @@ test: .venv/development.stamp
 format: .venv/development.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The figures of benchmarks/README.md, on a built data set and a finished run:
+#   make bench DATA=datasets/idc RUN=output/idc-cancernet-001
+bench: .venv/runtime.stamp
+	$(BIN)/python benchmarks/training_throughput.py $(DATA) --batch-sizes 32 128 256
+	$(BIN)/python benchmarks/prediction_speed.py $(RUN) $(DATA)/testing
+	$(BIN)/python benchmarks/build_speed.py

@@ -140,8 +140,9 @@ def print_table(rows: list[dict[str, object]]) -> None:
 
 
 def spread(values: list, digits: int) -> str:
-    """Mean and standard deviation over runs."""
-    return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}"
+    """Mean over runs, with the standard deviation where there are several."""
+    mean = f"{np.mean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values):.{digits}f}"
 
 
 if __name__ == "__main__":
