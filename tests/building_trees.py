@@ -60,7 +60,10 @@ def manifest(output: Path) -> list[dict[str, str]]:
 
 
 def left_out(output: Path) -> dict[str, tuple[str, str]]:
-    return {r["source"]: (r["reason"], r["detail"]) for r in read_rows(output / "left_out.csv")}
+    rows = read_rows(output / "left_out.csv")
+    reasons = {row["source"]: (row["reason"], row["detail"]) for row in rows}
+    assert len(reasons) == len(rows)
+    return reasons
 
 
 def facts(output: Path) -> dict:

@@ -107,7 +107,9 @@ def test_a_bomb_is_not_unpacked():
 def test_first_alike_names_the_first_equal_row():
     rows = np.random.default_rng(0).integers(0, 2, (200, 1)).repeat(16, 1).astype(np.uint8)
     rows[7, 15] = 9
+    rows[100:, 3] = np.arange(100)
     first = first_alike(rows)
+    assert not len(first_alike(rows[:0])) and first_alike(rows[7:9]).tolist() == [0, 1]
     for place, row in enumerate(rows):
         assert first[place] == next(i for i, other in enumerate(rows) if (other == row).all())
 
@@ -183,7 +185,8 @@ def test_order_of_listing_does_not_matter(tmp_path, monkeypatch):
 
 def test_second_copy_of_the_download_is_not_counted(tmp_path):
     source = make_tree(tmp_path / "source")
-    make_tree(source / "IDC_regular_ps50_idx5")
+    again = make_tree(source / "IDC_regular_ps50_idx5")
+    write_patch(again / patch_path("8001", 0, 0), seed=888)  # the name decides, not the bytes
     build_it(source, tmp_path / "out")
     assert len(manifest(tmp_path / "out")) == 63
     reasons = left_out(tmp_path / "out")

@@ -187,7 +187,7 @@ def test_the_sample_is_built_apart_from_real_data(command, tmp_path, small_sampl
 
 
 def test_the_true_sample_can_be_drawn_and_built(tmp_path):
-    drawn_sample.draw_sample(tmp_path / "sample", patients=6)
+    drawn_sample.draw_sample(tmp_path / "sample", patients=4)
     build_it(tmp_path / "sample", tmp_path / "idc")
     content = facts(tmp_path / "idc")
     assert content["drawn"] is True and content["failed"] == 0

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import select
 import signal
 import time
 
@@ -118,7 +119,7 @@ def test_killed_while_copying(source, tmp_path, monkeypatch):
     write = transfer._write
 
     def slow(*args):
-        time.sleep(0.02)
+        time.sleep(0.06)  # all images: longer than the next build is willing to wait
         write(*args)
 
     out = tmp_path / "data" / "idc"
@@ -234,3 +235,24 @@ def test_an_abandoned_run_ends_its_workers():
     next(run)
     run.close()
     assert not multiprocessing.active_children()
+
+
+def stall(alive):
+    run = parallel.in_parallel(double, ([number] for number in range(100)), processes=3)
+    next(run)
+    time.sleep(0.3)  # by now the workers wait for more
+    os.write(alive, b"x")
+    time.sleep(60)
+
+
+def test_workers_end_with_a_killed_parent():
+    listen, alive = os.pipe()
+    child = FORK.Process(target=stall, args=(alive,))
+    child.start()
+    os.close(alive)
+    assert os.read(listen, 1) == b"x"
+    child.kill()
+    child.join()
+    # The pipe ends when the last process that has inherited it is gone.
+    assert select.select([listen], [], [], 5)[0] and os.read(listen, 1) == b""
+    os.close(listen)

@@ -10,7 +10,7 @@ import pytest
 
 from cancernet.errors import CancerNetError
 from cancernet.models import MODELS, build_model, network, register
-from cancernet.models.pretrained import APPLICATIONS
+from cancernet.models.pretrained import APPLICATIONS, _exportable, adapted
 from cancernet.models.shufflenet import _shuffled
 
 # name -> a small input, classes. The other networks are these with another parameter.
@@ -179,6 +179,21 @@ def test_every_network_of_keras_is_a_backbone() -> None:
     }
     assert networks == set(APPLICATIONS)
     assert networks == {n.removeprefix("backbone:") for n in MODELS if n.startswith("backbone:")}
+
+
+def test_pieces_of_convnext_are_replaced_by_equal_ones() -> None:
+    image = keras.Input((9, 9, 8))
+    x = keras.layers.Conv2D(8, 7, padding="same", groups=8, name="grouped")(image)
+    x = keras.layers.Activation("gelu", name="gelu")(x)
+    theirs = keras.Model(image, keras.layers.Dense(3)(x))
+    theirs.get_layer("grouped").bias.assign(np.linspace(-1, 1, 8))
+    ours = keras.models.clone_model(theirs, clone_function=_exportable)
+    assert isinstance(ours.get_layer("grouped"), keras.layers.DepthwiseConv2D)
+    ours.set_weights(adapted(theirs.get_weights(), ours.get_weights()))
+    values = np.random.default_rng(8).normal(0, 2, (2, 9, 9, 8)).astype(np.float32)
+    np.testing.assert_allclose(
+        ours.predict(values, verbose=0), theirs.predict(values, verbose=0), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from cancernet.building.columns import LeftOutFile
 from cancernet.building.existing import is_as_built, listing, refuse_what_is_not_ours
 from cancernet.building.find import FOLDER_UNREADABLE, Found, find_files
 from cancernet.building.look import Look, look_at_paths
-from cancernet.building.naming import make_folders, place_names
+from cancernet.building.naming import make_folders, namer
 from cancernet.building.plan import Plan, describe_split, make_plan, settings_as_built
 from cancernet.building.settings import BuildSettings
 from cancernet.building.staging import alone, put_in_place, staged
@@ -47,13 +47,13 @@ class Outcome:
 
 
 def build(
-    settings: BuildSettings, *, announce: Callable[[Plan], None] = lambda plan: None
+    settings: BuildSettings, *, announce: Callable[[list[str]], None] = lambda warnings: None
 ) -> Outcome:
     """Builds a data set; the output folder is complete or as it was before.
 
     Args:
         settings: every choice.
-        announce: told the plan before anything is written.
+        announce: told the warnings before anything is written.
 
     Raises:
         CancerNetError: bad input or settings; the message says what to do.
@@ -68,7 +68,7 @@ def build(
     look = look_at_paths(found.images, dataset)
     _refuse_nothing(found, look, dataset, settings.source)
     plan = make_plan(look.images, dataset, settings)
-    announce(plan)
+    announce([*plan.warnings, *filter(None, [plan.leak])])
     with alone(output):
         refuse_what_is_not_ours(output)
         facts = is_as_built(
@@ -101,17 +101,17 @@ def _fill(
 ) -> tuple[dict[str, Any], list[LeftOutFile]]:
     """Fills the staging folder, all but `build.json`; returns its content and the failed."""
     make_folders(staging, dataset)
-    names = place_names(plan.images, plan.splits, dataset)
-    done = _transfer(plan, names, staging, settings)
+    name_of = namer(plan.images, plan.splits, dataset)
+    done = _transfer(plan, name_of, staging, settings)
     readable = done.width > 0
     dropped = find_duplicates(plan.images, done.sha256, readable, dataset)
     dropped |= done.failed
-    kept = np.setdiff1d(np.arange(len(names)), list(dropped))
+    kept = np.setdiff1d(np.arange(len(plan.images)), list(dropped))
     if dropped:
-        plan, names = _plan_again(staging, plan, names, kept, dropped, dataset, settings)
+        plan, name_of = _plan_again(staging, plan, name_of, kept, dropped, dataset, settings)
     left_out = sorted([*found.left_out, *look.left_out, *plan.left_out, *dropped.values()])
     failed = [file for file in left_out if file.failed]
-    record.write_manifest(staging, plan.images, plan.splits, names, done.sha256[kept], dataset)
+    record.write_manifest(staging, plan.images, plan.splits, name_of, done.sha256[kept], dataset)
     record.write_left_out(staging, left_out)
     reasons = record.count_reasons(left_out)
     return {
@@ -140,16 +140,19 @@ def _fill(
     }, failed
 
 
-def _transfer(plan: Plan, names: list[str], staging: Path, settings: BuildSettings) -> Transferred:
+def _transfer(
+    plan: Plan, name_of: Callable[[int], str], staging: Path, settings: BuildSettings
+) -> Transferred:
     from tqdm import tqdm
 
     wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
-    with tqdm(total=len(names), desc="Building", unit=" images", mininterval=wait) as bar:
+    count = len(plan.images)
+    with tqdm(total=count, desc="Building", unit=" images", mininterval=wait) as bar:
         return transfer(
             settings.source,
             staging,
-            zip(plan.images.sources, names, strict=True),
-            len(names),
+            zip(plan.images.sources, map(name_of, range(count)), strict=True),
+            count,
             link=settings.link,
             progress=bar.update,
         )
@@ -158,17 +161,17 @@ def _transfer(plan: Plan, names: list[str], staging: Path, settings: BuildSettin
 def _plan_again(
     staging: Path,
     plan: Plan,
-    names: list[str],
+    name_of: Callable[[int], str],
     kept: np.ndarray,
     dropped: dict[int, LeftOutFile],
     dataset: catalog.Dataset,
     settings: BuildSettings,
-) -> tuple[Plan, list[str]]:
+) -> tuple[Plan, Callable[[int], str]]:
     """Divides what is left; the split must not depend on files that are not in the set."""
     if not len(kept):
         example = dropped[min(dropped)]
         raise CancerNetError(
-            f"not one of {len(names):,} images can be used; first {example.source}: "
+            f"not one of {len(plan.images):,} images can be used; first {example.source}: "
             f"{example.reason} ({example.detail})"
         )
     again = make_plan(plan.images.take(kept), dataset, settings)
@@ -177,13 +180,14 @@ def _plan_again(
         again, left_out=plan.left_out, without_images=plan.without_images, unlisted=plan.unlisted
     )
     for place in dropped:
-        (staging / names[place]).unlink(missing_ok=True)
-    places = place_names(again.images, again.splits, dataset)
+        (staging / name_of(place)).unlink(missing_ok=True)
+    new_name_of = namer(again.images, again.splits, dataset)
     # Within a class every name occurs once, whatever the split: nothing is overwritten.
-    for before, after in zip(kept.tolist(), places, strict=True):
-        if names[before] != after:
-            os.rename(staging / names[before], staging / after)
-    return again, places
+    for new_place, place in enumerate(kept.tolist()):
+        before, after = name_of(place), new_name_of(new_place)
+        if before != after:
+            os.rename(staging / before, staging / after)
+    return again, new_name_of
 
 
 def _check_folders(source: Path, output: Path) -> None:
@@ -206,8 +210,9 @@ def _check_disk(plan: Plan, output: Path, settings: BuildSettings) -> None:
         need, free = _blocks(plan, settings.source), shutil.disk_usage(output.parent).free
         if need > free:
             raise CancerNetError(
-                f"the disk is full: copying needs about {need / 1e9:.2f} GB, and {free / 1e9:.2f} "
-                f"GB are free where {output} is; make room, or use --link hard or --link symbolic"
+                f"the disk is full: copying needs about {need / 1e6:,.1f} MB, and "
+                f"{free / 1e6:,.1f} MB are free where {output} is; make room, or use --link hard "
+                "or --link symbolic"
             )
 
 

@@ -71,10 +71,22 @@ class Images:
 
 
 def first_alike(digests: np.ndarray) -> np.ndarray:
-    """For each row of a uint8 array (n, 8*k): the place of the first row that is equal."""
-    if not len(digests):
-        return np.empty(0, np.int64)
-    words = np.ascontiguousarray(digests).view(np.uint64)
+    """For each row of a uint8 array (n, 8*k): the place of the first row that is equal.
+
+    The rows must be digests: only those that begin alike are looked at whole, and of
+    digests these are hardly more than those that are alike.
+    """
+    begins = np.ascontiguousarray(digests[:, :8]).view(np.uint64).reshape(-1)
+    order = np.argsort(begins, kind="stable")
+    alike = np.zeros(len(order) + 1, bool)
+    alike[1:-1] = begins[order[1:]] == begins[order[:-1]]
+    some = np.sort(order[alike[1:] | alike[:-1]])
+    first = np.arange(len(digests))
+    first[some] = some[_first_equal(np.ascontiguousarray(digests[some]).view(np.uint64))]
+    return first
+
+
+def _first_equal(words: np.ndarray) -> np.ndarray:
     # The sort is stable: of equal rows the one that came first stays first.
     order = np.lexsort(words.T)
     ranked = words[order]

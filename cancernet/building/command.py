@@ -8,7 +8,6 @@ from typing import Any
 from cancernet import catalog
 from cancernet.building.build import build
 from cancernet.building.download import download, where_to_get
-from cancernet.building.plan import Plan
 from cancernet.building.report import describe, name_failed
 from cancernet.building.settings import BuildSettings
 from cancernet.config import DATASETS, ORIGINAL
@@ -52,16 +51,21 @@ def build_command(
         settings = dataclasses.replace(settings, source=download(dataset))
     elif source is None:
         _refuse_no_data(dataset, settings.source)
-    outcome = build(settings, announce=_announce)
+    announced: list[str] = []
+
+    def announce(warnings: list[str]) -> None:
+        for warning in warnings:
+            if warning not in announced:
+                announced.append(warning)
+                print(f"warning: {warning}", file=sys.stderr)
+
+    outcome = build(settings, announce=announce)
+    # Once more: the files that had to be left out may have changed the numbers.
+    announce(outcome.facts["warnings"])
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
     print(describe(outcome))
     return EXIT_SOME_FAILED if outcome.facts["failed"] else EXIT_OK
-
-
-def _announce(plan: Plan) -> None:
-    for warning in [*plan.warnings, *filter(None, [plan.leak])]:
-        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _draw(dataset: catalog.Dataset, folder: Path) -> None:

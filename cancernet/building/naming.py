@@ -1,6 +1,7 @@
 """What every image is called in its class folder."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,24 +23,24 @@ def make_folders(folder: Path, dataset: Dataset) -> None:
             (folder / split / label).mkdir(parents=True, exist_ok=True)
 
 
-def place_names(images: Images, splits: np.ndarray, dataset: Dataset) -> list[str]:
-    """Returns `<split>/<class>/<name>` for every image.
+def namer(images: Images, splits: np.ndarray, dataset: Dataset) -> Callable[[int], str]:
+    """Returns a function from the place of an image to `<split>/<class>/<name>`.
 
     A name keeps the form it was published in. Only where two images of a class have
     the same (`1.png` of every patient) it gets a few digits made from the source path
     and the patient in front.
     """
-    common = images.common_name.tolist()
     labels, places = images.label.tolist(), splits.tolist()
-    return [
-        f"{SPLITS[places[i]]}/{dataset.classes[labels[i]]}/"
-        + (_prefixed(source, _patient(images, i)) if common[i] else source.rpartition("/")[2])
-        for i, source in enumerate(images.sources)
-    ]
 
+    def name_of(place: int) -> str:
+        source = images.sources[place]
+        name = source.rpartition("/")[2]
+        if images.common_name[place]:
+            name = _prefixed(source, images.patients[int(images.patient[place])])
+        return f"{SPLITS[places[place]]}/{dataset.classes[labels[place]]}/{name}"
 
-def _patient(images: Images, place: int) -> str:
-    return images.patients[int(images.patient[place])]
+    # Made when asked for: the list of all names would be as large as that of the sources.
+    return name_of
 
 
 def _prefixed(source: str, patient: str) -> str:

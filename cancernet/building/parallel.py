@@ -44,8 +44,8 @@ def in_parallel(
         CancerNetError: a process was killed.
         Exception: whatever `function` raised.
     """
-    # Fork starts in milliseconds, but is safe on Linux only; elsewhere Python's own choice.
-    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    # Fork starts in milliseconds, but is safe on Linux only.
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     ends: list[Connection] = []
     workers: list[BaseProcess] = []
     for _ in range(processes or processors()):

@@ -104,12 +104,17 @@ def _leak(straddling: int, patients: int) -> str:
 def _warn_of_few(images: Images, splits: np.ndarray, dataset: Dataset) -> list[str]:
     warnings = []
     for place, split in enumerate(SPLITS):
-        inside = images.label[splits == place]
-        counts = np.bincount(inside, minlength=len(dataset.classes))
-        for name, word, count in zip(dataset.classes, dataset.words, counts.tolist(), strict=True):
-            if 0 < count < FEW and split != "training":
-                warnings.append(
-                    f"{split} has only {count} images of class {name} ({word}): what is measured "
-                    "there about this class is uncertain."
-                )
+        if split == "training":
+            continue
+        counts = np.bincount(images.label[splits == place], minlength=len(dataset.classes))
+        few = [
+            f"{count} of class {name} ({word})"
+            for name, word, count in zip(dataset.classes, dataset.words, counts, strict=True)
+            if 0 < count < FEW
+        ]
+        if few:
+            warnings.append(
+                f"{split} has few images, {' and '.join(few)}: what is measured there about "
+                "them is uncertain."
+            )
     return warnings

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from cancernet.manifest import BUILD, COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
 BLOCK = 4096  # rows
 
 
-def write_manifest(folder: Path, images: Images, splits: np.ndarray, names: list[str],
+def write_manifest(folder: Path, images: Images, splits: np.ndarray, name_of: Callable[[int], str],
                    sha256: np.ndarray, dataset: Dataset) -> None:  # fmt: skip
     """Writes `manifest.csv`, sorted by path.
 
@@ -25,29 +25,38 @@ def write_manifest(folder: Path, images: Images, splits: np.ndarray, names: list
         folder: where.
         images: what the set holds.
         splits: int8, one an image, places in `config.SPLITS`.
-        names: path under `folder`, one an image.
+        name_of: from the place of an image to its path under `folder`.
         sha256: uint8 (n, 32).
         dataset: the catalogue's entry.
     """
-    order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
-    _write_csv(
-        folder / MANIFEST,
-        COLUMNS,
-        _manifest_rows(order, images, splits, names, sha256, dataset),
-        images.sources,
+    rows = (
+        row
+        for group in _groups(images, splits, dataset)
+        for row in _rows(sorted(group, key=name_of), images, splits, name_of, sha256, dataset)
     )
+    _write_csv(folder / MANIFEST, COLUMNS, rows, images.sources)
 
 
-def _manifest_rows(order: np.ndarray, images: Images, splits: np.ndarray, names: list[str],
-                   sha256: np.ndarray, dataset: Dataset) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+def _groups(images: Images, splits: np.ndarray, dataset: Dataset) -> Iterator[list[int]]:
+    """The images of each class folder, in the order of the folders' paths."""
+    folders = {
+        f"{split}/{label}/": (split_place, label_place)
+        for split_place, split in enumerate(SPLITS)
+        for label_place, label in enumerate(dataset.classes)
+    }
+    for _, (split, label) in sorted(folders.items()):
+        yield np.flatnonzero((splits == split) & (images.label == label)).tolist()
+
+
+def _rows(order: list[int], images: Images, splits: np.ndarray, name_of: Callable[[int], str],
+          sha256: np.ndarray, dataset: Dataset) -> Iterator[tuple[Any, ...]]:  # fmt: skip
     # In blocks: an array gives its values much faster as a list, but a list of them
     # all would take more memory than everything else.
     for begin in range(0, len(order), BLOCK):
         block = order[begin : begin + BLOCK]
-        places = block.tolist()
         yield from zip(
-            [names[i] for i in places],
-            [images.sources[i] for i in places],
+            map(name_of, block),
+            [images.sources[i] for i in block],
             [images.patients[i] for i in images.patient[block].tolist()],
             [dataset.classes[i] for i in images.label[block].tolist()],
             [SPLITS[i] for i in splits[block].tolist()],

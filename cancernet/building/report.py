@@ -30,7 +30,7 @@ def describe(outcome: Outcome) -> str:
             f"On none of the lists: {unlisted:,} patients with {facts['unlisted']['images']:,} "
             f"images, {fate} (--unlisted)"
         )
-    remarks = [*facts["warnings"], DRAWN if facts["drawn"] else "", facts["leak"]]
+    remarks = [DRAWN if facts["drawn"] else "", facts["leak"]]
     lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
     lines += [

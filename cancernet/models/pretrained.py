@@ -2,14 +2,18 @@
 
 Some of them can scale their input themselves. Here none does: Keras's `Normalization`
 layer would not survive the export to ONNX, nor, where it keeps its statistics as
-weights, `set_weights`. `preprocess` does the same in front of each.
+weights, `set_weights`. `preprocess` does the same in front of each. Two pieces of
+ConvNeXt would not survive it either, its convolutions of one channel a group and
+its activation; both stand here in an equal form that does.
 """
 
 import dataclasses
 import inspect
+import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from cancernet.models.preprocessing import preprocess
 
@@ -89,10 +93,24 @@ def backbone(
     """
     image = keras.Input(input_shape, name="image")
     scaled = preprocess(image, preprocessing or APPLICATIONS[application].preprocessing)
+    if not is_rebuilt(application):
+        return image, keras_network(
+            application, input_shape=input_shape, input_tensor=scaled
+        ).output
+    network = keras_network(application, input_shape=input_shape)
+    first = network.layers[1]
     if normalizes_inside(application):
-        return _without_normalization(application, image, scaled)
-    base = keras_network(application, input_shape=input_shape, input_tensor=scaled)
-    return image, base.output
+        first = network.get_layer("stem_conv_pad")
+    network = keras.Model(first.input, network.output)
+    joined = keras.Model(image, network.call(scaled))
+    # The layers stand in the graph they came from as well; those of a clone do not.
+    alone = keras.models.clone_model(joined, clone_function=_exportable)
+    return alone.input, alone.output
+
+
+def is_rebuilt(application: str) -> bool:
+    """Tells whether the graph here is not Keras's own, so that its files need adapting."""
+    return normalizes_inside(application) or application.startswith("ConvNeXt")
 
 
 def normalizes_inside(application: str) -> bool:
@@ -108,16 +126,35 @@ def keras_network(name: str, **arguments: Any) -> keras.Model:
     return build(include_top=False, weights=None, **arguments)
 
 
-def _without_normalization(
-    application: str, image: keras.KerasTensor, scaled: keras.KerasTensor
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Builds EfficientNet (the first version) from its stem on."""
-    whole = keras_network(application, input_shape=image.shape[1:])
-    network = keras.Model(whole.get_layer("stem_conv_pad").input, whole.output)
-    joined = keras.Model(image, network.call(scaled))
-    # The layers stand in the graph they came from as well; those of a clone do not.
-    alone = keras.models.clone_model(joined)
-    return alone.input, alone.output
+def adapted(weights: list[np.ndarray], like: list[np.ndarray]) -> list[np.ndarray]:
+    """Brings weights of Keras's own graph to the shapes of the one here, in the same order.
+
+    A convolution of one channel a group has a kernel of shape (rows, columns, 1,
+    channels), the depthwise convolution one of (rows, columns, channels, 1).
+    """
+    return [
+        values if values.shape == target.shape else values.transpose(0, 1, 3, 2)
+        for values, target in zip(weights, like, strict=True)
+    ]
+
+
+def _exportable(operation: keras.Operation) -> keras.Operation:
+    config = operation.get_config()
+    if isinstance(operation, keras.layers.Conv2D) and operation.groups == operation.filters:
+        shared = ("name", "kernel_size", "strides", "padding", "use_bias", "bias_initializer")
+        return keras.layers.DepthwiseConv2D(
+            depthwise_initializer=operation.kernel_initializer.clone(),
+            **{key: config[key] for key in shared},
+        )
+    if isinstance(operation, keras.layers.Activation) and config["activation"] == "gelu":
+        return _gelu(operation)
+    return type(operation).from_config(config)
+
+
+def _gelu(activation: keras.layers.Activation) -> keras.Model:
+    """Returns x * P(a standard normal number < x), written with the error function."""
+    x = keras.Input(activation.output.shape[1:])
+    return keras.Model(x, 0.5 * x * (1 + keras.ops.erf(x / math.sqrt(2))), name=activation.name)
 
 
 def probabilities(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:

@@ -19,7 +19,13 @@ from cancernet.errors import CancerNetError
 from cancernet.files import sha256_of
 from cancernet.models.imagenet import imagenet_file
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
-from cancernet.models.pretrained import backbone_part, keras_network, normalizes_inside
+from cancernet.models.pretrained import (
+    adapted,
+    backbone_part,
+    is_rebuilt,
+    keras_network,
+    normalizes_inside,
+)
 
 IMAGENET = "imagenet"
 NONE = "none"
@@ -95,20 +101,18 @@ def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
             f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
             f"has {whole:,}"
         )
-    if count == backbone.count_params():
-        _load_into(backbone, path)
-    elif (
-        application is not None
-        and normalizes_inside(application)
-        and count == backbone.count_params() + _STATISTICS
-    ):
-        _load_without_statistics(backbone, path, application)
-    else:
+    rebuilt = application is not None and is_rebuilt(application)
+    statistics = _STATISTICS if rebuilt and normalizes_inside(str(application)) else 0
+    if count != backbone.count_params() + statistics:
         raise CancerNetError(
             f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
-            f"has {whole:,}, its backbone {backbone.count_params():,}; a backbone's file must be "
-            "without its classifier (notop)"
+            f"has {whole:,}, its backbone {backbone.count_params() + statistics:,}; a backbone's "
+            "file must be without its classifier (notop)"
         )
+    if rebuilt:
+        _load_through_keras_network(backbone, path, str(application))
+    else:
+        _load_into(backbone, path)
     return "backbone"
 
 
@@ -155,16 +159,25 @@ def _parameters_in_hdf5(source: Path | io.BytesIO) -> int:
     return total
 
 
-def _load_without_statistics(backbone: keras.Model, path: Path, application: str) -> None:
-    """Loads an EfficientNet file of Keras into our graph, which scales the input in front.
+def _load_through_keras_network(backbone: keras.Model, path: Path, application: str) -> None:
+    """Loads a file of Keras's own graph of a network into our graph of it."""
+    network = keras_network(application)
+    _load_into(network, path)
+    weights = network.get_weights()
+    if normalizes_inside(application):
+        statistics = next(x for x in network.layers if isinstance(x, keras.layers.Normalization))
+        _check_statistics(statistics, path)
+        weights = weights[len(statistics.weights) :]
+    backbone.set_weights(adapted(weights, backbone.get_weights()))
+
+
+def _check_statistics(layer: keras.layers.Normalization, path: Path) -> None:
+    """Refuses an EfficientNet whose input is scaled otherwise than ours scales it.
 
     The file keeps the ImageNet mean and, as "variance", the deviation; with the square
     root that Keras multiplies by for it, the result is (x / 255 - mean) / deviation,
     the rule "torch". It must be that and no other.
     """
-    network = keras_network(application)
-    _load_into(network, path)
-    layer = next(x for x in network.layers if isinstance(x, keras.layers.Normalization))
     mean, variance, _ = layer.get_weights()
     close = np.allclose(mean, IMAGENET_MEAN, atol=1e-3)
     if not (close and np.allclose(variance, IMAGENET_DEVIATION, atol=1e-3)):
@@ -172,7 +185,6 @@ def _load_without_statistics(backbone: keras.Model, path: Path, application: str
             f"{path} was trained with another input scaling (mean {mean}, variance {variance}) "
             "than Keras's own EfficientNet; use Keras's file"
         )
-    backbone.set_weights(network.get_weights()[len(layer.weights) :])
 
 
 def _first_line(error: object) -> str:
