@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from cancernet import runs
+from cancernet.errors import CancerNetError, RunError
 from cancernet.inference.predictor import Failure, Prediction, Predictor
 from cancernet.inference.results import CsvFile
+from tests.conftest import write_tiny_onnx, write_tiny_run
 
 ROOT = Path(__file__).parents[1]
 
@@ -71,6 +73,15 @@ def test_the_operating_point_decides_not_one_half(tiny_run):
     found = predictor.interpret("x", np.array([0.55, 0.45], np.float32))
     assert found.label == "1" and found.positive and found.probability == pytest.approx(0.45)
     assert predictor.interpret("x", np.array([0.61, 0.39], np.float32)).label == "0"
+
+
+def test_a_model_with_other_classes_than_its_run_is_refused(tiny_run):
+    content = json.loads((tiny_run / runs.RUN_FILE).read_text())
+    write_tiny_onnx(tiny_run / runs.MODEL_ONNX, classes=3)
+    content["files"] = runs.vouch_for(tiny_run, [runs.MODEL_ONNX])
+    runs.write_run_file(tiny_run, content)
+    with pytest.raises(RunError, match=r"3 outputs, but run\.json names 2 classes"):
+        Predictor(runs.open_run(tiny_run))
 
 
 def test_bad_images_are_named_and_the_rest_done(tiny_run, images):
@@ -165,9 +176,6 @@ def test_an_interrupted_csv_goes_on_wherever_it_was_cut(tiny_run, tmp_path):
 
 
 def test_an_unfinished_csv_of_another_run_is_not_touched(tiny_run, tmp_path):
-    from cancernet.errors import CancerNetError
-    from tests.conftest import write_tiny_run
-
     other = runs.open_run(write_tiny_run(tmp_path / "other", finished="2027"))
     CsvFile(tmp_path / "p.csv", other)
     before = (tmp_path / "p.csv.part").read_bytes()
