@@ -2,6 +2,8 @@
 
 import dataclasses
 import errno
+import os
+import pickle
 import shutil
 
 import numpy as np
@@ -23,13 +25,16 @@ QUIET = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0,
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Images of one grey value each, their number in the split times 10, some not 50x50."""
+    """Noise in green, the number in the split times 10 in red; some are not 50x50."""
+    random = np.random.default_rng(4)
     parts = {}
     for split, count in COUNTS.items():
         paths = [f"{split}/{n % 2}/{n}.png" for n in range(count)]
         for n, path in enumerate(paths):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (50 - n % 3, 50), (n * 10, 0, 255 - n)).save(tmp_path / path)
+            pixels = np.full((50, 50 - n % 3, 3), n * 10, np.uint8)
+            pixels[..., 1] = random.integers(0, 256, pixels.shape[:2])
+            Image.fromarray(pixels).save(tmp_path / path)
         nowhere = np.full(count, -1)
         parts[split] = Part(paths, np.arange(count) % 2, ["p"] * count, nowhere, nowhere)
     return BuiltDataset(
@@ -105,6 +110,17 @@ def test_content_depends_on_seed_epoch_and_batch_alone(dataset):
     assert not same(other_seed, whole[0])
 
 
+def test_every_epoch_and_batch_draws_changes_of_its_own(dataset):
+    pixels = np.tile(
+        np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8), (23, 1, 1, 1)
+    )
+    batches = training_batches(dataset, settings(rotation=90.0)).holding(pixels)
+    first, second = epoch(batches), epoch(batches)
+    seen = {batch[0].tobytes() for batch in first[:5] + second[:5]}
+    assert len(seen) == 10
+    assert len({image.tobytes() for image in first[0][0]}) == 4
+
+
 def test_fit_sees_the_same_as_a_loop(dataset):
     import keras
 
@@ -127,7 +143,9 @@ def test_fit_sees_the_same_as_a_loop(dataset):
     assert same(seen, expected[0] + expected[1])
 
 
-def test_kept_pixels_are_the_decoded_ones(dataset, real_or_drawn):
+def test_kept_pixels_are_the_decoded_ones(real_or_drawn, monkeypatch):
+    monkeypatch.setattr(pixel_cache, "CHUNK", 4)  # more pieces than are under way at once
+    first = set()
     for interpolation in ("nearest", "bilinear", "bicubic"):
         decoded, kept = (
             pixel_cache.open_pixels(
@@ -138,6 +156,8 @@ def test_kept_pixels_are_the_decoded_ones(dataset, real_or_drawn):
         assert isinstance(decoded, pixel_cache.DecodedPixels) and isinstance(kept, np.memmap)
         places = np.arange(len(decoded))[::-1]
         np.testing.assert_array_equal(kept[places], decoded[places])
+        first.add(kept[0].tobytes())
+    assert len(first) == 3
     assert len(list((real_or_drawn.folder / pixel_cache.FOLDER).iterdir())) == 3
 
 
@@ -173,8 +193,18 @@ def test_kept_pixels_are_used_again(dataset, monkeypatch):
     assert len(opened(dataset)) == 23
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other", "objects"])
-def test_kept_pixels_that_do_not_fit_are_made_again(dataset, damage):
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.folder),))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "objects", "pickle"])
+def test_kept_pixels_that_do_not_fit_are_made_again(dataset, tmp_path, damage):
     expected = np.array(opened(dataset))
     path = kept_file(dataset)
     if damage == "cut":
@@ -183,9 +213,12 @@ def test_kept_pixels_that_do_not_fit_are_made_again(dataset, damage):
         path.write_bytes(b"")
     elif damage == "other":
         np.save(path, expected[:-1])
+    elif damage == "objects":
+        np.save(path, np.array([Trap(tmp_path / "trap")], dtype=object), allow_pickle=True)
     else:
-        np.save(path, np.array([{}], dtype=object), allow_pickle=True)
+        path.write_bytes(pickle.dumps(Trap(tmp_path / "trap")))
     np.testing.assert_array_equal(opened(dataset), expected)
+    assert not (tmp_path / "trap").exists()
 
 
 def test_another_manifest_makes_and_replaces_the_pixels(dataset):

@@ -82,6 +82,18 @@ def test_a_split_is_found_exactly_when_there_is_one(counts, seed):
 
 
 @settings(max_examples=150, deadline=None)
+@given(small_counts(), st.integers(0, 5))
+def test_the_local_search_keeps_every_class_in_every_split(counts, seed):
+    if next(every_division(counts > 0), None) is None:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "EXHAUSTIVE", 0)
+        splits = search.nearest_split(counts, SHARES, seed=seed)
+    for split in range(3):
+        assert (counts[splits == split] > 0).any(axis=0).all()
+
+
+@settings(max_examples=150, deadline=None)
 @given(small_counts(classes=3, most=6), st.integers(0, 5))
 def test_cover_finds_a_placing_of_three_classes_exactly_when_there_is_one(counts, seed):
     has = counts > 0
@@ -91,6 +103,18 @@ def test_cover_finds_a_placing_of_three_classes_exactly_when_there_is_one(counts
     if cover is not None:
         for split in range(3):
             assert has[[p for p, s in cover.items() if s == split]].any(axis=0).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "has",
+    [
+        [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1], [1, 0, 1]],
+        [[0, 0, 1], [0, 1, 0], [0, 1, 1], [1, 1, 0], [1, 0, 0], [1, 0, 1]],
+    ],
+)
+def test_cover_takes_a_wrong_choice_back(has, seed):
+    assert search.cover_every_class(np.array(has) > 0, 3, rng=np.random.default_rng(seed))
 
 
 @settings(max_examples=25, deadline=None)

@@ -15,13 +15,13 @@ from cancernet.building import record
 from cancernet.building.audit import find_duplicates
 from cancernet.building.columns import LeftOutFile
 from cancernet.building.existing import is_as_built, listing, refuse_what_is_not_ours
-from cancernet.building.find import FOLDER_UNREADABLE, Found, find_files
+from cancernet.building.find import Found, find_files
 from cancernet.building.look import Look, look_at_paths
 from cancernet.building.naming import make_folders, namer
 from cancernet.building.plan import Plan, describe_split, make_plan, settings_as_built
 from cancernet.building.settings import BuildSettings
 from cancernet.building.staging import alone, put_in_place, staged
-from cancernet.building.transfer import UNREADABLE, Transferred, no_hard_links, transfer
+from cancernet.building.transfer import Transferred, no_hard_links, transfer
 from cancernet.errors import CancerNetError
 from cancernet.files import sha256_of
 from cancernet.manifest import MANIFEST
@@ -132,7 +132,6 @@ def _fill(
         "left_out": reasons,
         "failed": len(failed),
         "failed_reasons": sorted({file.reason for file in failed}),
-        "unreadable": reasons.get(UNREADABLE, 0) + reasons.get(FOLDER_UNREADABLE, 0),
         "listed_without_images": plan.without_images,
         "unlisted": plan.unlisted,
         "image_size": record.most_common_size(done.width[kept], done.height[kept]),

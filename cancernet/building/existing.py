@@ -72,8 +72,7 @@ def is_as_built(
     """
     try:
         facts = read_build(output)
-        # Permissions may have been mended since, which leaves the time of change alone.
-        if facts["settings"] != settings or facts["unreadable"]:
+        if facts["settings"] != settings:
             return None
         stamps = np.array([_stamp(os.path.join(source, path)) for path in images], np.int64)
         if facts["listing"] != listing(found, stamps) or not (output / LEFT_OUT).is_file():
@@ -92,7 +91,8 @@ def listing(found: Iterable[str], stamps: np.ndarray) -> str:
 
     Args:
         found: every image file, sorted.
-        stamps: int64 (n, 2), bytes and time of change of those that are read.
+        stamps: int64 (n, 2), bytes and time of change of those that are read; NO_STAMP
+            for one that could not be read, so that mended permissions are a change.
     """
     digest = hashlib.sha256(stamps.tobytes())
     for path in found:

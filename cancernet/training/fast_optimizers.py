@@ -2,8 +2,8 @@
 
 Keras writes an update as six to twelve passes over all weights; TensorFlow has each
 as one. Same formula, same state, same results to rounding. Where the fused operation
-does not apply (sparse gradients, amsgrad, weights that a strategy mirrors over
-devices) Keras's own update runs.
+does not apply (amsgrad, weights that a strategy mirrors over devices, other types than
+float32) the update runs as Keras has it.
 """
 
 from typing import Any
@@ -88,8 +88,4 @@ def _update_adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: An
 
 
 def _is_fusible(gradient: Any, variable: Any) -> bool:
-    return (
-        isinstance(gradient, tf.Tensor)
-        and gradient.dtype == variable.dtype == tf.float32
-        and not tf.distribute.has_strategy()
-    )
+    return gradient.dtype == variable.dtype == tf.float32 and not tf.distribute.has_strategy()

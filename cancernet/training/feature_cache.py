@@ -82,22 +82,19 @@ def split_at_last_frozen(model: keras.Model) -> Split:
         CancerNetError: there is no such layer; the message says what stands in the way.
     """
     layers = model.layers
-    changing = [place for place, layer in enumerate(layers) if _changes(layer)]
-    if not changing:
+    first = next((place for place, layer in enumerate(layers) if _changes(layer)), None)
+    if first is None:
         raise CancerNetError(f"no layer of {model.name} learns")
-    needed = {id(layers[place]) for place in changing}
-    for place in range(changing[0] - 1, -1, -1):
+    for place in range(first - 1, -1, -1):
         if not any(layer.weights for layer in layers[: place + 1]):
             break
         try:
             head = keras.Model(layers[place].output, model.outputs[0])
         except ValueError:
             continue  # another path leads around this layer
-        if needed <= {id(layer) for layer in head.layers}:
-            return Split(keras.Model(model.inputs[0], layers[place].output), head)
-    first = layers[changing[0]]
+        return Split(keras.Model(model.inputs[0], layers[place].output), head)
     raise CancerNetError(
-        f"layer {first.name} of {model.name} {_changes(first)}, and no frozen layer "
+        f"layer {layers[first].name} of {model.name} {_changes(layers[first])}, and no frozen layer "
         "before it has all paths leading through it"
     )
 
