@@ -94,8 +94,8 @@ def split_at_last_frozen(model: keras.Model) -> Split:
             continue  # another path leads around this layer
         return Split(keras.Model(model.inputs[0], layers[place].output), head)
     raise CancerNetError(
-        f"layer {layers[first].name} of {model.name} {_changes(layers[first])}, and no frozen layer "
-        "before it has all paths leading through it"
+        f"layer {layers[first].name} of {model.name} {_changes(layers[first])}, "
+        "and no frozen layer before it has all paths leading through it"
     )
 
 
