@@ -28,6 +28,7 @@ SCHEDULES = ("constant", "inverse-time", "cosine")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 MONITORS = ("val_loss", "val_balanced_loss", "val_accuracy", "val_auc", "last")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+CALIBRATIONS = ("none", "temperature", "isotonic")
 RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
 
 
@@ -147,11 +148,20 @@ class TrainConfig:
     )
     plateau_patience: int = setting(3, "epochs without a better one that make a plateau", least=1)
 
+    calibration: str = setting(
+        "temperature",
+        "correction of the probabilities, fitted on validation and applied wherever they are "
+        "read: one temperature, drawn towards 1 when few patients validate; isotonic, for two "
+        "classes and many patients; or none",
+        choices=CALIBRATIONS,
+    )
     operating_rule: str = setting(
         "youden",
-        "how the operating point is chosen on validation: most sensitivity + specificity, "
-        "expected for patients whose scores are shifted (smoothed) or as found (youden), "
-        "a target sensitivity, least cost, or a fixed threshold",
+        "how the operating point is chosen on validation: `sensitivity` for screening, where a "
+        "missed cancer is the worse error (reaches --target-sensitivity); `cost` where both "
+        "errors have a price; `youden` for most sensitivity + specificity, and `smoothed` the "
+        "same expected for patients whose scores are shifted, for comparing methods with few "
+        "patients; `fixed` for --threshold",
         choices=RULES,
     )
     target_sensitivity: float = setting(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
+from cancernet.calibration import NONE, Calibration
 from cancernet.config import OUTPUT
 from cancernet.errors import RunError
 from cancernet.files import sha256_of, write_json
@@ -49,6 +50,8 @@ class Run:
         threshold: operating point; positive when the positive classes' probability
             is at least this.
         rule: how the operating point was chosen, in words.
+        calibration: the correction of probabilities; runs from before there was one have
+            none. The threshold is on the corrected scale.
         drawn: whether the model was trained on drawn data.
         leak: what leaks between the splits of its data, or empty.
         content: the whole of run.json.
@@ -63,6 +66,7 @@ class Run:
     interpolation: str
     threshold: float
     rule: str
+    calibration: Calibration
     drawn: bool
     leak: str
     content: dict[str, Any]
@@ -134,6 +138,7 @@ def as_run(folder: Path, content: dict[str, Any]) -> Run:
             interpolation=content["input"]["interpolation"],
             threshold=float(operating_point["threshold"]),
             rule=operating_point["rule"],
+            calibration=Calibration.from_dict(content.get("calibration") or NONE.as_dict()),
             drawn=bool(content["dataset"]["drawn"]),
             leak=content["dataset"]["leak"],
             content=content,

@@ -8,7 +8,8 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from cancernet.evaluation.calibration import Calibration, fit_calibration, isotonic_knots, scale
+from cancernet.calibration import Calibration, scale
+from cancernet.evaluation.calibration import PRIOR_PATIENTS, fit_calibration, isotonic_knots
 from cancernet.evaluation.decision_curve import decision_curve, draw_decision_curve
 from cancernet.evaluation.reliability import (
     calibration_metrics,
@@ -114,6 +115,21 @@ def test_stored_and_read_back_it_does_the_same(method):
 def test_what_is_no_calibration_is_refused(content):
     with pytest.raises(ValueError, match="calibration"):
         Calibration.from_dict(content)
+
+
+def test_few_patients_draw_the_temperature_towards_one():
+    truth, probabilities = honest(14, images=2000)
+    sure = scale(probabilities, 0.4)
+    alone = fit_calibration(truth, sure, method="temperature").temperature
+    found = []
+    for patients in (1, 3, 100):
+        fit = fit_calibration(
+            truth, sure, method="temperature", patients=np.arange(2000) % patients
+        )
+        assert fit.temperature == pytest.approx(alone ** (patients / (patients + PRIOR_PATIENTS)))
+        found.append(fit)
+    assert 1 < found[0].temperature < found[1].temperature < found[2].temperature < alone
+    assert "so few are trusted by" in found[1].note and found[2].note == ""
 
 
 class TestBadNews:

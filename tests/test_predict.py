@@ -214,3 +214,32 @@ def test_symbolic_link_loops_do_not_hang(tiny_run, images):
     (images / "loop").symlink_to(images, target_is_directory=True)
     done = predict(images, "--run", tiny_run, "--json")
     assert len(done.stdout.splitlines()) == 2
+
+
+def with_calibration(folder, calibration):
+    content = runs.read_run_file(folder)
+    runs.write_run_file(folder, {**content, "calibration": calibration})
+    return Predictor(runs.open_run(folder))
+
+
+def test_a_temperature_of_the_run_is_applied(tiny_run, images):
+    """Odds to the power of 1/T; a run from before there was a calibration is read as ever."""
+    file = images / "a red.png"
+    before = Predictor(runs.open_run(tiny_run)).predict(file).probabilities
+    after = with_calibration(tiny_run, {"method": "temperature", "temperature": 2.0}).predict(file)
+    odds = before["1"] / before["0"]
+    assert after.probabilities["1"] / after.probabilities["0"] == pytest.approx(odds**0.5)
+    assert after.positive_probability == after.probabilities["1"]
+    assert sum(after.probabilities.values()) == pytest.approx(1)
+
+
+def test_an_isotonic_line_of_the_run_is_applied(tiny_run, images):
+    line = {"method": "isotonic", "positive": 1, "knots": [[0.0, 0.1], [1.0, 0.3]]}
+    predictor = with_calibration(tiny_run, line)
+    for image in sorted(images.glob("[ab]*.png")):
+        assert 0.1 <= predictor.predict(image).probabilities["1"] <= 0.3
+
+
+def test_a_garbled_calibration_is_refused(tiny_run):
+    with pytest.raises(RunError, match="calibration"):
+        with_calibration(tiny_run, {"method": "temperature", "temperature": -1})

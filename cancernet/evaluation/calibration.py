@@ -1,10 +1,8 @@
-"""Probabilities that mean what they say, fitted on validation and stored with the run.
+"""Fits the correction of probabilities on validation; see `cancernet.calibration`.
 
-Temperature scaling divides the log probabilities by one number and makes them add up to
-1 again (Guo et al. 2017, arXiv:1706.04599); it works for any number of classes and never
-changes which class is the most probable, nor the order of two images of two classes.
-Isotonic regression (Zadrozny & Elkan 2002, doi:10.1145/775047.775151) is a rising step
-line through the scores, for two classes and many images; it makes ties.
+With few validating patients the best temperature says more about them than about the
+next patient, so it is drawn towards 1: log T counts p / (p + PRIOR_PATIENTS) with p
+validating patients, as the mean of a normal distribution would move.
 """
 
 import dataclasses
@@ -12,67 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.calibration import NONE, Calibration
+from cancernet.config import CALIBRATIONS
 from cancernet.evaluation import checks
 
-METHODS = ("none", "temperature", "isotonic")
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
+# What the expectation that 1 is right counts for, in patients (benchmarks/README.md).
+PRIOR_PATIENTS = 3
 FEW_PATIENTS = 10
 FEW_IMAGES = 1000
-# float32 softmax ends near here; a probability of 0 would have no logarithm.
 _SMALLEST = 1e-30
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """A fitted correction of probabilities.
-
-    Attributes:
-        method: one of `METHODS`.
-        temperature: above 0; 1 changes nothing, above 1 makes less sure.
-        positive: index of the positive class, for "isotonic".
-        knots: ((score, probability), …) rising, for "isotonic".
-        note: what a reader must know about this fit; empty when nothing.
-    """
-
-    method: str
-    temperature: float = 1.0
-    positive: int | None = None
-    knots: tuple[tuple[float, float], ...] = ()
-    note: str = ""
-
-    def apply(self, probabilities: Any) -> np.ndarray:
-        """Corrects probabilities of shape (images, classes), rows adding up to 1."""
-        given = np.asarray(probabilities, dtype=np.float64)
-        if self.method == "temperature":
-            return scale(given, self.temperature)
-        if self.method == "isotonic":
-            assert self.positive is not None
-            score, probability = np.array(self.knots).T
-            found = np.interp(given[:, self.positive], score, probability)
-            columns = (1 - found, found) if self.positive == 1 else (found, 1 - found)
-            return np.stack(columns, axis=1)
-        return given
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        return {**dataclasses.asdict(self), "knots": [list(knot) for knot in self.knots]}
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "Calibration":
-        """Reads what `as_dict` gave.
-
-        Raises:
-            ValueError: an unknown method or numbers that cannot be.
-        """
-        names = {field.name for field in dataclasses.fields(cls)}
-        values = {key: value for key, value in content.items() if key in names}
-        values["knots"] = tuple((float(x), float(y)) for x, y in values.get("knots", ()))
-        found = cls(**values)
-        if found.method not in METHODS or not 0 < found.temperature < np.inf:
-            raise ValueError(f"this is no calibration: {content}")
-        if found.method == "isotonic" and (found.positive not in (0, 1) or not found.knots):
-            raise ValueError("an isotonic calibration needs its positive class and its knots")
-        return found
 
 
 def fit_calibration(
@@ -88,9 +35,10 @@ def fit_calibration(
     Args:
         truth: (images,) class indices.
         probabilities: (images, classes), rows adding up to 1.
-        method: one of `METHODS`.
+        method: one of `CALIBRATIONS`.
         positive: index of the positive class, needed by "isotonic".
-        patients: (images,) name of every image's patient, to warn when they are few.
+        patients: (images,) name of every image's patient; the fewer they are, the more a
+            temperature is drawn towards 1. Without them it is taken as found.
 
     Returns:
         The fit; with one class only, or without a single error, none, and a note.
@@ -98,15 +46,15 @@ def fit_calibration(
     Raises:
         ValueError: an unknown method, isotonic for more than two classes, bad input.
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown calibration {method!r}; known are {', '.join(METHODS)}")
+    if method not in CALIBRATIONS:
+        raise ValueError(f"unknown calibration {method!r}; known are {', '.join(CALIBRATIONS)}")
     classes = np.shape(probabilities)[-1]
     truth = checks.check_truth(truth, classes)
     probabilities = checks.check_probabilities(probabilities, len(truth), classes)
     if method == "isotonic" and (classes != 2 or positive not in (0, 1)):
         raise ValueError("isotonic calibration is for two classes of which one is positive")
     if method == "none":
-        return Calibration(method="none")
+        return NONE
     if truth.min() == truth.max():
         return Calibration(
             method="none",
@@ -114,17 +62,28 @@ def fit_calibration(
         )
     note = _few(len(truth), patients, method)
     if method == "temperature":
-        return _fit_temperature(truth, probabilities, note)
+        fitted = _fit_temperature(truth, probabilities, note)
+        return fitted if patients is None else drawn_towards_one(fitted, patients)
     assert positive is not None
     knots = isotonic_knots(truth == positive, probabilities[:, positive])
     return Calibration(method="isotonic", positive=positive, knots=knots, note=note)
 
 
-def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Divides log probabilities by the temperature; rows add up to 1 again."""
-    logs = np.log(np.maximum(probabilities, _SMALLEST)) / temperature
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+def drawn_towards_one(found: Calibration, patients: Any) -> Calibration:
+    """Returns the temperature T as T^(p / (p + PRIOR_PATIENTS)) with p patients."""
+    if found.method != "temperature":
+        return found
+    count = len(np.unique(np.asarray(patients).astype(str)))
+    trust = count / (count + PRIOR_PATIENTS)
+    temperature = float(found.temperature**trust)
+    note = (
+        f"The {count} validating patients alone ask for a temperature of "
+        f"{found.temperature:.3g}; so few are trusted by {trust:.0%}, which makes it "
+        f"{temperature:.3g}. {found.note}"
+        if count < FEW_PATIENTS
+        else found.note
+    )
+    return dataclasses.replace(found, temperature=temperature, note=note.strip())
 
 
 def isotonic_knots(truth: np.ndarray, score: np.ndarray) -> tuple[tuple[float, float], ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.calibration import NONE, Calibration
 from cancernet.config import TrainConfig
 from cancernet.evaluation import scored as scores
 from cancernet.evaluation.intervals import RESAMPLES, Intervals, patient_intervals
@@ -25,6 +26,7 @@ class Assessment:
         words: what each class means to a reader, in the same order.
         positive: names of the positive classes.
         operating_point: chosen on validation.
+        calibration: the correction that the probabilities have had.
         validation: metrics of validation at that point, as `metrics.json` holds them.
         testing: metrics of testing at that point, likewise.
         intervals: of "validation" and "testing".
@@ -36,6 +38,7 @@ class Assessment:
     words: tuple[str, ...]
     positive: tuple[str, ...]
     operating_point: OperatingPoint
+    calibration: Calibration
     validation: dict[str, Any]
     testing: dict[str, Any]
     intervals: dict[str, Intervals]
@@ -68,6 +71,7 @@ class Assessment:
             "validation": self.validation,
             "testing": self.testing,
             "operating_point": self.operating_point.as_dict(),
+            "calibration": self.calibration.as_dict(),
             "intervals": {name: found.as_dict() for name, found in self.intervals.items()},
             "warnings": list(self.warnings),
         }
@@ -86,6 +90,7 @@ def assess(
     words: Sequence[str],
     positive: Sequence[str],
     config: TrainConfig,
+    calibration: Calibration = NONE,
     resamples: int = RESAMPLES,
 ) -> Assessment:
     """Chooses the operating point on validation and judges both splits at it.
@@ -97,13 +102,12 @@ def assess(
         words: what each class means to a reader, in the same order.
         positive: names of the positive classes, some but not all.
         config: for the rule of the operating point and the seed.
+        calibration: what the probabilities were corrected by, for the record.
         resamples: bootstrap draws of every interval.
 
     Raises:
         ValueError: classes that do not fit the probabilities or each other.
     """
-    if len(words) != len(classes):
-        raise ValueError(f"{len(classes)} classes need as many words, but there are {len(words)}")
     columns = scores.positive_indices(classes, positive)
     point = choose_operating_point(
         scores.positive_truth(validation, columns),
@@ -114,12 +118,56 @@ def assess(
         cost_ratio=config.cost_ratio,
         patients=validation.patients,
     )
+    return assess_at(
+        point,
+        validation,
+        testing,
+        classes=classes,
+        words=words,
+        positive=positive,
+        calibration=calibration,
+        seed=config.seed,
+        resamples=resamples,
+    )
+
+
+def assess_at(
+    point: OperatingPoint,
+    validation: Scored,
+    testing: Scored,
+    *,
+    classes: Sequence[str],
+    words: Sequence[str],
+    positive: Sequence[str],
+    calibration: Calibration,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Assessment:
+    """Judges both splits at an operating point that stays as it is; as `assess`.
+
+    Args:
+        point: the operating point.
+        validation: what it was chosen on.
+        testing: the images to judge.
+        classes: names in the order of the probabilities.
+        words: what each class means to a reader, in the same order.
+        positive: names of the positive classes, some but not all.
+        calibration: what the probabilities were corrected by, for the record.
+        seed: of the intervals.
+        resamples: bootstrap draws of every interval.
+
+    Raises:
+        ValueError: classes that do not fit the probabilities or each other.
+    """
+    if len(words) != len(classes):
+        raise ValueError(f"{len(classes)} classes need as many words, but there are {len(words)}")
+    columns = scores.positive_indices(classes, positive)
     judged = {
         name: judge(split, classes=classes, positive=positive, threshold=point.threshold)
         for name, split in (("validation", validation), ("testing", testing))
     }
     intervals = {
-        name: split_intervals(split, columns, point.threshold, config.seed, resamples)
+        name: split_intervals(split, columns, point.threshold, seed, resamples)
         for name, split in (("validation", validation), ("testing", testing))
     }
     return Assessment(
@@ -127,6 +175,7 @@ def assess(
         words=tuple(words),
         positive=tuple(positive),
         operating_point=point,
+        calibration=calibration,
         validation=judged["validation"],
         testing=judged["testing"],
         intervals=intervals,

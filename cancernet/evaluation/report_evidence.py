@@ -4,11 +4,13 @@ Spread of the operating point, calibration, decision curve, other prevalences, p
 as units.
 """
 
+import dataclasses
+
 import numpy as np
 
+from cancernet.calibration import scale
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.evaluation import scored as scores
-from cancernet.evaluation.calibration import fit_calibration
 from cancernet.evaluation.decision_curve import decision_curve, draw_decision_curve
 from cancernet.evaluation.html_pieces import decimal
 from cancernet.evaluation.patient_level import patient_metrics, patient_scores
@@ -47,10 +49,18 @@ def operating_point_spread(content: ReportContent) -> str:
 
 
 def calibration(content: ReportContent) -> str:
-    """Calibration figures of both splits, and what temperature validation asks for."""
+    """Calibration figures of both splits, and what the correction changed on testing."""
+    fit = content.assessment.calibration
+    columns = {"testing": content.testing, "validation": content.validation}
+    if fit.method == "temperature":
+        columns = {
+            "testing": content.testing,
+            "testing before": _before(content.testing, fit.temperature),
+            "validation": content.validation,
+        }
     found = [
         calibration_metrics(*_positives(content, split), seed=content.seed)
-        for split in (content.testing, content.validation)
+        for split in columns.values()
     ]
     rows = [
         (words, *(decimal(metrics[name]) for metrics in found))
@@ -64,18 +74,14 @@ def calibration(content: ReportContent) -> str:
             ("slope", "calibration slope (1 is right, less is too sure)"),
         )
     ]
-    fit = fit_calibration(
-        content.validation.truth,
-        content.validation.probabilities,
-        method="temperature",
-        patients=content.validation.patients,
+    sentence = (
+        f"Correction: {fit.words}. Every probability in this report, in predictions.csv and of "
+        f"predict.py has had it; the operating point is on the same scale. {fit.note}"
     )
-    asks = f"Validation asks for a temperature of {fit.temperature:.3g} (1 leaves scores as are). "
-    sentence = (asks if fit.method == "temperature" else "") + fit.note
     return pieces.section(
         "Calibration",
-        pieces.table(("figure", "testing", "validation"), rows),
-        pieces.paragraph(sentence) if sentence else "",
+        pieces.paragraph(sentence),
+        pieces.table(("figure", *columns), rows),
         pieces.paragraph(found[0]["note"], muted=True),
     )
 
@@ -155,6 +161,11 @@ def patient_level(content: ReportContent) -> str:
         if found["note"]
         else pieces.table(("score of a patient", "AUC over patients", "95 % interval"), rows),
     )
+
+
+def _before(split: Scored, temperature: float) -> Scored:
+    """The probabilities as the network gave them: the correction undone."""
+    return dataclasses.replace(split, probabilities=scale(split.probabilities, 1 / temperature))
 
 
 def _positives(content: ReportContent, split: Scored) -> tuple[np.ndarray, np.ndarray]:

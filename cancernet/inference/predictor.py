@@ -116,7 +116,8 @@ class Predictor:
             pixels: RGB 0-255, shape (n, height, width, 3).
 
         Returns:
-            float32 probabilities, shape (n, classes); each row adds up to 1.
+            probabilities corrected by the run's calibration, shape (n, classes); each row
+            adds up to 1.
         """
         batches = [
             self._session.run(
@@ -124,7 +125,9 @@ class Predictor:
             )[0]
             for start in range(0, len(pixels), BATCH_SIZE)
         ]
-        return np.concatenate(batches) if batches else np.empty((0, len(self.run.classes)))
+        if not batches:
+            return np.empty((0, len(self.run.classes)))
+        return self.run.calibration.apply(np.concatenate(batches))
 
     def predict(self, source: Path | bytes, *, name: str | None = None) -> Prediction:
         """Predicts one image.

@@ -140,6 +140,11 @@ def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
             f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
             f"{config.dataset!r}; name a fitting --data folder, or --dataset {dataset.name}"
         )
+    if config.calibration == "isotonic" and len(dataset.classes) != 2:
+        raise CancerNetError(
+            f"--calibration isotonic is for two classes, but {dataset.name} has "
+            f"{len(dataset.classes)}; choose temperature or none"
+        )
 
 
 def _refuse_used(folder: Path) -> None:

@@ -9,8 +9,10 @@ import keras
 import numpy as np
 
 from cancernet import runs
+from cancernet.calibration import Calibration
 from cancernet.config import TrainConfig
 from cancernet.errors import RunError
+from cancernet.evaluation.calibration import fit_calibration
 from cancernet.evaluation.evaluate import Assessment, assess, write_predictions
 from cancernet.evaluation.scored import Scored
 from cancernet.files import write_json
@@ -50,7 +52,8 @@ def finish(
     Args:
         model: the plain float32 network with the weights to keep.
         state: the bookkeeping of its training.
-        dataset: validation chooses the operating point, testing is scored once.
+        dataset: validation fits the calibration and chooses the operating point, testing is
+            scored once.
         config: the settings.
         folder: the run folder.
         content: run.json so far.
@@ -71,9 +74,13 @@ def finish(
             "onnx_difference": difference,
         },
     }
-    predictor = Predictor(runs.as_run(folder, content))
-    validation = score(predictor, dataset, "validation")
-    testing = score(predictor, dataset, "testing")
+    validation = score(Predictor(runs.as_run(folder, content)), dataset, "validation")
+    calibration = _calibrate(validation, dataset, config)
+    content = {**content, "calibration": calibration.as_dict()}
+    validation = dataclasses.replace(
+        validation, probabilities=calibration.apply(validation.probabilities)
+    )
+    testing = score(Predictor(runs.as_run(folder, content)), dataset, "testing")
     assessment = assess(
         validation,
         testing,
@@ -81,6 +88,7 @@ def finish(
         words=dataset.words,
         positive=dataset.positive,
         config=config,
+        calibration=calibration,
     )
     write_predictions(folder / PREDICTIONS, testing, assessment)
     write_predictions(folder / VALIDATION_PREDICTIONS, validation, assessment)
@@ -134,6 +142,16 @@ def score(predictor: Predictor, dataset: BuiltDataset, split: str) -> Scored:
         patients=part.patients,
         truth=part.labels,
         probabilities=np.array(rows, dtype=np.float64),
+    )
+
+
+def _calibrate(validation: Scored, dataset: BuiltDataset, config: TrainConfig) -> Calibration:
+    return fit_calibration(
+        validation.truth,
+        validation.probabilities,
+        method=config.calibration,
+        positive=dataset.classes.index(dataset.positive[0]),
+        patients=validation.patients,
     )
 
 
