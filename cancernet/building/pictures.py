@@ -1,0 +1,137 @@
+"""Reads every picture once: what it looks like in a few numbers, and a digest of its pixels."""
+
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cancernet.building.descriptors import BOXES, LENGTH, describe, to_grey
+from cancernet.building.parallel import in_parallel
+from cancernet.errors import ImageError
+from cancernet.images import read_rgb
+
+CHUNK = 256
+DIGEST = 16  # bytes
+# Contrast in grey levels under which a picture is too plain to be told from another:
+# what is left of it then is noise, and empty glass looks like empty glass.
+PLAIN = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """What reading gave; arrays have one entry a picture.
+
+    Attributes:
+        descriptions: float16 (n, boxes, LENGTH), see `descriptors`.
+        contrast: float32 grey levels; NaN where the file could not be read.
+        digest: uint8 (n, DIGEST) of size and pixels; zeros where it could not be read.
+        size: int32 (n, 2), height and width in pixels.
+        colour: float32 (n, 6), mean of red, green, blue, then their standard deviations.
+        unreadable: place -> why.
+    """
+
+    descriptions: np.ndarray
+    contrast: np.ndarray
+    digest: np.ndarray
+    size: np.ndarray
+    colour: np.ndarray
+    unreadable: dict[int, str]
+
+    @property
+    def comparable(self) -> np.ndarray:
+        """Bool (n,): read, and not too plain to be told from another."""
+        return self.contrast >= PLAIN
+
+
+def look_at_pictures(
+    paths: Sequence[Path | str],
+    *,
+    processes: int | None = None,
+    progress: Callable[[int], Any] = lambda done: None,
+) -> Pictures:
+    """Reads and describes every picture, in parallel; about 2 kB of memory a picture.
+
+    Args:
+        paths: of image files.
+        processes: how many; one for each processor if None.
+        progress: told how many more are done.
+    """
+    count = len(paths)
+    pictures = Pictures(
+        descriptions=np.zeros((count, len(BOXES), LENGTH), np.float16),
+        contrast=np.full(count, np.nan, np.float32),
+        digest=np.zeros((count, DIGEST), np.uint8),
+        size=np.zeros((count, 2), np.int32),
+        colour=np.full((count, 6), np.nan, np.float32),
+        unreadable={},
+    )
+    names = [str(path) for path in paths]
+    chunks = (names[begin : begin + CHUNK] for begin in range(0, count, CHUNK))
+    with contextlib.closing(spread(_look_at_chunk, chunks, count, processes)) as results:
+        for place, (columns, failures) in results:
+            begin = place * CHUNK
+            end = begin + len(columns["contrast"])
+            for name, values in columns.items():
+                getattr(pictures, name)[begin:end] = values
+            for offset, reason in failures:
+                pictures.unreadable[begin + offset] = reason
+            progress(end - begin)
+    return pictures
+
+
+def spread(
+    function: Callable[[Any], Any], chunks: Iterator[Any], count: int, processes: int | None = None
+) -> Generator[tuple[int, Any], None, None]:
+    """Like `in_parallel`, but small work stays in this process, where it begins at once."""
+    if count <= CHUNK or processes == 1:
+        return ((place, function(chunk)) for place, chunk in enumerate(chunks))
+    return in_parallel(function, chunks, processes=processes)
+
+
+def read_grey(path: str, longest: int) -> np.ndarray:
+    """Returns a picture's grey values, float32 (height, width), shrunk to `longest` pixels a side.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    import cv2
+
+    grey = to_grey(np.asarray(read_rgb(Path(path))))
+    shrink = longest / max(grey.shape)
+    if shrink >= 1:
+        return grey
+    height, width = (max(1, round(side * shrink)) for side in grey.shape)
+    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[int, str]]]:
+    count = len(names)
+    columns: dict[str, np.ndarray] = {
+        "descriptions": np.zeros((count, len(BOXES), LENGTH), np.float16),
+        "contrast": np.full(count, np.nan, np.float32),
+        "digest": np.zeros((count, DIGEST), np.uint8),
+        "size": np.zeros((count, 2), np.int32),
+        "colour": np.full((count, 6), np.nan, np.float32),
+    }
+    failures = []
+    for place, name in enumerate(names):
+        try:
+            pixels = np.asarray(read_rgb(Path(name)))
+        except ImageError as error:
+            failures.append((place, str(error)))
+            continue
+        columns["descriptions"][place], columns["contrast"][place] = describe(to_grey(pixels))
+        columns["digest"][place] = np.frombuffer(_digest(pixels), np.uint8)
+        columns["size"][place] = pixels.shape[:2]
+        columns["colour"][place] = (*pixels.mean(axis=(0, 1)), *pixels.std(axis=(0, 1)))
+    return columns, failures
+
+
+def _digest(pixels: np.ndarray) -> bytes:
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=DIGEST)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()

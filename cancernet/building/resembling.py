@@ -1,0 +1,161 @@
+"""Finds pictures whose descriptions are alike, without comparing each with each.
+
+The descriptions fall into cells around some of their number. A picture is compared only
+with the pictures in the cells nearest to it: with about four times the square root of n
+cells the work grows like n times the square root of n, not like n squared. Cells are
+told apart by what the eight symmetries leave alone, so a turned or flipped picture lies
+in the same cell; within a cell all eight are compared, by one matrix product.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from cancernet.building.descriptors import BOXES, LENGTH, in_all_symmetries, symmetric_part
+
+PICTURES_A_BLOCK = 256
+CELLS_PER_ROOT = 4.0
+NEAREST_CELLS = 24
+# Of a row with more hits than this in one cell, only the best is kept: hundreds of
+# variants of one picture would otherwise give the square of their number.
+CROWDED = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """Descriptions of whole pictures, in cells.
+
+    Attributes:
+        descriptions: float16 (n, boxes, LENGTH), of every picture that takes part.
+        centres: float32 (cells, LENGTH), symmetric parts.
+        members: int64, places in `descriptions`, cell after cell.
+        begins: int64 (cells + 1,), where in `members` each cell begins.
+        wholes: float32 (n, LENGTH), the whole pictures in the order of `members`.
+    """
+
+    descriptions: np.ndarray
+    centres: np.ndarray
+    members: np.ndarray
+    begins: np.ndarray
+    wholes: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Hits:
+    """Pairs that are alike; arrays have one entry a pair.
+
+    Attributes:
+        first, second: places of the two pictures.
+        box, symmetry: the box of the first, turned so, is like the whole second.
+        score: correlation of the two descriptions.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    box: np.ndarray
+    symmetry: np.ndarray
+    score: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def take(self, chosen: np.ndarray) -> "Hits":
+        """Returns the pairs at these places."""
+        return Hits(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
+
+
+def make_index(descriptions: np.ndarray, *, seed: int = 0) -> Index:
+    """Sorts the descriptions of whole pictures into cells.
+
+    Args:
+        descriptions: float16 (n, boxes, LENGTH), n at least 1.
+        seed: of the choice of centres.
+    """
+    count = len(descriptions)
+    cells = min(count, max(1, round(CELLS_PER_ROOT * math.sqrt(count))))
+    chosen = np.sort(np.random.default_rng(seed).choice(count, cells, replace=False))
+    centres = symmetric_part(descriptions[chosen, 0].astype(np.float32))
+    cell = np.empty(count, np.int64)
+    for begin in range(0, count, 4096):
+        block = descriptions[begin : begin + 4096, 0].astype(np.float32)
+        cell[begin : begin + 4096] = _nearness(symmetric_part(block), centres).argmax(1)
+    members = np.argsort(cell, kind="stable")
+    begins = np.searchsorted(cell[members], np.arange(cells + 1))
+    return Index(
+        descriptions, centres, members, begins, descriptions[members, 0].astype(np.float32)
+    )
+
+
+def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hits:
+    """Finds the pictures that are like those at places `begin` to `end`.
+
+    Args:
+        index: of all pictures.
+        begin, end: the pictures that ask.
+        least: correlation of descriptions from which on two are alike.
+        most: pairs kept for each picture that asks, the best.
+    """
+    boxes = len(BOXES)
+    rows = index.descriptions[begin:end].astype(np.float32).reshape(-1, LENGTH)
+    asking = np.repeat(np.arange(begin, end), boxes)
+    near = _nearness(symmetric_part(rows), index.centres)
+    cells = min(NEAREST_CELLS, near.shape[1])
+    nearest = np.argpartition(near, near.shape[1] - cells, axis=1)[:, -cells:]
+    order = np.argsort(nearest, axis=None, kind="stable")
+    row_of = order // cells
+    limits = np.searchsorted(nearest.reshape(-1)[order], np.arange(len(index.centres) + 1))
+    found: list[np.ndarray] = []
+    for cell in np.flatnonzero(np.diff(limits) * np.diff(index.begins)).tolist():
+        chosen = row_of[limits[cell] : limits[cell + 1]]
+        inside = slice(index.begins[cell], index.begins[cell + 1])
+        found.append(
+            _compare(
+                rows[chosen], chosen, asking, index.wholes[inside], index.members[inside], least
+            )
+        )
+    table = np.concatenate(found, axis=1) if found else np.zeros((4, 0))
+    row = table[0].astype(np.int64)
+    hits = Hits(
+        asking[row], table[1].astype(np.int64), row % boxes, table[2].astype(np.int64), table[3]
+    )
+    return _best(hits, most)
+
+
+def _compare(
+    rows: np.ndarray,
+    chosen: np.ndarray,
+    asking: np.ndarray,
+    wholes: np.ndarray,
+    members: np.ndarray,
+    least: float,
+) -> np.ndarray:
+    """Returns float64 (4, hits): row, second picture, symmetry, score."""
+    scores = in_all_symmetries(rows).reshape(-1, LENGTH) @ wholes.T
+    at = np.flatnonzero(scores > least)
+    if len(at) > CROWDED * len(scores):
+        scores[np.tile(asking[chosen], 8)[:, None] == members[None, :]] = -1
+        best = scores.argmax(1)
+        at = np.arange(len(scores)) * scores.shape[1] + best
+        at = at[scores.reshape(-1)[at] > least]
+    turned, column = np.divmod(at, scores.shape[1])
+    symmetry, row = np.divmod(turned, len(rows))
+    table = np.stack([chosen[row], members[column], symmetry, scores.reshape(-1)[at]])
+    return table[:, asking[chosen[row]] != members[column]]
+
+
+def _best(hits: Hits, most: int) -> Hits:
+    """Keeps for each pair its best box and symmetry, and of each picture its best pairs."""
+    order = np.lexsort((hits.box, -hits.score, hits.second, hits.first))
+    hits = hits.take(order)
+    new = np.ones(len(hits), bool)
+    new[1:] = (hits.first[1:] != hits.first[:-1]) | (hits.second[1:] != hits.second[:-1])
+    hits = hits.take(np.flatnonzero(new))
+    hits = hits.take(np.lexsort((-hits.score, hits.first)))
+    begins = np.searchsorted(hits.first, hits.first)
+    return hits.take(np.flatnonzero(np.arange(len(hits)) - begins < most))
+
+
+def _nearness(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """(points, centres), larger where nearer."""
+    return points @ centres.T - 0.5 * (centres**2).sum(axis=1)
