@@ -6,9 +6,10 @@ set, and why) and `build.json` (how it was made, and the manifest's SHA-256).
 
 import csv
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,31 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
             if len(row) != len(COLUMNS):
                 raise ValueError(f"row {rows.line_num} is incomplete")
             yield row
+
+
+def content_of(dataset: BuiltDataset, split: str) -> str:
+    """Returns a digest of bytes, label and patient of a split's images, whatever their names.
+
+    Raises:
+        CancerNetError: the manifest cannot be read.
+    """
+    wanted = set(dataset.split(split).paths)
+    try:
+        return digest(
+            f"{row[5]} {row[3]} {row[2]}"
+            for row in manifest_rows(dataset.folder / MANIFEST)
+            if row[0] in wanted
+        )
+    except (OSError, ValueError) as error:
+        raise CancerNetError(
+            f"{dataset.folder / MANIFEST} cannot be read ({error}); {BUILD_AGAIN}"
+        ) from None
+
+
+def digest(lines: Iterable[str]) -> str:
+    """Returns the SHA-256 of lines `<SHA-256 of the file> <label> <patient>` in any order."""
+    text = "\n".join(sorted(lines))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _read_parts(manifest: Path, classes: tuple[str, ...]) -> dict[str, Part]:

@@ -30,6 +30,9 @@ MAY_IMPORT = {
     "cancernet": {"models"},
     "evaluation": {"calibration", "config", "command_line", "runs"},
     "inference": {"calibration", "runs", "images"},
+    "examining": {
+        "catalog", "command_line", "config", "evaluation", "inference", "manifest", "runs",
+    },
     "training": {
         "calibration", "command_line", "config", "evaluation", "images", "inference", "manifest",
         "models", "quiet", "runs",
@@ -67,7 +70,7 @@ def test_imports_go_one_way(path):
     assert used <= MAY_IMPORT[room] | ALWAYS | {room}
 
 
-@pytest.mark.parametrize("room", ["building", "evaluation", "inference"])
+@pytest.mark.parametrize("room", ["building", "evaluation", "examining", "inference"])
 def test_rooms_without_tensorflow(room):
     for path in (PACKAGE / room).rglob("*.py"):
         assert not {m.split(".")[0] for m in imported_modules(path)} & {"tensorflow", "keras"}, path

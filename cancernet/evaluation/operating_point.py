@@ -53,6 +53,19 @@ class OperatingPoint:
         """Returns plain JSON values, with what they were chosen on."""
         return {**dataclasses.asdict(self), "chosen_on": "validation"}
 
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "OperatingPoint":
+        """Reads what `as_dict` gave.
+
+        Raises:
+            ValueError: something is missing.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        try:
+            return cls(**{key: value for key, value in content.items() if key in names})
+        except TypeError as error:
+            raise ValueError(f"this is no operating point ({error})") from None
+
 
 def choose_operating_point(
     truth: Any,

@@ -5,6 +5,7 @@ from pathlib import Path
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.evaluation import report_background as background
 from cancernet.evaluation import report_evidence as evidence
+from cancernet.evaluation import report_groups as groups
 from cancernet.evaluation import report_parts as parts
 from cancernet.evaluation.report_content import ReportContent
 from cancernet.files import write_bytes
@@ -26,6 +27,7 @@ def page(content: ReportContent) -> str:
         parts.key_figures,
         parts.asked,
         parts.figures_table,
+        groups.beside,
         parts.operating_point,
         parts.curves,
         evidence.calibration,
@@ -34,12 +36,36 @@ def page(content: ReportContent) -> str:
         background.data_flow,
         background.patients,
         evidence.patient_level,
+        groups.subgroups,
         background.learning,
         background.repeat,
         parts.limits,
     )
-    title = pieces.text(content.title)
-    body = "".join(part(content) for part in sections)
+    body = (
+        pieces.paragraph("Report of " + content.created, muted=True)
+        + parts.warnings(content)
+        + "".join(part(content) for part in sections)
+    )
+    return document(
+        content.title,
+        body,
+        drawn=content.drawn,
+        leak=bool(content.leak),
+        notice=content.notice,
+    )
+
+
+def document(title: str, body: str, *, drawn: bool, leak: bool, notice: str) -> str:
+    """Returns a page with the notice, and what must not be overlooked, above every sheet.
+
+    Args:
+        title: heading; escaped here.
+        body: HTML.
+        drawn: the data were drawn by a program.
+        leak: a split leaks, or the run knew the images.
+        notice: the sentence on intended use.
+    """
+    heading = pieces.text(title)
     # A table header is the one thing that browsers repeat on every printed page.
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -47,20 +73,18 @@ def page(content: ReportContent) -> str:
         # Nothing may be fetched, whatever a name in the data tries.
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-        f"<title>{title} — CancerNet report</title><style>{pieces.STYLE}</style></head><body>"
-        f'<table class="page" role="presentation"><thead><tr><td>{_banner(content)}</td></tr>'
-        f"</thead><tbody><tr><td><h1>{title}</h1>"
-        f"{pieces.paragraph('Report of ' + content.created, muted=True)}"
-        f"{parts.warnings(content)}{body}"
-        f'<p class="notice">{pieces.text(content.notice)}</p>'
+        f"<title>{heading} — CancerNet report</title><style>{pieces.STYLE}</style></head><body>"
+        f'<table class="page" role="presentation"><thead><tr><td>{_banner(notice, drawn, leak)}'
+        f"</td></tr></thead><tbody><tr><td><h1>{heading}</h1>{body}"
+        f'<p class="notice">{pieces.text(notice)}</p>'
         "</td></tr></tbody></table></body></html>\n"
     )
 
 
-def _banner(content: ReportContent) -> str:
-    lines = [f'<div class="notice">{pieces.text(content.notice)}</div>']
-    if content.drawn:
+def _banner(notice: str, drawn: bool, leak: bool) -> str:
+    lines = [f'<div class="notice">{pieces.text(notice)}</div>']
+    if drawn:
         lines.append('<div class="notice drawn">Drawn data: not real tissue.</div>')
-    if content.leak:
+    if leak:
         lines.append('<div class="notice drawn">Leaking split: figures are too good.</div>')
     return "".join(lines)

@@ -34,6 +34,25 @@ class FlowStep:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Another run or testing set whose figures stand beside these, unpaired.
+
+    Attributes:
+        name: what it is.
+        split_method: how its splits were made, in words.
+        leak: what leaks between them; empty when nothing.
+        metrics: as `Assessment.testing`.
+        limits: (low, high) of every metric.
+    """
+
+    name: str
+    split_method: str
+    leak: str
+    metrics: Mapping[str, Any]
+    limits: Mapping[str, tuple[float, float]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything `write_report` shows.
 
@@ -59,6 +78,10 @@ class ReportContent:
         commit: of the program; empty when not known.
         created: when, as ISO 8601.
         notice: the sentence on intended use; shown first and last.
+        remarks: more sentences that a reader must know before any figure.
+        beside: others whose figures stand beside these.
+        subgroups: column of a table of patients to rows of `subgroup_rows`.
+        prevalences: shares of positives that the user expects.
     """
 
     title: str
@@ -82,6 +105,10 @@ class ReportContent:
     commit: str
     created: str
     notice: str = NOTICE
+    remarks: Sequence[str] = ()
+    beside: Sequence[Beside] = ()
+    subgroups: Mapping[str, Sequence[Mapping[str, Any]]] = dataclasses.field(default_factory=dict)
+    prevalences: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         if not self.notice.strip():
@@ -93,7 +120,7 @@ class ReportContent:
         found = [DRAWN] if self.drawn else []
         if self.leak:
             found.append(f"Leak between the splits: {self.leak}")
-        return found + list(self.assessment.warnings)
+        return [*found, *self.remarks, *self.assessment.warnings]
 
     @property
     def footer(self) -> str:

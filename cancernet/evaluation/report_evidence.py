@@ -108,7 +108,7 @@ def decisions(content: ReportContent) -> str:
             score,
             threshold,
             content.testing.patients,
-            sorted({*PREVALENCES, float(truth.mean())}),
+            sorted({*PREVALENCES, float(truth.mean()), *content.prevalences}),
             seed=content.seed,
         )
     ]

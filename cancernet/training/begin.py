@@ -7,7 +7,7 @@ from typing import Any
 from cancernet import runs
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.errors import CancerNetError, RunError
-from cancernet.manifest import BuiltDataset
+from cancernet.manifest import BuiltDataset, content_of
 from cancernet.training import provenance
 
 
@@ -38,6 +38,10 @@ def begin(
             "leak": dataset.leak,
             "split": dataset.split_kind,
             "counts": dataset.counts,
+            "left_out": dataset.left_out,
+            "testing_content": content_of(dataset, "testing"),
+            # So that an evaluation can tell who was trained on, wherever the run goes.
+            "patients": {name: sorted(set(part.patients)) for name, part in dataset.parts.items()},
         },
         "classes": list(dataset.classes),
         "words": list(dataset.words),

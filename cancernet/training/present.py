@@ -7,60 +7,26 @@ import numpy as np
 
 from cancernet.command_line import NOTICE
 from cancernet.config import SPLITS, TrainConfig
-from cancernet.evaluation import figures, scored
-from cancernet.evaluation.metrics import confusion_table
+from cancernet.evaluation.checklist import write_checklist
+from cancernet.evaluation.model_card import write_model_card
 from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent
+from cancernet.evaluation.run_figures import FIGURES, write_figures
 from cancernet.manifest import BuiltDataset
 from cancernet.training.checkpoint import State
 from cancernet.training.finish import Finished
-
-FIGURES = "figures"
 
 
 def write_pictures_and_report(
     folder: Path, finished: Finished, dataset: BuiltDataset, config: TrainConfig, state: State
 ) -> None:
-    """Writes figures/ and report.html of a run."""
+    """Writes figures/, report.html, model_card.md and checklist.md of a run."""
     footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", dataset.leak]))
-    _write_figures(folder / FIGURES, finished, state, footer)
-    write_report(_report_content(folder, finished, dataset, config, state), folder)
-
-
-def _write_figures(folder: Path, finished: Finished, state: State, footer: str) -> None:
-    assessment, testing = finished.assessment, finished.testing
-    columns, threshold = assessment.positive_indices, assessment.operating_point.threshold
-    truth = scored.positive_truth(testing, columns)
-    score = scored.positive_score(testing.probabilities, columns)
-    limits = assessment.intervals["testing"].limits
-    figures.plot_history(
-        _columns(state), folder / "history.png", best_epoch=state.best_epoch, footer=footer
-    )
-    predicted = scored.predicted_indices(testing.probabilities, columns, threshold)
-    figures.plot_confusion_matrix(
-        confusion_table(testing.truth, predicted, len(assessment.classes)),
-        assessment.words,
-        folder / "confusion_matrix.png",
-        title="Testing, at the operating point",
-        footer=footer,
-    )
-    figures.plot_roc(
-        truth,
-        score,
-        folder / "roc.png",
-        threshold=threshold,
-        interval=limits["roc_auc"],
-        footer=footer,
-    )
-    figures.plot_precision_recall(
-        truth,
-        score,
-        folder / "precision_recall.png",
-        threshold=threshold,
-        interval=limits["pr_auc"],
-        footer=footer,
-    )
-    figures.plot_calibration(truth, score, folder / "calibration.png", footer=footer)
+    report = _report_content(folder, finished, dataset, config, state)
+    write_figures(report, folder / FIGURES, footer=footer)
+    write_report(report, folder)
+    write_model_card(report, folder)
+    write_checklist(report, folder)
 
 
 def _report_content(

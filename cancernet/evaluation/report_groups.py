@@ -1,0 +1,77 @@
+"""The sections of a report that set groups, or other runs, side by side."""
+
+import math
+
+from cancernet.evaluation import html_pieces as pieces
+from cancernet.evaluation.html_pieces import decimal
+from cancernet.evaluation.report_content import ReportContent
+from cancernet.evaluation.summary import headline_rows, interval
+
+COLUMNS = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
+HEADINGS = ("sensitivity", "specificity", "balanced accuracy", "AUC")
+
+
+def beside(content: ReportContent) -> str:
+    """The headline figures beside those of other runs or testing sets."""
+    if not content.beside:
+        return ""
+    testing = content.assessment.testing
+    facts = [
+        ("split", content.split_method, *(other.split_method for other in content.beside)),
+        ("leak", content.leak or "none", *(other.leak or "none" for other in content.beside)),
+        (
+            "testing",
+            f"{testing['images']:,} images of {testing['patients']:,} patients",
+            *(
+                f"{other.metrics['images']:,} images of {other.metrics['patients']:,} patients"
+                for other in content.beside
+            ),
+        ),
+    ]
+    names = list(content.assessment.intervals["testing"].limits)
+    rows = []
+    for name, (words, value, low, high) in zip(
+        names, headline_rows(content.assessment, "testing"), strict=True
+    ):
+        cells = [f"{decimal(value)} {interval(low, high)}"]
+        for other in content.beside:
+            cells.append(f"{decimal(other.metrics[name])} {interval(*other.limits[name])}")
+        rows.append((words, *cells))
+    header = ("", content.title, *(other.name for other in content.beside))
+    sentence = (
+        "The testing images are not the same, so that the difference is not paired: it holds "
+        "what the splits, the patients and the luck of a training contribute. Where one split "
+        "leaks, its figures are better than new patients would give."
+    )
+    return pieces.section(
+        "Side by side",
+        pieces.table(header, facts, words=True),
+        pieces.table(header, rows),
+        pieces.paragraph(sentence, muted=True),
+    )
+
+
+def subgroups(content: ReportContent) -> str:
+    """A table for every column of the user's table: each group at the one operating point."""
+    if not content.subgroups:
+        return ""
+    parts = []
+    for column, groups in content.subgroups.items():
+        rows = []
+        for row in groups:
+            cells = [
+                f"{decimal(row[name])} {interval(*row['limits'][name])}"
+                if not math.isnan(row[name])
+                else "undefined"
+                for name in COLUMNS
+            ]
+            rows.append((row["group"], row["patients"], row["images"], *cells))
+        parts += [
+            f"<h3>By {pieces.text(column)}</h3>",
+            pieces.table(("group", "patients", "images", *HEADINGS), rows),
+        ]
+    sentence = (
+        "Every group is judged at the one operating point. Many groups of few patients differ by "
+        "chance alone; a group without a figure has no images of one side."
+    )
+    return pieces.section("Subgroups", *parts, pieces.paragraph(sentence, muted=True))

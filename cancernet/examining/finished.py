@@ -1,0 +1,106 @@
+"""What a finished run left behind, read back for another look."""
+
+import csv
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from cancernet import runs
+from cancernet.errors import RunError
+from cancernet.evaluation.operating_point import OperatingPoint
+from cancernet.evaluation.report_content import FlowStep
+from cancernet.evaluation.scored import Scored, read_scored
+from cancernet.runs import Run
+
+PREDICTIONS = "predictions.csv"
+VALIDATION_PREDICTIONS = "validation_predictions.csv"
+HISTORY = "history.csv"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A finished run with its stored predictions.
+
+    Attributes:
+        run: the run.
+        validation: scored images that chose the operating point.
+        testing: scored images, judged once when the training ended.
+        point: the operating point.
+    """
+
+    run: Run
+    validation: Scored
+    testing: Scored
+    point: OperatingPoint
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of its training."""
+        return dict(self.run.content.get("config", {}))
+
+
+def read_finished(folder: Path) -> FinishedRun:
+    """Reads a finished run; the stored predictions are verified against run.json.
+
+    Raises:
+        RunError: no finished run, or a file is missing or altered.
+    """
+    run = runs.open_run(folder, check=(PREDICTIONS, VALIDATION_PREDICTIONS))
+    try:
+        point = OperatingPoint.from_dict(run.content["operating_point"])
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{folder} has no operating point ({error}); train it again") from None
+    return FinishedRun(
+        run=run,
+        validation=_read(folder / VALIDATION_PREDICTIONS, run),
+        testing=_read(folder / PREDICTIONS, run),
+        point=point,
+    )
+
+
+def history_of(folder: Path) -> dict[str, list[float]]:
+    """Returns measure to its value in every epoch; nothing where there is no such table."""
+    try:
+        with open(folder / HISTORY, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def flow_of(run: Run) -> list[FlowStep]:
+    """The way of the images of the run's own data set."""
+    steps = []
+    for name, counts in (run.content["dataset"].get("counts") or {}).items():
+        if isinstance(counts, dict) and "images" in counts:
+            steps.append(
+                FlowStep(
+                    name=name,
+                    patients=counts.get("patients"),
+                    images=counts["images"],
+                    positives=counts.get("positives"),
+                )
+            )
+    return steps
+
+
+def asked_of(run: Run) -> dict[str, str]:
+    """What the run was asked, for a report."""
+    content = run.content
+    model, size = content.get("model", {}), content["input"]
+    return {
+        "run": run.name,
+        "trained on": f"{content['dataset']['name']}: {content['dataset'].get('title', '')}",
+        "classes": "; ".join(
+            f"{name} = {word}" for name, word in zip(run.classes, run.words, strict=True)
+        ),
+        "recipe": str(content.get("recipe", "")),
+        "network": f"{model.get('name', '')}, {size['width']}x{size['height']} pixels",
+    }
+
+
+def _read(path: Path, run: Run) -> Scored:
+    scored, classes = read_scored(path)
+    if classes != run.classes:
+        raise RunError(f"{path} has the classes {', '.join(classes)}, not those of its run.json")
+    return scored
