@@ -4,11 +4,15 @@
     python build_dataset.py
     python build_dataset.py --source DIR --output DIR --link hard
     python build_dataset.py --split lists --split-lists train.txt val.txt test.txt
+    python build_dataset.py --dataset busi --source DIR
+    python build_dataset.py --dataset folder --source DIR --classes benign malignant \\
+        --positive malignant --group-by '([^/]+)_[0-9]+\\.png$'
 
-The images come from Kaggle (paultimothymooney/breast-histopathology-images, 277,524
-patches of 279 patients); unpack them into datasets/original, or use --download. The
-built set holds training, validation and testing folders, manifest.csv, left_out.csv
-and build.json. Research software, not a medical device; not for diagnosis.
+IDC, the default, comes from Kaggle (paultimothymooney/breast-histopathology-images,
+277,524 patches of 279 patients); unpack it into datasets/original, or use --download.
+docs/DATASETS.md has the others. The built set holds training, validation and testing
+folders, manifest.csv, left_out.csv and build.json. Research software, not a medical
+device; not for diagnosis.
 """
 
 import argparse
@@ -23,14 +27,24 @@ def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(__doc__)
     add = parser.add_argument
-    add("--dataset", default="idc", help=f"one of {', '.join(catalog.DATASETS)} (default: idc)")
-    add("--source", type=Path, metavar="DIR", help=f"as downloaded (default: {ORIGINAL})")
+    add(
+        "--dataset",
+        default="idc",
+        help=f"one of {', '.join(catalog.DATASETS)}, or `folder` for your own (default: idc)",
+    )
+    add(
+        "--source",
+        type=Path,
+        metavar="DIR",
+        help=f"as downloaded (default: {ORIGINAL}; for others than idc {ORIGINAL}-<data set>)",
+    )
     add("--output", type=Path, metavar="DIR", help=f"default: {DATASETS}/<data set>")
     add(
         "--split",
         default="patient",
-        choices=("patient", "image", "lists"),
-        help="by patient (default); by image, for comparison: it LEAKS; by lists of patients",
+        choices=("patient", "image", "lists", "shipped"),
+        help="by patient, or by whatever must stay together (default); by image, for "
+        "comparison: it LEAKS; by lists of patients; as shipped by the authors, leaks counted",
     )
     add(
         "--split-lists",
@@ -72,6 +86,28 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help=f"draw a sample into {DATASETS}/sample/original and build from it",
     )
+    own = parser.add_argument_group("your own images (--dataset folder)").add_argument
+    own("--classes", nargs="+", default=(), metavar="NAME", help="folders of the classes, in order")
+    own("--positive", nargs="+", default=(), metavar="NAME", help="which of them are positive")
+    own("--words", nargs="+", default=(), metavar="WORD", help="what each class means to a reader")
+    own(
+        "--group-by",
+        default="",
+        metavar="REGEX",
+        help="finds the patient in a path (its first group); `content` (default): images that "
+        "look alike stay together; `image`: each image is on its own",
+    )
+    own(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="CSV of filename,label[,patient] where the labels are not the folders",
+    )
+    add(
+        "--include-masks",
+        action="store_true",
+        help="busi only: take masks for images, the FAULT of a published system, to repeat it",
+    )
     add("--download", action="store_true", help="fetch the data set with kagglehub first")
     return parser.parse_args()
 
@@ -94,6 +130,12 @@ def main() -> int:
         seed=arguments.seed,
         train_split=arguments.train_split,
         validation_split=arguments.validation_split,
+        include_masks=arguments.include_masks,
+        classes=tuple(arguments.classes),
+        positive=tuple(arguments.positive),
+        words=tuple(arguments.words),
+        group_by=arguments.group_by,
+        table=arguments.table,
     )
 
 

@@ -68,6 +68,8 @@ class BuiltDataset:
         left_out: reason -> number of files.
         image_size: (width, height) in pixels that most images have.
         fingerprint: SHA-256 of the manifest.
+        unit: what was not split, in a word: patient, source, group.
+        absent: split -> classes of which it has no image.
         parts: split -> its images.
     """
 
@@ -86,6 +88,8 @@ class BuiltDataset:
     image_size: tuple[int, int]
     fingerprint: str
     parts: dict[str, Part]
+    unit: str = "patient"
+    absent: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     def split(self, name: str) -> Part:
         """Returns the images of `training`, `validation` or `testing`."""
@@ -144,6 +148,8 @@ def read_dataset(folder: Path) -> BuiltDataset:
             image_size=(facts["image_size"]["width"], facts["image_size"]["height"]),
             fingerprint=facts["fingerprint"],
             parts=_read_parts(manifest, classes),
+            unit=facts["unit"],
+            absent=facts["absent"],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CancerNetError(

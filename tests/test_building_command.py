@@ -55,7 +55,7 @@ def test_builds_and_prints_the_table(command, tmp_path):
     code, out, _ = command()
     assert code == EXIT_OK
     table = {line.split()[0]: line.split() for line in out.splitlines() if line}
-    assert table["split"] == ["split", "patients", "patches", "IDC", "prevalence"]
+    assert table["split"] == ["split", "patients", "images", "IDC", "prevalence"]
     content = facts(tmp_path / "datasets" / "idc")
     for split, count in content["counts"].items():
         share = 100 * count["positives"] / count["images"]

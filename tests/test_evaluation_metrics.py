@@ -161,17 +161,18 @@ class TestPerClass:
         probabilities = generator.dirichlet(np.ones(3), size)
         found = per_class_metrics(truth, probabilities, self.CLASSES)
         predicted = probabilities.argmax(axis=1)
+        present = np.unique(truth)
         for average in (None, "macro", "weighted"):
             expected = reference.precision_recall_fscore_support(
-                truth, predicted, labels=[0, 1, 2], average=average, zero_division=np.nan
+                truth, predicted, labels=present, average=average, zero_division=np.nan
             )
             for number, name in enumerate(("precision", "recall", "f1")):
                 if average is None:
-                    # F1 of a class that does not occur is undefined here, 0 there.
-                    got = [row[name] for row in found["classes"].values()]
-                    known = expected[3] > 0 if name == "f1" else np.ones(3, bool)
-                    np.testing.assert_allclose(np.array(got)[known], expected[number][known])
-                elif name != "f1" and not np.isnan(found[average][name]):
+                    # A class that does not occur is undefined here and in no average.
+                    got = np.array([row[name] for row in found["classes"].values()])
+                    np.testing.assert_allclose(got[present], expected[number])
+                    assert np.isnan(np.delete(got, present)).all()
+                elif not np.isnan(found[average][name]):
                     # Without weight on any defined class the mean is undefined here, 0 there.
                     assert found[average][name] == pytest.approx(expected[number], nan_ok=True)
 
@@ -181,6 +182,9 @@ class TestPerClass:
         assert found["absent"] == ["c"]
         assert found["never_predicted"] == ["c"]
         assert math.isnan(found["classes"]["c"]["recall"])
+        called = per_class_metrics([0, 1], [[0.9, 0.1, 0], [0, 0.1, 0.9]], self.CLASSES)
+        assert math.isnan(called["classes"]["c"]["precision"])
+        assert called["macro"]["precision"] == 1
         assert math.isnan(found["classes"]["c"]["roc_auc"])
         assert found["macro"]["recall"] == pytest.approx((1 + 0.5) / 2)
 

@@ -40,6 +40,7 @@ def images_of(counts, names=None):
         x=np.full(total, -1),
         y=np.full(total, -1),
         common_name=np.zeros(total, bool),
+        part=np.full(total, -1, np.int8),
     )
 
 

@@ -6,6 +6,7 @@ from cancernet.building.columns import Images, LeftOutFile, first_alike
 from cancernet.catalog import Dataset
 
 DUPLICATE = "exact duplicate of another image"
+NAMED = 4
 CONTRADICTED = "exact duplicate of an image of another class"
 
 
@@ -47,7 +48,21 @@ def find_duplicates(
             same_label = images.label[place] == images.label[begin]
             other = opponent[begin] if same_label else begin
             detail = f"{images.sources[other]} is of class {dataset.classes[images.label[other]]}"
-            left_out[place] = LeftOutFile(images.sources[place], CONTRADICTED, detail, True)
+            left_out[place] = LeftOutFile(
+                images.sources[place], CONTRADICTED, detail, not dataset.two_labels_known
+            )
         else:
             left_out[place] = LeftOutFile(images.sources[place], DUPLICATE, images.sources[begin])
     return left_out
+
+
+def warn_of_contradictions(left_out: dict[int, LeftOutFile], dataset: Dataset) -> list[str]:
+    """Says which images a set known for it holds under two labels."""
+    found = [file for file in left_out.values() if file.reason == CONTRADICTED]
+    if not found or not dataset.two_labels_known:
+        return []
+    pairs = "; ".join(f"{file.source}: {file.detail}" for file in found[:NAMED])
+    return [
+        f"{len(found):,} images are left out because the same image stands under two labels, "
+        f"and nobody knows which is right ({pairs})."
+    ]

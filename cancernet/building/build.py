@@ -12,8 +12,10 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.building import record
-from cancernet.building.audit import find_duplicates
-from cancernet.building.columns import LeftOutFile
+from cancernet.building.audit import find_duplicates, warn_of_contradictions
+from cancernet.building.columns import Images, LeftOutFile
+from cancernet.building.content_groups import group_by_content
+from cancernet.building.described import describe_dataset
 from cancernet.building.existing import is_as_built, listing, refuse_what_is_not_ours
 from cancernet.building.find import Found, find_files
 from cancernet.building.look import Look, look_at_paths
@@ -59,28 +61,28 @@ def build(
         CancerNetError: bad input or settings; the message says what to do.
         OSError: the disk is full, or may not be written.
     """
-    dataset = catalog.dataset(settings.dataset)
     # A link to a folder on a larger disk stays a link; what it leads to is replaced.
     output = Path(os.path.realpath(settings.output))
     _check_folders(settings.source, output)
     refuse_what_is_not_ours(output)
     found = find_files(settings.source)
+    dataset = describe_dataset(settings, found.images)
     look = look_at_paths(found.images, dataset)
     _refuse_nothing(found, look, dataset, settings.source)
+    if dataset.by_content:
+        # Looking takes much longer than reading paths: not again for what is there.
+        facts = _as_built(output, settings, found, look.images)
+        if facts is not None:
+            return _unchanged(settings, output, facts)
+        grouped = group_by_content(settings.source, look.images)
+        look = dataclasses.replace(look, images=grouped)
     plan = make_plan(look.images, dataset, settings)
     announce([*plan.warnings, *filter(None, [plan.leak])])
     with alone(output):
         refuse_what_is_not_ours(output)
-        facts = is_as_built(
-            output,
-            settings.source,
-            settings_as_built(settings),
-            found.images,
-            plan.images.sources,
-        )
+        facts = _as_built(output, settings, found, plan.images)
         if facts is not None:
-            failed = record.read_failed(output, facts["failed_reasons"])
-            return Outcome(settings.output, facts, failed, unchanged=True)
+            return _unchanged(settings, output, facts)
         _check_disk(plan, output, settings)
         with staged(output) as staging:
             facts, failed = _fill(staging, plan, found, look, dataset, settings)
@@ -89,6 +91,19 @@ def build(
             refuse_what_is_not_ours(output)
             put_in_place(staging, output)
     return Outcome(settings.output, facts, failed, unchanged=False)
+
+
+def _as_built(
+    output: Path, settings: BuildSettings, found: Found, images: Images
+) -> dict[str, Any] | None:
+    return is_as_built(
+        output, settings.source, settings_as_built(settings), found.images, images.sources
+    )
+
+
+def _unchanged(settings: BuildSettings, output: Path, facts: dict[str, Any]) -> Outcome:
+    failed = record.read_failed(output, facts["failed_reasons"])
+    return Outcome(settings.output, facts, failed, unchanged=True)
 
 
 def _fill(
@@ -104,11 +119,14 @@ def _fill(
     name_of = namer(plan.images, plan.splits, dataset)
     done = _transfer(plan, name_of, staging, settings)
     readable = done.width > 0
-    dropped = find_duplicates(plan.images, done.sha256, readable, dataset)
+    dropped: dict[int, LeftOutFile] = {}
+    if not settings.include_masks:
+        dropped = find_duplicates(plan.images, done.sha256, readable, dataset)
     dropped |= done.failed
     kept = np.setdiff1d(np.arange(len(plan.images)), list(dropped))
     if dropped:
         plan, name_of = _plan_again(staging, plan, name_of, kept, dropped, dataset, settings)
+    plan.warnings.extend(warn_of_contradictions(dropped, dataset))
     left_out = sorted([*found.left_out, *look.left_out, *plan.left_out, *dropped.values()])
     failed = [file for file in left_out if file.failed]
     record.write_manifest(staging, plan.images, plan.splits, name_of, done.sha256[kept], dataset)
@@ -125,7 +143,9 @@ def _fill(
         "source": str(settings.source),
         "listing": listing(found.images, done.stamp),
         "settings": settings_as_built(settings),
-        "split_kind": describe_split(settings),
+        "split_kind": describe_split(settings, dataset),
+        "unit": dataset.unit,
+        "absent": plan.absent,
         "leak": plan.leak,
         "warnings": plan.warnings,
         "counts": record.count_splits(plan.images, plan.splits, dataset),

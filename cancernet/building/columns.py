@@ -37,6 +37,8 @@ class Images:
         label: int8, places in the data set's classes.
         x, y: int64 pixels, -1 where the name does not say.
         common_name: bool, whether another image of the class has the same file name.
+        part: int8, the split the image was published in, a place in `config.SPLITS`;
+            -1 where it was in none.
     """
 
     sources: list[str]
@@ -46,6 +48,7 @@ class Images:
     x: np.ndarray
     y: np.ndarray
     common_name: np.ndarray
+    part: np.ndarray
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -61,6 +64,7 @@ class Images:
             x=self.x[chosen],
             y=self.y[chosen],
             common_name=self.common_name[chosen],
+            part=self.part[chosen],
         )
 
     def counts(self, classes: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from cancernet import catalog
 from cancernet.building.build import build
 from cancernet.building.download import download, where_to_get
 from cancernet.building.report import describe, name_failed
-from cancernet.building.settings import BuildSettings
+from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.config import DATASETS, ORIGINAL
 from cancernet.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 
@@ -35,22 +36,24 @@ def build_command(
     Raises:
         CancerNetError: bad input or settings.
     """
-    dataset = catalog.dataset(choices["dataset"])
+    name = choices["dataset"]
     if sample and download_it:
         raise CancerNetError("--sample and --download exclude each other; choose one")
     if download_it and source is not None:
         raise CancerNetError("--download says itself where it puts the images; leave out --source")
     settings = BuildSettings(
-        source=source or (SAMPLE / "original" if sample else ORIGINAL),
-        output=output or ((SAMPLE if sample else DATASETS) / dataset.name),
+        source=source or default_source(name, sample=sample),
+        output=output or ((SAMPLE if sample else DATASETS) / name),
         **choices,
     )
-    if sample:
-        _draw(dataset, settings.source)
+    if name == FOLDER:
+        _refuse_what_needs_an_entry(sample, download_it, source)
+    elif sample:
+        draw(name, settings.source)
     elif download_it:
-        settings = dataclasses.replace(settings, source=download(dataset))
+        settings = dataclasses.replace(settings, source=download(catalog.dataset(name)))
     elif source is None:
-        _refuse_no_data(dataset, settings.source)
+        _refuse_no_data(catalog.dataset(name), settings.source)
     announced: list[str] = []
 
     def announce(warnings: list[str]) -> None:
@@ -68,20 +71,51 @@ def build_command(
     return EXIT_SOME_FAILED if outcome.facts["failed"] else EXIT_OK
 
 
-def _draw(dataset: catalog.Dataset, folder: Path) -> None:
-    if dataset.name != "idc":
-        raise CancerNetError(f"there is no drawn sample of {dataset.name}, only of idc")
-    from cancernet.building.drawn_sample import draw_sample
+def default_source(name: str, *, sample: bool) -> Path:
+    """Returns where the images of a data set lie unless the user says otherwise."""
+    folder = SAMPLE / "original" if sample else ORIGINAL
+    return folder if name == "idc" else folder.with_name(f"{folder.name}-{name}")
 
+
+def draw(name: str, folder: Path) -> None:
+    """Draws the sample of a data set.
+
+    Raises:
+        CancerNetError: there is none, or something else is in the folder.
+    """
+    from cancernet.building import drawn_sample, drawn_scans
+
+    drawers: dict[str, Callable[[Path], None]] = {
+        "idc": drawn_sample.draw_sample,
+        "busi": drawn_scans.draw_ultrasound_sample,
+        "ultrasound": drawn_scans.draw_binary_ultrasound_sample,
+        "mammography": drawn_scans.draw_mammography_sample,
+    }
+    if name not in drawers:
+        raise CancerNetError(
+            f"there is no drawn sample of {name}, only of {', '.join(sorted(drawers))}"
+        )
     print(f"Drawing the sample into {folder}, unless it is there already ...", file=sys.stderr)
-    draw_sample(folder)
+    drawers[name](folder)
+
+
+def _refuse_what_needs_an_entry(sample: bool, download_it: bool, source: Path | None) -> None:
+    if sample or download_it:
+        raise CancerNetError(
+            f"--dataset {FOLDER} has no sample and no download; name your images with --source, "
+            f"or a data set of the catalogue: {', '.join(catalog.DATASETS)}"
+        )
+    if source is None:
+        raise CancerNetError(f"--dataset {FOLDER} needs --source DIR, the folder of your images")
 
 
 def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
     if folder.is_dir() and any(entry.name != "README.md" for entry in folder.iterdir()):
         return
+    kaggle = f" (Kaggle name {dataset.kaggle})" if dataset.kaggle else ""
+    by_itself = ", or use --download" if dataset.kaggle else ""
     raise CancerNetError(
-        f"there are no images in {folder}: download {where_to_get(dataset)} (Kaggle name "
-        f"{dataset.kaggle or 'none'}) and unpack it there, or use --download; to try "
-        "everything on a drawn sample: python build_dataset.py --sample"
+        f"there are no images in {folder}: download {where_to_get(dataset)}{kaggle} and unpack "
+        f"it there{by_itself}; to try everything on a drawn sample: python build_dataset.py "
+        f"--sample{'' if dataset.name == 'idc' else f' --dataset {dataset.name}'}"
     )

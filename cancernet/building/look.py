@@ -12,6 +12,7 @@ import numpy as np
 from cancernet import catalog
 from cancernet.building.columns import Images, LeftOutFile, first_alike
 from cancernet.building.parallel import in_parallel
+from cancernet.config import SPLITS
 from cancernet.manifest import NO_POSITION
 
 SECOND_COPY = "second copy of an image"
@@ -40,7 +41,7 @@ class _Seen(NamedTuple):
 
     belongs: np.ndarray  # places in the chunk
     patients: list[str]
-    columns: np.ndarray  # int64 (n, 3): label, x, y
+    columns: np.ndarray  # int64 (n, 4): label, x, y, part
     digests: np.ndarray  # uint8 (n, 2 * KEY_BYTES): of the key; of class and name
     left_out: list[tuple[int, str, str, bool]]
 
@@ -70,7 +71,7 @@ def _ask_catalogue(
 ) -> tuple[Images, np.ndarray, list[LeftOutFile]]:
     """Returns a row for every path, with label -1 where it does not belong, and the digests."""
     patient = np.zeros(len(paths), np.int32)
-    columns = np.full((len(paths), 3), -1, np.int64)
+    columns = np.full((len(paths), 4), -1, np.int64)
     digests = np.zeros((len(paths), 2 * KEY_BYTES), np.uint8)
     number: dict[str, int] = {}
     left_out: list[LeftOutFile] = []
@@ -90,6 +91,7 @@ def _ask_catalogue(
         x=columns[:, 1],
         y=columns[:, 2],
         common_name=np.zeros(len(paths), bool),
+        part=columns[:, 3].astype(np.int8),
     )
     return images, digests, left_out
 
@@ -110,14 +112,15 @@ def _look_at_chunk(dataset: catalog.Dataset, paths: list[str]) -> _Seen:
             label = dataset.classes.index(identity.label)
             belongs.append(place)
             patients.append(identity.patient)
-            rows.append((label, _position(identity.x), _position(identity.y)))
+            part = SPLITS.index(identity.part) if identity.part else -1
+            rows.append((label, _position(identity.x), _position(identity.y), part))
             # Folded: on macOS and Windows `A.png` and `a.png` are one file.
             name = path.rpartition("/")[2].casefold()
             digests += _digest(key) + _digest(f"{label}/{name}")
     return _Seen(
         np.array(belongs, np.int64),
         patients,
-        np.array(rows, np.int64).reshape(-1, 3),
+        np.array(rows, np.int64).reshape(-1, 4),
         np.frombuffer(bytes(digests), np.uint8).reshape(-1, 2 * KEY_BYTES),
         left_out,
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,12 @@ import numpy as np
 from cancernet import __version__
 from cancernet.building import splitting
 from cancernet.building.columns import Images, LeftOutFile
+from cancernet.building.content_groups import warn_of_two_labels
+from cancernet.building.labels import table_digest
 from cancernet.building.settings import BuildSettings
+from cancernet.building.shipped import split_as_shipped
 from cancernet.building.split_lists import check_lists, read_lists, split_by_lists
-from cancernet.catalog import Dataset
+from cancernet.catalog import Dataset, is_mask
 from cancernet.config import SPLITS
 
 # Fewer images of a class than this say little, and the reader should know.
@@ -30,6 +34,7 @@ class Plan:
         leak: what leaks between the splits, in a sentence; or empty.
         without_images: ids on a list of whom there is no image.
         unlisted: `patients` and `images` on none of the lists.
+        absent: split -> classes of which it has no image.
     """
 
     images: Images
@@ -39,6 +44,7 @@ class Plan:
     leak: str
     without_images: list[str]
     unlisted: dict[str, int]
+    absent: dict[str, list[str]]
 
 
 def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
@@ -52,7 +58,8 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     warnings: list[str] = []
     without_images: list[str] = []
     unlisted = {"patients": 0, "images": 0}
-    leak = ""
+    leaks: list[str] = []
+    unit = dataset.unit
     if settings.split == "lists":
         listed = split_by_lists(images, read_lists(settings.split_lists), settings.unlisted)
         images, splits, left_out = listed.images, listed.splits, listed.left_out
@@ -60,21 +67,40 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
         warnings += check_lists(images, splits, dataset)
     elif settings.split == "image":
         splits = splitting.split_by_image(images, dataset, settings.ratios, seed=settings.seed)
-        leak = _leak(splitting.straddling_patients(images, splits), len(images.patients))
+        straddling = splitting.straddling_patients(images, splits)
+        leaks.append(_leak_by_image(straddling, len(images.patients), unit))
+    elif settings.split == "shipped":
+        splits = split_as_shipped(images, dataset, settings)
+        straddling = splitting.straddling_patients(images, splits)
+        if straddling:
+            leaks.append(_leak_as_shipped(images, splits, straddling, unit))
     else:
         splits = splitting.split_by_patient(images, dataset, settings.ratios, seed=settings.seed)
+        warnings += splitting.warn_of_scarce(images, splits, dataset)
+    if settings.include_masks:
+        leaks.append(_masks(images))
     warnings += _warn_of_few(images, splits, dataset)
-    return Plan(images, splits, left_out, warnings, leak, without_images, unlisted)
+    if dataset.by_content:
+        warnings += warn_of_two_labels(images, dataset)
+    if dataset.grouping:
+        warnings.append(dataset.grouping)
+    absent = find_absent(images, splits, dataset)
+    return Plan(
+        images, splits, left_out, warnings, " ".join(leaks), without_images, unlisted, absent
+    )
 
 
-def describe_split(settings: BuildSettings) -> str:
+def describe_split(settings: BuildSettings, dataset: Dataset) -> str:
     """Says in words how the splits were made."""
     if settings.split == "lists":
         return "by lists of patients: " + ", ".join(path.name for path in settings.split_lists)
     shares = " / ".join(f"{100 * settings.ratios[split]:g} %" for split in SPLITS)
+    unit = dataset.unit
+    if settings.split == "shipped":
+        return f"as shipped by its authors, validation from its training part by {unit}"
     if settings.split == "image":
-        return f"by image, without regard to patients (LEAK), {shares}, seed {settings.seed}"
-    return f"by patient, nearest to {shares}, seed {settings.seed}"
+        return f"by image, without regard to {unit}s (LEAK), {shares}, seed {settings.seed}"
+    return f"by {unit}, nearest to {shares}, seed {settings.seed}"
 
 
 def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
@@ -90,14 +116,50 @@ def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
         "seed": settings.seed,
         "train_split": settings.train_split,
         "validation_split": settings.validation_split,
+        "include_masks": settings.include_masks,
+        "classes": list(settings.classes),
+        "positive": list(settings.positive),
+        "words": list(settings.words),
+        "group_by": settings.group_by,
+        "table": table_digest(settings),
     }
 
 
-def _leak(straddling: int, patients: int) -> str:
+def find_absent(images: Images, splits: np.ndarray, dataset: Dataset) -> dict[str, list[str]]:
+    """Returns split -> classes of which it has no image, for every split."""
+    absent = {}
+    for place, split in enumerate(SPLITS):
+        present = set(images.label[splits == place].tolist())
+        absent[split] = [n for i, n in enumerate(dataset.classes) if i not in present]
+    return absent
+
+
+def _leak_by_image(straddling: int, patients: int, unit: str) -> str:
     return (
-        "LEAK: the images were divided without regard to patients (--split image); "
-        f"{straddling:,} of {patients:,} patients are in more than one split, so every result "
+        f"LEAK: the images were divided without regard to {unit}s (--split image); "
+        f"{straddling:,} of {patients:,} {unit}s are in more than one split, so every result "
         "is better than it would be for new patients."
+    )
+
+
+def _leak_as_shipped(images: Images, splits: np.ndarray, straddling: int, unit: str) -> str:
+    testing = SPLITS.index("testing")
+    known = np.isin(images.patient, np.unique(images.patient[splits != testing]))
+    tested = splits == testing
+    return (
+        f"LEAK: the split is the one that the data set was shipped with; {straddling:,} of "
+        f"{len(images.patients):,} {unit}s are in more than one of its parts, and "
+        f"{int((tested & known).sum()):,} of {int(tested.sum()):,} testing images have a sibling "
+        "in training or validation, so every result is better than it would be for new patients."
+    )
+
+
+def _masks(images: Images) -> str:
+    masks = sum(is_mask(PurePosixPath(path)) for path in images.sources)
+    return (
+        f"MASKS AS IMAGES: {masks:,} of {len(images):,} images are segmentation masks "
+        "(--include-masks), which spell out the label, and duplicates are kept; this repeats the "
+        "fault of a published system, and no result says anything about scans."
     )
 
 

@@ -18,6 +18,8 @@ def describe(outcome: Outcome) -> str:
     facts = outcome.facts
     lines = [f"{facts['title']}, split {facts['split_kind']}", ""]
     lines += split_table(facts)
+    if len(facts["classes"]) > 2:
+        lines += ["", *class_table(facts)]
     lines += ["", *_left_out(facts), ""]
     if missing := facts["listed_without_images"]:
         lines.append(
@@ -43,8 +45,10 @@ def describe(outcome: Outcome) -> str:
 def split_table(facts: dict[str, Any]) -> list[str]:
     """Returns split x patients, images, positives and prevalence as aligned lines."""
     words = dict(zip(facts["classes"], facts["words"], strict=True))
-    positive = " + ".join(words[name] for name in facts["positive"])
-    rows: list[tuple[str, ...]] = [("split", "patients", "patches", positive, "prevalence")]
+    several = len(facts["positive"]) > 1
+    positive = "positive" if several else words[facts["positive"][0]]
+    unit = facts["unit"] + "s"
+    rows: list[tuple[str, ...]] = [("split", unit, "images", positive, "prevalence")]
     for split in SPLITS:
         rows.append(_row(split, facts["counts"][split]))
     total = {
@@ -54,6 +58,21 @@ def split_table(facts: dict[str, Any]) -> list[str]:
     if facts["leak"]:
         total["patients"] = ""  # they would be counted more than once
     rows.append(_row("all", total))
+    return _aligned(rows)
+
+
+def class_table(facts: dict[str, Any]) -> list[str]:
+    """Returns class x images of each split as aligned lines; positive classes have a +."""
+    rows: list[tuple[str, ...]] = [("class", *SPLITS)]
+    for name, word in zip(facts["classes"], facts["words"], strict=True):
+        mark = " +" if name in facts["positive"] else ""
+        called = name if name == word else f"{name} ({word})"
+        counts = [facts["counts"][split]["classes"][name] for split in SPLITS]
+        rows.append((called + mark, *(f"{count:,}" for count in counts)))
+    return _aligned(rows)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(

@@ -5,6 +5,8 @@ all images and of each class as near the ratios as can be found (`nearest_split`
 By image: the tutorial's shuffle of patches, for comparison only; it leaks.
 """
 
+import dataclasses
+
 import numpy as np
 
 from cancernet.building.columns import Images
@@ -21,12 +23,23 @@ def split_by_patient(
 ) -> np.ndarray:
     """Returns the split of every image, int8 places in `SPLITS`; no patient is divided.
 
+    Of more than two classes, one with too few patients for every split does not stand in
+    the way of the others: the only patient of a class trains, of two one trains and one
+    tests (`warn_of_scarce` says so).
+
     Raises:
         SplitError: the patients cannot give every split every class.
     """
     counts = images.counts(len(dataset.classes))
     _refuse_missing_classes(counts, dataset)
-    _refuse_too_few_patients(counts, images, dataset)
+    scarce = scarce_classes(counts, dataset)
+    if len(scarce):
+        return _split_around(images, dataset, ratios, counts, scarce, seed=seed)
+    refuse_too_few(counts, images, dataset)
+    return _divide(counts, ratios, seed=seed)[images.patient].astype(np.int8)
+
+
+def _divide(counts: np.ndarray, ratios: dict[str, float], *, seed: int) -> np.ndarray:
     shares = np.array([ratios[name] for name in SPLITS])
     cover = cover_every_class(counts > 0, len(SPLITS), rng=np.random.default_rng(seed))
     if cover is None:
@@ -34,7 +47,78 @@ def split_by_patient(
             "each class has patients enough, but they cannot be divided so that every split "
             f"has every class, because too many patients have several; {WAYS_OUT}"
         )
-    return nearest_split(counts, shares, seed=seed)[images.patient].astype(np.int8)
+    return nearest_split(counts, shares, seed=seed)
+
+
+def scarce_classes(counts: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Returns the classes that must do without a split, as places; none when all must have all.
+
+    With two classes none may: without one of them nothing can be measured. With more, those
+    with fewer patients than there are splits, as long as positives and the rest each keep a
+    class that is not scarce.
+
+    Args:
+        counts: images of each patient in each class, (patients, classes).
+        dataset: the catalogue's entry.
+    """
+    few = (counts > 0).sum(axis=0) < len(SPLITS)
+    positive = np.isin(dataset.classes, dataset.positive)
+    if len(dataset.classes) == 2 or few[positive].all() or few[~positive].all():
+        few[:] = False
+    return np.flatnonzero(few)
+
+
+def warn_of_scarce(images: Images, splits: np.ndarray, dataset: Dataset) -> list[str]:
+    """Says which classes are missing in a split because they have too few patients."""
+    counts = images.counts(len(dataset.classes))
+    warnings = []
+    for index in scarce_classes(counts, dataset).tolist():
+        having = int((counts[:, index] > 0).sum())
+        there = [s for i, s in enumerate(SPLITS) if (images.label[splits == i] == index).any()]
+        lacking = " and ".join(split for split in SPLITS if split not in there)
+        few = f"1 {dataset.unit}" if having == 1 else f"{having} {dataset.unit}s"
+        if "testing" in there:
+            fate = "what is measured there about it rests on a single one."
+        else:
+            fate = "it is not judged, and the averages over classes leave it out."
+        warnings.append(
+            f"Class {dataset.classes[index]} ({dataset.words[index]}) has only {few}: it is in "
+            f"{' and '.join(there)}, not in {lacking}, so {fate}"
+        )
+    return warnings
+
+
+def _split_around(
+    images: Images,
+    dataset: Dataset,
+    ratios: dict[str, float],
+    counts: np.ndarray,
+    scarce: np.ndarray,
+    *,
+    seed: int,
+) -> np.ndarray:
+    """Places the patients of scarce classes first, then divides the others as always."""
+    rng = np.random.default_rng(seed)
+    place = np.full(len(counts), -1)
+    for label in scarce.tolist():
+        having = rng.permutation(np.flatnonzero((counts[:, label] > 0) & (place < 0)))
+        place[having] = np.resize([SPLITS.index("training"), SPLITS.index("testing")], len(having))
+    rest = np.flatnonzero(np.isin(images.patient, np.flatnonzero(place < 0)))
+    others = images.take(rest)
+    ample = np.setdiff1d(np.arange(len(dataset.classes)), scarce)
+    smaller = dataclasses.replace(
+        dataset,
+        classes=tuple(dataset.classes[i] for i in ample),
+        words=tuple(dataset.words[i] for i in ample),
+    )
+    labels = np.searchsorted(ample, others.label).astype(np.int8)
+    # Without the placed patients a class may have become scarce: then this refuses.
+    smaller_counts = dataclasses.replace(others, label=labels).counts(len(ample))
+    _refuse_missing_classes(smaller_counts, smaller)
+    refuse_too_few(smaller_counts, others, smaller)
+    splits = place[images.patient].astype(np.int8)
+    splits[rest] = _divide(smaller_counts, ratios, seed=seed)[others.patient]
+    return splits
 
 
 def split_by_image(
@@ -90,19 +174,26 @@ def _refuse_missing_classes(counts: np.ndarray, dataset: Dataset) -> None:
         )
 
 
-def _refuse_too_few_patients(counts: np.ndarray, images: Images, dataset: Dataset) -> None:
-    needed = len(SPLITS)
+def refuse_too_few(
+    counts: np.ndarray, images: Images, dataset: Dataset, *, needed: int = len(SPLITS)
+) -> None:
+    """Refuses what cannot be divided into so many splits.
+
+    Raises:
+        SplitError: all images are of one patient, or a class has fewer patients.
+    """
+    unit = dataset.unit
     if len(images.patients) == 1:
         raise SplitError(
-            f"all images are of one patient ({images.patients[0]}), who cannot be in training "
-            f"and in testing; at least {needed} patients are needed: add patients"
+            f"all images are of one {unit} ({images.patients[0]}), which cannot be in training "
+            f"and in testing; at least {needed} {unit}s are needed: add {unit}s"
         )
     having = (counts > 0).sum(axis=0)
     for index in np.flatnonzero(having < needed).tolist():
-        patients = "1 patient has" if having[index] == 1 else f"{having[index]} patients have"
+        few = f"1 {unit} has" if having[index] == 1 else f"{having[index]} {unit}s have"
         raise SplitError(
-            f"only {patients} images of {_called(dataset, index)}, but {needed} are needed, one "
-            f"each for {', '.join(SPLITS)}; {WAYS_OUT}"
+            f"only {few} images of {_called(dataset, index)}, but {needed} are needed, one "
+            f"each for {', '.join(SPLITS[:needed])}; {WAYS_OUT}"
         )
 
 

@@ -185,7 +185,7 @@ def assess_at(
             point.threshold,
             testing.patients,
         ),
-        warnings=tuple(_warnings(point, testing, columns, intervals["testing"])),
+        warnings=tuple(_warnings(point, testing, classes, columns, intervals["testing"])),
     )
 
 
@@ -236,7 +236,11 @@ def write_predictions(path: Path, scored: Scored, assessment: Assessment) -> Non
 
 
 def _warnings(
-    point: OperatingPoint, testing: Scored, columns: list[int], intervals: Intervals
+    point: OperatingPoint,
+    testing: Scored,
+    classes: Sequence[str],
+    columns: list[int],
+    intervals: Intervals,
 ) -> list[str]:
     found = [point.note] if point.note else []
     truth = scores.positive_truth(testing, columns)
@@ -247,5 +251,8 @@ def _warnings(
         )
     missing = np.setdiff1d(np.arange(testing.probabilities.shape[1]), testing.truth)
     if testing.probabilities.shape[1] > 2 and len(missing):
-        found.append(f"{len(missing)} classes have no testing image and are not judged.")
+        named = ", ".join(classes[index] for index in missing.tolist())
+        found.append(
+            f"Without a testing image, so not judged, and left out of the averages: {named}."
+        )
     return found + list(intervals.notes)

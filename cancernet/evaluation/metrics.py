@@ -4,6 +4,7 @@ An undefined ratio is NaN, never 0: a sensitivity of 0 says that every positive 
 missed, which is not the same as that there was none.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -111,10 +112,10 @@ def per_class_metrics(truth: Any, probabilities: Any, classes: Sequence[str]) ->
     Returns:
         `classes{name: {accuracy, precision, recall, f1, support, roc_auc}}` one against
         the rest; `macro` (plain mean) and `weighted` (mean weighted by support) of
-        precision, recall, f1 and roc_auc over the classes where each is defined, as
-        scikit-learn's `zero_division=nan`; `accuracy`; `confusion_matrix` (rows truth,
-        columns prediction); `absent` and `never_predicted`: the classes that the
-        averages of recall or precision therefore leave out.
+        precision, recall, f1 and roc_auc over the classes that occur and where each is
+        defined, as scikit-learn's `zero_division=nan`; `accuracy`; `confusion_matrix`
+        (rows truth, columns prediction); `absent` (all but the accuracy is NaN, and no
+        average counts them) and `never_predicted` (no precision).
 
     Raises:
         ValueError: shapes that differ, truth that is no class, probabilities outside 0-1.
@@ -154,7 +155,8 @@ def _one_class(
     found = count_metrics(float(matrix.sum()) - tp - fn - fp, fp, fn, tp)
     return {
         "accuracy": float(found["accuracy"]),
-        "precision": float(found["precision"]),
+        # Without an image of the class every call of it is wrong; that says nothing of the class.
+        "precision": float(found["precision"]) if tp + fn else math.nan,
         "recall": float(found["sensitivity"]),
         "f1": float(found["f1"]),
         "support": int(tp + fn),
