@@ -20,6 +20,7 @@ from cancernet.command_line import Parser, add_settings, given_settings, run
 from cancernet.config import DATASETS, OUTPUT
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
+from cancernet.status import describe_status
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -44,6 +45,12 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="with --resume: train no further, finish with the best epoch so far",
     )
+    parser.add_argument(
+        "--log-dir", type=Path, metavar="DIR", help="also write TensorBoard's scalars there"
+    )
+    parser.add_argument(
+        "--status", type=Path, metavar="RUN", help="say how far the training in RUN is and leave"
+    )
     parser.add_argument("--list-recipes", action="store_true", help="show the recipes and leave")
     add_settings(parser.add_argument_group("settings (default: those of the recipe)"))
     return parser.parse_args()
@@ -54,6 +61,9 @@ def main() -> int:
     arguments = parse_arguments()
     if arguments.list_recipes:
         print(describe_recipes())
+        return EXIT_OK
+    if arguments.status:
+        print(describe_status(arguments.status))
         return EXIT_OK
     if arguments.finish and not arguments.resume:
         raise CancerNetError("--finish goes with --resume")
@@ -66,9 +76,22 @@ def main() -> int:
     from cancernet.training.command import resume_training, start_training
 
     if arguments.resume:
-        resume_training(arguments.run, arguments.data, given, finish_now=arguments.finish)
+        resume_training(
+            arguments.run,
+            arguments.data,
+            given,
+            finish_now=arguments.finish,
+            log_dir=arguments.log_dir,
+        )
     else:
-        start_training(arguments.run, arguments.data, config, recipe=name, command=command)
+        start_training(
+            arguments.run,
+            arguments.data,
+            config,
+            recipe=name,
+            command=command,
+            log_dir=arguments.log_dir,
+        )
     return EXIT_OK
 
 

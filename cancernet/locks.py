@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -24,13 +25,34 @@ def lock(path: Path) -> Iterator[None]:
     with open(path, "a", encoding="utf-8") as file:
         # A holder that just ended may have removed the file between our opening and our
         # locking it; a lock on a file without a name would keep nobody out.
-        if not _take(file) or not _is_named(file, path):
+        if not _take_patiently(file) or not _is_named(file, path):
             raise LockedError(str(path))
         try:
             yield
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def is_locked(path: Path) -> bool:
+    """Tells whether a living process holds the lock; takes it for an instant to find out.
+
+    A folder that may not be written to, or no file at all, counts as not locked.
+    """
+    try:
+        with open(path, "r+", encoding="utf-8") as file:
+            return not _take(file)
+    except OSError:
+        return False
+
+
+def _take_patiently(file: IO[str]) -> bool:
+    """Tries for a tenth of a second: `is_locked` elsewhere may hold the lock for an instant."""
+    for _ in range(5):
+        if _take(file):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _take(file: IO[str]) -> bool:

@@ -4,6 +4,7 @@
         run.json         what was trained, on what, how, and the facts prediction needs
         model.keras      the network for Keras          model.onnx   the same for ONNX Runtime
         metrics.json     predictions.csv   history.csv  figures/     report.html
+        log.jsonl        one line an epoch, for whoever watches
         checkpoint/      only while the training is unfinished
 
 `run.json` is written last: a run counts as finished when it says so, and it holds
@@ -32,6 +33,7 @@ MODEL_KERAS = "model.keras"
 MODEL_ONNX = "model.onnx"
 CHECKPOINT = "checkpoint"
 LOCK = ".lock"
+LOG = "log.jsonl"
 FORMAT = 1
 
 

@@ -18,7 +18,13 @@ from cancernet.training.train import best_so_far, fit
 
 
 def start_training(
-    folder: Path | None, data: Path | None, config: TrainConfig, *, recipe: str, command: str
+    folder: Path | None,
+    data: Path | None,
+    config: TrainConfig,
+    *,
+    recipe: str,
+    command: str,
+    log_dir: Path | None = None,
 ) -> None:
     """Begins a new run and takes it to its end.
 
@@ -28,16 +34,22 @@ def start_training(
         config: the settings.
         recipe: the recipe's name, for the record.
         command: the command line, for the record.
+        log_dir: where TensorBoard's event files go, or None for none.
     """
     dataset = _read(data if data is not None else DATASETS / config.dataset)
     folder = folder if folder is not None else begin.new_folder(recipe)
     content = begin.begin(folder, dataset, config, recipe=recipe, command=command)
     print(f"Run {folder}: {config.model} on {dataset.folder}")
-    _train_and_finish(folder, dataset, config, content)
+    _train_and_finish(folder, dataset, config, content, log_dir=log_dir)
 
 
 def resume_training(
-    folder: Path | None, data: Path | None, given: dict[str, Any], *, finish_now: bool
+    folder: Path | None,
+    data: Path | None,
+    given: dict[str, Any],
+    *,
+    finish_now: bool,
+    log_dir: Path | None = None,
 ) -> None:
     """Goes on with an unfinished run.
 
@@ -46,13 +58,14 @@ def resume_training(
         data: the data set, or None for the folder the run began with.
         given: settings on the command line; they must equal the run's.
         finish_now: train no further, finish with the best epoch so far.
+        log_dir: where TensorBoard's event files go, or None for none.
     """
     folder = folder if folder is not None else begin.newest_unfinished()
     recorded = runs.read_run_file(folder)
     dataset = _read(data if data is not None else Path(recorded["dataset"]["folder"]))
     config, content = begin.go_on(folder, dataset, given)
     print(f"Going on with {folder}: {config.model} on {dataset.folder}")
-    _train_and_finish(folder, dataset, config, content, finish_now=finish_now)
+    _train_and_finish(folder, dataset, config, content, finish_now=finish_now, log_dir=log_dir)
 
 
 def _train_and_finish(
@@ -62,12 +75,15 @@ def _train_and_finish(
     content: dict[str, Any],
     *,
     finish_now: bool = False,
+    log_dir: Path | None = None,
 ) -> None:
     for warning in _warnings(dataset):
         print(f"WARNING: {warning}")
     with runs.locked(folder), _with_advice(folder):
-        train = best_so_far if finish_now else fit
-        model, state = train(dataset, config, folder)
+        if finish_now:
+            model, state = best_so_far(dataset, config, folder)
+        else:
+            model, state = fit(dataset, config, folder, log_dir=log_dir)
         finished = finish(model, state, dataset, config, folder, content)
         write_pictures_and_report(folder, finished, dataset, config, state)
         seal(folder, finished.content)

@@ -24,6 +24,7 @@ from cancernet.training.checkpoint import (
 from cancernet.training.keeper import Keeper
 from cancernet.training.optimizer import make_optimizer
 from cancernet.training.precision import choose_precision
+from cancernet.training.watch import watchers
 
 
 class StoppedError(RunError):
@@ -32,13 +33,16 @@ class StoppedError(RunError):
     exit_code = 130
 
 
-def fit(dataset: BuiltDataset, config: TrainConfig, folder: Path) -> tuple[keras.Model, State]:
+def fit(
+    dataset: BuiltDataset, config: TrainConfig, folder: Path, *, log_dir: Path | None = None
+) -> tuple[keras.Model, State]:
     """Trains, or goes on from the folder's checkpoint, and returns the best epoch's model.
 
     Args:
         dataset: a built data set with training and validation images.
         config: the settings.
         folder: the run folder, already begun.
+        log_dir: where TensorBoard's event files go, or None for none.
 
     Returns:
         The plain float32 model with the weights of the best epoch, and the bookkeeping.
@@ -75,7 +79,7 @@ def fit(dataset: BuiltDataset, config: TrainConfig, folder: Path) -> tuple[keras
         truth=validation.labels,
         positive=[dataset.classes.index(name) for name in dataset.positive],
     )
-    _fit_epochs(model, batches, keeper, folder)
+    _fit_epochs(model, batches, keeper, folder, watchers(folder, log_dir))
     plain.set_weights(load_weights(checkpoint / BEST))
     return plain, state
 
@@ -106,6 +110,7 @@ def _fit_epochs(
     batches: Any,
     keeper: Keeper,
     folder: Path,
+    watching: list[keras.callbacks.Callback],
 ) -> None:
     config, state = keeper.config, keeper.state
     stopped_early = bool(config.patience) and state.waited >= config.patience
@@ -117,7 +122,7 @@ def _fit_epochs(
             epochs=config.epochs,
             initial_epoch=state.epochs,
             shuffle=False,  # the batches are; Keras's own order could not be resumed
-            callbacks=[keeper],
+            callbacks=[keeper, *watching],
             verbose=1 if sys.stdout.isatty() else 2,
         )
     except KeyboardInterrupt:

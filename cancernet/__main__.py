@@ -1,0 +1,26 @@
+"""`python -m cancernet doctor`: is everything here that the scripts need?"""
+
+import sys
+
+from cancernet.command_line import NOTICE, Parser, run
+from cancernet.errors import EXIT_OK, EXIT_SOME_FAILED
+
+
+def main() -> int:
+    """Runs the one command there is; 1 when something is wrong."""
+    parser = Parser(f"{__doc__}\n\n{NOTICE}")
+    parser.prog = "python -m cancernet"
+    parser.add_argument(
+        "command",
+        choices=["doctor"],
+        help="doctor: check Python, packages, processor, GPU, disk and folders",
+    )
+    parser.parse_args(sys.argv[1:])
+
+    from cancernet.doctor import checks, print_checks
+
+    return EXIT_OK if print_checks(checks()) else EXIT_SOME_FAILED
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,80 @@
+"""How far a training is, read from its run folder while another process trains into it."""
+
+import datetime
+import itertools
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from cancernet import runs
+from cancernet.locks import is_locked
+
+
+def describe_status(folder: Path) -> str:
+    """Says in a few lines what a run is doing; changes nothing in it.
+
+    Args:
+        folder: a run folder, begun or finished.
+
+    Raises:
+        RunError: there is no run there, or its run.json is damaged.
+    """
+    content = runs.read_run_file(folder)
+    epochs = epoch_lines(folder / runs.LOG)
+    total = content["config"]["epochs"] + content["config"].get("fine_tune_epochs", 0)
+    lines = [f"{folder}: {_what_it_does(folder, content)}"]
+    if content["status"] != "finished":
+        lines.append(f"epoch {max(epochs, default=0)} of {total} is complete")
+        left = _time_left(epochs, total)
+        if left is not None and is_locked(folder / runs.LOCK):
+            lines.append(f"about {left} of training left, then the evaluation")
+    if epochs:
+        last = epochs[max(epochs)]
+        measures = [
+            f"{name} {value:.4g}"
+            for name, value in last.items()
+            if isinstance(value, float) and name not in ("time", "epoch", "epochs")
+        ]
+        lines.append(f"last epoch: {', '.join(measures)}")
+    return "\n".join(lines)
+
+
+def epoch_lines(path: Path) -> dict[int, dict[str, Any]]:
+    """Reads `log.jsonl`: epoch number (from 1) to its line; a repeated epoch's last line holds.
+
+    A missing file has no epochs; a line that is no JSON object is skipped.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return found
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("epoch"), int):
+            found[entry["epoch"]] = entry
+    return found
+
+
+def _what_it_does(folder: Path, content: dict[str, Any]) -> str:
+    if content["status"] == "finished":
+        return f"finished {content.get('finished', '')}"
+    if is_locked(folder / runs.LOCK):
+        return "at work now"
+    return f"stopped before its end; go on with `python train_model.py --resume --run {folder}`"
+
+
+def _time_left(epochs: dict[int, dict[str, Any]], total: int) -> str | None:
+    """Estimates from the median time between the lines of the last epochs."""
+    times = [
+        datetime.datetime.fromisoformat(epochs[number]["time"]) for number in sorted(epochs)[-6:]
+    ]
+    steps = [(b - a).total_seconds() for a, b in itertools.pairwise(times) if b > a]
+    if not steps:
+        return None
+    seconds = round(statistics.median(steps) * (total - max(epochs)))
+    return str(datetime.timedelta(seconds=max(seconds, 0)))
