@@ -15,17 +15,19 @@ import numpy as np
 
 from cancernet.building.descriptors import BOXES, STRETCHES, apply_symmetry
 
-# Pixels of the longer side at which pictures are compared. Detail that resizing and
-# recompression destroy is not asked for.
-LONGEST = 64
+# Pixels of the longer side: at which the crop is looked for, and at which pictures are
+# compared. Detail that resizing and recompression destroy is not asked for.
+COARSE, FINE = 48, 96
 # Of the sides of the first that the second may show, for each size of box.
-CROPS = {
-    1.0: (1.0,),
-    0.93: (0.99, 0.97, 0.95, 0.93, 0.91, 0.89),
-    0.86: (0.92, 0.9, 0.88, 0.86, 0.84, 0.82, 0.8, 0.78),
-}
-NUDGES = (-0.01, 0.01)
-BLUR = 0.06  # standard deviation, in sides
+CROPS = {1.0: (0.92, 1.0), 0.93: (0.88, 0.99), 0.86: (0.78, 0.92)}
+# Of grey values, coarsely: with less than the one there is nothing to look at closely,
+# and uncropped pictures with more than the other need no search for a crop.
+HOPELESS, SURE = 0.6, 0.97
+
+BLUR = 2.0  # standard deviation in pixels, of the copy that is subtracted
+WIDE = 3.0  # and of the surroundings in which strength and direction are judged
+NOISE = 2.0  # grey levels that are no detail
+EVIDENCE = 0.02  # share of the area that must tell something
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,63 +57,110 @@ def agreement(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) ->
         box: place in BOXES: about where in the first the second lies.
         symmetry: place in SYMMETRIES: how the first is turned.
     """
-    import cv2
-
     turned = np.ascontiguousarray(apply_symmetry(first, symmetry))
     begin, end = STRETCHES[BOXES[box][0]]
-    crops = CROPS[round(end - begin, 2)]
-    height, width = _working_size(turned.shape, second.shape, min(crops))
-    small = cv2.resize(second, (width, height), interpolation=cv2.INTER_AREA)
-    best = max(_lay(turned, small, crop) for crop in crops)
-    if len(crops) > 1:
-        best = max(best, *(_lay(turned, small, best[1] + nudge) for nudge in NUDGES))
-    grey, crop, y, x = best
-    there = _scaled(turned, small, crop)[y : y + height, x : x + width]
+    least, most = CROPS[round(end - begin, 2)]
+    grey, crop = _look_for_crop(turned, _shrunk(second, turned.shape, least, COARSE), least, most)
+    if grey < HOPELESS:
+        return Agreement(grey, 0.0, crop, np.nan, np.nan)
+    small = _shrunk(second, turned.shape, least, FINE)
+    grey, there = _lay_closely(turned, small, round(max(small.shape) / crop))
     spread, other = float(there.std()), float(small.std())
     return Agreement(
         grey=grey,
-        detail=_correlation(_detail(there), _detail(small)),
-        crop=min(crop, 1.0),
+        detail=_agreement_of_detail(there, small),
+        crop=crop,
         gain=other / spread if spread else np.nan,
         shift=float(small.mean() - there.mean()),
     )
 
 
-def _working_size(first: tuple[int, ...], second: tuple[int, ...], crop: float) -> tuple[int, int]:
-    """The second's size, no larger than LONGEST or than what the first can show."""
-    shrink = min(
-        1.0, LONGEST / max(second), *(crop * a / b for a, b in zip(first, second, strict=True))
-    )
-    return max(8, round(second[0] * shrink)), max(8, round(second[1] * shrink))
+def _look_for_crop(
+    first: np.ndarray, small: np.ndarray, least: float, most: float
+) -> tuple[float, float]:
+    """Returns the best correlation of grey values, and the share of the sides it is had at."""
+    side = max(small.shape)
+    sizes = range(round(side / most), round(side / least) + 1)
+    found, size, _ = _lay(first, small, sizes[0])
+    if most < 1 or found < SURE:
+        found, size, _ = max(_lay(first, small, size) for size in sizes)
+    return found, side / size
 
 
-def _lay(first: np.ndarray, small: np.ndarray, crop: float) -> tuple[float, float, int, int]:
-    """Returns the best correlation of grey values, the crop, and where (y, x)."""
+def _lay_closely(first: np.ndarray, small: np.ndarray, size: int) -> tuple[float, np.ndarray]:
+    """Climbs from a size to the best near it; returns the correlation and the part laid on."""
+    best = _lay(first, small, size)
+    for step in (-1, 1):
+        while True:
+            following = _lay(first, small, best[1] + step)
+            if following[0] <= best[0] or following[1] < max(small.shape):
+                break
+            best = following
+    grey, size, (y, x) = best
+    return grey, _scaled(first, small, size)[y : y + small.shape[0], x : x + small.shape[1]]
+
+
+def _shrunk(second: np.ndarray, first: tuple[int, ...], crop: float, longest: int) -> np.ndarray:
+    """The second, its longer side at most `longest` and no larger than the first can show."""
     import cv2
 
-    table = cv2.matchTemplate(_scaled(first, small, crop), small, cv2.TM_CCOEFF_NORMED)
+    room = (crop * a / b for a, b in zip(first, second.shape, strict=True))
+    shrink = min(1.0, longest / max(second.shape), *room)
+    height, width = (max(8, round(side * shrink)) for side in second.shape)
+    return cv2.resize(second, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _lay(first: np.ndarray, small: np.ndarray, size: int) -> tuple[float, int, tuple[int, int]]:
+    """Returns the best correlation of grey values, the size, and where (y, x)."""
+    import cv2
+
+    table = cv2.matchTemplate(_scaled(first, small, size), small, cv2.TM_CCOEFF_NORMED)
     _, grey, _, (x, y) = cv2.minMaxLoc(table)
-    return float(grey), crop, y, x
+    return float(grey), size, (y, x)
 
 
-def _scaled(first: np.ndarray, small: np.ndarray, crop: float) -> np.ndarray:
-    """The first picture so large that `small` shows the share `crop` of its sides."""
+def _scaled(first: np.ndarray, small: np.ndarray, size: int) -> np.ndarray:
+    """The first picture so large that `size` of its pixels are to the longer side of `small`."""
     import cv2
 
-    height, width = (max(side, round(side / crop)) for side in small.shape)
+    scale = size / max(small.shape)
+    height, width = (max(side, round(side * scale)) for side in small.shape)
     smaller = height * width < first.size
     method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return cv2.resize(first, (width, height), interpolation=method)
 
 
-def _detail(grey: np.ndarray) -> np.ndarray:
+def _agreement_of_detail(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of what a blurred copy leaves over, where it varies both ways."""
+    first, weight = _detail(one)
+    second, weight_too = _detail(other)
+    weights = np.sqrt(weight * weight_too)
+    total = float(weights.sum())
+    if total < EVIDENCE * weights.size:
+        return 0.0
+    first = first - (weights * first).sum() / total
+    second = second - (weights * second).sum() / total
+    scale = float(np.sqrt((weights * first**2).sum() * (weights * second**2).sum()))
+    return float((weights * first * second).sum()) / scale if scale > 0 else 0.0
+
+
+def _detail(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a blurred copy leaves over, of like strength all over; and how much it tells.
+
+    An edge looks like every other edge: what tells pictures apart varies both ways. The
+    weight is the ratio of the structure tensor's eigenvalues, the lesser over the greater.
+    """
     import cv2
 
-    rest = grey - cv2.GaussianBlur(grey, (0, 0), BLUR * max(grey.shape))
-    return rest - rest.mean(axis=0) - rest.mean(axis=1, keepdims=True) + rest.mean()
-
-
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    one, other = one - one.mean(), other - other.mean()
-    scale = float(np.sqrt((one * one).sum() * (other * other).sum()))
-    return float((one * other).sum()) / scale if scale > 0 else 0.0
+    rest = grey - cv2.GaussianBlur(grey, (0, 0), BLUR)
+    strength = np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), WIDE))
+    down, right = np.gradient(rest)
+    xx, yy, xy = (
+        cv2.GaussianBlur(product, (0, 0), WIDE)
+        for product in (right * right, down * down, right * down)
+    )
+    middle = (xx + yy) / 2
+    half = np.sqrt(((xx - yy) / 2) ** 2 + xy * xy)
+    weight = np.maximum(middle - half, 0) / (middle + half + NOISE**2)
+    rest = rest - rest.mean(axis=0) - rest.mean(axis=1, keepdims=True) + rest.mean()
+    return rest / (strength + NOISE), weight

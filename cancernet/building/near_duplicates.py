@@ -31,7 +31,7 @@ from cancernet.errors import ImageError
 # real patches and scans (benchmarks/audit_recall.py).
 ALIKE_DESCRIPTIONS = 0.7
 ALIKE_GREY = 0.7
-ALIKE_DETAIL = 0.65
+ALIKE_DETAIL = 0.5
 # Candidates looked at for each picture, the best.
 CANDIDATES = 8
 
