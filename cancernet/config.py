@@ -30,6 +30,7 @@ MONITORS = ("val_loss", "val_balanced_loss", "val_accuracy", "val_auc", "last")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CALIBRATIONS = ("none", "temperature", "isotonic")
 RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
+FREEZE = ("auto", "yes", "no")
 
 
 def split_ratios(
@@ -91,6 +92,29 @@ class TrainConfig:
     image_size: int = setting(48, "height and width of the network's input, pixels", least=8)
     interpolation: str = setting(
         "bilinear", "how images are brought to that size", choices=INTERPOLATIONS
+    )
+
+    weights: str = setting(
+        "none",
+        "first weights: none (random numbers), imagenet (of the backbone; Keras downloads them), "
+        "or a file with those of the backbone or of the whole network",
+    )
+    freeze: str = setting(
+        "auto",
+        "whether the backbone keeps its first weights; auto: as the network was published",
+        choices=FREEZE,
+    )
+    fine_tune_epochs: int = setting(
+        0,
+        "a second phase of so many epochs after the head alone has learnt: the top of the backbone "
+        "learns too, its batch normalization does not; 0: no such phase",
+        least=0,
+    )
+    fine_tune_layers: int = setting(
+        12, "layers with weights of the backbone that learn in the second phase", least=1
+    )
+    fine_tune_learning_rate: float = setting(
+        1e-5, "first (peak) learning rate of the second phase", above=0
     )
 
     epochs: int = setting(40, "passes over the training images", least=1)
@@ -175,6 +199,9 @@ class TrainConfig:
     )
     threshold: float = setting(0.5, "threshold of `--operating-rule fixed`", least=0, most=1)
 
+    limit: int = setting(
+        0, "use at most so many images of each split, for trying a system; 0: all", least=0
+    )
     seed: int = setting(SEED, "seed of every random number", least=0, most=2**31 - 1)
     precision: str = setting(
         "auto", "arithmetic of the training; the saved model is float32", choices=PRECISIONS

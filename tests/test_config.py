@@ -50,8 +50,8 @@ def test_ratios_that_leave_a_split_empty_are_refused(ratio):
 
 def test_every_recipe_names_a_known_data_set_and_the_default_is_there():
     assert DEFAULT_RECIPE in RECIPES
-    for name, config in RECIPES.items():
-        assert config.dataset in DATASETS, name
+    for name, entry in RECIPES.items():
+        assert entry.settings.dataset in DATASETS, name
         assert name in describe_recipes()
 
 

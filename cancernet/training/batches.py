@@ -221,7 +221,7 @@ def _content(dataset: BuiltDataset, split: str, config: TrainConfig) -> dict[str
         split,
         image_size=config.image_size,
         interpolation=config.interpolation,
-        cache=config.cache,
+        cache=config.cache and not config.limit,  # the file would hold a part of the split
     )
     return {
         "pixels": pixels,

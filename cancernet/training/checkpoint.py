@@ -34,6 +34,8 @@ class State:
         plateau_waited: epochs since the last better one or lowering of the rate.
         seconds: time spent training in complete epochs, without validation.
         cpu_seconds: the same of all processors together.
+        phase: 0, or 1 where the top of the backbone learns after the head.
+        phase_start: complete epochs before this phase.
     """
 
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
@@ -43,11 +45,18 @@ class State:
     plateau_waited: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    phase: int = 0
+    phase_start: int = 0
 
     @property
     def epochs(self) -> int:
         """Complete epochs."""
         return len(self.history)
+
+    def begin_phase(self, phase: int) -> None:
+        """Notes that another phase begins after the last complete epoch."""
+        self.phase, self.phase_start = phase, self.epochs
+        self.waited = self.plateau_waited = 0
 
 
 def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:

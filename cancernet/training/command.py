@@ -1,9 +1,12 @@
 """What `train_model.py` does: train, finish, print, say where everything lies."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from cancernet import runs
 from cancernet.command_line import NOTICE, describe_os_error
@@ -13,6 +16,8 @@ from cancernet.evaluation.summary import text_report
 from cancernet.manifest import BuiltDataset, read_dataset
 from cancernet.training import begin
 from cancernet.training.finish import finish, seal
+from cancernet.training.limit import limited
+from cancernet.training.network import first_network, frozen_at_random
 from cancernet.training.present import write_pictures_and_report
 from cancernet.training.train import best_so_far, fit
 
@@ -37,10 +42,17 @@ def start_training(
         log_dir: where TensorBoard's event files go, or None for none.
     """
     dataset = _read(data if data is not None else DATASETS / config.dataset)
+    begin.check_fit(dataset, config)
+    dataset = limited(dataset, config.limit, seed=config.seed)
+    # Before there is a folder: weights that cannot be had must not leave one behind.
+    network, weights = first_network(config, len(dataset.classes))
     folder = folder if folder is not None else begin.new_folder(recipe)
     content = begin.begin(folder, dataset, config, recipe=recipe, command=command)
+    content["weights"] = dataclasses.asdict(weights)
+    runs.write_run_file(folder, content)
     print(f"Run {folder}: {config.model} on {dataset.folder}")
-    _train_and_finish(folder, dataset, config, content, log_dir=log_dir)
+    print(weights.sentence())
+    _train_and_finish(folder, dataset, config, content, network, log_dir=log_dir)
 
 
 def resume_training(
@@ -64,6 +76,7 @@ def resume_training(
     recorded = runs.read_run_file(folder)
     dataset = _read(data if data is not None else Path(recorded["dataset"]["folder"]))
     config, content = begin.go_on(folder, dataset, given)
+    dataset = limited(dataset, config.limit, seed=config.seed)
     print(f"Going on with {folder}: {config.model} on {dataset.folder}")
     _train_and_finish(folder, dataset, config, content, finish_now=finish_now, log_dir=log_dir)
 
@@ -73,17 +86,19 @@ def _train_and_finish(
     dataset: BuiltDataset,
     config: TrainConfig,
     content: dict[str, Any],
+    network: keras.Model | None = None,
     *,
     finish_now: bool = False,
     log_dir: Path | None = None,
 ) -> None:
-    for warning in _warnings(dataset):
-        print(f"WARNING: {warning}")
+    for warning in [*_warnings(dataset), frozen_at_random(network, config) if network else ""]:
+        if warning:
+            print(f"WARNING: {warning}")
     with runs.locked(folder), _with_advice(folder):
         if finish_now:
             model, state = best_so_far(dataset, config, folder)
         else:
-            model, state = fit(dataset, config, folder, log_dir=log_dir)
+            model, state = fit(dataset, config, folder, network, log_dir=log_dir)
         finished = finish(model, state, dataset, config, folder, content)
         write_pictures_and_report(folder, finished, dataset, config, state)
         seal(folder, finished.content)

@@ -43,8 +43,12 @@ class Keeper(keras.callbacks.Callback):
         batches: Any,
         truth: np.ndarray,
         positive: list[int],
+        whole: keras.Model | None = None,
     ) -> None:
-        """Takes the validation images (`batches`, unshuffled) and their class indices."""
+        """Takes the validation images (`batches`, unshuffled) and their class indices.
+
+        `whole` is the network whose best weights are kept, where only its head is trained.
+        """
         super().__init__()
         self.config = config
         self.folder = folder
@@ -52,6 +56,7 @@ class Keeper(keras.callbacks.Callback):
         self._batches = batches
         self._truth = truth
         self._positive = positive
+        self._whole = whole
         self._started = self._cpu_started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -71,7 +76,8 @@ class Keeper(keras.callbacks.Callback):
                 self.state.best_value = value
                 self.state.best_epoch = epoch + 1
                 self.state.waited = self.state.plateau_waited = 0
-                save_weights(self.folder / BEST, self.model.get_weights())
+                whole = self._whole or self.model
+                save_weights(self.folder / BEST, whole.get_weights())
             else:
                 self.state.waited += 1
                 self.state.plateau_waited += 1

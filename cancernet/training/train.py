@@ -10,9 +10,13 @@ from cancernet import runs
 from cancernet.config import TrainConfig
 from cancernet.errors import RunError
 from cancernet.manifest import BuiltDataset
-from cancernet.models import build_model
 from cancernet.training.acceleration import accelerate
-from cancernet.training.batches import plain_batches, training_batches
+from cancernet.training.batches import (
+    PlainBatches,
+    TrainingBatches,
+    plain_batches,
+    training_batches,
+)
 from cancernet.training.checkpoint import (
     BEST,
     LATEST,
@@ -21,7 +25,9 @@ from cancernet.training.checkpoint import (
     load_state,
     load_weights,
 )
+from cancernet.training.feature_cache import keep_features
 from cancernet.training.keeper import Keeper
+from cancernet.training.network import choose_layers, first_network, fresh_network, phases
 from cancernet.training.optimizer import make_optimizer
 from cancernet.training.precision import choose_precision
 from cancernet.training.watch import watchers
@@ -34,7 +40,12 @@ class StoppedError(RunError):
 
 
 def fit(
-    dataset: BuiltDataset, config: TrainConfig, folder: Path, *, log_dir: Path | None = None
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    folder: Path,
+    network: keras.Model | None = None,
+    *,
+    log_dir: Path | None = None,
 ) -> tuple[keras.Model, State]:
     """Trains, or goes on from the folder's checkpoint, and returns the best epoch's model.
 
@@ -42,6 +53,7 @@ def fit(
         dataset: a built data set with training and validation images.
         config: the settings.
         folder: the run folder, already begun.
+        network: what `first_network` has just built; None builds it here.
         log_dir: where TensorBoard's event files go, or None for none.
 
     Returns:
@@ -50,36 +62,23 @@ def fit(
     Raises:
         StoppedError: the user pressed Ctrl-C; the last complete epoch is kept.
     """
-    keras.utils.set_random_seed(config.seed)
-    plain = _build(dataset, config)
-    policy, reason = choose_precision(config.precision)
-    print(f"Arithmetic: {policy} ({reason})")
-    batches = training_batches(dataset, config)
-    model = accelerate(plain, precision=policy, batch_norm_momentum=config.batch_norm_momentum)
-    model.compile(
-        optimizer=make_optimizer(config, steps_per_epoch=len(batches)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
-        metrics=["accuracy"],
-    )
     checkpoint = folder / runs.CHECKPOINT
     checkpoint.mkdir(exist_ok=True)
-    state = State()
-    if (checkpoint / LATEST).exists():
-        state, warning = load_checkpoint(checkpoint, model)
-        if warning:
-            print(f"warning: {warning}", file=sys.stderr)
-        print(f"Going on after epoch {state.epochs} of {config.epochs}")
-    batches.next_epoch = state.epochs
-    validation = dataset.split("validation")
-    keeper = Keeper(
-        config=config,
-        folder=checkpoint,
-        state=state,
-        batches=plain_batches(dataset, "validation", config),
-        truth=validation.labels,
-        positive=[dataset.classes.index(name) for name in dataset.positive],
-    )
-    _fit_epochs(model, batches, keeper, folder, watchers(folder, log_dir))
+    plain = network or _network_to_go_on(dataset, config, checkpoint)
+    policy, reason = choose_precision(config.precision)
+    print(f"Arithmetic: {policy} ({reason})")
+    state = load_state(checkpoint) if (checkpoint / LATEST).exists() else State()
+    batches = training_batches(dataset, config), plain_batches(dataset, "validation", config)
+    watching = watchers(folder, log_dir)
+    for phase, settings in enumerate(phases(config)):
+        if phase < state.phase or (phase == state.phase and _is_over(state, settings)):
+            continue
+        if phase > state.phase:
+            state.begin_phase(phase)
+            plain.set_weights(load_weights(checkpoint / BEST))
+            print(f"Fine-tuning: the last {config.fine_tune_layers} layers of the backbone learn")
+        choose_layers(plain, config, phase=phase)
+        state = _fit_phase(plain, settings, policy, state, dataset, batches, folder, watching)
     plain.set_weights(load_weights(checkpoint / BEST))
     return plain, state
 
@@ -95,14 +94,70 @@ def best_so_far(
     checkpoint = folder / runs.CHECKPOINT
     if not (checkpoint / BEST).exists():
         raise RunError(f"no epoch of {folder} was complete, so there is nothing to finish with")
-    plain = _build(dataset, config)
+    state = load_state(checkpoint)
+    plain = fresh_network(config, len(dataset.classes))
+    choose_layers(plain, config, phase=state.phase)
     plain.set_weights(load_weights(checkpoint / BEST))
-    return plain, load_state(checkpoint)
+    return plain, state
 
 
-def _build(dataset: BuiltDataset, config: TrainConfig) -> keras.Model:
-    size = (config.image_size, config.image_size, 3)
-    return build_model(config.model, size, len(dataset.classes))
+def _network_to_go_on(dataset: BuiltDataset, config: TrainConfig, checkpoint: Path) -> keras.Model:
+    """Builds the network of a training that was begun, without the file of its first weights."""
+    classes = len(dataset.classes)
+    if not (checkpoint / BEST).exists():
+        return first_network(config, classes)[0]
+    keras.utils.set_random_seed(config.seed)
+    plain = fresh_network(config, classes)
+    # A frozen backbone is in no other file: where its features are kept, only the head is.
+    plain.set_weights(load_weights(checkpoint / BEST))
+    return plain
+
+
+def _is_over(state: State, settings: TrainConfig) -> bool:
+    stopped_early = bool(settings.patience) and state.waited >= settings.patience
+    return state.epochs - state.phase_start >= settings.epochs or stopped_early
+
+
+def _fit_phase(
+    plain: keras.Model,
+    settings: TrainConfig,
+    policy: str,
+    state: State,
+    dataset: BuiltDataset,
+    batches: tuple[TrainingBatches, PlainBatches],
+    folder: Path,
+    watching: list[keras.callbacks.Callback],
+) -> State:
+    """Trains a phase on the network's accelerated twin, or on the twin's head alone."""
+    checkpoint = folder / runs.CHECKPOINT
+    twin = accelerate(plain, precision=policy, batch_norm_momentum=settings.batch_norm_momentum)
+    model, training, validation = keep_features(twin, *batches, checkpoint)
+    if model is not twin:
+        print("The frozen layers were computed once for every image; only the rest is trained on")
+        if policy == "mixed_float16":
+            model.dtype_policy = policy  # `compile` looks here whether the loss must be scaled
+    model.compile(
+        optimizer=make_optimizer(settings, steps_per_epoch=len(training)),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=["accuracy"],
+    )
+    if state.epochs > state.phase_start:
+        state, warning = load_checkpoint(checkpoint, model)
+        if warning:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(f"Going on after epoch {state.epochs} of {state.phase_start + settings.epochs}")
+    training.next_epoch = state.epochs
+    keeper = Keeper(
+        config=settings,
+        folder=checkpoint,
+        state=state,
+        batches=validation,
+        truth=dataset.split("validation").labels,
+        positive=[dataset.classes.index(name) for name in dataset.positive],
+        whole=twin,
+    )
+    _fit_epochs(model, training, keeper, folder, watching)
+    return state
 
 
 def _fit_epochs(
@@ -112,14 +167,12 @@ def _fit_epochs(
     folder: Path,
     watching: list[keras.callbacks.Callback],
 ) -> None:
-    config, state = keeper.config, keeper.state
-    stopped_early = bool(config.patience) and state.waited >= config.patience
-    if state.epochs >= config.epochs or stopped_early:
-        return
+    state = keeper.state
+    epochs = state.phase_start + keeper.config.epochs
     try:
         model.fit(
             batches,
-            epochs=config.epochs,
+            epochs=epochs,
             initial_epoch=state.epochs,
             shuffle=False,  # the batches are; Keras's own order could not be resumed
             callbacks=[keeper, *watching],
@@ -132,6 +185,6 @@ def _fit_epochs(
                 f"stopped before the first epoch was complete; start again with `{again}`"
             ) from None
         raise StoppedError(
-            f"stopped; epoch {state.epochs} of {config.epochs} is kept in {folder}; go on with "
+            f"stopped; epoch {state.epochs} of {epochs} is kept in {folder}; go on with "
             f"`{again}`, or use the best epoch so far ({state.best_epoch}) with `{again} --finish`"
         ) from None
