@@ -3,18 +3,26 @@
     python predict.py image.png
     python predict.py folder/ --csv predictions.csv
     python predict.py image.png --run output/my-run --json
+    python predict.py image.png --explain why/
 
 Without --run the run that finished last in output/ is taken. Research software,
 not a medical device; not for diagnosis.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cancernet.command_line import NOTICE, Parser, run
 from cancernet.config import OUTPUT
-from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED
+from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+
+if TYPE_CHECKING:
+    from cancernet.explaining.command import ExplanationFolder
+    from cancernet.runs import Run
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -37,7 +45,53 @@ def parse_arguments() -> argparse.Namespace:
         metavar="FILE",
         help="write a table, row by row; the same command goes on after an interruption",
     )
+    add_explaining(parser)
     return parser.parse_args()
+
+
+def add_explaining(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of heat maps."""
+    group = parser.add_argument_group("heat maps (docs/EXPLAIN.md says what they show)")
+    group.add_argument(
+        "--explain",
+        type=Path,
+        metavar="DIR",
+        help="write a heat map, an overlay and the raw numbers of every image into a new folder",
+    )
+    group.add_argument(
+        "--method",
+        choices=("grad-cam", "hirescam", "grad-cam++", "occlusion"),
+        default="grad-cam",
+        help="how the map is made; occlusion needs predictions only (default: grad-cam)",
+    )
+    group.add_argument(
+        "--layer",
+        metavar="NAME",
+        help="the layer whose feature maps are used (default: the last with spatial extent)",
+    )
+    group.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="the class to explain (default: the one predicted for the image)",
+    )
+
+
+def explaining(arguments: argparse.Namespace, trained: Run) -> ExplanationFolder | None:
+    """Prepares the folder of --explain; loads TensorFlow only for a gradient method."""
+    if arguments.explain is None:
+        if arguments.layer or arguments.class_name or arguments.method != "grad-cam":
+            raise CancerNetError("--layer, --class and --method go with --explain DIR")
+        return None
+    from cancernet.explaining.command import ExplanationFolder
+
+    return ExplanationFolder(
+        arguments.explain,
+        trained,
+        method=arguments.method,
+        layer=arguments.layer,
+        class_name=arguments.class_name,
+    )
 
 
 def main() -> int:
@@ -47,10 +101,17 @@ def main() -> int:
     from cancernet.runs import newest_run, open_run
 
     trained = open_run(arguments.run if arguments.run is not None else newest_run())
+    folder = explaining(arguments, trained)
     scored, failed = predict_named(
-        trained, arguments.images, as_json_lines=arguments.json, csv_path=arguments.csv
+        trained,
+        arguments.images,
+        as_json_lines=arguments.json,
+        csv_path=arguments.csv,
+        also=folder.explain if folder else None,
     )
     if not arguments.json:
+        if folder:
+            print(folder.summary())
         if trained.drawn:
             print("The model was trained on drawn pictures: its answers mean nothing for tissue.")
         print(f"Run {trained.folder}. {NOTICE}")

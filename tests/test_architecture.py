@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "examining": {
         "catalog", "command_line", "config", "evaluation", "inference", "manifest", "runs",
     },
+    "explaining": {"inference", "runs", "images", "quiet"},
     "training": {
         "calibration", "command_line", "config", "evaluation", "images", "inference", "manifest",
         "models", "quiet", "runs",

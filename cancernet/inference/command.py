@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from cancernet.inference.inputs import Inputs
@@ -12,9 +12,21 @@ from cancernet.runs import Run
 
 
 def predict_named(
-    run: Run, named: list[Path], *, as_json_lines: bool, csv_path: Path | None
+    run: Run,
+    named: list[Path],
+    *,
+    as_json_lines: bool,
+    csv_path: Path | None,
+    also: Callable[[Prediction], None] | None = None,
 ) -> tuple[int, int]:
     """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
+
+    Args:
+        run: the run that scores.
+        named: files and folders.
+        as_json_lines: print JSON instead of words.
+        csv_path: the table to fill instead of printing.
+        also: called with every prediction before it is printed or written.
 
     Returns:
         How many images have been scored and how many could not be, rows of an
@@ -23,9 +35,10 @@ def predict_named(
     inputs = Inputs(named)
     predictor = Predictor(run)
     if csv_path is None:
-        tally = _print_all(predictor.predict_many(inputs), run, as_json_lines)
+        results = _passing_by(predictor.predict_many(inputs), also)
+        tally = _print_all(results, run, as_json_lines)
     else:
-        tally = _fill_csv(predictor, inputs, csv_path, as_json_lines)
+        tally = _fill_csv(predictor, inputs, csv_path, as_json_lines, also)
     if inputs.passed_over:
         print(f"{inputs.passed_over} files that are not images were passed over", file=sys.stderr)
     return tally
@@ -48,7 +61,11 @@ def _print_all(
 
 
 def _fill_csv(
-    predictor: Predictor, inputs: Inputs, path: Path, as_json_lines: bool
+    predictor: Predictor,
+    inputs: Inputs,
+    path: Path,
+    as_json_lines: bool,
+    also: Callable[[Prediction], None] | None,
 ) -> tuple[int, int]:
     from tqdm import tqdm
 
@@ -56,7 +73,7 @@ def _fill_csv(
     if table.done:
         print(f"{len(table.done):,} images were scored before; going on", file=sys.stderr)
     todo = (image for image in inputs if str(image) not in table.done)
-    results = table.write(predictor.predict_many(todo))
+    results = table.write(_passing_by(predictor.predict_many(todo), also))
     with contextlib.closing(tqdm(unit=" images", disable=None)) as bar:
         counted = _counting(results, bar)
         if as_json_lines:
@@ -71,6 +88,15 @@ def _fill_csv(
                     print(f"error: {result.path}: {result.error}", file=sys.stderr)
     print(f"{path}: {scored + len(table.done):,} scored, {failed:,} could not be read")
     return scored + len(table.done), failed
+
+
+def _passing_by(
+    results: Iterable[Prediction | Failure], also: Callable[[Prediction], None] | None
+) -> Iterator[Prediction | Failure]:
+    for result in results:
+        if also is not None and isinstance(result, Prediction):
+            also(result)
+        yield result
 
 
 def _counting(results: Iterable, bar) -> Iterator:  # type: ignore[no-untyped-def]

@@ -1,0 +1,10 @@
+"""Seeing why: heat maps of what a network's answer rests on.
+
+`Explainer` is light to import; TensorFlow is loaded when the first gradient is asked for.
+"""
+
+from cancernet.explaining.explainer import Explainer, Explanation
+from cancernet.explaining.maps import GRADIENT_METHODS, METHODS
+from cancernet.explaining.picture import colours, overlay
+
+__all__ = ["GRADIENT_METHODS", "METHODS", "Explainer", "Explanation", "colours", "overlay"]

@@ -1,0 +1,147 @@
+"""Explains a run's answer for one image with a heat map."""
+
+import dataclasses
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cancernet.errors import CancerNetError
+from cancernet.explaining.maps import GRADIENT_METHODS, METHODS, spread
+from cancernet.explaining.occlusion import occlusion
+from cancernet.inference.predictor import Predictor
+from cancernet.runs import MODEL_KERAS, Run, open_run
+
+if TYPE_CHECKING:
+    from cancernet.explaining.gradients import Gradients
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Explanation:
+    """What speaks for a class in one image.
+
+    Attributes:
+        map: float32 0-1 at the image's size, shape (height, width).
+        raw: the map before it was enlarged and scaled: for a gradient method at the
+            layer's size and 0 or more, for occlusion at the image's size and signed.
+        method: one of `METHODS`.
+        layer: the layer that was explained; empty for occlusion.
+        class_index: the class that was explained.
+        score: its score before softmax or sigmoid; for occlusion the log odds are
+            not kept and this is NaN.
+    """
+
+    map: NDArray[np.float32]
+    raw: NDArray[np.float32]
+    method: str
+    layer: str
+    class_index: int
+    score: float
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether nothing in the image speaks for the class, by this method."""
+        return not (self.raw > 0).any()
+
+
+class Explainer:
+    """Explains the answers of one run; may be used from several threads."""
+
+    def __init__(self, run: Run, *, predictor: Predictor | None = None) -> None:
+        """Takes a finished run; the Keras model is loaded when first needed.
+
+        Args:
+            run: opened with `cancernet.runs.open_run`.
+            predictor: the run's, where one is loaded already.
+        """
+        self.run = run
+        self.predictor = predictor if predictor is not None else Predictor(run)
+        self._gradients: Gradients | None = None
+        self._lock = threading.Lock()
+
+    def explain(
+        self,
+        pixels: NDArray[np.uint8],
+        class_index: int | None = None,
+        *,
+        layer: str | None = None,
+        method: str = "grad-cam",
+    ) -> Explanation:
+        """Explains one image.
+
+        Args:
+            pixels: as `Predictor.prepare` gives them: RGB 0-255, shape (height, width, 3).
+            class_index: the class to explain, a place in `run.classes`; by default the
+                one that is predicted.
+            layer: name of the layer whose feature maps are used; by default the last
+                with spatial extent, looking past pooling, dropout and normalization.
+            method: one of `METHODS`.
+
+        Raises:
+            CancerNetError: unknown method, class or layer.
+            RunError: the run's Keras model is missing, altered or cannot be loaded.
+        """
+        self._check(pixels, class_index, layer, method)
+        if class_index is None:
+            class_index = self._predicted(pixels)
+        if method == "occlusion":
+            raw = occlusion(pixels, class_index, probabilities=self.predictor.probabilities)
+            name, score = "", float("nan")
+        else:
+            gradients = self.gradients()
+            name = gradients.layer_name(layer)
+            features, gradient, scores = gradients.at(pixels, class_index, layer=layer)
+            raw = GRADIENT_METHODS[method](features, gradient)
+            score = float(scores[class_index])
+        height, width = pixels.shape[:2]
+        return Explanation(
+            map=spread(raw, height=height, width=width),
+            raw=raw,
+            method=method,
+            layer=name,
+            class_index=class_index,
+            score=score,
+        )
+
+    def gradients(self) -> "Gradients":
+        """Loads the Keras model, once, after verifying its SHA-256."""
+        with self._lock:
+            if self._gradients is None:
+                from cancernet.explaining.gradients import Gradients
+
+                open_run(self.run.folder, check=(MODEL_KERAS,))
+                self._gradients = Gradients.of_file(self.run.keras)
+            return self._gradients
+
+    def class_index(self, name: str) -> int:
+        """Returns the place of a class given by its name or its word ("1", "IDC").
+
+        Raises:
+            CancerNetError: unknown; the message lists the known ones.
+        """
+        for names in (self.run.classes, self.run.words):
+            if name in names:
+                return names.index(name)
+        known = ", ".join(
+            f"{label} ({word})"
+            for label, word in zip(self.run.classes, self.run.words, strict=True)
+        )
+        raise CancerNetError(f"the run has no class {name!r}; its classes are {known}")
+
+    def _predicted(self, pixels: NDArray[np.uint8]) -> int:
+        row = self.predictor.probabilities(pixels[None])[0]
+        return self.run.classes.index(self.predictor.interpret("", row).label)
+
+    def _check(
+        self, pixels: NDArray[np.uint8], class_index: int | None, layer: str | None, method: str
+    ) -> None:
+        run = self.run
+        if method not in METHODS:
+            raise CancerNetError(f"unknown method {method!r}; choose from {', '.join(METHODS)}")
+        if method == "occlusion" and layer is not None:
+            raise CancerNetError("occlusion looks at no layer; leave --layer out")
+        if class_index is not None and not 0 <= class_index < len(run.classes):
+            raise CancerNetError(f"class {class_index} is not one of 0 to {len(run.classes) - 1}")
+        if pixels.shape != (run.height, run.width, 3):
+            raise ValueError(f"pixels of shape {pixels.shape}, not {(run.height, run.width, 3)}")

@@ -1,0 +1,104 @@
+"""Gradients of a class's score with respect to feature maps. The one file with TensorFlow."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cancernet.errors import CancerNetError, RunError
+from cancernet.quiet import import_tensorflow_quietly
+
+import_tensorflow_quietly()
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from cancernet.explaining.network import OpenNetwork  # noqa: E402
+
+Array = NDArray[np.float32]
+
+
+class Gradients:
+    """A network with what is needed to ask it for gradients, from several threads."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """Lays the network open; its weights are used as they are."""
+        self._network = OpenNetwork(model)
+        self._compiled: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Gradients":
+        """Loads a `.keras` file in safe mode, running no code from it.
+
+        Raises:
+            RunError: it cannot be loaded.
+        """
+        try:
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise RunError(f"{path} is not a model that can be loaded: {reason}") from None
+        return cls(model)
+
+    def layer_name(self, layer: str | None) -> str:
+        """Returns the name of the layer that will be explained.
+
+        Raises:
+            CancerNetError: see `OpenNetwork.step`.
+        """
+        return self._network.step(layer).name
+
+    def at(
+        self, pixels: NDArray[Any], class_index: int, *, layer: str | None = None
+    ) -> tuple[Array, Array, Array]:
+        """Computes feature maps, gradient and scores for one image.
+
+        Args:
+            pixels: RGB 0-255, shape (height, width, 3).
+            class_index: whose score is differentiated.
+            layer: name of the layer; None for the last with spatial extent.
+
+        Returns:
+            The layer's output (rows, columns, channels), the gradient of the class's
+            score with respect to it, of the same shape, and the scores of all classes
+            before softmax or sigmoid (classes,).
+
+        Raises:
+            CancerNetError: no such layer, or the score does not depend on it.
+        """
+        with self._lock:
+            work = self._work(layer)
+        image = tf.constant(np.asarray(pixels, np.float32)[None])
+        found = work(image, tf.constant(class_index))
+        features, gradient, scores = (np.asarray(value[0]) for value in found)
+        if not (np.isfinite(features).all() and np.isfinite(gradient).all()):
+            raise CancerNetError(
+                "the network gives values that are no numbers for this image; its weights are "
+                "damaged or its training diverged"
+            )
+        return features, gradient, scores
+
+    def _work(self, layer: str | None) -> Any:
+        step = self._network.step(layer)
+        if step.name not in self._compiled:
+            self._compiled[step.name] = _differentiated(self._network.probe(step), step.name)
+        return self._compiled[step.name]
+
+
+def _differentiated(model: keras.Model, layer: str) -> Any:
+    def work(image: Any, class_index: Any) -> Any:
+        with tf.GradientTape() as tape:
+            # Of a frozen network nothing else would be recorded.
+            tape.watch(image)
+            features, scores = model(image, training=False)
+            score = tf.gather(scores, class_index, axis=1)
+        gradient = tape.gradient(score, features)
+        if gradient is None:
+            raise CancerNetError(f"the class's score does not depend on the layer {layer!r}")
+        return features, gradient, scores
+
+    shape = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+    return tf.function(work).get_concrete_function(shape, tf.TensorSpec((), tf.int32))
