@@ -4,6 +4,7 @@
     python predict.py folder/ --csv predictions.csv
     python predict.py image.png --run output/my-run --json
     python predict.py image.png --explain why/
+    python predict.py --slide patches/ scan.tif --output maps/
 
 Without --run the run that finished last in output/ is taken. Research software,
 not a medical device; not for diagnosis.
@@ -30,7 +31,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(__doc__)
     parser.add_argument(
         "images",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="IMAGE_OR_DIR",
         help="PNG, JPEG, TIFF or BMP files, or folders of them",
@@ -46,7 +47,11 @@ def parse_arguments() -> argparse.Namespace:
         help="write a table, row by row; the same command goes on after an interruption",
     )
     add_explaining(parser)
-    return parser.parse_args()
+    add_slides(parser)
+    arguments = parser.parse_args()
+    if bool(arguments.images) == bool(arguments.slide):
+        parser.error("name images or folders, or slides with --slide")
+    return arguments
 
 
 def add_explaining(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +82,45 @@ def add_explaining(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_slides(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of slide maps."""
+    group = parser.add_argument_group("slide maps (docs/SLIDES.md)")
+    group.add_argument(
+        "--slide",
+        nargs="+",
+        type=Path,
+        metavar="FOLDER_OR_IMAGE",
+        help="folders of patches with x and y in their names, or TIFF and whole-slide files: "
+        "write a map of every patient or image as PNG, CSV and GeoJSON",
+    )
+    group.add_argument(
+        "--output", type=Path, metavar="DIR", help="a new folder for the maps (default: slides)"
+    )
+    group.add_argument(
+        "--patch-size",
+        type=int,
+        metavar="N",
+        help="side of a patch in pixels of the image (default: that of the run's data)",
+    )
+
+
+def map_slides(arguments: argparse.Namespace, trained: Run) -> int:
+    """Maps the slides that are named; returns the exit code."""
+    if arguments.csv or arguments.explain or arguments.json:
+        raise CancerNetError("--csv, --json and --explain do not go with --slide")
+    from cancernet.slides.command import map_slides
+
+    output = arguments.output or Path("slides")
+    done, failed = map_slides(trained, arguments.slide, output, side=arguments.patch_size)
+    if trained.drawn:
+        print("The model was trained on drawn pictures: its answers mean nothing for tissue.")
+    print(f"Run {trained.folder}. {NOTICE}")
+    if not done:
+        return EXIT_NOTHING_DONE
+    print(f"Maps: {output}")
+    return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
 def explaining(arguments: argparse.Namespace, trained: Run) -> ExplanationFolder | None:
     """Prepares the folder of --explain; loads TensorFlow only for a gradient method."""
     if arguments.explain is None:
@@ -101,6 +145,8 @@ def main() -> int:
     from cancernet.runs import newest_run, open_run
 
     trained = open_run(arguments.run if arguments.run is not None else newest_run())
+    if arguments.slide:
+        return map_slides(arguments, trained)
     folder = explaining(arguments, trained)
     scored, failed = predict_named(
         trained,

@@ -37,6 +37,7 @@ MAY_IMPORT = {
         "catalog", "command_line", "config", "evaluation", "inference", "manifest", "runs",
     },
     "explaining": {"inference", "runs", "images", "quiet"},
+    "slides": {"command_line", "inference", "runs", "images"},
     "training": {
         "calibration", "command_line", "config", "evaluation", "images", "inference", "manifest",
         "models", "quiet", "runs",

@@ -38,6 +38,7 @@ def begin(
             "leak": dataset.leak,
             "split": dataset.split_kind,
             "counts": dataset.counts,
+            "image_size": list(dataset.image_size),
             "left_out": dataset.left_out,
             "testing_content": content_of(dataset, "testing"),
             # So that an evaluation can tell who was trained on, wherever the run goes.

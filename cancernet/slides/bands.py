@@ -1,0 +1,179 @@
+"""Reading a large image in bands of rows, so that memory does not grow with its height."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cancernet.errors import CancerNetError, ImageError
+from cancernet.images import read_rgb
+
+LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
+INSTALL = "install the optional packages: pip install -r requirements-slides.txt"
+
+
+class Bands(Protocol):
+    """An open image: its size, and its rows in bands from top to bottom."""
+
+    width: int
+    height: int
+
+    def bands(self, rows: int) -> Iterator[NDArray[np.uint8]]:
+        """Gives RGB of shape (rows, width, 3), the last with fewer rows."""
+        ...
+
+
+@contextlib.contextmanager
+def open_image(path: Path) -> Iterator[Bands]:
+    """Opens a whole-slide file through OpenSlide, a TIFF through tifffile, else by Pillow.
+
+    Raises:
+        CancerNetError: it cannot be read, or not with what is installed.
+    """
+    if not path.is_file():
+        raise CancerNetError(f"there is no file {path}")
+    with contextlib.ExitStack() as stack:
+        yield _opened(path, stack)
+
+
+def _opened(path: Path, stack: contextlib.ExitStack) -> Bands:
+    slide = _whole_slide(path)
+    if slide is not None:
+        return _SlideBands(stack.enter_context(slide))
+    if path.suffix.lower() in (".tif", ".tiff"):
+        try:
+            import tifffile
+        except ImportError:
+            raise CancerNetError(
+                f"{path}: reading large TIFF files needs more; {INSTALL}"
+            ) from None
+        try:
+            file = stack.enter_context(tifffile.TiffFile(path))
+            return _TiffBands(path, file.pages[0])
+        except (ValueError, OSError, IndexError, tifffile.TiffFileError) as error:
+            raise CancerNetError(f"{path} is not a TIFF that can be read ({error})") from None
+    try:
+        return _WholeImage(np.asarray(read_rgb(path)))
+    except ImageError as error:
+        raise CancerNetError(f"{path}: {error}; whole-slide files: {INSTALL}") from None
+
+
+def _whole_slide(path: Path) -> Any:
+    try:
+        import openslide
+    except ImportError:  # the package, or the library it stands on
+        return None
+    if openslide.OpenSlide.detect_format(str(path)) is None:
+        return None
+    try:
+        return openslide.OpenSlide(str(path))
+    except openslide.OpenSlideError as error:
+        raise CancerNetError(f"{path} is damaged ({error})") from None
+
+
+class _SlideBands:
+    """OpenSlide's level of full resolution, transparent parts on white."""
+
+    CHUNK = 4096
+
+    def __init__(self, slide: Any) -> None:
+        self._slide = slide
+        self.width, self.height = slide.dimensions
+
+    def bands(self, rows: int) -> Iterator[NDArray[np.uint8]]:
+        for top in range(0, self.height, rows):
+            tall = min(rows, self.height - top)
+            band = np.empty((tall, self.width, 3), np.uint8)
+            for left in range(0, self.width, self.CHUNK):
+                wide = min(self.CHUNK, self.width - left)
+                rgba = np.asarray(self._slide.read_region((left, top), 0, (wide, tall)))
+                alpha = rgba[..., 3:].astype(np.uint16)
+                mixed = (rgba[..., :3] * alpha + 255 * (255 - alpha)) // 255
+                band[:, left : left + wide] = mixed
+            yield band
+
+
+class _TiffBands:
+    """The first page of a TIFF, tile row by tile row or strip by strip."""
+
+    def __init__(self, path: Path, page: Any) -> None:
+        self._path, self._page = path, page
+        self.width, self.height = page.imagewidth, page.imagelength
+        self._tall = page.tilelength if page.is_tiled else page.rowsperstrip
+        self._check()
+
+    def _check(self) -> None:
+        page = self._page
+        wide = page.tilewidth if page.is_tiled else page.imagewidth
+        size = min(self._tall, self.height) * wide * page.samplesperpixel
+        reason = ""
+        if page.dtype != np.uint8 or page.samplesperpixel not in (1, 3, 4):
+            reason = f"it holds {page.samplesperpixel} x {page.dtype}, not 8-bit grey, RGB or RGBA"
+        elif page.planarconfig == 2:
+            reason = "its colours lie in planes of their own"
+        elif page.photometric not in (1, 2, 6):
+            reason = f"its colours are {page.photometric.name}"
+        elif size > LARGEST_PIECE:
+            reason = "it is stored in one piece; store it in tiles"
+        if reason:
+            raise CancerNetError(f"{self._path} cannot be cut into patches: {reason}")
+
+    def bands(self, rows: int) -> Iterator[NDArray[np.uint8]]:
+        waiting = np.empty((0, self.width, 3), np.uint8)
+        for piece in self._pieces():
+            waiting = np.concatenate([waiting, piece])
+            whole = len(waiting) // rows * rows
+            for top in range(0, whole, rows):
+                yield waiting[top : top + rows]
+            waiting = waiting[whole:].copy()
+        if len(waiting):
+            yield waiting
+
+    def _pieces(self) -> Iterator[NDArray[np.uint8]]:
+        """Gives the image as rows of tiles (or strips), each (tall, width, 3)."""
+        band, top = self._blank(0), 0
+        try:
+            # One thread: several would decode ahead of what is needed.
+            for data, index, shape in self._page.segments(maxworkers=1):
+                y, x = int(index[-3]), int(index[-2])
+                if y != top:
+                    yield band
+                    band, top = self._blank(y), y
+                if data is None:
+                    continue  # a tile that was never written
+                pixels = _rgb(np.asarray(data).reshape(shape[-3:]))
+                tall = min(pixels.shape[0], len(band))
+                wide = min(pixels.shape[1], self.width - x)
+                band[:tall, x : x + wide] = pixels[:tall, :wide]
+        except CancerNetError:
+            raise
+        except Exception as error:  # decoders raise whatever they like
+            hint = "; " + INSTALL if "imagecodecs" in str(error) else ""
+            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            raise CancerNetError(f"{self._path} cannot be decoded ({reason}){hint}") from None
+        yield band
+
+    def _blank(self, top: int) -> NDArray[np.uint8]:
+        return np.full((min(self._tall, self.height - top), self.width, 3), 255, np.uint8)
+
+
+class _WholeImage:
+    """An image that fits into memory."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self._pixels = pixels
+        self.height, self.width = pixels.shape[:2]
+
+    def bands(self, rows: int) -> Iterator[NDArray[np.uint8]]:
+        for top in range(0, self.height, rows):
+            yield self._pixels[top : top + rows]
+
+
+def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if pixels.shape[2] == 4:
+        alpha = pixels[..., 3:].astype(np.uint16)
+        return ((pixels[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
+    return pixels.repeat(3, axis=2) if pixels.shape[2] == 1 else pixels

@@ -1,0 +1,75 @@
+"""What `predict.py --slide` does: a map of every patient or large image that is named."""
+
+import sys
+from pathlib import Path
+
+from cancernet.command_line import NOTICE
+from cancernet.errors import CancerNetError
+from cancernet.inference.predictor import Predictor
+from cancernet.runs import Run
+from cancernet.slides.bands import open_image
+from cancernet.slides.mosaic import SlideMap
+from cancernet.slides.positions import find_patients
+from cancernet.slides.scoring import map_of_image, map_of_places, patch_side
+from cancernet.slides.writing import check_folder, write_slide
+
+
+def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -> tuple[int, int]:
+    """Makes and writes the maps; prints a line a slide.
+
+    Args:
+        run: the run that scores.
+        named: folders of patches with places in their names, and large images.
+        output: a new or empty folder.
+        side: of a patch, pixels; None for that of the run's data.
+
+    Returns:
+        How many slides were mapped, and how many patches or images failed.
+
+    Raises:
+        CancerNetError: nothing to map, or the folder holds something.
+    """
+    check_folder(output)
+    side = side or patch_side(run)
+    if side < 2:
+        raise CancerNetError(f"--patch-size is {side}, but must be at least 2")
+    predictor = Predictor(run)
+    done = failed = 0
+    folders = [path for path in named if path.is_dir()]
+    if folders:
+        patients, odd = find_patients(folders)
+        for patient, found in patients.items():
+            slide, failures = map_of_places(predictor, patient, found.places, side=side)
+            for failure in failures:
+                print(f"error: {failure.path}: {failure.error}", file=sys.stderr)
+            failed += len(failures)
+            if found.copies:
+                print(f"{patient}: {found.copies} second copies of a place passed over")
+            done += _write(slide, output, run)
+        if odd:
+            print(f"{odd} images without a place in their names were passed over", file=sys.stderr)
+    for path in (path for path in named if not path.is_dir()):
+        try:
+            with open_image(path) as image:
+                slide = map_of_image(predictor, path.stem, image, side=side)
+        except CancerNetError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        done += _write(slide, output, run)
+    return done, failed
+
+
+def _write(slide: SlideMap, output: Path, run: Run) -> int:
+    if not len(slide.boxes):
+        print(f"error: {slide.name}: no patch could be read", file=sys.stderr)
+        return 0
+    drawn = "Drawn data, not tissue. " if run.drawn else ""
+    facts = write_slide(slide, output, word=run.positive_words, footer=drawn + NOTICE)
+    skipped = f", {slide.skipped:,} of background left out" if slide.skipped else ""
+    print(
+        f"{slide.name}: {facts['patches']:,} patches{skipped}; {run.positive_words} in "
+        f"{100 * facts['area_fraction']:.1f} % of the area at the operating point "
+        f"{slide.threshold:.3f}; mean probability {facts['score']:.3f}"
+    )
+    return 1

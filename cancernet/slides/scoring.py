@@ -1,0 +1,134 @@
+"""From patches or a large image to slide maps, through the run's predictor."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cancernet.errors import CancerNetError
+from cancernet.images import read_rgb, to_array
+from cancernet.inference.predictor import BATCH_SIZE, Failure, Predictor
+from cancernet.runs import Run
+from cancernet.slides.background import is_background
+from cancernet.slides.bands import Bands
+from cancernet.slides.mosaic import Mosaic, SlideMap
+from cancernet.slides.positions import Place
+
+PATCH = 50  # where the run does not tell
+
+
+def patch_side(run: Run) -> int:
+    """Side of the patches the run was trained on, pixels at full resolution."""
+    size = run.content.get("dataset", {}).get("image_size")
+    return int(size[0]) if size else PATCH
+
+
+def map_of_places(
+    predictor: Predictor, patient: str, places: list[Place], *, side: int
+) -> tuple[SlideMap, list[Failure]]:
+    """Scores one patient's patches and puts them in their places.
+
+    Args:
+        predictor: of the run.
+        patient: name of the slide.
+        places: at least one.
+        side: of a whole patch, pixels; those at an edge may be smaller.
+
+    Returns:
+        The map, and the patches that could not be read; they stay empty.
+    """
+    mosaic = Mosaic(
+        patient,
+        left=min(place.x for place in places),
+        top=min(place.y for place in places),
+        right=max(place.x for place in places) + side,
+        bottom=max(place.y for place in places) + side,
+    )
+    failures = []
+    results = predictor.predict_many([place.path for place in places])
+    for place, result in zip(places, _counted(results, patient, len(places)), strict=True):
+        if isinstance(result, Failure):
+            failures.append(result)
+            mosaic.failed += 1
+            continue
+        pixels = np.asarray(read_rgb(place.path))
+        mosaic.show(place.x, place.y, pixels)
+        box = (place.x, place.y, pixels.shape[1], pixels.shape[0])
+        mosaic.add(box, result.positive_probability, truth_of(place.label, predictor.run))
+    return mosaic.finish(predictor.run.threshold), failures
+
+
+def truth_of(label: str | None, run: Run) -> int:
+    """1 for a positive class, 0 for another, -1 where it is not known."""
+    return -1 if label not in run.classes else int(label in run.positive)
+
+
+def map_of_image(predictor: Predictor, name: str, image: Bands, *, side: int) -> SlideMap:
+    """Cuts a large image into patches, leaves glass out, and scores the rest in a stream.
+
+    Args:
+        predictor: of the run.
+        name: of the slide.
+        image: opened with `open_image`.
+        side: of a patch, pixels of the image.
+
+    Raises:
+        CancerNetError: there is nothing but background.
+    """
+    mosaic = Mosaic(name, left=0, top=0, right=image.width, bottom=image.height)
+    run, indices = predictor.run, [predictor.run.classes.index(c) for c in predictor.run.positive]
+    for boxes, pixels in _batches(_patches(image, mosaic, side), run):
+        scores = predictor.probabilities(pixels)[:, indices].sum(axis=1)
+        for box, score in zip(boxes, scores, strict=True):
+            mosaic.add(box, float(score))
+    slide = mosaic.finish(run.threshold)
+    if not len(slide.boxes):
+        raise CancerNetError(
+            f"{name}: all {mosaic.skipped:,} patches are background, so there is nothing to score"
+        )
+    return slide
+
+
+def _patches(
+    image: Bands, mosaic: Mosaic, side: int
+) -> Iterator[tuple[tuple[int, int, int, int], NDArray[np.uint8]]]:
+    top = 0
+    total = -(-image.height // side)
+    for band in _counted(image.bands(side), mosaic.name, total):
+        mosaic.show(0, top, band)
+        for left in range(0, image.width, side):
+            pixels = band[:, left : left + side]
+            if is_background(pixels):
+                mosaic.skipped += 1
+            else:
+                yield (left, top, pixels.shape[1], pixels.shape[0]), pixels
+        top += len(band)
+
+
+def _batches(
+    patches: Iterable[tuple[tuple[int, int, int, int], NDArray[np.uint8]]], run: Run
+) -> Iterator[tuple[list[tuple[int, int, int, int]], NDArray[np.uint8]]]:
+    boxes, images = [], []
+    for box, pixels in patches:
+        boxes.append(box)
+        images.append(
+            to_array(
+                Image.fromarray(pixels),
+                width=run.width,
+                height=run.height,
+                interpolation=run.interpolation,
+            )
+        )
+        if len(boxes) == BATCH_SIZE:
+            yield boxes, np.stack(images)
+            boxes, images = [], []
+    if boxes:
+        yield boxes, np.stack(images)
+
+
+def _counted(results: Iterable[Any], name: str, total: int) -> Iterator[Any]:
+    from tqdm import tqdm
+
+    yield from tqdm(results, f"Slide {name}", total, disable=None)

@@ -1,0 +1,63 @@
+"""The files of a slide map: PNG, CSV, GeoJSON, and a line of figures."""
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from cancernet.errors import CancerNetError
+from cancernet.files import write_text, written_beside
+from cancernet.slides.drawing import save_picture
+from cancernet.slides.geojson import as_geojson
+from cancernet.slides.mosaic import SlideMap
+
+SUMMARY = "slides.jsonl"
+
+
+def check_folder(folder: Path) -> None:
+    """Raises CancerNetError unless the folder is new or empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CancerNetError(f"{folder} exists and is not empty; name another folder with --output")
+
+
+def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> dict[str, Any]:
+    """Writes `slide-<name>.png`, `.csv`, `.geojson` and a line of `slides.jsonl`.
+
+    Returns:
+        The figures of the slide.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"slide-{slide.name}"
+    save_picture(slide, folder / f"{stem}.png", word=word, footer=footer)
+    _write_table(slide, folder / f"{stem}.csv")
+    write_text(folder / f"{stem}.geojson", as_geojson(slide, word) + "\n")
+    facts = slide.facts()
+    with open(folder / SUMMARY, "a", encoding="utf-8") as file:
+        file.write(json.dumps(_without_nan(facts), ensure_ascii=False) + "\n")
+    return facts
+
+
+def _write_table(slide: SlideMap, path: Path) -> None:
+    with (
+        written_beside(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["x", "y", "width", "height", "probability", "positive", "true_positive"])
+        rows = zip(
+            slide.boxes.tolist(),
+            slide.probabilities.tolist(),
+            slide.positive.tolist(),
+            slide.truth.tolist(),
+            strict=True,
+        )
+        for box, probability, positive, truth in rows:
+            writer.writerow([*box, repr(probability), int(positive), "" if truth < 0 else truth])
+
+
+def _without_nan(facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in facts.items()
+    }
