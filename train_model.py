@@ -3,6 +3,7 @@
     python train_model.py
     python train_model.py --data datasets/idc --run output/first --epochs 3
     python train_model.py --resume
+    python train_model.py --folds 5
     python train_model.py --list-recipes
 
 A recipe is a named set of settings; every flag below changes one of them. The
@@ -15,9 +16,10 @@ import dataclasses
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from cancernet.command_line import Parser, add_settings, given_settings, run
-from cancernet.config import DATASETS, OUTPUT
+from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
 from cancernet.status import describe_status
@@ -51,6 +53,34 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--status", type=Path, metavar="RUN", help="say how far the training in RUN is and leave"
     )
+    parser.add_argument(
+        "--folds",
+        metavar="K",
+        help="cross-validation in K folds of whole patients, or `patients` to leave out one "
+        "after the other; each fold is a run in <run>/fold-XX, pooled in one report",
+    )
+    parser.add_argument(
+        "--fold-patients",
+        nargs="+",
+        metavar="ID",
+        default=[],
+        help="with --folds patients: leave out these patients only",
+    )
+    parser.add_argument(
+        "--fold-workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train so many folds at the same time, in processes (default: 1)",
+    )
+    parser.add_argument(
+        "--beside",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        default=[],
+        help="finished runs whose figures stand beside these in the report",
+    )
     parser.add_argument("--list-recipes", action="store_true", help="show the recipes and leave")
     add_settings(parser.add_argument_group("settings (default: those of the recipe)"))
     return parser.parse_args()
@@ -73,6 +103,10 @@ def main() -> int:
     config = dataclasses.replace(recipe(name), **given)
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
 
+    if _asks_for_folds(arguments):
+        _cross_validate(arguments, config, given, name, command)
+        return EXIT_OK
+
     from cancernet.training.command import resume_training, start_training
 
     if arguments.resume:
@@ -91,8 +125,45 @@ def main() -> int:
             recipe=name,
             command=command,
             log_dir=arguments.log_dir,
+            beside=arguments.beside,
         )
     return EXIT_OK
+
+
+def _asks_for_folds(arguments: argparse.Namespace) -> bool:
+    if arguments.fold_workers < 1:
+        raise CancerNetError(f"--fold-workers is {arguments.fold_workers}, but must be at least 1")
+    if arguments.folds is None and arguments.fold_patients:
+        raise CancerNetError("--fold-patients goes with --folds patients")
+    begun = arguments.resume and arguments.run is not None
+    return arguments.folds is not None or (
+        begun and (arguments.run / "cross_validation.json").is_file()
+    )
+
+
+def _cross_validate(
+    arguments: argparse.Namespace,
+    config: TrainConfig,
+    given: dict[str, Any],
+    recipe_name: str,
+    command: str,
+) -> None:
+    if arguments.finish:
+        raise CancerNetError("--finish goes with a single run, not with --folds")
+    from cancernet.cross_validation.command import FoldWishes, resume_folds, start_folds
+
+    if arguments.resume:
+        if arguments.run is None:
+            raise CancerNetError("name the cross-validation to go on with by --run")
+        resume_folds(arguments.run, arguments.data, given, workers=arguments.fold_workers)
+        return
+    wishes = FoldWishes(
+        folds=arguments.folds,
+        only=arguments.fold_patients,
+        workers=arguments.fold_workers,
+        beside=arguments.beside,
+    )
+    start_folds(arguments.run, arguments.data, config, wishes, recipe=recipe_name, command=command)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,11 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if (folder / "cross_validation.json").exists():
+            raise RunError(
+                f"{folder} holds a cross-validation; name one of its folds, such as "
+                f"{folder / 'fold-01'}"
+            ) from None
         raise RunError(f"{folder} is not a run folder: it holds no {RUN_FILE}") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}); restore it from a copy") from None

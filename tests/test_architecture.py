@@ -38,9 +38,13 @@ MAY_IMPORT = {
     },
     "explaining": {"inference", "runs", "images", "quiet"},
     "slides": {"command_line", "inference", "runs", "images"},
+    "cross_validation": {
+        "building", "command_line", "config", "evaluation", "examining", "manifest", "runs",
+        "training",
+    },
     "training": {
-        "calibration", "command_line", "config", "evaluation", "images", "inference", "manifest",
-        "models", "quiet", "runs",
+        "calibration", "command_line", "config", "evaluation", "examining", "images", "inference",
+        "manifest", "models", "quiet", "runs",
     },
 }  # fmt: skip
 ALWAYS = {"errors", "files", "locks", ""}

@@ -58,13 +58,13 @@ class PatientSums:
         return self.counts[:, 2] + self.counts[:, 3]
 
 
-def patient_sums(truth: Any, score: Any, threshold: float, patients: Any) -> PatientSums:
+def patient_sums(truth: Any, score: Any, threshold: Any, patients: Any) -> PatientSums:
     """Adds up the images of every patient.
 
     Args:
         truth: (images,) 1 for positive, 0 for the rest.
         score: (images,) 0-1.
-        threshold: positive iff score >= threshold.
+        threshold: positive iff score >= threshold; one, or (images,) one for each.
         patients: (images,) name of every image's patient.
 
     Raises:

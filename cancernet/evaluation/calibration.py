@@ -16,7 +16,7 @@ from cancernet.evaluation import checks
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 # What the expectation that 1 is right counts for, in patients (benchmarks/README.md).
-PRIOR_PATIENTS = 3
+PRIOR_PATIENTS = 10
 FEW_PATIENTS = 10
 FEW_IMAGES = 1000
 _SMALLEST = 1e-30

@@ -64,15 +64,16 @@ def check_probabilities(probabilities: Any, images: int, classes: int) -> np.nda
     return array
 
 
-def check_threshold(threshold: float) -> float:
-    """Returns the threshold; 0 makes every image positive.
+def check_threshold(threshold: Any) -> Any:
+    """Returns the threshold, or one for every image; 0 makes every image positive.
 
     Raises:
         ValueError: not a number, or outside 0-1.
     """
-    if not 0 <= threshold <= 1:
+    array = np.asarray(threshold, dtype=np.float64)
+    if not ((array >= 0) & (array <= 1)).all():
         raise ValueError(f"the threshold must lie between 0 and 1, but is {threshold}")
-    return float(threshold)
+    return float(array) if array.ndim == 0 else array
 
 
 def check_patients(patients: Any, images: int) -> tuple[np.ndarray, np.ndarray]:

@@ -190,9 +190,9 @@ def assess_at(
 
 
 def judge(
-    split: Scored, *, classes: Sequence[str], positive: Sequence[str], threshold: float
+    split: Scored, *, classes: Sequence[str], positive: Sequence[str], threshold: Any
 ) -> dict[str, Any]:
-    """Judges one split at a given threshold: `binary_metrics`, and `per_class` beyond two.
+    """Judges one split: `binary_metrics`, and `per_class` for more than two classes.
 
     Raises:
         ValueError: classes that do not fit the probabilities.
@@ -214,7 +214,7 @@ def judge(
 
 
 def split_intervals(
-    split: Scored, columns: list[int], threshold: float, seed: int, resamples: int
+    split: Scored, columns: list[int], threshold: Any, seed: int, resamples: int
 ) -> Intervals:
     """Returns the intervals of positives against the rest for one split."""
     return patient_intervals(

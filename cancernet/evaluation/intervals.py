@@ -78,7 +78,7 @@ class Evidence:
 def patient_intervals(
     truth: Any,
     score: Any,
-    threshold: float,
+    threshold: Any,
     patients: Any,
     *,
     level: float = LEVEL,
@@ -90,7 +90,7 @@ def patient_intervals(
     Args:
         truth: (images,) 1 for positive, 0 for the rest.
         score: (images,) 0-1.
-        threshold: positive iff score >= threshold.
+        threshold: positive iff score >= threshold; one, or (images,) one for each.
         patients: (images,) name of every image's patient.
         level: above 0, below 1.
         resamples: number of draws, at least 2.

@@ -15,14 +15,14 @@ from cancernet.evaluation.ranking import areas, rank
 
 
 def binary_metrics(
-    truth: Any, score: Any, threshold: float, *, patients: Any = None
+    truth: Any, score: Any, threshold: Any, *, patients: Any = None
 ) -> dict[str, Any]:
     """Judges the scores of positives against the rest; positive iff score >= threshold.
 
     Args:
         truth: (images,) 1 or True for positive, 0 or False for the rest.
         score: (images,) probability of being positive, 0-1.
-        threshold: 0-1.
+        threshold: 0-1; one, or (images,) one for each.
         patients: (images,) name of every image's patient; only counted here.
 
     Returns:

@@ -109,10 +109,15 @@ def _figures(content: ReportContent) -> list[str]:
 
 def _operating_point(content: ReportContent) -> list[str]:
     point, testing = content.assessment.operating_point, content.assessment.testing
+    where = (
+        "Each fold's own"
+        if content.folds
+        else f"Positive from a score of {point.threshold:.6g} upwards"
+    )
     return [
         "## Operating point",
         "",
-        f"Positive from a score of {point.threshold:.6g} upwards; {cell(point.rule)}; chosen on "
+        f"{where}; {cell(point.rule)}; chosen on "
         f"validation. It promised a sensitivity of {number(point.sensitivity)} and a specificity "
         f"of {number(point.specificity)}, and gave {number(testing['sensitivity'])} and "
         f"{number(testing['specificity'])} on testing.",

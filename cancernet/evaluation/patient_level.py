@@ -31,14 +31,14 @@ class PatientScores:
 
 
 def patient_scores(
-    truth: Any, score: Any, threshold: float, patients: Any, *, top: int = TOP
+    truth: Any, score: Any, threshold: Any, patients: Any, *, top: int = TOP
 ) -> PatientScores:
     """Scores every patient from the patches.
 
     Args:
         truth: (images,) 1 for positive, 0 for the rest.
         score: (images,) 0-1.
-        threshold: positive iff score >= threshold.
+        threshold: positive iff score >= threshold; one, or (images,) one for each.
         patients: (images,) name of every image's patient.
         top: how many of a patient's highest scores are averaged; all where there are fewer.
 

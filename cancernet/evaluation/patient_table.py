@@ -9,13 +9,13 @@ from cancernet.evaluation.metrics import count_metrics
 from cancernet.evaluation.ranking import areas, rank
 
 
-def patient_rows(truth: Any, score: Any, threshold: float, patients: Any) -> list[dict[str, Any]]:
+def patient_rows(truth: Any, score: Any, threshold: Any, patients: Any) -> list[dict[str, Any]]:
     """Judges every patient by itself.
 
     Args:
         truth: (images,) 1 for positive, 0 for the rest.
         score: (images,) 0-1.
-        threshold: positive iff score >= threshold.
+        threshold: positive iff score >= threshold; one, or (images,) one for each.
         patients: (images,) name of every image's patient.
 
     Returns:

@@ -44,7 +44,7 @@ def predictive_values(
 def predictive_rows(
     truth: Any,
     score: Any,
-    threshold: float,
+    threshold: Any,
     patients: Any,
     prevalences: Sequence[float],
     *,
@@ -59,7 +59,7 @@ def predictive_rows(
     Args:
         truth: (images,) 1 for positive, 0 for the rest.
         score: (images,) 0-1.
-        threshold: positive iff score >= threshold.
+        threshold: positive iff score >= threshold; one, or (images,) one for each.
         patients: (images,) name of every image's patient.
         prevalences: shares of positives expected, 0-1 each.
         resamples: bootstrap draws.

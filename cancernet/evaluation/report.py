@@ -28,6 +28,7 @@ def page(content: ReportContent) -> str:
         parts.asked,
         parts.figures_table,
         groups.beside,
+        groups.folds,
         parts.operating_point,
         parts.curves,
         evidence.calibration,
@@ -37,7 +38,7 @@ def page(content: ReportContent) -> str:
         background.patients,
         evidence.patient_level,
         groups.subgroups,
-        background.learning,
+        *(() if content.folds else (background.learning,)),
         background.repeat,
         parts.limits,
     )

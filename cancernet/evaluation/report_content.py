@@ -4,8 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from cancernet.command_line import NOTICE
 from cancernet.evaluation.evaluate import Assessment
+from cancernet.evaluation.pooled import FoldScores
 from cancernet.evaluation.scored import Scored
 
 DRAWN = (
@@ -82,6 +85,9 @@ class ReportContent:
         beside: others whose figures stand beside these.
         subgroups: column of a table of patients to rows of `subgroup_rows`.
         prevalences: shares of positives that the user expects.
+        folds: of a cross-validation, whose pooled figures the assessment holds.
+        thresholds: (images,) of testing where each has its own, as in folds; None where
+            the assessment's operating point holds for all.
     """
 
     title: str
@@ -109,6 +115,8 @@ class ReportContent:
     beside: Sequence[Beside] = ()
     subgroups: Mapping[str, Sequence[Mapping[str, Any]]] = dataclasses.field(default_factory=dict)
     prevalences: Sequence[float] = ()
+    folds: Sequence[FoldScores] = ()
+    thresholds: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not self.notice.strip():
@@ -121,6 +129,18 @@ class ReportContent:
         if self.leak:
             found.append(f"Leak between the splits: {self.leak}")
         return [*found, *self.remarks, *self.assessment.warnings]
+
+    @property
+    def threshold(self) -> Any:
+        """The one threshold of all testing images, or one for each."""
+        if self.thresholds is not None:
+            return self.thresholds
+        return self.assessment.operating_point.threshold
+
+    @property
+    def marked(self) -> float | None:
+        """The threshold to mark in a figure; None where images have different ones."""
+        return None if self.thresholds is not None else float(self.threshold)
 
     @property
     def footer(self) -> str:

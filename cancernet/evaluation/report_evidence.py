@@ -74,8 +74,9 @@ def calibration(content: ReportContent) -> str:
             ("slope", "calibration slope (1 is right, less is too sure)"),
         )
     ]
+    words = "each fold's own" if content.folds else fit.words
     sentence = (
-        f"Correction: {fit.words}. Every probability in this report, in predictions.csv and of "
+        f"Correction: {words}. Every probability in this report, in predictions.csv and of "
         f"predict.py has had it; the operating point is on the same scale. {fit.note}"
     )
     return pieces.section(
@@ -89,7 +90,7 @@ def calibration(content: ReportContent) -> str:
 def decisions(content: ReportContent) -> str:
     """Decision curve and predictive values at other prevalences."""
     truth, score = _positives(content, content.testing)
-    threshold = content.assessment.operating_point.threshold
+    threshold = content.threshold
     curve = decision_curve(truth, score)
     low, high = curve.useful_range()
     sentence = "On testing, acting on the score beats acting on everybody and on nobody "
@@ -123,7 +124,7 @@ def decisions(content: ReportContent) -> str:
     return pieces.section(
         "What a call is worth",
         pieces.image(
-            draw_decision_curve(curve, threshold=threshold, footer=content.footer),
+            draw_decision_curve(curve, threshold=content.marked, footer=content.footer),
             "Decision curve on testing. It presumes calibrated scores.",
         ),
         pieces.paragraph(sentence),
@@ -140,7 +141,7 @@ def decisions(content: ReportContent) -> str:
 def patient_level(content: ReportContent) -> str:
     """How well one score a patient ranks the patients."""
     truth, score = _positives(content, content.testing)
-    threshold = content.assessment.operating_point.threshold
+    threshold = content.threshold
     found = patient_metrics(
         patient_scores(truth, score, threshold, content.testing.patients), seed=content.seed
     )

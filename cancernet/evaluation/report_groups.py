@@ -4,10 +4,12 @@ import math
 
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.evaluation.html_pieces import decimal
+from cancernet.evaluation.pooled import spread_over_folds
 from cancernet.evaluation.report_content import ReportContent
 from cancernet.evaluation.summary import headline_rows, interval
 
 COLUMNS = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
+MOST_NAMED = 6
 HEADINGS = ("sensitivity", "specificity", "balanced accuracy", "AUC")
 
 
@@ -48,6 +50,61 @@ def beside(content: ReportContent) -> str:
         pieces.table(header, facts, words=True),
         pieces.table(header, rows),
         pieces.paragraph(sentence, muted=True),
+    )
+
+
+def folds(content: ReportContent) -> str:
+    """Every fold of a cross-validation: whom it tested, what it promised, what it gave."""
+    if not content.folds:
+        return ""
+    rows = []
+    for fold in content.folds:
+        names = sorted(set(fold.testing.patients))
+        who = ", ".join(names[:MOST_NAMED])
+        who += f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        found = fold.metrics
+        correction = fold.calibration
+        rows.append(
+            (
+                fold.name,
+                who,
+                f"{found['images']:,}",
+                f"{fold.point.threshold:.3g}",
+                f"{correction.temperature:.2f}" if correction.method == "temperature" else "—",
+                f"{decimal(fold.point.sensitivity)} → {decimal(found['sensitivity'])}",
+                f"{decimal(fold.point.specificity)} → {decimal(found['specificity'])}",
+                decimal(found["balanced_accuracy"]),
+                decimal(found["roc_auc"]),
+            )
+        )
+    header = (
+        "fold",
+        "tested patients",
+        "images",
+        "threshold",
+        "temperature",
+        "sensitivity",
+        "specificity",
+        "balanced accuracy",
+        "AUC",
+    )
+    sentences = []
+    for name, words in (("roc_auc", "AUC"), ("balanced_accuracy", "balanced accuracy")):
+        mean, spread, defined = spread_over_folds(content.folds, name)
+        sentences.append(
+            f"Mean {words} over the {defined} folds where it is defined: {decimal(mean)} (standard "
+            f"deviation {decimal(spread)}); pooled: {decimal(content.assessment.testing[name])}."
+        )
+    note = (
+        "Sensitivity and specificity: what validation promised → what the left-out patients gave. "
+        "A fold whose patients have images of one side only has no figure that needs both. The "
+        "pooled AUC compares scores of different networks; the mean over folds does not."
+    )
+    return pieces.section(
+        "Folds",
+        pieces.table(header, rows),
+        pieces.paragraph(" ".join(sentences)),
+        pieces.paragraph(note, muted=True),
     )
 
 

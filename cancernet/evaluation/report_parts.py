@@ -72,6 +72,8 @@ def figures_table(content: ReportContent) -> str:
 
 def operating_point(content: ReportContent) -> str:
     """Which threshold, by which rule, what it promised and what it gave."""
+    if content.folds:
+        return ""
     assessment = content.assessment
     point, testing = assessment.operating_point, assessment.testing
     sentence = (
@@ -107,7 +109,7 @@ def curves(content: ReportContent) -> str:
     truth = scores.positive_truth(content.testing, columns)
     score = scores.positive_score(content.testing.probabilities, columns)
     limits = assessment.intervals["testing"].limits
-    threshold, foot = assessment.operating_point.threshold, content.footer
+    threshold, foot = content.marked, content.footer
     cells = assessment.testing["confusion_matrix"]
     drawn = (
         (

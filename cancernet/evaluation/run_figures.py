@@ -21,7 +21,7 @@ def write_figures(content: ReportContent, folder: Path, *, footer: str = "") -> 
         footer: the line below every figure, such as that data are drawn.
     """
     assessment, testing = content.assessment, content.testing
-    columns, threshold = assessment.positive_indices, assessment.operating_point.threshold
+    columns, threshold = assessment.positive_indices, content.marked
     truth = scores.positive_truth(testing, columns)
     score = scores.positive_score(testing.probabilities, columns)
     limits = assessment.intervals["testing"].limits
@@ -32,7 +32,7 @@ def write_figures(content: ReportContent, folder: Path, *, footer: str = "") -> 
             best_epoch=content.best_epoch,
             footer=footer,
         )
-    predicted = scores.predicted_indices(testing.probabilities, columns, threshold)
+    predicted = scores.predicted_indices(testing.probabilities, columns, content.threshold)
     figures.plot_confusion_matrix(
         confusion_table(testing.truth, predicted, len(assessment.classes)),
         assessment.words,

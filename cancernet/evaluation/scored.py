@@ -4,6 +4,7 @@ import csv
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,9 +78,7 @@ def positive_score(probabilities: np.ndarray, positive: list[int]) -> np.ndarray
     return np.minimum(score, 1.0)
 
 
-def predicted_indices(
-    probabilities: np.ndarray, positive: list[int], threshold: float
-) -> np.ndarray:
+def predicted_indices(probabilities: np.ndarray, positive: list[int], threshold: Any) -> np.ndarray:
     """Returns the predicted class of every image, shape (images,).
 
     Two classes: the positive one iff its probability >= threshold. More: the most

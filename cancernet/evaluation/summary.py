@@ -94,7 +94,9 @@ def _classification_report(assessment: Assessment) -> str:
         how = "most probable class"
     else:
         rows = binary_rows(assessment, metrics)
-        how = f"threshold {assessment.operating_point.threshold:.6g}"
+        threshold = assessment.operating_point.threshold
+        own = "each fold's own threshold"
+        how = own if math.isnan(threshold) else f"threshold {threshold:.6g}"
     width = max(len(word) for word in (*rows, "class"))
     lines = [f"Classification report ({how})"]
     lines.append(f"  {'class':{width}}  precision     recall         f1     images")
@@ -142,10 +144,15 @@ def _headline(assessment: Assessment) -> str:
 
 def _operating_point(assessment: Assessment) -> str:
     point, testing = assessment.operating_point, assessment.testing
+    where = (
+        "each fold's own"
+        if math.isnan(point.threshold)
+        else f"positive from {point.threshold:.6g} upwards"
+    )
     of_patients = "" if point.patients is None else f" of {point.patients:,} patients"
     return "\n".join(
         [
-            f"Operating point: positive from {point.threshold:.6g} upwards",
+            f"Operating point: {where}",
             f"  rule: {point.rule}",
             f"  chosen on validation ({point.images:,} images{of_patients}), never on testing",
             f"  promised on validation: sensitivity {number(point.sensitivity)}, "

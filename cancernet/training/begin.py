@@ -1,6 +1,7 @@
 """Beginning a run, or finding the one to go on with."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,13 @@ from cancernet.training import provenance
 
 
 def begin(
-    folder: Path, dataset: BuiltDataset, config: TrainConfig, *, recipe: str, command: str
+    folder: Path,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    *,
+    recipe: str,
+    command: str,
+    beside: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Makes the run folder and its first run.json; returns the content.
 
@@ -21,7 +28,7 @@ def begin(
         CancerNetError: the recipe is made for another data set.
     """
     check_fit(dataset, config)
-    _refuse_used(folder)
+    refuse_used(folder)
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "status": "training",
@@ -29,6 +36,7 @@ def begin(
         "command": command,
         "recipe": recipe,
         "config": config.as_dict(),
+        "beside": [str(path) for path in beside],
         "dataset": {
             "name": dataset.name,
             "title": dataset.title,
@@ -79,11 +87,22 @@ def go_on(
     if content["status"] == "finished":
         raise RunError(f"the training in {folder} is finished; there is nothing to resume")
     config = read_config(content, folder)
+    refuse_other_data(folder, content, dataset)
+    refuse_changed(folder, config, given)
+    return config, content
+
+
+def refuse_other_data(folder: Path, content: dict[str, Any], dataset: BuiltDataset) -> None:
+    """Raises RunError when the data are not those that a training began with."""
     if content["dataset"]["fingerprint"] != dataset.fingerprint:
         raise RunError(
             f"the training in {folder} began with other data than {dataset.folder} holds now; "
             "build that data set again, or start a new run"
         )
+
+
+def refuse_changed(folder: Path, config: TrainConfig, given: dict[str, Any]) -> None:
+    """Raises RunError when a setting given now differs from that of the beginning."""
     for name, value in given.items():
         if getattr(config, name) != value:
             flag = "--" + name.replace("_", "-")
@@ -91,7 +110,6 @@ def go_on(
                 f"the training in {folder} began with {flag} {getattr(config, name)}, not {value}; "
                 "leave the flag out to go on, or start a new run"
             )
-    return config, content
 
 
 def read_config(content: dict[str, Any], folder: Path) -> TrainConfig:
@@ -152,7 +170,8 @@ def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
         )
 
 
-def _refuse_used(folder: Path) -> None:
+def refuse_used(folder: Path) -> None:
+    """Raises RunError when the folder holds something already."""
     if folder.is_file():
         raise RunError(f"{folder} is a file; name a folder for --run")
     if not folder.exists() or not any(folder.iterdir()):

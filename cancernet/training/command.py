@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from cancernet.command_line import NOTICE, describe_os_error
 from cancernet.config import DATASETS, TrainConfig
 from cancernet.errors import RunError
 from cancernet.evaluation.summary import text_report
+from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset, read_dataset
 from cancernet.training import begin
-from cancernet.training.finish import finish, seal
+from cancernet.training.finish import Finished, finish, seal
 from cancernet.training.limit import limited
 from cancernet.training.network import first_network, frozen_at_random
 from cancernet.training.present import write_pictures_and_report
@@ -30,6 +31,7 @@ def start_training(
     recipe: str,
     command: str,
     log_dir: Path | None = None,
+    beside: Sequence[Path] = (),
 ) -> None:
     """Begins a new run and takes it to its end.
 
@@ -40,19 +42,22 @@ def start_training(
         recipe: the recipe's name, for the record.
         command: the command line, for the record.
         log_dir: where TensorBoard's event files go, or None for none.
+        beside: finished runs whose figures stand beside these in the report.
     """
-    dataset = _read(data if data is not None else DATASETS / config.dataset)
+    for other in beside:
+        read_beside(other)  # what is wrong with it is said before the training
+    dataset = read_whole(data if data is not None else DATASETS / config.dataset)
     begin.check_fit(dataset, config)
     dataset = limited(dataset, config.limit, seed=config.seed)
     # Before there is a folder: weights that cannot be had must not leave one behind.
     network, weights = first_network(config, len(dataset.classes))
     folder = folder if folder is not None else begin.new_folder(recipe)
-    content = begin.begin(folder, dataset, config, recipe=recipe, command=command)
+    content = begin.begin(folder, dataset, config, recipe=recipe, command=command, beside=beside)
     content["weights"] = dataclasses.asdict(weights)
     runs.write_run_file(folder, content)
     print(f"Run {folder}: {config.model} on {dataset.folder}")
     print(weights.sentence())
-    _train_and_finish(folder, dataset, config, content, network, log_dir=log_dir)
+    _tell(folder, train_and_finish(folder, dataset, config, content, network, log_dir=log_dir))
 
 
 def resume_training(
@@ -74,14 +79,22 @@ def resume_training(
     """
     folder = folder if folder is not None else begin.newest_unfinished()
     recorded = runs.read_run_file(folder)
-    dataset = _read(data if data is not None else Path(recorded["dataset"]["folder"]))
+    if "fold" in recorded:
+        raise RunError(
+            f"{folder} is a fold of a cross-validation; go on with "
+            f"`python train_model.py --resume --run {folder.parent}`"
+        )
+    dataset = read_whole(data if data is not None else Path(recorded["dataset"]["folder"]))
     config, content = begin.go_on(folder, dataset, given)
     dataset = limited(dataset, config.limit, seed=config.seed)
     print(f"Going on with {folder}: {config.model} on {dataset.folder}")
-    _train_and_finish(folder, dataset, config, content, finish_now=finish_now, log_dir=log_dir)
+    finished = train_and_finish(
+        folder, dataset, config, content, finish_now=finish_now, log_dir=log_dir
+    )
+    _tell(folder, finished)
 
 
-def _train_and_finish(
+def train_and_finish(
     folder: Path,
     dataset: BuiltDataset,
     config: TrainConfig,
@@ -90,7 +103,8 @@ def _train_and_finish(
     *,
     finish_now: bool = False,
     log_dir: Path | None = None,
-) -> None:
+) -> Finished:
+    """Trains a run that has begun, or goes on with it, and seals it; returns what is known."""
     for warning in [*_warnings(dataset), frozen_at_random(network, config) if network else ""]:
         if warning:
             print(f"WARNING: {warning}")
@@ -102,6 +116,10 @@ def _train_and_finish(
         finished = finish(model, state, dataset, config, folder, content)
         write_pictures_and_report(folder, finished, dataset, config, state)
         seal(folder, finished.content)
+    return finished
+
+
+def _tell(folder: Path, finished: Finished) -> None:
     print(text_report(finished.assessment))
     print(f"Report:  {folder / 'report.html'}")
     print(f"Figures: {folder / 'figures'}")
@@ -120,7 +138,12 @@ def _with_advice(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _read(folder: Path) -> BuiltDataset:
+def read_whole(folder: Path) -> BuiltDataset:
+    """Reads a built data set with images in every split, all of them there.
+
+    Raises:
+        CancerNetError: not so; the message says what to do.
+    """
     dataset = read_dataset(folder)
     for name in ("training", "validation", "testing"):
         if not len(dataset.split(name).paths):

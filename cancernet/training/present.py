@@ -12,6 +12,7 @@ from cancernet.evaluation.model_card import write_model_card
 from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent
 from cancernet.evaluation.run_figures import FIGURES, write_figures
+from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset
 from cancernet.training.checkpoint import State
 from cancernet.training.finish import Finished
@@ -73,6 +74,7 @@ def _report_content(
         versions=content["versions"],
         commit=content["commit"],
         created=content["finished"],
+        beside=[read_beside(Path(path)) for path in content.get("beside", ())],
     )
 
 

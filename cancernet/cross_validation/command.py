@@ -1,0 +1,171 @@
+"""What `train_model.py --folds` does: plan, train what is not finished, pool, report."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cancernet import runs
+from cancernet.command_line import NOTICE
+from cancernet.config import DATASETS, TrainConfig
+from cancernet.cross_validation.plan import Fold, fold_dataset, plan_folds
+from cancernet.cross_validation.pool import write_pooled
+from cancernet.cross_validation.record import folds_of, read_record, write_record
+from cancernet.errors import RunError
+from cancernet.examining.besides import read_beside
+from cancernet.manifest import BuiltDataset
+from cancernet.training import begin, provenance
+from cancernet.training.command import read_whole, train_and_finish
+from cancernet.training.limit import limited
+from cancernet.training.network import first_network
+from cancernet.training.train import StoppedError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FoldWishes:
+    """What was asked of a cross-validation besides the settings.
+
+    Attributes:
+        folds: a number, or "patients" to leave out one after the other.
+        only: leave out these patients only.
+        workers: processes that train at the same time.
+        beside: finished runs whose figures stand beside these in the report.
+    """
+
+    folds: str
+    only: Sequence[str] = ()
+    workers: int = 1
+    beside: Sequence[Path] = ()
+
+
+def start_folds(
+    folder: Path | None,
+    data: Path | None,
+    config: TrainConfig,
+    wishes: FoldWishes,
+    *,
+    recipe: str,
+    command: str,
+) -> None:
+    """Begins a cross-validation and takes it to its end.
+
+    Raises:
+        CancerNetError: patients that cannot be divided so, or a folder that is in use.
+    """
+    for other in wishes.beside:
+        read_beside(other)  # what is wrong with it is said before the training
+    dataset = read_whole(data if data is not None else DATASETS / config.dataset)
+    begin.check_fit(dataset, config)
+    plan = plan_folds(dataset, wishes.folds, only=wishes.only, seed=config.seed)
+    folder = folder if folder is not None else begin.new_folder(f"{recipe}-folds")
+    begin.refuse_used(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "status": "training",
+        "created": runs.now(),
+        "command": command,
+        "recipe": recipe,
+        "config": config.as_dict(),
+        "dataset": {"folder": str(dataset.folder), "fingerprint": dataset.fingerprint},
+        "asked": wishes.folds,
+        "folds": [fold.as_dict() for fold in plan],
+        "beside": [str(path) for path in wishes.beside],
+        "versions": provenance.versions(),
+        "commit": provenance.commit(),
+    }
+    write_record(folder, content)
+    print(f"Cross-validation {folder}: {len(plan)} folds of {dataset.folder}")
+    _train_and_pool(folder, dataset, config, content, workers=wishes.workers)
+
+
+def resume_folds(folder: Path, data: Path | None, given: dict[str, Any], *, workers: int) -> None:
+    """Goes on with a cross-validation: finished folds stay, a stopped one goes on.
+
+    Raises:
+        RunError: finished already, or the data or a setting differs.
+    """
+    content = read_record(folder)
+    if content["status"] == "finished":
+        raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
+    config = begin.read_config(content, folder)
+    begin.refuse_changed(folder, config, given)
+    dataset = read_whole(data if data is not None else Path(content["dataset"]["folder"]))
+    begin.refuse_other_data(folder, content, dataset)
+    print(f"Going on with the cross-validation in {folder}")
+    _train_and_pool(folder, dataset, config, content, workers=workers)
+
+
+def train_fold(folder: Path, number: int) -> None:
+    """Trains one fold, or goes on with it; does nothing when it is finished."""
+    content = read_record(folder)
+    dataset = read_whole(Path(content["dataset"]["folder"]))
+    begin.refuse_other_data(folder, content, dataset)
+    fold = next(fold for fold in folds_of(content) if fold.number == number)
+    _train_fold(folder, dataset, begin.read_config(content, folder), content, fold)
+
+
+def _train_and_pool(
+    folder: Path,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    content: dict[str, Any],
+    *,
+    workers: int,
+) -> None:
+    folds = folds_of(content)
+    again = f"python train_model.py --resume --run {folder}"
+    with runs.locked(folder):
+        if workers > 1:
+            from cancernet.cross_validation.workers import train_in_processes
+
+            train_in_processes(folder, folds, workers)
+        else:
+            for fold in folds:
+                print(f"Fold {fold.number} of {len(folds)}: tests {_named(fold.testing)}")
+                try:
+                    _train_fold(folder, dataset, config, content, fold)
+                except StoppedError:
+                    raise StoppedError(
+                        f"stopped in fold {fold.number} of {len(folds)}; finished folds and the "
+                        f"last complete epoch are kept; go on with `{again}`"
+                    ) from None
+        text = write_pooled(folder, dataset, config, content)
+        write_record(folder, {**content, "status": "finished", "finished": runs.now()})
+    print(text)
+    print(f"Report:  {folder / 'report.html'}")
+    print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each predicts by itself")
+    print(NOTICE)
+
+
+def _train_fold(
+    folder: Path,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    content: dict[str, Any],
+    fold: Fold,
+) -> None:
+    own, place = fold_dataset(dataset, fold), folder / fold.name
+    own = limited(own, config.limit, seed=config.seed)
+    network = None
+    if (place / runs.RUN_FILE).exists():
+        if runs.read_run_file(place)["status"] == "finished":
+            return
+        _, begun = begin.go_on(place, own, {})
+    else:
+        begun = begin.begin(
+            place, own, config, recipe=content["recipe"], command=content["command"]
+        )
+        network, weights = first_network(config, len(own.classes))
+        begun["weights"] = dataclasses.asdict(weights)
+        begun["fold"] = {**fold.as_dict(), "of": len(content["folds"])}
+        runs.write_run_file(place, begun)
+    train_and_finish(place, own, config, begun, network)
+    # The next fold begins with an empty graph, or memory would grow with every fold.
+    import keras
+
+    keras.utils.clear_session()
+
+
+def _named(patients: Sequence[str]) -> str:
+    few = ", ".join(patients[:5])
+    return few if len(patients) <= 5 else f"{few} and {len(patients) - 5} more"

@@ -1,0 +1,208 @@
+"""Who is tested, who validates and who trains in every fold: whole patients, never patches."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cancernet.building.nearest_split import cover_every_class, nearest_split
+from cancernet.config import SPLITS
+from cancernet.errors import SplitError
+from cancernet.manifest import BuiltDataset, Part
+
+PATIENTS = "patients"
+# Of the patients that a fold does not test; more than a single split gives, because the
+# operating point of a fold rests on them alone.
+VALIDATION_SHARE = 0.2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fold:
+    """One fold by the names of its patients; all others train.
+
+    Attributes:
+        number: from 1, as in `fold-01`.
+        testing: patients that are tested.
+        validation: patients that choose calibration and operating point.
+    """
+
+    number: int
+    testing: tuple[str, ...]
+    validation: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the fold's run folder."""
+        return f"fold-{self.number:02d}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Fold":
+        """Reads what `as_dict` gave."""
+        return cls(
+            number=int(content["number"]),
+            testing=tuple(content["testing"]),
+            validation=tuple(content["validation"]),
+        )
+
+
+def plan_folds(
+    dataset: BuiltDataset, folds: str, *, only: Sequence[str] = (), seed: int
+) -> list[Fold]:
+    """Divides all patients of a built data set, whatever its own splits were.
+
+    Args:
+        dataset: the data set.
+        folds: a number, 2 to the number of patients, or "patients" to leave out one
+            patient after the other. Folds of a number are as alike in classes and size
+            as whole patients permit, and each holds every class.
+        only: leave out these patients only, one a fold.
+        seed: of the division.
+
+    Raises:
+        SplitError: the patients cannot be divided so; the message says what to do.
+    """
+    patients, counts = patient_counts(dataset)
+    groups = _groups(patients, counts, folds, only, seed)
+    found = []
+    for number, testing in enumerate(groups, start=1):
+        rest = np.setdiff1d(np.arange(len(patients)), testing)
+        validation = _validation(patients, counts, rest, seed, number)
+        found.append(
+            Fold(
+                number=number,
+                testing=tuple(patients[place] for place in testing),
+                validation=tuple(patients[place] for place in validation),
+            )
+        )
+    return found
+
+
+def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
+    """Returns the data set divided as the fold says; images stay where they lie."""
+    whole = joined(dataset)
+    patients = np.array(whole.patients)
+    testing = np.isin(patients, fold.testing)
+    validation = np.isin(patients, fold.validation)
+    chosen = {
+        "training": ~testing & ~validation,
+        "validation": validation,
+        "testing": testing,
+    }
+    parts = {name: _part(whole, np.flatnonzero(chosen[name])) for name in SPLITS}
+    key = f"{dataset.fingerprint} {fold.testing} {fold.validation}"
+    leak = dataset.leak if "--split image" not in dataset.leak else ""
+    return dataclasses.replace(
+        dataset,
+        parts=parts,
+        counts={name: _count(dataset, part) for name, part in parts.items()},
+        # Folds are of whole patients, so that a shuffle of patches no longer leaks.
+        leak=leak,
+        warnings=(),
+        split_kind=(
+            f"in folds of whole patients; this fold tests {len(fold.testing)} and validates on "
+            f"{len(fold.validation)} of {len(set(whole.patients))} patients"
+        ),
+        fingerprint=hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest(),
+    )
+
+
+def patient_counts(dataset: BuiltDataset) -> tuple[list[str], np.ndarray]:
+    """Returns the patients, sorted, and the images of each in each class."""
+    whole = joined(dataset)
+    names, place = np.unique(np.array(whole.patients), return_inverse=True)
+    counts = np.zeros((len(names), len(dataset.classes)), np.int64)
+    np.add.at(counts, (place, whole.labels), 1)
+    return [str(name) for name in names], counts
+
+
+def joined(dataset: BuiltDataset) -> Part:
+    """Returns all images, training first, then validation and testing."""
+    parts = [dataset.split(name) for name in SPLITS]
+    return Part(
+        [path for part in parts for path in part.paths],
+        np.concatenate([part.labels for part in parts]),
+        [patient for part in parts for patient in part.patients],
+        np.concatenate([part.x for part in parts]),
+        np.concatenate([part.y for part in parts]),
+    )
+
+
+def _groups(
+    patients: list[str], counts: np.ndarray, folds: str, only: Sequence[str], seed: int
+) -> list[np.ndarray]:
+    one_by_one = folds == PATIENTS or folds == str(len(patients))
+    if only:
+        if not one_by_one:
+            raise SplitError("--fold-patients leaves out one patient a fold; add --folds patients")
+        unknown = sorted(set(only) - set(patients))
+        if unknown:
+            raise SplitError(
+                f"the data set has no patient {unknown[0]} (--fold-patients); it has "
+                f"{', '.join(patients[:10])}{' ...' if len(patients) > 10 else ''}"
+            )
+        return [np.array([patients.index(name)]) for name in dict.fromkeys(only)]
+    if one_by_one:
+        return [np.array([place]) for place in range(len(patients))]
+    if not folds.isdecimal() or not 2 <= int(folds) <= len(patients):
+        raise SplitError(
+            f"--folds is {folds}, but must be `patients`, or a number from 2 to the "
+            f"{len(patients)} patients of the data set"
+        )
+    count = int(folds)
+    if cover_every_class(counts > 0, count, rng=np.random.default_rng(seed)) is None:
+        fewest = int((counts > 0).sum(axis=0).min())
+        raise SplitError(
+            f"{count} folds cannot each have every class, because one class has {fewest} "
+            "patients only; choose fewer --folds, or --folds patients"
+        )
+    fold_of = nearest_split(counts, np.full(count, 1 / count), seed=seed)
+    return [np.flatnonzero(fold_of == number) for number in range(count)]
+
+
+def _validation(
+    patients: list[str], counts: np.ndarray, rest: np.ndarray, seed: int, number: int
+) -> np.ndarray:
+    """The patients of `rest` that validate, so that they and those who train have every class."""
+    having = (counts[rest] > 0).sum(axis=0)
+    if (having < 2).any():
+        raise SplitError(
+            f"without the patients that fold {number} tests, a class is left with "
+            f"{int(having.min())} patients, and both training and validation need one; choose "
+            "other --folds, or add patients"
+        )
+    shares = np.array([1 - VALIDATION_SHARE, VALIDATION_SHARE])
+    try:
+        side = nearest_split(counts[rest], shares, seed=seed)
+    except ValueError:
+        raise SplitError(
+            f"the patients that fold {number} does not test cannot be divided so that training "
+            "and validation both have every class; choose other --folds, or add patients"
+        ) from None
+    return rest[side == 1]
+
+
+def _part(whole: Part, rows: np.ndarray) -> Part:
+    return Part(
+        [whole.paths[row] for row in rows],
+        whole.labels[rows],
+        [whole.patients[row] for row in rows],
+        whole.x[rows],
+        whole.y[rows],
+    )
+
+
+def _count(dataset: BuiltDataset, part: Part) -> dict[str, Any]:
+    counts = np.bincount(part.labels, minlength=len(dataset.classes)).tolist()
+    by_name = dict(zip(dataset.classes, counts, strict=True))
+    return {
+        "patients": len(set(part.patients)),
+        "images": len(part.paths),
+        "positives": sum(by_name[name] for name in dataset.positive),
+        "classes": by_name,
+    }

@@ -1,0 +1,183 @@
+"""The folds' predictions pooled: files, figures and report of the whole."""
+
+from pathlib import Path
+from typing import Any
+
+from cancernet import runs
+from cancernet.command_line import NOTICE
+from cancernet.config import TrainConfig
+from cancernet.cross_validation.plan import joined
+from cancernet.cross_validation.record import folds_of
+from cancernet.evaluation import scored as scores
+from cancernet.evaluation.checklist import write_checklist
+from cancernet.evaluation.evaluate import judge
+from cancernet.evaluation.model_card import write_model_card
+from cancernet.evaluation.pooled import FoldScores, Pooled, pool, spread_over_folds
+from cancernet.evaluation.report import write_report
+from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent
+from cancernet.evaluation.run_figures import FIGURES, write_figures
+from cancernet.evaluation.summary import number, text_report
+from cancernet.examining.besides import read_beside
+from cancernet.examining.finished import FinishedRun, read_finished
+from cancernet.files import write_json
+from cancernet.manifest import BuiltDataset
+
+PREDICTIONS = "predictions.csv"
+
+
+def write_pooled(
+    folder: Path, dataset: BuiltDataset, config: TrainConfig, record: dict[str, Any]
+) -> str:
+    """Writes predictions.csv, metrics.json, figures and report; returns the text to print.
+
+    Raises:
+        RunError: a fold is not finished, or was altered.
+    """
+    finished = [read_finished(folder / fold.name) for fold in folds_of(record)]
+    folds = [_scores(one) for one in finished]
+    pooled = pool(
+        folds,
+        classes=dataset.classes,
+        words=dataset.words,
+        positive=dataset.positive,
+        seed=config.seed,
+    )
+    content = _content(folder, dataset, config, record, pooled, folds, finished)
+    predicted = scores.predicted_indices(
+        pooled.testing.probabilities, pooled.assessment.positive_indices, pooled.thresholds
+    )
+    scores.write_scored(
+        folder / PREDICTIONS, pooled.testing, classes=dataset.classes, predicted=predicted
+    )
+    write_json(folder / "metrics.json", _metrics(pooled, folds, finished))
+    footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", content.leak]))
+    write_figures(content, folder / FIGURES, footer=footer)
+    write_report(content, folder)
+    write_model_card(content, folder)
+    write_checklist(content, folder)
+    return _as_text(pooled, folds)
+
+
+def _scores(finished: FinishedRun) -> FoldScores:
+    run = finished.run
+    return FoldScores(
+        name=run.name,
+        validation=finished.validation,
+        testing=finished.testing,
+        point=finished.point,
+        calibration=run.calibration,
+        metrics=judge(
+            finished.testing,
+            classes=run.classes,
+            positive=run.positive,
+            threshold=finished.point.threshold,
+        ),
+    )
+
+
+def _metrics(
+    pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun]
+) -> dict[str, Any]:
+    training = [one.run.content.get("training", {}) for one in finished]
+    return {
+        **pooled.assessment.as_dict(),
+        "folds": [
+            {
+                "name": fold.name,
+                "patients": sorted(set(fold.testing.patients)),
+                "operating_point": fold.point.as_dict(),
+                "calibration": fold.calibration.as_dict(),
+                "testing": fold.metrics,
+            }
+            for fold in folds
+        ],
+        "training": {
+            name: sum(one.get(name, 0) for one in training)
+            for name in ("seconds", "cpu_seconds", "epochs")
+        },
+    }
+
+
+def _content(
+    folder: Path,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    record: dict[str, Any],
+    pooled: Pooled,
+    folds: list[FoldScores],
+    finished: list[FinishedRun],
+) -> ReportContent:
+    run = finished[0].run.content
+    whole, tested = joined(dataset), pooled.assessment.testing
+    cells = tested["confusion_matrix"]
+    images = len(whole.paths)
+    return ReportContent(
+        title=folder.resolve().name,
+        notice=NOTICE,
+        assessment=pooled.assessment,
+        validation=pooled.validation,
+        testing=pooled.testing,
+        thresholds=pooled.thresholds,
+        folds=folds,
+        asked={
+            "data set": f"{dataset.name}: {dataset.title}",
+            "cross-validation": f"{len(folds)} folds of whole patients (--folds {record['asked']})",
+            "classes": "; ".join(
+                f"{name} = {word}"
+                for name, word in zip(dataset.classes, dataset.words, strict=True)
+            ),
+            "recipe": record["recipe"],
+            "network": f"{config.model}, {config.image_size}x{config.image_size} pixels",
+        },
+        flow=[
+            FlowStep(name="in the set", patients=len(set(whole.patients)), images=images),
+            FlowStep(
+                name="tested once, by the fold that left them out",
+                patients=tested["patients"],
+                images=tested["images"],
+                positives=cells["tp"] + cells["fn"],
+            ),
+        ],
+        left_out=dataset.left_out,
+        split_method=(
+            f"in {len(folds)} folds of whole patients: who is tested in a fold neither trains nor "
+            "validates there; every fold has validation patients of its own for calibration and "
+            f"operating point; seed {config.seed}"
+        ),
+        leak=finished[0].run.leak,
+        drawn=dataset.drawn,
+        history={},
+        best_epoch=None,
+        training={
+            "folds": len(folds),
+            "seconds of epochs, all folds": sum(
+                one.run.content.get("training", {}).get("seconds", 0) for one in finished
+            ),
+        },
+        command=record["command"],
+        seed=config.seed,
+        fingerprint=dataset.fingerprint,
+        settings=config.as_dict(),
+        versions=run.get("versions", {}),
+        commit=run.get("commit", ""),
+        created=runs.now(),
+        beside=[read_beside(Path(path)) for path in record["beside"]],
+    )
+
+
+def _as_text(pooled: Pooled, folds: list[FoldScores]) -> str:
+    lines = [text_report(pooled.assessment).rstrip(), "", "Fold by fold"]
+    for fold in folds:
+        lines.append(
+            f"  {fold.name}: {fold.metrics['patients']} patients, {fold.metrics['images']:,} "
+            f"images; AUC {number(fold.metrics['roc_auc'])}, sensitivity "
+            f"{number(fold.metrics['sensitivity'])}, specificity "
+            f"{number(fold.metrics['specificity'])} at {fold.point.threshold:.3g}"
+        )
+    for name in ("roc_auc", "balanced_accuracy"):
+        mean, spread, defined = spread_over_folds(folds, name)
+        lines.append(
+            f"  mean {name.replace('_', ' ')} over the {defined} folds where it is defined: "
+            f"{number(mean)} (standard deviation {number(spread)})"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,47 @@
+"""`cross_validation.json`: what was asked, which patients are in which fold, and what came out.
+
+output/<run>/
+cross_validation.json   predictions.csv (every image once, by the fold that tested it)
+metrics.json  figures/  report.html     fold-01/ fold-02/ ... each a whole run
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cancernet.cross_validation.plan import Fold
+from cancernet.errors import RunError
+from cancernet.files import write_json
+
+RECORD = "cross_validation.json"
+
+
+def write_record(folder: Path, content: dict[str, Any]) -> None:
+    """Writes the record atomically."""
+    write_json(folder / RECORD, content)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Reads the record.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    try:
+        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        folds_of(content)
+    except FileNotFoundError:
+        raise RunError(f"{folder} holds no cross-validation ({RECORD})") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / RECORD} is damaged ({error}); start a new run") from None
+    return dict(content)
+
+
+def folds_of(content: dict[str, Any]) -> list[Fold]:
+    """Returns the folds of a record."""
+    return [Fold.from_dict(fold) for fold in content["folds"]]
+
+
+def is_cross_validation(folder: Path | None) -> bool:
+    """Tells whether a folder holds a cross-validation, finished or not."""
+    return folder is not None and (Path(folder) / RECORD).is_file()

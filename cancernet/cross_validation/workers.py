@@ -1,0 +1,74 @@
+"""Folds spread over processes, each with its share of the processor's cores."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cancernet.cross_validation.plan import Fold
+from cancernet.errors import RunError
+from cancernet.training.train import StoppedError
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL = 0.2  # seconds
+_CODE = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from pathlib import Path; "
+    "from cancernet.command_line import run; "
+    "from cancernet.cross_validation.command import train_fold; "
+    "run(lambda: train_fold(Path(sys.argv[2]), int(sys.argv[3])) or 0)"
+)
+
+
+def train_in_processes(folder: Path, folds: list[Fold], workers: int) -> None:
+    """Trains the folds, so many at a time; each writes `fold-XX.log` beside its folder.
+
+    Raises:
+        RunError: some folds failed; the others are finished.
+        StoppedError: the user pressed Ctrl-C; every fold keeps its last complete epoch.
+    """
+    from tqdm import tqdm
+
+    again = f"python train_model.py --resume --run {folder} --fold-workers {workers}"
+    waiting, failed = list(folds), []
+    running: dict[subprocess.Popen, Fold] = {}
+    try:
+        with tqdm(total=len(folds), desc="Folds", unit="fold", disable=None) as bar:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    fold = waiting.pop(0)
+                    running[_start(folder, fold, workers)] = fold
+                for process in [one for one in running if one.poll() is not None]:
+                    fold = running.pop(process)
+                    bar.update()
+                    if process.returncode:
+                        failed.append(fold)
+                time.sleep(POLL)
+    except KeyboardInterrupt:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            process.wait()
+        raise StoppedError(
+            f"stopped; finished folds and complete epochs are kept; go on with `{again}`"
+        ) from None
+    if failed:
+        raise RunError(
+            f"{len(failed)} of {len(folds)} folds failed, first {failed[0].name}: see "
+            f"{folder / failed[0].name}.log, then go on with `{again}`"
+        )
+
+
+def _start(folder: Path, fold: Fold, workers: int) -> subprocess.Popen:
+    cores = str(max(1, (os.cpu_count() or 1) // workers))
+    threads = {"TF_NUM_INTRAOP_THREADS": cores, "OMP_NUM_THREADS": cores}
+    with open(folder / f"{fold.name}.log", "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", _CODE, str(ROOT), str(folder), str(fold.number)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **threads},
+        )

@@ -1,0 +1,51 @@
+"""Another run's testing figures, to stand beside those of a report."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from cancernet.errors import RunError
+from cancernet.evaluation.report_content import Beside
+from cancernet.examining.finished import read_finished
+
+CROSS_VALIDATION = "cross_validation.json"
+
+
+def read_beside(folder: Path) -> Beside:
+    """Reads the testing figures of a finished run or cross-validation.
+
+    Raises:
+        RunError: neither, unfinished, or damaged.
+    """
+    if (folder / CROSS_VALIDATION).is_file():
+        record = _json(folder / CROSS_VALIDATION)
+        if record.get("status") != "finished":
+            raise RunError(f"the cross-validation in {folder} is not finished; finish it first")
+        split, leak = f"in {len(record['folds'])} folds of whole patients", ""
+    else:
+        run = read_finished(folder).run
+        split, leak = str(run.content["dataset"].get("split", "")), run.leak
+    metrics = _json(folder / "metrics.json")
+    try:
+        testing = metrics["testing"]
+        limits = metrics.get("intervals", {}).get("testing", {}).get("limits", {})
+        return Beside(
+            name=folder.resolve().name,
+            split_method=split,
+            leak=leak,
+            metrics=testing,
+            limits={name: tuple(limits.get(name, (math.nan, math.nan))) for name in testing},
+        )
+    except (KeyError, AttributeError, TypeError) as error:
+        raise RunError(f"{folder / 'metrics.json'} is damaged ({error})") from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error})") from None
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged")
+    return content
