@@ -22,6 +22,7 @@ from cancernet.files import sha256_of
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"
 BUILD = "build.json"
+AUDIT = "audit.json"
 # The program's own mark on a folder it made and may replace. Names that begin like it
 # are the program's too, so a cache may lie beside the images.
 MARKER = ".cancernet-build"
@@ -194,6 +195,26 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
             if len(row) != len(COLUMNS):
                 raise ValueError(f"row {rows.line_num} is incomplete")
             yield row
+
+
+def read_audit(folder: Path) -> list[tuple[str, str, str]]:
+    """Returns the verdicts of a data set's audit as (check, verdict, sentence).
+
+    Taken from `audit.json`, or from `audit` in `build.json`; empty where there is none.
+    """
+    for name in (AUDIT, BUILD):
+        try:
+            facts = json.loads((Path(folder) / name).read_text(encoding="utf-8"))
+            facts = facts if name == AUDIT else facts.get("audit", {})
+            checks = facts.get("checks", []) if isinstance(facts, dict) else facts
+            found = [
+                (str(one["name"]), str(one["verdict"]), str(one["sentence"])) for one in checks
+            ]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if found:
+            return found
+    return []
 
 
 def content_of(dataset: BuiltDataset, split: str) -> str:

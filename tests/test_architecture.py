@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "building": {"catalog", "config", "images", "manifest"},
     "models": {"quiet"},
     "cancernet": {"models"},
-    "evaluation": {"calibration", "config", "command_line", "runs"},
+    "evaluation": {"calibration", "config", "command_line", "images", "runs"},
     "inference": {"calibration", "runs", "images"},
     "examining": {
         "catalog", "command_line", "config", "evaluation", "inference", "manifest", "runs",

@@ -20,7 +20,7 @@ from cancernet.evaluation.summary import number, text_report
 from cancernet.examining.besides import read_beside
 from cancernet.examining.finished import FinishedRun, read_finished
 from cancernet.files import write_json
-from cancernet.manifest import BuiltDataset
+from cancernet.manifest import BuiltDataset, read_audit
 
 PREDICTIONS = "predictions.csv"
 
@@ -161,6 +161,8 @@ def _content(
         versions=run.get("versions", {}),
         commit=run.get("commit", ""),
         created=runs.now(),
+        audit=read_audit(dataset.folder),
+        image_folder=dataset.folder,
         beside=[read_beside(Path(path)) for path in record["beside"]],
     )
 

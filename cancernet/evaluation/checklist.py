@@ -3,6 +3,11 @@
 TRIPOD+AI: Collins et al. 2024, doi:10.1136/bmj-2023-078378. CLAIM: Mongan et al. 2020,
 doi:10.1148/ryai.2020200029, whose numbers are used; its 2024 update counts differently.
 The topics are named in our words; read the guidelines themselves for what they ask.
+
+How far the numbers were checked: CLAIM 1-20 against Koçak et al. 2025 (PMC12417908, table
+5), 33, 34, 41 and 42 against Wang et al. 2026 (doi:10.1111/jebm.70141); TRIPOD+AI 1-6c
+against a public transcript of its checklist, and that there are 27 items against
+tripod-statement.org. The others are numbered as remembered; the page says so.
 """
 
 import dataclasses
@@ -14,6 +19,10 @@ from cancernet.files import write_bytes
 
 CHECKLIST = "checklist.md"
 AUTHOR = "**yours to write**"
+NUMBERING = (
+    "Numbers were checked against published tables for CLAIM 1-20, 33, 34, 41, 42 and TRIPOD+AI "
+    "1-6c; the others are as remembered. Compare with the guideline before you submit."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,13 +61,13 @@ TRIPOD_AI = (
     Item("12b", "handling of predictors", "report: How to repeat it (Settings)"),
     Item("12c", "type of model, how it was built", "report: What was asked; Training; Settings"),
     Item("12d", "differences between clusters", "report: Testing patients, the worst first"),
-    Item("12e", "measures of performance", "report: Figures; Calibration; What a call is worth"),
+    Item("12e", "measures of performance", "report: Figures; Operating point; Calibration"),
     Item("12f", "updating of the model", "none was done"),
     Item("12g", "how predictions were computed", "run.json; predictions.csv"),
     Item("13", "class imbalance", "report: Settings (class_weights); Calibration"),
-    Item("14", "fairness"),
+    Item("14", "fairness", "evaluate_model.py --subgroups gives the tables; the rest is yours"),
     Item("15", "output of the model and its thresholds", "report: Operating point"),
-    Item("16", "differences of training and evaluation data", "report: Data; the rest is yours"),
+    Item("16", "differences of training and evaluation data", "report: Data; Audit"),
     Item("17", "ethical approval"),
     Item("18a", "funding"),
     Item("18b", "conflicts of interest"),
@@ -74,7 +83,7 @@ TRIPOD_AI = (
     Item("20c", "comparison of development and evaluation data", "report: Data"),
     Item("21", "participants and events in each analysis", "report: Data"),
     Item("22", "full model", "model.keras, model.onnx, run.json of the run folder"),
-    Item("23a", "performance with intervals, also of groups", "report: Figures"),
+    Item("23a", "performance with intervals, also of groups", "report: Figures; Subgroups"),
     Item("23b", "differences between clusters", "report: Testing patients, the worst first"),
     Item("24", "results of updating", "none was done"),
     Item("25", "interpretation"),
@@ -104,8 +113,8 @@ CLAIM = (
     Item("17", "annotation tools"),
     Item("18", "variability between annotators"),
     Item("19", "intended sample size"),
-    Item("20", "assignment to partitions", "report: Data"),
-    Item("21", "level at which partitions are disjoint", "report: Data"),
+    Item("20", "assignment to partitions", "report: Data; Audit"),
+    Item("21", "level at which partitions are disjoint", "report: Data; Audit"),
     Item("22", "description of the model", "report: What was asked; model.keras"),
     Item("23", "software", "report: How to repeat it (Versions)"),
     Item("24", "initialisation", "report: How to repeat it (seed, Settings)"),
@@ -115,13 +124,13 @@ CLAIM = (
     Item("28", "metrics", "report: Figures"),
     Item("29", "uncertainty and how it was computed", "report: Figures"),
     Item("30", "robustness and sensitivity analysis", "report: Operating point (spread)"),
-    Item("31", "explanation of predictions", "not in the report; predict.py may draw heat maps"),
-    Item("32", "external testing", "none in this report"),
+    Item("31", "explanation of predictions", "predict.py --explain; report: Worst errors"),
+    Item("32", "external testing", "evaluate_model.py --run RUN --data DIR; none in this report"),
     Item("33", "flow of cases", "report: Data"),
     Item("34", "characteristics of cases in each partition", "report: Data; the rest is yours"),
     Item("35", "performance on all partitions", "report: Figures (validation and testing)"),
     Item("36", "accuracy with its precision", "report: Figures"),
-    Item("37", "analysis of failures", "report: Testing patients, the worst first"),
+    Item("37", "analysis of failures", "report: Worst errors; Testing patients, the worst first"),
     Item("38", "limitations", "report: Limits and intended use; the study's are yours"),
     Item("39", "implications for practice"),
     Item("40", "registration"),
@@ -139,7 +148,14 @@ def write_checklist(content: ReportContent, folder: Path) -> Path:
 
 def checklist(content: ReportContent) -> str:
     """Returns both checklists as Markdown, with what the program cannot know marked as such."""
-    lines = [f"# Reporting checklists of {cell(content.title)}", "", content.notice, ""]
+    lines = [
+        f"# Reporting checklists of {cell(content.title)}",
+        "",
+        content.notice,
+        "",
+        NUMBERING,
+        "",
+    ]
     lines += [f"- {cell(warning)}" for warning in content.warnings]
     for name, source, items in (
         ("TRIPOD+AI", "Collins et al. 2024, doi:10.1136/bmj-2023-078378", TRIPOD_AI),

@@ -41,11 +41,18 @@ table.data { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: t
 figure { margin: 0; flex: 1 1 24rem; max-width: 30rem; break-inside: avoid; }
 figure.broad { flex-basis: 100%; max-width: 100%; } figure img { width: 100%; }
 figcaption { font-size: .85rem; color: #444; }
-.flow { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem; }
-.flow > div { border: 1px solid #8a97a1; border-radius: .4rem; padding: .4rem .7rem;
-  break-inside: avoid; } .flow > span { color: #666; }
-.flow > .splits { border: 0; padding: 0; display: grid; gap: .4rem; }
-.splits > div { border: 1px solid #8a97a1; border-radius: .4rem; padding: .4rem .7rem; }
+.flow { max-width: 46rem; break-inside: avoid; }
+.flow .box { border: 1px solid #8a97a1; border-radius: .4rem; padding: .35rem .7rem; }
+.flow .row { display: flex; gap: .8rem; align-items: center; }
+.flow .row > .box { flex: 1 1 0; } .flow .out { border-style: dashed; font-size: .9rem; }
+.flow .arrow { color: #666; text-align: center; line-height: 1.4; }
+.flow .row .arrow { flex: 0 0 auto; }
+.bad { color: #a33c00; font-weight: 700; }
+.patches { display: flex; flex-wrap: wrap; gap: .6rem; }
+.patches figure { flex: 0 0 auto; max-width: 15rem; }
+.patches img { width: 6.5rem; height: 6.5rem; object-fit: contain; image-rendering: pixelated;
+  border: 1px solid #cfd8df; margin-right: .2rem; }
+.patches figcaption { font-size: .75rem; max-width: 9rem; }
 code, pre { font: .85rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { background: #f4f6f8; padding: .6rem .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .muted { color: #555; font-size: .9rem; }
@@ -55,7 +62,8 @@ pre { background: #f4f6f8; padding: .6rem .8rem; white-space: pre-wrap; overflow
   h2 { margin-top: 1.2rem; }
   .page > thead { display: table-header-group; } .notice { -webkit-print-color-adjust: exact;
   print-color-adjust: exact; } .warnings, .key div { print-color-adjust: exact; }
-  figure { flex-basis: 40%; max-width: 47%; } figure.broad { max-width: 100%; } }
+  figure { flex-basis: 40%; max-width: 47%; } figure.broad { max-width: 100%; }
+  .patches figure { flex: 0 0 auto; max-width: 32%; } .patches img { width: 22mm; height: 22mm; } }
 """
 
 

@@ -8,6 +8,7 @@ from cancernet.evaluation import report_evidence as evidence
 from cancernet.evaluation import report_groups as groups
 from cancernet.evaluation import report_parts as parts
 from cancernet.evaluation.report_content import ReportContent
+from cancernet.evaluation.worst_errors import worst_errors
 from cancernet.files import write_bytes
 
 REPORT = "report.html"
@@ -26,6 +27,8 @@ def page(content: ReportContent) -> str:
     sections = (
         parts.key_figures,
         parts.asked,
+        background.data_flow,
+        background.audit,
         parts.figures_table,
         groups.beside,
         groups.folds,
@@ -34,8 +37,8 @@ def page(content: ReportContent) -> str:
         evidence.calibration,
         evidence.decisions,
         parts.classes,
-        background.data_flow,
         background.patients,
+        worst_errors,
         evidence.patient_level,
         groups.subgroups,
         *(() if content.folds else (background.learning,)),

@@ -10,21 +10,53 @@ MOST_PATIENTS = 300
 
 
 def data_flow(content: ReportContent) -> str:
-    """Patients and images at every step, and what was left out."""
-    boxes = [_flow_box(step) for step in content.flow if step.name not in SPLITS]
-    splits = "".join(_flow_box(step) for step in content.flow if step.name in SPLITS)
-    if splits:
-        boxes.append(f'<div class="splits">{splits}</div>')
-    parts = [
-        f'<div class="flow">{"<span>→</span>".join(boxes)}</div>',
+    """Patients and images at every step, what was left out and why."""
+    before = [step for step in content.flow if step.name not in SPLITS]
+    after = [_flow_box(step) for step in content.flow if step.name in SPLITS]
+    lost = sum(content.left_out.values())
+    used = [step for step in content.flow if step.name in SPLITS]
+    parts = []
+    if used and lost:
+        found = FlowStep(
+            name="files found", patients=None, images=lost + sum(s.images or 0 for s in used)
+        )
+        reasons = "".join(
+            f"<br>{count:,} {pieces.text(reason)}" for reason, count in content.left_out.items()
+        )
+        out = f'<div class="box out"><b>left out: {lost:,} files</b>{reasons}</div>'
+        parts.append(
+            f'<div class="row">{_flow_box(found)}<span class="arrow">→</span>{out}</div>'
+            '<div class="arrow">↓</div>'
+        )
+    parts += ['<div class="row">' + "".join(after) + "</div>"] if after else []
+    for step in before:
+        parts += ['<div class="arrow">↓</div>'] if parts else []
+        parts.append(f'<div class="row">{_flow_box(step)}</div>')
+    left = "" if lost or not content.flow else pieces.paragraph("No file was left out.")
+    if lost and not used:
+        left = pieces.table(("left out because", "files"), content.left_out.items())
+    return pieces.section(
+        "Data",
+        f'<div class="flow">{"".join(parts)}</div>',
         pieces.paragraph(content.split_method),
-    ]
-    if content.left_out:
-        parts.append("<h3>Left out</h3>")
-        parts.append(pieces.table(("reason", "files"), content.left_out.items()))
-    else:
-        parts.append(pieces.paragraph("No file was left out."))
-    return pieces.section("Data", *parts)
+        left,
+    )
+
+
+def audit(content: ReportContent) -> str:
+    """The verdicts of the audit of the data set, or that there was none."""
+    leak = f'<p class="bad">{pieces.text(content.leak)}</p>' if content.leak else ""
+    if not content.audit:
+        sentence = (
+            "No audit was recorded with this data set; `python build_dataset.py --audit DIR` makes "
+            "one. Building checks every file and keeps exact duplicates from straddling splits."
+        )
+        return pieces.section("Audit", leak, pieces.paragraph(sentence, muted=True))
+    return pieces.section(
+        "Audit",
+        leak,
+        pieces.table(("check", "verdict", "what was found"), content.audit, words=True),
+    )
 
 
 def patients(content: ReportContent) -> str:
@@ -100,4 +132,4 @@ def _flow_box(step: FlowStep) -> str:
         lines.append(f"{step.positives:,} positive{share}")
     if step.note:
         lines.append(pieces.text(step.note))
-    return f"<div>{'<br>'.join(lines)}</div>"
+    return f'<div class="box">{"<br>".join(lines)}</div>'

@@ -1,7 +1,8 @@
 """What a report is made from: plain values that the training flow fills in."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,9 @@ class ReportContent:
         beside: others whose figures stand beside these.
         subgroups: column of a table of patients to rows of `subgroup_rows`.
         prevalences: shares of positives that the user expects.
+        audit: the audit's checks as (name, verdict, sentence); empty where none was made.
+        image_folder: what the testing paths are relative to; None shows no pictures.
+        heat_map: from a testing path to a picture of what the call rested on, or None.
         folds: of a cross-validation, whose pooled figures the assessment holds.
         thresholds: (images,) of testing where each has its own, as in folds; None where
             the assessment's operating point holds for all.
@@ -115,6 +119,9 @@ class ReportContent:
     beside: Sequence[Beside] = ()
     subgroups: Mapping[str, Sequence[Mapping[str, Any]]] = dataclasses.field(default_factory=dict)
     prevalences: Sequence[float] = ()
+    audit: Sequence[tuple[str, str, str]] = ()
+    image_folder: Path | None = None
+    heat_map: Callable[[str], Path | None] | None = None
     folds: Sequence[FoldScores] = ()
     thresholds: np.ndarray | None = None
 

@@ -80,10 +80,16 @@ def operating_point(content: ReportContent) -> str:
         f"An image is called {assessment.positive_word} from a score of {point.threshold:.6g} "
         f"upwards. Rule: {point.rule}; chosen on validation, never on testing."
     )
-    rows = [
-        ("promised on validation", decimal(point.sensitivity), decimal(point.specificity)),
-        ("found on testing", decimal(testing["sensitivity"]), decimal(testing["specificity"])),
-    ]
+    rows = []
+    for words, split, given in (
+        ("promised on validation", "validation", (point.sensitivity, point.specificity)),
+        ("found on testing", "testing", (testing["sensitivity"], testing["specificity"])),
+    ):
+        limits = assessment.intervals[split].limits
+        cells = []
+        for name, value in zip(("sensitivity", "specificity"), given, strict=True):
+            cells += [decimal(value), interval(*limits[name])]
+        rows.append((words, *cells))
     sides = [
         (
             word,
@@ -97,7 +103,7 @@ def operating_point(content: ReportContent) -> str:
     return pieces.section(
         "Operating point",
         pieces.paragraph(sentence),
-        pieces.table(("", "sensitivity", "specificity"), rows),
+        pieces.table(("", "sensitivity", "95 %", "specificity", "95 %"), rows),
         pieces.table(("side", "precision", "recall", "F1", "images"), sides),
         operating_point_spread(content),
     )

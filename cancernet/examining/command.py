@@ -12,6 +12,7 @@ from cancernet import runs
 from cancernet.command_line import NOTICE
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.evaluation.evaluate import write_predictions
+from cancernet.evaluation.heat_maps import heat_map_of
 from cancernet.evaluation.predictive_values import predictive_rows
 from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN, Beside, FlowStep, ReportContent
@@ -195,6 +196,8 @@ def _content(finished: FinishedRun, found: Examined, wishes: Wishes, command: st
         created=runs.now(),
         remarks=found.remarks,
         beside=_beside(finished, found, wishes),
+        image_folder=found.folder,
+        heat_map=heat_map_of(run.folder),
         subgroups=found.subgroups,
         prevalences=wishes.prevalences,
     )

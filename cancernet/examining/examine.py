@@ -50,6 +50,7 @@ class Examined:
     Attributes:
         name: of the data.
         how: which images, in words.
+        folder: that the images' paths are relative to; None where it is not known.
         testing: scored images.
         assessment: the figures at the operating point.
         subgroups: column to rows of `subgroup_rows`.
@@ -63,6 +64,7 @@ class Examined:
 
     name: str
     how: str
+    folder: Path | None
     testing: Scored
     assessment: Assessment
     subgroups: dict[str, list[dict[str, Any]]]
@@ -84,14 +86,14 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
     exit_code, left_out, content = EXIT_OK, {}, ""
     if wishes.data is None:
         testing, name, how = finished.testing, "own testing set", "as scored when it was trained"
-        leak, drawn = run.leak, run.drawn
+        leak, drawn, folder = run.leak, run.drawn, None
     else:
         labelled = read_labelled(wishes.data, run, split=wishes.split)
         testing, failures = score_labelled(labelled, run)
         exit_code = EXIT_SOME_FAILED if failures else EXIT_OK
         left_out = {**labelled.left_out, **failures}
         name, how, drawn = labelled.name, labelled.how, labelled.drawn or run.drawn
-        leak = labelled.leak or trained_on(labelled, run)
+        leak, folder = labelled.leak or trained_on(labelled, run), labelled.folder
         content = labelled.content(run.classes)
         remarks += [] if labelled.patients_known else [UNKNOWN_PATIENTS]
     point = finished.point if wishes.rule is None else choose_again(finished, wishes)
@@ -113,6 +115,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
     return Examined(
         name=name,
         how=how,
+        folder=folder,
         testing=testing,
         assessment=assessment,
         subgroups=_subgroups(wishes.subgroups, testing, assessment, _seed(finished)),

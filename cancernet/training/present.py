@@ -8,12 +8,13 @@ import numpy as np
 from cancernet.command_line import NOTICE
 from cancernet.config import SPLITS, TrainConfig
 from cancernet.evaluation.checklist import write_checklist
+from cancernet.evaluation.heat_maps import heat_map_of
 from cancernet.evaluation.model_card import write_model_card
 from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent
 from cancernet.evaluation.run_figures import FIGURES, write_figures
 from cancernet.examining.besides import read_beside
-from cancernet.manifest import BuiltDataset
+from cancernet.manifest import BuiltDataset, read_audit
 from cancernet.training.checkpoint import State
 from cancernet.training.finish import Finished
 
@@ -74,6 +75,9 @@ def _report_content(
         versions=content["versions"],
         commit=content["commit"],
         created=content["finished"],
+        audit=read_audit(dataset.folder),
+        image_folder=dataset.folder,
+        heat_map=heat_map_of(folder),
         beside=[read_beside(Path(path)) for path in content.get("beside", ())],
     )
 

@@ -1,0 +1,126 @@
+"""The wrong calls that the network was surest of, with their pictures in the page."""
+
+import base64
+import dataclasses
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from cancernet.errors import ImageError
+from cancernet.evaluation import html_pieces as pieces
+from cancernet.evaluation import scored as scores
+from cancernet.evaluation.html_pieces import decimal
+from cancernet.evaluation.report_content import ReportContent
+from cancernet.evaluation.scored import Scored
+from cancernet.images import read_rgb
+
+EACH = 8
+LONGEST_SIDE = 160  # pixels; a page must stay small enough to send
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WrongCall:
+    """One image on the wrong side of the operating point.
+
+    Attributes:
+        path: as the data set names it.
+        patient: whose it is.
+        score: probability of positive, 0-1.
+        positive: whether it is in truth.
+    """
+
+    path: str
+    patient: str
+    score: float
+    positive: bool
+
+
+def worst_errors(content: ReportContent) -> str:
+    """Missed positives with the lowest scores and false alarms with the highest, as pictures."""
+    if content.image_folder is None:
+        return ""
+    assessment = content.assessment
+    missed, alarms = surest_wrong(content.testing, assessment.positive_indices, content.threshold)
+    if not missed and not alarms:
+        return pieces.section(
+            "Worst errors", pieces.paragraph("No testing image was called wrong.")
+        )
+    parts = []
+    for title, wrong in (
+        (f"{assessment.positive_word}, called {assessment.negative_word}", missed),
+        (f"{assessment.negative_word}, called {assessment.positive_word}", alarms),
+    ):
+        parts.append(f"<h3>{pieces.text(title)}: the {len(wrong)} surest</h3>" if wrong else "")
+        parts.append(_grid(wrong, content.image_folder, content.heat_map))
+    sentence = (
+        "The wrong calls the network was surest of. Some may be wrong labels; only a pathologist "
+        "or radiologist can tell."
+    )
+    return pieces.section("Worst errors", *parts, pieces.paragraph(sentence, muted=True))
+
+
+def surest_wrong(
+    testing: Scored, positive: list[int], threshold: object, each: int = EACH
+) -> tuple[list[WrongCall], list[WrongCall]]:
+    """Returns missed positives by rising score and false alarms by falling score.
+
+    Args:
+        testing: scored images.
+        positive: columns of the positive classes.
+        threshold: positive iff score >= threshold; one, or (images,) one for each.
+        each: at most so many of either.
+    """
+    truth = scores.positive_truth(testing, positive).astype(bool)
+    score = scores.positive_score(testing.probabilities, positive)
+    called = score >= np.asarray(threshold)
+    missed = np.flatnonzero(truth & ~called)
+    alarms = np.flatnonzero(~truth & called)
+    missed = missed[np.argsort(score[missed], kind="stable")][:each]
+    alarms = alarms[np.argsort(-score[alarms], kind="stable")][:each]
+
+    def calls(places: np.ndarray) -> list[WrongCall]:
+        return [
+            WrongCall(
+                path=testing.paths[place],
+                patient=testing.patients[place],
+                score=float(score[place]),
+                positive=bool(truth[place]),
+            )
+            for place in places
+        ]
+
+    return calls(missed), calls(alarms)
+
+
+def picture(path: Path) -> str:
+    """Returns an image as a PNG data address, at most `LONGEST_SIDE` pixels; "" if unreadable."""
+    try:
+        image = read_rgb(path)
+    except ImageError:
+        return ""
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _grid(
+    wrong: list[WrongCall], folder: Path, heat_map: Callable[[str], Path | None] | None
+) -> str:
+    cells = []
+    for call in wrong:
+        shown = [picture(folder / call.path)]
+        heat = heat_map(call.path) if heat_map is not None else None
+        shown += [picture(heat)] if heat is not None else []
+        images = "".join(
+            f'<img alt="{pieces.text(Path(call.path).name)}" src="{address}">'
+            for address in shown
+            if address
+        )
+        cells.append(
+            f"<figure>{images}<figcaption>patient {pieces.text(call.patient)}, score "
+            f"{decimal(call.score)}</figcaption></figure>"
+        )
+    return f'<div class="patches">{"".join(cells)}</div>' if cells else ""

@@ -1,0 +1,97 @@
+"""The newer sections of the report: data flow, audit, worst errors, groups, folds, beside."""
+
+import json
+
+import numpy as np
+from PIL import Image
+
+from cancernet.evaluation.heat_maps import heat_map_of
+from cancernet.evaluation.report import page
+from cancernet.evaluation.report_content import Beside, FlowStep
+from cancernet.evaluation.worst_errors import surest_wrong
+from cancernet.manifest import read_audit
+from tests.evaluation_examples import report_content, scored
+
+
+def flow():
+    return [
+        FlowStep(name=name, patients=4, images=10, positives=5)
+        for name in ("training", "validation", "testing")
+    ]
+
+
+def test_the_data_flow_adds_up():
+    found = page(report_content(flow=flow(), left_out={"a mask, not a scan": 7}))
+    assert "37 images" in found  # found = 30 used + 7 left out
+    assert "left out: 7 files" in found and "7 a mask, not a scan" in found
+
+
+def test_the_audit_is_shown_or_said_to_be_missing(tmp_path):
+    assert "No audit was recorded" in page(report_content())
+    checks = [("near duplicates", "LEAK", "12 pairs <b> across splits")]
+    found = page(report_content(audit=checks, leak="LEAK: near duplicates"))
+    assert "12 pairs &lt;b&gt; across splits" in found and "Leaking split" in found
+    assert read_audit(tmp_path) == []
+    entry = {"name": "groups", "verdict": "ok", "sentence": "none", "findings": []}
+    (tmp_path / "build.json").write_text(json.dumps({"audit": {"checks": [entry]}}))
+    assert read_audit(tmp_path) == [("groups", "ok", "none")]
+    (tmp_path / "audit.json").write_text(json.dumps({"checks": [{**entry, "verdict": "LEAK"}]}))
+    assert read_audit(tmp_path) == [("groups", "LEAK", "none")]
+    (tmp_path / "audit.json").write_text("{")
+    assert read_audit(tmp_path) == [("groups", "ok", "none")]
+
+
+def test_the_surest_wrong_calls_by_a_plain_loop():
+    images = scored(5)
+    for threshold in (0.4, np.where(np.arange(240) % 2, 0.2, 0.6)):
+        missed, alarms = surest_wrong(images, [1], threshold, each=5)
+        each = np.broadcast_to(threshold, 240)
+        rows = list(zip(images.probabilities[:, 1], images.truth, each, images.paths, strict=True))
+        wrong = sorted((s, p) for s, t, limit, p in rows if t == 1 and s < limit)
+        assert [(call.score, call.path) for call in missed] == wrong[:5]
+        false = sorted(((s, p) for s, t, limit, p in rows if t == 0 and s >= limit), reverse=True)
+        assert [(call.score, call.path) for call in alarms] == false[:5]
+
+
+def test_worst_errors_are_in_the_page_with_their_heat_maps(tmp_path):
+    content = report_content()
+    missed, alarms = surest_wrong(content.testing, [1], content.threshold)
+    for call in [*missed, *alarms]:
+        file = tmp_path / "data" / call.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (50, 50), (200, 0, 90)).save(file)
+    (tmp_path / "data" / missed[1].path).unlink()  # one that is gone leaves its caption
+    explained = tmp_path / "run" / "explained"
+    explained.mkdir(parents=True)
+    Image.new("RGB", (50, 50)).save(explained / "map.png")
+    line = json.dumps({"path": f"else/{missed[0].path}", "overlay": "map.png"})
+    (explained / "explanations.jsonl").write_text(line + "\n{cut")
+    look_up = heat_map_of(tmp_path / "run")
+    assert look_up(missed[0].path) == explained / "map.png" and look_up("other.png") is None
+    found = page(report_content(image_folder=tmp_path / "data", heat_map=look_up))
+    assert found.count("data:image/png;base64,") == len(missed) + len(alarms)  # - 1 gone, + 1 map
+    assert f"patient {missed[1].patient}" in found
+    assert "Worst errors" not in page(content)
+
+
+def test_two_images_of_one_name_have_no_map(tmp_path):
+    (tmp_path / "explained").mkdir()
+    lines = [json.dumps({"path": f"{n}/same.png", "overlay": f"{n}.png"}) for n in (1, 2)]
+    (tmp_path / "explained" / "explanations.jsonl").write_text("\n".join(lines))
+    for n in (1, 2):
+        Image.new("RGB", (5, 5)).save(tmp_path / "explained" / f"{n}.png")
+    assert heat_map_of(tmp_path)("1/same.png") is None
+
+
+def test_another_run_stands_beside_with_its_leak():
+    content = report_content()
+    other = Beside(
+        name="shuffled",
+        split_method="by image",
+        leak="LEAK: 18 of 19 patients",
+        metrics={**content.assessment.testing, "roc_auc": 0.987},
+        limits=content.assessment.intervals["testing"].limits,
+    )
+    found = page(report_content(beside=[other]))
+    for words in ("Side by side", "shuffled", "LEAK: 18 of 19 patients", "0.987", "not paired"):
+        assert words in found
