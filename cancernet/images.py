@@ -15,13 +15,16 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from cancernet.errors import ImageError
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 MAXIMUM_PIXELS = 64_000_000
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
+PLAIN_PNG_INFO = frozenset({"transparency", "dpi", "gamma", "srgb", "interlace", "aspect"})
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -55,7 +58,7 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
     if not content:
         raise ImageError("the file is empty (0 bytes)")
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with _open(content) as image:
             width, height = image.size
             if width * height > maximum_pixels:
                 raise ImageError(
@@ -91,8 +94,20 @@ def to_array(
     return np.asarray(image, dtype=np.uint8)
 
 
+def _open(content: bytes) -> Image.Image:
+    """Reads the header. `Image.open` would load the plugins of five formats for it."""
+    if content.startswith(PNG_SIGNATURE):
+        from PIL.PngImagePlugin import PngImageFile
+
+        return PngImageFile(io.BytesIO(content))
+    return Image.open(io.BytesIO(content), formats=FORMATS)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
-    image = ImageOps.exif_transpose(image)
+    if image.format != "PNG" or not PLAIN_PNG_INFO.issuperset(image.info):
+        from PIL import ImageOps
+
+        image = ImageOps.exif_transpose(image)
     if image.mode == "RGB":
         return image.convert("RGB") if "transparency" not in image.info else _on_white(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:

@@ -243,3 +243,21 @@ def test_an_isotonic_line_of_the_run_is_applied(tiny_run, images):
 def test_a_garbled_calibration_is_refused(tiny_run):
     with pytest.raises(RunError, match="calibration"):
         with_calibration(tiny_run, {"method": "temperature", "temperature": -1})
+
+
+def test_a_model_that_names_another_file_reads_none(tiny_run, images, tmp_path):
+    import onnx
+
+    from cancernet.inference.predictor import _model
+
+    sound = tiny_run / "model.onnx"
+    assert _model(sound) == str(sound)
+    model = onnx.load(sound)
+    onnx.save_model(
+        model,
+        tmp_path / "model.onnx",
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    assert isinstance(_model(tmp_path / "model.onnx"), bytes)

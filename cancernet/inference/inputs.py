@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cancernet.images import SUFFIXES
 
+ENDINGS = tuple(SUFFIXES)
+
 
 class Inputs:
     """Walks the named files and folders once, in a fixed order, without listing all first.
@@ -44,7 +46,7 @@ class Inputs:
                 continue
             if is_folder:
                 yield from self._below(folder / name)
-            elif Path(name).suffix.lower() in SUFFIXES:
+            elif name.lower().endswith(ENDINGS):
                 yield folder / name
             else:
                 self.passed_over += 1

@@ -5,9 +5,11 @@ prediction is exactly the number that evaluation gave the same image.
 """
 
 import dataclasses
+import mmap
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from cancernet.errors import ImageError, RunError
 from cancernet.images import read_rgb, to_array
 from cancernet.runs import Run
 
-BATCH_SIZE = 64  # larger batches were slower on CPUs: they leave the caches
+# The activations of a batch should stay in a core's own cache; the answers do not depend on it.
+BATCH_SIZE = 16
+EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,12 +70,14 @@ class Failure:
 class Predictor:
     """A loaded model with the preprocessing and operating point of its run."""
 
-    def __init__(self, run: Run, *, threads: int = 0) -> None:
+    def __init__(self, run: Run, *, threads: int = 1) -> None:
         """Loads the model.
 
         Args:
             run: a run opened with `cancernet.runs.open_run`.
-            threads: threads for the arithmetic; 0 takes one per core.
+            threads: threads for the arithmetic of one batch; 0 takes one per core.
+                `predict_many` scores as many batches at once as there are cores, which
+                is faster than sharing each batch out among them.
 
         Raises:
             RunError: the model cannot be loaded or does not fit run.json.
@@ -81,9 +87,8 @@ class Predictor:
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
         try:
-            # From bytes, so that a crafted file cannot pull in external data by path.
             self._session = onnxruntime.InferenceSession(
-                run.onnx.read_bytes(), options, providers=["CPUExecutionProvider"]
+                _model(run.onnx), options, providers=["CPUExecutionProvider"]
             )
         except OSError as error:
             raise RunError(f"{run.onnx} cannot be read ({error.strerror})") from None
@@ -161,47 +166,70 @@ class Predictor:
     def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
         """Predicts any number of images in order, with flat memory.
 
-        Decoding runs in threads, a few batches ahead of the arithmetic. An image
-        that cannot be read gives a `Failure` and the rest goes on.
+        Every core decodes and scores batches of its own; ONNX Runtime and the
+        decoders let the others work meanwhile. An image that cannot be read gives a
+        `Failure` and the rest goes on.
         """
-        threads = min(8, (os.cpu_count() or 1) + 1)
-        with ThreadPoolExecutor(threads) as pool:
-            for batch in _ahead(pool, self._prepare_batch, _batches(paths), ahead=threads + 1):
-                sound = [pixels for _, pixels in batch if isinstance(pixels, np.ndarray)]
-                scores = iter(self.probabilities(np.stack(sound)) if sound else ())
-                for path, pixels in batch:
-                    if isinstance(pixels, np.ndarray):
-                        yield self.interpret(str(path), next(scores))
-                    else:
-                        yield Failure(str(path), pixels)
+        batches = _batches(paths)
+        first = list(islice(batches, 2))
+        if len(first) < 2:  # a few images are done before a pool of threads is
+            scored: Iterable = map(self._score_batch, first)
+        else:
+            scored = _in_threads(self._score_batch, chain(first, batches))
+        for results in scored:
+            yield from results
 
-    def _prepare_batch(self, paths: list[Path]) -> list[tuple[Path, np.ndarray | str]]:
-        prepared: list[tuple[Path, np.ndarray | str]] = []
+    def _score_batch(self, paths: list[Path]) -> list[Prediction | Failure]:
+        results: list[Prediction | Failure | None] = []
+        sound = []
         for path in paths:
             try:
-                prepared.append((path, self.prepare(path)))
+                sound.append(self.prepare(path))
+                results.append(None)
             except ImageError as error:
-                prepared.append((path, str(error)))
-        return prepared
+                results.append(Failure(str(path), str(error)))
+        scores = iter(self.probabilities(np.stack(sound)) if sound else ())
+        return [
+            self.interpret(str(path), next(scores)) if result is None else result
+            for path, result in zip(paths, results, strict=True)
+        ]
+
+
+def _model(path: Path) -> str | bytes:
+    """Returns the path of a model, which costs less memory, or its bytes where safer.
+
+    A crafted file could pull in other files by their location. ONNX Runtime allows
+    that only to models it opens by path, and the format writes the word out.
+    """
+    name = str(path)
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        whole = content.find(EXTERNAL_DATA) < 0 and name.isprintable()
+        return name if whole else bytes(content)
 
 
 def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
-    batch: list[Path] = []
-    for path in paths:
-        batch.append(path)
-        if len(batch) == BATCH_SIZE:
-            yield batch
-            batch = []
-    if batch:
+    paths = iter(paths)
+    while batch := list(islice(paths, BATCH_SIZE)):
         yield batch
 
 
-def _ahead(pool: ThreadPoolExecutor, work: Any, items: Iterable[Any], *, ahead: int) -> Iterator:
+def _in_threads(work: Any, items: Iterable[Any]) -> Iterator:
     """Like `pool.map`, but takes only a few items in advance, so memory stays flat."""
-    waiting: list[Any] = []
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) > ahead:
-            yield waiting.pop(0).result()
-    for future in waiting:
-        yield future.result()
+    from concurrent.futures import ThreadPoolExecutor
+
+    threads = _processors()
+    waiting: deque[Any] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 3 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _processors() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
