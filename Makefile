@@ -6,8 +6,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EPOCHS ?= 6
-DATA ?= datasets/sample/idc
-RUN ?= output/idc-cancernet-001
 
 .DEFAULT_GOAL := demo
 .PHONY: demo test format bench
@@ -41,9 +39,8 @@ format: .venv/development.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The figures of benchmarks/README.md, on a built data set and a finished run:
+# Every speed figure beside the plain way; a sample is drawn and a run trained unless named:
 #   make bench DATA=datasets/idc RUN=output/idc-cancernet-001
 bench: .venv/runtime.stamp
-	$(BIN)/python benchmarks/training_throughput.py $(DATA) --batch-sizes 32 128 256
-	$(BIN)/python benchmarks/prediction_speed.py $(RUN) $(DATA)/testing
-	$(BIN)/python benchmarks/build_speed.py
+	$(BIN)/python benchmarks/run_all.py --json output/bench.json \
+		$(if $(DATA),--data $(DATA)) $(if $(RUN),--run $(RUN))

@@ -77,7 +77,7 @@ def main() -> None:
             paces |= measure(sides, dataset.images, arguments.rounds, rates)
             keras.backend.clear_session()
     print_table(paces, arguments.batch_sizes)
-    limits = print_limit(paces, rates, policy)
+    limits, reached = print_limit(paces, rates, policy)
     print(f"\nDecoding once, before the first epoch: {decoding:,.0f} images/s")
     write(
         arguments.json,
@@ -88,6 +88,7 @@ def main() -> None:
             "decoding_images_per_second": decoding,
             "matrix_multiplication": {k: [r / 1e9 for r in v] for k, v in rates.items()},
             "limits": limits,
+            "reached": reached,
             "paces": {name: [vars(pace) for pace in found] for name, found in paces.items()},
         },
     )
@@ -261,11 +262,11 @@ def ratio(one: list[Pace], other: list[Pace]) -> str:
 
 def print_limit(
     paces: dict[str, list[Pace]], rates: dict[str, list[float]], policy: str
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, float]]:
     """Says how near both sides come to the machine's rate of multiplication."""
     operations = operations_per_image(build_model("cancernet", (SIDE, SIDE, 3), 2))
     print(f"\nOne training step: {operations / 1e6:.1f} million operations an image")
-    limits = {}
+    limits, reached = {}, {}
     for side, dtype in (("plain Keras", "float32"), ("CancerNet", policy.removeprefix("mixed_"))):
         rate = statistics.median(rates[dtype])
         limits[side] = rate / operations
@@ -274,11 +275,12 @@ def print_limit(
             for name, found in paces.items()
             if name.startswith(f"{side}, ") and "decoding" not in name
         )
+        reached[side] = best / limits[side]
         print(
             f"{side}: matrices multiply at {rate / 1e9:,.0f} GFLOP/s ({dtype}), which would allow "
-            f"{limits[side]:,.0f} images/s; reached {best / limits[side]:.0%}"
+            f"{limits[side]:,.0f} images/s; reached {reached[side]:.0%}"
         )
-    return limits
+    return limits, reached
 
 
 if __name__ == "__main__":
