@@ -124,15 +124,15 @@ class Predictor:
             probabilities corrected by the run's calibration, shape (n, classes); each row
             adds up to 1.
         """
-        batches = [
-            self._session.run(
-                None, {self._input: pixels[start : start + BATCH_SIZE].astype(np.float32)}
-            )[0]
-            for start in range(0, len(pixels), BATCH_SIZE)
-        ]
-        if not batches:
+        pieces = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
+        if not pieces:
             return np.empty((0, len(self.run.classes)))
+        found = map(self._run_model, pieces)
+        batches = list(found if len(pieces) == 1 else _in_threads(self._run_model, pieces))
         return self.run.calibration.apply(np.concatenate(batches))
+
+    def _run_model(self, pixels: np.ndarray) -> np.ndarray:
+        return self._session.run(None, {self._input: pixels.astype(np.float32)})[0]
 
     def predict(self, source: Path | bytes, *, name: str | None = None) -> Prediction:
         """Predicts one image.
