@@ -48,9 +48,19 @@ def test_the_surest_wrong_calls_by_a_plain_loop():
         each = np.broadcast_to(threshold, 240)
         rows = list(zip(images.probabilities[:, 1], images.truth, each, images.paths, strict=True))
         wrong = sorted((s, p) for s, t, limit, p in rows if t == 1 and s < limit)
-        assert [(call.score, call.path) for call in missed] == wrong[:5]
+        assert [(call.score, call.path) for call in missed] == few_a_patient(wrong, images)
         false = sorted(((s, p) for s, t, limit, p in rows if t == 0 and s >= limit), reverse=True)
-        assert [(call.score, call.path) for call in alarms] == false[:5]
+        assert [(call.score, call.path) for call in alarms] == few_a_patient(false, images)
+
+
+def few_a_patient(rows, images):
+    """The first five with at most three of one patient."""
+    patient_of = dict(zip(images.paths, images.patients, strict=True))
+    kept = []
+    for row in rows:
+        same = [one for one in kept if patient_of[one[1]] == patient_of[row[1]]]
+        kept += [row] if len(same) < 3 and len(kept) < 5 else []
+    return kept
 
 
 def test_worst_errors_are_in_the_page_with_their_heat_maps(tmp_path):

@@ -171,8 +171,8 @@ def _as_text(pooled: Pooled, folds: list[FoldScores]) -> str:
     lines = [text_report(pooled.assessment).rstrip(), "", "Fold by fold"]
     for fold in folds:
         lines.append(
-            f"  {fold.name}: {fold.metrics['patients']} patients, {fold.metrics['images']:,} "
-            f"images; AUC {number(fold.metrics['roc_auc'])}, sensitivity "
+            f"  {fold.name}: patients {fold.metrics['patients']}, images "
+            f"{fold.metrics['images']:,}; AUC {number(fold.metrics['roc_auc'])}, sensitivity "
             f"{number(fold.metrics['sensitivity'])}, specificity "
             f"{number(fold.metrics['specificity'])} at {fold.point.threshold:.3g}"
         )

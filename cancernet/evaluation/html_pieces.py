@@ -11,6 +11,8 @@ from cancernet.evaluation.figure_style import svg_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SHORT = 14  # rows
+
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1a1a1a;
@@ -34,6 +36,9 @@ table.data { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: t
 .data th:first-child, .data td:first-child { text-align: left; }
 .data td { white-space: nowrap; } .data td:first-child { white-space: normal; }
 .data.words td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.data.words thead th { text-align: left; }
+.data.words td:first-child { overflow-wrap: normal; min-width: 5rem; }
+.data.short { break-inside: avoid; }
 .many { columns: 19rem auto; } .many table { width: 100%; margin-top: 0; }
 .data thead th { border-bottom: 2px solid #8a97a1; } .data tr { break-inside: avoid; }
 .wide { overflow-x: auto; }
@@ -88,11 +93,14 @@ def table(
 ) -> str:
     """Returns a table; cells are escaped. `words` sets the cells flush left."""
     head = "".join(f'<th scope="col">{text(cell)}</th>' for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
     title = f"<caption>{text(caption)}</caption>" if caption else ""
+    lines = list(rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in lines
+    )
     kind = "data words" if words else "data"
+    # What fits half a sheet is not torn apart by the printer.
+    kind += " short" if len(lines) <= SHORT else ""
     return (
         f'<div class="wide"><table class="{kind}">{title}<thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"

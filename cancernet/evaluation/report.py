@@ -1,5 +1,6 @@
 """One page that holds everything about a run and needs nothing else to be read."""
 
+import datetime
 from pathlib import Path
 
 from cancernet.evaluation import html_pieces as pieces
@@ -46,7 +47,7 @@ def page(content: ReportContent) -> str:
         parts.limits,
     )
     body = (
-        pieces.paragraph("Report of " + content.created, muted=True)
+        pieces.paragraph("Report of " + _to_the_minute(content.created), muted=True)
         + parts.warnings(content)
         + "".join(part(content) for part in sections)
     )
@@ -83,6 +84,15 @@ def document(title: str, body: str, *, drawn: bool, leak: bool, notice: str) -> 
         f'<p class="notice">{pieces.text(notice)}</p>'
         "</td></tr></tbody></table></body></html>\n"
     )
+
+
+def _to_the_minute(moment: str) -> str:
+    """`2026-01-02T03:04:05+00:00` as `2026-01-02 03:04 UTC`; anything else as it is."""
+    try:
+        when = datetime.datetime.fromisoformat(moment).astimezone(datetime.UTC)
+    except ValueError:
+        return moment
+    return when.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _banner(notice: str, drawn: bool, leak: bool) -> str:

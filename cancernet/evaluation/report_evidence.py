@@ -74,10 +74,11 @@ def calibration(content: ReportContent) -> str:
             ("slope", "calibration slope (1 is right, less is too sure)"),
         )
     ]
-    words = "each fold's own" if content.folds else fit.words
+    words = "each fold's own, in the table of folds" if content.folds else fit.words
+    note = "" if content.folds else fit.note
     sentence = (
         f"Correction: {words}. Every probability in this report, in predictions.csv and of "
-        f"predict.py has had it; the operating point is on the same scale. {fit.note}"
+        f"predict.py has had it; the operating point is on the same scale. {note}"
     )
     return pieces.section(
         "Calibration",

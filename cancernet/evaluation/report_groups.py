@@ -42,8 +42,8 @@ def beside(content: ReportContent) -> str:
     header = ("", content.title, *(other.name for other in content.beside))
     sentence = (
         "The testing images are not the same, so that the difference is not paired: it holds "
-        "what the splits, the patients and the luck of a training contribute. Where one split "
-        "leaks, its figures are better than new patients would give."
+        "what the splits, the patients and the luck of a training contribute. A split that "
+        "leaks flatters: the same network would do worse on new patients than its figures say."
     )
     return pieces.section(
         "Side by side",
@@ -66,7 +66,7 @@ def folds(content: ReportContent) -> str:
         correction = fold.calibration
         rows.append(
             (
-                fold.name,
+                fold.name.removeprefix("fold-").lstrip("0"),
                 who,
                 f"{found['images']:,}",
                 f"{fold.point.threshold:.3g}",

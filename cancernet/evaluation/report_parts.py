@@ -46,7 +46,7 @@ def key_figures(content: ReportContent) -> str:
 
 def asked(content: ReportContent) -> str:
     """What was asked of which network on which data."""
-    positive = {"Positive": content.assessment.positive_words}
+    positive = {"positive": content.assessment.positive_words}
     return pieces.section("What was asked", pieces.pairs({**content.asked, **positive}))
 
 

@@ -3,7 +3,8 @@
 import base64
 import dataclasses
 import io
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,8 @@ def worst_errors(content: ReportContent) -> str:
         (f"{assessment.positive_word}, called {assessment.negative_word}", missed),
         (f"{assessment.negative_word}, called {assessment.positive_word}", alarms),
     ):
-        parts.append(f"<h3>{pieces.text(title)}: the {len(wrong)} surest</h3>" if wrong else "")
+        heading = f"{title}: the {len(wrong)} surest, at most {-(-EACH // 2)} a patient"
+        parts.append(f"<h3>{pieces.text(heading)}</h3>" if wrong else "")
         parts.append(_grid(wrong, content.image_folder, content.heat_map))
     sentence = (
         "The wrong calls the network was surest of. Some may be wrong labels; only a pathologist "
@@ -70,15 +72,15 @@ def surest_wrong(
         testing: scored images.
         positive: columns of the positive classes.
         threshold: positive iff score >= threshold; one, or (images,) one for each.
-        each: at most so many of either.
+        each: at most so many of either, and at most half of them of one patient.
     """
     truth = scores.positive_truth(testing, positive).astype(bool)
     score = scores.positive_score(testing.probabilities, positive)
     called = score >= np.asarray(threshold)
     missed = np.flatnonzero(truth & ~called)
     alarms = np.flatnonzero(~truth & called)
-    missed = missed[np.argsort(score[missed], kind="stable")][:each]
-    alarms = alarms[np.argsort(-score[alarms], kind="stable")][:each]
+    missed = missed[np.argsort(score[missed], kind="stable")]
+    alarms = alarms[np.argsort(-score[alarms], kind="stable")]
 
     def calls(places: np.ndarray) -> list[WrongCall]:
         return [
@@ -88,10 +90,23 @@ def surest_wrong(
                 score=float(score[place]),
                 positive=bool(truth[place]),
             )
-            for place in places
+            for place in _few_a_patient(places, testing.patients, each)
         ]
 
     return calls(missed), calls(alarms)
+
+
+def _few_a_patient(places: np.ndarray, patients: Sequence[str], each: int) -> list[int]:
+    """The first `each` places, but no more than half of them of one patient."""
+    kept: list[int] = []
+    taken: Counter[str] = Counter()
+    for place in places.tolist():
+        taken[patients[place]] += 1
+        if taken[patients[place]] <= -(-each // 2):
+            kept.append(place)
+        if len(kept) == each:
+            break
+    return kept
 
 
 def picture(path: Path) -> str:
@@ -104,6 +119,13 @@ def picture(path: Path) -> str:
     stream = io.BytesIO()
     image.save(stream, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _score(value: float) -> str:
+    """Three decimals, but never 1.000 or 0.000 for what is neither."""
+    if 0.9995 <= value < 1:
+        return "above 0.9995"
+    return "below 0.0005" if 0 < value < 0.0005 else decimal(value)
 
 
 def _grid(
@@ -121,6 +143,6 @@ def _grid(
         )
         cells.append(
             f"<figure>{images}<figcaption>patient {pieces.text(call.patient)}, score "
-            f"{decimal(call.score)}</figcaption></figure>"
+            f"{_score(call.score)}</figcaption></figure>"
         )
     return f'<div class="patches">{"".join(cells)}</div>' if cells else ""
