@@ -156,7 +156,7 @@ def _candidates(
 ) -> Hits:
     """Returns the pairs that are described alike, each once, as places in the list of paths."""
     total = len(standing)
-    index = make_index(descriptions[standing])
+    index = make_index(descriptions[standing], groups[standing])
     blocks = (
         (begin, min(begin + PICTURES_A_BLOCK, total)) for begin in range(0, total, PICTURES_A_BLOCK)
     )
@@ -170,7 +170,6 @@ def _candidates(
     hits = Hits(*(np.concatenate(column) for column in zip(*map(_columns, found), strict=True)))
     first, second = standing[hits.first], standing[hits.second]
     hits = Hits(first, second, hits.box, hits.symmetry, hits.score)
-    hits = hits.take(np.flatnonzero(groups[first] != groups[second]))
     # A pair may have been found from both sides; the better one is looked at.
     low, high = np.minimum(hits.first, hits.second), np.maximum(hits.first, hits.second)
     order = np.lexsort((hits.first, -hits.score, high, low))

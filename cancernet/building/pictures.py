@@ -20,6 +20,9 @@ DIGEST = 16  # bytes
 # what is left of it then is noise, and empty glass looks like empty glass.
 PLAIN = 2.0
 
+# A mask is black and white to so many grey levels, but for this share of its pixels.
+NEARLY, MIXED = 16, 0.03
+
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
@@ -29,16 +32,20 @@ class Pictures:
         descriptions: float16 (n, boxes, LENGTH), see `descriptors`.
         contrast: float32 grey levels; NaN where the file could not be read.
         digest: uint8 (n, DIGEST) of size and pixels; zeros where it could not be read.
+        file_digest: uint8 (n, DIGEST) of the file's bytes; zeros likewise.
         size: int32 (n, 2), height and width in pixels.
         colour: float32 (n, 6), mean of red, green, blue, then their standard deviations.
+        two_toned: bool, nothing but black and white, both of them: drawn, not taken.
         unreadable: place -> why.
     """
 
     descriptions: np.ndarray
     contrast: np.ndarray
     digest: np.ndarray
+    file_digest: np.ndarray
     size: np.ndarray
     colour: np.ndarray
+    two_toned: np.ndarray
     unreadable: dict[int, str]
 
     @property
@@ -61,14 +68,7 @@ def look_at_pictures(
         progress: told how many more are done.
     """
     count = len(paths)
-    pictures = Pictures(
-        descriptions=np.zeros((count, len(BOXES), LENGTH), np.float16),
-        contrast=np.full(count, np.nan, np.float32),
-        digest=np.zeros((count, DIGEST), np.uint8),
-        size=np.zeros((count, 2), np.int32),
-        colour=np.full((count, 6), np.nan, np.float32),
-        unreadable={},
-    )
+    pictures = Pictures(**_columns(count), unreadable={})
     names = [str(path) for path in paths]
     chunks = (names[begin : begin + CHUNK] for begin in range(0, count, CHUNK))
     with contextlib.closing(spread(_look_at_chunk, chunks, count, processes)) as results:
@@ -110,28 +110,52 @@ def read_grey(path: str, longest: int) -> np.ndarray:
 
 def _look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[int, str]]]:
     count = len(names)
-    columns: dict[str, np.ndarray] = {
-        "descriptions": np.zeros((count, len(BOXES), LENGTH), np.float16),
-        "contrast": np.full(count, np.nan, np.float32),
-        "digest": np.zeros((count, DIGEST), np.uint8),
-        "size": np.zeros((count, 2), np.int32),
-        "colour": np.full((count, 6), np.nan, np.float32),
-    }
+    columns = _columns(count)
     failures = []
     for place, name in enumerate(names):
         try:
-            pixels = np.asarray(read_rgb(Path(name)))
+            content = _read(name)
+            pixels = np.asarray(read_rgb(content))
         except ImageError as error:
             failures.append((place, str(error)))
             continue
         columns["descriptions"][place], columns["contrast"][place] = describe(to_grey(pixels))
-        columns["digest"][place] = np.frombuffer(_digest(pixels), np.uint8)
+        columns["digest"][place] = _digest(repr(pixels.shape).encode(), pixels.tobytes())
+        columns["file_digest"][place] = _digest(content)
+        columns["two_toned"][place] = _is_two_toned(pixels)
         columns["size"][place] = pixels.shape[:2]
         columns["colour"][place] = (*pixels.mean(axis=(0, 1)), *pixels.std(axis=(0, 1)))
     return columns, failures
 
 
-def _digest(pixels: np.ndarray) -> bytes:
-    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=DIGEST)
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.digest()
+def _columns(count: int) -> dict[str, np.ndarray]:
+    return {
+        "descriptions": np.zeros((count, len(BOXES), LENGTH), np.float16),
+        "contrast": np.full(count, np.nan, np.float32),
+        "digest": np.zeros((count, DIGEST), np.uint8),
+        "file_digest": np.zeros((count, DIGEST), np.uint8),
+        "size": np.zeros((count, 2), np.int32),
+        "colour": np.full((count, 6), np.nan, np.float32),
+        "two_toned": np.zeros(count, bool),
+    }
+
+
+def _read(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise ImageError(f"the file cannot be read ({error.strerror or error})") from None
+
+
+def _digest(*contents: bytes) -> np.ndarray:
+    digest = hashlib.blake2b(digest_size=DIGEST)
+    for content in contents:
+        digest.update(content)
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
+def _is_two_toned(pixels: np.ndarray) -> bool:
+    """Tells a segmentation mask by its looks; one recompressed is nearly so."""
+    black, white = (pixels < NEARLY).all(axis=2), (pixels > 255 - NEARLY).all(axis=2)
+    grey = float((~(black | white)).mean())
+    return grey < MIXED and bool(black.any() and white.any())

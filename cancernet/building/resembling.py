@@ -12,7 +12,13 @@ import math
 
 import numpy as np
 
-from cancernet.building.descriptors import BOXES, LENGTH, in_all_symmetries, symmetric_part
+from cancernet.building.descriptors import (
+    BOXES,
+    LENGTH,
+    SYMMETRIES,
+    in_all_symmetries,
+    symmetric_part,
+)
 
 PICTURES_A_BLOCK = 256
 CELLS_PER_ROOT = 4.0
@@ -32,6 +38,7 @@ class Index:
         members: int64, places in `descriptions`, cell after cell.
         begins: int64 (cells + 1,), where in `members` each cell begins.
         wholes: float32 (n, LENGTH), the whole pictures in the order of `members`.
+        apart: int64 (n,), group numbers; pictures of one group are not compared.
     """
 
     descriptions: np.ndarray
@@ -39,6 +46,7 @@ class Index:
     members: np.ndarray
     begins: np.ndarray
     wholes: np.ndarray
+    apart: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +73,12 @@ class Hits:
         return Hits(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
 
 
-def make_index(descriptions: np.ndarray, *, seed: int = 0) -> Index:
+def make_index(descriptions: np.ndarray, apart: np.ndarray, *, seed: int = 0) -> Index:
     """Sorts the descriptions of whole pictures into cells.
 
     Args:
         descriptions: float16 (n, boxes, LENGTH), n at least 1.
+        apart: int64 (n,), group numbers; `np.arange(n)` compares all.
         seed: of the choice of centres.
     """
     count = len(descriptions)
@@ -82,9 +91,8 @@ def make_index(descriptions: np.ndarray, *, seed: int = 0) -> Index:
         cell[begin : begin + 4096] = _nearness(symmetric_part(block), centres).argmax(1)
     members = np.argsort(cell, kind="stable")
     begins = np.searchsorted(cell[members], np.arange(cells + 1))
-    return Index(
-        descriptions, centres, members, begins, descriptions[members, 0].astype(np.float32)
-    )
+    wholes = descriptions[members, 0].astype(np.float32)
+    return Index(descriptions, centres, members, begins, wholes, apart)
 
 
 def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hits:
@@ -109,11 +117,16 @@ def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hi
     for cell in np.flatnonzero(np.diff(limits) * np.diff(index.begins)).tolist():
         chosen = row_of[limits[cell] : limits[cell + 1]]
         inside = slice(index.begins[cell], index.begins[cell + 1])
-        found.append(
-            _compare(
-                rows[chosen], chosen, asking, index.wholes[inside], index.members[inside], least
-            )
+        members = index.members[inside]
+        table = _compare(
+            rows[chosen],
+            index.wholes[inside],
+            index.apart[asking[chosen]],
+            index.apart[members],
+            least,
         )
+        table[0], table[1] = chosen[table[0].astype(int)], members[table[1].astype(int)]
+        found.append(table)
     table = np.concatenate(found, axis=1) if found else np.zeros((4, 0))
     row = table[0].astype(np.int64)
     hits = Hits(
@@ -123,25 +136,19 @@ def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hi
 
 
 def _compare(
-    rows: np.ndarray,
-    chosen: np.ndarray,
-    asking: np.ndarray,
-    wholes: np.ndarray,
-    members: np.ndarray,
-    least: float,
+    rows: np.ndarray, wholes: np.ndarray, group: np.ndarray, other: np.ndarray, least: float
 ) -> np.ndarray:
-    """Returns float64 (4, hits): row, second picture, symmetry, score."""
+    """Returns float64 (4, hits): row, whole, symmetry, score; none within one group."""
     scores = in_all_symmetries(rows).reshape(-1, LENGTH) @ wholes.T
     at = np.flatnonzero(scores > least)
     if len(at) > CROWDED * len(scores):
-        scores[np.tile(asking[chosen], 8)[:, None] == members[None, :]] = -1
-        best = scores.argmax(1)
-        at = np.arange(len(scores)) * scores.shape[1] + best
+        scores[np.tile(group, len(SYMMETRIES))[:, None] == other[None, :]] = -1
+        at = np.arange(len(scores)) * scores.shape[1] + scores.argmax(1)
         at = at[scores.reshape(-1)[at] > least]
     turned, column = np.divmod(at, scores.shape[1])
     symmetry, row = np.divmod(turned, len(rows))
-    table = np.stack([chosen[row], members[column], symmetry, scores.reshape(-1)[at]])
-    return table[:, asking[chosen[row]] != members[column]]
+    table = np.stack([row, column, symmetry, scores.reshape(-1)[at]])
+    return table[:, group[row] != other[column]]
 
 
 def _best(hits: Hits, most: int) -> Hits:
