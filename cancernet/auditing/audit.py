@@ -1,0 +1,98 @@
+"""One audit from beginning to end: every check, on a built set or any folder."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cancernet.auditing import name_checks, picture_checks
+from cancernet.auditing.inventory import Inventory, read_inventory
+from cancernet.auditing.stain_check import check_stain
+from cancernet.auditing.verdict import LEAK, Check
+from cancernet.building.near_duplicates import find_near_duplicates
+from cancernet.building.pictures import look_at_pictures
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        inventory: what was looked at.
+        checks: the answers, in a fixed order.
+    """
+
+    inventory: Inventory
+    checks: list[Check]
+
+    @property
+    def leaks(self) -> list[Check]:
+        """The checks that found a leak."""
+        return [check for check in self.checks if check.verdict == LEAK]
+
+
+def audit(folder: Path, *, dataset: str | None = None, group_by: str | None = None) -> Audit:
+    """Audits a folder; nothing in it is changed.
+
+    Args:
+        folder: a built set, or any folder of images.
+        dataset: name in the catalogue, for the groups of a folder that was not built here.
+        group_by: a pattern that names the group in a path, likewise.
+
+    Raises:
+        CancerNetError: nothing there to audit.
+    """
+    inventory = read_inventory(folder, dataset=dataset, group_by=group_by)
+    paths = inventory.full_paths()
+    with _bars() as progress:
+        pictures = look_at_pictures(
+            paths, progress=lambda done: progress("reading", done, len(paths))
+        )
+        pairs = find_near_duplicates(
+            paths,
+            pictures=pictures,
+            apart=picture_checks.pairs_that_matter(inventory),
+            progress=progress,
+        )
+    return Audit(
+        inventory,
+        [
+            name_checks.check_groups(inventory),
+            picture_checks.check_identical(inventory, pictures),
+            picture_checks.check_near(inventory, pictures, pairs),
+            name_checks.check_families(inventory),
+            picture_checks.check_labels(inventory, pairs),
+            picture_checks.check_masks(inventory, pictures),
+            picture_checks.check_readable(inventory, pictures),
+            name_checks.check_confounding(inventory),
+            check_stain(inventory, pictures),
+            name_checks.check_prevalence(inventory),
+        ],
+    )
+
+
+class _bars:  # noqa: N801, a context manager used like a function
+    """A progress bar for each step, one after the other."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._step = ""
+
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        return self._note
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _note(self, step: str, done: int, total: int) -> None:
+        from tqdm import tqdm
+
+        if step != self._step:
+            self.__exit__()
+            wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds; a log needs few lines
+            unit = " pairs" if step == "comparing" else " images"
+            self._bar = tqdm(total=total, desc=step.capitalize(), unit=unit, mininterval=wait)
+            self._step = step
+        self._bar.update(done)

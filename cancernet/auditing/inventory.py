@@ -1,0 +1,244 @@
+"""What lies in a folder that is to be audited: every image's split, label and group.
+
+A set that this program built says so itself, in its manifest. Of any other folder the
+names tell: `train`, `val`, `test` and their like are splits wherever they stand in a path;
+the folder an image lies in is its label; the group (patient, or source image) comes from
+the catalogue (`--dataset`), from a pattern (`--group-by`), or from names in a known form.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from cancernet import catalog
+from cancernet.building.find import find_files
+from cancernet.config import SPLITS
+from cancernet.errors import CancerNetError
+from cancernet.manifest import BUILD, read_dataset
+
+NONE = -1
+SPLIT_NAMES = {
+    "training": ("train", "training", "trainset", "train_set"),
+    "validation": ("val", "valid", "validation", "validate", "dev", "valset", "val_set"),
+    "testing": ("test", "testing", "testset", "test_set", "holdout", "eval"),
+}
+_SPLIT_OF = {name: place for place, split in enumerate(SPLITS) for name in SPLIT_NAMES[split]}
+
+# Names in a form that is in wide use, and what their first group is.
+KNOWN_NAMES = (
+    (re.compile(r"^(\d+)_idx\d+_x\d+_y\d+_class\d"), "patient", "IDC patches"),
+    (re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})", re.IGNORECASE), "patient", "TCGA barcodes"),
+    (re.compile(r"^SOB_[BM]_[A-Z]+-(\d+-[0-9A-Z]+)-", re.IGNORECASE), "patient", "BreakHis"),
+    (re.compile(r"(?:patient|subject|case|pid)[_\-]?([0-9]+)", re.IGNORECASE), "patient", "names"),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """The images of a folder; arrays have one entry an image.
+
+    Attributes:
+        folder: where they lie.
+        paths: relative to it, with `/`, masks left out.
+        split: int8 places in `config.SPLITS`, -1 where nothing says.
+        labels, label: names of the labels; int32 places in them, -1 where nothing says.
+        groups, group: names of the groups; int32 places in them, -1 where nothing says.
+        unit: what a group is, `patient` or `source`.
+        grouping: how the groups are known, in a sentence.
+        masks: images that by name are segmentation masks, relative to the folder.
+        built: whether this program built the set.
+        title: what it is.
+        drawn: whether a program drew the images.
+    """
+
+    folder: Path
+    paths: list[str]
+    split: np.ndarray
+    labels: list[str]
+    label: np.ndarray
+    groups: list[str]
+    group: np.ndarray
+    unit: str
+    grouping: str
+    masks: list[str]
+    built: bool
+    title: str
+    drawn: bool
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether there are images in at least two splits."""
+        return len(np.unique(self.split[self.split != NONE])) > 1
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether the group of at least one image is known."""
+        return bool((self.group != NONE).any())
+
+    def full_paths(self) -> list[str]:
+        """Paths that can be opened."""
+        return [str(self.folder / path) for path in self.paths]
+
+    def split_name(self, place: int) -> str:
+        """The name of an image's split, or a dash."""
+        return SPLITS[self.split[place]] if self.split[place] != NONE else "—"
+
+    def label_name(self, place: int) -> str:
+        """The name of an image's label, or a dash."""
+        return self.labels[self.label[place]] if self.label[place] != NONE else "—"
+
+    def group_name(self, place: int) -> str:
+        """The name of an image's group, or a dash."""
+        return self.groups[self.group[place]] if self.group[place] != NONE else "—"
+
+
+def read_inventory(
+    folder: Path, *, dataset: str | None = None, group_by: str | None = None
+) -> Inventory:
+    """Reads what lies in a folder; no image is opened.
+
+    Args:
+        folder: a built set, or any folder of images.
+        dataset: its name in the catalogue, for a folder that this program did not build.
+        group_by: a regular expression whose first group, in a path, names the group.
+
+    Raises:
+        CancerNetError: no such folder, no image in it, a damaged set, or a bad pattern.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise CancerNetError(f"the folder to audit, {folder}, {what}; name another with --audit")
+    if (folder / BUILD).is_file() and group_by is None:
+        return _of_built(folder)
+    return _of_any(folder, _grouper(dataset, group_by))
+
+
+def _of_built(folder: Path) -> Inventory:
+    built = read_dataset(folder)
+    parts = [built.split(name) for name in SPLITS]
+    names = [name for part in parts for name in part.patients]
+    groups, group = _numbered(names)
+    is_patient = getattr(built, "unit", "patient") == "patient"
+    return Inventory(
+        folder=folder,
+        paths=[path for part in parts for path in part.paths],
+        split=np.repeat(np.arange(len(SPLITS), dtype=np.int8), [len(p.paths) for p in parts]),
+        labels=list(built.classes),
+        label=np.concatenate([part.labels for part in parts]).astype(np.int32),
+        groups=groups,
+        group=group,
+        unit="patient" if is_patient else "source",
+        grouping="as the manifest says.",
+        masks=[],
+        built=True,
+        title=built.title,
+        drawn=built.drawn,
+    )
+
+
+Grouper = tuple[Callable[[str], str | None], str, str]
+
+
+def _of_any(folder: Path, grouper: Grouper) -> Inventory:
+    found = find_files(folder)
+    if not found.images:
+        raise CancerNetError(f"{folder} has no image (PNG, JPEG, TIFF or BMP); nothing to audit")
+    masks = [path for path in found.images if catalog.is_mask(PurePosixPath(path))]
+    hidden = set(masks)
+    paths = [path for path in found.images if path not in hidden]
+    name_of, unit, grouping = grouper
+    without = [_without_split(path) for path in paths]
+    labels, label = _numbered([PurePosixPath(rest).parent.name or None for _, rest in without])
+    groups, group = _numbered([name_of(rest) for _, rest in without])
+    known = int((group != NONE).sum())
+    if not known:
+        grouping = "nothing in the names says which images belong together."
+    elif known < len(paths):
+        grouping += f" {len(paths) - known:,} of {len(paths):,} names do not have it."
+    return Inventory(
+        folder=folder,
+        paths=paths,
+        split=np.array([split for split, _ in without], np.int8),
+        labels=labels,
+        label=label,
+        groups=groups,
+        group=group,
+        unit=unit,
+        grouping=grouping,
+        masks=masks,
+        built=False,
+        title=folder.resolve().name,
+        drawn=found.drawn,
+    )
+
+
+def _without_split(path: str) -> tuple[int, str]:
+    """Returns the split a path names (-1: none), and the path without that folder."""
+    parts = path.split("/")
+    for place, part in enumerate(parts[:-1]):
+        split = _SPLIT_OF.get(part.casefold().replace("-", "_"))
+        if split is not None:
+            return split, "/".join(parts[:place] + parts[place + 1 :])
+    return NONE, path
+
+
+def _grouper(dataset: str | None, group_by: str | None) -> Grouper:
+    if group_by is not None:
+        try:
+            pattern = re.compile(group_by)
+        except re.error as error:
+            raise CancerNetError(f"--group-by {group_by!r} is no pattern: {error}") from None
+        if not pattern.groups:
+            raise CancerNetError(
+                f"--group-by {group_by!r} has no group in brackets; write it like '^([0-9]+)_'"
+            )
+        return lambda path: _first_group(pattern, path), "patient", f"by --group-by {group_by}."
+    if dataset is not None:
+        entry = catalog.dataset(dataset)
+        return (
+            lambda path: _from_catalogue(entry, path),
+            getattr(entry, "unit", "patient"),
+            f"as the catalogue reads the names of {dataset}.",
+        )
+    return _from_known_name, "patient", "from file names in a known form."
+
+
+def _first_group(pattern: re.Pattern[str], text: str) -> str | None:
+    found = pattern.search(text)
+    return found.group(1) if found else None
+
+
+def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
+    pure = PurePosixPath(path)
+    first = re.split(r"[_\-\s]", pure.stem)[0]
+    # In a set that was divided, the folder of the patient may be gone: its name then is
+    # the first part of the file's.
+    for form in (pure, PurePosixPath(first, pure.parent.name, pure.name)):
+        try:
+            return entry.identify(form).patient
+        except catalog.LeftOut:
+            continue
+    return None
+
+
+def _from_known_name(path: str) -> str | None:
+    for pattern, _, _ in KNOWN_NAMES:
+        name = _first_group(pattern, PurePosixPath(path).name)
+        if name is not None:
+            return name
+    return None
+
+
+def _numbered(names: list[str] | list[str | None]) -> tuple[list[str], np.ndarray]:
+    """Returns the different names, sorted, and int32 places in them; -1 for None."""
+    different = sorted({name for name in names if name is not None})
+    place = {name: number for number, name in enumerate(different)}
+    numbers = [NONE if name is None else place[name] for name in names]
+    return different, np.array(numbers, np.int32)

@@ -1,0 +1,226 @@
+"""What names, folders and the manifest tell: groups, families, prevalence, confounding."""
+
+import math
+
+import numpy as np
+
+from cancernet.auditing.inventory import NONE, Inventory
+from cancernet.auditing.verdict import (
+    LEAK,
+    NOT_CHECKABLE,
+    OK,
+    WARNING,
+    Check,
+    Finding,
+    counted,
+    some,
+)
+from cancernet.building.families import families
+from cancernet.config import SPLITS
+
+NO_SPLITS = "there are not two splits here: nothing can leak between them yet"
+# A class's share may differ so much between splits, in points and as a ratio.
+SHARE_POINTS, SHARE_RATIO = 0.10, 1.5
+# Share of images in groups of a single class from which on it is a warning.
+ONE_CLASS_SHARE = 0.5
+
+
+def check_groups(inventory: Inventory) -> Check:
+    """Groups (patients, or source images) in more than one split."""
+    name = f"{inventory.unit}s in one split only"
+    if not inventory.has_splits:
+        return Check(name, NOT_CHECKABLE, f"{NO_SPLITS}.")
+    if not inventory.has_groups:
+        return Check(
+            name,
+            NOT_CHECKABLE,
+            "nothing says which images belong together; name the data set with --dataset, or "
+            "the part of a path that does with --group-by.",
+        )
+    findings = _straddling(inventory, inventory.group, inventory.groups)
+    total = len(np.unique(inventory.group[inventory.group != NONE]))
+    numbers = {"groups": total, "straddling": len(findings)}
+    unit = inventory.unit
+    if not findings:
+        return Check(
+            name, OK,
+            f"each of {counted(total, unit)} is in one split only, {inventory.grouping}",
+            numbers=numbers,
+        )  # fmt: skip
+    names = [finding.words.partition(":")[0] for finding in findings]
+    return Check(
+        name, LEAK,
+        f"{len(findings):,} of {counted(total, unit)} "
+        f"{'is' if len(findings) == 1 else 'are'} in more than one split: {some(names)}.",
+        findings, numbers,
+    )  # fmt: skip
+
+
+def check_families(inventory: Inventory) -> Check:
+    """Variants of one image, by their names, in more than one split."""
+    name = "augmented copies, by name"
+    scope = inventory.label.astype(np.int64) * (len(inventory.groups) + 1) + inventory.group
+    family, names = families(inventory.paths, scope.tolist())
+    inside = int((family != NONE).sum())
+    numbers = {"families": len(names), "images": inside}
+    if not names:
+        return Check(name, OK, "no names of augmented copies were seen.", numbers=numbers)
+    there = f"{inside:,} images are {counted(len(names), 'family')}".replace("familys", "families")
+    if not inventory.has_splits:
+        return Check(
+            name, WARNING,
+            f"{there} of copies by name ({some(names, 3)}): they must stay together.",
+            _examples(family, names), numbers,
+        )  # fmt: skip
+    findings = _straddling(inventory, family, names)
+    numbers["straddling"] = len(findings)
+    if findings:
+        return Check(
+            name, LEAK,
+            f"{len(findings):,} of {len(names):,} families of copies are in more than one split "
+            f"({some([finding.words.partition(':')[0] for finding in findings], 3)}).",
+            findings, numbers,
+        )  # fmt: skip
+    tested = inventory.split[family != NONE] > 0
+    if tested.any():
+        return Check(
+            name, WARNING,
+            f"{there} by name, each in one split; {int(tested.sum()):,} copies are in validation "
+            "or testing, where they count one image several times.",
+            numbers=numbers,
+        )  # fmt: skip
+    return Check(name, OK, f"{there} by name, all of them in training.", numbers=numbers)
+
+
+def check_prevalence(inventory: Inventory) -> Check:
+    """The share of each class in each split."""
+    name = "prevalence in the splits"
+    if not inventory.has_splits:
+        return Check(name, NOT_CHECKABLE, f"{NO_SPLITS}.")
+    usable = (inventory.split != NONE) & (inventory.label != NONE)
+    present = [p for p in range(len(SPLITS)) if (inventory.split[usable] == p).any()]
+    counts = np.zeros((len(SPLITS), len(inventory.labels)), np.int64)
+    np.add.at(counts, (inventory.split[usable], inventory.label[usable]), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rows = [
+        [SPLITS[p], int(counts[p].sum()), *(f"{100 * share:.1f} %" for share in shares[p])]
+        for p in present
+    ]
+    table = (["split", "images", *inventory.labels], rows)
+    missing = [
+        f"{SPLITS[p]} has none of {label}"
+        for p in present
+        for place, label in enumerate(inventory.labels)
+        if counts[p, place] == 0
+    ]
+    if missing:
+        return Check(name, WARNING, f"{some(missing, 3)}.", table=table)
+    spread = shares[present].max(axis=0) - shares[present].min(axis=0)
+    ratio = shares[present].max(axis=0) / shares[present].min(axis=0)
+    worst = int(np.argmax(np.where(ratio > SHARE_RATIO, spread, 0)))
+    numbers = {"largest difference": round(float(spread.max()), 4)}
+    label = inventory.labels[worst]
+    between = (
+        f"class {label} makes up {100 * shares[present, worst].min():.1f} to "
+        f"{100 * shares[present, worst].max():.1f} % of a split"
+    )
+    if spread[worst] > SHARE_POINTS and ratio[worst] > SHARE_RATIO:
+        return Check(
+            name, WARNING,
+            f"{between}: predictive values and an operating point do not carry over between them.",
+            numbers=numbers, table=table,
+        )  # fmt: skip
+    return Check(
+        name, OK, f"shares differ by at most {100 * spread.max():.1f} points.",
+        numbers=numbers, table=table,
+    )  # fmt: skip
+
+
+def check_confounding(inventory: Inventory) -> Check:
+    """Whether knowing the group already tells the class."""
+    name = f"class and {inventory.unit} apart"
+    usable = (inventory.group != NONE) & (inventory.label != NONE)
+    used = inventory.group[usable]
+    if not usable.any() or len(np.unique(inventory.label[usable])) < 2:
+        return Check(
+            name, NOT_CHECKABLE,
+            f"that needs images of two classes and known {inventory.unit}s.",
+        )  # fmt: skip
+    if len(np.unique(used)) * 2 > len(used):
+        return Check(name, NOT_CHECKABLE, f"most {inventory.unit}s have a single image.")
+    counts = np.zeros((len(inventory.groups), len(inventory.labels)), np.int64)
+    np.add.at(counts, (used, inventory.label[usable]), 1)
+    counts = counts[counts.sum(axis=1) > 0]
+    single = (counts > 0).sum(axis=1) == 1
+    images = int(counts.sum())
+    share = float(counts[single].sum() / images)
+    by_group = float(counts.max(axis=1).sum() / images)
+    by_majority = float(counts.sum(axis=0).max() / images)
+    numbers = {
+        "groups": len(counts),
+        "groups of one class": int(single.sum()),
+        "share of images in them": round(share, 4),
+        "labelled right by group alone": round(by_group, 4),
+        "labelled right by the commonest class": round(by_majority, 4),
+        "uncertainty coefficient": round(_uncertainty(counts), 4),
+    }
+    few = [
+        f"{label} in {having} of {len(counts)}"
+        for label, having in zip(inventory.labels, (counts > 0).sum(axis=0).tolist(), strict=True)
+        if having < len(counts)
+    ]
+    sentence = (
+        f"{int(single.sum()):,} of {counted(len(counts), inventory.unit)} have images of one "
+        f"class only ({100 * share:.0f} % of the images); the {inventory.unit} alone would label "
+        f"{100 * by_group:.0f} % right, the commonest class {100 * by_majority:.0f} %"
+    )
+    if share > ONE_CLASS_SHARE:
+        return Check(
+            name, WARNING,
+            f"{sentence}: what a network learns of a class it may have learnt of the "
+            f"{inventory.unit}s that have it ({some(few, 3)}).",
+            numbers=numbers,
+        )  # fmt: skip
+    return Check(name, OK, f"{sentence}.", numbers=numbers)
+
+
+def _uncertainty(counts: np.ndarray) -> float:
+    """Theil's uncertainty coefficient: share of the class's entropy that the group explains.
+
+    0 when groups say nothing of the class, 1 when they say all (Theil 1970).
+    """
+    total = counts.sum()
+
+    def entropy(shares: np.ndarray) -> float:
+        shares = shares[shares > 0]
+        return -float((shares * np.log(shares)).sum())
+
+    whole = entropy(counts.sum(axis=0) / total)
+    inside = sum(entropy(row / row.sum()) * row.sum() / total for row in counts)
+    return 1 - inside / whole if whole > 0 else math.nan
+
+
+def _straddling(inventory: Inventory, group: np.ndarray, names: list[str]) -> list[Finding]:
+    """A finding for each group in more than one split, with an image of each split."""
+    usable = np.flatnonzero((group != NONE) & (inventory.split != NONE))
+    first: dict[int, dict[int, int]] = {}
+    counts: dict[int, np.ndarray] = {}
+    for place in usable.tolist():
+        number, split = int(group[place]), int(inventory.split[place])
+        first.setdefault(number, {}).setdefault(split, place)
+        counts.setdefault(number, np.zeros(len(SPLITS), np.int64))[split] += 1
+    findings = []
+    for number in sorted(number for number, places in first.items() if len(places) > 1):
+        shares = ", ".join(
+            f"{count:,} in {SPLITS[split]}" for split, count in enumerate(counts[number]) if count
+        )
+        places = tuple(first[number][split] for split in sorted(first[number]))
+        findings.append(Finding(places, f"{names[number]}: {shares}"))
+    return findings
+
+
+def _examples(family: np.ndarray, names: list[str], most: int = 20) -> list[Finding]:
+    return [
+        Finding(tuple(np.flatnonzero(family == number)[:2].tolist()), names[number])
+        for number in range(min(most, len(names)))
+    ]
