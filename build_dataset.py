@@ -4,6 +4,7 @@
     python build_dataset.py
     python build_dataset.py --source DIR --output DIR --link hard
     python build_dataset.py --split lists --split-lists train.txt val.txt test.txt
+    python build_dataset.py --audit [DIR]
     python build_dataset.py --dataset busi --source DIR
     python build_dataset.py --dataset folder --source DIR --classes benign malignant \\
         --positive malignant --group-by '([^/]+)_[0-9]+\\.png$'
@@ -22,6 +23,8 @@ from cancernet import catalog
 from cancernet.command_line import Parser, run
 from cancernet.config import DATASETS, ORIGINAL, SEED, SPLITS, TRAIN_SPLIT, VALIDATION_SPLIT
 
+DEFAULT_DATASET = "idc"
+
 
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
@@ -29,7 +32,6 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     add(
         "--dataset",
-        default="idc",
         help=f"one of {', '.join(catalog.DATASETS)}, or `folder` for your own (default: idc)",
     )
     add(
@@ -109,16 +111,48 @@ def parse_arguments() -> argparse.Namespace:
         help="busi only: take masks for images, the FAULT of a published system, to repeat it",
     )
     add("--download", action="store_true", help="fetch the data set with kagglehub first")
+    add(
+        "--allow-leaks",
+        action="store_true",
+        help="build a split that leaks all the same; every report made from it will say so",
+    )
+    look = parser.add_argument_group("looking for leaks, without building").add_argument
+    look(
+        "--audit",
+        nargs="?",
+        type=Path,
+        const=Path(),
+        metavar="DIR",
+        help="audit a built set (default: --output), or any folder with train, val, test folders; "
+        "--dataset or --group-by then say how its names tell patients; exit code 1: it leaks",
+    )
+    look(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="where the audit's page goes (default: <set>.audit beside a built set, else here)",
+    )
     return parser.parse_args()
 
 
 def main() -> int:
     """Builds what the command line says; returns the exit code."""
     arguments = parse_arguments()
+    dataset = arguments.dataset or DEFAULT_DATASET
+    if arguments.audit is not None:
+        from cancernet.auditing.command import audit_command
+
+        built = arguments.output or DATASETS / dataset
+        return audit_command(
+            built if arguments.audit == Path() else arguments.audit,
+            report=arguments.report,
+            dataset=arguments.dataset,
+            group_by=arguments.group_by,
+        )
     from cancernet.building.command import build_command
 
     return build_command(
-        dataset=arguments.dataset,
+        dataset=dataset,
         source=arguments.source,
         output=arguments.output,
         sample=arguments.sample,
@@ -136,6 +170,7 @@ def main() -> int:
         words=tuple(arguments.words),
         group_by=arguments.group_by,
         table=arguments.table,
+        allow_leaks=arguments.allow_leaks,
     )
 
 

@@ -4,9 +4,9 @@
 
 REAL_DATA holds idc/<patient>/<0|1>/, busi/<class>/ and mammography/<class>/ as published.
 For each kind of change that many images are drawn, changed, written as files and searched
-for among all originals. Found is a planted image that is paired with the image it was made
-from; a false alarm is a pair of planted images and others that is not of one origin, nor of
-originals that resemble each other by themselves: those are counted in a row of their own.
+for among all originals. Found is a planted image that pairs connect with what it was made
+from; a false alarm is a pair of a planted image and another that is not of one origin, nor
+of originals that resemble each other by themselves: those are counted in a row of their own.
 """
 
 import argparse
@@ -138,10 +138,11 @@ def measure(name: str, paths: list[Path], origin: list[str], arguments) -> None:
 
 def row(pairs: list[Pair], originals: int, chosen: np.ndarray, related, origin: list[str]) -> str:
     made_from = np.concatenate([np.arange(originals), chosen])
-    found = {
-        pair.second for pair in pairs
-        if pair.second >= originals and made_from[pair.second] == pair.first
-    }  # fmt: skip
+    # Copies of one image with the very same pixels are searched for as one, so a pair may
+    # stand for another: what counts is whether pairs of one origin connect the two.
+    own = [pair[:2] for pair in pairs if made_from[pair.first] == made_from[pair.second]]
+    chain = connected(len(made_from), own)
+    found = [i for i, source in enumerate(chosen) if chain[originals + i] == chain[source]]
     wrong = [
         Pair(int(made_from[pair.first]), int(made_from[pair.second]), pair.distance, pair.change)
         for pair in pairs

@@ -63,6 +63,7 @@ class BuiltDataset:
         classes, words, positive: as in the catalogue when it was built.
         drawn: whether the images were drawn by a program.
         leak: what leaks between the splits, in a sentence; empty when nothing does.
+        leaks: what is in more than one split, a sentence each, with names.
         warnings: what a reader of any result must know, in sentences.
         split_kind: how the splits were made, in words.
         counts: split -> patients, images, positives and `classes` (label -> images).
@@ -90,6 +91,7 @@ class BuiltDataset:
     fingerprint: str
     parts: dict[str, Part]
     unit: str = "patient"
+    leaks: tuple[str, ...] = ()
     absent: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     def split(self, name: str) -> Part:
@@ -150,6 +152,7 @@ def read_dataset(folder: Path) -> BuiltDataset:
             fingerprint=facts["fingerprint"],
             parts=_read_parts(manifest, classes),
             unit=facts["unit"],
+            leaks=tuple(facts["leaks"]),
             absent=facts["absent"],
         )
     except (KeyError, TypeError, ValueError) as error:

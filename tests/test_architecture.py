@@ -29,6 +29,9 @@ MAY_IMPORT = {
     "doctor": {"config", "quiet"},
     "__main__": {"command_line", "doctor"},
     "building": {"catalog", "config", "images", "manifest"},
+    "auditing": {
+        "building", "catalog", "command_line", "config", "evaluation", "images", "manifest",
+    },
     "models": {"quiet"},
     "cancernet": {"models"},
     "evaluation": {"calibration", "config", "command_line", "images", "runs"},

@@ -141,8 +141,15 @@ def test_wrong_flags_leave_with_2(command, flags):
 
 def test_a_leak_is_loud(command, tmp_path):
     two_classes(tmp_path / "good")
-    code, out, err = command("--source", "good", "--output", "out", "--split", "image")
+    flags = ("--source", "good", "--output", "out", "--split", "image")
+    refusal = error_of(command(*flags))
+    assert "3 of 3 patients are in more than one split: 1, 2, 3" in refusal
+    assert "--allow-leaks" in refusal and not (tmp_path / "out").exists()
+    code, out, err = command(*flags, "--allow-leaks")
     assert code == EXIT_OK
+    assert facts(tmp_path / "out")["leaks"] == [
+        "3 of 3 patients are in more than one split: 1, 2, 3."
+    ]
     assert "LEAK" in err and out.count("LEAK") == 2 and "3 of 3 patients" in out
 
 

@@ -32,7 +32,7 @@ class Audit:
         return [check for check in self.checks if check.verdict == LEAK]
 
 
-def audit(folder: Path, *, dataset: str | None = None, group_by: str | None = None) -> Audit:
+def audit(folder: Path, *, dataset: str | None = None, group_by: str = "") -> Audit:
     """Audits a folder; nothing in it is changed.
 
     Args:

@@ -8,9 +8,7 @@ from cancernet.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.manifest import BUILD
 
 
-def audit_command(
-    folder: Path, *, report: Path | None, dataset: str | None, group_by: str | None
-) -> int:
+def audit_command(folder: Path, *, report: Path | None, dataset: str | None, group_by: str) -> int:
     """Audits a folder, prints the verdicts and writes the report.
 
     Args:

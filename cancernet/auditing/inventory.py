@@ -98,9 +98,7 @@ class Inventory:
         return self.groups[self.group[place]] if self.group[place] != NONE else "—"
 
 
-def read_inventory(
-    folder: Path, *, dataset: str | None = None, group_by: str | None = None
-) -> Inventory:
+def read_inventory(folder: Path, *, dataset: str | None = None, group_by: str = "") -> Inventory:
     """Reads what lies in a folder; no image is opened.
 
     Args:
@@ -115,7 +113,7 @@ def read_inventory(
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise CancerNetError(f"the folder to audit, {folder}, {what}; name another with --audit")
-    if (folder / BUILD).is_file() and group_by is None:
+    if (folder / BUILD).is_file() and not group_by:
         return _of_built(folder)
     return _of_any(folder, _grouper(dataset, group_by))
 
@@ -125,7 +123,6 @@ def _of_built(folder: Path) -> Inventory:
     parts = [built.split(name) for name in SPLITS]
     names = [name for part in parts for name in part.patients]
     groups, group = _numbered(names)
-    is_patient = getattr(built, "unit", "patient") == "patient"
     return Inventory(
         folder=folder,
         paths=[path for part in parts for path in part.paths],
@@ -134,7 +131,7 @@ def _of_built(folder: Path) -> Inventory:
         label=np.concatenate([part.labels for part in parts]).astype(np.int32),
         groups=groups,
         group=group,
-        unit="patient" if is_patient else "source",
+        unit=built.unit,
         grouping="as the manifest says.",
         masks=[],
         built=True,
@@ -189,8 +186,8 @@ def _without_split(path: str) -> tuple[int, str]:
     return NONE, path
 
 
-def _grouper(dataset: str | None, group_by: str | None) -> Grouper:
-    if group_by is not None:
+def _grouper(dataset: str | None, group_by: str) -> Grouper:
+    if group_by:
         try:
             pattern = re.compile(group_by)
         except re.error as error:
@@ -204,7 +201,7 @@ def _grouper(dataset: str | None, group_by: str | None) -> Grouper:
         entry = catalog.dataset(dataset)
         return (
             lambda path: _from_catalogue(entry, path),
-            getattr(entry, "unit", "patient"),
+            entry.unit,
             f"as the catalogue reads the names of {dataset}.",
         )
     return _from_known_name, "patient", "from file names in a known form."

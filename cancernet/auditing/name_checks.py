@@ -117,7 +117,9 @@ def check_prevalence(inventory: Inventory) -> Check:
         return Check(name, WARNING, f"{some(missing, 3)}.", table=table)
     spread = shares[present].max(axis=0) - shares[present].min(axis=0)
     ratio = shares[present].max(axis=0) / shares[present].min(axis=0)
-    worst = int(np.argmax(np.where(ratio > SHARE_RATIO, spread, 0)))
+    # Of two classes the second is the one that people ask for.
+    notable = np.where(ratio > SHARE_RATIO, spread, 0)
+    worst = int(np.flatnonzero(notable == notable.max())[-1])
     numbers = {"largest difference": round(float(spread.max()), 4)}
     label = inventory.labels[worst]
     between = (

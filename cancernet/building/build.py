@@ -18,6 +18,7 @@ from cancernet.building.content_groups import group_by_content
 from cancernet.building.described import describe_dataset
 from cancernet.building.existing import is_as_built, listing, refuse_what_is_not_ours
 from cancernet.building.find import Found, find_files
+from cancernet.building.leaks import refuse_leaks
 from cancernet.building.look import Look, look_at_paths
 from cancernet.building.naming import make_folders, namer
 from cancernet.building.plan import Plan, describe_split, make_plan, settings_as_built
@@ -73,10 +74,12 @@ def build(
         # Looking takes much longer than reading paths: not again for what is there.
         facts = _as_built(output, settings, found, look.images)
         if facts is not None:
+            refuse_leaks(facts["leaks"], allowed=settings.allow_leaks)
             return _unchanged(settings, output, facts)
         grouped = group_by_content(settings.source, look.images)
         look = dataclasses.replace(look, images=grouped)
     plan = make_plan(look.images, dataset, settings)
+    refuse_leaks(plan.leaks, allowed=settings.allow_leaks)
     announce([*plan.warnings, *filter(None, [plan.leak])])
     with alone(output):
         refuse_what_is_not_ours(output)
@@ -147,6 +150,7 @@ def _fill(
         "unit": dataset.unit,
         "absent": plan.absent,
         "leak": plan.leak,
+        "leaks": plan.leaks,
         "warnings": plan.warnings,
         "counts": record.count_splits(plan.images, plan.splits, dataset),
         "left_out": reasons,

@@ -12,6 +12,7 @@ from cancernet.building import splitting
 from cancernet.building.columns import Images, LeftOutFile
 from cancernet.building.content_groups import warn_of_two_labels
 from cancernet.building.labels import table_digest
+from cancernet.building.leaks import find_leaks
 from cancernet.building.settings import BuildSettings
 from cancernet.building.shipped import split_as_shipped
 from cancernet.building.split_lists import check_lists, read_lists, split_by_lists
@@ -32,6 +33,7 @@ class Plan:
         left_out: images that the split leaves out.
         warnings: sentences that belong beside every result.
         leak: what leaks between the splits, in a sentence; or empty.
+        leaks: what is in more than one split, a sentence each, with names.
         without_images: ids on a list of whom there is no image.
         unlisted: `patients` and `images` on none of the lists.
         absent: split -> classes of which it has no image.
@@ -42,6 +44,7 @@ class Plan:
     left_out: list[LeftOutFile]
     warnings: list[str]
     leak: str
+    leaks: list[str]
     without_images: list[str]
     unlisted: dict[str, int]
     absent: dict[str, list[str]]
@@ -77,6 +80,9 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     else:
         splits = splitting.split_by_patient(images, dataset, settings.ratios, seed=settings.seed)
         warnings += splitting.warn_of_scarce(images, splits, dataset)
+    straddling_named = find_leaks(images, splits, unit)
+    if straddling_named and not leaks:
+        leaks.append("LEAK: " + " ".join(straddling_named))
     if settings.include_masks:
         leaks.append(_masks(images))
     warnings += _warn_of_few(images, splits, dataset)
@@ -86,7 +92,15 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
         warnings.append(dataset.grouping)
     absent = find_absent(images, splits, dataset)
     return Plan(
-        images, splits, left_out, warnings, " ".join(leaks), without_images, unlisted, absent
+        images=images,
+        splits=splits,
+        left_out=left_out,
+        warnings=warnings,
+        leak=" ".join(leaks),
+        leaks=straddling_named,
+        without_images=without_images,
+        unlisted=unlisted,
+        absent=absent,
     )
 
 

@@ -35,6 +35,7 @@ class BuildSettings:
         include_masks: take segmentation masks for images, to repeat a published fault.
         classes, positive, words: of a data set without an entry in the catalogue.
         group_by: how its images belong together: `content`, `image`, or a regular expression.
+        allow_leaks: build a split that leaks all the same.
         table: its CSV file of `filename,label[,patient]`, where the labels are not folders.
 
     Raises:
@@ -57,6 +58,7 @@ class BuildSettings:
     words: tuple[str, ...] = ()
     group_by: str = ""
     table: Path | None = None
+    allow_leaks: bool = False
 
     def __post_init__(self) -> None:
         self._check_description()

@@ -1,0 +1,64 @@
+"""What a split lets through: groups, or variants of one image, in more than one of its parts."""
+
+import numpy as np
+
+from cancernet.building.columns import Images
+from cancernet.building.families import families
+from cancernet.config import SPLITS
+from cancernet.errors import SplitError
+
+NAMED = 8
+
+
+def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
+    """Says in a sentence each what is in more than one split, naming the first few.
+
+    Args:
+        images: all of them.
+        splits: int8, one an image, places in `config.SPLITS`.
+        unit: what `images.patients` are, in a word.
+    """
+    groups = len(images.patients)
+    found = _straddling(images.patient.astype(np.int64), images.patients, splits)
+    leaks = []
+    if found:
+        leaks.append(
+            f"{len(found):,} of {groups:,} {unit}s {'are' if len(found) > 1 else 'is'} in more "
+            f"than one split: {_some(found)}."
+        )
+    # Where each image is a group of its own, names are all there is to go by.
+    alone = groups == len(images)
+    scope = images.label.astype(np.int64) * (groups + 1) + (0 if alone else images.patient)
+    family, names = families(images.sources, scope.tolist())
+    found = _straddling(family, names, splits) if alone else []
+    if found:
+        leaks.append(
+            f"{len(found):,} of {len(names):,} families of copies, by their names, "
+            f"{'are' if len(found) > 1 else 'is'} in more than one split: {_some(found)}."
+        )
+    return leaks
+
+
+def refuse_leaks(leaks: list[str], *, allowed: bool) -> None:
+    """Lets nothing leak unless the user insists.
+
+    Raises:
+        SplitError: something leaks; the message names it.
+    """
+    if leaks and not allowed:
+        raise SplitError(
+            f"this split leaks: {' '.join(leaks).rstrip('.')}; use --split patient, or insist "
+            "with --allow-leaks, and every report made from it will say so"
+        )
+
+
+def _straddling(group: np.ndarray, names: list[str], splits: np.ndarray) -> list[str]:
+    known = group >= 0
+    present = np.zeros((len(names), len(SPLITS)), bool)
+    present[group[known], splits[known]] = True
+    return [names[place] for place in np.flatnonzero(present.sum(axis=1) > 1).tolist()]
+
+
+def _some(names: list[str]) -> str:
+    more = ", ..." if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
