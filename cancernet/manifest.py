@@ -203,21 +203,18 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
 def read_audit(folder: Path) -> list[tuple[str, str, str]]:
     """Returns the verdicts of a data set's audit as (check, verdict, sentence).
 
-    Taken from `audit.json`, or from `audit` in `build.json`; empty where there is none.
+    Taken from `<folder>.audit/audit.json`, where `build_dataset.py --audit` puts it; empty
+    where there is none, or where the set was built again since.
     """
-    for name in (AUDIT, BUILD):
-        try:
-            facts = json.loads((Path(folder) / name).read_text(encoding="utf-8"))
-            facts = facts if name == AUDIT else facts.get("audit", {})
-            checks = facts.get("checks", []) if isinstance(facts, dict) else facts
-            found = [
-                (str(one["name"]), str(one["verdict"]), str(one["sentence"])) for one in checks
-            ]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-        if found:
-            return found
-    return []
+    folder = Path(folder).resolve()
+    path = folder.with_name(f"{folder.name}.audit") / AUDIT
+    try:
+        if path.stat().st_mtime < (folder / BUILD).stat().st_mtime:
+            return []
+        checks = json.loads(path.read_text(encoding="utf-8"))["checks"]
+        return [(str(one["name"]), str(one["verdict"]), str(one["sentence"])) for one in checks]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def content_of(dataset: BuiltDataset, split: str) -> str:

@@ -1,6 +1,7 @@
 """The newer sections of the report: data flow, audit, worst errors, groups, folds, beside."""
 
 import json
+import os
 
 import numpy as np
 from PIL import Image
@@ -26,19 +27,28 @@ def test_the_data_flow_adds_up():
     assert "left out: 7 files" in found and "7 a mask, not a scan" in found
 
 
-def test_the_audit_is_shown_or_said_to_be_missing(tmp_path):
+def test_the_audit_is_shown_or_said_to_be_missing():
     assert "No audit was recorded" in page(report_content())
     checks = [("near duplicates", "LEAK", "12 pairs <b> across splits")]
     found = page(report_content(audit=checks, leak="LEAK: near duplicates"))
     assert "12 pairs &lt;b&gt; across splits" in found and "Leaking split" in found
-    assert read_audit(tmp_path) == []
+
+
+def test_an_audit_of_the_set_as_it_is_now(tmp_path):
+    folder, report = tmp_path / "idc", tmp_path / "idc.audit"
+    folder.mkdir()
+    report.mkdir()
+    assert read_audit(folder) == []
+    (folder / "build.json").write_text("{}")
     entry = {"name": "groups", "verdict": "ok", "sentence": "none", "findings": []}
-    (tmp_path / "build.json").write_text(json.dumps({"audit": {"checks": [entry]}}))
-    assert read_audit(tmp_path) == [("groups", "ok", "none")]
-    (tmp_path / "audit.json").write_text(json.dumps({"checks": [{**entry, "verdict": "LEAK"}]}))
-    assert read_audit(tmp_path) == [("groups", "LEAK", "none")]
-    (tmp_path / "audit.json").write_text("{")
-    assert read_audit(tmp_path) == [("groups", "ok", "none")]
+    (report / "audit.json").write_text(json.dumps({"checks": [entry]}))
+    assert read_audit(folder) == [("groups", "ok", "none")]
+    later = (report / "audit.json").stat().st_mtime + 10
+    os.utime(folder / "build.json", (later, later))
+    assert read_audit(folder) == []  # built again since
+    (report / "audit.json").write_text("{")
+    os.utime(report / "audit.json", (later + 1, later + 1))
+    assert read_audit(folder) == []
 
 
 def test_the_surest_wrong_calls_by_a_plain_loop():
