@@ -48,6 +48,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     add_explaining(parser)
     add_slides(parser)
+    add_spreading(parser)
     arguments = parser.parse_args()
     if bool(arguments.images) == bool(arguments.slide):
         parser.error("name images or folders, or slides with --slide")
@@ -138,9 +139,22 @@ def explaining(arguments: argparse.Namespace, trained: Run) -> ExplanationFolder
     )
 
 
+def add_spreading(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of scoring on many processes."""
+    group = parser.add_argument_group("many images on many processes (needs Dask)")
+    group.add_argument("--workers", type=int, default=0, metavar="N", help="start N processes here")
+    group.add_argument(
+        "--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers"
+    )
+
+
 def main() -> int:
     """Predicts what the command line names; returns the exit code."""
     arguments = parse_arguments()
+    if arguments.workers < 0:
+        raise CancerNetError(f"--workers is {arguments.workers}, but must be at least 1")
+    if arguments.workers and arguments.scheduler:
+        raise CancerNetError("--workers starts processes here, --scheduler uses others; choose one")
     from cancernet.inference.command import predict_named
     from cancernet.runs import newest_run, open_run
 
@@ -154,6 +168,8 @@ def main() -> int:
         as_json_lines=arguments.json,
         csv_path=arguments.csv,
         also=folder.explain if folder else None,
+        scheduler=arguments.scheduler,
+        workers=arguments.workers,
     )
     if not arguments.json:
         if folder:

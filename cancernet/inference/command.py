@@ -4,11 +4,15 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cancernet.inference.inputs import Inputs
 from cancernet.inference.predictor import Failure, Prediction, Predictor
 from cancernet.inference.results import CsvFile, as_json, as_text
 from cancernet.runs import Run
+
+if TYPE_CHECKING:
+    from cancernet.inference.spread import SpreadPredictor
 
 
 def predict_named(
@@ -18,6 +22,8 @@ def predict_named(
     as_json_lines: bool,
     csv_path: Path | None,
     also: Callable[[Prediction], None] | None = None,
+    scheduler: str = "",
+    workers: int = 0,
 ) -> tuple[int, int]:
     """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
 
@@ -27,21 +33,34 @@ def predict_named(
         as_json_lines: print JSON instead of words.
         csv_path: the table to fill instead of printing.
         also: called with every prediction before it is printed or written.
+        scheduler: address of a Dask scheduler whose workers score, or empty.
+        workers: number of processes to score in; 0 scores in this one.
 
     Returns:
         How many images have been scored and how many could not be, rows of an
         interrupted CSV included.
     """
     inputs = Inputs(named)
-    predictor = Predictor(run)
-    if csv_path is None:
-        results = _passing_by(predictor.predict_many(inputs), also)
-        tally = _print_all(results, run, as_json_lines)
-    else:
-        tally = _fill_csv(predictor, inputs, csv_path, as_json_lines, also)
+    with _predictor(run, scheduler, workers) as predictor:
+        if csv_path is None:
+            results = _passing_by(predictor.predict_many(inputs), also)
+            tally = _print_all(results, run, as_json_lines)
+        else:
+            tally = _fill_csv(predictor, inputs, csv_path, as_json_lines, also)
     if inputs.passed_over:
         print(f"{inputs.passed_over} files that are not images were passed over", file=sys.stderr)
     return tally
+
+
+@contextlib.contextmanager
+def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | SpreadPredictor]":
+    if not scheduler and not workers:
+        yield Predictor(run)
+        return
+    from cancernet.inference.spread import SpreadPredictor
+
+    with SpreadPredictor(run, scheduler=scheduler, workers=workers) as predictor:
+        yield predictor
 
 
 def _print_all(
@@ -61,7 +80,7 @@ def _print_all(
 
 
 def _fill_csv(
-    predictor: Predictor,
+    predictor: "Predictor | SpreadPredictor",
     inputs: Inputs,
     path: Path,
     as_json_lines: bool,

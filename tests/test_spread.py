@@ -1,0 +1,99 @@
+"""Scoring on several processes: the answers of one process, also when a worker dies."""
+
+import csv
+import os
+import signal
+import sys
+
+import pytest
+from PIL import Image
+
+import predict
+from cancernet.errors import CancerNetError
+from cancernet.inference import spread
+from cancernet.inference.predictor import Predictor
+from cancernet.runs import open_run
+from tests.conftest import write_tiny_run
+
+COUNT = 150
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return open_run(write_tiny_run(tmp_path_factory.mktemp("spread") / "run"))
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    for n in range(COUNT):
+        Image.new("RGB", (48, 48), (n, 40, 150 - n)).save(folder / f"{n:03d}.png")
+    (folder / "077.png").write_bytes(b"no image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(run):
+    with spread.SpreadPredictor(run, workers=2) as predictor:
+        yield predictor
+
+
+@pytest.fixture
+def small_tasks(monkeypatch):
+    monkeypatch.setattr(spread, "BATCHES_A_TASK", 1)
+    monkeypatch.setattr(spread, "BATCH_SIZE", 10)
+
+
+def test_workers_listen_on_this_machine_only(local):
+    assert local.cluster.scheduler_address.startswith("tcp://127.0.0.1:")
+    assert all(address.startswith("tcp://127.0.0.1:") for address in local._client.nthreads())
+
+
+def test_the_answers_and_their_order_are_those_of_one_process(run, images, local, small_tasks):
+    paths = sorted(images.iterdir())
+    expected = list(Predictor(run).predict_many(paths))
+    assert list(local.predict_many(paths)) == expected
+    assert sum(hasattr(answer, "error") for answer in expected) == 1
+
+
+def test_every_image_once_when_a_worker_is_killed(run, images, local, small_tasks):
+    paths = sorted(images.iterdir())
+    answers = []
+    for answer in local.predict_many(paths):
+        answers.append(answer)
+        if len(answers) == 5:
+            os.kill(next(iter(local.cluster.workers.values())).pid, signal.SIGKILL)
+    assert answers == list(Predictor(run).predict_many(paths))
+
+
+def test_another_run_on_the_worker_is_refused(run, images):
+    with pytest.raises(CancerNetError, match="another run on a worker"):
+        spread.score(str(run.folder), "0" * 64, [str(images / "000.png")])
+
+
+def test_a_scheduler_is_used_by_the_script(run, images, local, tmp_path, monkeypatch, capsys):
+    table = tmp_path / "answers.csv"
+    address = local.cluster.scheduler_address
+    flags = ["--run", str(run.folder), "--csv", str(table), "--scheduler", address]
+    monkeypatch.setattr(sys, "argv", ["predict.py", str(images), *flags])
+    assert predict.main() == 1
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [str(path) for path in sorted(images.iterdir())]
+    assert rows[77]["error"] and "077.png" in capsys.readouterr().err
+
+
+def test_a_scheduler_that_is_not_there_is_one_sentence(run, monkeypatch):
+    monkeypatch.setattr(spread, "CONNECT_SECONDS", 0.2)
+    with pytest.raises(CancerNetError, match="no Dask scheduler answers at tcp"):
+        spread.SpreadPredictor(run, scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(["--workers", "-1"], "at least 1"), (["--workers", "2", "--scheduler", "x"], "choose one")],
+)
+def test_bad_flags(flags, said, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["predict.py", "a.png", *flags])
+    with pytest.raises(CancerNetError, match=said):
+        predict.main()
