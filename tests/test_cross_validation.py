@@ -20,9 +20,9 @@ from cancernet.evaluation.intervals import patient_intervals
 from cancernet.evaluation.metrics import binary_metrics
 from cancernet.evaluation.operating_point import choose_operating_point
 from cancernet.evaluation.pooled import FoldScores, pool, spread_over_folds
-from cancernet.evaluation.scored import Scored
+from cancernet.evaluation.scored import Scored, write_scored
 from cancernet.manifest import read_dataset
-from cancernet.runs import read_run_file
+from cancernet.runs import read_run_file, vouch_for, write_run_file
 from cancernet.training.train import StoppedError
 from tests.evaluation_examples import scored
 from tests.test_pipeline import build_settings
@@ -72,6 +72,9 @@ class TestPlan:
         leaking = dataclasses.replace(drawn, leak="LEAK: divided (--split image); all")
         fold = plan_folds(leaking, "2", seed=7)[0]
         assert fold_dataset(leaking, fold).leak == ""
+        copies = "9 of 10 families of copies, by their names, are in more than one split: a."
+        both = dataclasses.replace(leaking, leaks=(copies,), leak=f"{leaking.leak} LEAK: masks.")
+        assert fold_dataset(both, fold).leak == f"LEAK: {copies} LEAK: masks."
         other = dataclasses.replace(drawn, leak="LEAK: near duplicates")
         assert fold_dataset(other, fold).leak == other.leak
 
@@ -136,22 +139,42 @@ def test_pooled_calls_are_each_folds_own():
     assert spread == pytest.approx(np.std(values, ddof=1))
 
 
+def train_without_a_network(place, own, config, begun, network):
+    """Leaves what a training leaves, with drawn scores; the training itself is tested elsewhere."""
+    generator = np.random.default_rng(len(own.split("testing").paths))
+    for name, split in (("predictions", "testing"), ("validation_predictions", "validation")):
+        part = own.split(split)
+        odds = generator.normal(2 * part.labels - 1, 1)
+        score = 1 / (1 + np.exp(-odds))
+        images = Scored(
+            paths=part.paths,
+            patients=part.patients,
+            truth=part.labels,
+            probabilities=np.stack([1 - score, score], axis=1),
+        )
+        called = (score >= 0.4).astype(int)
+        write_scored(place / f"{name}.csv", images, classes=own.classes, predicted=called)
+    point = choose_operating_point(part.labels, score, rule="fixed", threshold=0.4)
+    files = vouch_for(place, ["predictions.csv", "validation_predictions.csv"])
+    assert read_run_file(place)["fold"]["testing"] == sorted(set(own.split("testing").patients))
+    write_run_file(
+        place,
+        {**begun, "status": "finished", "operating_point": point.as_dict(), "files": files},
+    )
+
+
 def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "folds"
-    config = TrainConfig(epochs=1, batch_size=64, image_size=16, operating_rule="smoothed")
-    trained, whole = [], command.train_and_finish
+    config = TrainConfig(epochs=1, image_size=16)
+    trained = []
 
-    def counted(place, *arguments, **options):
+    def counted(place, *arguments):
         trained.append(place.name)
         if trained == ["fold-01", "fold-02"]:
             raise StoppedError("stopped")
-        return whole(place, *arguments, **options)
+        train_without_a_network(place, *arguments)
 
     monkeypatch.setattr(command, "train_and_finish", counted)
-    # The folds' own pages are those of any run and tested there.
-    monkeypatch.setattr(
-        "cancernet.training.command.write_pictures_and_report", lambda *arguments: None
-    )
     wishes = command.FoldWishes(folds="2")
     with pytest.raises(StoppedError, match=r"fold 2 of 2.*--resume --run"):
         command.start_folds(folder, drawn.folder, config, wishes, recipe="r", command="python x")
@@ -170,7 +193,7 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["testing"]["patients"] == 8 and len(metrics["folds"]) == 2
     page = (folder / "report.html").read_text()
-    for words in ("Folds", "fold-02", "each fold", "Drawn data", "pooled"):
+    for words in ("Folds", "tested patients", "each fold", "Drawn data", "pooled"):
         assert words in page, words
     assert "Fold by fold" in capsys.readouterr().out
     with pytest.raises(RunError, match="name one of its folds"):

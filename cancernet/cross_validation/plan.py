@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from cancernet.errors import SplitError
 from cancernet.manifest import BuiltDataset, Part
 
 PATIENTS = "patients"
+# As `cancernet.building.leaks` words it.
+COPIES = "families of copies"
 # Of the patients that a fold does not test; more than a single split gives, because the
 # operating point of a fold rests on them alone.
 VALIDATION_SHARE = 0.2
@@ -96,13 +99,11 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
     }
     parts = {name: _part(whole, np.flatnonzero(chosen[name])) for name in SPLITS}
     key = f"{dataset.fingerprint} {fold.testing} {fold.validation}"
-    leak = dataset.leak if "--split image" not in dataset.leak else ""
     return dataclasses.replace(
         dataset,
         parts=parts,
         counts={name: _count(dataset, part) for name, part in parts.items()},
-        # Folds are of whole patients, so that a shuffle of patches no longer leaks.
-        leak=leak,
+        leak=remaining_leak(dataset),
         warnings=(),
         split_kind=(
             f"in folds of whole patients; this fold tests {len(fold.testing)} and validates on "
@@ -110,6 +111,19 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
         ),
         fingerprint=hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest(),
     )
+
+
+def remaining_leak(dataset: BuiltDataset) -> str:
+    """Returns what leaks between folds of whole patients, whatever the set's own splits were.
+
+    Patients in two splits are no matter any more; copies among patients, and masks, are.
+    """
+    kept = [one for one in dataset.leaks if COPIES in one]
+    found = [f"LEAK: {' '.join(kept)}"] if kept else []
+    for sentence in re.split(r"(?=LEAK:)", dataset.leak):
+        straddling = "--split image" in sentence or "more than one split" in sentence
+        found += [sentence.strip()] if sentence.strip() and not straddling else []
+    return " ".join(found)
 
 
 def patient_counts(dataset: BuiltDataset) -> tuple[list[str], np.ndarray]:
