@@ -24,10 +24,26 @@ CROPS = {1.0: (0.92, 1.0), 0.93: (0.88, 0.99), 0.86: (0.78, 0.92)}
 # and uncropped pictures with more than the other need no search for a crop.
 HOPELESS, SURE = 0.6, 0.97
 
-BLUR = 2.0  # standard deviation in pixels, of the copy that is subtracted
-WIDE = 3.0  # and of the surroundings in which strength and direction are judged
 NOISE = 2.0  # grey levels that are no detail
 EVIDENCE = 0.02  # share of the area that must tell something
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """What counts as detail, as standard deviations in pixels.
+
+    Attributes:
+        blur: of the copy that is subtracted.
+        wide: of the surroundings in which strength and direction are judged.
+    """
+
+    blur: float
+    wide: float
+
+
+CLOSE, SMALL = Scale(2.0, 3.0), Scale(1.5, 2.5)
+# Correlation of the detail of small copies under which a closer look is idle.
+UNPROMISING = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +65,9 @@ class Agreement:
     shift: float
 
 
+UNLIKE = Agreement(grey=0.0, detail=0.0, crop=1.0, gain=1.0, shift=0.0)
+
+
 def agreement(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) -> Agreement:
     """Compares the second picture with a box of the first.
 
@@ -62,17 +81,36 @@ def agreement(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) ->
     least, most = CROPS[round(end - begin, 2)]
     grey, crop = _look_for_crop(turned, _shrunk(second, turned.shape, least, COARSE), least, most)
     if grey < HOPELESS:
-        return Agreement(grey, 0.0, crop, np.nan, np.nan)
+        return UNLIKE
     small = _shrunk(second, turned.shape, least, FINE)
     grey, there = _lay_closely(turned, small, round(max(small.shape) / crop))
     spread, other = float(there.std()), float(small.std())
     return Agreement(
         grey=grey,
-        detail=_agreement_of_detail(there, small),
+        detail=_agreement_of_detail(there, small, CLOSE),
         crop=crop,
         gain=other / spread if spread else np.nan,
         shift=float(small.mean() - there.mean()),
     )
+
+
+def promising(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) -> bool:
+    """Tells from small copies whether it is worth looking at two pictures closely.
+
+    Args:
+        first, second: grey (side, side), uint8, squeezed to one size whatever their form.
+        box, symmetry: as for `agreement`.
+    """
+    turned = np.ascontiguousarray(apply_symmetry(first, symmetry)).astype(np.float32)
+    small = second.astype(np.float32)
+    begin, end = STRETCHES[BOXES[box][0]]
+    grey, crop = _look_for_crop(turned, small, *CROPS[round(end - begin, 2)])
+    if grey < HOPELESS:
+        return False
+    size = round(len(small) / crop)
+    _, _, (y, x) = _lay(turned, small, size)
+    there = _scaled(turned, small, size)[y : y + len(small), x : x + len(small)]
+    return _agreement_of_detail(there, small, SMALL) >= UNPROMISING
 
 
 def _look_for_crop(
@@ -130,21 +168,22 @@ def _scaled(first: np.ndarray, small: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(first, (width, height), interpolation=method)
 
 
-def _agreement_of_detail(one: np.ndarray, other: np.ndarray) -> float:
+def _agreement_of_detail(one: np.ndarray, other: np.ndarray, scale: Scale) -> float:
     """Correlation of what a blurred copy leaves over, where it varies both ways."""
-    first, weight = _detail(one)
-    second, weight_too = _detail(other)
+    first, weight = _detail(one, scale)
+    second, weight_too = _detail(other, scale)
     weights = np.sqrt(weight * weight_too)
     total = float(weights.sum())
     if total < EVIDENCE * weights.size:
         return 0.0
     first = first - (weights * first).sum() / total
     second = second - (weights * second).sum() / total
-    scale = float(np.sqrt((weights * first**2).sum() * (weights * second**2).sum()))
-    return float((weights * first * second).sum()) / scale if scale > 0 else 0.0
+    both = weights * first
+    norm = float(np.sqrt((both * first).sum() * (weights * second * second).sum()))
+    return float((both * second).sum()) / norm if norm > 0 else 0.0
 
 
-def _detail(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _detail(grey: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
     """What a blurred copy leaves over, of like strength all over; and how much it tells.
 
     An edge looks like every other edge: what tells pictures apart varies both ways. The
@@ -152,15 +191,13 @@ def _detail(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     import cv2
 
-    rest = grey - cv2.GaussianBlur(grey, (0, 0), BLUR)
-    strength = np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), WIDE))
-    down, right = np.gradient(rest)
-    xx, yy, xy = (
-        cv2.GaussianBlur(product, (0, 0), WIDE)
-        for product in (right * right, down * down, right * down)
-    )
-    middle = (xx + yy) / 2
-    half = np.sqrt(((xx - yy) / 2) ** 2 + xy * xy)
+    rest = grey - cv2.GaussianBlur(grey, (0, 0), scale.blur)
+    right = cv2.Sobel(rest, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
+    down = cv2.Sobel(rest, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+    products = cv2.merge([rest * rest, right * right, down * down, right * down])
+    strength, xx, yy, xy = cv2.split(cv2.GaussianBlur(products, (0, 0), scale.wide))
+    middle, half = (xx + yy) / 2, (xx - yy) / 2
+    half = np.sqrt(half * half + xy * xy)
     weight = np.maximum(middle - half, 0) / (middle + half + NOISE**2)
     rest = rest - rest.mean(axis=0) - rest.mean(axis=1, keepdims=True) + rest.mean()
-    return rest / (strength + NOISE), weight
+    return rest / (np.sqrt(strength) + NOISE), weight

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cancernet.building import descriptors
-from cancernet.building.alignment import Agreement, agreement
+from cancernet.building.alignment import UNLIKE, Agreement, agreement, promising
 from cancernet.building.columns import first_alike
 from cancernet.building.pictures import Pictures, look_at_pictures, read_grey, spread
 from cancernet.building.resembling import PICTURES_A_BLOCK, Hits, Index, make_index, search
@@ -33,7 +33,7 @@ ALIKE_DESCRIPTIONS = 0.7
 ALIKE_GREY = 0.7
 ALIKE_DETAIL = 0.5
 # Candidates looked at for each picture, the best.
-CANDIDATES = 8
+CANDIDATES = 6
 
 LONGEST = 128  # pixels a side at which pictures are read again to be compared
 CHUNK = 512  # pairs
@@ -198,8 +198,11 @@ def _verified(
 ) -> list[Pair]:
     rows = list(zip(*(column.tolist() for column in _columns(hits)[:4]), strict=True))
     chunks: Iterator[list[tuple[Any, ...]]] = (
-        [(str(paths[one]), str(paths[other]), box, turn) for one, other, box, turn in part]
-        for part in (rows[begin : begin + CHUNK] for begin in range(0, len(rows), CHUNK))
+        [
+            (str(paths[one]), str(paths[other]), pictures.thumb[one], pictures.thumb[other], *how)
+            for one, other, *how in rows[begin : begin + CHUNK]
+        ]
+        for begin in range(0, len(rows), CHUNK)
     )
     pairs = []
     with contextlib.closing(spread(_agreements, chunks, len(rows), processes)) as results:
@@ -215,14 +218,15 @@ def _verified(
     return pairs
 
 
-def _agreements(chunk: list[tuple[str, str, int, int]]) -> list[Agreement]:
+def _agreements(chunk: list[tuple[Any, ...]]) -> list[Agreement]:
     read = functools.lru_cache(maxsize=REMEMBERED)(lambda path: read_grey(path, LONGEST))
     found = []
-    for first, second, box, symmetry in chunk:
-        try:
-            found.append(agreement(read(first), read(second), box, symmetry))
-        except ImageError:  # it vanished since it was described
-            found.append(Agreement(np.nan, np.nan, 1.0, 1.0, 0.0))
+    for first, second, small, other_small, *how in chunk:
+        agreed = UNLIKE
+        with contextlib.suppress(ImageError):  # it vanished since it was described
+            if promising(small, other_small, *how):
+                agreed = agreement(read(first), read(second), *how)
+        found.append(agreed)
     return found
 
 

@@ -106,6 +106,7 @@ def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hi
     """
     boxes = len(BOXES)
     rows = index.descriptions[begin:end].astype(np.float32).reshape(-1, LENGTH)
+    turned = in_all_symmetries(rows)
     asking = np.repeat(np.arange(begin, end), boxes)
     near = _nearness(symmetric_part(rows), index.centres)
     cells = min(NEAREST_CELLS, near.shape[1])
@@ -119,7 +120,7 @@ def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hi
         inside = slice(index.begins[cell], index.begins[cell + 1])
         members = index.members[inside]
         table = _compare(
-            rows[chosen],
+            turned[:, chosen],
             index.wholes[inside],
             index.apart[asking[chosen]],
             index.apart[members],
@@ -136,17 +137,18 @@ def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hi
 
 
 def _compare(
-    rows: np.ndarray, wholes: np.ndarray, group: np.ndarray, other: np.ndarray, least: float
+    turned: np.ndarray, wholes: np.ndarray, group: np.ndarray, other: np.ndarray, least: float
 ) -> np.ndarray:
     """Returns float64 (4, hits): row, whole, symmetry, score; none within one group."""
-    scores = in_all_symmetries(rows).reshape(-1, LENGTH) @ wholes.T
+    rows = turned.shape[1]
+    scores = turned.reshape(-1, LENGTH) @ wholes.T
     at = np.flatnonzero(scores > least)
     if len(at) > CROWDED * len(scores):
         scores[np.tile(group, len(SYMMETRIES))[:, None] == other[None, :]] = -1
         at = np.arange(len(scores)) * scores.shape[1] + scores.argmax(1)
         at = at[scores.reshape(-1)[at] > least]
-    turned, column = np.divmod(at, scores.shape[1])
-    symmetry, row = np.divmod(turned, len(rows))
+    place, column = np.divmod(at, scores.shape[1])
+    symmetry, row = np.divmod(place, rows)
     table = np.stack([row, column, symmetry, scores.reshape(-1)[at]])
     return table[:, group[row] != other[column]]
 
