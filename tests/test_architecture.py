@@ -82,7 +82,7 @@ def test_imports_go_one_way(path):
     assert used <= MAY_IMPORT[room] | ALWAYS | {room}
 
 
-@pytest.mark.parametrize("room", ["building", "evaluation", "examining", "inference"])
+@pytest.mark.parametrize("room", ["building", "evaluation", "examining", "inference", "serving"])
 def test_rooms_without_tensorflow(room):
     for path in (PACKAGE / room).rglob("*.py"):
         assert not {m.split(".")[0] for m in imported_modules(path)} & {"tensorflow", "keras"}, path

@@ -1,0 +1,1 @@
+"""The API and its page on one finished run. Needs requirements-serve.txt, not TensorFlow."""

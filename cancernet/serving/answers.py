@@ -1,0 +1,190 @@
+"""What the API answers, as documented in its OpenAPI."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cancernet.command_line import NOTICE
+from cancernet.inference.predictor import Prediction
+
+_EXAMPLE = {
+    "label": "1",
+    "word": "IDC",
+    "probability": 0.871,
+    "probabilities": {"0": 0.129, "1": 0.871},
+    "positive_probability": 0.871,
+    "positive": True,
+    "operating_point": 0.42,
+}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(_Answer):
+    """Why a request was not served, in one sentence."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"error": "the file is empty (0 bytes)"}]}
+    )
+    error: str
+    results: list[dict[str, Any]] | None = Field(
+        default=None, description="of a batch in which no image could be read: the reasons"
+    )
+
+
+class Scored(_Answer):
+    """What the model says of one image."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+    label: str = Field(description="the predicted class: for two classes by the operating point")
+    word: str = Field(description="what that class means to a reader")
+    probability: float = Field(ge=0, le=1.000001, description="of the predicted class")
+    probabilities: dict[str, float] = Field(description="class to probability")
+    positive_probability: float = Field(
+        ge=0, le=1.000001, description="of the positive classes together"
+    )
+    positive: bool = Field(description="whether that reaches the operating point")
+    operating_point: float = Field(description="the threshold on positive_probability")
+
+
+class One(Scored):
+    """The answer to one image."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{**_EXAMPLE, "notice": NOTICE}]}
+    )
+    notice: str
+
+
+class HeatMap(One):
+    """The answer to one image with what speaks for the class in it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    **_EXAMPLE,
+                    "notice": NOTICE,
+                    "heatmap": "/9j/4AAQSkZJRg…",
+                    "explained": "1",
+                    "method": "grad-cam",
+                    "layer": "separable_conv2d_5",
+                    "zero": False,
+                }
+            ]
+        },
+    )
+    heatmap: str = Field(
+        description="grey JPEG at the network's input size in base64; bright speaks for the class"
+    )
+    explained: str = Field(description="the class that is explained")
+    method: str = Field(description="grad-cam, or occlusion where TensorFlow is not installed")
+    layer: str = Field(description="the layer that was explained; empty for occlusion")
+    zero: bool = Field(description="whether nothing in the image speaks for the class")
+
+
+class Named(Scored):
+    """One image of a batch."""
+
+    name: str = Field(description="the file's name as the client gave it")
+
+
+class Unreadable(_Answer):
+    """One image of a batch that could not be read."""
+
+    name: str
+    error: str
+
+
+class Batch(_Answer):
+    """The answers to several images, in their order."""
+
+    results: list[Named | Unreadable]
+    notice: str
+
+
+class Patch(_Answer):
+    """One patch of a slide map."""
+
+    x: int = Field(description="left edge on the slide, pixels")
+    y: int = Field(description="upper edge on the slide, pixels")
+    probability: float = Field(description="of the positive classes together")
+    positive: bool
+
+
+class SlideMap(_Answer):
+    """The patches of one slide at their places."""
+
+    patient: str = Field(description="as the file names say; empty where they do not")
+    patch_size: int = Field(description="distance of neighbouring patches, pixels")
+    width: int = Field(description="from the first patch's left to the last one's right edge")
+    height: int
+    left: int = Field(description="where the map begins on the slide, pixels")
+    top: int
+    patches: list[Patch]
+    positive_patches: int
+    area_fraction: float = Field(description="share of the patches at or above the operating point")
+    patient_score: float = Field(description="mean probability over the patches")
+    operating_point: float
+    word: str = Field(description="what positive means to a reader")
+    left_out: list[Unreadable]
+    notice: str
+
+
+class ClassFact(_Answer):
+    """One class of the model."""
+
+    name: str
+    word: str
+    positive: bool
+
+
+class Limits(_Answer):
+    """What the server takes."""
+
+    image_bytes: int
+    request_bytes: int
+    pixels: int
+    images: int
+    seconds: float
+    formats: list[str]
+
+
+class ModelFacts(_Answer):
+    """The model that answers."""
+
+    run: str
+    recipe: str
+    network: str
+    finished: str
+    classes: list[ClassFact]
+    operating_point: float
+    rule: str = Field(description="how the operating point was chosen")
+    input_width: int
+    input_height: int
+    data: str = Field(description="what it was trained on")
+    split: str
+    drawn: bool = Field(description="trained on drawn pictures: it says nothing about tissue")
+    leak: str = Field(description="what leaks between the splits of its data, or empty")
+    intended_use: str
+    notice: str
+    heat_maps: str = Field(description="the method of its heat maps")
+    limits: Limits
+
+
+class Health(_Answer):
+    """Whether the server answers."""
+
+    status: str
+    run: str
+    waiting: int = Field(description="images that wait for a thread")
+
+
+def scored(prediction: Prediction) -> dict[str, Any]:
+    """A prediction as the fields of `Scored`."""
+    fields = prediction.as_dict()
+    del fields["path"]
+    return fields

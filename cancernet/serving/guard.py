@@ -1,0 +1,173 @@
+"""What every request passes first: who may ask, how much at once, and what is logged."""
+
+import contextlib
+import hmac
+import ipaddress
+import json
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cancernet.serving.journal import Journal
+from cancernet.serving.refusals import Gone, Refusal, busy
+from cancernet.serving.settings import ServeConfig
+
+# Open without a token: they hold neither images nor facts about the model.
+OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico"})
+OPEN_FOLDER = "/page/"
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+_RAW_HEADERS = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
+_HOST = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?$")
+FAILED = "the server failed at this; its log says where; try another image"
+CLOSED_BY_CLIENT = 499  # in the log only; nobody is there to read it
+
+
+class Guard:
+    """Wraps the application: refuses, counts, logs, and lets no error text out."""
+
+    def __init__(self, app: ASGIApp, config: ServeConfig, journal: Journal) -> None:
+        self._app = app
+        self._config = config
+        self._journal = journal
+        self._expected = None if config.token is None else f"Bearer {config.token}".encode()
+        self._in_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request; passes start-up and shutdown through."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(send)
+        started = time.perf_counter()
+        posted = scope["method"] == "POST"
+        self._in_work += posted
+        try:
+            self._admit(scope, posted)
+            await self._app(scope, receive, exchange.send)
+        except Refusal as refusal:
+            await exchange.refuse(refusal)
+        except Gone:
+            exchange.status = CLOSED_BY_CLIENT
+        except Exception as error:
+            self._journal.failure(error, request=exchange.identity)
+            await exchange.refuse(Refusal(500, FAILED))
+        finally:
+            self._in_work -= posted
+            self._log(scope, exchange, time.perf_counter() - started)
+
+    def _admit(self, scope: Scope, posted: bool) -> None:
+        headers = dict(scope["headers"])
+        self._check_host(headers.get(b"host", b"").decode("latin-1"))
+        _check_origin(headers)
+        path = scope["path"]
+        if self._expected is not None and path not in OPEN_PATHS:
+            given = headers.get(b"authorization", b"")
+            is_page = path.startswith(OPEN_FOLDER) and not posted
+            if not is_page and not hmac.compare_digest(given, self._expected):
+                raise Refusal(
+                    401,
+                    "this server asks for a token: send it as `Authorization: Bearer …`",
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
+        if posted and self._in_work > self._config.queue:
+            raise busy("the server has as many requests in work as it may")
+
+    def _check_host(self, host: str) -> None:
+        """Refuses names that are not the server's own (DNS rebinding)."""
+        found = _HOST.match(host)
+        name = found[1].strip("[]").lower() if found else ""
+        if name == "localhost" or name in self._config.allowed_hosts:
+            return
+        with contextlib.suppress(ValueError):
+            ipaddress.ip_address(name)
+            return
+        raise Refusal(
+            400, "the request is addressed to another host; whoever runs the server can allow it "
+            "with --allowed-host"
+        )  # fmt: skip
+
+    def _log(self, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
+        route = scope.get("route")
+        self._journal.write(
+            "request",
+            request=exchange.identity,
+            method=scope["method"] if scope["method"].isalpha() else "?",
+            # The route, never the path that was asked for: that may hold anything.
+            route=getattr(route, "path", None),
+            status=exchange.status,
+            milliseconds=round(1000 * seconds, 2),
+            **scope.get("state", {}).get("log", {}),
+        )
+
+
+class _Exchange:
+    """Sends one answer with the headers that every answer has."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.identity = secrets.token_hex(6)
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", []),
+                *_RAW_HEADERS,
+                (b"x-request-id", self.identity.encode()),
+            ]
+        await self._send(message)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        if self.status:  # the answer has begun; nothing can be taken back
+            return
+        content = refusal_body(refusal)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(content)),
+        ]
+        headers += [(k.lower().encode(), v.encode()) for k, v in refusal.headers.items()]
+        await self.send(
+            {"type": "http.response.start", "status": refusal.status, "headers": headers}
+        )
+        await self.send({"type": "http.response.body", "body": content})
+
+
+def refusal_body(refusal: Refusal) -> bytes:
+    """The JSON of a refusal."""
+    return json.dumps({"error": refusal.sentence, **refusal.extra}).encode()
+
+
+def _check_origin(headers: MutableMapping[bytes, bytes]) -> None:
+    """Refuses what a page of another site sends (CSRF); programs send neither header."""
+    site = headers.get(b"sec-fetch-site")
+    mode = headers.get(b"sec-fetch-mode")
+    origin = headers.get(b"origin")
+    foreign = site in (b"cross-site", b"same-site") and mode != b"navigate"
+    if origin is not None:
+        foreign |= origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower()
+    if foreign:
+        raise Refusal(403, "requests from pages of other sites are not served")
+
+
+def note(scope: MutableMapping[str, Any], **fields: Any) -> None:
+    """Adds fields to the request's log line."""
+    scope.setdefault("state", {}).setdefault("log", {}).update(fields)

@@ -1,0 +1,85 @@
+"""The child process that makes heat maps.
+
+    python -m cancernet.serving.heat_map_process RUN MAXIMUM_PIXELS
+
+Reads questions on stdin and answers on stdout, each as 8 bytes of length (big-endian)
+and that many bytes: a question is a JSON object and an image file, an answer is a JSON
+object. Ends when stdin is closed, so it never outlives the server.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from cancernet.errors import CancerNetError, ImageError
+from cancernet.runs import open_run
+from cancernet.serving.decoding import decode
+from cancernet.serving.heat_maps import LENGTH_BYTES, as_jpeg
+from cancernet.serving.journal import where
+
+UNEXPECTED = "the heat map could not be made; the server's log says where; try another image"
+
+
+def main() -> None:
+    """Answers until stdin ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever libraries print must not end up between the answers
+    folder, pixels = Path(sys.argv[1]), int(sys.argv[2])
+    explainer = None
+    while (question := _read(sys.stdin.buffer)) is not None:
+        content = _read(sys.stdin.buffer)
+        if content is None:
+            return
+        try:
+            if explainer is None:
+                explainer = _load(folder)
+            answer = _explain(explainer, json.loads(question), content, pixels)
+        except ImageError as error:
+            answer = {"status": 422, "error": str(error)}
+        except CancerNetError:
+            # Its sentence may name folders of the server.
+            answer = {"status": 503, "error": "heat maps cannot be made with this run's model"}
+        except Exception as error:
+            answer = {"status": 500, "error": UNEXPECTED, "failure": where(error)}
+        encoded = json.dumps(answer).encode()
+        answers.write(len(encoded).to_bytes(LENGTH_BYTES) + encoded)
+        answers.flush()
+
+
+def _load(folder: Path) -> Any:
+    from cancernet.explaining.explainer import Explainer
+
+    return Explainer(open_run(folder))
+
+
+def _explain(
+    explainer: Any, question: dict[str, str], content: bytes, maximum_pixels: int
+) -> dict[str, Any]:
+    run = explainer.run
+    found = explainer.explain(
+        decode(run, content, maximum_pixels=maximum_pixels),
+        run.classes.index(question["label"]),
+        method=question["method"],
+    )
+    return {
+        "heatmap": as_jpeg(found.map),
+        "explained": question["label"],
+        "method": found.method,
+        "layer": found.layer,
+        "zero": bool(found.is_zero),
+    }
+
+
+def _read(file: IO[bytes]) -> bytes | None:
+    head = file.read(LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        return None
+    length = int.from_bytes(head)
+    content = file.read(length)
+    return content if len(content) == length else None
+
+
+if __name__ == "__main__":
+    main()

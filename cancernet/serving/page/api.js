@@ -1,0 +1,94 @@
+// Talking to the server: a few requests at a time, a token where one is asked for,
+// patience where it is busy, and every failure as one sentence.
+
+const AT_ONCE = 4;
+const ATTEMPTS = 8;
+
+let token = "";
+let askForToken = async () => "";
+let running = 0;
+const waiting = [];
+
+export class Problem extends Error {}
+
+/** Sets what is called when the server asks for a token; it answers with one. */
+export function onTokenAsked(ask) {
+  askForToken = ask;
+}
+
+/** Sends one form; resolves to the answer's JSON, rejects with a Problem. */
+export async function post(path, form, signal) {
+  await turn();
+  try {
+    return await request(path, { method: "POST", body: form, signal });
+  } finally {
+    running -= 1;
+    waiting.shift()?.();
+  }
+}
+
+/** Reads one address. */
+export function get(path) {
+  return request(path, {});
+}
+
+/** Makes a form with files under one field. */
+export function formOf(field, files) {
+  const form = new FormData();
+  for (const file of files) form.append(field, file, file.name);
+  return form;
+}
+
+async function turn() {
+  if (running >= AT_ONCE) await new Promise((resolve) => waiting.push(resolve));
+  running += 1;
+}
+
+async function request(path, options) {
+  for (let attempt = 1; ; attempt += 1) {
+    const response = await send(path, options);
+    if (response.ok) return response.json();
+    if (response.status === 401) {
+      const fresh = await askForToken(token !== "");
+      token = fresh;
+      attempt = 0;
+      continue;
+    }
+    if (response.status === 503 && attempt < ATTEMPTS) {
+      const seconds = Number(response.headers.get("Retry-After")) || 1;
+      await pause(1000 * seconds * (0.5 + Math.random()), options.signal);
+      continue;
+    }
+    throw new Problem(await sentence(response));
+  }
+}
+
+async function send(path, options) {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  try {
+    return await fetch(path, { ...options, headers, credentials: "omit", redirect: "error" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem("The server cannot be reached; is it still running?");
+  }
+}
+
+async function sentence(response) {
+  try {
+    const { error } = await response.json();
+    if (typeof error === "string") return error.charAt(0).toUpperCase() + error.slice(1) + ".";
+  } catch {
+    // Not ours: a proxy in between answered.
+  }
+  return `The server answered with status ${response.status}.`;
+}
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("", "AbortError"));
+    });
+  });
+}

@@ -1,0 +1,143 @@
+// One image: preview, class, probability beside the operating point, heat map.
+
+import { Problem, formOf, post } from "./api.js";
+import { drawHeat, short } from "./scale.js";
+
+const TALLEST = 1.3; // height by width; taller previews are made narrower
+
+export class Card {
+  constructor(file, facts) {
+    this.file = file;
+    this.facts = facts;
+    this.result = null;
+    this.problem = "";
+    this.abort = new AbortController();
+    const template = document.getElementById("card");
+    this.element = template.content.firstElementChild.cloneNode(true);
+    this.find(".name").textContent = file.name;
+    this.find(".word").classList.add("waiting");
+    this.find(".heat").addEventListener("click", () => this.toggleHeat());
+    this.find(".opacity input").addEventListener("input", () => this.setOpacity());
+    this.showPreview();
+  }
+
+  find(selector) {
+    return this.element.querySelector(selector);
+  }
+
+  showPreview() {
+    const image = this.find("img");
+    this.url = URL.createObjectURL(this.file);
+    image.alt = `Preview of ${this.file.name}`;
+    image.loading = "lazy";
+    image.addEventListener("load", () => {
+      const aspect = image.naturalHeight / image.naturalWidth;
+      image.classList.toggle("small", image.naturalWidth < 200);
+      if (aspect > TALLEST) this.find(".picture").style.width = `${(100 * TALLEST) / aspect}%`;
+    });
+    image.addEventListener("error", () => {
+      image.hidden = true;
+      this.find(".picture").classList.add("alone");
+      this.find(".no-preview").hidden = false;
+    });
+    image.src = this.url;
+  }
+
+  /** Asks the server; never rejects: what went wrong stands in the card. */
+  async score() {
+    try {
+      const limit = this.facts.limits.image_bytes;
+      if (this.file.size > limit) {
+        throw new Problem(`The file is larger than the limit of ${limit / 2 ** 20} MiB.`);
+      }
+      this.result = await post("/predict", formOf("image", [this.file]), this.abort.signal);
+      this.showResult();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.problem = error instanceof Problem ? error.message : "The page failed at this image.";
+      this.showProblem();
+    }
+  }
+
+  showResult() {
+    const { result } = this;
+    const positive = this.facts.classes.filter((c) => c.positive).map((c) => c.word).join(" or ");
+    const word = this.find(".word");
+    word.textContent = result.word;
+    word.className = `word ${result.positive ? "positive" : "negative"}`;
+    const gauge = this.find(".gauge");
+    gauge.hidden = false;
+    gauge.classList.toggle("positive", result.positive);
+    const side = result.positive ? "at or above" : "below";
+    const figure = `Probability of ${positive}: ${short(result.positive_probability)}`;
+    const point = `operating point ${short(result.operating_point)}`;
+    gauge.setAttribute("aria-label", `${figure}, ${side} the ${point}`);
+    this.find(".fill").style.width = `${100 * result.positive_probability}%`;
+    this.find(".mark").style.left = `${100 * Math.min(1, Math.max(0, result.operating_point))}%`;
+    this.find(".mark-label").textContent = `▏${side} the ${point}`;
+    this.find(".figure").hidden = false;
+    this.find(".figure").textContent = figure;
+    this.find(".heat-tools").hidden = false;
+    this.find(".heat").setAttribute("aria-label", `Show heat map of ${this.file.name}`);
+  }
+
+  showProblem() {
+    this.element.classList.add("failed");
+    this.find(".word").textContent = "Not scored";
+    this.find(".problem").hidden = false;
+    this.find(".problem").textContent = this.problem;
+  }
+
+  async toggleHeat() {
+    const canvas = this.find("canvas");
+    if (!this.heat && !(await this.loadHeat())) return;
+    if (this.heat.zero) return;
+    canvas.hidden = !canvas.hidden;
+    this.find(".opacity").hidden = canvas.hidden;
+    this.nameHeatButton(canvas.hidden ? "Show heat map" : "Hide heat map");
+    this.setOpacity();
+  }
+
+  async loadHeat() {
+    const button = this.find(".heat");
+    const note = this.find(".heat-note");
+    button.disabled = true;
+    note.classList.remove("problem");
+    note.textContent = "Looking at what speaks for the class; the first time takes some seconds.";
+    try {
+      const form = formOf("image_", [this.file]);
+      this.heat = await post("/generate_heatmap", form, this.abort.signal);
+      await drawHeat(this.find("canvas"), this.heat.heatmap);
+      const word = this.facts.classes.find((c) => c.name === this.heat.explained)?.word;
+      note.textContent = this.heat.zero
+        ? `Nothing in the image speaks for ${word}, by ${this.heat.method}.`
+        : `Bright: speaks for ${word} (${this.heat.method}). Where the network looks, ` +
+          "not where disease is.";
+      button.disabled = this.heat.zero;
+      return true;
+    } catch (error) {
+      this.heat = null;
+      button.disabled = false;
+      if (error.name === "AbortError") return false;
+      note.classList.add("problem");
+      note.textContent = error instanceof Problem ? error.message : "The heat map cannot be shown.";
+      return false;
+    }
+  }
+
+  nameHeatButton(text) {
+    const button = this.find(".heat");
+    button.textContent = text;
+    button.setAttribute("aria-label", `${text} of ${this.file.name}`);
+  }
+
+  setOpacity() {
+    this.find("canvas").style.opacity = this.find(".opacity input").value / 100;
+  }
+
+  remove() {
+    this.abort.abort();
+    URL.revokeObjectURL(this.url);
+    this.element.remove();
+  }
+}

@@ -1,0 +1,112 @@
+// Puts the page together.
+
+import { Problem, get, onTokenAsked } from "./api.js";
+import { Images } from "./images.js";
+import { short } from "./scale.js";
+import { Slide, describe } from "./slide.js";
+
+const by = (id) => document.getElementById(id);
+let lastSaid = 0;
+
+/** Says how far things are; while they move, no more than once a second. */
+function say(text, always = false) {
+  const now = performance.now();
+  if (!always && now - lastSaid < 1000) return;
+  lastSaid = now;
+  by("status").textContent = text;
+}
+
+function complain(error) {
+  by("problem").textContent =
+    error instanceof Problem ? error.message : "The page failed; reload it and try again.";
+  say("", true);
+}
+
+let pendingToken = null;
+
+function askForToken(wasWrong) {
+  pendingToken ??= new Promise((resolve) => {
+    by("token-form").hidden = false;
+    by("token-problem").textContent = wasWrong ? "That token is not the server's." : "";
+    by("token").focus();
+    by("token-form").addEventListener(
+      "submit",
+      (event) => {
+        event.preventDefault();
+        by("token-form").hidden = true;
+        pendingToken = null;
+        resolve(by("token").value.trim());
+      },
+      { once: true },
+    );
+  });
+  return pendingToken;
+}
+
+function tellFacts(facts) {
+  by("run").textContent = `Run ${facts.run}`;
+  by("notice").textContent = facts.notice;
+  by("drawn").hidden = !facts.drawn;
+  by("drawn").textContent =
+    "This model was trained on drawn pictures: its answers mean nothing for tissue.";
+  by("leak").hidden = !facts.leak;
+  by("leak").textContent = `Its figures leak between splits: ${facts.leak}`;
+  by("limits").textContent = `, up to ${facts.limits.image_bytes / 2 ** 20} MiB each`;
+  const positive = facts.classes.filter((c) => c.positive).map((c) => c.word).join(" or ");
+  by("probability-head").textContent = `Probability of ${positive}`;
+  by("facts").replaceChildren(
+    ...describe([
+      ["Intended use", facts.intended_use],
+      ["Classes", facts.classes.map((c) => `${c.word} (${c.name})`).join(", ")],
+      ["Operating point", `${short(facts.operating_point)} on the probability of ${positive}`],
+      ["Chosen by", facts.rule],
+      ["Trained on", facts.data],
+      ["Split", facts.split],
+      ["Network", `${facts.network}, ${facts.input_width} × ${facts.input_height} pixels`],
+      ["Recipe", facts.recipe],
+      ["Finished", facts.finished],
+      ["Heat maps", facts.heat_maps],
+    ]),
+  );
+}
+
+function listen(images, slide) {
+  const add = (files) => {
+    by("problem").textContent = "";
+    if (files.length) images.add([...files]).catch(complain);
+  };
+  by("files").addEventListener("change", () => {
+    add(by("files").files);
+    by("files").value = "";
+  });
+  by("folder").addEventListener("change", () => {
+    by("problem").textContent = "";
+    slide.show([...by("folder").files]).catch(complain);
+    by("folder").value = "";
+  });
+  const drop = by("drop");
+  for (const kind of ["dragenter", "dragover"]) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) drop.classList.remove("over");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    add(event.dataTransfer.files);
+  });
+}
+
+onTokenAsked(askForToken);
+try {
+  const facts = await get("/model");
+  tellFacts(facts);
+  listen(new Images(facts, say), new Slide(facts, say));
+  document.body.dataset.ready = "yes";
+} catch (error) {
+  complain(error);
+}

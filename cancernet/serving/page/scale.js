@@ -1,0 +1,41 @@
+// From numbers to text and to colours.
+
+// From dark violet to light yellow: brightness rises with the value, so that it reads the
+// same in grey and to colour-blind eyes, and none of it looks like H&E. The same as the
+// heat maps' of predict.py --explain.
+const SCALE = [
+  [13, 8, 60], [62, 18, 110], [122, 30, 118], [182, 48, 92],
+  [228, 88, 50], [248, 150, 30], [252, 232, 120],
+];
+
+/** The colour of a value 0-1 as [red, green, blue]. */
+export function colour(value) {
+  const place = Math.min(1, Math.max(0, value)) * (SCALE.length - 1);
+  const below = Math.min(SCALE.length - 2, Math.floor(place));
+  const share = place - below;
+  return SCALE[below].map((low, channel) => low + share * (SCALE[below + 1][channel] - low));
+}
+
+/** Three decimals, but never 0.000 or 1.000 for what is neither. */
+export function short(value) {
+  if (value > 0 && value < 0.0005) return "below 0.001";
+  if (value < 1 && value >= 0.9995) return "above 0.999";
+  return value.toFixed(3);
+}
+
+/** Draws a grey image's values in colour, transparent where it is dark. */
+export async function drawHeat(canvas, base64) {
+  const image = new Image();
+  image.src = `data:image/jpeg;base64,${base64}`;
+  await image.decode();
+  canvas.width = image.naturalWidth;
+  canvas.height = image.naturalHeight;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+  for (let at = 0; at < pixels.data.length; at += 4) {
+    const value = pixels.data[at] / 255;
+    pixels.data.set([...colour(value), 255 * Math.min(1, 1.6 * value)], at);
+  }
+  context.putImageData(pixels, 0, 0);
+}

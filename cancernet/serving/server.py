@@ -1,0 +1,101 @@
+"""Listening, warning, and ending cleanly."""
+
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+from cancernet.command_line import NOTICE
+from cancernet.errors import CancerNetError
+from cancernet.runs import Run
+from cancernet.serving.application import make_application
+from cancernet.serving.journal import Journal
+from cancernet.serving.service import DRAWN
+from cancernet.serving.settings import TOKEN_VARIABLE, ServeConfig
+
+CONNECTIONS = 1024  # open at once; further ones are answered 503
+SHUTDOWN_SECONDS = 10
+
+
+def serve(run: Run, config: ServeConfig) -> None:
+    """Serves a run until SIGTERM or Ctrl-C; what is in work is finished first.
+
+    Raises:
+        CancerNetError: the address cannot be listened on, or the model not be loaded.
+    """
+    journal = Journal()
+    application = make_application(run, config, journal)
+    with contextlib.closing(_listen(config)) as listener:
+        port = listener.getsockname()[1]
+        _say_where(run, config, port)
+        journal.write("started", run=run.name, port=port)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                limit_concurrency=CONNECTIONS,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                # Addresses in headers can be made up; nothing here depends on them.
+                proxy_headers=False,
+                ws="none",
+            )
+        )
+        with _signals_spent():
+            server.run(sockets=[listener])
+        if not server.started:
+            raise CancerNetError("the server could not start; look at its log")
+    journal.write("stopped")
+
+
+def _listen(config: ServeConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.host, config.port))
+        listener.listen(CONNECTIONS)
+    except OSError as error:
+        listener.close()
+        raise CancerNetError(
+            f"cannot listen on {config.host} port {config.port} ({error.strerror or error}); "
+            "choose another --host or --port"
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+@contextlib.contextmanager
+def _signals_spent() -> Iterator[None]:
+    """Uvicorn sends itself the signal again once it has stopped; by then it has been heeded."""
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = {kind: signal.signal(kind, lambda *_: None) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def _say_where(run: Run, config: ServeConfig, port: int) -> None:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    lines = [f"Run {run.name} at http://{host}:{port} (Ctrl-C ends)."]
+    if run.drawn:
+        lines.append(DRAWN)
+    if config.is_open and config.token is None:
+        lines.append(
+            f"WARNING: {config.host} can be reached from other machines, and no --token is set: "
+            "anybody there can use the model, and images travel unprotected. Set a token "
+            f"({TOKEN_VARIABLE}) and put TLS in front (docs/DEPLOY.md)."
+        )
+    elif config.is_open:
+        lines.append(
+            f"WARNING: {config.host} can be reached from other machines, and images and token "
+            "travel unencrypted; put TLS in front (docs/DEPLOY.md)."
+        )
+    print("\n".join([*lines, NOTICE]), file=sys.stderr, flush=True)

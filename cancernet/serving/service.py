@@ -1,0 +1,129 @@
+"""What the routes share: the loaded model, its threads, its heat maps, its facts."""
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+
+from cancernet.catalog import DATASETS
+from cancernet.command_line import NOTICE
+from cancernet.images import FORMATS
+from cancernet.inference.predictor import Prediction, Predictor
+from cancernet.runs import Run
+from cancernet.serving.heat_maps import HeatMaps
+from cancernet.serving.journal import Journal
+from cancernet.serving.refusals import Refusal
+from cancernet.serving.scoring import Scorer
+from cancernet.serving.settings import ServeConfig
+from cancernet.serving.uploads import Memory
+
+INTENDED_USE = (
+    "Research on images of the kind the model was trained on. Not for diagnosis, screening, "
+    "triage or treatment; not tested on images from other scanners, stains or populations."
+)
+DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
+
+
+class Service:
+    """One run, ready to answer. `start` and `stop` belong to the event loop that serves."""
+
+    def __init__(self, run: Run, config: ServeConfig, journal: Journal) -> None:
+        """Loads the model.
+
+        Raises:
+            RunError: the model cannot be loaded.
+        """
+        self.run = run
+        self.config = config
+        self.journal = journal
+        # One thread an image, several images at once: more requests a second than
+        # several threads an image.
+        self.predictor = Predictor(run, threads=1)
+        self.heat_maps = HeatMaps(run, config, journal)
+        self.memory = Memory(config.memory_bytes)
+        self.scorer: Scorer | None = None
+
+    def start(self) -> None:
+        """Starts the threads."""
+        self.scorer = Scorer(
+            self.predictor,
+            threads=self.config.threads,
+            maximum_pixels=self.config.maximum_pixels,
+        )
+
+    async def stop(self) -> None:
+        """Ends threads and the child process."""
+        await self.heat_maps.close()
+        if self.scorer is not None:
+            self.scorer.close()
+
+    async def score(self, contents: list[bytes]) -> list[Prediction | str]:
+        """Scores files in order; a string is the reason why one cannot be.
+
+        Raises:
+            Refusal: 504, it took too long.
+        """
+        assert self.scorer is not None
+        # Many images may take longer than one; a thousand a minute is slow for any model.
+        seconds = self.config.time_limit * (1 + len(contents) / 1000)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.scorer.score_all(contents)
+        except TimeoutError:
+            raise Refusal(
+                504, f"the answer took longer than {seconds:g} s; try again or send less"
+            ) from None
+
+    async def score_one(self, content: bytes) -> Prediction:
+        """Scores one file.
+
+        Raises:
+            Refusal: 422 it cannot be read as an image, 504 it took too long.
+        """
+        [result] = await self.score([content])
+        if isinstance(result, str):
+            raise Refusal(422, result)
+        return result
+
+    def facts(self) -> dict[str, Any]:
+        """The fields of `ModelFacts`."""
+        run, config = self.run, self.config
+        data = run.content.get("dataset", {})
+        settings = run.content.get("config", {})
+        known = DATASETS.get(data.get("name", ""))
+        title = known.title if known else str(data.get("title") or data.get("name") or "unknown")
+        return {
+            "run": run.name,
+            "recipe": str(run.content.get("recipe") or ""),
+            "network": str(settings.get("model") or ""),
+            "finished": str(run.content.get("finished") or ""),
+            "classes": [
+                {"name": name, "word": word, "positive": name in run.positive}
+                for name, word in zip(run.classes, run.words, strict=True)
+            ],
+            "operating_point": run.threshold,
+            "rule": run.rule,
+            "input_width": run.width,
+            "input_height": run.height,
+            "data": f"{title}. {DRAWN}" if run.drawn else title,
+            "split": str(data.get("split") or ""),
+            "drawn": run.drawn,
+            "leak": run.leak,
+            "intended_use": INTENDED_USE,
+            "notice": NOTICE,
+            "heat_maps": self.heat_maps.method,
+            "limits": {
+                "image_bytes": config.image_bytes,
+                "request_bytes": config.request_bytes,
+                "pixels": config.maximum_pixels,
+                "images": config.maximum_images,
+                "seconds": config.time_limit,
+                "formats": list(FORMATS),
+            },
+        }
+
+
+def service_of(request: Request) -> Service:
+    """The service of the application that serves a request."""
+    service: Service = request.app.state.service
+    return service

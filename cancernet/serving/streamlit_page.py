@@ -1,0 +1,114 @@
+"""The Streamlit page: uploader, preview, class, heat map, notice."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit
+from PIL import Image
+
+from cancernet.command_line import NOTICE
+from cancernet.errors import CancerNetError, ImageError
+from cancernet.explaining.explainer import Explainer
+from cancernet.explaining.picture import enlarged, overlay
+from cancernet.images import SUFFIXES, read_rgb
+from cancernet.inference.predictor import Prediction
+from cancernet.runs import newest_run, open_run
+from cancernet.serving.heat_maps import method
+from cancernet.serving.service import DRAWN, INTENDED_USE
+
+PREVIEW = 320  # pixels
+
+
+def show(folder: Path | None) -> None:
+    """Draws the page for a run folder; without one for the newest run."""
+    streamlit.set_page_config(page_title="CancerNet", page_icon="🔬")
+    streamlit.title("CancerNet")
+    streamlit.warning(NOTICE)
+    try:
+        explainer = _load(str(folder if folder is not None else newest_run()))
+    except CancerNetError as error:
+        streamlit.error(str(error))
+        return
+    _say_what_it_is(explainer)
+    files = streamlit.file_uploader(
+        "Images (PNG, JPEG, TIFF, BMP)",
+        type=sorted(suffix.removeprefix(".") for suffix in SUFFIXES),
+        accept_multiple_files=True,
+    )
+    for number, file in enumerate(files or []):
+        streamlit.divider()
+        _show_image(explainer, file.name, file.getvalue(), number)
+
+
+@streamlit.cache_resource(show_spinner="Loading the model")
+def _load(folder: str) -> Explainer:
+    """One model for all visitors and all reruns."""
+    return Explainer(open_run(Path(folder)))
+
+
+def _say_what_it_is(explainer: Explainer) -> None:
+    run = explainer.run
+    streamlit.caption(
+        f"Run {run.name}: {' or '.join(run.words)}; positive from a probability of "
+        f"{run.positive_words} of {run.threshold:.3f} upwards."
+    )
+    if run.drawn:
+        streamlit.caption(DRAWN)
+    with streamlit.expander("What it is for"):
+        streamlit.write(INTENDED_USE)
+
+
+def _show_image(explainer: Explainer, name: str, content: bytes, number: int) -> None:
+    predictor = explainer.predictor
+    try:
+        image = read_rgb(content)
+        prediction = predictor.predict(content, name=name)
+    except ImageError as error:
+        streamlit.error(f"{name}: {error}")
+        return
+    left, right = streamlit.columns(2)
+    image.thumbnail((4 * PREVIEW, 4 * PREVIEW))
+    left.image(_large(image), caption=name, width=PREVIEW)
+    _say_answer(explainer, prediction, right)
+    if right.toggle("Heat map", key=f"heat map {number} {name}"):
+        _show_heat_map(explainer, image, content, prediction, right)
+
+
+def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> None:
+    run = explainer.run
+    place.metric("Class", prediction.word)
+    side = "at or above" if prediction.positive else "below"
+    place.progress(
+        min(1.0, prediction.positive_probability),
+        text=f"Probability of {run.positive_words}: {prediction.positive_probability:.3f}, {side} "
+        f"the operating point {prediction.operating_point:.3f}",
+    )
+
+
+def _show_heat_map(
+    explainer: Explainer, image: Image.Image, content: bytes, prediction: Prediction, place: Any
+) -> None:
+    index = explainer.run.classes.index(prediction.label)
+    try:
+        with streamlit.spinner("Looking at what speaks for the class"):
+            found = explainer.explain(
+                explainer.predictor.prepare(content), index, method=method()
+            )
+    except CancerNetError as error:
+        place.error(str(error))
+        return
+    if found.is_zero:
+        place.info(f"Nothing in the image speaks for {prediction.word}, by {found.method}.")
+        return
+    pixels = enlarged(np.asarray(image))
+    place.image(
+        overlay(pixels, found.map),
+        caption=f"What speaks for {prediction.word} ({found.method}). It shows where the network "
+        "looks, not where disease is.",
+        width=PREVIEW,
+    )
+
+
+def _large(image: Image.Image) -> np.ndarray:
+    return enlarged(np.asarray(image), least=PREVIEW)

@@ -1,0 +1,74 @@
+"""The API against its own OpenAPI: property-based, in process."""
+
+import io
+import random
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+pytest.importorskip("fastapi")
+schemathesis = pytest.importorskip("schemathesis")
+from schemathesis.checks import CHECKS
+from schemathesis.generation import GenerationMode
+
+from cancernet import runs
+from cancernet.serving import heat_maps
+from cancernet.serving.application import make_application
+from cancernet.serving.journal import Journal
+from cancernet.serving.settings import ServeConfig
+from tests.conftest import write_tiny_run
+from tests.serving_examples import noisy, picture
+
+# Bytes that fit the description need not be an image, so they may be refused.
+LEFT_OUT = [CHECKS.get_one("positive_data_acceptance")]
+PATHS = ["/health", "/model", "/predict", "/predict/batch", "/generate_heatmap", "/slide"]
+
+schemathesis.openapi.format(
+    "binary",
+    strategies.one_of(
+        strategies.builds(picture, strategies.tuples(*[strategies.integers(0, 255)] * 3)),
+        strategies.binary(max_size=300),
+        strategies.integers(0, 99).map(lambda n: noisy("JPEG")[: random.Random(n).randrange(900)]),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory):
+    run = runs.open_run(write_tiny_run(tmp_path_factory.mktemp("described") / "tiny"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heat_maps, "method", lambda: "occlusion")
+        config = ServeConfig(allowed_hosts=("testserver",))
+        app = make_application(run, config, Journal(io.StringIO()))
+        yield schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize("path", PATHS)
+def test_nothing_it_describes_fails_and_every_answer_is_as_described(schema, path, mode):
+    method = "GET" if path in ("/health", "/model") else "POST"
+    seen = set()
+
+    @hypothesis.settings(
+        max_examples=20,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(case=schema[path][method].as_strategy(generation_mode=mode))
+    def check(case):
+        response = case.call()
+        assert response.status_code < 500
+        case.validate_response(response, excluded_checks=LEFT_OUT)
+        seen.add(response.status_code)
+
+    if method == "GET" and mode is GenerationMode.NEGATIVE:
+        pytest.skip("nothing to get wrong: it takes no parameters")
+    check()
+    assert (200 if mode is GenerationMode.POSITIVE and path != "/slide" else 422) in seen
+
+
+def test_every_path_of_the_description_is_tested(schema):
+    assert sorted(schema.raw_schema["paths"]) == sorted(PATHS)
