@@ -8,14 +8,11 @@ import time
 
 import pytest
 from PIL import Image
-
-pytest.importorskip("fastapi")
 from starlette.testclient import TestClient
 
 from cancernet import runs
 from cancernet.errors import CancerNetError
 from cancernet.inference.predictor import Predictor
-from cancernet.serving import heat_maps
 from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, Problem, SlideMap
 from cancernet.serving.application import make_application
 from cancernet.serving.journal import Journal
@@ -58,10 +55,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(run):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heat_maps, "method", lambda: "occlusion")
-        with Server(run) as server:
-            yield server
+    with Server(run) as server:
+        yield server
 
 
 def problem(response, status):
@@ -100,10 +95,11 @@ def test_a_batch_keeps_order_and_names_what_failed(server):
     ]
 
 
-def test_a_batch_without_any_image_is_refused_with_every_reason(server):
-    response = server.send("/predict/batch", b"", b"x", field="images")
-    assert "none of the images" in problem(response, 422)
-    assert "empty" in response.json()["results"][0]["error"]
+def test_a_batch_without_any_image_says_so_for_each(server):
+    batch = Batch.model_validate(
+        server.send("/predict/batch", b"", b"x", field="images").json()
+    ).results
+    assert "empty" in batch[0].error and "not a PNG" in batch[1].error
 
 
 def test_the_seed_s_contract_for_heat_maps(server):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cancernet.command_line import NOTICE
 from cancernet.inference.predictor import Prediction
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "label": "1",
     "word": "IDC",
     "probability": 0.871,
@@ -30,7 +30,7 @@ class Problem(_Answer):
     )
     error: str
     results: list[dict[str, Any]] | None = Field(
-        default=None, description="of a batch in which no image could be read: the reasons"
+        default=None, description="of a slide of which no patch could be placed: the reasons"
     )
 
 
@@ -81,7 +81,7 @@ class HeatMap(One):
         description="grey JPEG at the network's input size in base64; bright speaks for the class"
     )
     explained: str = Field(description="the class that is explained")
-    method: str = Field(description="grad-cam, or occlusion where TensorFlow is not installed")
+    method: str = Field(description="grad-cam, or occlusion without TensorFlow or model.keras")
     layer: str = Field(description="the layer that was explained; empty for occlusion")
     zero: bool = Field(description="whether nothing in the image speaks for the class")
 

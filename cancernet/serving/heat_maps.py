@@ -3,7 +3,7 @@
 TensorFlow takes seconds to start and hundreds of megabytes, and may not be installed.
 So it lives in a child that starts with the first heat map; the API answers meanwhile,
 and goes on when the child dies. Without TensorFlow the child explains by occlusion,
-which needs only the ONNX model.
+which needs only the ONNX model; so it does when the run comes without model.keras.
 """
 
 import asyncio
@@ -27,9 +27,10 @@ LENGTH_BYTES = 8
 MOST_ANSWER_BYTES = 16 * 2**20
 
 
-def method() -> str:
-    """How heat maps are made here: "grad-cam", or "occlusion" without TensorFlow."""
-    return "grad-cam" if importlib.util.find_spec("tensorflow") else "occlusion"
+def method_for(run: Run) -> str:
+    """How a run's heat maps are made here: "grad-cam" where TensorFlow and model.keras are."""
+    able = run.keras.is_file() and importlib.util.find_spec("tensorflow") is not None
+    return "grad-cam" if able else "occlusion"
 
 
 class HeatMaps:
@@ -38,7 +39,7 @@ class HeatMaps:
     def __init__(self, run: Run, config: ServeConfig, journal: Journal) -> None:
         """Starts nothing yet."""
         self._journal = journal
-        self.method = method()
+        self.method = method_for(run)
         self._run = run
         self._config = config
         self._child: asyncio.subprocess.Process | None = None

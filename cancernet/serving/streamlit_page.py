@@ -14,7 +14,7 @@ from cancernet.explaining.picture import enlarged, overlay
 from cancernet.images import SUFFIXES, read_rgb
 from cancernet.inference.predictor import Prediction
 from cancernet.runs import newest_run, open_run
-from cancernet.serving.heat_maps import method
+from cancernet.serving.heat_maps import method_for
 from cancernet.serving.service import DRAWN, INTENDED_USE
 
 PREVIEW = 320  # pixels
@@ -93,7 +93,7 @@ def _show_heat_map(
     try:
         with streamlit.spinner("Looking at what speaks for the class"):
             found = explainer.explain(
-                explainer.predictor.prepare(content), index, method=method()
+                explainer.predictor.prepare(content), index, method=method_for(explainer.run)
             )
     except CancerNetError as error:
         place.error(str(error))

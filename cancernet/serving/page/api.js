@@ -39,6 +39,11 @@ export function formOf(field, files) {
   return form;
 }
 
+/** The server's words as a sentence. */
+export function asSentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
 async function turn() {
   if (running >= AT_ONCE) await new Promise((resolve) => waiting.push(resolve));
   running += 1;
@@ -76,7 +81,7 @@ async function send(path, options) {
 async function sentence(response) {
   try {
     const { error } = await response.json();
-    if (typeof error === "string") return error.charAt(0).toUpperCase() + error.slice(1) + ".";
+    if (typeof error === "string") return asSentence(error);
   } catch {
     // Not ours: a proxy in between answered.
   }

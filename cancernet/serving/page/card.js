@@ -1,6 +1,6 @@
 // One image: preview, class, probability beside the operating point, heat map.
 
-import { Problem, formOf, post } from "./api.js";
+import { Problem, asSentence, formOf, post } from "./api.js";
 import { drawHeat, short } from "./scale.js";
 
 const TALLEST = 1.3; // height by width; taller previews are made narrower
@@ -43,20 +43,28 @@ export class Card {
     image.src = this.url;
   }
 
-  /** Asks the server; never rejects: what went wrong stands in the card. */
-  async score() {
-    try {
-      const limit = this.facts.limits.image_bytes;
-      if (this.file.size > limit) {
-        throw new Problem(`The file is larger than the limit of ${limit / 2 ** 20} MiB.`);
-      }
-      this.result = await post("/predict", formOf("image", [this.file]), this.abort.signal);
+  /** What is wrong with the file before it is sent, or nothing. */
+  get tooLarge() {
+    const limit = this.facts.limits.image_bytes;
+    return this.file.size > limit && `The file is larger than the limit of ${limit / 2 ** 20} MiB.`;
+  }
+
+  /** Takes the server's answer: a prediction, or why there is none. */
+  take(outcome) {
+    if ("error" in outcome) this.fail(asSentence(outcome.error));
+    else {
+      this.result = outcome;
       this.showResult();
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.problem = error instanceof Problem ? error.message : "The page failed at this image.";
-      this.showProblem();
     }
+  }
+
+  /** Says in the card what went wrong. */
+  fail(sentence) {
+    this.problem = sentence;
+    this.element.classList.add("failed");
+    this.find(".word").textContent = "Not scored";
+    this.find(".problem").hidden = false;
+    this.find(".problem").textContent = sentence;
   }
 
   showResult() {
@@ -79,13 +87,6 @@ export class Card {
     this.find(".figure").textContent = figure;
     this.find(".heat-tools").hidden = false;
     this.find(".heat").setAttribute("aria-label", `Show heat map of ${this.file.name}`);
-  }
-
-  showProblem() {
-    this.element.classList.add("failed");
-    this.find(".word").textContent = "Not scored";
-    this.find(".problem").hidden = false;
-    this.find(".problem").textContent = this.problem;
   }
 
   async toggleHeat() {

@@ -1,10 +1,14 @@
 // Many images: their cards, the table, the CSV.
 
+import { Problem, formOf, post } from "./api.js";
 import { Card } from "./card.js";
 import { short } from "./scale.js";
 import { download } from "./table.js";
 
 const AT_FIRST = 60; // cards shown before "show more"
+
+const TOGETHER = 8; // images of one request
+const TOGETHER_BYTES = 2 ** 22;
 
 const by = (id) => document.getElementById(id);
 
@@ -15,6 +19,7 @@ export class Images {
     this.cards = [];
     this.shown = AT_FIRST;
     this.done = 0;
+    this.abort = new AbortController();
     by("csv").addEventListener("click", () => this.download());
     by("clear").addEventListener("click", () => this.clear());
     by("more").addEventListener("click", () => {
@@ -26,33 +31,49 @@ export class Images {
   async add(files) {
     const fresh = files.map((file) => new Card(file, this.facts));
     this.cards.push(...fresh);
+    for (const card of fresh) {
+      card.row = document.createElement("tr");
+      this.fill(card);
+      by("rows").append(card.row);
+    }
     this.draw();
     this.report();
-    await Promise.all(fresh.map((card) => this.score(card)));
+    await Promise.all(groups(fresh).map((group) => this.score(group)));
   }
 
-  async score(card) {
-    await card.score();
-    if (!this.cards.includes(card)) return; // removed meanwhile
-    this.done += 1;
-    by("rows").append(this.row(card));
+  /** Asks the server; never rejects: what went wrong stands in the cards. */
+  async score(group) {
+    const sent = group.filter((card) => !card.tooLarge);
+    for (const card of group) if (card.tooLarge) card.fail(card.tooLarge);
+    try {
+      if (sent.length) {
+        const form = formOf("images", sent.map((card) => card.file));
+        const { results } = await post("/predict/batch", form, this.abort.signal);
+        sent.forEach((card, index) => card.take(results[index]));
+      }
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      const sentence = error instanceof Problem ? error.message : "The page failed at this image.";
+      for (const card of sent) card.fail(sentence);
+    }
+    this.done += group.length;
+    for (const card of group) this.fill(card);
     this.report();
   }
 
-  row(card) {
-    const row = document.createElement("tr");
-    const { result } = card;
+  fill(card) {
+    const { result, problem, row } = card;
+    row.replaceChildren();
     const cells = result
       ? [result.word, short(result.positive_probability), short(result.operating_point)]
-      : [`not scored: ${card.problem}`, "", ""];
+      : [problem ? `Not scored: ${problem}` : "waiting …", "", ""];
     [card.file.name, ...cells].forEach((text, column) => {
       const cell = document.createElement("td");
       cell.textContent = text;
       if (column > 1) cell.className = "number";
-      if (column === 1 && !result) cell.classList.add("problem");
+      if (column === 1 && problem) cell.classList.add("problem");
       row.append(cell);
     });
-    return row;
   }
 
   draw() {
@@ -96,6 +117,8 @@ export class Images {
   }
 
   clear() {
+    this.abort.abort();
+    this.abort = new AbortController();
     for (const card of this.cards) card.remove();
     this.cards = [];
     this.done = 0;
@@ -105,4 +128,19 @@ export class Images {
     this.say("", true);
     by("images-heading").focus();
   }
+}
+
+/** Cuts the cards into requests: a few small images together, large ones alone. */
+function groups(cards) {
+  const cut = [];
+  let size = Infinity;
+  for (const card of cards) {
+    if (size + card.file.size > TOGETHER_BYTES || cut.at(-1).length === TOGETHER) {
+      cut.push([]);
+      size = 0;
+    }
+    cut.at(-1).push(card);
+    size += card.file.size;
+  }
+  return cut;
 }

@@ -65,8 +65,8 @@ export class Slide {
       by(id).width = this.columns * this.cell;
       by(id).height = this.rows * this.cell;
     }
-    // Neither taller than the window nor coarser than a patch of 24 pixels.
-    const widest = Math.min(this.columns * 24, (window.innerHeight * 0.8 * this.columns) / this.rows);
+    // Neither taller than the window nor coarser than a patch of 50 pixels.
+    const widest = Math.min(this.columns * 50, (window.innerHeight * 0.8 * this.columns) / this.rows);
     by("slide-frame").style.width = `${widest}px`;
     by("slide-frame").style.aspectRatio = `${this.columns} / ${this.rows}`;
     this.here = null;

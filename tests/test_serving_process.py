@@ -1,0 +1,203 @@
+"""serve.py as a process, and the process that makes its heat maps."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from cancernet import runs
+from cancernet.serving.heat_maps import HeatMaps
+from tests.conftest import write_tiny_run
+from tests.serving_examples import noisy, picture
+from tests.test_serving import Server, problem
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return runs.open_run(write_tiny_run(tmp_path_factory.mktemp("process") / "tiny"))
+
+
+@contextlib.contextmanager
+def serving(run, *arguments, **environment):
+    """Runs serve.py; gives the process, its address and what it said first."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "serve.py"), "--run", str(run.folder), "--port", "0",
+         *arguments],
+        cwd=run.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    said = ""
+    while "not for diagnosis" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    try:
+        yield process, re.search(r"http://\S+", said)[0], said
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def get(address):
+    with urllib.request.urlopen(address, timeout=10) as response:
+        return json.loads(response.read())
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_ends_cleanly(run, kind):
+    with serving(run) as (process, address, said):
+        assert get(f"{address}/health")["status"] == "ok"
+        assert "drawn pictures" in said and "WARNING" not in said
+        process.send_signal(kind)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0 and err == ""
+    events = [json.loads(line)["event"] for line in out.splitlines()]
+    assert events == ["started", "request", "stopped"]
+
+
+def test_what_is_in_work_is_finished_first(run):
+    with serving(run) as (process, address, _):
+        host, port = re.search(r"//(.*):(\d+)", address).groups()
+        body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+        body += picture() + b"\r\n--b--\r\n"
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
+                b"boundary=b\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:200]
+            )
+            time.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            client.sendall(body[200:])
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+        assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("token, words", [("", "unprotected"), ("x" * 20, "unencrypted")])
+def test_an_open_address_is_warned_of(run, token, words):
+    with serving(run, "--host", "0.0.0.0", CANCERNET_TOKEN=token) as (_, _, said):
+        assert "WARNING" in said and words in said and "x" * 20 not in said
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--port", "PORT"], r"cannot listen on 127\.0\.0\.1 port \d+ \(Address already in use\)"),
+        (["--host", "no.such.host.invalid"], r"cannot listen on no\.such\.host\.invalid"),
+        (["--token", "short"], "the token must be at least 16"),
+        (["--queue", "0"], "--queue is 0, but must be 1 or more"),
+        (["--run", "/nowhere"], "there is no run folder"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_a_sentence(run, arguments, sentence):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "serve.py", "--run", str(run.folder),
+             *[port if argument == "PORT" else argument for argument in arguments]],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2 and done.stdout == ""
+    assert re.match(f"error: {sentence}", done.stderr) and "Traceback" not in done.stderr
+
+
+def heat_maps_of(server) -> HeatMaps:
+    return server.app._app.state.service.heat_maps
+
+
+def test_a_heat_map_process_that_dies_is_replaced(run):
+    with Server(run) as server:
+        assert server.send("/generate_heatmap", noisy("PNG"), field="image_").status_code == 200
+        child = heat_maps_of(server)._child
+        os.kill(child.pid, signal.SIGSTOP)  # it must not notice before it is asked
+        os.kill(child.pid, signal.SIGKILL)
+        for _ in range(2):
+            response = server.send("/generate_heatmap", noisy("PNG"), field="image_")
+            if response.status_code == 200:
+                break
+            assert response.headers["retry-after"] and problem(response, 503)
+        assert response.status_code == 200
+        assert heat_maps_of(server)._child.pid != child.pid
+
+
+def test_a_heat_map_that_takes_too_long_ends_and_its_process_with_it(run, monkeypatch):
+    async def never(*_):
+        await asyncio.sleep(60)
+
+    with Server(run, heat_map_time_limit=0.2) as server:
+        monkeypatch.setattr(HeatMaps, "_exchange", never)
+        response = server.send("/generate_heatmap", noisy("PNG"), field="image_")
+        assert "took longer than 0.2 s" in problem(response, 504)
+        assert heat_maps_of(server)._child is None
+        assert server.send("/predict", picture()).status_code == 200
+
+
+def test_waiting_heat_maps_are_bounded(run, monkeypatch):
+    import httpx
+
+    async def slow(*_):
+        await asyncio.sleep(0.2)
+        return {"heatmap": "", "explained": "1", "method": "", "layer": "", "zero": True}
+
+    with Server(run, heat_map_queue=2) as server:
+        monkeypatch.setattr(HeatMaps, "_ask", slow)
+
+        async def crowd():
+            transport = httpx.ASGITransport(server.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as many:
+                files = {"image_": ("a.png", picture())}
+                posts = [many.post("/generate_heatmap", files=files) for _ in range(5)]
+                return [answer.status_code for answer in await asyncio.gather(*posts)]
+
+        assert sorted(server.client.portal.call(crowd)) == [200, 200, 503, 503, 503]
+
+
+def test_grad_cam_through_the_api(tmp_path):
+    """With TensorFlow and model.keras the map is Grad-CAM of the predicted class."""
+    import base64
+    import io
+
+    import keras
+    import numpy as np
+    from PIL import Image
+
+    folder = write_tiny_run(tmp_path / "both")
+    model = keras.Sequential(
+        [
+            keras.layers.Input((48, 48, 3)),
+            # Passes blue on, so that what speaks for class 1 is where blue is.
+            keras.layers.Conv2D(1, 1, use_bias=False, name="blue"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, use_bias=False, activation="softmax"),
+        ]
+    )
+    model.set_weights(
+        [np.array([0, 0, 1.0]).reshape(1, 1, 3, 1), np.array([[-0.01, 0.01]], np.float32)]
+    )
+    model.save(folder / runs.MODEL_KERAS)
+    content = json.loads((folder / runs.RUN_FILE).read_text())
+    content["files"] = runs.vouch_for(folder, [runs.MODEL_ONNX, runs.MODEL_KERAS])
+    runs.write_run_file(folder, content)
+    half = Image.new("RGB", (48, 48))
+    half.paste((0, 0, 255), (24, 0, 48, 48))
+    file = io.BytesIO()
+    half.save(file, "PNG")
+    with Server(runs.open_run(folder)) as server:
+        found = server.send("/generate_heatmap", file.getvalue(), field="image_").json()
+    assert (found["method"], found["layer"], found["explained"]) == ("grad-cam", "blue", "1")
+    values = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["heatmap"]))))
+    assert values[:, 30:].min() > 240 and values[:, :18].max() < 15
