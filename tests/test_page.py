@@ -72,7 +72,7 @@ def page(browser, address):
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()
     said, hosts = [], set()
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     page.goto(address)
@@ -149,6 +149,15 @@ def test_the_heat_map_lies_over_its_image(page):
     assert canvas.evaluate("c => c.style.opacity") == "1"
     card.get_by_role("button", name="Hide heat map of a.png").click()
     expect(canvas).to_be_hidden()
+
+
+def test_a_tiff_is_shown_with_the_server_s_help(page):
+    page.set_input_files("#files", upload("a.tif", noisy("TIFF")))
+    image = page.locator(".card img")
+    expect(page.locator(".card .word")).to_have_text("IDC")
+    expect(image).to_have_attribute("src", re.compile("^data:image/png"))
+    expect(image).to_be_visible()
+    expect(page.locator(".card .no-preview")).to_be_hidden()
 
 
 def test_a_folder_of_patches_becomes_a_slide_map(page, tmp_path):

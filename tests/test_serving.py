@@ -15,6 +15,7 @@ from cancernet.errors import CancerNetError
 from cancernet.inference.predictor import Predictor
 from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, Problem, SlideMap
 from cancernet.serving.application import make_application
+from cancernet.serving.decoding import is_large
 from cancernet.serving.journal import Journal
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
 from cancernet.serving.slides import patch_size
@@ -112,6 +113,13 @@ def test_the_seed_s_contract_for_heat_maps(server):
     assert "damaged" in problem(
         server.send("/generate_heatmap", noisy("PNG")[:99], field="image_"), 422
     )
+
+
+def test_a_preview_is_the_image_as_a_png(server):
+    answer = server.send("/preview", picture(BLUE, (1000, 250), "TIFF")).json()
+    image = Image.open(io.BytesIO(base64.b64decode(answer["preview"])))
+    assert image.format == "PNG" and image.size == (512, 128) and image.getpixel((9, 9)) == BLUE
+    assert "not a PNG" in problem(server.send("/preview", b"text"), 422)
 
 
 def test_a_slide_map_has_every_patch_in_its_place(server, run):
@@ -319,6 +327,13 @@ def test_damaged_uploads_are_each_refused_and_the_server_still_answers(server):
     for name, content in damaged(100, seed=1):
         problem(server.send("/predict", (name, content)), 422)
     assert server.send("/predict", picture()).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+def test_large_images_are_known_before_they_are_decoded(kind):
+    assert not is_large(picture(size=(2000, 1999), kind=kind))
+    assert is_large(picture(size=(2001, 2000), kind=kind))
+    assert not is_large(picture(kind=kind)[:20])
 
 
 def test_forms_cut_anywhere_are_refused(server):

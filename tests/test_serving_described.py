@@ -19,7 +19,15 @@ from tests.serving_examples import noisy, picture
 
 # Bytes that fit the description need not be an image, so they may be refused.
 LEFT_OUT = [positive_data_acceptance]
-PATHS = ["/health", "/model", "/predict", "/predict/batch", "/generate_heatmap", "/slide"]
+PATHS = [
+    "/health",
+    "/model",
+    "/predict",
+    "/predict/batch",
+    "/generate_heatmap",
+    "/preview",
+    "/slide",
+]
 
 schemathesis.openapi.format(
     "binary",

@@ -85,6 +85,41 @@ def test_what_is_in_work_is_finished_first(run):
         assert process.wait(timeout=20) == 0
 
 
+@pytest.mark.parametrize(
+    "begin, piece",
+    [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"X-Header: " + b"y" * 1000 + b"\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"y" * 1000),
+        (b"GET /", b"y" * 1000),
+        (
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"1\r\nx\r\n0\r\nX: ",
+            b"y" * 1000,
+        ),
+    ],
+    ids=["many headers", "one header", "address", "trailer"],
+)
+def test_headers_without_end_are_cut_off(run, begin, piece):
+    with serving(run) as (_, address, _):
+        host, port = re.search(r"//(.*):(\d+)", address).groups()
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(begin)
+            with contextlib.suppress(OSError):
+                for _ in range(20_000):  # 20 MB, were they taken
+                    client.sendall(piece)
+                pytest.fail("20 MB of headers were taken")
+        assert get(f"{address}/health")["status"] == "ok"
+
+
+def test_what_is_not_http_is_answered_in_a_sentence(run):
+    with serving(run) as (_, address, _):
+        host, port = re.search(r"//(.*):(\d+)", address).groups()
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+            answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400") and b"not a proper HTTP request" in answer
+
+
 @pytest.mark.parametrize("token, words", [("", "unprotected"), ("x" * 20, "unencrypted")])
 def test_an_open_address_is_warned_of(run, token, words):
     with serving(run, "--host", "0.0.0.0", CANCERNET_TOKEN=token) as (_, _, said):

@@ -86,6 +86,12 @@ class HeatMap(One):
     zero: bool = Field(description="whether nothing in the image speaks for the class")
 
 
+class Preview(_Answer):
+    """One image in a form that browsers show."""
+
+    preview: str = Field(description="PNG in base64, at most 512 pixels a side")
+
+
 class Named(Scored):
     """One image of a batch."""
 

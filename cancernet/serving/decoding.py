@@ -1,14 +1,23 @@
 """Decoding what strangers send: the product's own reading, within the server's limits."""
 
+import base64
+import io
+import struct
+
 import numpy as np
+from PIL import Image
 
 from cancernet.errors import ImageError
-from cancernet.images import read_rgb, to_array
+from cancernet.images import FORMATS, read_rgb, to_array
 from cancernet.runs import Run
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
 # pixels (the "two issues with the JPEG standard" of libjpeg-turbo); real ones have about 10.
 MAXIMUM_SCANS = 100
+
+
+LARGE = 4_000_000  # pixels; few such images are decoded at once, whatever the number of threads
+PREVIEW_SIDE = 512  # pixels
 
 
 def decode(run: Run, content: bytes, *, maximum_pixels: int) -> np.ndarray:
@@ -17,7 +26,41 @@ def decode(run: Run, content: bytes, *, maximum_pixels: int) -> np.ndarray:
     Raises:
         ImageError: it cannot be read as an image, or is beyond a limit.
     """
+    image = _read(content, maximum_pixels)
+    return to_array(image, width=run.width, height=run.height, interpolation=run.interpolation)
+
+
+def is_large(content: bytes) -> bool:
+    """Whether an image says that it is large; decodes nothing."""
+    if content[:8] == b"\x89PNG\r\n\x1a\n" and content[12:16] == b"IHDR":
+        width, height = struct.unpack(">II", content[16:24].ljust(8, b"\0"))
+        return bool(width * height > LARGE)
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return image.width * image.height > LARGE
+    except Exception:  # decoders meet bytes that others wrote and raise whatever they like
+        return False  # decoding will refuse it, at the same place
+
+
+def preview(content: bytes, *, maximum_pixels: int) -> str:
+    """One upload as a PNG in base64, at most 512 pixels a side, for browsers to show.
+
+    Raises:
+        ImageError: it cannot be read as an image, or is beyond a limit.
+    """
+    image = _read(content, maximum_pixels)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return encoded(image, "PNG")
+
+
+def encoded(image: Image.Image, kind: str) -> str:
+    """An image as a file in base64."""
+    file = io.BytesIO()
+    image.save(file, kind, quality=95)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _read(content: bytes, maximum_pixels: int) -> Image.Image:
     if content[:2] == b"\xff\xd8" and content.count(b"\xff\xda") > MAXIMUM_SCANS:
         raise ImageError(f"the JPEG has more than {MAXIMUM_SCANS} scans; save it anew")
-    image = read_rgb(content, maximum_pixels=maximum_pixels)
-    return to_array(image, width=run.width, height=run.height, interpolation=run.interpolation)
+    return read_rgb(content, maximum_pixels=maximum_pixels)

@@ -13,10 +13,13 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from PIL import Image
+
 from cancernet.errors import CancerNetError, ImageError
 from cancernet.runs import open_run
-from cancernet.serving.decoding import decode
-from cancernet.serving.heat_maps import LENGTH_BYTES, as_jpeg
+from cancernet.serving.decoding import decode, encoded
+from cancernet.serving.heat_maps import LENGTH_BYTES
 from cancernet.serving.journal import where
 
 UNEXPECTED = "the heat map could not be made; the server's log says where; try another image"
@@ -64,12 +67,17 @@ def _explain(
         method=question["method"],
     )
     return {
-        "heatmap": as_jpeg(found.map),
+        "heatmap": encoded(_grey(found.map), "JPEG"),
         "explained": question["label"],
         "method": found.method,
         "layer": found.layer,
         "zero": bool(found.is_zero),
     }
+
+
+def _grey(values: np.ndarray) -> Image.Image:
+    """A map of 0-1, shape (height, width), as a grey image."""
+    return Image.fromarray(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
 
 
 def _read(file: IO[bytes]) -> bytes | None:

@@ -7,7 +7,6 @@ which needs only the ONNX model; so it does when the run comes without model.ker
 """
 
 import asyncio
-import base64
 import contextlib
 import importlib.util
 import json
@@ -141,16 +140,3 @@ async def _start(run: Run, config: ServeConfig) -> asyncio.subprocess.Process:
         start_new_session=True,
         env=environment,
     )
-
-
-def as_jpeg(values: Any) -> str:
-    """A map of 0-1, shape (height, width), as a grey JPEG in base64."""
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    file = io.BytesIO()
-    grey = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-    Image.fromarray(grey).save(file, "JPEG", quality=95)
-    return base64.b64encode(file.getvalue()).decode()

@@ -14,6 +14,7 @@ from cancernet.serving.answers import (
     HeatMap,
     ModelFacts,
     One,
+    Preview,
     Problem,
     SlideMap,
     scored,
@@ -116,6 +117,13 @@ async def generate_heatmap(request: Request) -> Response:
         prediction = await service.score_one(content)
         explained = await service.heat_maps.heat_map(content, prediction.label)
         return answer({**scored(prediction), **explained, "notice": NOTICE})
+
+
+@ROUTER.post("/preview", response_model=Preview, responses=_POSTING, openapi_extra=_form("image"))
+async def preview(request: Request) -> Response:
+    """Gives one image back as a small PNG, for kinds that browsers do not show (TIFF)."""
+    async with _uploads(request, "image") as uploads:
+        return answer({"preview": await service_of(request).preview(uploads[0].content)})
 
 
 @ROUTER.post(

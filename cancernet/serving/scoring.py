@@ -15,10 +15,11 @@ import numpy as np
 
 from cancernet.errors import ImageError
 from cancernet.inference.predictor import Prediction, Predictor
-from cancernet.serving.decoding import decode
+from cancernet.serving.decoding import decode, is_large
 
 TOGETHER = 16  # images; more gained nothing (benchmarks/README.md) and makes others wait
 TOGETHER_BYTES = 2**20  # large files are decoded alone, so that small ones need not wait
+LARGE_TOGETHER = 2  # a large image in work takes hundreds of megabytes
 WINDOW = 32  # images of one request that wait at once, so that requests take turns
 
 
@@ -44,6 +45,7 @@ class Scorer:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
+        self._large = threading.Semaphore(LARGE_TOGETHER)
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"scorer-{number}", daemon=True)
@@ -118,7 +120,8 @@ class Scorer:
 
     def _prepare(self, content: bytes) -> np.ndarray | str | Exception:
         try:
-            return decode(self.predictor.run, content, maximum_pixels=self._maximum_pixels)
+            with self._large if is_large(content) else contextlib.nullcontext():
+                return decode(self.predictor.run, content, maximum_pixels=self._maximum_pixels)
         except ImageError as error:
             return str(error)
         except Exception as error:

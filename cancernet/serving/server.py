@@ -13,6 +13,7 @@ from cancernet.errors import CancerNetError
 from cancernet.runs import Run
 from cancernet.serving.application import make_application
 from cancernet.serving.journal import Journal
+from cancernet.serving.protocol import BoundedProtocol
 from cancernet.serving.service import DRAWN
 from cancernet.serving.settings import TOKEN_VARIABLE, ServeConfig
 
@@ -43,6 +44,7 @@ def serve(run: Run, config: ServeConfig) -> None:
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
                 # Addresses in headers can be made up; nothing here depends on them.
                 proxy_headers=False,
+                http=BoundedProtocol,
                 ws="none",
             )
         )

@@ -7,9 +7,11 @@ from starlette.requests import Request
 
 from cancernet.catalog import DATASETS
 from cancernet.command_line import NOTICE
+from cancernet.errors import ImageError
 from cancernet.images import FORMATS
 from cancernet.inference.predictor import Prediction, Predictor
 from cancernet.runs import Run
+from cancernet.serving.decoding import preview
 from cancernet.serving.heat_maps import HeatMaps
 from cancernet.serving.journal import Journal
 from cancernet.serving.refusals import Refusal
@@ -42,6 +44,7 @@ class Service:
         self.heat_maps = HeatMaps(run, config, journal)
         self.memory = Memory(config.memory_bytes)
         self.scorer: Scorer | None = None
+        self._previews = asyncio.Semaphore(1)  # one large image in memory at a time
 
     def start(self) -> None:
         """Starts the threads."""
@@ -84,6 +87,23 @@ class Service:
         if isinstance(result, str):
             raise Refusal(422, result)
         return result
+
+    async def preview(self, content: bytes) -> str:
+        """One file as a PNG in base64.
+
+        Raises:
+            Refusal: 422 it cannot be read as an image, 504 it took too long.
+        """
+        seconds = self.config.time_limit
+        try:
+            async with asyncio.timeout(seconds), self._previews:
+                return await asyncio.to_thread(
+                    preview, content, maximum_pixels=self.config.maximum_pixels
+                )
+        except ImageError as error:
+            raise Refusal(422, str(error)) from None
+        except TimeoutError:
+            raise Refusal(504, f"the preview took longer than {seconds:g} s; try again") from None
 
     def facts(self) -> dict[str, Any]:
         """The fields of `ModelFacts`."""

@@ -36,11 +36,30 @@ export class Card {
       if (aspect > TALLEST) this.find(".picture").style.width = `${(100 * TALLEST) / aspect}%`;
     });
     image.addEventListener("error", () => {
+      if (image.src !== this.url) return;
       image.hidden = true;
       this.find(".picture").classList.add("alone");
       this.find(".no-preview").hidden = false;
+      this.unseen = true;
+      this.askForPreview();
     });
     image.src = this.url;
+  }
+
+  /** Lets the server show what the browser cannot (TIFF), once it is known to be an image. */
+  async askForPreview() {
+    if (!this.unseen || !this.result) return;
+    this.unseen = false;
+    try {
+      const { preview } = await post("/preview", formOf("image", [this.file]), this.abort.signal);
+      const image = this.find("img");
+      image.src = `data:image/png;base64,${preview}`;
+      image.hidden = false;
+      this.find(".picture").classList.remove("alone");
+      this.find(".no-preview").hidden = true;
+    } catch {
+      // The line that says so stays.
+    }
   }
 
   /** What is wrong with the file before it is sent, or nothing. */
@@ -55,6 +74,7 @@ export class Card {
     else {
       this.result = outcome;
       this.showResult();
+      this.askForPreview();
     }
   }
 
