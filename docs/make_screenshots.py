@@ -49,8 +49,8 @@ def main() -> None:
                 args=["--no-sandbox"],
             )
             for name, width, height, colours in (
-                ("page.png", 1180, 1150, "light"),
-                ("page-narrow.png", 400, 1150, "dark"),
+                ("page.png", 1180, 1560, "light"),
+                ("page-narrow.png", 400, 1300, "dark"),
             ):
                 picture(browser, found[0], arguments, name, (width, height), colours)
             browser.close()

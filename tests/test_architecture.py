@@ -44,6 +44,8 @@ MAY_IMPORT = {
     "cross_validation": {
         "building", "command_line", "config", "evaluation", "examining", "manifest", "runs",
         "training",
+    "serving": {
+        "catalog", "command_line", "config", "explaining", "images", "inference", "runs", "slides",
     },
     "training": {
         "calibration", "command_line", "config", "evaluation", "examining", "images", "inference",

@@ -176,13 +176,16 @@ def test_a_folder_of_patches_becomes_a_slide_map(page, tmp_path):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#slide-patch")).to_contain_text("x 51, y 1: probability of IDC 0.982")
-    middle = "c => [...c.getContext('2d').getImageData({}, 25, 1, 1).data.slice(0, 3)]"
+    middle = "c => [...c.getContext('2d').getImageData({}, 30, 1, 1).data.slice(0, 3)]"
     tissue = page.locator("#slide-tissue")
-    assert tissue.evaluate(middle.replace("{}", "75")) == list(BLUE)
-    assert tissue.evaluate(middle.replace("{}", "25")) == list(RED)
+    assert tissue.evaluate(middle.replace("{}", "80")) == list(BLUE)
+    assert tissue.evaluate(middle.replace("{}", "30")) == list(RED)
     heat = page.locator("#slide-heat")
-    bright, dark = (sum(heat.evaluate(middle.replace("{}", x))) for x in ("75", "25"))
+    bright, dark = (sum(heat.evaluate(middle.replace("{}", x))) for x in ("80", "30"))
     assert bright > dark + 200
+    page.set_viewport_size({"width": 340, "height": 700})
+    frame = page.locator("#slide-frame").bounding_box()
+    assert frame["x"] >= 0 and frame["x"] + frame["width"] <= 340
     rows = read_download(page, "#slide-csv")
     assert len(rows) == 6 and [row["x"] for row in rows if row["positive"] == "true"] == ["51"]
 

@@ -6,6 +6,7 @@ import io
 import json
 import time
 
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -18,7 +19,7 @@ from cancernet.serving.application import make_application
 from cancernet.serving.decoding import is_large
 from cancernet.serving.journal import Journal
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
-from cancernet.serving.slides import patch_size
+from cancernet.serving.slides import step_of
 from cancernet.serving.uploads import parse_uploads, safe_name
 from tests.conftest import write_tiny_run
 from tests.serving_examples import BLUE, RED, damaged, noisy, picture, png_bomb, scan_bomb
@@ -129,20 +130,23 @@ def test_a_slide_map_has_every_patch_in_its_place(server, run):
     ]  # fmt: skip
     files += [("plain.png", picture()), ("8863_idx5_x1_y1_class0.png", b"")]
     found = SlideMap.model_validate(server.send("/slide", *files, field="patches").json())
-    assert (found.patient, found.patch_size, found.left, found.top) == ("8863", 50, 51, 1)
+    assert (found.patient, found.step, found.left, found.top) == ("8863", 50, 51, 1)
     assert (found.width, found.height) == (150, 100)
     assert [(p.x, p.y) for p in found.patches if p.positive] == [(151, 1), (151, 51)]
     assert found.area_fraction == pytest.approx(1 / 3)
     expected = [Predictor(run).predict(content).positive_probability for _, content in files[:6]]
-    assert found.patient_score == pytest.approx(sum(expected) / 6)
+    assert found.score == pytest.approx(sum(expected) / 6)
+    [outline] = found.geojson["features"]
+    corners = {tuple(point) for point in outline["geometry"]["coordinates"][0]}
+    assert corners == {(151, 1), (201, 1), (201, 101), (151, 101)}
     assert [unread.name for unread in found.left_out] == ["plain.png", "8863_idx5_x1_y1_class0.png"]
-    assert "its name holds no position" in found.left_out[0].error
+    assert "its name holds no place" in found.left_out[0].error
 
 
 @pytest.mark.parametrize(
     "names, sentence",
     [
-        (["a.png"], "name holds its position"),
+        (["a.png"], "name holds its place"),
         (["1_idx5_x1_y1_class0.png", "2_idx5_x51_y1_class0.png"], "of 2 patients"),
     ],
 )
@@ -152,8 +156,9 @@ def test_slides_that_cannot_be_put_together(server, names, sentence):
 
 
 def test_the_distance_of_patches_is_found():
-    assert patch_size([(1, 1), (201, 1), (101, 1), (1, 301)]) == 100
-    assert patch_size([(7, 7)]) == 50
+    boxes = [(1, 1, 50, 50), (201, 1, 50, 50), (101, 1, 50, 50), (1, 301, 20, 50)]
+    assert step_of(np.array(boxes)) == 100
+    assert step_of(np.array([(7, 7, 30, 50)])) == 50
 
 
 def test_model_and_health(server, run):

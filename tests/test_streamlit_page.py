@@ -41,10 +41,10 @@ def test_the_notice_and_the_uploader_are_there_at_once(app):
 def test_class_probability_and_heat_map(app):
     upload(app, ("blue.png", picture(BLUE)), ("noisy.png", noisy("PNG")))
     assert [metric.value for metric in app.metric] == ["IDC", "IDC"]
-    pictures = len(app.get("imgs"))
+    pictures = len(app.get("image"))
     assert pictures == 2
     app.toggle[1].set_value(True).run()
-    assert not app.exception and len(app.get("imgs")) == pictures + 1
+    assert not app.exception and len(app.get("image")) == pictures + 1
 
 
 def test_a_bad_image_is_named_and_the_rest_shown(app):

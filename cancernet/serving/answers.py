@@ -113,29 +113,34 @@ class Batch(_Answer):
 
 
 class Patch(_Answer):
-    """One patch of a slide map."""
+    """One patch of a slide map; lengths in pixels of the slide."""
 
-    x: int = Field(description="left edge on the slide, pixels")
-    y: int = Field(description="upper edge on the slide, pixels")
+    x: int = Field(description="left edge")
+    y: int = Field(description="upper edge")
+    width: int
+    height: int
     probability: float = Field(description="of the positive classes together")
     positive: bool
 
 
 class SlideMap(_Answer):
-    """The patches of one slide at their places."""
+    """The patches of one slide at their places; lengths in pixels of the slide."""
 
-    patient: str = Field(description="as the file names say; empty where they do not")
-    patch_size: int = Field(description="distance of neighbouring patches, pixels")
-    width: int = Field(description="from the first patch's left to the last one's right edge")
-    height: int
-    left: int = Field(description="where the map begins on the slide, pixels")
+    patient: str = Field(description="as the file names say")
+    left: int = Field(description="where the map begins on the slide")
     top: int
+    width: int
+    height: int
+    step: int = Field(description="distance of neighbouring patches")
     patches: list[Patch]
     positive_patches: int
-    area_fraction: float = Field(description="share of the patches at or above the operating point")
-    patient_score: float = Field(description="mean probability over the patches")
+    area_fraction: float = Field(
+        description="share of the covered area at or above the operating point"
+    )
+    score: float = Field(description="mean probability over the covered area")
     operating_point: float
     word: str = Field(description="what positive means to a reader")
+    geojson: dict[str, Any] = Field(description="outline at the operating point, for QuPath")
     left_out: list[Unreadable]
     notice: str
 

@@ -32,14 +32,24 @@ def decode(run: Run, content: bytes, *, maximum_pixels: int) -> np.ndarray:
 
 def is_large(content: bytes) -> bool:
     """Whether an image says that it is large; decodes nothing."""
-    if content[:8] == b"\x89PNG\r\n\x1a\n" and content[12:16] == b"IHDR":
-        width, height = struct.unpack(">II", content[16:24].ljust(8, b"\0"))
-        return bool(width * height > LARGE)
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            return image.width * image.height > LARGE
+        width, height = size_of(content)
     except Exception:  # decoders meet bytes that others wrote and raise whatever they like
-        return False  # decoding will refuse it, at the same place
+        return False  # decoding will stumble at the same place
+    return width * height > LARGE
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Width and height that an image says it has, pixels; decodes nothing.
+
+    Raises:
+        Exception: whatever the decoder raises where it is no image.
+    """
+    if content[:8] == b"\x89PNG\r\n\x1a\n" and content[12:16] == b"IHDR":
+        width, height = struct.unpack(">II", content[16:24])
+        return width, height
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        return image.size
 
 
 def preview(content: bytes, *, maximum_pixels: int) -> str:

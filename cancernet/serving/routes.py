@@ -1,5 +1,6 @@
 """The API's routes."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -135,7 +136,7 @@ async def slide(request: Request) -> Response:
         service = service_of(request)
         outcomes = await service.score([upload.content for upload in uploads])
         note(request.scope, images=len(uploads))
-        return answer(slide_map(service.run, [upload.name for upload in uploads], outcomes))
+        return answer(await asyncio.to_thread(slide_map, service.run, uploads, outcomes))
 
 
 @asynccontextmanager

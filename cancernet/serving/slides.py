@@ -1,8 +1,8 @@
 """From scored patches to the map of their slide."""
 
-import math
-import re
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,24 @@ import numpy as np
 from cancernet.command_line import NOTICE
 from cancernet.inference.predictor import Prediction
 from cancernet.runs import Run
+from cancernet.serving.decoding import size_of
 from cancernet.serving.refusals import Refusal
+from cancernet.serving.uploads import Upload
+from cancernet.slides.geojson import as_geojson
+from cancernet.slides.mosaic import Mosaic, SlideMap
+from cancernet.slides.positions import Place, read_place
 
-_PLACE = re.compile(r"(?:^|_)x(?P<x>\d{1,9})_y(?P<y>\d{1,9})(?:_|\.|$)")
-_PATIENT = re.compile(r"^(?P<patient>[^_]+)_idx\d+_x\d+_y\d+")
+EXAMPLE = "8863_idx5_x1001_y1051_class0.png"
 
 
 def slide_map(
-    run: Run, names: Sequence[str], outcomes: Sequence[Prediction | str]
+    run: Run, uploads: Sequence[Upload], outcomes: Sequence[Prediction | str]
 ) -> dict[str, Any]:
     """Puts patches in their places.
 
     Args:
         run: the run that scored them.
-        names: file names; `…_x<X>_y<Y>…` is the patch's upper left corner in pixels.
+        uploads: the patches; their names say whose they are and where.
         outcomes: each file's prediction, or why there is none.
 
     Returns:
@@ -32,67 +36,78 @@ def slide_map(
     Raises:
         Refusal: 422, no patch could be placed, or they are of several patients.
     """
-    patches: dict[tuple[int, int], Prediction] = {}
+    placed: dict[tuple[int, int], tuple[Place, Upload, Prediction]] = {}
     left_out: list[dict[str, str]] = []
-    patients: set[str] = set()
-    for name, outcome in zip(names, outcomes, strict=True):
-        place = _PLACE.search(name)
-        reason = outcome if isinstance(outcome, str) else ""
+    for upload, outcome in zip(uploads, outcomes, strict=True):
+        place = read_place(Path(upload.name))
         if place is None:
-            reason = "its name holds no position, such as _x1001_y551_"
-        elif not reason and (int(place["x"]), int(place["y"])) in patches:
-            reason = "another patch has the same position"
-        if reason or place is None or isinstance(outcome, str):
-            left_out.append({"name": name, "error": reason})
+            reason = f"its name holds no place, as {EXAMPLE} does"
+        elif isinstance(outcome, str):
+            reason = outcome
+        elif (place.x, place.y) in placed:
+            reason = "another patch has the same place"
+        else:
+            placed[place.x, place.y] = (place, upload, outcome)
             continue
-        patches[int(place["x"]), int(place["y"])] = outcome
-        if found := _PATIENT.match(name):
-            patients.add(found["patient"])
-    if not patches:
+        left_out.append({"name": upload.name, "error": reason})
+    if not placed:
         raise Refusal(
             422,
-            "none of the files is a readable patch whose name holds its position "
-            "(…_x1001_y551_….png)",
+            f"none of the files is a readable patch whose name holds its place, as {EXAMPLE} does",
             extra={"results": left_out},
         )
+    patients = {place.patient for place, _, _ in placed.values()}
     if len(patients) > 1:
         raise Refusal(
             422, f"the patches are of {len(patients)} patients; send one patient's at a time"
         )
-    return {"patient": next(iter(patients), ""), **_figures(run, patches), "left_out": left_out}
+    return {**_answer(run, _put_together(run, list(placed.values()))), "left_out": left_out}
 
 
-def _figures(run: Run, patches: dict[tuple[int, int], Prediction]) -> dict[str, Any]:
-    size = patch_size(list(patches))
-    xs, ys = zip(*patches, strict=True)
-    positive = sum(prediction.positive for prediction in patches.values())
+def _put_together(run: Run, placed: list[tuple[Place, Upload, Prediction]]) -> SlideMap:
+    places = [place for place, _, _ in placed]
+    sizes = [size_of(upload.content) for _, upload, _ in placed]
+    mosaic = Mosaic(
+        places[0].patient,
+        left=min(place.x for place in places),
+        top=min(place.y for place in places),
+        right=max(place.x + width for place, (width, _) in zip(places, sizes, strict=True)),
+        bottom=max(place.y + height for place, (_, height) in zip(places, sizes, strict=True)),
+    )
+    for (place, _, prediction), size in zip(placed, sizes, strict=True):
+        mosaic.add((place.x, place.y, *size), prediction.positive_probability)
+    return mosaic.finish(run.threshold)
+
+
+def _answer(run: Run, slide: SlideMap) -> dict[str, Any]:
+    facts = slide.facts()
+    rows = zip(
+        slide.boxes.tolist(), slide.probabilities.tolist(), slide.positive.tolist(), strict=True
+    )
+    right, bottom = (slide.boxes[:, :2] + slide.boxes[:, 2:]).max(axis=0).tolist()
     return {
-        "patch_size": size,
-        "left": min(xs),
-        "top": min(ys),
-        "width": max(xs) - min(xs) + size,
-        "height": max(ys) - min(ys) + size,
+        "patient": slide.name,
+        "left": slide.origin[0],
+        "top": slide.origin[1],
+        "width": right - slide.origin[0],
+        "height": bottom - slide.origin[1],
+        "step": step_of(slide.boxes),
         "patches": [
-            {
-                "x": x,
-                "y": y,
-                "probability": prediction.positive_probability,
-                "positive": prediction.positive,
-            }
-            for (x, y), prediction in sorted(patches.items(), key=lambda item: item[0][::-1])
+            dict(zip(("x", "y", "width", "height"), box, strict=True))
+            | {"probability": probability, "positive": positive}
+            for box, probability, positive in sorted(rows, key=lambda row: (row[0][1], row[0][0]))
         ],
-        "positive_patches": positive,
-        "area_fraction": positive / len(patches),
-        "patient_score": math.fsum(p.positive_probability for p in patches.values()) / len(patches),
+        "positive_patches": facts["positive_patches"],
+        "area_fraction": facts["area_fraction"],
+        "score": facts["score"],
         "operating_point": run.threshold,
         "word": run.positive_words,
+        "geojson": json.loads(as_geojson(slide, run.positive_words)),
         "notice": NOTICE,
     }
 
 
-def patch_size(places: list[tuple[int, int]], *, default: int = 50) -> int:
+def step_of(boxes: np.ndarray) -> int:
     """The distance of neighbouring patches: the smallest step in x or y that occurs."""
-    steps = np.concatenate(
-        [np.diff(np.unique([place[axis] for place in places])) for axis in (0, 1)]
-    )
-    return int(steps.min()) if len(steps) else default
+    steps = np.concatenate([np.diff(np.unique(boxes[:, axis])) for axis in (0, 1)])
+    return int(steps.min()) if len(steps) else int(boxes[0, 2:].max())

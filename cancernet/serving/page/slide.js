@@ -2,9 +2,10 @@
 
 import { Problem, formOf, post } from "./api.js";
 import { colour, short } from "./scale.js";
-import { download } from "./table.js";
+import { download, save } from "./table.js";
 
 const WIDEST = 1800; // pixels of the canvas
+const PLACE = /_idx\d+_x(\d+)_y(\d+)/i;
 const FORMATS = /\.(png|jpe?g|tiff?|bmp)$/i;
 
 const by = (id) => document.getElementById(id);
@@ -22,6 +23,7 @@ export class Slide {
       by("slide-outline").hidden = !by("slide-lines").checked;
     });
     by("slide-csv").addEventListener("click", () => this.download());
+    by("slide-geojson").addEventListener("click", () => this.downloadOutline());
     by("slide-clear").addEventListener("click", () => this.clear());
   }
 
@@ -50,45 +52,51 @@ export class Slide {
   }
 
   lay(map) {
-    const size = map.patch_size;
-    const columns = Math.max(1, Math.ceil(map.width / size));
-    this.cell = Math.max(2, Math.min(50, Math.floor(WIDEST / columns)));
+    this.margin = 0.1 * map.step; // room for the outline around patches at the edge
+    const [width, height] = [map.width + 2 * this.margin, map.height + 2 * this.margin];
+    this.scale = Math.min(1, WIDEST / width, WIDEST / height);
     this.places = new Map();
     for (const patch of map.patches) {
-      patch.column = Math.round((patch.x - map.left) / size);
-      patch.row = Math.round((patch.y - map.top) / size);
+      patch.column = Math.round((patch.x - map.left) / map.step);
+      patch.row = Math.round((patch.y - map.top) / map.step);
       this.places.set(`${patch.column},${patch.row}`, patch);
     }
     this.columns = Math.max(...map.patches.map((patch) => patch.column)) + 1;
     this.rows = Math.max(...map.patches.map((patch) => patch.row)) + 1;
     for (const id of ["slide-tissue", "slide-heat", "slide-outline"]) {
-      by(id).width = this.columns * this.cell;
-      by(id).height = this.rows * this.cell;
+      by(id).width = Math.ceil(width * this.scale);
+      by(id).height = Math.ceil(height * this.scale);
     }
-    // Neither taller than the window nor coarser than a patch of 50 pixels.
-    const widest = Math.min(this.columns * 50, (window.innerHeight * 0.8 * this.columns) / this.rows);
+    // Neither taller than the window nor larger than the slide itself.
+    const widest = Math.min(width, (window.innerHeight * 0.8 * width) / height);
     by("slide-frame").style.width = `${widest}px`;
-    by("slide-frame").style.aspectRatio = `${this.columns} / ${this.rows}`;
+    by("slide-frame").style.aspectRatio = `${width} / ${height}`;
     this.here = null;
+  }
+
+  /** Where the canvas begins on the slide. */
+  corner() {
+    return [this.map.left - this.margin, this.map.top - this.margin];
+  }
+
+  /** A patch's left, top, width and height on the canvas. */
+  box({ x, y, width, height }) {
+    const [left, top] = this.corner();
+    return [x - left, y - top, width, height].map((length) => length * this.scale);
   }
 
   async drawTissue(files) {
     const context = by("slide-tissue").getContext("2d");
     const byPlace = new Map();
     for (const file of files) {
-      const found = /(?:^|_)x(\d+)_y(\d+)(?:_|\.|$)/.exec(file.name);
-      if (found && !byPlace.has(`${+found[1]},${+found[2]}`)) {
-        byPlace.set(`${+found[1]},${+found[2]}`, file);
-      }
+      const found = PLACE.exec(file.name);
+      const key = found && `${+found[1]},${+found[2]}`;
+      if (found && !byPlace.has(key)) byPlace.set(key, file);
     }
     for (const patch of this.map.patches) {
       try {
         const image = await createImageBitmap(byPlace.get(`${patch.x},${patch.y}`));
-        const share = this.cell / this.map.patch_size;
-        context.drawImage(
-          image, patch.column * this.cell, patch.row * this.cell,
-          Math.min(this.cell, image.width * share), Math.min(this.cell, image.height * share),
-        );
+        context.drawImage(image, ...this.box(patch));
         image.close();
       } catch {
         // A kind of image the browser cannot show: the map stands without it.
@@ -100,32 +108,29 @@ export class Slide {
     const context = by("slide-heat").getContext("2d");
     for (const patch of this.map.patches) {
       context.fillStyle = `rgb(${colour(patch.probability).join(" ")})`;
-      context.fillRect(patch.column * this.cell, patch.row * this.cell, this.cell, this.cell);
+      context.fillRect(...this.box(patch));
     }
   }
 
   drawOutline() {
     const context = by("slide-outline").getContext("2d");
-    const { cell } = this;
+    const [left, top] = this.corner();
     const lines = new Path2D();
-    for (const { column, row, positive } of this.map.patches) {
-      if (!positive) continue;
-      const [x, y] = [column * cell, row * cell];
-      const sides = [
-        [0, -1, x, y, x + cell, y], [0, 1, x, y + cell, x + cell, y + cell],
-        [-1, 0, x, y, x, y + cell], [1, 0, x + cell, y, x + cell, y + cell],
-      ];
-      for (const [right, down, ...line] of sides) {
-        if (this.places.get(`${column + right},${row + down}`)?.positive) continue;
-        lines.moveTo(line[0], line[1]);
-        lines.lineTo(line[2], line[3]);
+    for (const { geometry } of this.map.geojson.features) {
+      for (const ring of geometry.coordinates) {
+        ring.forEach(([x, y], index) => {
+          const place = [(x - left) * this.scale, (y - top) * this.scale];
+          if (index) lines.lineTo(...place);
+          else lines.moveTo(...place);
+        });
+        lines.closePath();
       }
     }
     // Light on dark, so that it shows on any ground.
-    for (const [style, width] of [["#10131a", 0.26], ["#7df9ff", 0.12]]) {
+    for (const [style, width] of [["#10131a", 0.13], ["#7df9ff", 0.06]]) {
       context.strokeStyle = style;
-      context.lineWidth = Math.max(1.5, width * cell);
-      context.lineCap = "square";
+      context.lineWidth = Math.max(1.5, width * this.map.step * this.scale);
+      context.lineJoin = "miter";
       context.stroke(lines);
     }
   }
@@ -133,10 +138,10 @@ export class Slide {
   tell() {
     const { map } = this;
     const figures = [
-      ["Patient", map.patient || "not in the names"],
+      ["Patient", map.patient],
       ["Patches", `${map.patches.length}`],
       [map.word, `${map.positive_patches} patches, ${(100 * map.area_fraction).toFixed(1)} % of the area`],
-      ["Mean probability", short(map.patient_score)],
+      ["Mean probability", short(map.score)],
       ["Operating point", short(map.operating_point)],
     ];
     by("slide-figures").replaceChildren(...describe(figures));
@@ -160,10 +165,14 @@ export class Slide {
   }
 
   point(event) {
-    const box = by("slide-frame").getBoundingClientRect();
+    const frame = by("slide-frame").getBoundingClientRect();
+    const [left, top] = this.corner();
+    const unit = by("slide-heat").width / this.scale / frame.width; // pixels of the slide to one shown
+    const [x, y] = [left + (event.clientX - frame.left) * unit, top + (event.clientY - frame.top) * unit];
     this.read(
-      Math.floor(((event.clientX - box.left) / box.width) * this.columns),
-      Math.floor(((event.clientY - box.top) / box.height) * this.rows),
+      this.map.patches.find(
+        (p) => p.x <= x && x < p.x + p.width && p.y <= y && y < p.y + p.height,
+      ),
     );
   }
 
@@ -179,11 +188,10 @@ export class Slide {
       row += down;
       if (column < 0 || row < 0 || column >= this.columns || row >= this.rows) return;
     } while (!this.places.has(`${column},${row}`));
-    this.read(column, row);
+    this.read(this.places.get(`${column},${row}`));
   }
 
-  read(column, row) {
-    const patch = this.places.get(`${column},${row}`);
+  read(patch) {
     if (!patch || patch === this.here) return;
     this.here = patch;
     const side = patch.positive ? "at or above" : "below";
@@ -197,13 +205,19 @@ export class Slide {
   }
 
   download() {
-    const head = ["patient", "x", "y", `probability of ${this.map.word}`, "positive"];
+    const head = ["patient", "x", "y", "width", "height", `probability of ${this.map.word}`, "positive"];
     head.push("operating point", "run", "notice");
     const rows = this.map.patches.map((patch) => [
-      this.map.patient, patch.x, patch.y, patch.probability, patch.positive,
+      this.map.patient, patch.x, patch.y, patch.width, patch.height, patch.probability, patch.positive,
       this.map.operating_point, this.facts.run, this.facts.notice,
     ]);
     download("cancernet-slide.csv", [head, ...rows]);
+  }
+
+  downloadOutline() {
+    save(`cancernet-${this.map.patient}.geojson`, "application/geo+json", [
+      JSON.stringify(this.map.geojson),
+    ]);
   }
 
   clear() {

@@ -10,9 +10,13 @@ export function cell(value) {
 /** Gives a table to the person as a file. */
 export function download(name, rows) {
   const lines = rows.map((row) => row.map(cell).join(","));
-  const blob = new Blob(["\ufeff", lines.join("\r\n"), "\r\n"], { type: "text/csv" });
+  save(name, "text/csv", ["\ufeff", lines.join("\r\n"), "\r\n"]);
+}
+
+/** Gives text to the person as a file. */
+export function save(name, type, parts) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
+  link.href = URL.createObjectURL(new Blob(parts, { type }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
