@@ -231,7 +231,7 @@ def test_grad_cam_through_the_api(tmp_path):
     half.paste((0, 0, 255), (24, 0, 48, 48))
     file = io.BytesIO()
     half.save(file, "PNG")
-    with Server(runs.open_run(folder)) as server:
+    with Server(runs.open_run(folder), heat_map_time_limit=600.0) as server:
         found = server.send("/generate_heatmap", file.getvalue(), field="image_").json()
     assert (found["method"], found["layer"], found["explained"]) == ("grad-cam", "blue", "1")
     values = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["heatmap"]))))
