@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "cross_validation": {
         "building", "command_line", "config", "evaluation", "examining", "manifest", "runs",
         "training",
+    },
     "serving": {
         "catalog", "command_line", "config", "explaining", "images", "inference", "runs", "slides",
     },
