@@ -44,6 +44,13 @@ def audit(folder: Path, *, dataset: str | None = None, group_by: str = "") -> Au
         CancerNetError: nothing there to audit.
     """
     inventory = read_inventory(folder, dataset=dataset, group_by=group_by)
+    # Before there are pictures in memory: names take their share too.
+    groups, families, confounding, prevalence = (
+        name_checks.check_groups(inventory),
+        name_checks.check_families(inventory),
+        name_checks.check_confounding(inventory),
+        name_checks.check_prevalence(inventory),
+    )
     paths = inventory.full_paths()
     with _bars() as progress:
         pictures = look_at_pictures(
@@ -58,16 +65,16 @@ def audit(folder: Path, *, dataset: str | None = None, group_by: str = "") -> Au
     return Audit(
         inventory,
         [
-            name_checks.check_groups(inventory),
+            groups,
             picture_checks.check_identical(inventory, pictures),
             picture_checks.check_near(inventory, pictures, pairs),
-            name_checks.check_families(inventory),
+            families,
             picture_checks.check_labels(inventory, pairs),
             picture_checks.check_masks(inventory, pictures),
             picture_checks.check_readable(inventory, pictures),
-            name_checks.check_confounding(inventory),
+            confounding,
             check_stain(inventory, pictures),
-            name_checks.check_prevalence(inventory),
+            prevalence,
         ],
     )
 

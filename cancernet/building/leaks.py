@@ -46,9 +46,10 @@ def refuse_leaks(leaks: list[str], *, allowed: bool) -> None:
         SplitError: something leaks; the message names it.
     """
     if leaks and not allowed:
+        named = " ".join(leaks).removesuffix(".")
         raise SplitError(
-            f"this split leaks: {' '.join(leaks).rstrip('.')}; use --split patient, or insist "
-            "with --allow-leaks, and every report made from it will say so"
+            f"this split leaks: {named}; use --split patient, or insist with --allow-leaks, and "
+            "every report made from it will say so"
         )
 
 

@@ -156,7 +156,7 @@ def _candidates(
 ) -> Hits:
     """Returns the pairs that are described alike, each once, as places in the list of paths."""
     total = len(standing)
-    index = make_index(descriptions[standing], groups[standing])
+    index = make_index(descriptions, standing, groups)
     blocks = (
         (begin, min(begin + PICTURES_A_BLOCK, total)) for begin in range(0, total, PICTURES_A_BLOCK)
     )
@@ -168,8 +168,6 @@ def _candidates(
             found.append(hits)
             progress("searching", done, total)
     hits = Hits(*(np.concatenate(column) for column in zip(*map(_columns, found), strict=True)))
-    first, second = standing[hits.first], standing[hits.second]
-    hits = Hits(first, second, hits.box, hits.symmetry, hits.score)
     # A pair may have been found from both sides; the better one is looked at.
     low, high = np.minimum(hits.first, hits.second), np.maximum(hits.first, hits.second)
     order = np.lexsort((hits.first, -hits.score, high, low))
@@ -196,25 +194,28 @@ def _verified(
     processes: int | None,
     progress: Callable[[str, int, int], Any],
 ) -> list[Pair]:
-    rows = list(zip(*(column.tolist() for column in _columns(hits)[:4]), strict=True))
+    columns = _columns(hits)[:4]
+
+    def rows(begin: int) -> Iterator[tuple[int, ...]]:
+        return zip(*(column[begin : begin + CHUNK].tolist() for column in columns), strict=True)
+
     chunks: Iterator[list[tuple[Any, ...]]] = (
         [
             (str(paths[one]), str(paths[other]), pictures.thumb[one], pictures.thumb[other], *how)
-            for one, other, *how in rows[begin : begin + CHUNK]
+            for one, other, *how in rows(begin)
         ]
-        for begin in range(0, len(rows), CHUNK)
+        for begin in range(0, len(hits), CHUNK)
     )
     pairs = []
-    with contextlib.closing(spread(_agreements, chunks, len(rows), processes)) as results:
+    with contextlib.closing(spread(_agreements, chunks, len(hits), processes)) as results:
         for place, agreements in results:
-            begin = place * CHUNK
-            for (one, other, _, turn), found in zip(rows[begin:], agreements, strict=False):
+            for (one, other, _, turn), found in zip(rows(place * CHUNK), agreements, strict=True):
                 if found.grey >= ALIKE_GREY and found.detail >= ALIKE_DETAIL:
                     sizes = pictures.size[one].tolist(), pictures.size[other].tolist()
                     change = _in_words(found, turn, *sizes)
                     low, high = sorted((one, other))
                     pairs.append(Pair(low, high, round(1 - found.detail, 4), change))
-            progress("comparing", len(agreements), len(rows))
+            progress("comparing", len(agreements), len(hits))
     return pairs
 
 

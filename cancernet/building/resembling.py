@@ -33,15 +33,17 @@ class Index:
     """Descriptions of whole pictures, in cells.
 
     Attributes:
-        descriptions: float16 (n, boxes, LENGTH), of every picture that takes part.
+        descriptions: float16 (all, boxes, LENGTH).
+        places: int64 (n,), of the pictures that take part in `descriptions`.
         centres: float32 (cells, LENGTH), symmetric parts.
-        members: int64, places in `descriptions`, cell after cell.
+        members: int64 (n,), `places` cell after cell.
         begins: int64 (cells + 1,), where in `members` each cell begins.
         wholes: float32 (n, LENGTH), the whole pictures in the order of `members`.
-        apart: int64 (n,), group numbers; pictures of one group are not compared.
+        apart: int64 (all,), group numbers; pictures of one group are not compared.
     """
 
     descriptions: np.ndarray
+    places: np.ndarray
     centres: np.ndarray
     members: np.ndarray
     begins: np.ndarray
@@ -73,30 +75,34 @@ class Hits:
         return Hits(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
 
 
-def make_index(descriptions: np.ndarray, apart: np.ndarray, *, seed: int = 0) -> Index:
+def make_index(
+    descriptions: np.ndarray, places: np.ndarray, apart: np.ndarray, *, seed: int = 0
+) -> Index:
     """Sorts the descriptions of whole pictures into cells.
 
     Args:
-        descriptions: float16 (n, boxes, LENGTH), n at least 1.
-        apart: int64 (n,), group numbers; `np.arange(n)` compares all.
+        descriptions: float16 (all, boxes, LENGTH).
+        places: int64 (n,), of the pictures that take part, at least one.
+        apart: int64 (all,), group numbers; a number for each compares all.
         seed: of the choice of centres.
     """
-    count = len(descriptions)
+    count = len(places)
     cells = min(count, max(1, round(CELLS_PER_ROOT * math.sqrt(count))))
     chosen = np.sort(np.random.default_rng(seed).choice(count, cells, replace=False))
-    centres = symmetric_part(descriptions[chosen, 0].astype(np.float32))
+    centres = symmetric_part(descriptions[places[chosen], 0].astype(np.float32))
     cell = np.empty(count, np.int64)
     for begin in range(0, count, 4096):
-        block = descriptions[begin : begin + 4096, 0].astype(np.float32)
+        block = descriptions[places[begin : begin + 4096], 0].astype(np.float32)
         cell[begin : begin + 4096] = _nearness(symmetric_part(block), centres).argmax(1)
-    members = np.argsort(cell, kind="stable")
-    begins = np.searchsorted(cell[members], np.arange(cells + 1))
+    order = np.argsort(cell, kind="stable")
+    begins = np.searchsorted(cell[order], np.arange(cells + 1))
+    members = places[order]
     wholes = descriptions[members, 0].astype(np.float32)
-    return Index(descriptions, centres, members, begins, wholes, apart)
+    return Index(descriptions, places, centres, members, begins, wholes, apart)
 
 
 def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hits:
-    """Finds the pictures that are like those at places `begin` to `end`.
+    """Finds the pictures that are like the `begin`-th to `end`-th of those that take part.
 
     Args:
         index: of all pictures.
@@ -105,9 +111,10 @@ def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hi
         most: pairs kept for each picture that asks, the best.
     """
     boxes = len(BOXES)
-    rows = index.descriptions[begin:end].astype(np.float32).reshape(-1, LENGTH)
+    asked = index.places[begin:end]
+    rows = index.descriptions[asked].astype(np.float32).reshape(-1, LENGTH)
     turned = in_all_symmetries(rows)
-    asking = np.repeat(np.arange(begin, end), boxes)
+    asking = np.repeat(asked, boxes)
     near = _nearness(symmetric_part(rows), index.centres)
     cells = min(NEAREST_CELLS, near.shape[1])
     nearest = np.argpartition(near, near.shape[1] - cells, axis=1)[:, -cells:]
