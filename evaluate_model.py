@@ -40,7 +40,7 @@ def parse_arguments() -> argparse.Namespace:
         nargs=2,
         type=Path,
         metavar=("A", "B"),
-        help="two finished runs, or evaluations of them, on the same testing images",
+        help="two finished runs, cross-validations, or evaluations, on the same testing images",
     )
     add(
         "--subgroups",

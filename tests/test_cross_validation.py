@@ -21,6 +21,7 @@ from cancernet.evaluation.metrics import binary_metrics
 from cancernet.evaluation.operating_point import choose_operating_point
 from cancernet.evaluation.pooled import FoldScores, pool, spread_over_folds
 from cancernet.evaluation.scored import Scored, write_scored
+from cancernet.examining.comparing import compare_sides, read_side
 from cancernet.manifest import read_dataset
 from cancernet.runs import read_run_file, vouch_for, write_run_file
 from cancernet.training.train import StoppedError
@@ -195,6 +196,21 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     page = (folder / "report.html").read_text()
     for words in ("Folds", "tested patients", "each fold", "Drawn data", "pooled"):
         assert words in page, words
+    side = read_side(folder)
+    turned = np.arange(len(side.scored.paths))[::-1]
+    other = dataclasses.replace(
+        side,
+        scored=Scored(
+            paths=[side.scored.paths[place] for place in turned],
+            patients=[side.scored.patients[place] for place in turned],
+            truth=side.scored.truth[turned],
+            probabilities=side.scored.probabilities[turned],
+        ),
+        threshold=np.where(side.threshold[turned] > 0, 0.7, np.nan),
+    )
+    found = compare_sides(side, other)
+    assert found.first["accuracy"] == pytest.approx(metrics["testing"]["accuracy"])
+    assert found.difference["sensitivity"] < 0 < found.difference["specificity"]
     assert "Fold by fold" in capsys.readouterr().out
     with pytest.raises(RunError, match="name one of its folds"):
         read_run_file(folder)

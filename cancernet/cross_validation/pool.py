@@ -10,7 +10,6 @@ from cancernet.cross_validation.plan import joined
 from cancernet.cross_validation.record import folds_of
 from cancernet.evaluation import scored as scores
 from cancernet.evaluation.checklist import write_checklist
-from cancernet.evaluation.evaluate import judge
 from cancernet.evaluation.model_card import write_model_card
 from cancernet.evaluation.pooled import FoldScores, Pooled, pool, spread_over_folds
 from cancernet.evaluation.report import write_report
@@ -18,7 +17,7 @@ from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent
 from cancernet.evaluation.run_figures import FIGURES, write_figures
 from cancernet.evaluation.summary import number, text_report
 from cancernet.examining.besides import read_beside
-from cancernet.examining.finished import FinishedRun, read_finished
+from cancernet.examining.finished import FinishedRun, fold_scores, read_finished
 from cancernet.files import write_json
 from cancernet.manifest import BuiltDataset, read_audit
 
@@ -34,7 +33,7 @@ def write_pooled(
         RunError: a fold is not finished, or was altered.
     """
     finished = [read_finished(folder / fold.name) for fold in folds_of(record)]
-    folds = [_scores(one) for one in finished]
+    folds = [fold_scores(one) for one in finished]
     pooled = pool(
         folds,
         classes=dataset.classes,
@@ -56,23 +55,6 @@ def write_pooled(
     write_model_card(content, folder)
     write_checklist(content, folder)
     return _as_text(pooled, folds)
-
-
-def _scores(finished: FinishedRun) -> FoldScores:
-    run = finished.run
-    return FoldScores(
-        name=run.name,
-        validation=finished.validation,
-        testing=finished.testing,
-        point=finished.point,
-        calibration=run.calibration,
-        metrics=judge(
-            finished.testing,
-            classes=run.classes,
-            positive=run.positive,
-            threshold=finished.point.threshold,
-        ),
-    )
 
 
 def _metrics(

@@ -47,7 +47,7 @@ def compare(
     second: Scored,
     *,
     positive: list[int],
-    thresholds: tuple[float, float],
+    thresholds: tuple[Any, Any],
     resamples: int = RESAMPLES,
     seed: int = 7,
 ) -> Comparison:
@@ -57,14 +57,17 @@ def compare(
         first: testing images as the first run scored them.
         second: the same images as the second run scored them, in any order.
         positive: columns of the positive classes.
-        thresholds: operating points of the first and the second run.
+        thresholds: operating points of the first and the second run; each one number, or
+            one for every image in that run's order.
         resamples: bootstrap draws.
         seed: of the draws.
 
     Raises:
         CancerNetError: the two did not score the same images with the same truth.
     """
-    second = _in_order_of(first, second)
+    second, order = _in_order_of(first, second)
+    other = np.asarray(thresholds[1])
+    thresholds = (thresholds[0], other[order] if other.ndim else float(other))
     truth = scores.positive_truth(first, positive)
     sums = [
         patient_sums(
@@ -92,7 +95,7 @@ def compare(
     )
 
 
-def _in_order_of(first: Scored, second: Scored) -> Scored:
+def _in_order_of(first: Scored, second: Scored) -> tuple[Scored, np.ndarray]:
     place = {path: number for number, path in enumerate(second.paths)}
     if len(place) != len(first.paths) or set(place) != set(first.paths):
         shared = len(set(place) & set(first.paths))
@@ -112,7 +115,7 @@ def _in_order_of(first: Scored, second: Scored) -> Scored:
             "the two runs disagree on the label or the patient of some images, so they were "
             "tested on different editions of the data; evaluate both on one data set"
         )
-    return ordered
+    return ordered, order
 
 
 def _limits(

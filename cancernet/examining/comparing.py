@@ -8,9 +8,11 @@ from typing import Any
 from cancernet import runs
 from cancernet.errors import CancerNetError, RunError
 from cancernet.evaluation.compare import Comparison, compare
+from cancernet.evaluation.pooled import pool
 from cancernet.evaluation.scored import Scored, positive_indices, read_scored
 from cancernet.evaluation.summary import number
-from cancernet.examining.finished import PREDICTIONS, read_finished
+from cancernet.examining.besides import CROSS_VALIDATION
+from cancernet.examining.finished import PREDICTIONS, fold_scores, read_finished
 from cancernet.files import sha256_of
 
 EVALUATION = "evaluation.json"
@@ -34,7 +36,7 @@ class Side:
 
     name: str
     scored: Scored
-    threshold: float
+    threshold: Any
     classes: tuple[str, ...]
     positive: tuple[str, ...]
     drawn: bool
@@ -45,7 +47,7 @@ class Side:
 
 
 def read_side(folder: Path) -> Side:
-    """Reads a run folder, or a folder that `evaluate_model.py --run` wrote.
+    """Reads a run, a cross-validation, or a folder that `evaluate_model.py --run` wrote.
 
     Raises:
         CancerNetError: neither, or altered.
@@ -53,6 +55,8 @@ def read_side(folder: Path) -> Side:
     folder = Path(folder)
     if (folder / EVALUATION).is_file():
         return _read_evaluation(folder)
+    if (folder / CROSS_VALIDATION).is_file():
+        return _read_folds(folder)
     finished = read_finished(folder)
     facts = finished.run.content["dataset"]
     return Side(
@@ -89,6 +93,35 @@ def _read_evaluation(folder: Path) -> Side:
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{folder / EVALUATION} is damaged ({error}); evaluate again") from None
+
+
+def _read_folds(folder: Path) -> Side:
+    """All folds together: every image as the fold saw it that had left its patient out."""
+    record = json.loads((folder / CROSS_VALIDATION).read_text(encoding="utf-8"))
+    if record.get("status") != "finished":
+        raise RunError(f"the cross-validation in {folder} is not finished; finish it first")
+    folds = [read_finished(folder / f"fold-{one['number']:02d}") for one in record["folds"]]
+    run = folds[0].run
+    pooled = pool(
+        [fold_scores(fold) for fold in folds],
+        classes=run.classes,
+        words=run.words,
+        positive=run.positive,
+        seed=7,
+        resamples=2,  # only the scores are wanted here
+    )
+    return Side(
+        name=folder.resolve().name,
+        scored=pooled.testing,
+        threshold=pooled.thresholds,
+        classes=run.classes,
+        positive=run.positive,
+        drawn=run.drawn,
+        leak=run.leak,
+        fingerprint=str(record["dataset"]["fingerprint"]),
+        content="",
+        seed=int(record["config"].get("seed", 7)),
+    )
 
 
 def compare_sides(first: Side, second: Side) -> Comparison:

@@ -7,7 +7,9 @@ from typing import Any
 
 from cancernet import runs
 from cancernet.errors import RunError
+from cancernet.evaluation.evaluate import judge
 from cancernet.evaluation.operating_point import OperatingPoint
+from cancernet.evaluation.pooled import FoldScores
 from cancernet.evaluation.report_content import FlowStep
 from cancernet.evaluation.scored import Scored, read_scored
 from cancernet.runs import Run
@@ -55,6 +57,24 @@ def read_finished(folder: Path) -> FinishedRun:
         validation=_read(folder / VALIDATION_PREDICTIONS, run),
         testing=_read(folder / PREDICTIONS, run),
         point=point,
+    )
+
+
+def fold_scores(finished: FinishedRun) -> FoldScores:
+    """What a cross-validation pools of a fold."""
+    run = finished.run
+    return FoldScores(
+        name=run.name,
+        validation=finished.validation,
+        testing=finished.testing,
+        point=finished.point,
+        calibration=run.calibration,
+        metrics=judge(
+            finished.testing,
+            classes=run.classes,
+            positive=run.positive,
+            threshold=finished.point.threshold,
+        ),
     )
 
 
