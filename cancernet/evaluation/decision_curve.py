@@ -94,5 +94,5 @@ def draw_decision_curve(
         ylabel="net benefit",
     )
     axes.set_title(title or "Decision curve", fontsize=11)
-    axes.legend(frameon=False, fontsize=9, loc="upper right")
+    axes.legend(facecolor="white", edgecolor="none", framealpha=1, fontsize=9, loc="upper right")
     return figure
