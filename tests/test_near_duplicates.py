@@ -1,5 +1,6 @@
 """Near duplicates: planted changes are found, strangers and empty glass are not."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from cancernet.building import descriptors, near_duplicates
+from cancernet.building.alignment import Agreement
 from cancernet.building.near_duplicates import connected, find_near_duplicates, group_alike
 
 STRANGERS = 60
@@ -76,6 +78,31 @@ def test_plain_pictures_and_edges_of_a_slide_resemble_none(tmp_path):
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(paths[-1])
     Image.new("RGB", (50, 50), "white").save(tmp_path / "white.png")
     assert find_near_duplicates([*paths, tmp_path / "white.png", tmp_path / "white.png"]) == []
+
+
+def outlined(seed, side=120):
+    """A disc on black: the same outline always, its inside by the seed."""
+    down, right = np.indices((side, side)) / side - 0.5
+    inside = np.hypot(down, right - 0.5) < 0.42
+    pixels = np.where(inside, np.asarray(texture(seed, side))[..., 0] * 0.3 + 90, 0)
+    return Image.fromarray(np.rint(pixels).astype(np.uint8)).convert("RGB")
+
+
+def test_an_outline_in_common_is_no_resemblance(tmp_path):
+    paths = [tmp_path / f"{seed}.png" for seed in range(10)]
+    for seed, path in enumerate(paths):
+        outlined(seed).save(path)
+    assert find_near_duplicates(paths) == []
+    jpeg(outlined(3).resize((90, 90))).save(tmp_path / "copy.png")
+    [pair] = find_near_duplicates([*paths, tmp_path / "copy.png"])
+    assert pair[:2] == (3, 10)
+
+
+def test_little_to_tell_by_asks_for_more():
+    sparse = Agreement(grey=0.9, detail=0.6, evidence=0.05, crop=1.0, gain=1.0, shift=0.0)
+    plenty = dataclasses.replace(sparse, evidence=0.4)
+    assert near_duplicates._is_one(plenty) and not near_duplicates._is_one(sparse)
+    assert near_duplicates._is_one(dataclasses.replace(sparse, detail=0.9))
 
 
 def test_groups_are_chains_and_unreadable_files_stand_alone(strangers, tmp_path):

@@ -25,7 +25,7 @@ CROPS = {1.0: (0.92, 1.0), 0.93: (0.88, 0.99), 0.86: (0.78, 0.92)}
 HOPELESS, SURE = 0.6, 0.97
 
 NOISE = 2.0  # grey levels that are no detail
-EVIDENCE = 0.02  # share of the area that must tell something
+EVIDENCE = 0.01  # mean weight of detail under which nothing can be told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Agreement:
     Attributes:
         grey: correlation of the grey values, -1 to 1.
         detail: correlation of what a blurred copy and the rows' and columns' means leave over.
+        evidence: mean weight of that detail, 0 to 1: how much there is in them to tell by.
         crop: share of the first picture's side that the second shows, 0 to 1.
         gain: contrast of the second over that of the first.
         shift: mean grey value of the second less that of the first.
@@ -60,12 +61,13 @@ class Agreement:
 
     grey: float
     detail: float
+    evidence: float
     crop: float
     gain: float
     shift: float
 
 
-UNLIKE = Agreement(grey=0.0, detail=0.0, crop=1.0, gain=1.0, shift=0.0)
+UNLIKE = Agreement(grey=0.0, detail=0.0, evidence=0.0, crop=1.0, gain=1.0, shift=0.0)
 
 
 def agreement(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) -> Agreement:
@@ -85,9 +87,11 @@ def agreement(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) ->
     small = _shrunk(second, turned.shape, least, FINE)
     grey, there = _lay_closely(turned, small, round(max(small.shape) / crop))
     spread, other = float(there.std()), float(small.std())
+    detail, evidence = _agreement_of_detail(there, small, CLOSE)
     return Agreement(
         grey=grey,
-        detail=_agreement_of_detail(there, small, CLOSE),
+        detail=detail,
+        evidence=evidence,
         crop=crop,
         gain=other / spread if spread else np.nan,
         shift=float(small.mean() - there.mean()),
@@ -110,7 +114,7 @@ def promising(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) ->
     size = round(len(small) / crop)
     _, _, (y, x) = _lay(turned, small, size)
     there = _scaled(turned, small, size)[y : y + len(small), x : x + len(small)]
-    return _agreement_of_detail(there, small, SMALL) >= UNPROMISING
+    return _agreement_of_detail(there, small, SMALL)[0] >= UNPROMISING
 
 
 def _look_for_crop(
@@ -168,19 +172,20 @@ def _scaled(first: np.ndarray, small: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(first, (width, height), interpolation=method)
 
 
-def _agreement_of_detail(one: np.ndarray, other: np.ndarray, scale: Scale) -> float:
-    """Correlation of what a blurred copy leaves over, where it varies both ways."""
+def _agreement_of_detail(one: np.ndarray, other: np.ndarray, scale: Scale) -> tuple[float, float]:
+    """Correlation of what a blurred copy leaves over, where it varies both ways; mean weight."""
     first, weight = _detail(one, scale)
     second, weight_too = _detail(other, scale)
     weights = np.sqrt(weight * weight_too)
     total = float(weights.sum())
-    if total < EVIDENCE * weights.size:
-        return 0.0
+    evidence = total / weights.size
+    if evidence < EVIDENCE:
+        return 0.0, evidence
     first = first - (weights * first).sum() / total
     second = second - (weights * second).sum() / total
     both = weights * first
     norm = float(np.sqrt((both * first).sum() * (weights * second * second).sum()))
-    return float((both * second).sum()) / norm if norm > 0 else 0.0
+    return (float((both * second).sum()) / norm if norm > 0 else 0.0), evidence
 
 
 def _detail(grey: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
