@@ -192,3 +192,24 @@ def test_twenty_thousand_images_do_not_take_long():
     patient_intervals(truth, score, 0.5, patients, resamples=1000)
     # 0.5 s on one core; a naive loop takes minutes.
     assert time.process_time() - start < 5
+
+
+def test_the_spread_of_draws_is_that_of_scipys_bootstrap():
+    """One image a patient: then a draw of patients is SciPy's draw of values."""
+    from scipy.stats import bootstrap
+
+    generator = np.random.default_rng(12)
+    truth = generator.integers(0, 2, 120)
+    score = np.clip(0.5 + 0.3 * (truth - 0.5) + generator.normal(0, 0.25, 120), 0, 1)
+    sums = patient_sums(truth, score, 0.5, np.arange(120))
+    draws = judge_weighted(sums, draw_weights(np.zeros(120, np.int64), 4000, 1))
+    right = ((score >= 0.5) == truth).astype(float)
+    squares = (score - truth) ** 2
+    for name, values in (("accuracy", right), ("brier", squares)):
+        theirs = bootstrap((values,), np.mean, n_resamples=4000, rng=2, vectorized=True)
+        assert np.std(draws[name]) == pytest.approx(theirs.standard_error, rel=0.05)
+        low, high = np.quantile(draws[name], (0.025, 0.975))
+        percentile = bootstrap(
+            (values,), np.mean, n_resamples=4000, rng=3, vectorized=True, method="percentile"
+        ).confidence_interval
+        assert (low, high) == pytest.approx(tuple(percentile), abs=0.009)  # of 120 images one is 0.008
