@@ -212,4 +212,6 @@ def test_the_spread_of_draws_is_that_of_scipys_bootstrap():
         percentile = bootstrap(
             (values,), np.mean, n_resamples=4000, rng=3, vectorized=True, method="percentile"
         ).confidence_interval
-        assert (low, high) == pytest.approx(tuple(percentile), abs=0.009)  # of 120 images one is 0.008
+        assert (low, high) == pytest.approx(
+            tuple(percentile), abs=0.009
+        )  # of 120 images one is 0.008

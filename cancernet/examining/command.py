@@ -6,27 +6,21 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from cancernet import runs
 from cancernet.command_line import NOTICE
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.evaluation.evaluate import write_predictions
-from cancernet.evaluation.heat_maps import heat_map_of
-from cancernet.evaluation.predictive_values import predictive_rows
 from cancernet.evaluation.report import write_report
-from cancernet.evaluation.report_content import DRAWN, Beside, FlowStep, ReportContent
+from cancernet.evaluation.report_content import DRAWN
 from cancernet.evaluation.run_figures import FIGURES, write_figures
-from cancernet.evaluation.scored import positive_score, positive_truth
 from cancernet.evaluation.summary import interval, number, text_report
 from cancernet.examining import comparing, comparison_page
+from cancernet.examining.content import predictive, report_content
 from cancernet.examining.examine import Examined, Wishes, examine
 from cancernet.examining.finished import (
     PREDICTIONS,
     FinishedRun,
-    asked_of,
-    flow_of,
-    history_of,
     read_finished,
 )
 from cancernet.files import sha256_of, write_json, write_text
@@ -117,7 +111,7 @@ def _name(wishes: Wishes, found: Examined) -> str:
 def _write(
     folder: Path, finished: FinishedRun, found: Examined, wishes: Wishes, command: str
 ) -> None:
-    content = _content(finished, found, wishes, command)
+    content = report_content(finished, found, wishes, command)
     footer = " ".join(filter(None, [DRAWN if found.drawn else "", found.leak]))
     write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
     write_figures(content, folder / FIGURES, footer=footer)
@@ -132,7 +126,7 @@ def _write(
                          for row in rows]
                 for column, rows in found.subgroups.items()
             },
-            "predictive_values": _predictive(found, wishes),
+            "predictive_values": predictive(found, wishes),
         },
     )  # fmt: skip
     run = finished.run
@@ -158,81 +152,6 @@ def _write(
     )
 
 
-def _content(finished: FinishedRun, found: Examined, wishes: Wishes, command: str) -> ReportContent:
-    run, content = finished.run, finished.run.content
-    truth = positive_truth(found.testing, found.assessment.positive_indices)
-    judged = FlowStep(
-        name="judged here",
-        patients=found.assessment.testing["patients"],
-        images=len(truth),
-        positives=int(truth.sum()),
-        note=found.how,
-    )
-    dataset = content["dataset"]
-    return ReportContent(
-        title=f"{run.name}: {found.name}",
-        assessment=found.assessment,
-        validation=finished.validation,
-        testing=found.testing,
-        asked={**asked_of(run), "judged on": f"{found.name} ({found.how})"},
-        flow=[*flow_of(run), judged],
-        left_out=found.left_out,
-        split_method=(
-            f"The run's own data were divided {dataset.get('split', '')}. Judged here: "
-            f"{found.name}, {found.how}. The figures under `testing` are of these images; those "
-            "under `validation` are of the run's own."
-        ),
-        leak=found.leak,
-        drawn=found.drawn,
-        history=history_of(run.folder),
-        best_epoch=content.get("training", {}).get("best_epoch"),
-        training={"trained": content.get("finished", ""), **content.get("training", {})},
-        command=command,
-        seed=int(finished.settings.get("seed", 7)),
-        fingerprint=found.content or str(dataset.get("fingerprint", "")),
-        settings=finished.settings,
-        versions=content.get("versions", {}),
-        commit=content.get("commit", ""),
-        created=runs.now(),
-        remarks=found.remarks,
-        beside=_beside(finished, found, wishes),
-        image_folder=found.folder,
-        heat_map=heat_map_of(run.folder),
-        subgroups=found.subgroups,
-        prevalences=wishes.prevalences,
-    )
-
-
-def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Beside]:
-    """The run's own testing figures beside those of other data, or of another rule."""
-    if wishes.data is None and wishes.rule is None:
-        return []
-    own = examine(finished, Wishes())
-    return [
-        Beside(
-            name="own testing set, own operating point",
-            split_method=str(finished.run.content["dataset"].get("split", "")),
-            leak=own.leak,
-            metrics=own.assessment.testing,
-            limits=own.assessment.intervals["testing"].limits,
-        )
-    ]
-
-
-def _predictive(found: Examined, wishes: Wishes) -> list[dict[str, Any]]:
-    if not wishes.prevalences:
-        return []
-    columns = found.assessment.positive_indices
-    return predictive_rows(
-        positive_truth(found.testing, columns),
-        positive_score(found.testing.probabilities, columns),
-        found.assessment.operating_point.threshold,
-        found.testing.patients,
-        wishes.prevalences,
-        seed=found.assessment.intervals["testing"].seed,
-    )
-
-
 def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
     lines = [f"Run {finished.run.folder} judged on {found.name} ({found.how})"]
     if found.drawn:
@@ -251,7 +170,7 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
             lines.append(
                 f"  {row['group']}: {row['patients']} patients, {row['images']:,} images: {cells}"
             )
-    for row in _predictive(found, wishes):
+    for row in predictive(found, wishes):
         lines += [
             "",
             f"At a prevalence of {row['prevalence']:.1%}: a positive call is right in "

@@ -1,0 +1,92 @@
+"""What the report of an examination shows: the run, the data, and its own figures beside."""
+
+from typing import Any
+
+from cancernet import runs
+from cancernet.evaluation.heat_maps import heat_map_of
+from cancernet.evaluation.predictive_values import predictive_rows
+from cancernet.evaluation.report_content import Beside, FlowStep, ReportContent
+from cancernet.evaluation.scored import positive_score, positive_truth
+from cancernet.examining.examine import Examined, Wishes, examine
+from cancernet.examining.finished import FinishedRun, asked_of, flow_of, history_of
+from cancernet.manifest import read_audit
+
+
+def report_content(
+    finished: FinishedRun, found: Examined, wishes: Wishes, command: str
+) -> ReportContent:
+    """Returns what the report of an examination is made from."""
+    run, content = finished.run, finished.run.content
+    truth = positive_truth(found.testing, found.assessment.positive_indices)
+    judged = FlowStep(
+        name="judged here",
+        patients=found.assessment.testing["patients"],
+        images=len(truth),
+        positives=int(truth.sum()),
+        note=found.how,
+    )
+    dataset = content["dataset"]
+    return ReportContent(
+        title=f"{run.name}: {found.name}",
+        assessment=found.assessment,
+        validation=finished.validation,
+        testing=found.testing,
+        asked={**asked_of(run), "judged on": f"{found.name} ({found.how})"},
+        flow=[*flow_of(run), judged],
+        left_out=found.left_out,
+        split_method=(
+            f"The run's own data were divided {dataset.get('split', '')}. Judged here: "
+            f"{found.name}, {found.how}. The figures under `testing` are of these images; those "
+            "under `validation` are of the run's own."
+        ),
+        leak=found.leak,
+        drawn=found.drawn,
+        history=history_of(run.folder),
+        best_epoch=content.get("training", {}).get("best_epoch"),
+        training={"trained": content.get("finished", ""), **content.get("training", {})},
+        command=command,
+        seed=int(finished.settings.get("seed", 7)),
+        fingerprint=found.content or str(dataset.get("fingerprint", "")),
+        settings=finished.settings,
+        versions=content.get("versions", {}),
+        commit=content.get("commit", ""),
+        created=runs.now(),
+        remarks=found.remarks,
+        beside=_beside(finished, found, wishes),
+        image_folder=found.folder,
+        heat_map=heat_map_of(run.folder),
+        audit=read_audit(found.folder) if found.folder is not None else (),
+        subgroups=found.subgroups,
+        prevalences=wishes.prevalences,
+    )
+
+
+def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Beside]:
+    """The run's own testing figures beside those of other data, or of another rule."""
+    if wishes.data is None and wishes.rule is None:
+        return []
+    own = examine(finished, Wishes())
+    return [
+        Beside(
+            name="own testing set, own operating point",
+            split_method=str(finished.run.content["dataset"].get("split", "")),
+            leak=own.leak,
+            metrics=own.assessment.testing,
+            limits=own.assessment.intervals["testing"].limits,
+        )
+    ]
+
+
+def predictive(found: Examined, wishes: Wishes) -> list[dict[str, Any]]:
+    """Returns the rows of `predictive_rows` at the prevalences that were asked for."""
+    if not wishes.prevalences:
+        return []
+    columns = found.assessment.positive_indices
+    return predictive_rows(
+        positive_truth(found.testing, columns),
+        positive_score(found.testing.probabilities, columns),
+        found.assessment.operating_point.threshold,
+        found.testing.patients,
+        wishes.prevalences,
+        seed=found.assessment.intervals["testing"].seed,
+    )
