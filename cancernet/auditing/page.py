@@ -25,9 +25,9 @@ STYLE = """
   border-bottom: 1px solid #dde3e8; vertical-align: top; }
 .leak { background: #B3261E; color: #fff; font-weight: 700; padding: .6rem 1rem; }
 .pairs { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
-.pair { border: 1px solid #cfd8df; border-radius: .4rem; padding: .5rem .6rem; max-width: 22rem;
+.pair { border: 1px solid #cfd8df; border-radius: .4rem; padding: .5rem .6rem; flex: 0 1 17.6rem;
   break-inside: avoid; font-size: .8rem; overflow-wrap: anywhere; }
-.pair .images { display: flex; gap: .5rem; } .pair .images div { flex: 1 1 0; min-width: 7rem; }
+.pair .images { display: flex; gap: .5rem; } .pair .images div { flex: 1 1 0; min-width: 4rem; }
 .pair img { display: block; max-width: 100%; image-rendering: auto; border: 1px solid #cfd8df; }
 .pair p { margin: .3rem 0 0; } .pair b { color: #B3261E; }
 @media print { .verdict, .leak { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }

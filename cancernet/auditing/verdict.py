@@ -45,8 +45,8 @@ class Check:
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
-    """Names the first few, and says when there are more."""
-    more = ", ..." if len(names) > most else ""
+    """Names the first few, and says how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 

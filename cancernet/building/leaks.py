@@ -61,5 +61,5 @@ def _straddling(group: np.ndarray, names: list[str], splits: np.ndarray) -> list
 
 
 def _some(names: list[str]) -> str:
-    more = ", ..." if len(names) > NAMED else ""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
