@@ -48,6 +48,12 @@ def parse_arguments() -> argparse.Namespace:
         help="with --resume: train no further, finish with the best epoch so far",
     )
     parser.add_argument(
+        "--insist",
+        action="store_true",
+        help="with --resume: go on although the program, the data or a setting is another than at "
+        "the beginning (with --folds: the program only)",
+    )
+    parser.add_argument(
         "--log-dir", type=Path, metavar="DIR", help="also write TensorBoard's scalars there"
     )
     parser.add_argument(
@@ -97,6 +103,8 @@ def main() -> int:
         return EXIT_OK
     if arguments.finish and not arguments.resume:
         raise CancerNetError("--finish goes with --resume")
+    if arguments.insist and not arguments.resume:
+        raise CancerNetError("--insist goes with --resume")
     given = given_settings(arguments)
     name = arguments.recipe or DEFAULT_RECIPE
     # Nonsense values are answered before TensorFlow takes its seconds to load.
@@ -115,6 +123,7 @@ def main() -> int:
             arguments.data,
             given,
             finish_now=arguments.finish,
+            insist=arguments.insist,
             log_dir=arguments.log_dir,
         )
     else:
@@ -155,7 +164,13 @@ def _cross_validate(
     if arguments.resume:
         if arguments.run is None:
             raise CancerNetError("name the cross-validation to go on with by --run")
-        resume_folds(arguments.run, arguments.data, given, workers=arguments.fold_workers)
+        resume_folds(
+            arguments.run,
+            arguments.data,
+            given,
+            workers=arguments.fold_workers,
+            insist=arguments.insist,
+        )
         return
     wishes = FoldWishes(
         folds=arguments.folds,

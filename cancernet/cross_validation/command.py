@@ -78,8 +78,17 @@ def start_folds(
     _train_and_pool(folder, dataset, config, content, workers=wishes.workers)
 
 
-def resume_folds(folder: Path, data: Path | None, given: dict[str, Any], *, workers: int) -> None:
+def resume_folds(
+    folder: Path,
+    data: Path | None,
+    given: dict[str, Any],
+    *,
+    workers: int,
+    insist: bool = False,
+) -> None:
     """Goes on with a cross-validation: finished folds stay, a stopped one goes on.
+
+    With `insist` another version of the program goes on; other data or settings never do.
 
     Raises:
         RunError: finished already, or the data or a setting differs.
@@ -88,9 +97,13 @@ def resume_folds(folder: Path, data: Path | None, given: dict[str, Any], *, work
     if content["status"] == "finished":
         raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
     config = begin.read_config(content, folder)
-    begin.refuse_changed(folder, config, given)
     dataset = read_whole(data if data is not None else Path(content["dataset"]["folder"]))
-    begin.refuse_other_data(folder, content, dataset)
+    differences = [
+        *begin.changed_settings(config, given),
+        *begin.other_data(content, dataset),
+        *([] if insist else begin.other_program(content)),
+    ]
+    begin.refuse(folder, differences)
     print(f"Going on with the cross-validation in {folder}")
     _train_and_pool(folder, dataset, config, content, workers=workers)
 
@@ -99,7 +112,7 @@ def train_fold(folder: Path, number: int) -> None:
     """Trains one fold, or goes on with it; does nothing when it is finished."""
     content = read_record(folder)
     dataset = read_whole(Path(content["dataset"]["folder"]))
-    begin.refuse_other_data(folder, content, dataset)
+    begin.refuse(folder, begin.other_data(content, dataset))
     fold = next(fold for fold in folds_of(content) if fold.number == number)
     _train_fold(folder, dataset, begin.read_config(content, folder), content, fold)
 
@@ -150,7 +163,8 @@ def _train_fold(
     if (place / runs.RUN_FILE).exists():
         if runs.read_run_file(place)["status"] == "finished":
             return
-        _, begun = begin.go_on(place, own, {})
+        # Whether another version may go on was decided for all folds together.
+        _, begun = begin.go_on(place, own, {}, insist=True)
     else:
         begun = begin.begin(
             place, own, config, recipe=content["recipe"], command=content["command"]

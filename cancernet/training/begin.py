@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cancernet import runs
+from cancernet import __version__, runs
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.errors import CancerNetError, RunError
 from cancernet.manifest import BuiltDataset, content_of
@@ -37,21 +37,7 @@ def begin(
         "recipe": recipe,
         "config": config.as_dict(),
         "beside": [str(path) for path in beside],
-        "dataset": {
-            "name": dataset.name,
-            "title": dataset.title,
-            "folder": str(dataset.folder),
-            "fingerprint": dataset.fingerprint,
-            "drawn": dataset.drawn,
-            "leak": dataset.leak,
-            "split": dataset.split_kind,
-            "counts": dataset.counts,
-            "image_size": list(dataset.image_size),
-            "left_out": dataset.left_out,
-            "testing_content": content_of(dataset, "testing"),
-            # So that an evaluation can tell who was trained on, wherever the run goes.
-            "patients": {name: sorted(set(part.patients)) for name, part in dataset.parts.items()},
-        },
+        "dataset": describe_dataset(dataset),
         "classes": list(dataset.classes),
         "words": list(dataset.words),
         "positive": list(dataset.positive),
@@ -70,8 +56,27 @@ def begin(
     return content
 
 
+def describe_dataset(dataset: BuiltDataset) -> dict[str, Any]:
+    """What run.json says of the data, so that the run needs them no more."""
+    return {
+        "name": dataset.name,
+        "title": dataset.title,
+        "folder": str(dataset.folder),
+        "fingerprint": dataset.fingerprint,
+        "drawn": dataset.drawn,
+        "leak": dataset.leak,
+        "split": dataset.split_kind,
+        "counts": dataset.counts,
+        "image_size": list(dataset.image_size),
+        "left_out": dataset.left_out,
+        "testing_content": content_of(dataset, "testing"),
+        # So that an evaluation can tell who was trained on, wherever the run goes.
+        "patients": {name: sorted(set(part.patients)) for name, part in dataset.parts.items()},
+    }
+
+
 def go_on(
-    folder: Path, dataset: BuiltDataset, given: dict[str, Any]
+    folder: Path, dataset: BuiltDataset, given: dict[str, Any], *, insist: bool = False
 ) -> tuple[TrainConfig, dict[str, Any]]:
     """Reads the run to resume and refuses what would make it another training.
 
@@ -79,37 +84,74 @@ def go_on(
         folder: a run folder whose training is not finished.
         dataset: the data set as it is now.
         given: settings given on the command line.
+        insist: go on all the same, with the settings given and the data as they are now;
+            the differences are kept in run.json under `differences`.
 
     Raises:
-        RunError: it is finished, or the data or a setting differs; the message names it.
+        RunError: it is finished, or the program, the data or a setting differs; the
+            message names the difference.
     """
     content = runs.read_run_file(folder)
     if content["status"] == "finished":
         raise RunError(f"the training in {folder} is finished; there is nothing to resume")
     config = read_config(content, folder)
-    refuse_other_data(folder, content, dataset)
-    refuse_changed(folder, config, given)
+    differences = [
+        *other_program(content),
+        *other_data(content, dataset),
+        *changed_settings(config, given),
+    ]
+    if not insist:
+        refuse(folder, differences)
+    elif differences:
+        config = dataclasses.replace(config, **given)
+        content = {
+            **content,
+            "config": config.as_dict(),
+            "dataset": describe_dataset(dataset),
+            "differences": [*content.get("differences", []), *differences],
+        }
+        runs.write_run_file(folder, content)
     return config, content
 
 
-def refuse_other_data(folder: Path, content: dict[str, Any], dataset: BuiltDataset) -> None:
-    """Raises RunError when the data are not those that a training began with."""
-    if content["dataset"]["fingerprint"] != dataset.fingerprint:
+def refuse(folder: Path, differences: list[str]) -> None:
+    """Raises RunError, naming the differences, if there are any."""
+    if differences:
         raise RunError(
-            f"the training in {folder} began with other data than {dataset.folder} holds now; "
-            "build that data set again, or start a new run"
+            f"the training in {folder} would not be the same: {'; '.join(differences)}; undo that, "
+            "start a new run, or go on with --insist, and the run will say so"
         )
 
 
-def refuse_changed(folder: Path, config: TrainConfig, given: dict[str, Any]) -> None:
-    """Raises RunError when a setting given now differs from that of the beginning."""
-    for name, value in given.items():
-        if getattr(config, name) != value:
-            flag = "--" + name.replace("_", "-")
-            raise RunError(
-                f"the training in {folder} began with {flag} {getattr(config, name)}, not {value}; "
-                "leave the flag out to go on, or start a new run"
-            )
+def other_program(content: dict[str, Any]) -> list[str]:
+    """Names what shapes the numbers and is of another version than when the run began."""
+    now = {**provenance.versions(), "this program": __version__}
+    began = {**content.get("versions", {}), "this program": content.get("program", __version__)}
+    found = [
+        f"it began with {name} {began[name]}, now it is {version}"
+        for name, version in now.items()
+        if began.get(name, version) != version
+    ]
+    commit = provenance.commit()
+    if commit and content.get("commit") and commit != content["commit"]:
+        found.append(f"it began with commit {content['commit'][:12]}, now it is {commit[:12]}")
+    return found
+
+
+def other_data(content: dict[str, Any], dataset: BuiltDataset) -> list[str]:
+    """Says it when the data are not those that a training began with."""
+    if content["dataset"]["fingerprint"] == dataset.fingerprint:
+        return []
+    return [f"it began with other data than {dataset.folder} holds now"]
+
+
+def changed_settings(config: TrainConfig, given: dict[str, Any]) -> list[str]:
+    """Names every setting given now that differs from that of the beginning."""
+    return [
+        f"it began with --{name.replace('_', '-')} {getattr(config, name)}, not {value}"
+        for name, value in given.items()
+        if getattr(config, name) != value
+    ]
 
 
 def read_config(content: dict[str, Any], folder: Path) -> TrainConfig:

@@ -66,6 +66,7 @@ def resume_training(
     given: dict[str, Any],
     *,
     finish_now: bool,
+    insist: bool = False,
     log_dir: Path | None = None,
 ) -> None:
     """Goes on with an unfinished run.
@@ -75,6 +76,7 @@ def resume_training(
         data: the data set, or None for the folder the run began with.
         given: settings on the command line; they must equal the run's.
         finish_now: train no further, finish with the best epoch so far.
+        insist: go on although the program, the data or a setting differs.
         log_dir: where TensorBoard's event files go, or None for none.
     """
     folder = folder if folder is not None else begin.newest_unfinished()
@@ -85,7 +87,9 @@ def resume_training(
             f"`python train_model.py --resume --run {folder.parent}`"
         )
     dataset = read_whole(data if data is not None else Path(recorded["dataset"]["folder"]))
-    config, content = begin.go_on(folder, dataset, given)
+    config, content = begin.go_on(folder, dataset, given, insist=insist)
+    for difference in content.get("differences", []):
+        print(f"WARNING: not the same training: {difference}")
     dataset = limited(dataset, config.limit, seed=config.seed)
     print(f"Going on with {folder}: {config.model} on {dataset.folder}")
     finished = train_and_finish(
