@@ -274,6 +274,12 @@ def test_the_token_opens_all_and_the_page_is_open_without(run):
     assert TOKEN not in repr(ServeConfig(token=TOKEN))
 
 
+def test_a_link_from_elsewhere_leads_to_the_page_but_a_form_does_not_send_to_it(server):
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert server.client.get("/", headers=headers).status_code == 200
+    problem(server.send("/predict", picture(), headers=headers), 403)
+
+
 def test_an_allowed_name_is_served(run):
     with Server(run, allowed_hosts=("research.example",)) as server:
         name = {"host": "research.example:443"}

@@ -76,7 +76,7 @@ class Guard:
     def _admit(self, scope: Scope, posted: bool) -> None:
         headers = dict(scope["headers"])
         self._check_host(headers.get(b"host", b"").decode("latin-1"))
-        _check_origin(headers)
+        _check_origin(headers, posted=posted)
         path = scope["path"]
         if self._expected is not None and path not in OPEN_PATHS:
             given = headers.get(b"authorization", b"")
@@ -156,12 +156,15 @@ def refusal_body(refusal: Refusal) -> bytes:
     return json.dumps({"error": refusal.sentence, **refusal.extra}).encode()
 
 
-def _check_origin(headers: MutableMapping[bytes, bytes]) -> None:
-    """Refuses what a page of another site sends (CSRF); programs send neither header."""
+def _check_origin(headers: MutableMapping[bytes, bytes], *, posted: bool) -> None:
+    """Refuses what a page of another site sends (CSRF); programs send none of these headers.
+
+    A link from elsewhere may lead to the page; a form from elsewhere may not send to it.
+    """
     site = headers.get(b"sec-fetch-site")
-    mode = headers.get(b"sec-fetch-mode")
+    followed = headers.get(b"sec-fetch-mode") == b"navigate" and not posted
     origin = headers.get(b"origin")
-    foreign = site in (b"cross-site", b"same-site") and mode != b"navigate"
+    foreign = site in (b"cross-site", b"same-site") and not followed
     if origin is not None:
         foreign |= origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower()
     if foreign:

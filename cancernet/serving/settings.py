@@ -45,7 +45,7 @@ class ServeConfig:
     maximum_pixels: int = 25_000_000
     maximum_images: int = 10_000
     queue: int = 128
-    memory_megabytes: int = 512
+    memory_megabytes: int = 256
     workers: int = 0
     time_limit: float = 30.0
     heat_map_time_limit: float = 90.0
