@@ -1,6 +1,8 @@
 """Does scoring together what waits together pay? Requests a second by the most images of a call.
 
     python benchmarks/serving_together.py RUN IMAGES
+
+Both sides are the same server with another limit.
 """
 
 import argparse
