@@ -13,7 +13,7 @@ from cancernet.evaluation.checklist import write_checklist
 from cancernet.evaluation.model_card import write_model_card
 from cancernet.evaluation.pooled import FoldScores, Pooled, pool, spread_over_folds
 from cancernet.evaluation.report import write_report
-from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent
+from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, say_unit
 from cancernet.evaluation.run_figures import FIGURES, write_figures
 from cancernet.evaluation.summary import number, text_report
 from cancernet.examining.besides import read_beside
@@ -143,6 +143,7 @@ def _content(
         versions=run.get("versions", {}),
         commit=run.get("commit", ""),
         created=runs.now(),
+        remarks=say_unit(dataset.unit),
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,
         beside=[read_beside(Path(path)) for path in record["beside"]],

@@ -18,6 +18,17 @@ DRAWN = (
 )
 
 
+def say_unit(unit: str) -> list[str]:
+    """Returns what a reader must know where the groups of images are no patients."""
+    if unit == "patient":
+        return []
+    return [
+        f"What is called a patient here is a {unit}: the data set does not name its patients, so "
+        f"that {unit}s of one patient may stand in different splits and intervals may be too "
+        "narrow."
+    ]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FlowStep:
     """One box of the data flow.

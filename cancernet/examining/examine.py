@@ -13,6 +13,7 @@ from cancernet.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.evaluation import scored as scores
 from cancernet.evaluation.evaluate import Assessment, assess_at
 from cancernet.evaluation.operating_point import OperatingPoint, choose_operating_point
+from cancernet.evaluation.report_content import say_unit
 from cancernet.evaluation.scored import Scored
 from cancernet.evaluation.subgroups import NOT_GIVEN, read_columns, subgroup_rows
 from cancernet.examining.finished import FinishedRun
@@ -82,7 +83,8 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
     Raises:
         CancerNetError: data that cannot be judged, a table that does not fit.
     """
-    run, remarks = finished.run, []
+    run = finished.run
+    remarks = say_unit(str(run.content["dataset"].get("unit", "patient")))
     exit_code, left_out, content = EXIT_OK, {}, ""
     if wishes.data is None:
         testing, name, how = finished.testing, "own testing set", "as scored when it was trained"

@@ -69,6 +69,7 @@ def describe_dataset(dataset: BuiltDataset) -> dict[str, Any]:
         "counts": dataset.counts,
         "image_size": list(dataset.image_size),
         "left_out": dataset.left_out,
+        "unit": dataset.unit,
         "testing_content": content_of(dataset, "testing"),
         # So that an evaluation can tell who was trained on, wherever the run goes.
         "patients": {name: sorted(set(part.patients)) for name, part in dataset.parts.items()},

@@ -11,7 +11,7 @@ from cancernet.evaluation.checklist import write_checklist
 from cancernet.evaluation.heat_maps import heat_map_of
 from cancernet.evaluation.model_card import write_model_card
 from cancernet.evaluation.report import write_report
-from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent
+from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, say_unit
 from cancernet.evaluation.run_figures import FIGURES, write_figures
 from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset, read_audit
@@ -75,6 +75,7 @@ def _report_content(
         versions=content["versions"],
         commit=content["commit"],
         created=content["finished"],
+        remarks=[*say_unit(dataset.unit), *dataset.warnings],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,
         heat_map=heat_map_of(folder),
