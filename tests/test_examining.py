@@ -18,7 +18,10 @@ from cancernet.examining.comparing import compare_sides, read_side
 from cancernet.examining.examine import Wishes, examine
 from cancernet.examining.finished import read_finished
 from cancernet.examining.labelled import read_labelled
+from cancernet.examining.overlap import own_folder
+from cancernet.files import sha256_of
 from cancernet.inference.predictor import Predictor
+from cancernet.manifest import COLUMNS
 from tests.conftest import write_tiny_run
 from tests.evaluation_examples import scored
 
@@ -110,6 +113,22 @@ def test_the_same_patients_in_training_are_named_as_a_leak(tmp_path, images):
     assert "1 of 4 patients" in found.leak and "9001" in found.leak
     run = finished_run(tmp_path / "other", patients={"training": ["1"], "testing": ["9001"]})
     assert examine(read_finished(run), Wishes(data=images)).leak == ""
+
+
+def test_the_same_bytes_in_training_are_a_leak_whatever_their_names(tmp_path, images):
+    data = tmp_path / "data"
+    data.mkdir()
+    seen = sha256_of(next(images.rglob("*class1.png")))
+    run = finished_run(tmp_path / "run", folder=str(data), fingerprint="ab")
+    for split, leaks in (("validation", True), ("testing", False)):
+        row = f"x/1.png,s,p,1,{split},{seen},,"
+        (data / "manifest.csv").write_text(",".join(COLUMNS) + f"\n{row}\n")
+        (data / "build.json").write_text('{"fingerprint": "ab"}')
+        found = examine(read_finished(run), Wishes(data=images)).leak
+        assert ("1 of 12 images are, byte for byte" in found) == leaks
+    assert own_folder(runs.open_run(run)) == data
+    (data / "build.json").write_text('{"fingerprint": "other"}')
+    assert own_folder(runs.open_run(run)) is None
 
 
 def test_a_manifest_gives_labels_and_patients(run, images):

@@ -18,7 +18,7 @@ from cancernet.evaluation.scored import Scored
 from cancernet.evaluation.subgroups import NOT_GIVEN, read_columns, subgroup_rows
 from cancernet.examining.finished import FinishedRun
 from cancernet.examining.labelled import UNKNOWN_PATIENTS, Labelled, read_labelled
-from cancernet.examining.overlap import trained_on
+from cancernet.examining.overlap import own_folder, trained_on
 from cancernet.inference.predictor import Failure, Predictor
 from cancernet.runs import Run
 
@@ -88,7 +88,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
     exit_code, left_out, content = EXIT_OK, {}, ""
     if wishes.data is None:
         testing, name, how = finished.testing, "own testing set", "as scored when it was trained"
-        leak, drawn, folder = run.leak, run.drawn, None
+        leak, drawn, folder = run.leak, run.drawn, own_folder(run)
     else:
         labelled = read_labelled(wishes.data, run, split=wishes.split)
         testing, failures = score_labelled(labelled, run)

@@ -43,12 +43,22 @@ def _own_patients(run: Run) -> set[str]:
     return {*patients.get("training", ()), *patients.get("validation", ())}
 
 
-def _own_bytes(run: Run) -> set[str]:
+def own_folder(run: Run) -> Path | None:
+    """Returns the folder of the run's own data set where it still lies there as it was."""
     folder = Path(str(run.content["dataset"].get("folder", "")))
     try:
-        if read_build(folder)["fingerprint"] != run.content["dataset"]["fingerprint"]:
-            return set()
+        same = read_build(folder)["fingerprint"] == run.content["dataset"]["fingerprint"]
+    except (CancerNetError, KeyError, OSError):
+        return None
+    return folder if same else None
+
+
+def _own_bytes(run: Run) -> set[str]:
+    folder = own_folder(run)
+    if folder is None:
+        return set()
+    try:
         rows = manifest_rows(folder / MANIFEST)
         return {row[5] for row in rows if row[4] in ("training", "validation")}
-    except (CancerNetError, KeyError, OSError, ValueError):
+    except (OSError, ValueError):
         return set()  # the data have moved on; names are all there is
