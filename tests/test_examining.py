@@ -28,7 +28,7 @@ from tests.evaluation_examples import scored
 TABLES = ("predictions.csv", "validation_predictions.csv")
 
 
-def finished_run(folder, *, seeds=(1, 2), temperature=1.5, fingerprint="ab", **dataset):
+def finished_run(folder, /, *, seeds=(1, 2), temperature=1.5, fingerprint="ab", **dataset):
     """A finished run with stored predictions, its network judging by colour."""
     write_tiny_run(folder)
     for name, seed in zip(TABLES, seeds, strict=True):
