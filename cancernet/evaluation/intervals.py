@@ -184,6 +184,12 @@ def effective_patients(images: np.ndarray) -> float:
     return float(total**2 / (images**2).sum()) if total > 0 else 0.0
 
 
+def _word(name: str) -> str:
+    """A metric's name as a reader knows it."""
+    known = {"roc_auc": "AUC", "pr_auc": "average precision", "mcc": "Matthews correlation"}
+    return known.get(name, name.replace("_", " ").replace("f1", "F1"))
+
+
 def _log_odds(value: Any, lowest: float, step: float) -> Any:
     share = np.clip((value - lowest) / (1 - lowest), step, 1 - step)
     return np.log(share) - np.log1p(-share)
@@ -206,7 +212,7 @@ def _notes(
     without = [name for name, pair in limits.items() if np.isnan(pair[0])]
     if without:
         notes.append(
-            f"No interval for {', '.join(without)}: undefined, or the same in every draw, "
-            "which says that the patients are too few or too alike, not that it is certain."
+            f"No interval for {', '.join(map(_word, without))}: undefined, or the same in every "
+            "draw, which says that the patients are too few or too alike, not that it is certain."
         )
     return notes

@@ -58,6 +58,7 @@ class Beside:
         leak: what leaks between them; empty when nothing.
         metrics: as `Assessment.testing`.
         limits: (low, high) of every metric.
+        same_images: whether the very same images were judged.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Beside:
     leak: str
     metrics: Mapping[str, Any]
     limits: Mapping[str, tuple[float, float]]
+    same_images: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -41,9 +41,11 @@ def beside(content: ReportContent) -> str:
         rows.append((words, *cells))
     header = ("", content.title, *(other.name for other in content.beside))
     sentence = (
-        "The testing images are not the same, so that the difference is not paired: it holds "
-        "what the splits, the patients and the luck of a training contribute. A split that "
-        "leaks flatters: the same network would do worse on new patients than its figures say."
+        "The same images, judged by the same network at another operating point."
+        if all(other.same_images for other in content.beside)
+        else "The testing images are not the same, so that the difference is not paired: it holds "
+        "what the splits, the patients and the luck of a training contribute. A split that leaks "
+        "flatters: the same network would do worse on new patients than its figures say."
     )
     return pieces.section(
         "Side by side",

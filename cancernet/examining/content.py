@@ -35,9 +35,9 @@ def report_content(
         flow=[*flow_of(run), judged],
         left_out=found.left_out,
         split_method=(
-            f"The run's own data were divided {dataset.get('split', '')}. Judged here: "
-            f"{found.name}, {found.how}. The figures under `testing` are of these images; those "
-            "under `validation` are of the run's own."
+            f"{found.name}, {found.how}; the run's own data were divided "
+            f"{dataset.get('split', '')}. Figures called testing are of what is judged here, those "
+            "called validation of the run's own validation images."
         ),
         leak=found.leak,
         drawn=found.drawn,
@@ -73,6 +73,7 @@ def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Besi
             leak=own.leak,
             metrics=own.assessment.testing,
             limits=own.assessment.intervals["testing"].limits,
+            same_images=wishes.data is None,
         )
     ]
 
