@@ -121,7 +121,16 @@ def _operating_point(content: ReportContent) -> list[str]:
         f"validation. It promised a sensitivity of {number(point.sensitivity)} and a specificity "
         f"of {number(point.specificity)}, and gave {number(testing['sensitivity'])} and "
         f"{number(testing['specificity'])} on testing.",
+        "",
+        f"Probabilities: {cell(_correction(content))}. The model files hold the network before it.",
     ]
+
+
+def _correction(content: ReportContent) -> str:
+    if content.folds:
+        return "corrected in each fold, as the report's table of folds says"
+    fit = content.assessment.calibration
+    return f"correction {fit.words}. {fit.note}".rstrip(". ")
 
 
 def _limits(content: ReportContent) -> list[str]:

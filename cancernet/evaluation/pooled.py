@@ -83,7 +83,7 @@ def pool(
     nothing = dict.fromkeys(intervals.limits, (math.nan, math.nan))
     point = OperatingPoint(
         threshold=math.nan,
-        rule=f"each fold's own, by the rule: {folds[0].point.rule}",
+        rule=folds[0].point.rule,
         rule_name=folds[0].point.rule_name,
         sensitivity=judged["validation"]["sensitivity"],
         specificity=judged["validation"]["specificity"],
