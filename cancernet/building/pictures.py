@@ -112,6 +112,8 @@ def read_grey(path: str, longest: int) -> np.ndarray:
 
 
 def _look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[int, str]]]:
+    import cv2
+
     count = len(names)
     columns = _columns(count)
     failures = []
@@ -127,9 +129,9 @@ def _look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[
         columns["thumb"][place] = _thumb(grey)
         columns["digest"][place] = _digest(repr(pixels.shape).encode(), pixels.tobytes())
         columns["file_digest"][place] = _digest(content)
-        columns["two_toned"][place] = _is_two_toned(pixels)
+        columns["two_toned"][place] = _is_two_toned(pixels, grey)
         columns["size"][place] = pixels.shape[:2]
-        columns["colour"][place] = (*pixels.mean(axis=(0, 1)), *pixels.std(axis=(0, 1)))
+        columns["colour"][place] = np.concatenate(cv2.meanStdDev(pixels)).reshape(-1)
     return columns, failures
 
 
@@ -167,8 +169,11 @@ def _digest(*contents: bytes) -> np.ndarray:
     return np.frombuffer(digest.digest(), np.uint8)
 
 
-def _is_two_toned(pixels: np.ndarray) -> bool:
+def _is_two_toned(pixels: np.ndarray, grey: np.ndarray) -> bool:
     """Tells a segmentation mask by its looks; one recompressed is nearly so."""
+    between = (grey >= NEARLY) & (grey <= 255 - NEARLY)
+    if np.count_nonzero(between) > MIXED * grey.size:
+        return False
     black, white = (pixels < NEARLY).all(axis=2), (pixels > 255 - NEARLY).all(axis=2)
-    grey = float((~(black | white)).mean())
-    return grey < MIXED and bool(black.any() and white.any())
+    neither = float((~(black | white)).mean())
+    return neither < MIXED and bool(black.any() and white.any())

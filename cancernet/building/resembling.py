@@ -22,7 +22,9 @@ from cancernet.building.descriptors import (
 
 PICTURES_A_BLOCK = 256
 CELLS_PER_ROOT = 4.0
-NEAREST_CELLS = 24
+# Of a box inside a picture; the whole of a turned copy lies hardly anywhere but in its own.
+NEAREST_CELLS, NEAREST_OF_WHOLE = 20, 4
+CELLS_A_STRIP = 8
 # Of a row with more hits than this in one cell, only the best is kept: hundreds of
 # variants of one picture would otherwise give the square of their number.
 CROWDED = 4
@@ -116,11 +118,8 @@ def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hi
     turned = in_all_symmetries(rows)
     asking = np.repeat(asked, boxes)
     near = _nearness(symmetric_part(rows), index.centres)
-    cells = min(NEAREST_CELLS, near.shape[1])
-    nearest = np.argpartition(near, near.shape[1] - cells, axis=1)[:, -cells:]
-    order = np.argsort(nearest, axis=None, kind="stable")
-    row_of = order // cells
-    limits = np.searchsorted(nearest.reshape(-1)[order], np.arange(len(index.centres) + 1))
+    row_of, cell_of = _nearest_cells(near, boxes)
+    limits = np.searchsorted(cell_of, np.arange(len(index.centres) + 1))
     found: list[np.ndarray] = []
     for cell in np.flatnonzero(np.diff(limits) * np.diff(index.begins)).tolist():
         chosen = row_of[limits[cell] : limits[cell + 1]]
@@ -141,6 +140,31 @@ def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hi
         asking[row], table[1].astype(np.int64), row % boxes, table[2].astype(np.int64), table[3]
     )
     return _best(hits, most)
+
+
+def _nearest_cells(near: np.ndarray, boxes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which row looks into which cell, as two columns in the order of the cells."""
+    rows, cells = near.shape
+    wanted = min(NEAREST_CELLS, cells)
+    # The nearest cells lie in the strips whose best cell is among the best: far fewer
+    # numbers are sorted than there are.
+    strips = -(-cells // CELLS_A_STRIP)
+    padded = np.full((rows, strips * CELLS_A_STRIP), -np.inf, np.float32)
+    padded[:, :cells] = near
+    best = padded.reshape(rows, CELLS_A_STRIP, strips).max(axis=1)
+    few = min(wanted, strips)
+    strip = np.argpartition(best, strips - few, axis=1)[:, -few:]
+    column = (strip[:, :, None] + strips * np.arange(CELLS_A_STRIP)).reshape(rows, -1)
+    values = np.take_along_axis(padded, column, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :wanted]
+    nearest = np.take_along_axis(column, order, axis=1)
+    looks = np.ones((rows, wanted), bool)
+    looks[::boxes, NEAREST_OF_WHOLE:] = False
+    looks &= nearest < cells
+    row, place = np.nonzero(looks)
+    cell = nearest[row, place]
+    by_cell = np.argsort(cell, kind="stable")
+    return row[by_cell], cell[by_cell]
 
 
 def _compare(
