@@ -124,34 +124,46 @@ def measure(name: str, paths: list[Path], origin: list[str], arguments) -> None:
         for pair in alone:
             print(pair, paths[pair.first], paths[pair.second], file=sys.stderr)
     related = connected(len(paths), [pair[:2] for pair in alone])
-    for place, (kind, change) in enumerate(KINDS.items()):
-        rng = np.random.default_rng([arguments.seed, place])
-        chosen = draw(rng, len(paths), arguments.planted)
+    rng = np.random.default_rng(arguments.seed)
+    # All kinds in one search while every planted image has an origin of its own.
+    together = len(KINDS) if len(paths) >= len(KINDS) * arguments.planted else 1
+    for begin in range(0, len(KINDS), together):
+        kinds = list(KINDS)[begin : begin + together]
+        chosen = draw(rng, len(paths), together * arguments.planted)
+        kind = np.repeat(np.arange(len(kinds)), arguments.planted)
         with tempfile.TemporaryDirectory() as folder:
             planted = [Path(folder) / f"{i}.png" for i in range(len(chosen))]
-            for target, source in zip(planted, chosen, strict=True):
-                change(read_rgb(paths[source]), rng).save(target)
+            for target, source, place in zip(planted, chosen, kind, strict=True):
+                KINDS[kinds[place]](read_rgb(paths[source]), rng).save(target)
             both = joined(pictures, look_at_pictures(planted))
             pairs = find_near_duplicates([*paths, *planted], pictures=both)
-        print(f"| {name} | {kind} | {row(pairs, len(paths), chosen, related, origin)} |")
+        for place, words in enumerate(kinds):
+            mine = np.flatnonzero(kind == place)
+            cells = row(pairs, len(paths), chosen, mine, related, origin)
+            print(f"| {name} | {words} | {cells} |", flush=True)
 
 
-def row(pairs: list[Pair], originals: int, chosen: np.ndarray, related, origin: list[str]) -> str:
+def row(
+    pairs: list[Pair], originals: int, chosen: np.ndarray, mine: np.ndarray, related, origin
+) -> str:
     made_from = np.concatenate([np.arange(originals), chosen])
+    seen = np.concatenate([np.ones(originals, bool), np.zeros(len(chosen), bool)])
+    seen[originals + mine] = True
+    pairs = [pair for pair in pairs if seen[pair.first] and seen[pair.second]]
     # Copies of one image with the very same pixels are searched for as one, so a pair may
     # stand for another: what counts is whether pairs of one origin connect the two.
     own = [pair[:2] for pair in pairs if made_from[pair.first] == made_from[pair.second]]
     chain = connected(len(made_from), own)
-    found = [i for i, source in enumerate(chosen) if chain[originals + i] == chain[source]]
+    found = [i for i in mine if chain[originals + i] == chain[chosen[i]]]
     wrong = [
         Pair(int(made_from[pair.first]), int(made_from[pair.second]), pair.distance, pair.change)
         for pair in pairs
         if pair.second >= originals
         and related[made_from[pair.first]] != related[made_from[pair.second]]
     ]
-    low, high = wilson(len(found), len(chosen))
+    low, high = wilson(len(found), len(mine))
     return (
-        f"{len(chosen)} | {len(found)} | {len(found) / len(chosen):.3f} [{low:.3f}, {high:.3f}] | "
+        f"{len(mine)} | {len(found)} | {len(found) / len(mine):.3f} [{low:.3f}, {high:.3f}] | "
         f"{kinds_of_pairs(wrong, origin)}"
     )
 
