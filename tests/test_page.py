@@ -129,6 +129,19 @@ def test_good_bad_and_many_images(page):
     expect(page.locator(".card")).to_have_count(0)
 
 
+def test_images_are_dropped(page):
+    dropped = page.evaluate_handle(
+        "bytes => { const all = new DataTransfer();"
+        " all.items.add(new File([new Uint8Array(bytes)], 'dropped.png')); return all; }",
+        list(picture(RED)),
+    )
+    page.dispatch_event("#drop", "dragover", {"dataTransfer": dropped})
+    expect(page.locator("#drop.over")).to_be_attached()
+    page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
+    expect(page.locator(".card .word")).to_have_text("no IDC")
+    expect(page.locator(".card .name")).to_have_text("dropped.png")
+
+
 def test_the_heat_map_lies_over_its_image(page):
     page.set_input_files("#files", upload("a.png", noisy("PNG")))
     card = page.locator(".card")

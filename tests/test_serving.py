@@ -336,8 +336,15 @@ def test_an_answer_that_takes_too_long_is_504_and_the_queue_moves_on(run, monkey
 
 def test_damaged_uploads_are_each_refused_and_the_server_still_answers(server):
     for name, content in damaged(100, seed=1):
-        problem(server.send("/predict", (name, content)), 422)
+        problem(server.send("/predict", (name, content)), 400 if len(name) > 8000 else 422)
     assert server.send("/predict", picture()).status_code == 200
+
+
+@pytest.mark.parametrize("model", [Problem, One, HeatMap])
+def test_the_examples_of_the_description_are_answers(server, model):
+    schemas = server.client.get("/openapi.json").json()["components"]["schemas"]
+    for example in schemas[model.__name__]["examples"]:
+        model.model_validate(example)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
