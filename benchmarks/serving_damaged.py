@@ -34,7 +34,8 @@ def main() -> None:
             for name, content in damaged(arguments.uploads, seed=round_):
                 status, sentence = send(port, name, content)
                 assert 400 <= status < 500 and 10 < len(sentence) < 300, (status, sentence)
-                assert "/" not in sentence.replace("image/", "") and "\n" not in sentence, sentence
+                hidden = (str(ROOT), "site-packages", "Traceback", ".py", "\n")
+                assert not any(word in sentence for word in hidden), sentence
                 seen[status, sentence.partition("(")[0].strip()] += 1
             memory.append(resident_mebibytes(process))
         status, _ = send(port, "good.png", picture())
