@@ -262,6 +262,15 @@ def test_warnings_come_before_any_figure():
     assert "Read first" not in page(report_content(assessment=quiet(content.assessment)))
 
 
+def test_a_leak_that_an_audit_found_is_a_band_too():
+    clean = [("near duplicates", "ok", "none were found."), ("stain", "warning", "two differ.")]
+    content = report_content(audit=clean)
+    assert not content.leaking and "leak" not in " ".join(content.warnings)
+    content = report_content(audit=[*clean, ("groups", "LEAK", "2 of 9 are in two splits.")])
+    assert content.leaking and "Leaking split" in content.footer
+    assert "The audit found a leak, groups: 2 of 9 are in two splits." in content.warnings
+
+
 def quiet(assessment):
     return dataclasses.replace(assessment, warnings=())
 

@@ -55,7 +55,7 @@ def page(content: ReportContent) -> str:
         content.title,
         body,
         drawn=content.drawn,
-        leak=bool(content.leak),
+        leak=content.leaking,
         notice=content.notice,
     )
 

@@ -16,6 +16,7 @@ DRAWN = (
     "The images were drawn by a program. The figures show that the software works; they say "
     "nothing about real tissue."
 )
+LEAK = "LEAK"  # the verdict of an audit's check, as `audit.json` has it
 
 
 def say_unit(unit: str) -> list[str]:
@@ -148,7 +149,17 @@ class ReportContent:
         found = [DRAWN] if self.drawn else []
         if self.leak:
             found.append(f"Leak between the splits: {self.leak}")
+        found += [
+            f"The audit found a leak, {name}: {sentence}"
+            for name, verdict, sentence in self.audit
+            if verdict == LEAK
+        ]
         return [*found, *self.remarks, *self.assessment.warnings]
+
+    @property
+    def leaking(self) -> bool:
+        """Whether the split leaks, as it was built or as an audit found since."""
+        return bool(self.leak) or any(verdict == LEAK for _, verdict, _ in self.audit)
 
     @property
     def threshold(self) -> Any:
@@ -166,5 +177,5 @@ class ReportContent:
     def footer(self) -> str:
         """The line below every figure; empty when there is nothing to warn of."""
         drawn = "Drawn data, not real tissue." if self.drawn else ""
-        leak = "Leaking split, figures too good." if self.leak else ""
+        leak = "Leaking split, figures too good." if self.leaking else ""
         return " ".join(filter(None, (drawn, leak)))
