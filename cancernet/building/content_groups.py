@@ -1,14 +1,20 @@
 """Groups by looking: images that show the same are one unit, where no name says so."""
 
+import contextlib
 import dataclasses
-from pathlib import Path
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from cancernet.building.columns import Images
-from cancernet.building.siblings import find_siblings
+from cancernet.building.near_duplicates import connected, find_near_duplicates
+from cancernet.building.siblings import group_siblings
 from cancernet.catalog import Dataset
 
+# To be raised whenever the same images give other groups: sets are then built again.
+VERSION = 1
 NAMED = 3
 
 
@@ -23,40 +29,46 @@ def group_by_content(source: Path, images: Images) -> Images:
 
     Returns:
         The same images; `patients` are the groups, named by their first image.
+
+    Raises:
+        CancerNetError: there are too many to compare each with each.
     """
-    pairs = find_siblings(source, images.sources)
-    group = join(len(images), [*pairs.tolist(), *_same_patient(images)])
-    first = np.unique(group)
-    names = [str(Path(images.sources[place]).with_suffix("")) for place in first.tolist()]
-    order = np.argsort(np.array(names, dtype=object), kind="stable")
-    rank = np.empty(len(first), np.int32)
-    rank[order] = np.arange(len(first))
-    patient = rank[np.searchsorted(first, group)]
+    paths = [source / path for path in images.sources]
+    with _bar("Looking for turned images", len(paths), "images") as bar:
+        turned = group_siblings(paths, progress=bar.update)
+    bars: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+
+        def advance(step: str, done: int, total: int) -> None:
+            if step not in bars:
+                bars[step] = stack.enter_context(_bar(f"Near duplicates: {step}", total, ""))
+            bars[step].update(done)
+
+        changed = find_near_duplicates(paths, apart=turned, progress=advance)
+    links = [(pair.first, pair.second) for pair in changed]
+    group = connected(len(paths), [*links, *_neighbours(turned), *_neighbours(images.patient)])
+    _, first = np.unique(group, return_index=True)
+    names = [str(PurePosixPath(images.sources[place]).with_suffix("")) for place in first.tolist()]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int32)
+    rank[order] = np.arange(len(names))
     return dataclasses.replace(
-        images, patients=[names[place] for place in order.tolist()], patient=patient
+        images, patients=[names[place] for place in order], patient=rank[group]
     )
 
 
-def join(count: int, pairs: list[list[int]]) -> np.ndarray:
-    """Returns for each of `count` places the lowest place that pairs connect it with."""
-    parent = list(range(count))
+def _bar(what: str, total: int, unit: str) -> Any:
+    from tqdm import tqdm
 
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
-
-    for one, other in pairs:
-        low, high = sorted((root(one), root(other)))
-        parent[high] = low
-    return np.array([root(place) for place in range(count)], np.int64)
+    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
+    return tqdm(total=total, desc=what, unit=f" {unit}", mininterval=wait)
 
 
-def _same_patient(images: Images) -> list[list[int]]:
-    order = np.argsort(images.patient, kind="stable")
-    same = images.patient[order[1:]] == images.patient[order[:-1]]
-    return np.stack([order[:-1][same], order[1:][same]], axis=1).tolist()
+def _neighbours(group: np.ndarray) -> list[tuple[int, int]]:
+    """Returns pairs that connect the members of every group."""
+    order = np.argsort(group, kind="stable")
+    same = group[order[1:]] == group[order[:-1]]
+    return list(zip(order[:-1][same].tolist(), order[1:][same].tolist(), strict=True))
 
 
 def warn_of_two_labels(images: Images, dataset: Dataset) -> list[str]:

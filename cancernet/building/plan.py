@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from cancernet import __version__
-from cancernet.building import splitting
+from cancernet.building import content_groups, splitting
 from cancernet.building.columns import Images, LeftOutFile
-from cancernet.building.content_groups import warn_of_two_labels
 from cancernet.building.labels import table_digest
 from cancernet.building.leaks import find_leaks
 from cancernet.building.settings import BuildSettings
@@ -87,7 +86,7 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
         leaks.append(_masks(images))
     warnings += _warn_of_few(images, splits, dataset)
     if dataset.by_content:
-        warnings += warn_of_two_labels(images, dataset)
+        warnings += content_groups.warn_of_two_labels(images, dataset)
     if dataset.grouping:
         warnings.append(dataset.grouping)
     absent = find_absent(images, splits, dataset)
@@ -135,6 +134,7 @@ def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
         "positive": list(settings.positive),
         "words": list(settings.words),
         "group_by": settings.group_by,
+        "looking": content_groups.VERSION,
         "table": table_digest(settings),
     }
 
