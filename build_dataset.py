@@ -120,8 +120,7 @@ def parse_arguments() -> argparse.Namespace:
     look(
         "--audit",
         nargs="?",
-        type=Path,
-        const=Path(),
+        const="",
         metavar="DIR",
         help="audit a built set (default: --output), or any folder with train, val, test folders; "
         "--dataset or --group-by then say how its names tell patients; exit code 1: it leaks",
@@ -144,7 +143,7 @@ def main() -> int:
 
         built = arguments.output or DATASETS / dataset
         return audit_command(
-            built if arguments.audit == Path() else arguments.audit,
+            Path(arguments.audit) if arguments.audit else built,
             report=arguments.report,
             dataset=arguments.dataset,
             group_by=arguments.group_by,

@@ -153,6 +153,17 @@ def test_a_leak_is_loud(command, tmp_path):
     assert "LEAK" in err and out.count("LEAK") == 2 and "3 of 3 patients" in out
 
 
+def test_audit_by_flags(command, tmp_path, monkeypatch):
+    two_classes(tmp_path / "good")
+    command("--source", "good", "--output", "out", "--split", "image", "--allow-leaks")
+    code, out, _ = command("--audit", "--output", "out")
+    assert code == EXIT_SOME_FAILED and "3 of 3 patients are in more than one split" in out
+    assert (tmp_path / "out.audit" / "audit.json").is_file()
+    monkeypatch.chdir(tmp_path / "good")
+    code, out, _ = command("--audit", ".", "--report", str(tmp_path / "here"))
+    assert code == EXIT_OK and "not checkable" in out and (tmp_path / "here").is_dir()
+
+
 def test_lists_report_what_does_not_fit(command, tmp_path):
     make_tree(tmp_path / "good")
     for name, ids in (("a", "8001 8003"), ("b", "8006"), ("c", "8002 1 2")):
