@@ -3,6 +3,7 @@
     python predict.py image.png
     python predict.py folder/ --csv predictions.csv
     python predict.py image.png --run output/my-run --json
+    python predict.py images/test --list Testing_set.csv --csv predictions.csv
     python predict.py image.png --explain why/
     python predict.py --slide patches/ scan.tif --output maps/
 
@@ -45,6 +46,13 @@ def parse_arguments() -> argparse.Namespace:
         type=Path,
         metavar="FILE",
         help="write a table, row by row; the same command goes on after an interruption",
+    )
+    parser.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="score only the images that the column `filename` of this CSV names, in its order, "
+        "from the folders that are named",
     )
     add_explaining(parser)
     add_slides(parser)
@@ -107,8 +115,8 @@ def add_slides(parser: argparse.ArgumentParser) -> None:
 
 def map_slides(arguments: argparse.Namespace, trained: Run) -> int:
     """Maps the slides that are named; returns the exit code."""
-    if arguments.csv or arguments.explain or arguments.json:
-        raise CancerNetError("--csv, --json and --explain do not go with --slide")
+    if arguments.csv or arguments.explain or arguments.json or arguments.list:
+        raise CancerNetError("--csv, --json, --list and --explain do not go with --slide")
     from cancernet.slides.command import map_slides
 
     output = arguments.output or Path("slides")
@@ -161,10 +169,15 @@ def main() -> int:
     trained = open_run(arguments.run if arguments.run is not None else newest_run())
     if arguments.slide:
         return map_slides(arguments, trained)
+    named = arguments.images
+    if arguments.list is not None:
+        from cancernet.inference.listed import listed_images
+
+        named = listed_images(arguments.list, named)
     folder = explaining(arguments, trained)
     scored, failed = predict_named(
         trained,
-        arguments.images,
+        named,
         as_json_lines=arguments.json,
         csv_path=arguments.csv,
         also=folder.explain if folder else None,

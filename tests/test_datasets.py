@@ -356,6 +356,21 @@ def test_turned_and_mirrored_variants_are_siblings_and_strangers_are_not(variant
     ]
 
 
+def test_the_sample_without_numbers_finds_its_sources(build, monkeypatch, tmp_path):
+    sources = {(density, malignant): 3 for density in (1, 2, 3, 4) for malignant in (False, True)}
+    monkeypatch.setattr(drawn_scans, "MAMMOGRAM_SOURCES", {**sources, (4, True): 1})
+    monkeypatch.setattr(drawn_scans, "MAMMOGRAM_VARIANTS", 4)
+    code, out, err = build("--sample", "--dataset", "mammography-csv")
+    assert code == 0, err
+    sample = tmp_path / "datasets" / "sample"
+    rows, gone = manifest(sample / "mammography-csv"), left_out(sample / "mammography-csv")
+    unlabelled = [r for s, (r, _) in gone.items() if s.startswith("test/")]
+    assert len(unlabelled) == 22 and set(unlabelled) == {"without a label in Training_set.csv"}
+    assert len(rows) == 88 - 22 and "DRAWN SAMPLE" in out and "found by looking" in err
+    assert len({row["patient"] for row in rows}) == 22
+    assert all(len(found) == 1 for found in splits_of(sample / "mammography-csv").values())
+
+
 def test_unreadable_and_empty_pictures_are_alone(tmp_path, variants):
     save(tmp_path / "black.png", np.zeros((50, 50), np.uint8))
     save(tmp_path / "dark.png", np.zeros((60, 40), np.uint8))

@@ -160,6 +160,34 @@ def results(count):
     ]
 
 
+def test_a_list_is_scored_in_its_order_and_counted(tiny_run, images, tmp_path):
+    below = tmp_path / "data"
+    below.mkdir()
+    images.rename(below / "test")
+    Image.new("RGB", (50, 50), (0, 0, 200)).save(below / "not listed.png")
+    (tmp_path / "Testing_set.csv").write_text(
+        "filename\r\nb blau ä.png\r\ntest/a red.png\r\n", encoding="utf-8"
+    )
+    flags = "--run", tiny_run, "--list", tmp_path / "Testing_set.csv"
+    done = predict(below, *flags, "--csv", tmp_path / "p.csv")
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "p.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(Path(row["path"]).name, row["word"]) for row in rows] == [
+        ("b blau ä.png", "IDC"), ("a red.png", "no IDC"),
+    ]  # fmt: skip
+    assert "no IDC         1   50.0 %" in done.stdout and "IDC            1   50.0 %" in done.stdout
+    (tmp_path / "Testing_set.csv").write_text("filename\ngone.png\na red.png\n")
+    done = predict(below, *flags)
+    assert done.returncode == 1 and "gone.png: there is no such file" in done.stderr
+    Image.new("RGB", (50, 50)).save(below / "a red.png")
+    (tmp_path / "other.csv").write_text("name\na.png\n")
+    for table, words in ((tmp_path / "other.csv", "must name a column filename"),
+                         (tmp_path / "none.csv", "there is no list")):  # fmt: skip
+        done = predict(below, "--run", tiny_run, "--list", table)
+        assert done.returncode == 2 and words in done.stderr
+
+
 def test_an_interrupted_csv_goes_on_wherever_it_was_cut(tiny_run, tmp_path):
     run = runs.open_run(tiny_run)
     whole = tmp_path / "whole.csv"

@@ -90,6 +90,7 @@ def draw(name: str, folder: Path) -> None:
         "busi": drawn_scans.draw_ultrasound_sample,
         "ultrasound": drawn_scans.draw_binary_ultrasound_sample,
         "mammography": drawn_scans.draw_mammography_sample,
+        "mammography-csv": drawn_scans.draw_mammography_csv_sample,
     }
     if name not in drawers:
         raise CancerNetError(

@@ -5,11 +5,13 @@ defects for which the real set is known, so that code can be tried against them:
 
 - `draw_ultrasound_sample`: BUSI, with masks beside the scans and copies among them;
 - `draw_binary_ultrasound_sample`: variants of few sources, spread over train and val;
-- `draw_mammography_sample`: variants of few sources in eight classes, one with one source.
+- `draw_mammography_sample`: variants of few sources in eight classes, one with one source;
+- `draw_mammography_csv_sample`: the same with the sources' numbers lost, labels in a table.
 
 None of them is a photograph or holds a part of one.
 """
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +132,45 @@ def draw_mammography_sample(folder: Path, *, seed: int = SEED) -> None:
         return {"images": len(kinds) * MAMMOGRAM_VARIANTS, "sources": len(kinds)}
 
     draw_folder(folder, _facts("mammography", seed), draw=draw)
+
+
+def draw_mammography_csv_sample(folder: Path, *, seed: int = SEED) -> None:
+    """Draws the same mammograms with their numbers lost: `train/Image_1.png`, `Training_set.csv`.
+
+    A quarter of the images, whatever their source, is in `test/` and in `Testing_set.csv`
+    without a label, as in the published edition.
+
+    Raises:
+        CancerNetError: something else is in the folder; nothing is touched.
+    """
+
+    def draw(staging: Path) -> dict[str, int]:
+        kinds = [kind for kind, number in MAMMOGRAM_SOURCES.items() for _ in range(number)]
+        order = _generator(seed, 30).permutation(len(kinds) * MAMMOGRAM_VARIANTS)
+        trained, tested = [("filename", "label")], [("filename",)]
+        for part in ("train", "test"):
+            (staging / part).mkdir()
+        for place, (density, malignant) in enumerate(
+            progress(kinds, total=len(kinds), unit="source")
+        ):
+            rng = _generator(seed, 20, place)
+            pixels = draw_mammogram(rng, density=density, malignant=malignant)
+            label = f"Density{density}{'Malignant' if malignant else 'Benign'}"
+            for variant, image in enumerate(_mammogram_variants(rng, pixels)):
+                number = int(order[place * MAMMOGRAM_VARIANTS + variant])
+                name = f"Image_{number + 1}.png"
+                if number % 4:
+                    trained.append((name, label))
+                else:
+                    tested.append((name,))
+                part = "train" if number % 4 else "test"
+                save_png(staging / part / name, image, subject="a breast")
+        for name, rows in (("Training_set.csv", trained), ("Testing_set.csv", tested)):
+            with open(staging / name, "w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows(rows)
+        return {"images": len(order), "sources": len(kinds)}
+
+    draw_folder(folder, _facts("mammography-csv", seed), draw=draw)
 
 
 def _busi_scan(seed: int, kind: str, number: int) -> Scan:

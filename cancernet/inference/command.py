@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cancernet.inference.inputs import Inputs
 from cancernet.inference.predictor import Failure, Prediction, Predictor
-from cancernet.inference.results import CsvFile, as_json, as_text
+from cancernet.inference.results import CsvFile, as_json, as_text, distribution
 from cancernet.runs import Run
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def _fill_csv(
                     bar.clear()
                     print(f"error: {result.path}: {result.error}", file=sys.stderr)
     print(f"{path}: {scored + len(table.done):,} scored, {failed:,} could not be read")
+    if not as_json_lines:
+        print("\n".join(distribution(path, predictor.run)))
     return scored + len(table.done), failed
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,19 @@ class CsvFile:
             "positive": result.positive,
             "operating_point": repr(result.operating_point),
         }
+
+
+def distribution(path: Path, run: Run) -> list[str]:
+    """Returns a line for each class: how many images of a CSV of predictions were given to it."""
+    with open(path, encoding="utf-8", newline="") as file:
+        counts = Counter(row["label"] for row in csv.DictReader(file) if row["label"])
+    total = counts.total()
+    width = max(len(word) for word in run.words)
+    return [
+        f"  {run.word(name):{width}}  {counts[name]:>8,}  {100 * counts[name] / total:5.1f} %"
+        for name in run.classes
+        if total
+    ]
 
 
 def _short(value: float) -> str:
