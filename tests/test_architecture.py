@@ -50,7 +50,7 @@ MAY_IMPORT = {
     },
     "training": {
         "calibration", "command_line", "config", "evaluation", "examining", "images", "inference",
-        "manifest", "models", "quiet", "runs",
+        "manifest", "models", "quiet", "runs", "slides",
     },
 }  # fmt: skip
 ALWAYS = {"errors", "files", "locks", ""}

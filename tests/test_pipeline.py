@@ -87,6 +87,17 @@ def test_the_run_folder_is_complete(trained):
     assert {"history.png", "confusion_matrix.png"} <= {p.name for p in (run / "figures").iterdir()}
 
 
+def test_testing_patients_are_mapped_beside_their_labels(trained, drawn):
+    run, _ = trained
+    patients = set(read_dataset(drawn).split("testing").patients)
+    assert {p.name for p in (run / "figures").glob("slide-*.png")} == {
+        f"slide-{patient}.png" for patient in patients
+    }
+    report = (run / "report.html").read_text()
+    assert "Slide maps of testing patients" in report and "data:image/jpeg" in report
+    assert all(f"Patient {patient}, " in report for patient in patients)
+
+
 def test_what_is_printed(trained):
     _, done = trained
     for words in ("Classification report", "Confusion matrix", "sensitivity (recall of IDC)",

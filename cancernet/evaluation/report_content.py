@@ -71,6 +71,21 @@ class Beside:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SlidePicture:
+    """A picture of one testing patient's slide.
+
+    Attributes:
+        path: the PNG.
+        caption: what it shows, in words.
+        patients: how many testing patients could be shown.
+    """
+
+    path: Path
+    caption: str
+    patients: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything `write_report` shows.
 
@@ -106,6 +121,7 @@ class ReportContent:
         folds: of a cross-validation, whose pooled figures the assessment holds.
         thresholds: (images,) of testing where each has its own, as in folds; None where
             the assessment's operating point holds for all.
+        slides: maps of testing patients, where the images have places.
     """
 
     title: str
@@ -138,6 +154,7 @@ class ReportContent:
     heat_map: Callable[[str], Path | None] | None = None
     folds: Sequence[FoldScores] = ()
     thresholds: np.ndarray | None = None
+    slides: Sequence[SlidePicture] = ()
 
     def __post_init__(self) -> None:
         if not self.notice.strip():

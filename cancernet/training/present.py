@@ -1,5 +1,6 @@
 """The pictures and the report of a run."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset, read_audit
 from cancernet.training.checkpoint import State
 from cancernet.training.finish import Finished
+from cancernet.training.slide_pictures import write_slide_pictures
 
 
 def write_pictures_and_report(
@@ -24,7 +26,9 @@ def write_pictures_and_report(
 ) -> None:
     """Writes figures/, report.html, model_card.md and checklist.md of a run."""
     footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", dataset.leak]))
+    slides = write_slide_pictures(folder / FIGURES, finished, dataset, footer=footer)
     report = _report_content(folder, finished, dataset, config, state)
+    report = dataclasses.replace(report, slides=slides)
     write_figures(report, folder / FIGURES, footer=footer)
     write_report(report, folder)
     write_model_card(report, folder)

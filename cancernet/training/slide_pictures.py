@@ -1,0 +1,84 @@
+"""Slide maps of testing patients, from the probabilities that evaluation has already."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cancernet.command_line import NOTICE
+from cancernet.errors import ImageError
+from cancernet.evaluation import scored as scores
+from cancernet.evaluation.report_content import SlidePicture
+from cancernet.images import read_rgb
+from cancernet.manifest import NO_POSITION, BuiltDataset
+from cancernet.slides.drawing import save_picture
+from cancernet.slides.mosaic import Mosaic, SlideMap
+from cancernet.training.finish import Finished
+
+MOST = 6  # maps in a report; more would make it slow to open
+
+
+def write_slide_pictures(
+    folder: Path, finished: Finished, dataset: BuiltDataset, *, footer: str
+) -> list[SlidePicture]:
+    """Writes `slide-<patient>.png` of the testing patients with the most patches.
+
+    Of a data set whose file names carry no places nothing is written.
+
+    Args:
+        folder: the figures folder.
+        finished: the testing images' probabilities and the operating point.
+        dataset: where the images are.
+        footer: what must be known of the data; empty when nothing.
+
+    Returns:
+        The pictures for the report, at most `MOST`.
+    """
+    part = dataset.split("testing")
+    patients = np.array(part.patients)
+    placed = part.x != NO_POSITION
+    names, counts = np.unique(patients[placed], return_counts=True)
+    chosen = sorted(names[np.argsort(-counts, kind="stable")][:MOST].tolist())
+    word = finished.assessment.positive_word
+    pictures = []
+    for name in chosen:
+        slide = _slide(finished, dataset, str(name), np.flatnonzero(placed & (patients == name)))
+        path = folder / f"slide-{name}.png"
+        save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
+        facts = slide.facts()
+        pictures.append(
+            SlidePicture(
+                path=path,
+                caption=(
+                    f"Patient {name}, {facts['patches']:,} patches: {word} labelled in "
+                    f"{100 * facts['true_area_fraction']:.1f} % of the area, called in "
+                    f"{100 * facts['area_fraction']:.1f} %."
+                ),
+                patients=len(names),
+            )
+        )
+    return pictures
+
+
+def _slide(finished: Finished, dataset: BuiltDataset, name: str, rows: np.ndarray) -> SlideMap:
+    part, testing = dataset.split("testing"), finished.testing
+    columns = finished.assessment.positive_indices
+    score = scores.positive_score(testing.probabilities, columns)
+    truth = scores.positive_truth(testing, columns)
+    width, height = dataset.image_size
+    mosaic = Mosaic(
+        name,
+        left=int(part.x[rows].min()),
+        top=int(part.y[rows].min()),
+        right=int(part.x[rows].max()) + width,
+        bottom=int(part.y[rows].max()) + height,
+    )
+    for row in rows.tolist():
+        try:
+            pixels = np.asarray(read_rgb(dataset.folder / part.paths[row]))
+        except ImageError:  # it was read a minute ago; a picture is not worth the run
+            mosaic.failed += 1
+            continue
+        x, y = int(part.x[row]), int(part.y[row])
+        mosaic.show(x, y, pixels)
+        mosaic.add((x, y, pixels.shape[1], pixels.shape[0]), float(score[row]), int(truth[row]))
+    return mosaic.finish(finished.assessment.operating_point.threshold)
