@@ -223,6 +223,17 @@ def test_glass_is_background_and_tissue_is_not() -> None:
     assert not is_background(np.full((50, 50, 3), BLUE, np.uint8))
 
 
+def test_images_of_one_name_do_not_overwrite_each_other(tiny_run: Path, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (60, 60), BLUE).save(tmp_path / folder / "scan.png")
+    named = [tmp_path / "a" / "scan.png", tmp_path / "b" / "scan.png"]
+    assert map_slides(runs.open_run(tiny_run), named, tmp_path / "maps", side=50) == (2, 0)
+    assert {p.name for p in (tmp_path / "maps").glob("*.csv")} == {
+        "slide-scan.csv", "slide-scan-2.csv",
+    }  # fmt: skip
+
+
 def test_nothing_but_glass_is_said(tiny_run: Path, tmp_path: Path) -> None:
     Image.new("RGB", (200, 200), WHITE).save(tmp_path / "glass.png")
     predictor = Predictor(runs.open_run(tiny_run))

@@ -104,6 +104,14 @@ def test_the_picture_is_white_where_no_patch_is() -> None:
     assert (picture[:20, 200:] == 120).all() and (picture[20:, 200:] == 255).all()
 
 
+def test_what_reaches_over_the_edge_is_cut_not_squeezed() -> None:
+    mosaic = Mosaic("x", left=0, top=0, right=60, bottom=40)
+    ramp = np.repeat(np.arange(50, dtype=np.uint8)[None, :, None], 50, 0).repeat(3, 2)
+    mosaic.show(30, 10, ramp)
+    found = mosaic.finish(0.5).picture
+    np.testing.assert_array_equal(found[10:, 30:], ramp[:30, :30])
+
+
 def test_a_long_slide_is_shrunk() -> None:
     mosaic = Mosaic("x", left=1, top=1, right=32_001, bottom=16_001)
     for x in range(0, 32_000, 3200):

@@ -35,11 +35,14 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
         raise CancerNetError(f"--patch-size is {side}, but must be at least 2")
     predictor = Predictor(run)
     done = failed = 0
+    names: set[str] = set()
     folders = [path for path in named if path.is_dir()]
     if folders:
         patients, odd = find_patients(folders)
         for patient, found in patients.items():
-            slide, failures = map_of_places(predictor, patient, found.places, side=side)
+            slide, failures = map_of_places(
+                predictor, _free(patient, names), found.places, side=side
+            )
             for failure in failures:
                 print(f"error: {failure.path}: {failure.error}", file=sys.stderr)
             failed += len(failures)
@@ -51,13 +54,23 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
     for path in (path for path in named if not path.is_dir()):
         try:
             with open_image(path) as image:
-                slide = map_of_image(predictor, path.stem, image, side=side)
+                slide = map_of_image(predictor, _free(path.stem, names), image, side=side)
         except CancerNetError as error:
             print(f"error: {error}", file=sys.stderr)
             failed += 1
             continue
         done += _write(slide, output, run)
     return done, failed
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Returns a name that no other slide has, so that no map overwrites another."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    taken.add(free)
+    return free
 
 
 def _write(slide: SlideMap, output: Path, run: Run) -> int:

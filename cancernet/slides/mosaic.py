@@ -150,15 +150,15 @@ class Mosaic:
         """Puts pixels (height, width, 3) into the picture, their upper left corner at x, y."""
         height, width = pixels.shape[:2]
         left, top = (x - self.origin[0]) / self.shrink, (y - self.origin[1]) / self.shrink
-        columns = slice(math.floor(left), max(math.ceil(left + width / self.shrink), 1))
-        rows = slice(math.floor(top), max(math.ceil(top + height / self.shrink), 1))
-        place = self._picture[rows, columns]
-        if place.size == 0:
-            return
+        wide = max(math.ceil(left + width / self.shrink) - math.floor(left), 1)
+        tall = max(math.ceil(top + height / self.shrink) - math.floor(top), 1)
+        rows, columns = slice(math.floor(top), None), slice(math.floor(left), None)
+        place = self._picture[rows, columns][:tall, :wide]
         image = Image.fromarray(pixels)
-        if image.size != (place.shape[1], place.shape[0]):
-            image = image.resize((place.shape[1], place.shape[0]), Image.Resampling.BOX)
-        place[...] = np.asarray(image)
+        if image.size != (wide, tall):
+            image = image.resize((wide, tall), Image.Resampling.BOX)
+        # What reaches over the picture's edge is cut off rather than squeezed.
+        place[...] = np.asarray(image)[: place.shape[0], : place.shape[1]]
 
     def add(self, box: Sequence[int], probability: float, truth: int = -1) -> None:
         """Records a scored patch: (left, top, width, height), its probability and truth."""
