@@ -32,6 +32,7 @@ def test_the_audit_is_shown_or_said_to_be_missing():
     checks = [("near duplicates", "LEAK", "12 pairs <b> across splits")]
     found = page(report_content(audit=checks, leak="LEAK: near duplicates"))
     assert "12 pairs &lt;b&gt; across splits" in found and "Leaking split" in found
+    assert '<td class="bad">LEAK</td>' in found
 
 
 def test_an_audit_of_the_set_as_it_is_now(tmp_path):

@@ -37,6 +37,7 @@ table.data { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: t
 .data td { white-space: nowrap; } .data td:first-child { white-space: normal; }
 .data.words td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 .data.words thead th { text-align: left; }
+.data.words.cells td { overflow-wrap: break-word; }
 .data.words td:first-child { overflow-wrap: normal; min-width: 5rem; }
 .data.short { break-inside: avoid; }
 .many { columns: 19rem auto; } .many table { width: 100%; margin-top: 0; }
@@ -98,7 +99,7 @@ def table(
     body = "".join(
         "<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in lines
     )
-    kind = "data words" if words else "data"
+    kind = "data words cells" if words else "data"
     # What fits half a sheet is not torn apart by the printer.
     kind += " short" if len(lines) <= SHORT else ""
     return (

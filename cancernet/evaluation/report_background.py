@@ -52,11 +52,9 @@ def audit(content: ReportContent) -> str:
             "one. Building checks every file and keeps exact duplicates from straddling splits."
         )
         return pieces.section("Audit", leak, pieces.paragraph(sentence, muted=True))
-    return pieces.section(
-        "Audit",
-        leak,
-        pieces.table(("check", "verdict", "what was found"), content.audit, words=True),
-    )
+    table = pieces.table(("check", "verdict", "what was found"), content.audit, words=True)
+    marked = table.replace("<td>LEAK</td>", '<td class="bad">LEAK</td>')
+    return pieces.section("Audit", leak, marked)
 
 
 def patients(content: ReportContent) -> str:
