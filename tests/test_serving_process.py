@@ -51,7 +51,7 @@ def serving(run, *arguments, **environment):
 
 
 def get(address):
-    with urllib.request.urlopen(address, timeout=10) as response:
+    with urllib.request.urlopen(address, timeout=60) as response:
         return json.loads(response.read())
 
 
@@ -61,7 +61,7 @@ def test_it_serves_and_ends_cleanly(run, kind):
         assert get(f"{address}/health")["status"] == "ok"
         assert "drawn pictures" in said and "WARNING" not in said
         process.send_signal(kind)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and err == ""
     events = [json.loads(line)["event"] for line in out.splitlines()]
     assert events == ["started", "request", "stopped"]
@@ -72,7 +72,7 @@ def test_what_is_in_work_is_finished_first(run):
         host, port = re.search(r"//(.*):(\d+)", address).groups()
         body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
         body += picture() + b"\r\n--b--\r\n"
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(
                 b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
                 b"boundary=b\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:200]
@@ -82,7 +82,7 @@ def test_what_is_in_work_is_finished_first(run):
             time.sleep(0.3)
             client.sendall(body[200:])
             assert client.recv(100).startswith(b"HTTP/1.1 200")
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_is_in_work_is_finished_first(run):
 def test_headers_without_end_are_cut_off(run, begin, piece):
     with serving(run) as (_, address, _):
         host, port = re.search(r"//(.*):(\d+)", address).groups()
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(begin)
             with contextlib.suppress(OSError):
                 for _ in range(20_000):  # 20 MB, were they taken
@@ -114,7 +114,7 @@ def test_headers_without_end_are_cut_off(run, begin, piece):
 def test_what_is_not_http_is_answered_in_a_sentence(run):
     with serving(run) as (_, address, _):
         host, port = re.search(r"//(.*):(\d+)", address).groups()
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=60) as client:
             client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
             answer = client.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400") and b"not a proper HTTP request" in answer
