@@ -176,7 +176,7 @@ def test_busi_without_masks_near_copies_together_and_two_labels_named(build, bus
 
 
 def test_masks_as_images_are_labelled_everywhere(build, busi, tmp_path):
-    code, out, err = build(*busi, "--split", "image", "--include-masks")
+    code, out, err = build(*busi, "--split", "image", "--include-masks", "--allow-leaks")
     assert code == 0, err
     content = facts(tmp_path / "out")
     masks = sum("mask" in row["source"] for row in manifest(tmp_path / "out"))
@@ -201,6 +201,8 @@ def test_the_shipped_split_is_kept_and_its_leaks_counted(build, tmp_path):
     shipped(tmp_path / "source")
     flags = "--dataset", "ultrasound", "--source", "source"
     code, _, err = build(*flags, "--output", "out", "--split", "shipped")
+    assert code == 2 and "6 of 12 sources" in err and not (tmp_path / "out").exists()
+    code, _, err = build(*flags, "--output", "out", "--split", "shipped", "--allow-leaks")
     assert code == 0, err
     for row in manifest(tmp_path / "out"):
         assert (row["split"] == "testing") == row["source"].startswith("val/")
