@@ -165,7 +165,8 @@ class ReportContent:
         """What a reader must know before any figure, the gravest first."""
         found = [DRAWN] if self.drawn else []
         if self.leak:
-            found.append(f"Leak between the splits: {self.leak}")
+            said = self.leak.startswith("LEAK")
+            found.append(self.leak if said else f"Leak between the splits: {self.leak}")
         found += [
             f"The audit found a leak, {name}: {sentence}"
             for name, verdict, sentence in self.audit

@@ -8,7 +8,13 @@ from cancernet.evaluation.predictive_values import predictive_rows
 from cancernet.evaluation.report_content import Beside, FlowStep, ReportContent
 from cancernet.evaluation.scored import positive_score, positive_truth
 from cancernet.examining.examine import Examined, Wishes, examine
-from cancernet.examining.finished import FinishedRun, asked_of, flow_of, history_of
+from cancernet.examining.finished import (
+    FinishedRun,
+    asked_of,
+    flow_of,
+    full_name,
+    history_of,
+)
 from cancernet.manifest import read_audit
 
 
@@ -27,7 +33,7 @@ def report_content(
     )
     dataset = content["dataset"]
     return ReportContent(
-        title=f"{run.name}: {found.name}",
+        title=f"{full_name(run)}: {found.name}",
         assessment=found.assessment,
         validation=finished.validation,
         testing=found.testing,

@@ -88,6 +88,13 @@ def history_of(folder: Path) -> dict[str, list[float]]:
         return {}
 
 
+def full_name(run: Run) -> str:
+    """The run's name; of a fold also that of its cross-validation."""
+    if "fold" not in run.content:
+        return run.name
+    return f"{run.folder.resolve().parent.name}, {run.name}"
+
+
 def flow_of(run: Run) -> list[FlowStep]:
     """The way of the images of the run's own data set."""
     steps = []
@@ -109,7 +116,7 @@ def asked_of(run: Run) -> dict[str, str]:
     content = run.content
     model, size = content.get("model", {}), content["input"]
     return {
-        "run": run.name,
+        "run": full_name(run),
         "trained on": f"{content['dataset']['name']}: {content['dataset'].get('title', '')}",
         "classes": "; ".join(
             f"{name} = {word}" for name, word in zip(run.classes, run.words, strict=True)
