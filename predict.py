@@ -5,6 +5,8 @@
     python predict.py image.png --run output/my-run --json
     python predict.py images/test --list Testing_set.csv --csv predictions.csv
     python predict.py image.png --explain why/
+    python predict.py image.png --figure titled.png
+    python predict.py scan.png --run model.h5 --dataset busi --preprocessing unit
     python predict.py --slide patches/ scan.tif --output maps/
 
 Without --run the run that finished last in output/ is taken. Research software,
@@ -14,17 +16,24 @@ not a medical device; not for diagnosis.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.command_line import NOTICE, Parser, run
-from cancernet.config import OUTPUT
+from cancernet.config import INTERPOLATIONS, OUTPUT
 from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 
 if TYPE_CHECKING:
+    from cancernet.bare.predictor import BarePredictor
     from cancernet.explaining.command import ExplanationFolder
+    from cancernet.inference.predictor import Prediction
     from cancernet.runs import Run
+
+# What must be stated of a bare model.
+BARE = ("dataset", "recipe", "image_size", "interpolation", "preprocessing", "sha256")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -38,7 +47,10 @@ def parse_arguments() -> argparse.Namespace:
         help="PNG, JPEG, TIFF or BMP files, or folders of them",
     )
     parser.add_argument(
-        "--run", type=Path, metavar="DIR", help=f"run folder (default: the newest in {OUTPUT}/)"
+        "--run",
+        type=Path,
+        metavar="DIR_OR_FILE",
+        help=f"run folder (default: the newest in {OUTPUT}/), or a bare .keras or .h5 model",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument(
@@ -54,6 +66,10 @@ def parse_arguments() -> argparse.Namespace:
         help="score only the images that the column `filename` of this CSV names, in its order, "
         "from the folders that are named",
     )
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="save the one image, titled with its prediction"
+    )
+    add_bare(parser)
     add_explaining(parser)
     add_slides(parser)
     add_spreading(parser)
@@ -61,6 +77,65 @@ def parse_arguments() -> argparse.Namespace:
     if bool(arguments.images) == bool(arguments.slide):
         parser.error("name images or folders, or slides with --slide")
     return arguments
+
+
+def add_bare(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that say what a bare model is."""
+    group = parser.add_argument_group("a bare model, without a run folder (--run FILE)")
+    group.add_argument(
+        "--dataset", metavar="NAME", help="its classes in order, as in the catalogue"
+    )
+    group.add_argument(
+        "--preprocessing",
+        choices=("inside", "unit", "tf", "torch", "caffe"),
+        help="how its pixels are prepared: unit is 0-1; inside: the model does it",
+    )
+    group.add_argument(
+        "--image-size", type=int, metavar="N", help="height and width, where the file does not say"
+    )
+    group.add_argument("--interpolation", choices=INTERPOLATIONS, help="default: bilinear")
+    group.add_argument(
+        "--recipe",
+        metavar="NAME_OR_FILE",
+        help="take data set, size and interpolation from a recipe; its models prepare pixels "
+        "themselves",
+    )
+    group.add_argument("--sha256", metavar="HEX", help="the hash the file must have")
+
+
+def bare_model(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> BarePredictor | None:
+    """Opens the bare model that --run names; None when it names a run folder."""
+    from cancernet.bare.parts import is_model_file
+
+    given = {name: getattr(arguments, name) for name in BARE}
+    if arguments.run is None or not is_model_file(arguments.run):
+        for name, value in given.items():
+            if value is not None:
+                flag = "--" + name.replace("_", "-")
+                raise CancerNetError(f"{flag} goes with a bare model; a run folder knows it itself")
+        return None
+    if arguments.slide or arguments.explain or arguments.workers or arguments.scheduler:
+        raise CancerNetError(
+            "--slide, --explain, --workers and --scheduler need a run folder, not a bare model"
+        )
+    from cancernet.bare.command import Stated, opened
+
+    return stack.enter_context(opened(arguments.run, Stated(**given)))
+
+
+def figure_of(arguments: argparse.Namespace, trained: Run) -> Callable[[Prediction], None]:
+    """Returns what saves the one image that is named, titled with its prediction."""
+    from cancernet.inference.figure import check_suffix, write_figure
+
+    if len(arguments.images) != 1 or arguments.images[0].is_dir() or arguments.scheduler:
+        raise CancerNetError("--figure shows one image; name exactly one file")
+    check_suffix(arguments.figure)
+
+    def write(prediction: Prediction) -> None:
+        write_figure(arguments.figure, prediction, trained, notice=NOTICE)
+        print(f"Figure: {arguments.figure}", file=sys.stderr)
+
+    return write
 
 
 def add_explaining(parser: argparse.ArgumentParser) -> None:
@@ -163,26 +238,45 @@ def main() -> int:
         raise CancerNetError(f"--workers is {arguments.workers}, but must be at least 1")
     if arguments.workers and arguments.scheduler:
         raise CancerNetError("--workers starts processes here, --scheduler uses others; choose one")
-    from cancernet.inference.command import predict_named
     from cancernet.runs import newest_run, open_run
 
-    trained = open_run(arguments.run if arguments.run is not None else newest_run())
-    if arguments.slide:
-        return map_slides(arguments, trained)
+    with contextlib.ExitStack() as stack:
+        bare = bare_model(arguments, stack)
+        if bare is not None:
+            return predict(arguments, bare.run, bare)
+        trained = open_run(arguments.run if arguments.run is not None else newest_run())
+        if arguments.slide:
+            return map_slides(arguments, trained)
+        return predict(arguments, trained, None)
+
+
+def predict(arguments: argparse.Namespace, trained: Run, bare: BarePredictor | None) -> int:
+    """Scores the images and prints or writes the answers; returns the exit code."""
+    from cancernet.inference.command import predict_named
+
     named = arguments.images
     if arguments.list is not None:
         from cancernet.inference.listed import listed_images
 
         named = listed_images(arguments.list, named)
     folder = explaining(arguments, trained)
+    figure = figure_of(arguments, trained) if arguments.figure else None
+
+    def also(prediction: Prediction) -> None:
+        if folder:
+            folder.explain(prediction)
+        if figure:
+            figure(prediction)
+
     scored, failed = predict_named(
         trained,
         named,
         as_json_lines=arguments.json,
         csv_path=arguments.csv,
-        also=folder.explain if folder else None,
+        also=also,
         scheduler=arguments.scheduler,
         workers=arguments.workers,
+        predictor=bare,
     )
     if not arguments.json:
         if folder:

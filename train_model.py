@@ -21,7 +21,8 @@ from typing import Any
 from cancernet.command_line import Parser, add_settings, given_settings, run
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.errors import EXIT_OK, CancerNetError
-from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
+from cancernet.recipe_file import is_recipe_file, read_recipe
+from cancernet.recipes import DEFAULT_RECIPE, describe_recipes, recipe
 from cancernet.status import describe_status
 
 
@@ -29,7 +30,9 @@ def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(__doc__)
     parser.add_argument(
-        "--recipe", choices=sorted(RECIPES), help=f"named settings (default: {DEFAULT_RECIPE})"
+        "--recipe",
+        metavar="NAME_OR_FILE",
+        help=f"named settings, see --list-recipes, or a file of them (default: {DEFAULT_RECIPE})",
     )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help=f"built data set (default: {DATASETS}/<dataset>)"
@@ -108,7 +111,9 @@ def main() -> int:
     given = given_settings(arguments)
     name = arguments.recipe or DEFAULT_RECIPE
     # Nonsense values are answered before TensorFlow takes its seconds to load.
-    config = dataclasses.replace(recipe(name), **given)
+    settings = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
+    config = dataclasses.replace(settings, **given)
+    name = Path(name).stem if is_recipe_file(name) else name
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
 
     if _asks_for_folds(arguments):

@@ -28,6 +28,8 @@ MAY_IMPORT = {
     "status": {"runs"},
     "doctor": {"config", "quiet"},
     "__main__": {"command_line", "doctor"},
+    "recipe_file": {"config"},
+    "folds": {"manifest"},
     "building": {"catalog", "config", "images", "manifest"},
     "auditing": {
         "building", "catalog", "command_line", "config", "evaluation", "images", "manifest",
@@ -35,6 +37,12 @@ MAY_IMPORT = {
     "models": {"quiet"},
     "cancernet": {"models"},
     "evaluation": {"calibration", "config", "command_line", "images", "runs"},
+    "tuning": {
+        "command_line", "config", "evaluation", "folds", "manifest", "recipe_file", "training",
+    },
+    "bare": {
+        "calibration", "catalog", "inference", "models", "quiet", "recipe_file", "recipes", "runs",
+    },
     "inference": {"calibration", "runs", "images"},
     "examining": {
         "catalog", "command_line", "config", "evaluation", "inference", "manifest", "runs",
@@ -49,8 +57,8 @@ MAY_IMPORT = {
         "catalog", "command_line", "config", "explaining", "images", "inference", "runs", "slides",
     },
     "training": {
-        "calibration", "command_line", "config", "evaluation", "examining", "images", "inference",
-        "manifest", "models", "quiet", "runs", "slides",
+        "calibration", "command_line", "config", "evaluation", "examining", "folds", "images",
+        "inference", "manifest", "models", "quiet", "runs", "slides",
     },
 }  # fmt: skip
 ALWAYS = {"errors", "files", "locks", ""}

@@ -136,7 +136,7 @@ def test_report_is_one_well_formed_page_that_fetches_nothing(tmp_path, classes):
     assert reader.open == []
     assert not {"script", "link", "iframe"} & set(reader.tags)
     assert all(address.startswith("data:") for address in reader.addresses)
-    assert len(reader.addresses) == (6 if classes == 2 else 7)
+    assert len(reader.addresses) == (7 if classes == 2 else 9)
 
 
 def test_report_holds_the_figures_and_the_notice():

@@ -20,21 +20,53 @@ def draw_history(
     history: Mapping[str, Sequence[float]],
     *,
     best_epoch: int | None = None,
+    measures: Sequence[str] = ("loss", "accuracy"),
     footer: str = "",
 ) -> "Figure":
-    """Draws loss and accuracy of training and validation over the epochs.
+    """Draws measures of training and validation over the epochs, a panel each.
 
     Args:
-        history: `loss, val_loss, accuracy, val_accuracy`, a value for every epoch; what
-            is missing is not drawn.
+        history: `loss, val_loss, accuracy, val_accuracy, ...`, a value for every epoch;
+            what is missing is not drawn.
+        measures: which.
         best_epoch: the epoch that was kept, from 1; without it the least `val_loss`.
         footer: a line below, such as the warning that data are drawn.
     """
-    figure, panels = new_figure(width=9, height=3.8, columns=2, footer=footer)
+    figure, panels = new_figure(
+        width=4.5 * len(measures), height=3.8, columns=len(measures), footer=footer
+    )
     if best_epoch is None and np.isfinite(history.get("val_loss", [])).any():
         best_epoch = int(np.nanargmin(np.asarray(history["val_loss"], np.float64))) + 1
-    for axes, measure in zip(panels, ("loss", "accuracy"), strict=True):
+    for axes, measure in zip(panels, measures, strict=True):
         _one_measure(axes, history, measure, best_epoch)
+    return figure
+
+
+def draw_plot(history: Mapping[str, Sequence[float]], *, footer: str = "") -> "Figure":
+    """Draws loss and accuracy of training and validation into one pair of axes.
+
+    Args:
+        history: as in `draw_history`.
+        footer: a line below.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure, (axes,) = new_figure(width=7, height=4.6, footer=footer)
+    looks = {
+        "loss": ("training loss", BLUE, "-"),
+        "val_loss": ("validation loss", BLUE, "--"),
+        "accuracy": ("training accuracy", ORANGE, "-"),
+        "val_accuracy": ("validation accuracy", ORANGE, "--"),
+    }
+    for name, (words, colour, line) in looks.items():
+        values = list(history.get(name, []))
+        if values:
+            epochs = range(1, len(values) + 1)
+            axes.plot(epochs, values, color=colour, linestyle=line, marker=".", label=words)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set(xlabel="epoch", ylabel="loss and accuracy")
+    axes.set_title("Loss and accuracy on training and validation", fontsize=11)
+    axes.legend(frameon=False, fontsize=9)
     return figure
 
 

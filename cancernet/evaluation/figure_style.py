@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.files import written_beside
+from cancernet.files import write_bytes, written_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,6 +54,14 @@ def save_figure(figure: "Figure", path: Path) -> tuple[Path, Path]:
         with written_beside(target) as temporary:
             _render(figure, temporary, target.suffix[1:])
     return written
+
+
+def save_photographs(figure: "Figure", path: Path) -> bytes:
+    """Writes a figure made of photographs as PNG only; returns the bytes."""
+    stream = io.BytesIO()
+    _render(figure, stream, "png")
+    write_bytes(path.with_suffix(".png"), stream.getvalue())
+    return stream.getvalue()
 
 
 def svg_text(figure: "Figure") -> str:

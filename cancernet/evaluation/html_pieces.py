@@ -122,10 +122,15 @@ def image(figure: "Figure", caption: str, *, broad: bool = False) -> str:
 
     An `img` and not the SVG itself, so that the names inside two figures never meet.
     """
-    code = base64.b64encode(svg_text(figure).encode("utf-8")).decode("ascii")
-    kind = ' class="broad"' if broad else ""
+    return picture(svg_text(figure).encode("utf-8"), "svg+xml", caption, broad=broad)
+
+
+def picture(content: bytes, kind: str, caption: str, *, broad: bool = False) -> str:
+    """Returns the bytes of an image file (`kind`: png or svg+xml) inside the page."""
+    code = base64.b64encode(content).decode("ascii")
+    width = ' class="broad"' if broad else ""
     return (
-        f'<figure{kind}><img alt="{text(caption)}" src="data:image/svg+xml;base64,{code}">'
+        f'<figure{width}><img alt="{text(caption)}" src="data:image/{kind};base64,{code}">'
         f"<figcaption>{text(caption)}</figcaption></figure>"
     )
 

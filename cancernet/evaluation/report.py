@@ -8,6 +8,7 @@ from cancernet.evaluation import report_background as background
 from cancernet.evaluation import report_evidence as evidence
 from cancernet.evaluation import report_groups as groups
 from cancernet.evaluation import report_parts as parts
+from cancernet.evaluation import report_portrait as portrait
 from cancernet.evaluation import report_slides as slide_maps
 from cancernet.evaluation.report_content import ReportContent
 from cancernet.evaluation.worst_errors import worst_errors
@@ -38,13 +39,18 @@ def page(content: ReportContent) -> str:
         parts.curves,
         evidence.calibration,
         evidence.decisions,
-        parts.classes,
+        portrait.classes,
+        portrait.examples,
+        portrait.data_pictures,
         background.patients,
         worst_errors,
         evidence.patient_level,
         slide_maps.slides,
         groups.subgroups,
         *(() if content.folds else (background.learning,)),
+        portrait.measures,
+        portrait.splits,
+        portrait.network,
         background.repeat,
         parts.limits,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from cancernet.command_line import NOTICE
 from cancernet.evaluation.evaluate import Assessment
 from cancernet.evaluation.pooled import FoldScores
+from cancernet.evaluation.portrait import Portrait
 from cancernet.evaluation.scored import Scored
 
 DRAWN = (
@@ -122,6 +123,8 @@ class ReportContent:
         thresholds: (images,) of testing where each has its own, as in folds; None where
             the assessment's operating point holds for all.
         slides: maps of testing patients, where the images have places.
+        portrait: what to show of data and network; None shows nothing of it.
+        rendered: figures that have been drawn already, file name to content.
     """
 
     title: str
@@ -155,6 +158,8 @@ class ReportContent:
     folds: Sequence[FoldScores] = ()
     thresholds: np.ndarray | None = None
     slides: Sequence[SlidePicture] = ()
+    portrait: Portrait | None = None
+    rendered: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.notice.strip():

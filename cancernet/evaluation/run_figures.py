@@ -7,18 +7,22 @@ from cancernet.evaluation import scored as scores
 from cancernet.evaluation.decision_curve import decision_curve, draw_decision_curve
 from cancernet.evaluation.figure_style import save_figure
 from cancernet.evaluation.metrics import confusion_table
+from cancernet.evaluation.portrait_figures import write_portrait_figures
 from cancernet.evaluation.report_content import ReportContent
 
 FIGURES = "figures"
 
 
-def write_figures(content: ReportContent, folder: Path, *, footer: str = "") -> None:
+def write_figures(content: ReportContent, folder: Path, *, footer: str = "") -> dict[str, bytes]:
     """Writes every figure as PNG and SVG into `folder`.
 
     Args:
         content: what the report is made from.
         folder: where.
         footer: the line below every figure, such as that data are drawn.
+
+    Returns:
+        For `ReportContent.rendered`, so that the report need not draw them again.
     """
     assessment, testing = content.assessment, content.testing
     columns, threshold = assessment.positive_indices, content.marked
@@ -61,3 +65,4 @@ def write_figures(content: ReportContent, folder: Path, *, footer: str = "") -> 
         draw_decision_curve(decision_curve(truth, score), threshold=threshold, footer=footer),
         folder / "decision_curve.png",
     )
+    return write_portrait_figures(content, folder, footer=footer)

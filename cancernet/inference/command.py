@@ -24,6 +24,7 @@ def predict_named(
     also: Callable[[Prediction], None] | None = None,
     scheduler: str = "",
     workers: int = 0,
+    predictor: Predictor | None = None,
 ) -> tuple[int, int]:
     """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
 
@@ -35,18 +36,20 @@ def predict_named(
         also: called with every prediction before it is printed or written.
         scheduler: address of a Dask scheduler whose workers score, or empty.
         workers: number of processes to score in; 0 scores in this one.
+        predictor: what scores, when it is not the run's own model.
 
     Returns:
         How many images have been scored and how many could not be, rows of an
         interrupted CSV included.
     """
     inputs = Inputs(named)
-    with _predictor(run, scheduler, workers) as predictor:
+    own = _predictor(run, scheduler, workers)
+    with contextlib.nullcontext(predictor) if predictor is not None else own as scoring:
         if csv_path is None:
-            results = _passing_by(predictor.predict_many(inputs), also)
+            results = _passing_by(scoring.predict_many(inputs), also)
             tally = _print_all(results, run, as_json_lines)
         else:
-            tally = _fill_csv(predictor, inputs, csv_path, as_json_lines, also)
+            tally = _fill_csv(scoring, inputs, csv_path, as_json_lines, also)
     if inputs.passed_over:
         print(f"{inputs.passed_over} files that are not images were passed over", file=sys.stderr)
     return tally

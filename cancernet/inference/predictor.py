@@ -5,6 +5,7 @@ prediction is exactly the number that evaluation gave the same image.
 """
 
 import dataclasses
+import math
 import mmap
 import os
 from collections import deque
@@ -37,8 +38,9 @@ class Prediction:
         probability: probability of the predicted class, 0-1.
         probabilities: class to probability; they add up to 1.
         positive_probability: probability of the positive classes together.
-        positive: whether that reaches the operating point.
-        operating_point: the threshold on `positive_probability`.
+        positive: whether that reaches the operating point; None without one.
+        operating_point: the threshold on `positive_probability`; None when none was
+            chosen on data.
     """
 
     path: str
@@ -47,8 +49,8 @@ class Prediction:
     probability: float
     probabilities: dict[str, float]
     positive_probability: float
-    positive: bool
-    operating_point: float
+    positive: bool | None
+    operating_point: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON values."""
@@ -148,9 +150,10 @@ class Predictor:
         run = self.run
         row = [float(value) for value in probabilities]
         positive_probability = sum(row[index] for index in self._positive)
+        chosen = not math.isnan(run.threshold)
         positive = positive_probability >= run.threshold
         index = int(np.argmax(probabilities))
-        if len(row) == 2:
+        if len(row) == 2 and chosen:
             index = self._positive[0] if positive else 1 - self._positive[0]
         return Prediction(
             path=path,
@@ -159,8 +162,8 @@ class Predictor:
             probability=row[index],
             probabilities=dict(zip(run.classes, row, strict=True)),
             positive_probability=positive_probability,
-            positive=positive,
-            operating_point=run.threshold,
+            positive=positive if chosen else None,
+            operating_point=run.threshold if chosen else None,
         )
 
     def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:

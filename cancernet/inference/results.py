@@ -18,13 +18,24 @@ FLUSH_EVERY = 1024  # rows
 
 def as_text(prediction: Prediction, run: Run) -> str:
     """One image for a person to read: class in words, probability, operating point."""
+    lines = [
+        f"{prediction.path}: {prediction.word} (class {prediction.label})",
+        f"  {point_text(prediction, run)}",
+    ]
+    if prediction.operating_point is None:
+        named = zip(run.words, prediction.probabilities.values(), strict=True)
+        lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
+    return "\n".join(lines)
+
+
+def point_text(prediction: Prediction, run: Run) -> str:
+    """On which side of the operating point the positive classes' probability falls."""
     score, threshold = prediction.positive_probability, prediction.operating_point
+    opening = f"probability of {run.positive_words} {score_text(score)}, "
+    if threshold is None:
+        return f"{opening}{run.rule or 'no operating point'}"
     side = "at or above" if prediction.positive else "below"
-    return (
-        f"{prediction.path}: {prediction.word} (class {prediction.label})\n"
-        f"  probability of {run.positive_words} {_short(score)}, "
-        f"{side} the operating point {_short(threshold)}"
-    )
+    return f"{opening}{side} the operating point {score_text(threshold)}"
 
 
 def as_json(result: Prediction | Failure) -> str:
@@ -121,8 +132,10 @@ class CsvFile:
             "label": result.label,
             "word": result.word,
             **{f"probability_{name}": repr(p) for name, p in result.probabilities.items()},
-            "positive": result.positive,
-            "operating_point": repr(result.operating_point),
+            "positive": "" if result.positive is None else result.positive,
+            "operating_point": (
+                "" if result.operating_point is None else repr(result.operating_point)
+            ),
         }
 
 
@@ -139,7 +152,7 @@ def distribution(path: Path, run: Run) -> list[str]:
     ]
 
 
-def _short(value: float) -> str:
+def score_text(value: float) -> str:
     """Three decimals, but never 0.000 or 1.000 for what is neither."""
     if 0.0005 <= value < 0.9995 or value in (0.0, 1.0):
         return f"{value:.3f}"

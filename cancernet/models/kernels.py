@@ -21,6 +21,23 @@ KERNELS: dict[str, np.ndarray] = {
 }
 
 
+def filter_image(image: keras.KerasTensor, kernel: str) -> keras.KerasTensor:
+    """Filters each channel, reflecting at the edge; the range is not limited.
+
+    Args:
+        image: 0-255, shape (n, height, width, channels), at least 2x2 pixels.
+        kernel: a name of `KERNELS`.
+
+    Returns:
+        Of the same shape.
+    """
+    channels = image.shape[-1]
+    weights = np.repeat(KERNELS[kernel][:, :, None, None], channels, axis=2)
+    edge = ((0, 0), (1, 1), (1, 1), (0, 0))
+    padded = keras.ops.pad(image, edge, mode="reflect")
+    return keras.ops.depthwise_conv(padded, weights, padding="valid")
+
+
 def filter_and_stretch(image: keras.KerasTensor, kernel: str) -> keras.KerasTensor:
     """Filters each channel and stretches each image as a whole to 0-1.
 
@@ -34,11 +51,7 @@ def filter_and_stretch(image: keras.KerasTensor, kernel: str) -> keras.KerasTens
     Returns:
         0-1, of the same shape.
     """
-    channels = image.shape[-1]
-    weights = np.repeat(KERNELS[kernel][:, :, None, None], channels, axis=2)
-    edge = ((0, 0), (1, 1), (1, 1), (0, 0))
-    padded = keras.ops.pad(image, edge, mode="reflect")
-    filtered = keras.ops.depthwise_conv(padded, weights, padding="valid")
+    filtered = filter_image(image, kernel)
     whole_image = {"axis": (1, 2, 3), "keepdims": True}
     least = keras.ops.amin(filtered, **whole_image)
     spread = keras.ops.amax(filtered, **whole_image) - least

@@ -118,7 +118,7 @@ def train_and_finish(
         else:
             model, state = fit(dataset, config, folder, network, log_dir=log_dir)
         finished = finish(model, state, dataset, config, folder, content)
-        write_pictures_and_report(folder, finished, dataset, config, state)
+        write_pictures_and_report(folder, finished, dataset, config, state, model)
         seal(folder, finished.content)
     return finished
 

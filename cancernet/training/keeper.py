@@ -5,7 +5,7 @@ import csv
 import io
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import keras
 import numpy as np
 
 from cancernet.config import TrainConfig
+from cancernet.evaluation.folded import epoch_measures, score_measures
 from cancernet.files import write_text
 from cancernet.training.checkpoint import BEST, State, save_checkpoint, save_weights
+from cancernet.training.epoch_counts import EpochCounts
 
 HIGHER_IS_BETTER = {
     "val_loss": False,
@@ -31,7 +33,8 @@ class Keeper(keras.callbacks.Callback):
     scikit-learn's definition, without class weights or label smoothing: `val_loss`
     (cross entropy, natural logarithm), `val_balanced_loss` (the mean of each class's
     mean, so that it does not follow the prevalence), `val_accuracy` (most probable class),
-    `val_auc` (positive classes against the rest; NaN when validation has one class).
+    `val_auc` (positive classes against the rest; NaN when validation has one class), and
+    `val_precision`, `val_recall`, `val_f1` (see `epoch_measures`).
     """
 
     def __init__(
@@ -44,12 +47,18 @@ class Keeper(keras.callbacks.Callback):
         truth: np.ndarray,
         positive: list[int],
         whole: keras.Model | None = None,
+        counts: EpochCounts | None = None,
+        after_epoch: Callable[[State], None] | None = None,
     ) -> None:
         """Takes the validation images (`batches`, unshuffled) and their class indices.
 
-        `whole` is the network whose best weights are kept, where only its head is trained.
+        `whole` is the network whose best weights are kept, where only its head is trained;
+        `counts` the model's metric that gives the training images' precision, recall and
+        F1; `after_epoch` is told the bookkeeping when all else is done.
         """
         super().__init__()
+        self._counts = counts
+        self._after_epoch = after_epoch
         self.config = config
         self.folder = folder
         self.state = state
@@ -70,6 +79,9 @@ class Keeper(keras.callbacks.Callback):
         self.state.cpu_seconds += time.process_time() - self._cpu_started
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         with averaged_weights(self.model):
+            if self._counts is not None:
+                table = keras.ops.convert_to_numpy(self._counts.table).astype(np.int64)
+                logs.update(epoch_measures(table, self._positive))
             logs.update(self._validate())
             value = logs.get(self.config.monitor, math.nan)
             if self._is_best(value):
@@ -89,6 +101,8 @@ class Keeper(keras.callbacks.Callback):
         save_checkpoint(self.folder, self.model, self.state)
         if self.config.patience and self.state.waited >= self.config.patience:
             self.model.stop_training = True
+        if self._after_epoch is not None:
+            self._after_epoch(self.state)
 
     def _validate(self) -> dict[str, float]:
         scores = self.model.predict(self._batches, verbose=0).astype(np.float64)
@@ -115,7 +129,7 @@ class Keeper(keras.callbacks.Callback):
 def validation_measures(
     truth: np.ndarray, scores: np.ndarray, positive: list[int]
 ) -> dict[str, float]:
-    """Computes val_loss, val_balanced_loss, val_accuracy and val_auc.
+    """Computes val_loss, val_balanced_loss, val_accuracy, val_auc, val_precision and so on.
 
     Args:
         truth: class indices, shape (n,).
@@ -141,6 +155,7 @@ def validation_measures(
             else float(np.mean([loss[truth == label].mean() for label in np.unique(truth)]))
         ),
         "val_accuracy": float((scores.argmax(axis=1) == truth).mean()),
+        **{f"val_{k}": v for k, v in score_measures(truth, scores, positive).items()},
         "val_auc": auc,
     }
 

@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 
 from cancernet.errors import CancerNetError, ImageError
+from cancernet.folds import JOINED, Fold
 from cancernet.images import read_rgb, to_array
 from cancernet.manifest import OWN_PREFIX, BuiltDataset
 from cancernet.training.array_file import map_array, write_array
@@ -73,6 +74,34 @@ class DecodedPixels:
         )
 
 
+class JoinedPixels:
+    """Some images of several splits that are kept one by one: what a fold is made of."""
+
+    def __init__(self, parts: list[Pixels], places: np.ndarray) -> None:
+        """Takes the splits in order, and places in all of them one after the other."""
+        self._parts = parts
+        self._starts = np.cumsum([0, *map(len, parts)])
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, places: np.ndarray) -> np.ndarray:
+        chosen = self._places[places]
+        images: np.ndarray | None = None
+        for part, start, end in zip(self._parts, self._starts[:-1], self._starts[1:], strict=True):
+            rows = np.flatnonzero((chosen >= start) & (chosen < end))
+            if not len(rows):
+                continue
+            found = part[chosen[rows] - start]
+            if images is None:
+                images = np.empty((len(chosen), *found.shape[1:]), found.dtype)
+            images[rows] = found
+        if images is None:
+            raise IndexError("no image was asked for")
+        return images
+
+
 def open_pixels(
     dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str, cache: bool
 ) -> Pixels:
@@ -88,6 +117,18 @@ def open_pixels(
     Raises:
         CancerNetError: an image cannot be read; it is named.
     """
+    if isinstance(dataset, Fold):
+        whole = [
+            open_pixels(
+                dataset.whole,
+                name,
+                image_size=image_size,
+                interpolation=interpolation,
+                cache=cache,
+            )
+            for name in JOINED
+        ]
+        return JoinedPixels(whole, dataset.places[split])
     decoded = DecodedPixels(
         dataset.folder,
         dataset.split(split).paths,

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from cancernet.command_line import NOTICE
@@ -18,18 +19,28 @@ from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset, read_audit
 from cancernet.training.checkpoint import State
 from cancernet.training.finish import Finished
+from cancernet.training.portrait import make_portrait
 from cancernet.training.slide_pictures import write_slide_pictures
 
 
 def write_pictures_and_report(
-    folder: Path, finished: Finished, dataset: BuiltDataset, config: TrainConfig, state: State
+    folder: Path,
+    finished: Finished,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    state: State,
+    model: keras.Model,
 ) -> None:
     """Writes figures/, report.html, model_card.md and checklist.md of a run."""
     footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", dataset.leak]))
     slides = write_slide_pictures(folder / FIGURES, finished, dataset, footer=footer)
-    report = _report_content(folder, finished, dataset, config, state)
-    report = dataclasses.replace(report, slides=slides)
-    write_figures(report, folder / FIGURES, footer=footer)
+    report = dataclasses.replace(
+        _report_content(folder, finished, dataset, config, state),
+        slides=slides,
+        portrait=make_portrait(model, finished, dataset, config, folder),
+    )
+    rendered = write_figures(report, folder / FIGURES, footer=footer)
+    report = dataclasses.replace(report, rendered=rendered)
     write_report(report, folder)
     write_model_card(report, folder)
     write_checklist(report, folder)

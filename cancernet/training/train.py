@@ -1,6 +1,7 @@
 """The epochs of one training, from the first or from a checkpoint."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from cancernet.training.checkpoint import (
     load_state,
     load_weights,
 )
+from cancernet.training.epoch_counts import EpochCounts
 from cancernet.training.feature_cache import keep_features
 from cancernet.training.keeper import Keeper
 from cancernet.training.network import choose_layers, first_network, fresh_network, phases
@@ -46,6 +48,7 @@ def fit(
     network: keras.Model | None = None,
     *,
     log_dir: Path | None = None,
+    after_epoch: Callable[[State], None] | None = None,
 ) -> tuple[keras.Model, State]:
     """Trains, or goes on from the folder's checkpoint, and returns the best epoch's model.
 
@@ -55,6 +58,8 @@ def fit(
         folder: the run folder, already begun.
         network: what `first_network` has just built; None builds it here.
         log_dir: where TensorBoard's event files go, or None for none.
+        after_epoch: is told the bookkeeping after every epoch; what it raises ends the
+            training.
 
     Returns:
         The plain float32 model with the weights of the best epoch, and the bookkeeping.
@@ -78,7 +83,9 @@ def fit(
             plain.set_weights(load_weights(checkpoint / BEST))
             print(f"Fine-tuning: the last {config.fine_tune_layers} layers of the backbone learn")
         choose_layers(plain, config, phase=phase)
-        state = _fit_phase(plain, settings, policy, state, dataset, batches, folder, watching)
+        state = _fit_phase(
+            plain, settings, policy, state, dataset, batches, folder, watching, after_epoch
+        )
     plain.set_weights(load_weights(checkpoint / BEST))
     return plain, state
 
@@ -127,6 +134,7 @@ def _fit_phase(
     batches: tuple[TrainingBatches, PlainBatches],
     folder: Path,
     watching: list[keras.callbacks.Callback],
+    after_epoch: Callable[[State], None] | None,
 ) -> State:
     """Trains a phase on the network's accelerated twin, or on the twin's head alone."""
     checkpoint = folder / runs.CHECKPOINT
@@ -136,10 +144,11 @@ def _fit_phase(
         print("The frozen layers were computed once for every image; only the rest is trained on")
         if policy == "mixed_float16":
             model.dtype_policy = policy  # `compile` looks here whether the loss must be scaled
+    counts = EpochCounts(len(dataset.classes))
     model.compile(
         optimizer=make_optimizer(settings, steps_per_epoch=len(training)),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        metrics=["accuracy"],
+        metrics=["accuracy", counts],
     )
     if state.epochs > state.phase_start:
         state, warning = load_checkpoint(checkpoint, model)
@@ -155,6 +164,8 @@ def _fit_phase(
         truth=dataset.split("validation").labels,
         positive=[dataset.classes.index(name) for name in dataset.positive],
         whole=twin,
+        counts=counts,
+        after_epoch=after_epoch,
     )
     _fit_epochs(model, training, keeper, folder, watching)
     return state

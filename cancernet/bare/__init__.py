@@ -1,0 +1,1 @@
+"""Models of others: a bare `.keras` or `.h5` file, whole or in parts, without a run folder."""

@@ -1,0 +1,58 @@
+"""One image with its prediction as the title: for a slide or a note."""
+
+from pathlib import Path
+
+from cancernet.errors import CancerNetError
+from cancernet.files import written_beside
+from cancernet.images import read_rgb
+from cancernet.inference.predictor import Prediction
+from cancernet.inference.results import point_text, score_text
+from cancernet.runs import Run
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
+LARGEST_SIDE = 2048  # pixels; larger images are shown smaller
+
+
+def check_suffix(path: Path) -> None:
+    """Raises CancerNetError for a file name that matplotlib cannot write."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise CancerNetError(f"--figure {path}: choose a name that ends in {', '.join(SUFFIXES)}")
+
+
+def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -> None:
+    """Writes the image titled with class and probability, the notice below.
+
+    Args:
+        path: PNG, JPEG, PDF or SVG, written beside and then renamed.
+        prediction: of the image at `prediction.path`.
+        run: the run that scored it.
+        notice: the sentence on intended use.
+    """
+    from matplotlib.figure import Figure
+
+    image = read_rgb(Path(prediction.path))
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    figure = Figure(figsize=(5.2, 5.9), layout="constrained", dpi=150)
+    axes = figure.subplots()
+    axes.imshow(image)
+    axes.axis("off")
+    axes.set_title(
+        f"{prediction.word}: probability {score_text(prediction.probability)}\n", fontsize=12
+    )
+    axes.text(
+        0.5,
+        1.01,
+        point_text(prediction, run),
+        transform=axes.transAxes,
+        ha="center",
+        va="bottom",
+        fontsize=7.5,
+        color="#444444",
+        wrap=True,
+    )
+    drawn = "Trained on drawn pictures: means nothing for tissue. " if run.drawn else ""
+    figure.supxlabel(
+        f"{Path(prediction.path).name} · {run.name}\n{drawn}{notice}", fontsize=7.5, wrap=True
+    )
+    with written_beside(path) as temporary:
+        figure.savefig(temporary)

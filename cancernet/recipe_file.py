@@ -1,0 +1,86 @@
+"""A recipe as a file: what `tune_model.py` writes and `train_model.py --recipe FILE` takes.
+
+JSON with `settings`, the fields of `TrainConfig` by name; what is missing has its
+default. `found`, where it is there, says how the settings were found; it is not read.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from cancernet.config import TrainConfig
+from cancernet.errors import CancerNetError
+from cancernet.files import write_json
+
+KIND = "cancernet recipe"
+FORMAT = 1
+SUFFIX = ".json"
+
+
+def is_recipe_file(name: str) -> bool:
+    """Tells whether `--recipe` names a file rather than an entry of the table."""
+    return name.endswith(SUFFIX) or "/" in name or "\\" in name
+
+
+def write_recipe(path: Path, config: TrainConfig, *, found: dict[str, Any]) -> None:
+    """Writes every setting, so that the file means the same when a default changes.
+
+    Args:
+        path: of the file; its folder is made.
+        config: the settings.
+        found: how they were found, plain JSON values.
+    """
+    write_json(path, {"kind": KIND, "format": FORMAT, "settings": config.as_dict(), "found": found})
+
+
+def read_recipe(path: Path) -> TrainConfig:
+    """Reads a recipe file and holds every setting to the bounds of `TrainConfig`.
+
+    Raises:
+        CancerNetError: no such file, not a recipe, an unknown setting, or a value of
+            another kind or outside its bounds; the message names file and setting.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CancerNetError(
+            f"there is no recipe file {path}; `python tune_model.py` writes one"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CancerNetError(f"the recipe {path} cannot be read: {error}") from None
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise CancerNetError(f'{path} is not a recipe: it lacks "kind": "{KIND}"')
+    if content.get("format") != FORMAT or not isinstance(content.get("settings"), dict):
+        raise CancerNetError(
+            f"the recipe {path} has no settings of format {FORMAT}; use the version that wrote it"
+        )
+    try:
+        return TrainConfig(**_checked(content["settings"]))
+    except CancerNetError as error:
+        raise CancerNetError(f"the recipe {path}: {error}") from None
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    known = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    checked = {}
+    for name, value in settings.items():
+        if name not in known:
+            raise CancerNetError(f"there is no setting {name!r}")
+        # Where a default says the kind, a file must keep to it: "yes" is no number.
+        kind = type(known[name].default)
+        fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value, fits = float(value), True
+        if not fits:
+            raise CancerNetError(f"the setting {name} is {value!r}, but must be {_WORDS[kind]}")
+        checked[name] = value
+    return checked
+
+
+_WORDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+}

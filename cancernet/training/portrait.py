@@ -1,0 +1,214 @@
+"""Gathers what the report shows of data and network: counts, samples, layers, examples."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+
+from cancernet import runs
+from cancernet.config import SPLITS, TrainConfig
+from cancernet.errors import ImageError
+from cancernet.evaluation import scored as scores
+from cancernet.evaluation.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
+from cancernet.evaluation.scored import Scored
+from cancernet.images import read_rgb, to_array
+from cancernet.inference.predictor import Predictor
+from cancernet.manifest import BuiltDataset
+from cancernet.models.kernels import KERNELS, filter_image, filtered_pictures
+from cancernet.training.batches import plain_batches
+from cancernet.training.finish import Finished
+
+SAMPLES_A_CLASS = 6
+EXAMPLES = 16
+THUMBNAIL = 128  # pixels of the longer side
+# More would take minutes on the whole of IDC and change the third digit.
+MOST_TRAINING_IMAGES = 10_000
+KERNEL_NETWORKS = {
+    "kernel-cnn": "sharpening",
+    "kernel-cnn-gaussian": "gaussian",
+    "kernel-cnn-mean": "mean",
+}
+
+
+def make_portrait(
+    model: keras.Model,
+    finished: Finished,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    folder: Path,
+) -> Portrait:
+    """Gathers it all; every random choice follows the settings' seed.
+
+    Args:
+        model: the network, with the weights that were kept.
+        finished: its scores.
+        dataset: what it was trained on.
+        config: the settings.
+        folder: the run folder, for the exported network.
+    """
+    random = np.random.default_rng(config.seed)
+    examples, wrong = _examples(finished, dataset, random)
+    return Portrait(
+        counts={name: class_counts(dataset, name) for name in SPLITS},
+        samples=_samples(dataset, random),
+        layers=layers_of(model),
+        summary=summary_text(model),
+        splits=_splits(finished, dataset, config, folder, random),
+        examples=examples,
+        wrong=wrong,
+        kernels=_kernels(dataset, config, random),
+    )
+
+
+def class_counts(dataset: BuiltDataset, split: str) -> list[int]:
+    """Returns the images of each class in a split, in class order."""
+    labels = dataset.split(split).labels
+    return np.bincount(labels, minlength=len(dataset.classes)).tolist()
+
+
+def layers_of(model: keras.Model) -> list[Layer]:
+    """Returns the layers of a built model in order, those of models inside it one by one."""
+    found: list[Layer] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found += layers_of(layer)
+            continue
+        shapes = ["×".join(map(str, weight.shape)) for weight in layer.weights if weight.shape]
+        found.append(
+            Layer(
+                name=layer.name,
+                kind=type(layer).__name__,
+                output=_output_shape(layer),
+                parameters=int(layer.count_params()) if layer.built else 0,
+                trainable=sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
+                derivation=" + ".join(shapes),
+            )
+        )
+    return found
+
+
+def summary_text(model: keras.Model) -> str:
+    """Returns what Keras prints of a model."""
+    lines: list[str] = []
+    model.summary(line_length=100, print_fn=lines.append, expand_nested=True)
+    return "\n".join(lines) + "\n"
+
+
+def _output_shape(layer: Any) -> tuple[int, ...]:
+    output = layer.output
+    shape = (output[0] if isinstance(output, list | tuple) else output).shape
+    return tuple(int(size) for size in shape[1:])
+
+
+def _samples(dataset: BuiltDataset, random: np.random.Generator) -> dict[str, list[np.ndarray]]:
+    part = dataset.split("training")
+    found = {}
+    for label, word in enumerate(dataset.words):
+        places = np.flatnonzero(part.labels == label)
+        chosen = random.permutation(places)[:SAMPLES_A_CLASS]
+        found[word] = [_thumbnail(dataset.folder / part.paths[place]) for place in chosen]
+    return found
+
+
+def _examples(
+    finished: Finished, dataset: BuiltDataset, random: np.random.Generator
+) -> tuple[list[Example], int]:
+    testing, assessment = finished.testing, finished.assessment
+    predicted = scores.predicted_indices(
+        testing.probabilities, assessment.positive_indices, assessment.operating_point.threshold
+    )
+    right = predicted == testing.truth
+    wrong_places = random.permutation(np.flatnonzero(~right))
+    right_places = random.permutation(np.flatnonzero(right))
+    wrong = min(len(wrong_places), max(EXAMPLES // 2, EXAMPLES - len(right_places)))
+    chosen = [*wrong_places[:wrong], *right_places[: EXAMPLES - wrong]]
+    words = dataset.words
+    return [
+        Example(
+            pixels=_thumbnail(dataset.folder / testing.paths[place]),
+            truth=words[testing.truth[place]],
+            predicted=words[predicted[place]],
+            probability=float(testing.probabilities[place, predicted[place]]),
+            right=bool(right[place]),
+        )
+        for place in chosen
+    ], int((~right).sum())
+
+
+def _splits(
+    finished: Finished,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    folder: Path,
+    random: np.random.Generator,
+) -> list[SplitFigures]:
+    labels = dataset.split("training").labels
+    places = np.sort(random.permutation(len(labels))[:MOST_TRAINING_IMAGES])
+    predictor = Predictor(runs.as_run(folder, finished.content))
+    pixels = plain_batches(dataset, "training", config).pixels
+    rows = [
+        predictor.probabilities(pixels[places[start : start + 256]])
+        for start in range(0, len(places), 256)
+    ]
+    training = _figures("training", labels[places], np.concatenate(rows), of=len(labels))
+    return [
+        training,
+        _of_scored("validation", finished.validation),
+        _of_scored("testing", finished.testing),
+    ]
+
+
+def _of_scored(name: str, split: Scored) -> SplitFigures:
+    return _figures(name, split.truth, split.probabilities, of=len(split.truth))
+
+
+def _figures(name: str, truth: np.ndarray, probabilities: np.ndarray, *, of: int) -> SplitFigures:
+    own = probabilities[np.arange(len(truth)), truth].astype(np.float64)
+    return SplitFigures(
+        split=name,
+        images=len(truth),
+        of=of,
+        loss=float(-np.log(np.clip(own, 1e-7, 1.0)).mean()),
+        accuracy=float((probabilities.argmax(axis=1) == truth).mean()),
+    )
+
+
+def _kernels(
+    dataset: BuiltDataset, config: TrainConfig, random: np.random.Generator
+) -> KernelViews | None:
+    if config.model not in KERNEL_NETWORKS:
+        return None
+    part = dataset.split("training")
+    path = dataset.folder / part.paths[int(random.integers(len(part.paths)))]
+    size = config.image_size
+    pixels = to_array(read_rgb(path), width=size, height=size, interpolation=config.interpolation)
+    return kernel_views(pixels, KERNEL_NETWORKS[config.model])
+
+
+def kernel_views(pixels: np.ndarray, used: str) -> KernelViews:
+    """Filters one image with every kernel.
+
+    Args:
+        pixels: uint8 (height, width, 3).
+        used: the kernel to mark, or "".
+    """
+    batch = np.asarray(pixels, np.float32)[None]
+    return KernelViews(
+        used=used,
+        original=pixels,
+        filtered={name: np.asarray(filter_image(batch, name))[0] for name in KERNELS},
+        stretched=filtered_pictures(pixels),
+        coefficients=KERNELS,
+    )
+
+
+def _thumbnail(path: Path) -> np.ndarray:
+    try:
+        image = read_rgb(path)
+    except ImageError:
+        # It was scored a moment ago; a report must not fail for a picture.
+        return np.full((8, 8, 3), 200, np.uint8)
+    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.uint8)

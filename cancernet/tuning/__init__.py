@@ -1,0 +1,1 @@
+"""Searching for settings: Optuna proposes, folds of whole patients judge."""

@@ -1,0 +1,126 @@
+"""What a trial does: train on every fold, report after every epoch, return the mean."""
+
+import contextlib
+import dataclasses
+import io
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cancernet.config import TrainConfig
+from cancernet.errors import CancerNetError
+from cancernet.folds import Fold
+from cancernet.training.checkpoint import State
+from cancernet.training.keeper import HIGHER_IS_BETTER
+from cancernet.training.train import StoppedError, fit
+from cancernet.tuning.space import Dimension
+from cancernet.tuning.study import NOTE, suggest
+
+if TYPE_CHECKING:
+    import optuna
+
+SECONDS = "seconds"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Judges settings by their mean over the folds.
+
+    Attributes:
+        base: the settings that do not vary.
+        dimensions: those that do.
+        folds: data sets whose validation judges.
+        measure: a validation measure of the training's history, of the epoch kept.
+        work: folder for the trainings; emptied before each.
+        progress: told in words what is going on.
+    """
+
+    base: TrainConfig
+    dimensions: tuple[Dimension, ...]
+    folds: Sequence[Fold]
+    measure: str
+    work: Path
+    progress: Callable[[str], None]
+
+    def __call__(self, trial: "optuna.Trial") -> float:
+        """Runs one trial; Optuna's objective.
+
+        Raises:
+            optuna.TrialPruned: it falls behind, diverges, or does not fit into memory.
+            CancerNetError: the settings or the data do not permit a training.
+        """
+        import optuna
+
+        chosen: dict[str, Any] = suggest(trial, self.dimensions)
+        config = dataclasses.replace(self.base, **chosen)
+        started = time.perf_counter()
+        values: list[float] = []
+        try:
+            for number, fold in enumerate(self.folds):
+                values.append(self._one_fold(trial, config, fold, number, values))
+                trial.set_user_attr(f"fold {number + 1}", values[-1])
+        except (MemoryError, _exhausted()) as error:
+            trial.set_user_attr(NOTE, "did not fit into memory")
+            raise optuna.TrialPruned from error
+        except CancerNetError as error:
+            trial.set_user_attr(NOTE, str(error))
+            raise
+        finally:
+            trial.set_user_attr(SECONDS, round(time.perf_counter() - started, 1))
+        return sum(values) / len(values)
+
+    def _one_fold(
+        self,
+        trial: "optuna.Trial",
+        config: TrainConfig,
+        fold: Fold,
+        number: int,
+        before: list[float],
+    ) -> float:
+        import keras
+        import optuna
+
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(parents=True)
+        keras.backend.clear_session()
+        epochs = config.epochs + config.fine_tune_epochs
+
+        def after_epoch(state: State) -> None:
+            value = _kept(state, self.measure)
+            share = (number + state.epochs / epochs) / len(self.folds)
+            self.progress(f"fold {number + 1}/{len(self.folds)}, epoch {state.epochs}/{epochs}")
+            if math.isnan(value):
+                trial.set_user_attr(NOTE, f"{self.measure} became undefined")
+                raise optuna.TrialPruned
+            # The same share of two trials is the same number, however many epochs they have.
+            trial.report((sum(before) + value) / (number + 1), min(100, round(100 * share)))
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                _, state = fit(fold, config, self.work, after_epoch=after_epoch)
+        except StoppedError:
+            raise KeyboardInterrupt from None
+        finally:
+            shutil.rmtree(self.work, ignore_errors=True)
+        return _kept(state, self.measure)
+
+
+def is_better_higher(measure: str) -> bool:
+    """Tells whether more of a validation measure is better."""
+    return HIGHER_IS_BETTER[measure]
+
+
+def _kept(state: State, measure: str) -> float:
+    """The measure at the epoch that would be kept so far."""
+    return float(state.history[state.best_epoch - 1][measure])
+
+
+def _exhausted() -> Any:
+    import tensorflow as tf
+
+    return tf.errors.ResourceExhaustedError

@@ -1,0 +1,123 @@
+"""What may vary in a search: `--search` on the command line, a dimension each.
+
+learning_rate=1e-4..1e-1:log     any number between, evenly on a logarithmic scale
+epochs=4..20                     any whole number between, both ends included
+batch_size=16,32,64              one of these
+horizontal_flip=true,false       one of these
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+from cancernet.config import TrainConfig, check_setting
+from cancernet.errors import CancerNetError
+
+# The data are given, and a seed that wins a search is luck, not a setting.
+NOT_SEARCHED = {
+    "dataset": "the data set is given by --data",
+    "seed": "a seed that does better does so by luck",
+    "cache": "it changes the time and not the result",
+}
+EXAMPLE = "learning_rate=1e-4..1e-1:log, epochs=4..20 or batch_size=16,32,64"
+Value = bool | int | float | str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dimension:
+    """One setting and the values it may take.
+
+    Attributes:
+        name: a field of `TrainConfig`.
+        choices: the values, or empty when it is a range.
+        low: least value of a range, included.
+        high: largest value of a range, included.
+        log: whether a range is drawn evenly on a logarithmic scale.
+        text: as it was written, for the record.
+    """
+
+    name: str
+    choices: tuple[Value, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    text: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a range is of whole numbers."""
+        return isinstance(self.low, int)
+
+    def holds(self, value: Value) -> bool:
+        """Tells whether a value is one that the search could propose."""
+        if self.choices:
+            return value in self.choices
+        return not isinstance(value, str) and self.low <= value <= self.high
+
+
+def parse_search(texts: list[str]) -> tuple[Dimension, ...]:
+    """Reads every `--search`.
+
+    Raises:
+        CancerNetError: not of that form, an unknown setting, one named twice, a value of
+            another kind or outside the setting's bounds.
+    """
+    dimensions = tuple(_parse(text) for text in texts)
+    names = [dimension.name for dimension in dimensions]
+    for name in names:
+        if names.count(name) > 1:
+            raise CancerNetError(f"--search names {name} twice; give all its values at once")
+    return dimensions
+
+
+def _parse(text: str) -> Dimension:
+    name, equals, values = text.strip().partition("=")
+    name = name.strip().replace("-", "_")
+    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    if not equals or not values.strip():
+        raise CancerNetError(f"--search {text!r} is not of the form NAME=VALUES, such as {EXAMPLE}")
+    if name not in fields:
+        raise CancerNetError(
+            f"--search names an unknown setting {name!r}; known are {', '.join(sorted(fields))}"
+        )
+    if name in NOT_SEARCHED:
+        raise CancerNetError(f"--search cannot vary {name}: {NOT_SEARCHED[name]}")
+    field, values = fields[name], values.strip()
+    if ".." in values:
+        return _parse_range(field, values, text.strip())
+    choices = tuple(_value(field, part) for part in values.split(","))
+    if len(set(choices)) < 2 or len(set(choices)) < len(choices):
+        raise CancerNetError(f"--search {text!r} needs at least two values, all different")
+    return Dimension(name=name, choices=choices, text=text.strip())
+
+
+def _parse_range(field: "dataclasses.Field[Any]", values: str, text: str) -> Dimension:
+    ends, _, scale = values.partition(":")
+    low_text, _, high_text = ends.partition("..")
+    low, high = _value(field, low_text), _value(field, high_text)
+    if isinstance(low, bool | str) or isinstance(high, bool | str):
+        raise CancerNetError(f"--search {text!r}: a range needs numbers; list the values instead")
+    if scale not in ("", "log"):
+        raise CancerNetError(f"--search {text!r}: after a range only :log may follow")
+    if not low < high:
+        raise CancerNetError(f"--search {text!r}: the first end must be below the second")
+    if scale == "log" and low <= 0:
+        raise CancerNetError(f"--search {text!r}: a logarithmic range must begin above 0")
+    return Dimension(name=field.name, low=low, high=high, log=scale == "log", text=text)
+
+
+def _value(field: "dataclasses.Field[Any]", text: str) -> Value:
+    text = text.strip()
+    kind: Any = type(field.default)
+    value: Value
+    try:
+        value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        words = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "text")
+        raise CancerNetError(
+            f"--search: {text!r} is no value of {field.name}, which is {words}"
+        ) from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise CancerNetError(f"--search: {field.name} cannot be {text}")
+    check_setting(field, value)
+    return value

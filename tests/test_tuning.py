@@ -1,0 +1,302 @@
+"""The search: what may vary, folds of whole patients, a study that survives being stopped."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cancernet.config import TrainConfig
+from cancernet.errors import CancerNetError, SplitError
+from cancernet.folds import patient_folds
+from cancernet.manifest import BuiltDataset, Part
+from cancernet.recipe_file import read_recipe, write_recipe
+from cancernet.tuning.space import parse_search
+
+pytest.importorskip("optuna")
+pytest.importorskip("tensorflow")
+
+import optuna
+
+from cancernet.training.checkpoint import State
+from cancernet.tuning import command, objective
+from cancernet.tuning import study as studies
+
+# patient -> images of class 0, of class 1
+PATIENTS = {"a": (4, 2), "b": (3, 3), "c": (2, 4), "d": (4, 3), "e": (2, 2), "f": (3, 1)}
+SPLITS = {"training": "abcd", "validation": "ef", "testing": "t"}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Class 1 is bright; the number of the image is in the blue channel."""
+    parts, number = {}, 0
+    for split, patients in SPLITS.items():
+        rows = []
+        for patient in patients:
+            for label, count in enumerate(PATIENTS.get(patient, (2, 2))):
+                for _ in range(count):
+                    number += 1
+                    path = f"{split}/{label}/{number}.png"
+                    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+                    pixels = np.full((16, 16, 3), 60 + 120 * label, np.uint8)
+                    pixels[..., 2] = number
+                    Image.fromarray(pixels).save(tmp_path / path)
+                    rows.append((path, label, patient))
+        nowhere = np.full(len(rows), -1)
+        parts[split] = Part(
+            [path for path, _, _ in rows],
+            np.array([label for _, label, _ in rows]),
+            [patient for _, _, patient in rows],
+            nowhere,
+            nowhere,
+        )
+    return BuiltDataset(
+        folder=tmp_path, name="idc", title="", classes=("0", "1"), words=("a", "b"),
+        positive=("1",), drawn=True, leak="", warnings=(), split_kind="patient", counts={},
+        left_out={}, image_size=(16, 16), fingerprint="0123456789abcdef" * 4, parts=parts,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("learning_rate", "NAME=VALUES"),
+        ("speed=1..2", "unknown setting 'speed'"),
+        ("seed=1..9", "luck"),
+        ("dataset=idc,busi", "given by --data"),
+        ("batch_size=16", "two values"),
+        ("batch_size=16,16", "all different"),
+        ("batch_size=16,many", "whole number"),
+        ("batch_size=0,16", "at least 1"),
+        ("learning_rate=1e-1..1e-4", "first end"),
+        ("learning_rate=1e-4..1:lin", "only :log"),
+        ("learning_rate=1..1e999", "cannot be"),
+        ("rotation=0..20:log", "above 0"),
+        ("momentum=0..1", "below 1"),
+        ("optimizer=adam,magic", "choose from"),
+        ("optimizer=adam..sgd", "list the values"),
+        ("cache=true,false", "not the result"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(text, words):
+    with pytest.raises(CancerNetError, match=words):
+        parse_search([text])
+
+
+def test_dimensions_are_read_by_the_kind_of_their_setting():
+    texts = ["learning-rate=1e-4..1e-1:log", "batch_size=16,32", "epochs=2..4"]
+    rate, size, epochs, flip = parse_search([*texts, "vertical_flip=true,false"])
+    assert (rate.name, rate.low, rate.high, rate.log) == ("learning_rate", 1e-4, 0.1, True)
+    assert size.choices == (16, 32) and flip.choices == (True, False)
+    assert epochs.whole and not rate.whole
+    assert rate.holds(0.1) and not rate.holds(0.2) and not size.holds(64)
+    with pytest.raises(CancerNetError, match="twice"):
+        parse_search(["epochs=1..2", "epochs=3..4"])
+
+
+def test_a_recipe_file_comes_back_as_it_was(tmp_path):
+    config = TrainConfig(learning_rate=0.004, epochs=3, optimizer="adamw", vertical_flip=False)
+    write_recipe(tmp_path / "best.json", config, found={"trial": 3})
+    assert read_recipe(tmp_path / "best.json") == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": 0}, "--epochs"),
+        ({"epochs": 2.5}, "whole number"),
+        ({"epochs": True}, "whole number"),
+        ({"learning_rate": "fast"}, "a number"),
+        ({"learning_rate": float("nan")}, "--learning-rate"),
+        ({"vertical_flip": 1}, "true or false"),
+        ({"speed": 3}, "no setting 'speed'"),
+    ],
+)
+def test_a_recipe_file_keeps_to_the_bounds(tmp_path, settings, words):
+    path = tmp_path / "x.json"
+    write_recipe(path, TrainConfig(), found={})
+    content = json.loads(path.read_text())
+    content["settings"].update(settings)
+    path.write_text(json.dumps(content))
+    with pytest.raises(CancerNetError, match=words) as caught:
+        read_recipe(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"settings": {}}', '{"kind": "cancernet recipe"}'])
+def test_what_is_no_recipe_is_refused(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(CancerNetError, match=r"x\.json"):
+        read_recipe(tmp_path / "x.json")
+    with pytest.raises(CancerNetError, match="there is no recipe file"):
+        read_recipe(tmp_path / "y.json")
+
+
+def test_every_patient_validates_once_and_testing_is_out_of_reach(dataset):
+    folds = patient_folds(dataset, 3, seed=7)
+    validating = [set(fold.split("validation").patients) for fold in folds]
+    assert sorted(patient for each in validating for patient in each) == sorted("abcdef")
+    for fold in folds:
+        training, validation = fold.split("training"), fold.split("validation")
+        assert not set(training.patients) & set(validation.patients)
+        assert len(training.paths) + len(validation.paths) == 33
+        assert "testing" not in fold.parts
+        with pytest.raises(KeyError):
+            fold.split("testing")
+    again = patient_folds(dataset, 3, seed=7)
+    assert [f.split("validation").paths for f in again] == [
+        f.split("validation").paths for f in folds
+    ]
+    with pytest.raises(SplitError, match="fewer --folds"):
+        patient_folds(dataset, 7, seed=7)
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_the_pixels_of_a_fold_are_those_of_its_paths(dataset, cache):
+    from cancernet.training.batches import plain_batches
+
+    fold = patient_folds(dataset, 2, seed=1)[1]
+    for split in ("training", "validation"):
+        batches = plain_batches(fold, split, TrainConfig(image_size=16, batch_size=5, cache=cache))
+        pairs = [batches[index] for index in range(len(batches))]
+        numbers = np.concatenate([images[:, 0, 0, 2] for images, _ in pairs]).tolist()
+        assert numbers == [int(Path(path).stem) for path in fold.split(split).paths]
+        labels = np.concatenate([labels.argmax(1) for _, labels in pairs])
+        assert np.array_equal(labels, fold.split(split).labels)
+
+
+def test_a_fold_trains_like_a_data_set(dataset, tmp_path):
+    from cancernet.training.train import fit
+
+    heard = []
+    config = TrainConfig(image_size=16, epochs=1, batch_size=16, precision="float32")
+    (tmp_path / "work").mkdir()
+    fold = patient_folds(dataset, 2, seed=1)[0]
+    _, state = fit(fold, config, tmp_path / "work", after_epoch=lambda s: heard.append(s.epochs))
+    assert heard == [1] and 0 <= state.history[0]["val_auc"] <= 1
+
+
+def fake_fit(stop_at=None):
+    """A training whose value is known: best at a rate of 0.01, worse with larger batches."""
+    calls = []
+
+    def fit(fold, config, folder, *, after_epoch):
+        calls.append(config)
+        state = State()
+        for epoch in range(1, config.epochs + 1):
+            if stop_at is not None and len(calls) == stop_at:
+                raise KeyboardInterrupt
+            miss = abs(np.log10(config.learning_rate) + 2) / 4 + config.batch_size / 1000
+            state.history.append({"val_auc": 0.9 - miss - 0.1 / epoch})
+            state.best_epoch = epoch
+            after_epoch(state)
+        return None, state
+
+    return fit
+
+
+def wanted(place, **changes):
+    search = command.Search(
+        place=place,
+        base=TrainConfig(epochs=2),
+        dimensions=parse_search(["learning_rate=1e-4..1e-1:log", "batch_size=16,32,64"]),
+        trials=7,
+        folds=2,
+        measure="val_auc",
+    )
+    return dataclasses.replace(search, **changes)
+
+
+def rows_of(place):
+    study = optuna.load_study(study_name=studies.NAME, storage=place.address)
+    return study, command.trial_rows(study)
+
+
+def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, monkeypatch, capsys):
+    whole = studies.study_place(str(tmp_path / "whole.db"), tmp_path)
+    monkeypatch.setattr(command, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(objective, "fit", fake_fit())
+    write_picture = command.write_picture
+    monkeypatch.setattr(command, "write_picture", lambda path, figure: None)  # for speed
+    command.search(wanted(whole), tmp_path)
+    expected = [(r.state, r.value, r.values) for r in rows_of(whole)[1]]
+    assert len(expected) == 7 and {"done", "pruned"} == {state for state, _, _ in expected}
+    # The recipe's own settings come first.
+    assert expected[0][2] == {"learning_rate": 0.01, "batch_size": 32}
+
+    place = studies.study_place(str(tmp_path / "stopped.db"), tmp_path)
+    monkeypatch.setattr(objective, "fit", fake_fit(stop_at=8))
+    with pytest.raises(command.StoppedError, match="3 of 7 trials are kept"):
+        command.search(wanted(place), tmp_path)
+    # A process that was killed leaves a trial that still says it is running.
+    search = wanted(place)
+    identity = command._identity(search, dataset)
+    study = studies.open_study(place, maximize=True, identity=identity, first={})
+    studies.suggest(study.ask(), search.dimensions[:1])
+    monkeypatch.setattr(objective, "fit", fake_fit())
+    command.search(wanted(place), tmp_path)
+    study, rows = rows_of(place)
+    assert [row.state for row in rows].count("cut off") == 2
+    assert not study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
+    assert [(r.state, r.value, r.values) for r in rows if r.state != "cut off"] == expected
+    monkeypatch.setattr(command, "write_picture", write_picture)
+    command.search(wanted(place), tmp_path)  # nothing left to do
+    assert len(rows_of(place)[1]) == len(rows)
+
+    best = max(rows, key=lambda row: row.value if row.state == "done" else -1)
+    recipe = read_recipe(place.results / "best-recipe.json")
+    assert recipe == dataclasses.replace(TrainConfig(epochs=2), **best.values)
+    assert {"trials.csv", "trials.png", "trials.svg"} <= {p.name for p in place.results.iterdir()}
+    assert not (place.results / "unfinished").exists()
+    printed = capsys.readouterr().out
+    assert "train_model.py --recipe" in printed and "cut off" in printed
+
+    with pytest.raises(CancerNetError, match="began with --search"):
+        command.search(wanted(place, dimensions=parse_search(["epochs=1..2"])), tmp_path)
+    with pytest.raises(CancerNetError, match="began with folds 2, not 3"):
+        command.search(wanted(place, folds=3), tmp_path)
+    with studies.held(place), pytest.raises(CancerNetError, match="another process"):
+        command.search(wanted(place), tmp_path)
+
+
+def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_path, monkeypatch):
+    def diverge(fold, config, folder, *, after_epoch):
+        after_epoch(State(history=[{"val_auc": float("nan")}], best_epoch=1))
+
+    def refuse(fold, config, folder, *, after_epoch):
+        raise CancerNetError("an image cannot be read")
+
+    monkeypatch.setattr(command, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(objective, "fit", diverge)
+    monkeypatch.setattr(command, "write_picture", lambda path, figure: None)
+    place = studies.study_place(str(tmp_path / "x.db"), tmp_path)
+    command.search(wanted(place, trials=2), tmp_path)
+    rows = rows_of(place)[1]
+    assert [row.state for row in rows] == ["pruned", "pruned"]
+    assert rows[0].note == "val_auc became undefined"
+    assert not (place.results / "best-recipe.json").exists()
+    monkeypatch.setattr(objective, "fit", refuse)
+    with pytest.raises(CancerNetError, match="cannot be read"):
+        command.search(wanted(place, trials=3), tmp_path)
+    assert rows_of(place)[1][-1].state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("study.txt", "cannot be opened"),
+        ("postgresql://me:secret@localhost/x", "psycopg2|cannot be opened"),
+        ("nonsense://me:secret@nowhere/x", "cannot be opened"),
+    ],
+)
+def test_a_study_that_cannot_be_had_is_a_sentence_without_the_password(tmp_path, address, words):
+    if "://" not in address:
+        address = str(tmp_path / address)
+        Path(address).write_text("this is no database, and too long to be an empty one\n" * 20)
+    place = studies.study_place(address, tmp_path / "results")
+    with pytest.raises(CancerNetError, match=words) as caught:
+        studies.open_study(place, maximize=True, identity={}, first={})
+    assert "secret" not in str(caught.value) and "secret" not in place.shown
