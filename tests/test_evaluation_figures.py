@@ -213,9 +213,15 @@ def test_model_card_and_checklist(tmp_path):
 
 
 @pytest.mark.parametrize("items", [TRIPOD_AI, CLAIM])
-def test_checklists_name_sections_that_exist(items):
+def test_checklists_name_sections_that_exist(items, tmp_path):
     """What an item points to is a heading of the report or a file of the run."""
-    text = page(report_content())
+    plain = report_content()
+    row = {
+        **plain.assessment.testing,
+        "group": "north",
+        "limits": plain.assessment.intervals["testing"].limits,
+    }
+    text = page(report_content(image_folder=tmp_path, subgroups={"site": [row]}))
     headings = set(re.findall(r"<h[23]>([^<]+)</h", text))
     assert len({item.number for item in items}) == len(items)
     for item in items:

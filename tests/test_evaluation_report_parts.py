@@ -1,12 +1,15 @@
 """The newer sections of the report: data flow, audit, worst errors, groups, folds, beside."""
 
+import csv
 import json
 import os
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from cancernet.evaluation.heat_maps import heat_map_of
+from cancernet.evaluation.patient_file import write_patients
 from cancernet.evaluation.report import page
 from cancernet.evaluation.report_content import Beside, FlowStep
 from cancernet.evaluation.worst_errors import surest_wrong
@@ -116,3 +119,18 @@ def test_another_run_stands_beside_with_its_leak():
     found = page(report_content(beside=[other]))
     for words in ("Side by side", "shuffled", "LEAK: 18 of 19 patients", "0.987", "not paired"):
         assert words in found
+
+
+def test_patients_with_their_scores_by_a_plain_loop(tmp_path):
+    content = report_content()
+    with open(write_patients(content, tmp_path), newline="") as file:
+        rows = list(csv.DictReader(file))
+    accuracies = [float(row["accuracy"]) for row in rows]
+    assert accuracies == sorted(accuracies) and len(rows) == 12
+    score = content.testing.probabilities[:, 1]
+    for row in rows:
+        own = np.array([who == row["patient"] for who in content.testing.patients])
+        assert float(row["area_fraction"]) == (score[own] >= content.threshold).mean()
+        assert float(row["mean_score"]) == pytest.approx(score[own].mean())
+        assert float(row["mean_of_the_top_10"]) == pytest.approx(np.sort(score[own])[-10:].mean())
+    assert "mean of top 10" in page(content)

@@ -11,6 +11,7 @@ from cancernet.cross_validation.record import folds_of
 from cancernet.evaluation import scored as scores
 from cancernet.evaluation.checklist import write_checklist
 from cancernet.evaluation.model_card import write_model_card
+from cancernet.evaluation.patient_file import write_patients
 from cancernet.evaluation.pooled import FoldScores, Pooled, pool, spread_over_folds
 from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, say_unit
@@ -52,6 +53,7 @@ def write_pooled(
     footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", content.leak]))
     write_figures(content, folder / FIGURES, footer=footer)
     write_report(content, folder)
+    write_patients(content, folder)
     write_model_card(content, folder)
     write_checklist(content, folder)
     return _as_text(pooled, folds)

@@ -83,7 +83,11 @@ TRIPOD_AI = (
     Item("20c", "comparison of development and evaluation data", "report: Data"),
     Item("21", "participants and events in each analysis", "report: Data"),
     Item("22", "full model", "model.keras, model.onnx, run.json of the run folder"),
-    Item("23a", "performance with intervals, also of groups", "report: Figures; Subgroups"),
+    Item(
+        "23a",
+        "performance with intervals, also of groups",
+        "report: Figures; Subgroups (given a table)",
+    ),
     Item("23b", "differences between clusters", "report: Testing patients, the worst first"),
     Item("24", "results of updating", "none was done"),
     Item("25", "interpretation"),

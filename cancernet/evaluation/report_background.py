@@ -4,6 +4,7 @@ from cancernet.config import SPLITS
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.evaluation.drawing import draw_history
 from cancernet.evaluation.html_pieces import decimal
+from cancernet.evaluation.patient_file import rows_with_scores
 from cancernet.evaluation.report_content import FlowStep, ReportContent
 
 MOST_PATIENTS = 300
@@ -58,18 +59,25 @@ def audit(content: ReportContent) -> str:
 
 
 def patients(content: ReportContent) -> str:
-    """Testing patients, the worst first."""
-    rows = content.assessment.per_patient
+    """Testing patients, the worst first, with the scores a patient can be given."""
+    rows = rows_with_scores(content)
     shown = [
         (
             row["patient"],
             row["images"],
-            decimal(row["true_share"]),
-            decimal(row["called_share"]),
-            decimal(row["accuracy"]),
-            decimal(row["sensitivity"]),
-            decimal(row["specificity"]),
-            decimal(row["roc_auc"]),
+            *(
+                decimal(row[name])
+                for name in (
+                    "true_share",
+                    "area_fraction",
+                    "mean_score",
+                    "mean_of_the_top_10",
+                    "accuracy",
+                    "sensitivity",
+                    "specificity",
+                    "roc_auc",
+                )
+            ),
         )
         for row in rows[:MOST_PATIENTS]
     ]
@@ -78,6 +86,8 @@ def patients(content: ReportContent) -> str:
         "images",
         "share positive",
         "share called",
+        "mean score",
+        "mean of top 10",
         "accuracy",
         "sensitivity",
         "specificity",
@@ -85,7 +95,7 @@ def patients(content: ReportContent) -> str:
     )
     parts = [pieces.table(header, shown)]
     if len(rows) > MOST_PATIENTS:
-        more = f"The worst {MOST_PATIENTS} of {len(rows):,}; all follow from predictions.csv."
+        more = f"The worst {MOST_PATIENTS} of {len(rows):,}; all are in patients.csv."
         parts.append(pieces.paragraph(more, muted=True))
     return pieces.section("Testing patients, the worst first", *parts)
 

@@ -11,6 +11,7 @@ from cancernet import runs
 from cancernet.command_line import NOTICE
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.evaluation.evaluate import write_predictions
+from cancernet.evaluation.patient_file import write_patients
 from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN
 from cancernet.evaluation.run_figures import FIGURES, write_figures
@@ -116,6 +117,7 @@ def _write(
     write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
     write_figures(content, folder / FIGURES, footer=footer)
     write_report(content, folder)
+    write_patients(content, folder)
     figures = found.assessment.as_dict()
     write_json(
         folder / "metrics.json",

@@ -12,6 +12,7 @@ from cancernet.config import SPLITS, TrainConfig
 from cancernet.evaluation.checklist import write_checklist
 from cancernet.evaluation.heat_maps import heat_map_of
 from cancernet.evaluation.model_card import write_model_card
+from cancernet.evaluation.patient_file import write_patients
 from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, say_unit
 from cancernet.evaluation.run_figures import FIGURES, write_figures
@@ -42,6 +43,7 @@ def write_pictures_and_report(
     rendered = write_figures(report, folder / FIGURES, footer=footer)
     report = dataclasses.replace(report, rendered=rendered)
     write_report(report, folder)
+    write_patients(report, folder)
     write_model_card(report, folder)
     write_checklist(report, folder)
 
