@@ -260,7 +260,7 @@ def test_an_unexpected_error_is_logged_without_its_message(run, monkeypatch):
 
 def test_the_token_opens_all_and_the_page_is_open_without(run):
     with Server(run, token=TOKEN) as server:
-        for path in ("/", "/health", "/page/index.html"):
+        for path in ("/", "/health", "/page/index.html", "/openapi.json"):
             assert server.client.get(path).status_code == 200
         for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": TOKEN}):
             response = server.client.get("/model", headers=headers)

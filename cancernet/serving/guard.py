@@ -17,7 +17,7 @@ from cancernet.serving.refusals import Gone, Refusal, busy
 from cancernet.serving.settings import ServeConfig
 
 # Open without a token: they hold neither images nor facts about the model.
-OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico"})
+OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico", "/openapi.json"})
 OPEN_FOLDER = "/page/"
 
 _HEADERS = {
