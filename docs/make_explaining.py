@@ -23,6 +23,7 @@ from cancernet.slides.positions import Place
 from cancernet.slides.scoring import map_of_places
 
 SHOWN = 4
+LONGEST = 1000
 FOOTER = "Drawn by a program: no tissue, no patients."
 
 
@@ -59,6 +60,7 @@ def draw_heat_maps(explainer, dataset, path: Path) -> None:
             place.axis("off")
     figure.supxlabel(FOOTER, fontsize=8, color="#555555")
     figure.savefig(path, dpi=70)
+    make_small(path)
 
 
 def draw_slide(explainer, dataset, path: Path) -> None:
@@ -75,9 +77,14 @@ def draw_slide(explainer, dataset, path: Path) -> None:
     side = dataset.image_size[0]
     slide, _ = map_of_places(explainer.predictor, chosen, places, side=side)
     save_picture(slide, path, word="IDC", footer=FOOTER)
+    make_small(path)
+
+
+def make_small(path: Path) -> None:
+    """Brings a picture to a size and a number of colours that a repository can hold."""
     picture = Image.open(path).convert("RGB")
-    picture.thumbnail((1100, 1100))
-    picture.quantize(128).save(path, optimize=True)
+    picture.thumbnail((LONGEST, LONGEST))
+    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
