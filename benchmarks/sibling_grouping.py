@@ -1,12 +1,14 @@
 """How well looking at the images finds the variants of one mammogram when the names are lost.
 
     python benchmarks/sibling_grouping.py FOLDER [--quality 95] [--variants N] [--turn DEGREES]
+    python benchmarks/sibling_grouping.py FOLDER --correlations
 
 FOLDER is the folder edition of the mammograms, whose names tell the source. The images
 are written as the CSV edition has them (`train/Image_<n>.jpg`, `Training_set.csv`, no
 source, shuffled), built with `--dataset mammography-csv`, and the groups of the manifest
 compared with the sources. `--turn` turns every image by another random angle of up to so
-many degrees first, for angles that are no whole steps; `--alone` judges each finder.
+many degrees first, for angles that are no whole steps; `--alone` judges the sibling finder
+without the build; `--correlations` prints the gap in which its threshold lies.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from PIL import Image
 
 from cancernet.building import siblings
 from cancernet.building.build import build
-from cancernet.building.near_duplicates import group_alike
+from cancernet.building.pictures import read_grey
 from cancernet.building.settings import BuildSettings
 from cancernet.manifest import manifest_rows
 
@@ -35,7 +37,8 @@ def main() -> None:
     parser.add_argument("--quality", type=int, default=95, help="of the JPEG files; 0: PNG")
     parser.add_argument("--variants", type=int, default=0, help="of each source; 0: all there are")
     parser.add_argument("--turn", type=float, default=0.0, help="degrees, at most")
-    parser.add_argument("--alone", action="store_true", help="each finder alone, no build")
+    parser.add_argument("--alone", action="store_true", help="the sibling finder, no build")
+    parser.add_argument("--correlations", action="store_true", help="of siblings and strangers")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "csv-edition"
@@ -46,15 +49,12 @@ def main() -> None:
             variants=arguments.variants,
             turn=arguments.turn,
         )
+        if arguments.correlations:
+            compare_all(folder, truth)
+            return
         if arguments.alone:
-            paths = [folder / name for name in truth]
-            for name, finder in (
-                ("siblings (turned, mirrored)", siblings.group_siblings),
-                ("near duplicates (cropped, changed)", group_alike),
-            ):
-                groups = finder(paths).tolist()
-                print(f"{name}:")
-                report(dict(zip(truth, groups, strict=True)), truth)
+            groups = siblings.group_siblings([folder / name for name in truth]).tolist()
+            report(dict(zip(truth, groups, strict=True)), truth)
             return
         built = Path(place) / "built"
         settings = BuildSettings(dataset="mammography-csv", source=folder, output=built)
@@ -95,6 +95,31 @@ def hide_names(
     with open(target / "Training_set.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("filename", "label"), *rows])
     return truth
+
+
+def compare_all(folder: Path, truth: dict[str, str]) -> None:
+    """Prints the correlations of all pairs, siblings and strangers apart."""
+    names = list(truth)
+    discs = np.stack([siblings.disc(read_grey(str(folder / name), 448)) for name in names])
+    spectra = np.fft.rfft(discs, axis=1).astype(np.complex64).transpose(1, 0, 2).copy()
+    source = np.unique([truth[name] for name in names], return_inverse=True)[1]
+    found: dict[str, list[np.ndarray]] = {"siblings": [], "strangers": []}
+    for begin in range(0, len(names), 32):
+        rows, rest = spectra[:, begin : begin + 32], spectra[:, begin:].transpose(0, 2, 1)
+        both = [
+            np.fft.irfft(cross, siblings.ANGLES, axis=0).max(axis=0)
+            for cross in (rows.conj() @ rest, rows @ rest)
+        ]
+        upper = np.triu(np.ones(both[0].shape, bool), k=1)
+        same = source[begin : begin + 32, None] == source[None, begin:]
+        best = np.maximum(*both)
+        found["siblings"].append(best[upper & same])
+        found["strangers"].append(best[upper & ~same])
+    for name, values in found.items():
+        shares = (0, 1, 50, 99, 99.9, 100)
+        low = ", ".join(f"{x:g} %: {v:.3f}" for x, v in zip(
+            shares, np.percentile(np.concatenate(values), shares), strict=True))  # fmt: skip
+        print(f"  {name}: {low}")
 
 
 def report(group_of: dict[str, object], truth: dict[str, str]) -> None:
