@@ -309,6 +309,7 @@ def test_a_wrong_table_is_one_sentence(build, tmp_path, rows, words):
         (["--classes", "a", "b", "--positive", "a", "b"], "--positive must name some"),
         (["--classes", "a", "b", "--positive", "c"], "--positive has c, not among"),
         ([*CLASSES, "--words", "one"], "--words has 1 names"),
+        ([*CLASSES, "--words", "a", "b", "a"], "--words has the same word"),
         ([*CLASSES, "--group-by", "("], "is no regular expression"),
         ([*CLASSES, "--group-by", "xyz"], "--group-by does not match the path"),
         ([*CLASSES, "--include-masks"], "on busi only"),

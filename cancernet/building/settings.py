@@ -135,3 +135,5 @@ def _check_classes(
         )
     if words and len(words) != len(classes):
         raise CancerNetError(f"--words has {len(words)} names for {len(classes)} --classes")
+    if len(set(words)) < len(words):
+        raise CancerNetError("--words has the same word for two classes; nobody could tell them")
