@@ -300,3 +300,21 @@ def test_a_study_that_cannot_be_had_is_a_sentence_without_the_password(tmp_path,
     with pytest.raises(CancerNetError, match=words) as caught:
         studies.open_study(place, maximize=True, identity={}, first={})
     assert "secret" not in str(caught.value) and "secret" not in place.shown
+
+
+def test_what_one_machine_began_another_goes_on_with(dataset, tmp_path, monkeypatch):
+    """The way of a study on a server, with an address that needs none."""
+    monkeypatch.setattr(command, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(command, "write_picture", lambda path, figure: None)
+    monkeypatch.setattr(objective, "fit", fake_fit())
+    address = f"sqlite:///{tmp_path / 'shared.db'}"
+    first, second = (
+        studies.StudyPlace(address=address, shown="x", results=tmp_path / name, file=None)
+        for name in ("first", "second")
+    )
+    command.search(wanted(first, trials=2), tmp_path)
+    study, _ = rows_of(first)
+    study.ask()  # of a machine that is still at it, so nobody may count it as cut off
+    command.search(wanted(second, trials=3), tmp_path)
+    assert [row.state for row in rows_of(second)[1]] == ["done", "done", "running", "done"]
+    assert (tmp_path / "second" / "best-recipe.json").exists()
