@@ -33,7 +33,7 @@ test: .venv/development.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 format: .venv/development.stamp
 	$(BIN)/ruff format .

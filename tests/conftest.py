@@ -8,6 +8,12 @@ import pytest
 from PIL import Image
 
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The tests are spread over the processors already; more threads each would only wait.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real images; the test is skipped where there is none."""
