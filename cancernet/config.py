@@ -202,6 +202,9 @@ class TrainConfig:
     limit: int = setting(
         0, "use at most so many images of each split, for trying a system; 0: all", least=0
     )
+    synchronized: bool = setting(
+        True, "with several workers or GPUs: batch statistics over all of them"
+    )
     seed: int = setting(SEED, "seed of every random number", least=0, most=2**31 - 1)
     precision: str = setting(
         "auto", "arithmetic of the training; the saved model is float32", choices=PRECISIONS

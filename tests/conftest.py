@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The tests are spread over the processors already; more threads each would only wait.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):

@@ -23,7 +23,11 @@ PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization, keras.layer
 
 
 def accelerate(
-    model: keras.Model, *, precision: str, batch_norm_momentum: float | None = None
+    model: keras.Model,
+    *,
+    precision: str,
+    batch_norm_momentum: float | None = None,
+    synchronized: bool = False,
 ) -> keras.Model:
     """Makes the twin, with a copy of the model's weights.
 
@@ -37,6 +41,8 @@ def accelerate(
             `mixed_bfloat16` or `mixed_float16`.
         batch_norm_momentum: how slowly the moving statistics follow the batches; None
             keeps each layer's own. Short trainings need less than Keras's 0.99.
+        synchronized: batch statistics are taken over all replicas of a strategy, which
+            only Keras's own batch normalization can.
 
     Returns:
         An uncompiled model; `get_weights()` of the two have the same order and shapes.
@@ -51,6 +57,8 @@ def accelerate(
             config["dtype"] = precision
         if batch_norm_momentum and isinstance(layer, keras.layers.BatchNormalization):
             config["momentum"] = batch_norm_momentum
+        if synchronized and isinstance(layer, keras.layers.BatchNormalization):
+            config["synchronized"] = True
         return kind.from_config(config)
 
     twin = keras.models.clone_model(model, clone_function=clone, recursive=True)

@@ -20,6 +20,7 @@ from cancernet.training.finish import Finished, finish, seal
 from cancernet.training.limit import limited
 from cancernet.training.network import first_network, frozen_at_random
 from cancernet.training.present import write_pictures_and_report
+from cancernet.training.together import Together, join, own_folder
 from cancernet.training.train import best_so_far, fit
 
 
@@ -44,6 +45,9 @@ def start_training(
         log_dir: where TensorBoard's event files go, or None for none.
         beside: finished runs whose figures stand beside these in the report.
     """
+    together = join()
+    if together and together.processes > 1 and folder is None:
+        raise RunError("several workers train one run; name the same folder to each with --run")
     for other in beside:
         read_beside(other)  # what is wrong with it is said before the training
     dataset = read_whole(data if data is not None else DATASETS / config.dataset)
@@ -51,13 +55,20 @@ def start_training(
     dataset = limited(dataset, config.limit, seed=config.seed)
     # Before there is a folder: weights that cannot be had must not leave one behind.
     network, weights = first_network(config, len(dataset.classes))
+    if together and not together.is_first:
+        assert folder is not None
+        _follow(together, folder, dataset, config, network)
+        return
     folder = folder if folder is not None else begin.new_folder(recipe)
     content = begin.begin(folder, dataset, config, recipe=recipe, command=command, beside=beside)
     content["weights"] = dataclasses.asdict(weights)
     runs.write_run_file(folder, content)
     print(f"Run {folder}: {config.model} on {dataset.folder}")
     print(weights.sentence())
-    _tell(folder, train_and_finish(folder, dataset, config, content, network, log_dir=log_dir))
+    finished = train_and_finish(
+        folder, dataset, config, content, network, log_dir=log_dir, together=together
+    )
+    _tell(folder, finished)
 
 
 def resume_training(
@@ -79,6 +90,9 @@ def resume_training(
         insist: go on although the program, the data or a setting differs.
         log_dir: where TensorBoard's event files go, or None for none.
     """
+    together = None if finish_now else join()
+    if together and together.processes > 1 and folder is None:
+        raise RunError("several workers go on with one run; name it to each with --run")
     folder = folder if folder is not None else begin.newest_unfinished()
     recorded = runs.read_run_file(folder)
     if "fold" in recorded:
@@ -87,13 +101,23 @@ def resume_training(
             f"`python train_model.py --resume --run {folder.parent}`"
         )
     dataset = read_whole(data if data is not None else Path(recorded["dataset"]["folder"]))
+    if together and not together.is_first:
+        config = dataclasses.replace(begin.read_config(recorded, folder), **given)
+        _follow(together, folder, limited(dataset, config.limit, seed=config.seed), config)
+        return
     config, content = begin.go_on(folder, dataset, given, insist=insist)
     for difference in content.get("differences", []):
         print(f"WARNING: not the same training: {difference}")
     dataset = limited(dataset, config.limit, seed=config.seed)
     print(f"Going on with {folder}: {config.model} on {dataset.folder}")
     finished = train_and_finish(
-        folder, dataset, config, content, finish_now=finish_now, log_dir=log_dir
+        folder,
+        dataset,
+        config,
+        content,
+        finish_now=finish_now,
+        log_dir=log_dir,
+        together=together,
     )
     _tell(folder, finished)
 
@@ -107,6 +131,7 @@ def train_and_finish(
     *,
     finish_now: bool = False,
     log_dir: Path | None = None,
+    together: Together | None = None,
 ) -> Finished:
     """Trains a run that has begun, or goes on with it, and seals it; returns what is known."""
     for warning in [*_warnings(dataset), frozen_at_random(network, config) if network else ""]:
@@ -116,11 +141,27 @@ def train_and_finish(
         if finish_now:
             model, state = best_so_far(dataset, config, folder)
         else:
-            model, state = fit(dataset, config, folder, network, log_dir=log_dir)
+            if together:
+                print(together.sentence())
+            model, state = fit(dataset, config, folder, network, log_dir=log_dir, together=together)
         finished = finish(model, state, dataset, config, folder, content)
         write_pictures_and_report(folder, finished, dataset, config, state, model)
         seal(folder, finished.content)
     return finished
+
+
+def _follow(
+    together: Together,
+    folder: Path,
+    dataset: BuiltDataset,
+    config: TrainConfig,
+    network: keras.Model | None = None,
+) -> None:
+    """Trains with the others and writes nothing: the first worker finishes the run."""
+    print(together.sentence())
+    with own_folder(together, folder) as scratch:
+        fit(dataset, config, scratch, network, together=together)
+    print(f"The epochs are over; the first worker writes {folder}")
 
 
 def _tell(folder: Path, finished: Finished) -> None:

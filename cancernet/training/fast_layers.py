@@ -92,6 +92,13 @@ class ByteDropout(keras.layers.Dropout):
     def _random_integers(self, shape: Any, bits: int) -> Any:
         kind = {8: tf.uint8, 16: tf.uint16}[bits]
         words_of = 32 // bits
+        rows, place = 1, 0
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            # The mask of the whole batch, of which this replica takes the rows it has of
+            # the images: the network drops what it would drop in one process.
+            rows, place = context.num_replicas_in_sync, context.replica_id_in_sync_group
+        own, shape = shape, tf.concat([shape[:1] * rows, shape[1:]], 0)
         count = tf.reduce_prod(shape)
         words = tf.random.stateless_uniform(
             [(count + words_of - 1) // words_of],
@@ -100,4 +107,5 @@ class ByteDropout(keras.layers.Dropout):
             maxval=None,
             dtype=tf.uint32,
         )
-        return tf.reshape(tf.reshape(tf.bitcast(words, kind), [-1])[:count], shape)
+        whole = tf.reshape(tf.reshape(tf.bitcast(words, kind), [-1])[:count], shape)
+        return whole if rows == 1 else whole[place::rows][: own[0]]

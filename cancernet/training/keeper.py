@@ -49,12 +49,14 @@ class Keeper(keras.callbacks.Callback):
         whole: keras.Model | None = None,
         counts: EpochCounts | None = None,
         after_epoch: Callable[[State], None] | None = None,
+        scorer: keras.Model | None = None,
     ) -> None:
         """Takes the validation images (`batches`, unshuffled) and their class indices.
 
         `whole` is the network whose best weights are kept, where only its head is trained;
         `counts` the model's metric that gives the training images' precision, recall and
-        F1; `after_epoch` is told the bookkeeping when all else is done.
+        F1; `after_epoch` is told the bookkeeping when all else is done; `scorer` is a copy
+        that predicts, where the model itself cannot: under a strategy.
         """
         super().__init__()
         self._counts = counts
@@ -66,6 +68,7 @@ class Keeper(keras.callbacks.Callback):
         self._truth = truth
         self._positive = positive
         self._whole = whole
+        self._scorer = scorer
         self._started = self._cpu_started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -105,7 +108,10 @@ class Keeper(keras.callbacks.Callback):
             self._after_epoch(self.state)
 
     def _validate(self) -> dict[str, float]:
-        scores = self.model.predict(self._batches, verbose=0).astype(np.float64)
+        scorer = self._scorer or self.model
+        if self._scorer is not None:
+            self._scorer.set_weights(self.model.get_weights())
+        scores = scorer.predict(self._batches, verbose=0).astype(np.float64)
         return validation_measures(self._truth, scores, self._positive)
 
     def _is_best(self, value: float) -> bool:

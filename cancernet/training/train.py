@@ -1,5 +1,6 @@
 """The epochs of one training, from the first or from a checkpoint."""
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ from cancernet.training.keeper import Keeper
 from cancernet.training.network import choose_layers, first_network, fresh_network, phases
 from cancernet.training.optimizer import make_optimizer
 from cancernet.training.precision import choose_precision
+from cancernet.training.together import Together, fit_together
 from cancernet.training.watch import watchers
 
 
@@ -49,6 +51,7 @@ def fit(
     *,
     log_dir: Path | None = None,
     after_epoch: Callable[[State], None] | None = None,
+    together: Together | None = None,
 ) -> tuple[keras.Model, State]:
     """Trains, or goes on from the folder's checkpoint, and returns the best epoch's model.
 
@@ -60,6 +63,7 @@ def fit(
         log_dir: where TensorBoard's event files go, or None for none.
         after_epoch: is told the bookkeeping after every epoch; what it raises ends the
             training.
+        together: the workers that train this network with this process, or None.
 
     Returns:
         The plain float32 model with the weights of the best epoch, and the bookkeeping.
@@ -84,7 +88,16 @@ def fit(
             print(f"Fine-tuning: the last {config.fine_tune_layers} layers of the backbone learn")
         choose_layers(plain, config, phase=phase)
         state = _fit_phase(
-            plain, settings, policy, state, dataset, batches, folder, watching, after_epoch
+            plain,
+            settings,
+            policy,
+            state,
+            dataset,
+            batches,
+            folder,
+            watching,
+            after_epoch,
+            together,
         )
     plain.set_weights(load_weights(checkpoint / BEST))
     return plain, state
@@ -135,21 +148,30 @@ def _fit_phase(
     folder: Path,
     watching: list[keras.callbacks.Callback],
     after_epoch: Callable[[State], None] | None,
+    together: Together | None,
 ) -> State:
     """Trains a phase on the network's accelerated twin, or on the twin's head alone."""
     checkpoint = folder / runs.CHECKPOINT
-    twin = accelerate(plain, precision=policy, batch_norm_momentum=settings.batch_norm_momentum)
-    model, training, validation = keep_features(twin, *batches, checkpoint)
-    if model is not twin:
-        print("The frozen layers were computed once for every image; only the rest is trained on")
-        if policy == "mixed_float16":
-            model.dtype_policy = policy  # `compile` looks here whether the loss must be scaled
-    counts = EpochCounts(len(dataset.classes))
-    model.compile(
-        optimizer=make_optimizer(settings, steps_per_epoch=len(training)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        metrics=["accuracy", counts],
+    accelerated = functools.partial(
+        accelerate, plain, precision=policy, batch_norm_momentum=settings.batch_norm_momentum
     )
+    scorer = counts = None
+    if together is None:
+        twin = accelerated()
+        model, training, validation = keep_features(twin, *batches, checkpoint)
+        if model is not twin:
+            print("The frozen layers were computed once for every image; the rest is trained on")
+            if policy == "mixed_float16":
+                model.dtype_policy = policy  # `compile` looks here whether to scale the loss
+        counts = EpochCounts(len(dataset.classes))
+        _compile(model, settings, len(training), [counts])
+    else:
+        training, validation = batches
+        scorer = accelerated()
+        with together.strategy.scope():
+            model = twin = accelerated(synchronized=settings.synchronized)
+            _compile(model, settings, len(training), [])
+            model.optimizer.build(model.trainable_variables)
     if state.epochs > state.phase_start:
         state, warning = load_checkpoint(checkpoint, model)
         if warning:
@@ -166,9 +188,31 @@ def _fit_phase(
         whole=twin,
         counts=counts,
         after_epoch=after_epoch,
+        scorer=scorer,
     )
-    _fit_epochs(model, training, keeper, folder, watching)
+    if together is None:
+        _fit_epochs(model, training, keeper, folder, watching)
+    else:
+        fit_together(
+            together,
+            model,
+            training,
+            [keeper, *watching],
+            first_epoch=state.epochs,
+            epochs=state.phase_start + settings.epochs,
+            label_smoothing=settings.label_smoothing,
+        )
     return state
+
+
+def _compile(
+    model: keras.Model, settings: TrainConfig, steps: int, metrics: list[keras.metrics.Metric]
+) -> None:
+    model.compile(
+        optimizer=make_optimizer(settings, steps_per_epoch=steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=["accuracy", *metrics],
+    )
 
 
 def _fit_epochs(
