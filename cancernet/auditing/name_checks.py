@@ -141,6 +141,11 @@ def check_prevalence(inventory: Inventory) -> Check:
 def check_confounding(inventory: Inventory) -> Check:
     """Whether knowing the group already tells the class."""
     name = f"class and {inventory.unit} apart"
+    if inventory.unit != "patient":
+        return Check(
+            name, NOT_CHECKABLE,
+            f"a {inventory.unit} has one label by its nature, and nobody knows the patients.",
+        )  # fmt: skip
     usable = (inventory.group != NONE) & (inventory.label != NONE)
     used = inventory.group[usable]
     if not usable.any() or len(np.unique(inventory.label[usable])) < 2:
