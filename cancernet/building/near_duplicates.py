@@ -186,7 +186,12 @@ def _columns(hits: Hits) -> tuple[np.ndarray, ...]:
 
 
 def _search(index: Index, block: tuple[int, int]) -> tuple[int, Hits]:
-    hits = search(index, *block, least=ALIKE_DESCRIPTIONS, most=CANDIDATES)
+    from threadpoolctl import threadpool_limits
+
+    # The processes share the processors already; threads within each would wait for each
+    # other most of the time.
+    with threadpool_limits(1):
+        hits = search(index, *block, least=ALIKE_DESCRIPTIONS, most=CANDIDATES)
     return block[1] - block[0], hits
 
 
