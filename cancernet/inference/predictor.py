@@ -129,8 +129,8 @@ class Predictor:
         pieces = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
         if not pieces:
             return np.empty((0, len(self.run.classes)))
-        found = map(self._run_model, pieces)
-        batches = list(found if len(pieces) == 1 else _in_threads(self._run_model, pieces))
+        share_out = map if len(pieces) == 1 else _in_threads
+        batches = list(share_out(self._run_model, pieces))
         return self.run.calibration.apply(np.concatenate(batches))
 
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
