@@ -21,7 +21,6 @@ from typing import Any
 
 from measured import ROOT, interleaved, median, write
 
-SCRIPTS = ("build_dataset.py", "train_model.py", "evaluate_model.py", "predict.py")
 HELP_RUNS = 5
 
 
@@ -92,10 +91,8 @@ def train_briefly(data: Path, folder: Path) -> Path:
 
 def help_times() -> dict[str, float]:
     """Returns the median seconds of `--help` for every script there is."""
-    scripts = [name for name in SCRIPTS if (ROOT / name).exists()]
-    costs = interleaved(
-        {name: [sys.executable, ROOT / name, "--help"] for name in scripts}, HELP_RUNS
-    )
+    commands = {path.name: [sys.executable, path, "--help"] for path in sorted(ROOT.glob("*.py"))}
+    costs = interleaved(commands, HELP_RUNS)
     return {name: median(found, "seconds") for name, found in costs.items()}
 
 
