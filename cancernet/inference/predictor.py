@@ -72,22 +72,22 @@ class Failure:
 class Predictor:
     """A loaded model with the preprocessing and operating point of its run."""
 
-    def __init__(self, run: Run, *, threads: int = 1) -> None:
+    def __init__(self, run: Run, *, threads: int = 0) -> None:
         """Loads the model.
 
         Args:
             run: a run opened with `cancernet.runs.open_run`.
-            threads: threads for the arithmetic of one batch; 0 takes one per core.
-                `predict_many` scores as many batches at once as there are cores, which
-                is faster than sharing each batch out among them.
+            threads: how many batches are computed at once, each by one thread, which is
+                faster than sharing out every batch; 0 takes one per core.
 
         Raises:
             RunError: the model cannot be loaded or does not fit run.json.
         """
         self.run = run
+        self._threads = threads or _processors()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         try:
             self._session = onnxruntime.InferenceSession(
                 _model(run.onnx), options, providers=["CPUExecutionProvider"]
@@ -129,8 +129,7 @@ class Predictor:
         pieces = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
         if not pieces:
             return np.empty((0, len(self.run.classes)))
-        share_out = map if len(pieces) == 1 else _in_threads
-        batches = list(share_out(self._run_model, pieces))
+        batches = list(_in_threads(self._run_model, pieces, threads=self._threads))
         return self.run.calibration.apply(np.concatenate(batches))
 
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
@@ -173,13 +172,7 @@ class Predictor:
         decoders let the others work meanwhile. An image that cannot be read gives a
         `Failure` and the rest goes on.
         """
-        batches = _batches(paths)
-        first = list(islice(batches, 2))
-        if len(first) < 2:  # a few images are done before a pool of threads is
-            scored: Iterable = map(self._score_batch, first)
-        else:
-            scored = _in_threads(self._score_batch, chain(first, batches))
-        for results in scored:
+        for results in _in_threads(self._score_batch, _batches(paths), threads=self._threads):
             yield from results
 
     def _score_batch(self, paths: list[Path]) -> list[Prediction | Failure]:
@@ -216,14 +209,18 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
         yield batch
 
 
-def _in_threads(work: Any, items: Iterable[Any]) -> Iterator:
+def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
     """Like `pool.map`, but takes only a few items in advance, so memory stays flat."""
+    items = iter(items)
+    few = list(islice(items, 2))
+    if threads == 1 or len(few) < 2:  # one item is done before a pool is there
+        yield from map(work, chain(few, items))
+        return
     from concurrent.futures import ThreadPoolExecutor
 
-    threads = _processors()
     waiting: deque[Any] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for item in items:
+        for item in chain(few, items):
             waiting.append(pool.submit(work, item))
             if len(waiting) > 3 * threads:
                 yield waiting.popleft().result()

@@ -20,7 +20,7 @@ from cancernet.inference.predictor import BATCH_SIZE, Failure, Prediction, Predi
 from cancernet.runs import Run, open_run
 
 # Batches in one task: about a second of work, so that Dask's own cost does not count.
-BATCHES_A_TASK = 8
+BATCHES_A_TASK = 32
 AHEAD = 4  # tasks per worker that are under way or done and not yet taken
 CONNECT_SECONDS = 20
 INSTALL = "install it with `python -m pip install -r requirements-cluster.txt`"
