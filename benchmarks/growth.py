@@ -4,20 +4,21 @@
 
 Draws that many different small PNG files in the published layout, builds them with
 hard links, trains the short recipe for one epoch and scores the training folder with
-predict.py, each as a whole process. Straight lines mean images/s and peak memory that
-do not depend on the number of patches. Sizes that the JSON file holds already are not
-measured again.
+predict.py. Straight lines mean images/s and peak memory that do not depend on the number
+of patches. What the JSON file holds already is not measured again; with --folder the
+drawn files, data sets and runs are kept for the next call.
 """
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from build_speed import make_tree
-from measured import run_once, write
+from measured import Cost, run_once, write
 
 SIZES = (1_000, 10_000, 100_000, 277_524)
 RECIPE = "idc-cancernet-fast"
@@ -29,54 +30,72 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--folder", type=Path, help="keep the drawn files here, and use them again")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
+    parser.add_argument("--folder", type=Path, help="keep all files here, and use them again")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="an SVG or PNG of the table")
     arguments = parser.parse_args()
     rows = known_rows(arguments.json)
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
-        for size in sorted(set(arguments.sizes) - {row["patches"] for row in rows}):
-            tree = make_tree((arguments.folder or Path(temporary)) / f"tree-{size}", size)
-            rows.append(measure(tree, Path(temporary), size))
-            print(json.dumps(rows[-1]), file=sys.stderr)
-            rows.sort(key=lambda row: row["patches"])
-            write(arguments.json, {"rows": rows})
-    print_table(rows)
+    measure_one = {"build": build, "train": train, "score": score}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        for size in arguments.sizes:
+            row = rows.setdefault(size, {"patches": size})
+            for job in arguments.jobs:
+                if f"{job}_megabytes" not in row:
+                    row |= measure_one[job](folder, size)
+                    print(json.dumps(row), file=sys.stderr)
+                    write(arguments.json, {"rows": list(rows.values())})
+    found = [rows[size] for size in sorted(rows)]
+    print_table(found)
     if arguments.plot:
-        plot(rows, arguments.plot)
+        plot(found, arguments.plot)
 
 
-def known_rows(path: Path | None) -> list[dict[str, Any]]:
-    """Returns what an earlier call wrote."""
-    return json.loads(path.read_text())["rows"] if path and path.exists() else []
+def known_rows(path: Path | None) -> dict[int, dict[str, Any]]:
+    """Returns what an earlier call wrote, by size."""
+    rows = json.loads(path.read_text())["rows"] if path and path.exists() else []
+    return {row["patches"]: row for row in rows}
 
 
-def measure(tree: Path, folder: Path, size: int) -> dict[str, Any]:
-    """Builds, trains and scores; images/s are those of whole processes but for training."""
-    data, run, table = folder / f"data-{size}", folder / f"run-{size}", folder / f"{size}.csv"
-    build = run_once(
+def build(folder: Path, size: int) -> dict[str, float]:
+    """Builds with hard links, the whole process."""
+    tree, data = make_tree(folder / f"tree-{size}", size), folder / f"data-{size}"
+    shutil.rmtree(data, ignore_errors=True)
+    cost = run_once(
         [sys.executable, "build_dataset.py", "--source", tree, "--output", data, "--link", "hard"]
     )
-    train = run_once(
+    return figures("build", size, cost.seconds, cost)
+
+
+def train(folder: Path, size: int) -> dict[str, float]:
+    """Trains for an epoch; images/s are those of the epoch, the memory of the whole process."""
+    data, run = folder / f"data-{size}", folder / f"run-{size}"
+    shutil.rmtree(run, ignore_errors=True)
+    cost = run_once(
         [sys.executable, "train_model.py", "--data", data, "--run", run,
          "--recipe", RECIPE, "--epochs", "1"]
     )  # fmt: skip
     training = json.loads((run / "metrics.json").read_text())["training"]
-    images = sum(1 for _ in (data / "training").rglob("*.png"))
-    score = run_once(
-        [sys.executable, "predict.py", data / "training", "--run", run, "--csv", table]
-    )
+    return figures("train", training["images_per_second"] * training["seconds"],
+                   training["seconds"], cost)  # fmt: skip
+
+
+def score(folder: Path, size: int) -> dict[str, float]:
+    """Scores the training folder into a CSV, the whole process."""
+    patches, table = folder / f"data-{size}" / "training", folder / f"{size}.csv"
+    table.unlink(missing_ok=True)
+    run = min(folder.glob("run-*"))
+    cost = run_once([sys.executable, "predict.py", patches, "--run", run, "--csv", table])
+    return figures("score", sum(1 for _ in patches.rglob("*.png")), cost.seconds, cost)
+
+
+def figures(job: str, images: float, seconds: float, cost: Cost) -> dict[str, float]:
     return {
-        "patches": size,
-        "build_images_per_second": size / build.seconds,
-        "build_megabytes": build.peak_megabytes,
-        "train_images_per_second": training["images_per_second"],
-        "train_cpu_microseconds": training["cpu_seconds"] / images * 1e6,
-        "train_seconds_whole_process": train.seconds,
-        "train_megabytes": train.peak_megabytes,
-        "score_images_per_second": images / score.seconds,
-        "score_cpu_microseconds": score.cpu_seconds / images * 1e6,
-        "score_megabytes": score.peak_megabytes,
+        f"{job}_images_per_second": images / seconds,
+        f"{job}_megabytes": cost.peak_megabytes,
+        f"{job}_process_seconds": cost.seconds,
+        f"{job}_process_cpu_seconds": cost.cpu_seconds,
     }
 
 
@@ -85,8 +104,10 @@ def print_table(rows: list[dict[str, float]]) -> None:
     print("|---|---|---|---|---|---|---|")
     for row in rows:
         cells = [f"{row['patches']:,}"]
-        for job in ("build", "train", "score"):
-            cells += [f"{row[f'{job}_images_per_second']:,.0f}", f"{row[f'{job}_megabytes']:,.0f}"]
+        for job in JOBS:
+            for field in ("images_per_second", "megabytes"):
+                value = row.get(f"{job}_{field}")
+                cells.append("" if value is None else f"{value:,.0f}")
         print(f"| {' | '.join(cells)} |")
 
 
@@ -99,7 +120,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     sizes = [row["patches"] for row in rows]
     for (job, words), marker in zip(JOBS.items(), "os^", strict=True):
         for axes, field in ((speed, "images_per_second"), (memory, "megabytes")):
-            values = [row[f"{job}_{field}"] for row in rows]
+            values = [row.get(f"{job}_{field}", float("nan")) for row in rows]
             axes.loglog(sizes, values, marker=marker, label=words)
     speed.set(xlabel="patches", ylabel="images/s", title="Speed")
     memory.set(xlabel="patches", ylabel="MB", title="Peak memory of the process")
