@@ -47,7 +47,7 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for name, command in commands.items():
                 rates[name].append(images_per_second(command))
-    for name, found in rates.items():
+    for name, found in rates.items() if arguments.rounds else ():
         print(f"{name}: {statistics.median(found):,.0f} images/s ({min(found):,.0f}-"
               f"{max(found):,.0f})")  # fmt: skip
 
