@@ -12,6 +12,7 @@ from cancernet.errors import CancerNetError, ImageError
 from cancernet.images import read_rgb
 
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
+READ_AHEAD = 8_000_000  # bytes of the file; tifffile would take 256 million
 INSTALL = "install the optional packages: pip install -r requirements-slides.txt"
 
 
@@ -137,7 +138,7 @@ class _TiffBands:
         band, top = self._blank(0), 0
         try:
             # One thread: several would decode ahead of what is needed.
-            for data, index, shape in self._page.segments(maxworkers=1):
+            for data, index, shape in self._page.segments(maxworkers=1, buffersize=READ_AHEAD):
                 y, x = int(index[-3]), int(index[-2])
                 if y != top:
                     yield band

@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 Ring = list[tuple[int, int]]
 Polygon = list[Ring]  # the outer ring first, then its holes; every ring is closed
 
-# Turning right first keeps cells that only touch at a corner in polygons of their own.
-_RIGHT = {(1, 0): (0, 1), (0, 1): (-1, 0), (-1, 0): (0, -1), (0, -1): (1, 0)}
-
 
 def outlines(
     inside: NDArray[np.bool_], columns: NDArray[np.int64], rows: NDArray[np.int64]
@@ -68,8 +65,7 @@ def _follow(
         ring.append(point)
         if point == start:
             return ring
-        ways = leaving[point]
-        way = _RIGHT[way] if _RIGHT[way] in ways else ways[0]
+        way = leaving[point][0]  # of two ways either: `_simple` parts what touches
 
 
 def _simple(ring: Ring) -> list[Ring]:
