@@ -113,6 +113,22 @@ def shuffle_weights(model: keras.Model, *, seed: int) -> None:
     )
 
 
+def shuffle_read_out(model: keras.Model, *, seed: int) -> None:
+    """The same where the head was fitted by `fit_read_out`.
+
+    Dealing out a head of which a handful of numbers are not 0 would cut the score off from
+    the maps. So the read-out keeps its form and is tied to other features by lot.
+    """
+    rng = np.random.default_rng(seed)
+    head = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    kept = [layer.get_weights() for layer in head]
+    shuffle_weights(model, seed=seed)
+    kernel, bias = kept[0]
+    kept[0] = [rng.permutation(kernel, axis=0), bias]
+    for layer, weights in zip(head, kept, strict=True):
+        layer.set_weights(weights)
+
+
 def share_inside(maps: np.ndarray, regions: np.ndarray) -> float:
     """Mean share of the maps' mass in their regions; a map of nothing counts as chance."""
     mass = maps.sum(axis=(1, 2))

@@ -44,12 +44,12 @@ def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None
     facts = slide.facts()
     axes[0].set_title(f"{slide.name}: patches in their places", fontsize=10)
     if slide.has_truth:
-        _draw(axes[1], slide.true_outline(), _TRUTH, filled=True)
+        _draw(axes[1], slide.true_outline(), _TRUTH, width=_line(slide), filled=True)
         axes[1].set_title(
             f"labelled {word}: {_percent(facts['true_area_fraction'])} of the area", fontsize=10
         )
     shown = _lay_probability(axes[-1], slide)
-    _draw(axes[-1], slide.outline(), _OUTLINE, filled=False)
+    _draw(axes[-1], slide.outline(), _OUTLINE, width=_line(slide), filled=False)
     axes[-1].set_title(
         f"called {word} at {slide.threshold:.3f}: {_percent(facts['area_fraction'])} of the area,"
         f"\nmean probability {facts['score']:.3f}",
@@ -74,7 +74,16 @@ def _lay_probability(axes: "Axes", slide: SlideMap) -> Any:
     return shown
 
 
-def _draw(axes: "Axes", polygons: list[Polygon], colour: str, *, filled: bool) -> None:
+def _line(slide: SlideMap) -> float:
+    """Width of the outlines in points: thinner where a patch is small in the picture."""
+    side = float(np.median(slide.boxes[:, 2])) if len(slide.boxes) else 1.0
+    points = side / (slide.picture.shape[1] * slide.shrink) * 4 * 72
+    return float(np.clip(0.25 * points, 0.15, 1.3))
+
+
+def _draw(
+    axes: "Axes", polygons: list[Polygon], colour: str, *, width: float, filled: bool
+) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path as Line
 
@@ -86,8 +95,11 @@ def _draw(axes: "Axes", polygons: list[Polygon], colour: str, *, filled: bool) -
             for place in range(len(ring))
         ]
         line = Line(np.array(points, float), codes)
-        axes.add_patch(PathPatch(line, facecolor="none", edgecolor="black", linewidth=2.4))
-        axes.add_patch(PathPatch(line, facecolor="none", edgecolor=colour, linewidth=1.3))
+        if width > 0.5:  # a dark rim lets the colour stand out, where there is room
+            axes.add_patch(
+                PathPatch(line, facecolor="none", edgecolor="black", linewidth=width + 1)
+            )
+        axes.add_patch(PathPatch(line, facecolor="none", edgecolor=colour, linewidth=width))
         if filled:
             axes.add_patch(PathPatch(line, facecolor=colour, edgecolor="none", alpha=0.25))
 
