@@ -131,8 +131,15 @@ def test_a_lost_worker_is_one_sentence(monkeypatch):
     import keras
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    with pytest.raises(RunError, match=r"another worker was lost \(peer is gone\).*--resume"):
+    with pytest.raises(RunError, match=r"another worker was lost \(UnavailableError\).*--resume"):
         module.fit_together(
             module.Together(None, 0, 2), model, None, [], first_epoch=0, epochs=1,
             label_smoothing=0.0,
         )  # fmt: skip
+
+
+def test_epochs_with_and_without_other_workers_share_a_history(tmp_path):
+    from cancernet.training.keeper import write_history
+
+    write_history(tmp_path / "history.csv", [{"epoch": 1, "f1": 0.5}, {"epoch": 2, "loss": 0.25}])
+    assert (tmp_path / "history.csv").read_text() == "epoch,f1,loss\n1,0.5,nan\n2,nan,0.25\n"

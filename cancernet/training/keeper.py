@@ -185,9 +185,13 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Writes one row per epoch; columns in the order of the first row."""
+    """Writes one row per epoch; a column that some epochs lack is `nan` there.
+
+    Epochs of several workers have fewer columns than those of one process.
+    """
+    columns = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="nan", lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     write_text(path, text.getvalue())

@@ -174,9 +174,8 @@ def fit_together(
                 break
         everyone.on_train_end()
     except LOST as error:
-        reason = str(error).splitlines()[0][:200]
         raise RunError(
-            f"another worker was lost ({reason}); start the workers that are there again with "
+            f"another worker was lost ({type(error).__name__}); start the workers that are there again with "
             "--resume, in any number: the last complete epoch is kept"
         ) from None
 
