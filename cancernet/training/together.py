@@ -175,8 +175,8 @@ def fit_together(
         everyone.on_train_end()
     except LOST as error:
         raise RunError(
-            f"another worker was lost ({type(error).__name__}); start the workers that are there again with "
-            "--resume, in any number: the last complete epoch is kept"
+            f"another worker was lost ({type(error).__name__}); start the workers that are there "
+            "again with --resume, in any number: the last complete epoch is kept"
         ) from None
 
 
