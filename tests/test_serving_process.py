@@ -17,6 +17,8 @@ import pytest
 
 from cancernet import runs
 from cancernet.serving.heat_maps import HeatMaps
+from cancernet.serving.server import say_where
+from cancernet.serving.settings import ServeConfig
 from tests.conftest import write_tiny_run
 from tests.serving_examples import noisy, picture
 from tests.test_serving import Server, problem
@@ -48,6 +50,13 @@ def serving(run, *arguments, **environment):
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="module")
+def address(run):
+    """A server for tests that leave it as it was."""
+    with serving(run) as (_, address, _):
+        yield address
 
 
 def get(address):
@@ -99,31 +108,37 @@ def test_what_is_in_work_is_finished_first(run):
     ],
     ids=["many headers", "one header", "address", "trailer"],
 )
-def test_headers_without_end_are_cut_off(run, begin, piece):
-    with serving(run) as (_, address, _):
-        host, port = re.search(r"//(.*):(\d+)", address).groups()
-        with socket.create_connection((host, int(port)), timeout=60) as client:
-            client.sendall(begin)
-            with contextlib.suppress(OSError):
-                for _ in range(20_000):  # 20 MB, were they taken
-                    client.sendall(piece)
-                pytest.fail("20 MB of headers were taken")
-        assert get(f"{address}/health")["status"] == "ok"
+def test_headers_without_end_are_cut_off(address, begin, piece):
+    host, port = re.search(r"//(.*):(\d+)", address).groups()
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        client.sendall(begin)
+        with contextlib.suppress(OSError):
+            for _ in range(20_000):  # 20 MB, were they taken
+                client.sendall(piece)
+            pytest.fail("20 MB of headers were taken")
+    assert get(f"{address}/health")["status"] == "ok"
 
 
-def test_what_is_not_http_is_answered_in_a_sentence(run):
-    with serving(run) as (_, address, _):
-        host, port = re.search(r"//(.*):(\d+)", address).groups()
-        with socket.create_connection((host, int(port)), timeout=60) as client:
-            client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
-            answer = client.makefile("rb").read()
+def test_what_is_not_http_is_answered_in_a_sentence(address):
+    host, port = re.search(r"//(.*):(\d+)", address).groups()
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        answer = client.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 400") and b"not a proper HTTP request" in answer
 
 
-@pytest.mark.parametrize("token, words", [("", "unprotected"), ("x" * 20, "unencrypted")])
-def test_an_open_address_is_warned_of(run, token, words):
-    with serving(run, "--host", "0.0.0.0", CANCERNET_TOKEN=token) as (_, _, said):
-        assert "WARNING" in said and words in said and "x" * 20 not in said
+@pytest.mark.parametrize(
+    "host, token, words",
+    [
+        ("0.0.0.0", None, "images travel unprotected"),
+        ("::", "x" * 20, "unencrypted"),
+        ("127.0.0.1", None, ""),
+    ],
+)
+def test_an_open_address_is_warned_of(run, capsys, host, token, words):
+    say_where(run, ServeConfig(host=host, token=token), 8000)
+    said = capsys.readouterr().err
+    assert words in said and ("WARNING" in said) == bool(words) and "x" * 20 not in said
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def serve(run: Run, config: ServeConfig) -> None:
     application = make_application(run, config, journal)
     with contextlib.closing(_listen(config)) as listener:
         port = listener.getsockname()[1]
-        _say_where(run, config, port)
+        say_where(run, config, port)
         journal.write("started", run=run.name, port=port)
         server = uvicorn.Server(
             uvicorn.Config(
@@ -84,7 +84,8 @@ def _signals_spent() -> Iterator[None]:
             signal.signal(kind, handler)
 
 
-def _say_where(run: Run, config: ServeConfig, port: int) -> None:
+def say_where(run: Run, config: ServeConfig, port: int) -> None:
+    """Says on stderr where the server is, and warns of an address that others can reach."""
     host = f"[{config.host}]" if ":" in config.host else config.host
     lines = [f"Run {run.name} at http://{host}:{port} (Ctrl-C ends)."]
     if run.drawn:
