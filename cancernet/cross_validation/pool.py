@@ -1,5 +1,6 @@
 """The folds' predictions pooled: files, figures and report of the whole."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ def write_pooled(
     )
     write_json(folder / "metrics.json", _metrics(pooled, folds, finished))
     footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", content.leak]))
-    write_figures(content, folder / FIGURES, footer=footer)
-    write_report(content, folder)
+    rendered = write_figures(content, folder / FIGURES, footer=footer)
+    write_report(dataclasses.replace(content, rendered=rendered), folder)
     write_patients(content, folder)
     write_model_card(content, folder)
     write_checklist(content, folder)

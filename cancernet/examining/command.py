@@ -115,8 +115,8 @@ def _write(
     content = report_content(finished, found, wishes, command)
     footer = " ".join(filter(None, [DRAWN if found.drawn else "", found.leak]))
     write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
-    write_figures(content, folder / FIGURES, footer=footer)
-    write_report(content, folder)
+    rendered = write_figures(content, folder / FIGURES, footer=footer)
+    write_report(dataclasses.replace(content, rendered=rendered), folder)
     write_patients(content, folder)
     figures = found.assessment.as_dict()
     write_json(
