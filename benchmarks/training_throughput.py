@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 from cancernet.config import TrainConfig
 from cancernet.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
-from cancernet.training.acceleration import accelerate
+from cancernet.training.acceleration import accelerate, steps_at_once
 from cancernet.training.batches import training_batches
 from cancernet.training.optimizer import make_optimizer
 from cancernet.training.precision import choose_precision
@@ -144,7 +144,12 @@ def make_sides(dataset: Images, batch_size: int, policy: str, *, parts: bool) ->
             plain = build_model("cancernet", (SIDE, SIDE, 3), len(dataset.built.classes))
             model = accelerate(plain, precision=precision)
             optimizer = make_optimizer(config, steps_per_epoch=len(batches))
-            model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+            model.compile(
+                optimizer,
+                loss="categorical_crossentropy",
+                metrics=["accuracy"],
+                steps_per_execution=steps_at_once(batch_size),
+            )
         else:
             model = plain_keras.make_model()
         return lambda: model.fit(batches, epochs=1, shuffle=False, verbose=0)
@@ -174,7 +179,12 @@ def network_alone(dataset: Images, batch_size: int, policy: str) -> Side:
     config = settings(dataset, batch_size)
     model = accelerate(build_model("cancernet", (SIDE, SIDE, 3), 2), precision=policy)
     optimizer = make_optimizer(config, steps_per_epoch=len(batches))
-    model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer,
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=steps_at_once(batch_size),
+    )
     same = tf.data.Dataset.from_tensors(batches[0]).cache().repeat(len(batches))
     return lambda: model.fit(same, epochs=1, verbose=0)
 

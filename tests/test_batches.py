@@ -17,6 +17,8 @@ from cancernet.errors import CancerNetError
 from cancernet.manifest import BuiltDataset, Part
 from cancernet.training import array_file, pixel_cache
 from cancernet.training.batches import plain_batches, training_batches
+from cancernet.training.epoch_counts import EpochCounts
+from cancernet.training.keeper import single_steps
 
 COUNTS = {"training": 23, "validation": 7, "testing": 5}
 QUIET = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0,
@@ -141,6 +143,28 @@ def test_fit_sees_the_same_as_a_loop(dataset):
     batches.next_epoch = 0
     model.fit(batches, epochs=2, shuffle=False, verbose=0)
     assert same(seen, expected[0] + expected[1])
+
+
+def test_several_steps_at_once_are_the_same_steps(dataset):
+    """Also when the epoch does not end with a whole group of steps."""
+    import keras
+
+    found = []
+    for at_once in (1, 4):
+        keras.utils.set_random_seed(3)
+        layers = keras.layers
+        model = keras.Sequential([layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
+        batches = training_batches(dataset, settings(rotation=20.0))
+        assert len(batches) % 4, "the last group is not whole"
+        counts = EpochCounts(2)
+        model.compile("sgd", "mse", metrics=[counts], steps_per_execution=at_once)
+        history = model.fit(batches, epochs=2, shuffle=False, verbose=0).history
+        with single_steps(model):
+            scores = model.predict(batches, verbose=0)
+        assert model.steps_per_execution == at_once
+        found.append((history["loss"], scores, np.array(counts.table), *model.get_weights()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_kept_pixels_are_the_decoded_ones(real_or_drawn, monkeypatch):

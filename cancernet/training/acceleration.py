@@ -18,6 +18,7 @@ REPLACED: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {
     keras.layers.BatchNormalization: FusedBatchNormalization,
     keras.layers.Dropout: ByteDropout,
 }
+IMAGES_AT_ONCE = 256
 # They take the image as it is; 8 significant bits would round it before the network.
 PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.Resizing)
 
@@ -67,6 +68,15 @@ def accelerate(
         # `compile` looks here whether the loss must be scaled against underflow.
         twin.dtype_policy = precision
     return twin
+
+
+def steps_at_once(batch_size: int) -> int:
+    """Returns how many steps TensorFlow runs before Python is asked again.
+
+    Between two steps Keras spends 2 ms, as much as 6 % of a step of 32 small images and
+    nothing beside one of 256. The steps are the same, one after the other.
+    """
+    return max(1, IMAGES_AT_ONCE // batch_size)
 
 
 def head(model: keras.Model) -> list[keras.layers.Layer]:

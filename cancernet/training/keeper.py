@@ -111,7 +111,8 @@ class Keeper(keras.callbacks.Callback):
         scorer = self._scorer or self.model
         if self._scorer is not None:
             self._scorer.set_weights(self.model.get_weights())
-        scores = scorer.predict(self._batches, verbose=0).astype(np.float64)
+        with single_steps(scorer):
+            scores = scorer.predict(self._batches, verbose=0).astype(np.float64)
         return validation_measures(self._truth, scores, self._positive)
 
     def _is_best(self, value: float) -> bool:
@@ -164,6 +165,16 @@ def validation_measures(
         **{f"val_{k}": v for k, v in score_measures(truth, scores, positive).items()},
         "val_auc": auc,
     }
+
+
+@contextlib.contextmanager
+def single_steps(model: keras.Model) -> Iterator[None]:
+    """Lets `predict` run step by step: of many at once it would build a larger graph."""
+    several, model.steps_per_execution = model.steps_per_execution, 1
+    try:
+        yield
+    finally:
+        model.steps_per_execution = several
 
 
 @contextlib.contextmanager

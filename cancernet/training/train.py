@@ -12,7 +12,7 @@ from cancernet import runs
 from cancernet.config import TrainConfig
 from cancernet.errors import RunError
 from cancernet.manifest import BuiltDataset
-from cancernet.training.acceleration import accelerate
+from cancernet.training.acceleration import accelerate, steps_at_once
 from cancernet.training.batches import (
     PlainBatches,
     TrainingBatches,
@@ -212,6 +212,7 @@ def _compile(
         optimizer=make_optimizer(settings, steps_per_epoch=steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=["accuracy", *metrics],
+        steps_per_execution=steps_at_once(settings.batch_size),
     )
 
 
