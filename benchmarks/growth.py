@@ -84,7 +84,8 @@ def train(folder: Path, size: int) -> dict[str, float]:
 def score(folder: Path, size: int) -> dict[str, float]:
     """Scores the training folder into a CSV, the whole process."""
     patches, table = folder / f"data-{size}" / "training", folder / f"{size}.csv"
-    table.unlink(missing_ok=True)
+    for left in folder.glob(f"{table.name}*"):
+        left.unlink()  # predict.py would go on with an unfinished table and score only the rest
     run = min(folder.glob("run-*"))
     cost = run_once([sys.executable, "predict.py", patches, "--run", run, "--csv", table])
     return figures("score", sum(1 for _ in patches.rglob("*.png")), cost.seconds, cost)
