@@ -100,16 +100,19 @@ def figures(job: str, images: float, seconds: float, cost: Cost) -> dict[str, fl
     }
 
 
-def print_table(rows: list[dict[str, float]]) -> None:
-    print("| patches | build, images/s | MB | train, images/s | MB | score, images/s | MB |")
-    print("|---|---|---|---|---|---|---|")
+def print_table(rows: list[dict[str, Any]]) -> None:
+    print("| patches | job | images/s | processor s, whole process | peak MB |")
+    print("|---:|---|---:|---:|---:|")
     for row in rows:
-        cells = [f"{row['patches']:,}"]
-        for job in JOBS:
-            for field in ("images_per_second", "megabytes"):
-                value = row.get(f"{job}_{field}")
-                cells.append("" if value is None else f"{value:,.0f}")
-        print(f"| {' | '.join(cells)} |")
+        for job, words in JOBS.items():
+            if f"{job}_megabytes" in row:
+                rate, cpu, memory = (
+                    f"{row[f'{job}_{field}']:,.{digits}f}"
+                    for field, digits in (
+                        ("images_per_second", 0), ("process_cpu_seconds", 1), ("megabytes", 0)
+                    )
+                )  # fmt: skip
+                print(f"| {row['patches']:,} | {words} | {rate} | {cpu} | {memory} |")
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
