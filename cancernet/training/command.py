@@ -18,7 +18,7 @@ from cancernet.manifest import BuiltDataset, read_dataset
 from cancernet.training import begin
 from cancernet.training.finish import Finished, finish, seal
 from cancernet.training.limit import limited
-from cancernet.training.network import first_network, frozen_at_random
+from cancernet.training.network import first_network
 from cancernet.training.present import write_pictures_and_report
 from cancernet.training.together import Together, join, own_folder
 from cancernet.training.train import best_so_far, fit
@@ -134,9 +134,8 @@ def train_and_finish(
     together: Together | None = None,
 ) -> Finished:
     """Trains a run that has begun, or goes on with it, and seals it; returns what is known."""
-    for warning in [*_warnings(dataset), frozen_at_random(network, config) if network else ""]:
-        if warning:
-            print(f"WARNING: {warning}")
+    for warning in _warnings(dataset):
+        print(f"WARNING: {warning}")
     with runs.locked(folder), _with_advice(folder):
         if finish_now:
             model, state = best_so_far(dataset, config, folder)

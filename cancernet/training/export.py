@@ -1,8 +1,5 @@
 """The trained network as `model.keras` and `model.onnx`, the second held to the first."""
 
-import contextlib
-import io
-import warnings
 from pathlib import Path
 
 import keras
@@ -11,6 +8,7 @@ import onnxruntime
 
 from cancernet.errors import RunError
 from cancernet.files import written_beside
+from cancernet.training.onnx_file import write_onnx
 
 TOLERANCE = 1e-5  # largest difference in a probability; about 1e-7 is usual
 
@@ -36,9 +34,7 @@ def export(model: keras.Model, keras_path: Path, onnx_path: Path, pixels: np.nda
     saved = keras.saving.load_model(keras_path, compile=False, safe_mode=True)
     expected = saved.predict(pixels.astype(np.float32), verbose=0, batch_size=64)
     with written_beside(onnx_path) as temporary:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # tf2onnx probes NumPy names that are gone
-            saved.export(temporary, format="onnx", verbose=False)
+        write_onnx(saved, temporary)
         session = onnxruntime.InferenceSession(
             temporary.read_bytes(), providers=["CPUExecutionProvider"]
         )

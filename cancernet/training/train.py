@@ -30,7 +30,13 @@ from cancernet.training.checkpoint import (
 from cancernet.training.epoch_counts import EpochCounts
 from cancernet.training.feature_cache import keep_features
 from cancernet.training.keeper import Keeper
-from cancernet.training.network import choose_layers, first_network, fresh_network, phases
+from cancernet.training.network import (
+    choose_layers,
+    first_network,
+    fresh_network,
+    frozen_at_random,
+    phases,
+)
 from cancernet.training.optimizer import make_optimizer
 from cancernet.training.precision import choose_precision
 from cancernet.training.together import Together, fit_together
@@ -85,8 +91,12 @@ def fit(
         if phase > state.phase:
             state.begin_phase(phase)
             plain.set_weights(load_weights(checkpoint / BEST))
+            # Of its own, so that a training stopped between the phases draws the same.
+            keras.utils.set_random_seed(config.seed + phase)
             print(f"Fine-tuning: the last {config.fine_tune_layers} layers of the backbone learn")
         choose_layers(plain, config, phase=phase)
+        if phase == 0 and (warning := frozen_at_random(plain, config)):
+            print(f"WARNING: {warning}")
         state = _fit_phase(
             plain,
             settings,
