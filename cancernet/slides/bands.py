@@ -13,6 +13,7 @@ from cancernet.images import read_rgb
 
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
 READ_AHEAD = 8_000_000  # bytes of the file; tifffile would take 256 million
+_PLAIN = (1, 8, 32946, 32773)  # none, deflate (two codes), PackBits
 INSTALL = "install the optional packages: pip install -r requirements-slides.txt"
 
 
@@ -67,12 +68,24 @@ def _whole_slide(path: Path) -> Any:
         import openslide
     except ImportError:  # the package, or the library it stands on
         return None
-    if openslide.OpenSlide.detect_format(str(path)) is None:
+    kind = openslide.OpenSlide.detect_format(str(path))
+    if kind is None or (kind == "generic-tiff" and _is_plain_tiff(path)):
         return None
     try:
         return openslide.OpenSlide(str(path))
     except openslide.OpenSlideError as error:
         raise CancerNetError(f"{path} is damaged ({error})") from None
+
+
+def _is_plain_tiff(path: Path) -> bool:
+    """Tells whether tifffile reads it without more packages; it refuses what is not 8-bit."""
+    try:
+        import tifffile
+
+        with tifffile.TiffFile(path) as file:
+            return int(file.pages[0].compression) in _PLAIN
+    except (ImportError, ValueError, OSError, IndexError):
+        return False
 
 
 class _SlideBands:
@@ -90,7 +103,10 @@ class _SlideBands:
             band = np.empty((tall, self.width, 3), np.uint8)
             for left in range(0, self.width, self.CHUNK):
                 wide = min(self.CHUNK, self.width - left)
-                rgba = np.asarray(self._slide.read_region((left, top), 0, (wide, tall)))
+                try:
+                    rgba = np.asarray(self._slide.read_region((left, top), 0, (wide, tall)))
+                except Exception as error:  # OpenSlideError; the package is not imported here
+                    raise CancerNetError(f"the slide cannot be decoded ({error})") from None
                 alpha = rgba[..., 3:].astype(np.uint16)
                 mixed = (rgba[..., :3] * alpha + 255 * (255 - alpha)) // 255
                 band[:, left : left + wide] = mixed
