@@ -10,10 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cancernet.evaluation.figure_style import BLUE, GREY
 from cancernet.evaluation.portrait import KernelViews, Layer
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_BOXES = 24
@@ -87,13 +90,13 @@ def draw_network(layers: Sequence[Layer], *, title: str = "", footer: str = "") 
 
     boxes = boxes_of(layers)
     columns = -(-len(boxes) // BOXES_A_COLUMN)
-    rows = min(len(boxes), BOXES_A_COLUMN)
+    rows = -(-len(boxes) // columns)  # columns of one height
     figure = Figure(figsize=(max(4.2, 3.4 * columns), 0.92 * rows + 1.1), layout="constrained")
     axes = figure.subplots()
     axes.axis("off")
     axes.set(xlim=(-0.55, columns - 0.45), ylim=(rows - 0.4, -0.6))
     for number, box in enumerate(boxes):
-        column, row = divmod(number, BOXES_A_COLUMN)
+        column, row = divmod(number, rows)
         axes.text(
             column,
             row,
@@ -108,7 +111,7 @@ def draw_network(layers: Sequence[Layer], *, title: str = "", footer: str = "") 
             },
         )
         if number + 1 < len(boxes):
-            _arrow(axes, number)
+            _arrow(axes, number, rows)
     total = sum(layer.parameters for layer in layers)
     learning = sum(layer.trainable for layer in layers)
     axes.set_title(
@@ -161,9 +164,7 @@ def draw_kernels(views: KernelViews, *, footer: str = "") -> "Figure":
     return figure
 
 
-def _coefficients(kernel: "object") -> str:
-    import numpy as np
-
+def _coefficients(kernel: np.ndarray) -> str:
     values = np.asarray(kernel, np.float64)
     unit = np.abs(values[values != 0]).min()
     lines = [" ".join(f"{round(value / unit):2d}" for value in row) for row in values]
@@ -171,9 +172,9 @@ def _coefficients(kernel: "object") -> str:
     return scale + "\n".join(lines)
 
 
-def _arrow(axes, number: int) -> None:  # type: ignore[no-untyped-def]
-    column, row = divmod(number, BOXES_A_COLUMN)
-    last = row == BOXES_A_COLUMN - 1
+def _arrow(axes: "Axes", number: int, rows: int) -> None:
+    column, row = divmod(number, rows)
+    last = row == rows - 1
     # From the foot of a column to the head of the next one.
     start, end = (
         ((column + 0.28, row - 0.32), (column + 0.72, 0.0))
