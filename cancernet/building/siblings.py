@@ -29,8 +29,8 @@ NOISE = 2.0  # grey levels; structure below this is not raised
 RADII, ANGLES = 24, 192  # 192: turns by 30, 45 and 90 degrees are whole steps
 REACH = 0.96  # of the disc's radius
 
-# Correlations. Variants of one mammogram reach 0.86, different mammograms at most 0.55
-# (benchmarks/sibling_grouping.py); in between nothing was seen.
+# Correlations. Variants of one mammogram reach 0.86, different mammograms at most 0.53
+# (benchmarks/sibling_grouping.py --correlations --variants 4); in between nothing was seen.
 ALIKE = 0.65
 # The same without regard to the angle, to pass over most pairs cheaply: variants reach
 # 0.92, of different mammograms one pair in a hundred 0.81.
