@@ -177,11 +177,12 @@ def _fit_phase(
         _compile(model, settings, len(training), [counts])
     else:
         training, validation = batches
-        scorer = accelerated()
         with together.strategy.scope():
             model = twin = accelerated(synchronized=settings.synchronized)
             _compile(model, settings, len(training), [])
             model.optimizer.build(model.trainable_variables)
+        # Made second: the first twin draws the seeds that one process would draw.
+        scorer = accelerated()
     if state.epochs > state.phase_start:
         state, warning = load_checkpoint(checkpoint, model)
         if warning:
