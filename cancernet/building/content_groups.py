@@ -14,7 +14,7 @@ from cancernet.building.siblings import group_siblings
 from cancernet.catalog import Dataset
 
 # To be raised whenever the same images give other groups: sets are then built again.
-VERSION = 1
+VERSION = 2
 NAMED = 3
 
 
@@ -36,17 +36,11 @@ def group_by_content(source: Path, images: Images) -> Images:
     paths = [source / path for path in images.sources]
     with _bar("Looking for turned images", len(paths), "images") as bar:
         turned = group_siblings(paths, progress=bar.update)
-    bars: dict[str, Any] = {}
-    with contextlib.ExitStack() as stack:
-
-        def advance(step: str, done: int, total: int) -> None:
-            if step not in bars:
-                bars[step] = stack.enter_context(_bar(f"Near duplicates: {step}", total, ""))
-            bars[step].update(done)
-
-        changed = find_near_duplicates(paths, apart=turned, progress=advance)
-    links = [(pair.first, pair.second) for pair in changed]
-    group = connected(len(paths), [*links, *_neighbours(turned), *_neighbours(images.patient)])
+    group = connected(len(paths), [*_neighbours(turned), *_neighbours(images.patient)])
+    # A search compares each image with its few nearest of other groups. What it finds
+    # makes room for the next nearest: only when nothing is new would an audit find nothing.
+    while links := _alike(paths, group):
+        group = connected(len(paths), [*links, *_neighbours(group)])
     _, first = np.unique(group, return_index=True)
     names = [str(PurePosixPath(images.sources[place]).with_suffix("")) for place in first.tolist()]
     order = sorted(range(len(names)), key=names.__getitem__)
@@ -55,6 +49,20 @@ def group_by_content(source: Path, images: Images) -> Images:
     return dataclasses.replace(
         images, patients=[names[place] for place in order], patient=rank[group]
     )
+
+
+def _alike(paths: list[Path], group: np.ndarray) -> list[tuple[int, int]]:
+    """Returns the near duplicates of different groups, as pairs of places."""
+    bars: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+
+        def advance(step: str, done: int, total: int) -> None:
+            if step not in bars:
+                bars[step] = stack.enter_context(_bar(f"Near duplicates: {step}", total, ""))
+            bars[step].update(done)
+
+        found = find_near_duplicates(paths, apart=group, progress=advance)
+    return [(pair.first, pair.second) for pair in found if group[pair.first] != group[pair.second]]
 
 
 def _bar(what: str, total: int, unit: str) -> Any:

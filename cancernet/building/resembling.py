@@ -22,6 +22,8 @@ from cancernet.building.descriptors import (
 
 PICTURES_A_BLOCK = 256
 CELLS_PER_ROOT = 4.0
+# So few are compared each with each: nothing is missed, and their order does not matter.
+FEW = 4000
 # Of a box inside a picture; the whole of a turned copy lies hardly anywhere but in its own.
 NEAREST_CELLS, NEAREST_OF_WHOLE = 20, 4
 CELLS_A_STRIP = 8
@@ -89,7 +91,7 @@ def make_index(
         seed: of the choice of centres.
     """
     count = len(places)
-    cells = min(count, max(1, round(CELLS_PER_ROOT * math.sqrt(count))))
+    cells = 1 if count <= FEW else round(CELLS_PER_ROOT * math.sqrt(count))
     chosen = np.sort(np.random.default_rng(seed).choice(count, cells, replace=False))
     centres = symmetric_part(descriptions[places[chosen], 0].astype(np.float32))
     cell = np.empty(count, np.int64)
