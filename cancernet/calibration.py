@@ -65,14 +65,21 @@ class Calibration:
         Raises:
             ValueError: an unknown method or numbers that cannot be.
         """
+        if not isinstance(content, dict):
+            raise ValueError(f"this is no calibration: {content!r:.80}")
         names = {field.name for field in dataclasses.fields(cls)}
         values = {key: value for key, value in content.items() if key in names}
         values["knots"] = tuple((float(x), float(y)) for x, y in values.get("knots", ()))
         found = cls(**values)
         if found.method not in CALIBRATIONS or not 0 < found.temperature < np.inf:
-            raise ValueError(f"this is no calibration: {content}")
-        if found.method == "isotonic" and (found.positive not in (0, 1) or not found.knots):
-            raise ValueError("an isotonic calibration needs its positive class and its knots")
+            raise ValueError(f"this is no calibration: {content!r:.80}")
+        if found.method == "isotonic":
+            rising = all(0 <= x <= 1 and 0 <= y <= 1 for x, y in found.knots)
+            rising = rising and list(found.knots) == sorted(found.knots)
+            if type(found.positive) is not int or found.positive not in (0, 1):
+                raise ValueError("an isotonic calibration needs its positive class")
+            if not found.knots or not rising:
+                raise ValueError("an isotonic calibration needs knots that rise from 0 to 1")
         return found
 
     @property

@@ -6,6 +6,7 @@ the run. `cancernet.recipes` fills it in, one named row per system.
 """
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,8 @@ class TrainConfig:
 def check_setting(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises CancerNetError, naming the flag, when a value is outside its bounds."""
     flag, rule = "--" + field.name.replace("_", "-"), field.metadata
+    if isinstance(value, float) and math.isinf(value):
+        raise CancerNetError(f"{flag} is {value}, but must be a finite number")
     if rule["choices"] is not None and value not in rule["choices"]:
         raise CancerNetError(f"{flag} is {value!r}; choose from {', '.join(rule['choices'])}")
     bounds = [

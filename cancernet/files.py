@@ -16,6 +16,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_file(path: Path) -> bool:
+    """Tells whether there is such a file; also of names too long or not possible at all."""
+    return os.path.isfile(path)  # noqa: PTH113, `Path.is_file` raises
+
+
 @contextlib.contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Gives a temporary path in the same folder; renames it to `path` on success.
@@ -26,7 +31,8 @@ def written_beside(path: Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays: Keras and matplotlib choose the format by it.
-    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
+    stem = os.fsdecode(os.fsencode(path.stem)[:80])  # a file name has at most 255 bytes
+    temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix}")
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
@@ -51,7 +57,31 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON atomically, indented, NaN as `NaN` (Python's json reads it back)."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    # A file name that is no text has lone surrogates; as \udc80 they are sound JSON.
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Reads JSON that anybody may have written.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper than Python follows.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file in UTF-8 that anybody may have written.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no JSON, or nested deeper than Python follows.
+    """
+    return parse_json(Path(path).read_text(encoding="utf-8"))
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -7,7 +7,6 @@ set, and why) and `build.json` (how it was made, and the manifest's SHA-256).
 import csv
 import dataclasses
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 
 from cancernet.config import SPLITS
 from cancernet.errors import CancerNetError
-from cancernet.files import sha256_of
+from cancernet.files import read_json, sha256_of
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"
@@ -155,7 +154,7 @@ def read_dataset(folder: Path) -> BuiltDataset:
             leaks=tuple(facts["leaks"]),
             absent=facts["absent"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
         raise CancerNetError(
             f"{folder / BUILD} is of another version or damaged ({error!r}); {BUILD_AGAIN}"
         ) from None
@@ -174,7 +173,7 @@ def read_build(folder: Path) -> dict[str, Any]:
             "or draw a sample with `python build_dataset.py --sample`"
         )
     try:
-        facts = json.loads((folder / BUILD).read_text(encoding="utf-8"))
+        facts = read_json(folder / BUILD)
     except FileNotFoundError:
         raise CancerNetError(_not_built(folder)) from None
     except (OSError, ValueError) as error:
@@ -211,7 +210,7 @@ def read_audit(folder: Path) -> list[tuple[str, str, str]]:
     try:
         if path.stat().st_mtime < (folder / BUILD).stat().st_mtime:
             return []
-        checks = json.loads(path.read_text(encoding="utf-8"))["checks"]
+        checks = read_json(path)["checks"]
         return [(str(one["name"]), str(one["verdict"]), str(one["sentence"])) for one in checks]
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -230,7 +229,7 @@ def content_of(dataset: BuiltDataset, split: str) -> str:
             for row in manifest_rows(dataset.folder / MANIFEST)
             if row[0] in wanted
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise CancerNetError(
             f"{dataset.folder / MANIFEST} cannot be read ({error}); {BUILD_AGAIN}"
         ) from None
@@ -250,6 +249,8 @@ def _read_parts(manifest: Path, classes: tuple[str, ...]) -> dict[str, Part]:
     columns = {split: ([], [], [], [], []) for split in SPLITS}
     for path, _, patient, label, split, _, x, y in manifest_rows(manifest):
         paths, labels, patients, xs, ys = columns[split]
+        if path[:1] in ("/", "") or (".." in path and ".." in path.split("/")):
+            raise ValueError(f"the path {path!r:.80} leads out of the data set")
         paths.append(path)
         labels.append(place[label])
         patients.append(once.setdefault(patient, patient))

@@ -5,13 +5,13 @@ default. `found`, where it is there, says how the settings were found; it is not
 """
 
 import dataclasses
-import json
+import math
 from pathlib import Path
 from typing import Any
 
 from cancernet.config import TrainConfig
 from cancernet.errors import CancerNetError
-from cancernet.files import write_json
+from cancernet.files import read_json, write_json
 
 KIND = "cancernet recipe"
 FORMAT = 1
@@ -42,7 +42,7 @@ def read_recipe(path: Path) -> TrainConfig:
             another kind or outside its bounds; the message names file and setting.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise CancerNetError(
             f"there is no recipe file {path}; `python tune_model.py` writes one"
@@ -71,7 +71,7 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
         kind = type(known[name].default)
         fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value, fits = float(value), True
+            value, fits = float(value) if abs(value) < 2**53 else math.inf, True
         if not fits:
             raise CancerNetError(f"the setting {name} is {value!r}, but must be {_WORDS[kind]}")
         checked[name] = value

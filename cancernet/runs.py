@@ -23,9 +23,9 @@ from typing import Any
 
 from cancernet import __version__
 from cancernet.calibration import NONE, Calibration
-from cancernet.config import OUTPUT
+from cancernet.config import INTERPOLATIONS, OUTPUT
 from cancernet.errors import RunError
-from cancernet.files import sha256_of, write_json
+from cancernet.files import read_json, sha256_of, write_json
 from cancernet.locks import LockedError, lock
 
 RUN_FILE = "run.json"
@@ -35,6 +35,7 @@ CHECKPOINT = "checkpoint"
 LOCK = ".lock"
 LOG = "log.jsonl"
 FORMAT = 1
+LONGEST_SIDE = 4096  # pixels of a network's input; the largest published ones take 800
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,7 @@ def as_run(folder: Path, content: dict[str, Any]) -> Run:
     """
     operating_point = content.get("operating_point") or {"threshold": math.nan, "rule": ""}
     try:
+        _check_facts(content, operating_point)
         return Run(
             folder=folder,
             classes=tuple(content["classes"]),
@@ -145,7 +147,7 @@ def as_run(folder: Path, content: dict[str, Any]) -> Run:
             leak=content["dataset"]["leak"],
             content=content,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunError(
             f"{folder / RUN_FILE} lacks or garbles {error}; train again or restore the file"
         ) from None
@@ -163,7 +165,7 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise RunError(f"{folder} is a file; a run is a folder, such as output/<run>")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         if (folder / "cross_validation.json").exists():
             raise RunError(
@@ -241,7 +243,8 @@ def now() -> str:
 
 
 def _check_file(folder: Path, name: str, content: dict[str, Any]) -> None:
-    expected = content.get("files", {}).get(name)
+    files = content.get("files")
+    expected = files.get(name) if isinstance(files, dict) else None
     try:
         found = sha256_of(folder / name)
     except FileNotFoundError:
@@ -253,7 +256,35 @@ def _check_file(folder: Path, name: str, content: dict[str, Any]) -> None:
         )
 
 
+def _check_facts(content: dict[str, Any], point: dict[str, Any]) -> None:
+    """Raises ValueError, naming the entry, where prediction would stumble over it.
+
+    The checksum keeps accidents out; whoever wants to do harm computes another.
+    """
+    classes, words, positive = content["classes"], content["words"], content["positive"]
+    sides = [content["input"][side] for side in ("width", "height")]
+    sound = {
+        "classes": _are_names(classes) and len(set(classes)) == len(classes) > 1,
+        "words": _are_names(words) and len(words) == len(classes),
+        "positive": _are_names(positive) and 0 < len(set(positive) & set(classes)) < len(classes),
+        "input": all(type(side) is int and 0 < side <= LONGEST_SIDE for side in sides),
+        "interpolation": content["input"]["interpolation"] in INTERPOLATIONS,
+        "threshold": not math.isinf(float(point["threshold"])),
+        "rule": isinstance(point["rule"], str),
+        "leak": isinstance(content["dataset"]["leak"], str),
+    }
+    for name, holds in sound.items():
+        if not holds:
+            raise ValueError(f"{name!r}")
+    if not set(positive) <= set(classes):
+        raise ValueError("'positive'")
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) and each for each in value)
+
+
 def _checksum(content: dict[str, Any]) -> str:
     rest = {key: value for key, value in content.items() if key != "checksum"}
     text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

@@ -2,13 +2,16 @@
 
 import datetime
 import itertools
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 from cancernet import runs
+from cancernet.errors import RunError
+from cancernet.files import parse_json
 from cancernet.locks import is_locked
+
+MOST_EPOCHS = 10**9
 
 
 def describe_status(folder: Path) -> str:
@@ -22,7 +25,7 @@ def describe_status(folder: Path) -> str:
     """
     content = runs.read_run_file(folder)
     epochs = epoch_lines(folder / runs.LOG)
-    total = content["config"]["epochs"] + content["config"].get("fine_tune_epochs", 0)
+    total = _total_epochs(folder, content)
     lines = [f"{folder}: {_what_it_does(folder, content)}"]
     if content["status"] != "finished":
         lines.append(f"epoch {max(epochs, default=0)} of {total} is complete")
@@ -52,11 +55,12 @@ def epoch_lines(path: Path) -> dict[int, dict[str, Any]]:
         return found
     for line in text.splitlines():
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
         except ValueError:
             continue
-        if isinstance(entry, dict) and isinstance(entry.get("epoch"), int):
-            found[entry["epoch"]] = entry
+        epoch = entry.get("epoch") if isinstance(entry, dict) else None
+        if type(epoch) is int and 0 < epoch < MOST_EPOCHS:
+            found[epoch] = entry
     return found
 
 
@@ -69,12 +73,25 @@ def _what_it_does(folder: Path, content: dict[str, Any]) -> str:
 
 
 def _time_left(epochs: dict[int, dict[str, Any]], total: int) -> str | None:
-    """Estimates from the median time between the lines of the last epochs."""
-    times = [
-        datetime.datetime.fromisoformat(epochs[number]["time"]) for number in sorted(epochs)[-6:]
-    ]
-    steps = [(b - a).total_seconds() for a, b in itertools.pairwise(times) if b > a]
-    if not steps:
-        return None
-    seconds = round(statistics.median(steps) * (total - max(epochs)))
-    return str(datetime.timedelta(seconds=max(seconds, 0)))
+    """Estimates from the median time between the lines of the last epochs; None where it cannot."""
+    try:
+        times = [
+            datetime.datetime.fromisoformat(epochs[number]["time"])
+            for number in sorted(epochs)[-6:]
+        ]
+        steps = [(b - a).total_seconds() for a, b in itertools.pairwise(times) if b > a]
+        if not steps:
+            return None
+        seconds = round(statistics.median(steps) * (total - max(epochs)))
+        return str(datetime.timedelta(seconds=max(seconds, 0)))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None  # somebody wrote another time into the log
+
+
+def _total_epochs(folder: Path, content: dict[str, Any]) -> int:
+    config = content.get("config")
+    if isinstance(config, dict) and isinstance(content.get("status"), str):
+        total, more = config.get("epochs"), config.get("fine_tune_epochs", 0)
+        if type(total) is int and type(more) is int and 0 <= total + more < MOST_EPOCHS:
+            return total + more
+    raise RunError(f"{folder / runs.RUN_FILE} does not say how long the training is; restore it")

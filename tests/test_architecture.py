@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "locks": set(),
     "quiet": set(),
     "images": set(),
+    "archives": set(),
     "config": set(),
     "catalog": set(),
     "calibration": {"config"},
@@ -34,14 +35,15 @@ MAY_IMPORT = {
     "auditing": {
         "building", "catalog", "command_line", "config", "evaluation", "images", "manifest",
     },
-    "models": {"quiet"},
+    "models": {"archives", "quiet"},
     "cancernet": {"models"},
     "evaluation": {"calibration", "config", "command_line", "images", "runs"},
     "tuning": {
         "command_line", "config", "evaluation", "folds", "manifest", "recipe_file", "training",
     },
     "bare": {
-        "calibration", "catalog", "inference", "models", "quiet", "recipe_file", "recipes", "runs",
+        "archives", "calibration", "catalog", "inference", "models", "quiet", "recipe_file",
+        "recipes", "runs",
     },
     "inference": {"calibration", "runs", "images"},
     "examining": {
@@ -57,8 +59,8 @@ MAY_IMPORT = {
         "catalog", "command_line", "config", "explaining", "images", "inference", "runs", "slides",
     },
     "training": {
-        "calibration", "command_line", "config", "evaluation", "examining", "folds", "images",
-        "inference", "manifest", "models", "quiet", "runs", "slides",
+        "archives", "calibration", "command_line", "config", "evaluation", "examining", "folds",
+        "images", "inference", "manifest", "models", "quiet", "runs", "slides",
     },
 }  # fmt: skip
 ALWAYS = {"errors", "files", "locks", ""}

@@ -87,10 +87,11 @@ def parts_of(whole: Path) -> list[Path]:
     if not numbered:
         return []
     first = 0 if 0 in numbered else 1
-    missing = [n for n in range(first, max(numbered) + 1) if n not in numbered]
-    if missing:
+    # Not a list of all that are missing: a number may have 200 digits.
+    missing = next((n for n in range(first, max(numbered) + 1) if n not in numbered), None)
+    if missing is not None:
         raise RunError(
-            f"{folder} lacks part {missing[0]} of {whole.name} ({len(numbered)} parts up to number "
+            f"{folder} lacks part {missing} of {whole.name} ({len(numbered)} parts up to number "
             f"{max(numbered)} are there); bring it"
         )
     return [numbered[number] for number in sorted(numbered)]

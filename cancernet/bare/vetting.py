@@ -5,13 +5,14 @@ that holds code (Lambda), wraps another framework, or reads a file (a vocabulary
 own safe mode stays on besides.
 """
 
-import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cancernet.archives import check_hdf5, check_zip
 from cancernet.errors import RunError
+from cancernet.files import parse_json
 
 # Their configuration holds code or the path of a file to read.
 FORBIDDEN = {
@@ -24,7 +25,7 @@ _ROOMS = (
     "layers", "models", "initializers", "regularizers", "constraints", "activations",
     "dtype_policies", "ops", "engine", "random", "applications", "trainers", "quantizers",
 )  # fmt: skip
-LARGEST_CONFIG = 64 << 20  # bytes; that of EfficientNetV2L has under 1 MB
+LARGEST_CONFIG = 8 << 20  # bytes; that of EfficientNetV2L has under 1 MB
 
 
 def vet(path: Path) -> None:
@@ -52,8 +53,10 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         text = _from_zip(path) if zipfile.is_zipfile(path) else _from_hdf5(path)
-        config = json.loads(text)
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        config = parse_json(text)
+    except RunError:
+        raise
+    except Exception as error:  # zipfile, zlib and HDF5 raise whatever they like
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RunError(
             f"{path} is damaged or no model file of Keras ({reason}); bring a .keras or .h5 file"
@@ -64,6 +67,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _from_zip(path: Path) -> str:
+    check_zip(path)
     with zipfile.ZipFile(path) as archive:
         member = archive.getinfo("config.json")
         if member.file_size > LARGEST_CONFIG:
@@ -74,6 +78,7 @@ def _from_zip(path: Path) -> str:
 def _from_hdf5(path: Path) -> str:
     import h5py
 
+    check_hdf5(path)
     with h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
         if text is None:

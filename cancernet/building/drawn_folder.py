@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from cancernet.errors import CancerNetError
-from cancernet.files import write_json
+from cancernet.files import read_json, write_json
 from cancernet.locks import LockedError, lock
 
 MARKER = "DRAWN.json"
@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 def drawn_marker(folder: Path) -> dict[str, Any] | None:
     """Returns what `DRAWN.json` in a folder says, or None if the folder was not drawn."""
     try:
-        content = json.loads((Path(folder) / MARKER).read_text(encoding="utf-8"))
+        content = read_json(Path(folder) / MARKER)
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) and content.get("drawn") is True else None

@@ -12,7 +12,9 @@ from cancernet.catalog.entry import (
     register,
 )
 
-_IDC_NAME = re.compile(r"^(?P<patient>\d+)_idx\d+_x(?P<x>\d+)_y(?P<y>\d+)_class(?P<label>\d+)$")
+_IDC_NAME = re.compile(
+    r"^(?P<patient>\d+)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})_class(?P<label>\d+)$"
+)
 
 
 def identify_idc(path: PurePosixPath) -> Identity:

@@ -5,13 +5,12 @@ cross_validation.json   predictions.csv (every image once, by the fold that test
 metrics.json  figures/  report.html     fold-01/ fold-02/ ... each a whole run
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from cancernet.cross_validation.plan import Fold
 from cancernet.errors import RunError
-from cancernet.files import write_json
+from cancernet.files import read_json, write_json
 
 RECORD = "cross_validation.json"
 
@@ -28,11 +27,11 @@ def read_record(folder: Path) -> dict[str, Any]:
         RunError: there is none, or it is damaged.
     """
     try:
-        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        content = read_json(folder / RECORD)
         folds_of(content)
     except FileNotFoundError:
         raise RunError(f"{folder} holds no cross-validation ({RECORD})") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise RunError(f"{folder / RECORD} is damaged ({error}); start a new run") from None
     return dict(content)
 

@@ -1,8 +1,9 @@
 """Heat maps that lie in a run folder, found by the image they explain."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
+
+from cancernet.files import parse_json
 
 # As `predict.py --explain` writes them: one JSON object a line with `path` and `overlay`.
 PATTERN = "*/explanations.jsonl"
@@ -20,7 +21,7 @@ def heat_map_of(folder: Path) -> Callable[[str], Path | None]:
     for lines in sorted(Path(folder).glob(PATTERN)):
         for line in lines.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                facts = json.loads(line)
+                facts = parse_json(line)
                 name = Path(facts["path"]).name
                 # Two images of one name: nobody knows whose map it is.
                 clear = explained.setdefault(name, facts["path"]) == facts["path"]

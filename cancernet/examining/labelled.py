@@ -11,7 +11,7 @@ import numpy as np
 from cancernet import catalog
 from cancernet.config import SPLITS
 from cancernet.errors import CancerNetError
-from cancernet.files import sha256_of
+from cancernet.files import is_file, sha256_of
 from cancernet.inference.inputs import Inputs
 from cancernet.manifest import BUILD, MANIFEST, digest, read_dataset
 from cancernet.runs import Run
@@ -137,9 +137,12 @@ def _read_table(table: Path, run: Run) -> Labelled:
             f"{table} needs the columns `path` and `label` (and `patient`, where known); it has "
             f"{', '.join(header) or 'none'}"
         )
+    short = next((number for number, row in enumerate(rows, 2) if not row["path"]), None)
+    if short is not None:
+        raise CancerNetError(f"row {short} of {table} names no path")
     known = "patient" in header and all(row["patient"] for row in rows)
     kept = [row for row in rows if row["label"] in run.classes]
-    missing = [row["path"] for row in kept if not (table.parent / row["path"]).is_file()]
+    missing = [row["path"] for row in kept if not is_file(table.parent / row["path"])]
     if missing:
         raise CancerNetError(
             f"{table} names {len(missing):,} images that are not there, first {missing[0]}; paths "

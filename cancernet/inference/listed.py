@@ -5,6 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from cancernet.errors import CancerNetError
+from cancernet.files import is_file
 
 FILENAME = "filename"
 
@@ -25,7 +26,7 @@ def listed_images(table: Path, folders: list[Path]) -> list[Path]:
     anywhere: dict[str, list[Path]] | None = None
     found = []
     for name in names:
-        there = [folder / name for folder in folders if (folder / name).is_file()]
+        there = [folder / name for folder in folders if is_file(folder / name)]
         if not there:
             if anywhere is None:
                 anywhere = _by_name(folders)

@@ -95,15 +95,29 @@ class Predictor:
         except OSError as error:
             raise RunError(f"{run.onnx} cannot be read ({error.strerror})") from None
         except Exception as error:  # ONNX Runtime has no common base class for its errors
-            reason = str(error).splitlines()[0]
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise RunError(f"{run.onnx} is not a model that can be loaded: {reason}") from None
-        self._input = self._session.get_inputs()[0].name
-        outputs = self._session.get_outputs()[0].shape[-1]
+        self._input, outputs = self._ends()
         if outputs != len(run.classes):
             raise RunError(
                 f"{run.onnx} has {outputs} outputs, but run.json names {len(run.classes)} classes"
             )
         self._positive = [run.classes.index(name) for name in run.positive]
+
+    def _ends(self) -> tuple[str, Any]:
+        """Returns the input's name and how many outputs there are, if images fit."""
+        inputs, found = self._session.get_inputs(), self._session.get_outputs()
+        wanted = (None, self.run.height, self.run.width, 3)
+        if len(inputs) == 1 and found and found[0].shape and inputs[0].type == "tensor(float)":
+            # A side may have a name or nothing instead of a number: any size.
+            sides = zip(inputs[0].shape[1:], wanted[1:], strict=False)
+            sizes = all(not isinstance(side, int) or side == size for side, size in sides)
+            if len(inputs[0].shape) == len(wanted) and sizes:
+                return inputs[0].name, found[0].shape[-1]
+        raise RunError(
+            f"{self.run.onnx} does not take RGB images of {self.run.width}x{self.run.height} "
+            "pixels, as run.json says; restore it from a copy"
+        )
 
     def prepare(self, source: Path | bytes) -> np.ndarray:
         """Decodes and scales one image; returns uint8 (height, width, 3), 0-255.
@@ -133,7 +147,16 @@ class Predictor:
         return self.run.calibration.apply(np.concatenate(batches))
 
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
-        return self._session.run(None, {self._input: pixels.astype(np.float32)})[0]
+        try:
+            found = self._session.run(None, {self._input: pixels.astype(np.float32)})[0]
+        except Exception as error:  # a model of others may fail at its work
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RunError(f"{self.run.onnx} cannot score images: {reason}") from None
+        if np.shape(found) != (len(pixels), len(self.run.classes)):
+            raise RunError(
+                f"{self.run.onnx} answers {len(pixels)} images with the shape {np.shape(found)}"
+            )
+        return found
 
     def predict(self, source: Path | bytes, *, name: str | None = None) -> Prediction:
         """Predicts one image.

@@ -15,6 +15,7 @@ import h5py
 import keras
 import numpy as np
 
+from cancernet.archives import check_hdf5, check_zip
 from cancernet.errors import CancerNetError
 from cancernet.files import sha256_of
 from cancernet.models.imagenet import imagenet_file
@@ -79,15 +80,17 @@ def parameters_in(path: Path) -> int:
         OSError, KeyError: no HDF5 file, no Keras archive, or nothing of a model in it.
     """
     if zipfile.is_zipfile(path):
+        check_zip(path)
         with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as member:
             return _parameters_in_hdf5(io.BytesIO(member.read()))
+    check_hdf5(path)
     return _parameters_in_hdf5(path)
 
 
 def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
     try:
         count = parameters_in(path)
-    except (OSError, KeyError, ValueError) as error:
+    except Exception as error:  # zipfile, zlib and HDF5 raise whatever they like
         raise CancerNetError(
             f"{path} is damaged or no weights file of Keras ({_first_line(error)}); bring a .h5, "
             ".weights.h5 or .keras file"

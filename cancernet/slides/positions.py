@@ -10,7 +10,8 @@ from cancernet.inference.inputs import Inputs
 
 # As the IDC patches are named; the class is there only where somebody labelled them.
 _NAME = re.compile(
-    r"^(?P<patient>.+?)_idx\d+_x(?P<x>\d+)_y(?P<y>\d+)(_class(?P<label>[^_]+))?$", re.IGNORECASE
+    r"^(?P<patient>.+?)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})(_class(?P<label>[^_]+))?$",
+    re.IGNORECASE,
 )
 
 

@@ -7,15 +7,15 @@ one before is kept, so that a damaged file costs one epoch and not the run.
 
 import dataclasses
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from cancernet.archives import check_zip
 from cancernet.errors import RunError
-from cancernet.files import written_beside
+from cancernet.files import parse_json, written_beside
 
 LATEST = "latest.npz"
 PREVIOUS = "previous.npz"
@@ -101,7 +101,7 @@ def _read_newest(folder: Path) -> tuple[Path, list[np.ndarray], State]:
         try:
             arrays, state = _read(folder / name)
             return folder / name, arrays, state
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError):
+        except Exception:  # NumPy, zipfile and zlib raise whatever they like
             continue  # missing or damaged: the one before is tried
     raise RunError(
         f"{folder} holds no checkpoint that can be read; start again with a new --run folder"
@@ -121,9 +121,10 @@ def load_weights(path: Path) -> list[np.ndarray]:
         RunError: missing or damaged.
     """
     try:
+        check_zip(path)
         with np.load(path, allow_pickle=False) as file:
             return [file[name] for name in sorted(file.files)]
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except Exception as error:  # NumPy, zipfile and zlib raise whatever they like
         raise RunError(f"the best weights in {path} cannot be read ({error})") from None
 
 
@@ -135,9 +136,28 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def _read(path: Path) -> tuple[list[np.ndarray], State]:
+    check_zip(path)
     with np.load(path, allow_pickle=False) as file:
-        state = State(**json.loads(file["state"].tobytes()))
+        state = _sound(State(**parse_json(file["state"].tobytes())))
         return [file[name] for name in sorted(file.files) if name != "state"], state
+
+
+def _sound(state: State) -> State:
+    """Raises ValueError where the bookkeeping is none; a training would stumble much later."""
+    whole = (state.best_epoch, state.waited, state.plateau_waited, state.phase, state.phase_start)
+    rows = isinstance(state.history, list) and all(
+        isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
+        for row in state.history
+    )
+    numbers = (state.best_value, state.seconds, state.cpu_seconds)
+    if not (
+        rows
+        and all(type(each) is int and each >= 0 for each in whole)
+        and all(type(each) in (int, float) for each in numbers)
+        and state.phase in (0, 1)
+    ):
+        raise ValueError("its bookkeeping is damaged")
+    return state
 
 
 def _restore(path: Path, model: keras.Model, arrays: list[np.ndarray]) -> None:

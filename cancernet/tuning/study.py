@@ -219,6 +219,7 @@ def _check_same(place: StudyPlace, recorded: dict[str, Any], identity: dict[str,
 @contextlib.contextmanager
 def _own_words(place: StudyPlace) -> Iterator[None]:
     """Turns what Optuna and SQLAlchemy raise about a database into a sentence."""
+    import optuna
     import sqlalchemy.exc
 
     try:
@@ -228,8 +229,20 @@ def _own_words(place: StudyPlace) -> Iterator[None]:
             f"the address {place.shown} needs a driver that is not installed ({error.name}); for "
             "PostgreSQL: pip install psycopg2-binary"
         ) from None
-    except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    except CancerNetError:
+        raise
+    except (
+        optuna.exceptions.OptunaError,
+        sqlalchemy.exc.SQLAlchemyError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+    ) as error:  # what Optuna raises of a database that is almost a study
+        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
         raise CancerNetError(
             f"the study {place.shown} cannot be opened ({reason}); name a file that is a study or "
             "does not exist, or an address that answers"

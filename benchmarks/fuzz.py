@@ -1,0 +1,111 @@
+"""Feeds hostile inputs to everything that parses what others wrote, for as long as you like.
+
+    python benchmarks/fuzz.py --minutes 10 [--only image --only run.json] [--seed 3]
+
+The inputs are those of `tests/hostile_parsers.py`, made by hypothesis: its strategies and its
+shrinking, not guided by coverage. One line a parser: inputs tried, the slowest in seconds, and
+every fault with the place it came from. A fault is an exception that is no CancerNetError, a
+program started, something unpickled or written elsewhere, more than 10 seconds, or more than
+`--memory` bytes of address space (Linux). Exit code 1 when there was one.
+"""
+
+import argparse
+import collections
+import os
+import random
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+SLOW = 10.0
+ROUND = 100  # examples of a parser before the next has its turn
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    limit_memory(arguments.memory)
+    from tests.hostile_parsers import PARSERS
+
+    wanted = [p for p in PARSERS if not arguments.only or any(o in p.name for o in arguments.only)]
+    tried: collections.Counter[str] = collections.Counter()
+    slowest: collections.Counter[str] = collections.Counter()
+    faults: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    end = time.monotonic() + 60 * arguments.minutes
+    turn = arguments.seed
+    while time.monotonic() < end:
+        for parser in wanted:
+            if time.monotonic() < end:
+                one_round(parser, turn, tried, slowest, faults)
+        turn += 1
+    for parser in wanted:
+        name = parser.name
+        print(f"{name:<28}{tried[name]:>8} tried  slowest {slowest[name]:6.3f} s  "
+              f"{len(faults[name])} faults")  # fmt: skip
+        for place, words in faults[name].items():
+            print(f"    {place}: {words}")
+    print(f"{sum(tried.values())} inputs, {sum(map(len, faults.values()))} faults")
+    return 1 if any(faults.values()) else 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long (default 1)")
+    parser.add_argument("--only", action="append", default=[], help="parsers whose names hold this")
+    parser.add_argument("--seed", type=int, default=1, help="of the first round (default 1)")
+    parser.add_argument("--memory", type=float, default=8e9, help="bytes (default 8e9)")
+    return parser.parse_args()
+
+
+def limit_memory(size: float) -> None:
+    """Lets the program fail rather than the machine swell."""
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (int(size), int(size)))
+
+
+def one_round(parser, turn, tried, slowest, faults) -> None:
+    """Tries a hundred inputs; notes faults by the place they come from and goes on."""
+    from hypothesis import HealthCheck, Phase, given, seed, settings
+
+    from tests.hostile_watch import watched
+
+    def attempt(value) -> None:
+        tried[parser.name] += 1
+        started = time.perf_counter()
+        try:
+            with tempfile.TemporaryDirectory(dir=base) as folder:
+                inner = Path(folder) / "in"
+                inner.mkdir()
+                with watched(Path(folder)):
+                    parser.feed(inner, value)
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            ours = [f for f in frames if "/cancernet/" in f.filename] or frames
+            place = f"{os.path.relpath(ours[-1].filename, ROOT)}:{ours[-1].lineno}"
+            where = f"{place} {type(error).__name__}"
+            faults[parser.name].setdefault(where, f"{error!s:.120} from {value!r:.160}")
+        seconds = time.perf_counter() - started
+        slowest[parser.name] = max(slowest[parser.name], seconds)
+        if seconds > SLOW:
+            faults[parser.name].setdefault(f"slow, {seconds:.0f} s", f"{value!r:.160}")
+
+    examples = max(3, int(ROUND * parser.share))
+    with tempfile.TemporaryDirectory() as base, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = settings(
+            max_examples=examples, database=None, deadline=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )(given(parser.inputs)(attempt))  # fmt: skip
+        seed(random.Random(f"{parser.name} {turn}").getrandbits(32))(run)()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
