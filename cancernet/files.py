@@ -21,6 +21,18 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113, `Path.is_file` raises
 
 
+def plain_name(name: str, *, most: int = 160) -> str:
+    """Makes a text of a file name, bytes that are none as `\\udcff`, of at most so many bytes.
+
+    What is cut gets eight digits of its SHA-256, so that two long names stay two.
+    """
+    content = name.encode("utf-8", "backslashreplace")
+    if len(content) <= most:
+        return content.decode("utf-8")
+    digits = hashlib.sha256(content).hexdigest()[:8]
+    return f"{content[: most - 9].decode('utf-8', 'ignore')}-{digits}"
+
+
 @contextlib.contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Gives a temporary path in the same folder; renames it to `path` on success.
@@ -31,7 +43,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays: Keras and matplotlib choose the format by it.
-    stem = os.fsdecode(os.fsencode(path.stem)[:80])  # a file name has at most 255 bytes
+    stem = plain_name(path.stem, most=80)
     temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix}")
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:

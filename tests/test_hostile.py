@@ -25,7 +25,7 @@ from cancernet.runs import open_run, write_run_file
 from tests.hostile_parsers import CHECKPOINT, KERAS_CONFIG, LAMBDA, PARSERS, zipped
 from tests.hostile_watch import watched
 
-EXAMPLES = 25  # of each parser; benchmarks/fuzz.py tries as many as there is time for
+EXAMPLES = 18  # of each parser; benchmarks/fuzz.py tries as many as there is time for
 
 
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
@@ -265,6 +265,42 @@ def test_names_of_255_bytes_and_names_that_are_no_text(tmp_path):
     (tmp_path / "run").mkdir()
     write_run_file(tmp_path / "run", {"source": os.fsdecode(b"b\xff")})
     assert runs.read_run_file(tmp_path / "run")["source"] == "b\udcff"
+
+
+NAMES = (
+    b"\xff.png", b"li\nne.png", "e\u0301.png".encode(), b"-rf.png", b"a" * 251 + b".png",
+    "\u3042".encode() * 83 + b".png", b"$\\frac{$.png", b"p" * 220 + b"_idx5_x0_y0.png",
+    b"\xff_idx5_x0_y0_class0.png", b"q_idx5_x" + b"9" * 30 + b"_y0.png",
+    b"q_idx5_x999999999_y999999999.png",
+)  # fmt: skip
+
+
+def test_predictions_of_images_with_odd_names(tiny_run, tmp_path, patch_image):
+    import csv
+
+    from cancernet.inference.figure import write_figure
+    from cancernet.inference.inputs import Inputs
+    from cancernet.inference.results import CsvFile, as_json, as_text
+    from cancernet.slides.command import map_slides
+
+    (tmp_path / "images").mkdir()
+    for name in NAMES:
+        patch_image.save(tmp_path / "images" / os.fsdecode(name))
+    run = open_run(tiny_run)
+    predictor = Predictor(run, threads=1)
+    table = CsvFile(tmp_path / "all.csv", run)
+    found = list(table.write(predictor.predict_many(Inputs([tmp_path / "images"]))))
+    assert len(found) == len(NAMES)
+    with open(tmp_path / "all.csv", errors="surrogateescape", newline="") as file:
+        assert {os.fsencode(Path(row["path"]).name) for row in csv.DictReader(file)} == set(NAMES)
+    for number, each in enumerate(found):
+        assert Path(json.loads(as_json(each))["path"]).name in map(os.fsdecode, NAMES)
+        assert "probability" in as_text(each, run)
+        if number % 5 == 0:
+            write_figure(tmp_path / f"{number}.png", each, run, notice="Not for diagnosis.")
+    with watched(tmp_path):
+        done, failed = map_slides(run, [tmp_path / "images"], output=tmp_path / "maps", side=None)
+    assert (done, failed) == (3, 0) and len(list((tmp_path / "maps").iterdir())) == 3 * 3 + 1
 
 
 def test_a_part_of_a_model_with_a_number_of_200_digits(tmp_path):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cancernet.files import parse_json
+from cancernet.files import is_file, parse_json
 
 # As `predict.py --explain` writes them: one JSON object a line with `path` and `overlay`.
 PATTERN = "*/explanations.jsonl"
@@ -32,6 +32,6 @@ def heat_map_of(folder: Path) -> Callable[[str], Path | None]:
 
     def look_up(path: str) -> Path | None:
         place = found.get(Path(path).name)
-        return place if place is not None and place.is_file() else None
+        return place if place is not None and is_file(place) else None
 
     return look_up

@@ -10,7 +10,7 @@ from cancernet.errors import CancerNetError
 from cancernet.explaining.explainer import Explainer, Explanation
 from cancernet.explaining.maps import spread
 from cancernet.explaining.picture import colours, enlarged, overlay, save_png
-from cancernet.files import written_beside
+from cancernet.files import plain_name, written_beside
 from cancernet.images import read_rgb
 from cancernet.inference.predictor import Prediction
 from cancernet.runs import Run
@@ -111,7 +111,7 @@ class ExplanationFolder:
             file.write(json.dumps(facts, ensure_ascii=False) + "\n")
 
     def _free_name(self, stem: str) -> str:
-        stem = stem[:120].encode("utf-8", "backslashreplace").decode("utf-8")
+        stem = plain_name(stem)
         name, number = stem, 1
         while name in self._names:
             number += 1

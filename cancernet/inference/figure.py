@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cancernet.errors import CancerNetError
-from cancernet.files import written_beside
+from cancernet.files import plain_name, written_beside
 from cancernet.images import read_rgb
 from cancernet.inference.predictor import Prediction
 from cancernet.inference.results import point_text, score_text
@@ -37,7 +37,8 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
     axes.imshow(image)
     axes.axis("off")
     axes.set_title(
-        f"{prediction.word}: probability {score_text(prediction.probability)}\n", fontsize=12
+        f"{_shown(prediction.word)}: probability {score_text(prediction.probability)}\n",
+        fontsize=12,
     )
     axes.text(
         0.5,
@@ -52,7 +53,14 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
     )
     drawn = "Trained on drawn pictures: means nothing for tissue. " if run.drawn else ""
     figure.supxlabel(
-        f"{Path(prediction.path).name} · {run.name}\n{drawn}{notice}", fontsize=7.5, wrap=True
+        f"{_shown(Path(prediction.path).name)} · {_shown(run.name)}\n{drawn}{notice}",
+        fontsize=7.5,
+        wrap=True,
     )
     with written_beside(path) as temporary:
         figure.savefig(temporary)
+
+
+def _shown(name: str) -> str:
+    """A name as matplotlib draws it: always text, and a dollar sign begins no formula."""
+    return plain_name(name).replace("$", r"\$")

@@ -6,10 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cancernet.errors import CancerNetError
-from cancernet.files import write_json
+from cancernet.files import read_json, write_json
 from cancernet.inference.predictor import Failure, Prediction
 from cancernet.runs import Run
 
@@ -68,7 +68,7 @@ class CsvFile:
 
     def write(self, results: Iterable[Prediction | Failure]) -> Iterator[Prediction | Failure]:
         """Appends results as they come and passes them on; renames the file at the end."""
-        with open(self._part, "a", encoding="utf-8", newline="") as file:
+        with _opened(self._part, "a") as file:
             writer = csv.DictWriter(file, self._columns(), restval="")
             for count, result in enumerate(results, start=1):
                 writer.writerow(self._row(result))
@@ -81,13 +81,13 @@ class CsvFile:
     def _begin(self) -> set[str]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._owner, self._identity())
-        with open(self._part, "w", encoding="utf-8", newline="") as file:
+        with _opened(self._part, "w") as file:
             csv.writer(file).writerow(self._columns())
         return set()
 
     def _continue(self) -> set[str]:
         try:
-            owner = json.loads(self._owner.read_text(encoding="utf-8"))
+            owner = read_json(self._owner)
         except (OSError, ValueError):
             owner = None
         if owner != self._identity():
@@ -95,7 +95,7 @@ class CsvFile:
                 f"{self._part} was begun with another run; move it away or name another --csv file"
             )
         self._drop_cut_line()
-        with open(self._part, encoding="utf-8", newline="") as file:
+        with _opened(self._part, "r") as file:
             return {row["path"] for row in csv.DictReader(file)}
 
     def _drop_cut_line(self) -> None:
@@ -139,9 +139,14 @@ class CsvFile:
         }
 
 
+def _opened(path: Path, mode: str) -> IO[str]:
+    """Opens a table; file names that are no text are written as the bytes they are."""
+    return open(path, mode, encoding="utf-8", errors="surrogateescape", newline="")
+
+
 def distribution(path: Path, run: Run) -> list[str]:
     """Returns a line for each class: how many images of a CSV of predictions were given to it."""
-    with open(path, encoding="utf-8", newline="") as file:
+    with _opened(path, "r") as file:
         counts = Counter(row["label"] for row in csv.DictReader(file) if row["label"])
     total = counts.total()
     width = max(len(word) for word in run.words)

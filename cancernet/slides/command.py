@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cancernet.command_line import NOTICE
 from cancernet.errors import CancerNetError
+from cancernet.files import plain_name
 from cancernet.inference.predictor import Predictor
 from cancernet.runs import Run
 from cancernet.slides.bands import open_image
@@ -47,7 +48,7 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
                 print(f"error: {failure.path}: {failure.error}", file=sys.stderr)
             failed += len(failures)
             if found.copies:
-                print(f"{patient}: {found.copies} second copies of a place passed over")
+                print(f"{slide.name}: {found.copies} second copies of a place passed over")
             done += _write(slide, output, run)
         if odd:
             print(f"{odd} images without a place in their names were passed over", file=sys.stderr)
@@ -65,6 +66,7 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
 
 def _free(name: str, taken: set[str]) -> str:
     """Returns a name that no other slide has, so that no map overwrites another."""
+    name = plain_name(name)
     number, free = 1, name
     while free in taken:
         number += 1

@@ -42,7 +42,7 @@ def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None
         place.imshow(slide.picture, extent=extent, interpolation="nearest")
         place.tick_params(labelsize=7)
     facts = slide.facts()
-    axes[0].set_title(f"{slide.name}: patches in their places", fontsize=10)
+    axes[0].set_title(f"{slide.name}: patches in their places", fontsize=10, parse_math=False)
     if slide.has_truth:
         _draw(axes[1], slide.true_outline(), _TRUTH, width=_line(slide), filled=True)
         axes[1].set_title(
