@@ -133,6 +133,7 @@ def read_dataset(folder: Path) -> BuiltDataset:
             f"{manifest} is not the file that was built (it was changed or damaged); {BUILD_AGAIN}"
         )
     try:
+        _check_kinds(facts)
         classes = tuple(facts["classes"])
         return BuiltDataset(
             folder=folder,
@@ -239,6 +240,22 @@ def digest(lines: Iterable[str]) -> str:
     """Returns the SHA-256 of lines `<SHA-256 of the file> <label> <patient>` in any order."""
     text = "\n".join(sorted(lines))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _check_kinds(facts: dict[str, Any]) -> None:
+    """Raises TypeError, naming the entry, where it is of another kind than a build writes."""
+    for name in ("classes", "words", "positive", "warnings", "leaks"):
+        value = facts[name]
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise TypeError(f"{name} is no list of texts")
+    for name in ("dataset", "title", "leak", "split_kind", "unit"):
+        if not isinstance(facts[name], str):
+            raise TypeError(f"{name} is no text")
+    for name in ("counts", "left_out", "absent", "image_size"):
+        if not isinstance(facts[name], dict):
+            raise TypeError(f"{name} is no object")
+    if not all(type(facts["image_size"][side]) is int for side in ("width", "height")):
+        raise TypeError("image_size is not in whole pixels")
 
 
 def _read_parts(manifest: Path, classes: tuple[str, ...]) -> dict[str, Part]:

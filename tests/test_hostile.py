@@ -1,5 +1,6 @@
 """What strangers wrote: only errors that a person is meant to read, and nothing done meanwhile."""
 
+import hashlib
 import json
 import os
 import resource
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from PIL import Image
 
-from cancernet import runs
+from cancernet import manifest, runs
 from cancernet.archives import check_hdf5, check_zip
 from cancernet.bare.parts import parts_of
 from cancernet.bare.vetting import vet
@@ -22,7 +23,7 @@ from cancernet.files import write_json, write_text
 from cancernet.images import read_rgb
 from cancernet.inference.predictor import Predictor
 from cancernet.runs import open_run, write_run_file
-from tests.hostile_parsers import CHECKPOINT, KERAS_CONFIG, LAMBDA, PARSERS, zipped
+from tests.hostile_parsers import BUILD, CHECKPOINT, KERAS_CONFIG, LAMBDA, PARSERS, zipped
 from tests.hostile_watch import watched
 
 EXAMPLES = 18  # of each parser; benchmarks/fuzz.py tries as many as there is time for
@@ -301,6 +302,16 @@ def test_predictions_of_images_with_odd_names(tiny_run, tmp_path, patch_image):
     with watched(tmp_path):
         done, failed = map_slides(run, [tmp_path / "images"], output=tmp_path / "maps", side=None)
     assert (done, failed) == (3, 0) and len(list((tmp_path / "maps").iterdir())) == 3 * 3 + 1
+
+
+@pytest.mark.parametrize("path", ["../a.png", "/etc/passwd", "training/../../a.png", ""])
+def test_a_manifest_names_no_file_outside_its_folder(tmp_path, path):
+    row = f"{path},s,p,0,training,{'0' * 64},1,2"
+    table = f"{','.join(manifest.COLUMNS)}\r\n{row}\r\n".encode()
+    facts = {**BUILD, "fingerprint": hashlib.sha256(table).hexdigest()}
+    (tmp_path / manifest.MANIFEST).write_bytes(table)
+    write_json(tmp_path / manifest.BUILD, facts)
+    _refused(lambda: manifest.read_dataset(tmp_path), "leads out of the data set")
 
 
 def test_a_part_of_a_model_with_a_number_of_200_digits(tmp_path):
