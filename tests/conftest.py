@@ -1,6 +1,7 @@
 """What the tests share: the real images, when they are there, and small drawn ones."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,30 @@ def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00")
 def tiny_run(tmp_path: Path) -> Path:
     """A finished run folder that predicts by colour."""
     return write_tiny_run(tmp_path / "output" / "tiny")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Draws and builds the sample of a data set, once; gives the built folder."""
+    folder = tmp_path_factory.mktemp("built")
+
+    def sample(name: str) -> Path:
+        from cancernet.building.build import build
+        from cancernet.building.command import draw
+        from cancernet.building.drawn_sample import draw_sample
+        from cancernet.building.settings import BuildSettings
+
+        original = folder / f"{name}-original"
+        if not original.exists():
+            if name == "idc":
+                draw_sample(original, patients=8)
+            else:
+                draw(name, original)
+            build(
+                BuildSettings(
+                    dataset=name, source=original, output=folder / name, validation_split=0.25
+                )
+            )
+        return folder / name
+
+    return sample

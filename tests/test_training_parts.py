@@ -12,8 +12,10 @@ from cancernet.errors import RunError
 pytest.importorskip("tensorflow")
 
 import keras
+import onnxruntime
 
 from cancernet.training import checkpoint as checkpoints
+from cancernet.training import onnx_file
 from cancernet.training.export import export
 from cancernet.training.keeper import Keeper, averaged_weights, validation_measures
 from cancernet.training.optimizer import make_optimizer, make_schedule
@@ -214,3 +216,33 @@ def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
     with pytest.raises(RunError, match="differs from the Keras model"):
         export(model, tmp_path / "n.keras", tmp_path / "n.onnx", pixels)
     assert not (tmp_path / "n.onnx").exists()
+
+
+def test_large_kernels_go_round_the_conversion_and_are_in_the_file(tmp_path, monkeypatch):
+    """What is converted is small; what is written is whole, in one file of one input."""
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(image)
+    x = keras.layers.Dense(40, activation="relu")(x)
+    x = keras.layers.Dropout(0.5)(x)
+    model = keras.Model(image, keras.layers.Dense(3, activation="softmax")(x))
+    model.layers[-1].bias.assign([0.1, -0.2, 0.3])
+    converted = []
+    put_back = onnx_file._put_back
+    monkeypatch.setattr(
+        onnx_file,
+        "_put_back",
+        lambda path, kernels: (converted.append(path.stat().st_size), put_back(path, kernels)),
+    )
+    onnx_file.write_onnx(model, tmp_path / "m.onnx", large=192 * 40)
+    kernel_bytes = 192 * 40 * 4
+    assert converted[0] < kernel_bytes < (tmp_path / "m.onnx").stat().st_size
+    assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
+    session = onnxruntime.InferenceSession(
+        (tmp_path / "m.onnx").read_bytes(), providers=["CPUExecutionProvider"]
+    )
+    [only] = session.get_inputs()
+    pixels = np.random.default_rng(1).uniform(0, 1, (7, 8, 8, 3)).astype(np.float32)
+    expected = np.asarray(model(pixels, training=False))
+    assert np.allclose(session.run(None, {only.name: pixels})[0], expected, atol=1e-6)
+    assert list(onnx_file.large_kernels(model, 192 * 40)) == ["large_kernel_0"]
+    assert not onnx_file.large_kernels(model, 192 * 40 + 1)

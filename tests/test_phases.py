@@ -1,0 +1,159 @@
+"""First weights from a file; the head first, then the backbone's top; stopped and gone on with."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import keras
+
+from cancernet import runs
+from cancernet.config import TrainConfig
+from cancernet.errors import CancerNetError
+from cancernet.files import sha256_of
+from cancernet.manifest import read_dataset
+from cancernet.models import MODELS, build_model, freeze_backbone
+from cancernet.models.preprocessing import preprocess
+from cancernet.models.pretrained import backbone_part, probabilities
+from cancernet.models.registry import Network
+from cancernet.training import train
+from cancernet.training.command import start_training
+from cancernet.training.limit import limited
+from cancernet.training.network import first_network, phases
+
+CONFIG = TrainConfig(
+    dataset="busi",
+    model="tiny",
+    image_size=16,
+    limit=24,
+    batch_size=8,
+    epochs=2,
+    optimizer="adam",
+    learning_rate=0.05,
+    schedule="constant",
+    fine_tune_epochs=2,
+    fine_tune_layers=1,
+    fine_tune_learning_rate=0.01,
+    precision="float32",
+    monitor="last",
+    rotation=0.0,
+    zoom=0.0,
+    shift=0.0,
+    shear=0.0,
+    horizontal_flip=False,
+    vertical_flip=False,
+)
+
+
+def build_tiny(input_shape, classes):
+    """A backbone of two convolutions and batch normalization under a head with dropout."""
+    image = keras.Input(input_shape, name="image")
+    x = preprocess(image, "unit")
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="first")(x)
+    x = keras.layers.BatchNormalization(name="normal")(x)
+    x = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="top")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
+    x = keras.layers.Dropout(0.2, name="head_dropout")(x)
+    model = keras.Model(image, probabilities(x, classes), name="tiny")
+    freeze_backbone(model)
+    return model
+
+
+@pytest.fixture
+def weights(monkeypatch, tmp_path):
+    """Registers the network and writes a file of its backbone's weights."""
+    monkeypatch.setitem(MODELS, "tiny", Network(build_tiny, "MobileNet", frozen=True))
+    keras.utils.set_random_seed(99)
+    path = tmp_path / "brought.weights.h5"
+    backbone_part(build_model("tiny", (16, 16, 3), 3)).save_weights(path)
+    return path
+
+
+@pytest.fixture
+def config(weights):
+    return dataclasses.replace(CONFIG, weights=str(weights))
+
+
+@pytest.fixture
+def dataset(built):
+    return limited(read_dataset(built("busi")), CONFIG.limit, seed=CONFIG.seed)
+
+
+def fitted(dataset, config, folder):
+    folder.mkdir(exist_ok=True)
+    return train.fit(dataset, config, folder)
+
+
+def test_the_head_learns_first_and_then_the_top_alone(dataset, config, tmp_path, capsys):
+    brought, record = first_network(config, 3)
+    model, state = fitted(dataset, config, tmp_path / "run")
+    printed = capsys.readouterr().out
+    assert "computed once" in printed and "the last 1 layers of the backbone learn" in printed
+    assert [row["learning_rate"] for row in state.history] == pytest.approx([0.05] * 2 + [0.01] * 2)
+    assert record.sha256 == sha256_of(tmp_path / "brought.weights.h5")
+    assert record.part == "backbone" and record.file == "brought.weights.h5"
+    for name, moved in (("first", False), ("normal", False), ("top", True)):
+        pairs = zip(
+            model.get_layer(name).get_weights(), brought.get_layer(name).get_weights(), strict=True
+        )
+        assert all(np.array_equal(a, b) for a, b in pairs) != moved, name
+
+
+def test_without_a_second_phase_the_backbone_stays_as_it_was(dataset, config, tmp_path):
+    config = dataclasses.replace(config, fine_tune_epochs=0)
+    brought, _ = first_network(config, 3)
+    model, _ = fitted(dataset, config, tmp_path / "run")
+    before, after = backbone_part(brought).get_weights(), backbone_part(model).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    head = [m.get_layer("head_probabilities").get_weights()[0] for m in (brought, model)]
+    assert not np.array_equal(*head)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_stopped_in_either_phase_and_gone_on_with(
+    epoch, dataset, config, weights, tmp_path, monkeypatch
+):
+    """Also without the file of the first weights, which a checkpoint makes unnecessary."""
+    undisturbed, _ = fitted(dataset, config, tmp_path / "whole")
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, number, logs=None):
+            if number == epoch:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "watchers", lambda *_: [Stop()])
+        with pytest.raises(train.StoppedError, match=f"epoch {epoch + 1} of "):
+            fitted(dataset, config, tmp_path / "stopped")
+    weights.unlink()
+    model, state = fitted(dataset, config, tmp_path / "stopped")
+    assert state.epochs == 4
+    for one, other in zip(model.get_weights(), undisturbed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_freeze_no_trains_all_of_it(dataset, config, tmp_path):
+    config = dataclasses.replace(config, freeze="no", fine_tune_epochs=0, epochs=1)
+    brought, _ = first_network(config, 3)
+    assert all(layer.trainable for layer in brought.layers)
+    model, _ = fitted(dataset, config, tmp_path / "run")
+    before, after = (m.get_layer("first").get_weights()[0] for m in (brought, model))
+    assert not np.array_equal(before, after)
+
+
+def test_settings_that_contradict_each_other_are_refused(config):
+    assert len(phases(config)) == 2
+    with pytest.raises(CancerNetError, match="--freeze no; leave one of them out"):
+        first_network(dataclasses.replace(config, freeze="no"), 3)
+
+
+def test_the_checksum_is_shown_and_stored(built, config, weights, tmp_path, capsys):
+    config = dataclasses.replace(config, epochs=1, fine_tune_epochs=0)
+    start_training(tmp_path / "run", built("busi"), config, recipe="x", command="x")
+    digest = sha256_of(weights)
+    assert f"brought.weights.h5, SHA-256 {digest}" in capsys.readouterr().out
+    stored = json.loads((tmp_path / "run" / runs.RUN_FILE).read_text())["weights"]
+    assert stored["sha256"] == digest and stored["file"] == "brought.weights.h5"

@@ -1,0 +1,145 @@
+"""Every recipe by name: listed with the right figures, and taken the whole way."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from cancernet.catalog import DATASETS
+from cancernet.config import TrainConfig
+from cancernet.errors import CancerNetError
+from cancernet.inference.command import predict_named
+from cancernet.manifest import read_dataset
+from cancernet.models import MODELS
+from cancernet.recipes import RECIPES, SIGMOID_NETWORKS, describe_recipes, recipe
+from cancernet.runs import open_run
+from cancernet.training.command import start_training
+from cancernet.training.limit import limited, shares
+from tests.test_models_counts import PUBLISHED
+
+# The smallest input at which each network can be built: the way is the point here.
+SMALL = {
+    "cancernet": 16,
+    "simple-cnn": 16,
+    "shufflenet": 32,
+    "densenet121": 32,
+    "densenet121-dense-head": 32,
+    "efficientnetv2b0": 32,
+    "vgg16": 32,
+    "vgg16-dense-head": 32,
+    "alexnet": 67,
+    "kernel-cnn": 32,
+}
+LIMIT = 16
+
+
+# (network, input, classes) -> parameters; tests/test_models_counts.py holds them to what is built.
+COUNTED = {tuple(row[:3]): tuple(row[3:]) for row in PUBLISHED}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_listed_figures_are_those_of_the_network(name):
+    entry = RECIPES[name]
+    config = entry.settings
+    total, trainable = COUNTED[
+        config.model, config.image_size, len(DATASETS[config.dataset].classes)
+    ]
+    assert (entry.total, entry.trainable) == (total, trainable)
+    row = next(line for line in describe_recipes().splitlines() if line.split(" ")[0] == name)
+    size = f"{config.image_size}x{config.image_size}"
+    for word in (f"{total:,}", f"{trainable:,}", size, config.model, config.optimizer):
+        assert word in row.split()
+    # A backbone that is published frozen is started from weights that are worth keeping.
+    assert (config.weights == "imagenet") == MODELS[config.model].frozen
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_from_the_drawn_sample_to_the_prediction(name, built, tmp_path, capsys):
+    config = recipe(name)
+    config = dataclasses.replace(
+        config,
+        epochs=1,
+        limit=LIMIT,
+        batch_size=LIMIT,
+        image_size=SMALL[config.model],
+        weights="none",
+        cache=False,
+    )
+    data, run = built(config.dataset), tmp_path / "run"
+    start_training(run, data, config, recipe=name, command="test")
+    printed = capsys.readouterr().out
+    frozen = MODELS[config.model].frozen
+    assert ("random numbers: it has learnt nothing" in printed) == frozen
+    assert ("computed once for every image" in printed) == (name == "busi-densenet121")
+    assert "a trial, not a result" in printed
+
+    trained = open_run(run)
+    classes = DATASETS[config.dataset].classes
+    assert trained.classes == classes
+    assert trained.content["recipe"] == name and trained.content["weights"]["source"] == "none"
+    assert trained.content["model"]["onnx_difference"] < 1e-5
+    assert len((run / "predictions.csv").read_text().splitlines()) <= 1 + LIMIT
+
+    image = data / read_dataset(data).split("testing").paths[0]
+    assert predict_named(trained, [image], as_json_lines=True, csv_path=None) == (1, 0)
+    answer = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert answer["label"] in classes
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert list(answer["probabilities"]) == list(classes)
+
+
+def test_sigmoid_networks_are_named_rightly():
+    from cancernet.models import build_model
+
+    for name, size in SMALL.items():
+        if name.endswith("dense-head"):
+            model = build_model(name, (size, size, 3), 2)
+            has_sigmoid = any(layer.name == "head_sigmoid" for layer in model.layers)
+            assert has_sigmoid == (name in SIGMOID_NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("counts", "limit", "expected"),
+    [
+        ([900, 90, 10], 100, [90, 9, 1]),
+        ([1000, 1, 0], 10, [9, 1, 0]),
+        ([3, 2, 1], 50, [3, 2, 1]),
+        ([5, 5, 5], 3, [1, 1, 1]),
+    ],
+)
+def test_a_limit_keeps_the_shares_and_loses_no_class(counts, limit, expected):
+    assert shares(np.array(counts), limit).tolist() == expected
+
+
+def test_a_limit_is_said_and_the_same_every_time(built):
+    dataset = read_dataset(built("busi"))
+    few = limited(dataset, 12, seed=1)
+    assert few.split("training").paths == limited(dataset, 12, seed=1).split("training").paths
+    assert few.split("training").paths != limited(dataset, 12, seed=2).split("training").paths
+    for name in ("training", "validation", "testing"):
+        part, whole = few.split(name), dataset.split(name)
+        assert len(part.paths) <= 12 and set(part.paths) <= set(whole.paths)
+        assert set(part.labels) == set(whole.labels)
+        place = whole.paths.index(part.paths[-1])
+        assert part.labels[-1] == whole.labels[place]
+        assert part.patients[-1] == whole.patients[place]
+        assert few.counts[name]["images"] == len(part.paths)
+    assert "--limit 12" in few.split_kind and few.fingerprint == dataset.fingerprint
+    assert limited(dataset, 0, seed=1) is dataset
+    with pytest.raises(CancerNetError, match="--limit 2 is fewer images than the 3 classes"):
+        limited(dataset, 2, seed=1)
+
+
+def test_weights_that_cannot_be_had_leave_no_run_behind(built, tmp_path):
+    config = TrainConfig(dataset="busi", model="simple-cnn", image_size=16)
+    for weights, words in (("imagenet", "no ImageNet weights"), ("no.h5", "no weights file")):
+        asked = dataclasses.replace(config, weights=weights)
+        with pytest.raises(CancerNetError, match=words):
+            start_training(tmp_path / "run", built("busi"), asked, recipe="x", command="x")
+    asked = dataclasses.replace(config, fine_tune_epochs=1)
+    with pytest.raises(CancerNetError, match="no pretrained backbone"):
+        start_training(tmp_path / "run", built("busi"), asked, recipe="x", command="x")
+    assert not (tmp_path / "run").exists()
