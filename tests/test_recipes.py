@@ -38,7 +38,7 @@ SMALL = {
 LIMIT = 16
 # Tracing and converting a large network takes half a minute each; the rest of the recipes
 # go the same way when asked for.
-QUICK = {"idc-cancernet", "mammography-simple", "mammography-kernel-cnn", "ultrasound-vgg16"}
+QUICK = {"mammography-simple", "mammography-kernel-cnn"}
 
 
 # (network, input, classes) -> parameters; tests/test_models_counts.py holds them to what is built.
