@@ -1,6 +1,6 @@
 """Memory and speed of `predict.py --slide` on a large drawn TIFF.
 
-    python benchmarks/slide_memory.py RUN_FOLDER --side 20000 --work /tmp/slide
+    python benchmarks/slide_memory.py RUN_FOLDER --side 20000 --work DIR
 
 Draws one patient of the sample, lays it out again and again on glass as a tiled, deflated
 TIFF of side x side pixels (written in bands, so that drawing takes no memory either), maps
