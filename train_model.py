@@ -23,6 +23,7 @@ from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.recipe_file import is_recipe_file, read_recipe
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes, recipe
+from cancernet.runs import CROSS_VALIDATION
 from cancernet.status import describe_status
 
 
@@ -150,9 +151,7 @@ def _asks_for_folds(arguments: argparse.Namespace) -> bool:
     if arguments.folds is None and arguments.fold_patients:
         raise CancerNetError("--fold-patients goes with --folds patients")
     begun = arguments.resume and arguments.run is not None
-    return arguments.folds is not None or (
-        begun and (arguments.run / "cross_validation.json").is_file()
-    )
+    return arguments.folds is not None or (begun and (arguments.run / CROSS_VALIDATION).is_file())
 
 
 def _cross_validate(

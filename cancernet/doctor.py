@@ -17,6 +17,7 @@ from typing import Any
 
 from cancernet import __version__
 from cancernet.config import DATASETS, OUTPUT
+from cancernet.processor import BFLOAT16_FLAGS, processor_flags
 
 ROOT = Path(__file__).resolve().parents[1]
 OK, NOTE, WRONG = "ok", "note", "WRONG"
@@ -106,9 +107,9 @@ def _read(path: Path) -> list[Any]:
 
 
 def _processor() -> Check:
-    flags = _processor_flags()
-    wanted = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    half = "trains in bfloat16" if {"avx512_bf16", "amx_bf16"} & flags else "trains in float32"
+    flags = processor_flags()
+    wanted = [name for name in ("avx2", "avx512f", *BFLOAT16_FLAGS) if name in flags]
+    half = "trains in bfloat16" if flags & {*BFLOAT16_FLAGS} else "trains in float32"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Check("processor", OK, f"{cores} cores, {' '.join(wanted) or 'no known flags'}; {half}")
 
@@ -155,15 +156,3 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _processor_flags() -> set[str]:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                name, _, value = line.partition(":")
-                if name.strip() in ("flags", "Features"):
-                    return set(value.split())
-    except OSError:
-        pass
-    return set()

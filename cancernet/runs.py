@@ -34,6 +34,7 @@ MODEL_ONNX = "model.onnx"
 CHECKPOINT = "checkpoint"
 LOCK = ".lock"
 LOG = "log.jsonl"
+CROSS_VALIDATION = "cross_validation.json"  # in place of run.json, over runs in fold-XX/
 FORMAT = 1
 LONGEST_SIDE = 4096  # pixels of a network's input; the largest published ones take 800
 
@@ -167,7 +168,7 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     try:
         content = read_json(path)
     except FileNotFoundError:
-        if (folder / "cross_validation.json").exists():
+        if (folder / CROSS_VALIDATION).exists():
             raise RunError(
                 f"{folder} holds a cross-validation; name one of its folds, such as "
                 f"{folder / 'fold-01'}"

@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "manifest": {"config"},
     "runs": {"calibration", "config"},
     "status": {"runs"},
-    "doctor": {"config", "quiet"},
+    "processor": set(),
+    "doctor": {"config", "processor", "quiet"},
     "__main__": {"command_line", "doctor"},
     "recipe_file": {"config"},
     "folds": {"manifest"},
@@ -60,7 +61,7 @@ MAY_IMPORT = {
     },
     "training": {
         "archives", "calibration", "command_line", "config", "evaluation", "examining", "folds",
-        "images", "inference", "manifest", "models", "quiet", "runs", "slides",
+        "images", "inference", "manifest", "models", "processor", "quiet", "runs", "slides",
     },
 }  # fmt: skip
 ALWAYS = {"errors", "files", "locks", ""}

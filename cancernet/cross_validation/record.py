@@ -11,13 +11,12 @@ from typing import Any
 from cancernet.cross_validation.plan import Fold
 from cancernet.errors import RunError
 from cancernet.files import read_json, write_json
-
-RECORD = "cross_validation.json"
+from cancernet.runs import CROSS_VALIDATION
 
 
 def write_record(folder: Path, content: dict[str, Any]) -> None:
     """Writes the record atomically."""
-    write_json(folder / RECORD, content)
+    write_json(folder / CROSS_VALIDATION, content)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -27,20 +26,17 @@ def read_record(folder: Path) -> dict[str, Any]:
         RunError: there is none, or it is damaged.
     """
     try:
-        content = read_json(folder / RECORD)
+        content = read_json(folder / CROSS_VALIDATION)
         folds_of(content)
     except FileNotFoundError:
-        raise RunError(f"{folder} holds no cross-validation ({RECORD})") from None
+        raise RunError(f"{folder} holds no cross-validation ({CROSS_VALIDATION})") from None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise RunError(f"{folder / RECORD} is damaged ({error}); start a new run") from None
+        raise RunError(
+            f"{folder / CROSS_VALIDATION} is damaged ({error}); start a new run"
+        ) from None
     return dict(content)
 
 
 def folds_of(content: dict[str, Any]) -> list[Fold]:
     """Returns the folds of a record."""
     return [Fold.from_dict(fold) for fold in content["folds"]]
-
-
-def is_cross_validation(folder: Path | None) -> bool:
-    """Tells whether a folder holds a cross-validation, finished or not."""
-    return folder is not None and (Path(folder) / RECORD).is_file()

@@ -8,8 +8,7 @@ from typing import Any
 from cancernet.errors import RunError
 from cancernet.evaluation.report_content import Beside
 from cancernet.examining.finished import read_finished
-
-CROSS_VALIDATION = "cross_validation.json"
+from cancernet.runs import CROSS_VALIDATION
 
 
 def read_beside(folder: Path) -> Beside:

@@ -11,9 +11,9 @@ from cancernet.evaluation.compare import Comparison, compare
 from cancernet.evaluation.pooled import pool
 from cancernet.evaluation.scored import Scored, positive_indices, read_scored
 from cancernet.evaluation.summary import number
-from cancernet.examining.besides import CROSS_VALIDATION
 from cancernet.examining.finished import PREDICTIONS, fold_scores, read_finished
 from cancernet.files import sha256_of
+from cancernet.runs import CROSS_VALIDATION
 
 EVALUATION = "evaluation.json"
 WORDS = {

@@ -108,9 +108,10 @@ class Keeper(keras.callbacks.Callback):
             self._after_epoch(self.state)
 
     def _validate(self) -> dict[str, float]:
-        scorer = self._scorer or self.model
+        scorer = self.model
         if self._scorer is not None:
-            self._scorer.set_weights(self.model.get_weights())
+            scorer = self._scorer
+            scorer.set_weights(self.model.get_weights())
         with single_steps(scorer):
             scores = scorer.predict(self._batches, verbose=0).astype(np.float64)
         return validation_measures(self._truth, scores, self._positive)

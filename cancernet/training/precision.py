@@ -5,12 +5,9 @@ layers is halved. It pays where the hardware multiplies 16-bit numbers: GPUs, an
 processors with the AVX512-BF16 or AMX instructions.
 """
 
-from pathlib import Path
-
 from cancernet.errors import CancerNetError
+from cancernet.processor import BFLOAT16_FLAGS, processor_flags
 
-CPU_INFO = Path("/proc/cpuinfo")
-BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
@@ -62,16 +59,3 @@ def for_processor(flags: frozenset[str]) -> tuple[str, str]:
         if flag in flags:
             return "mixed_bfloat16", f"the processor has the instructions {flag}"
     return "float32", "the processor is not known to have bfloat16 instructions"
-
-
-def processor_flags(cpu_info: Path = CPU_INFO) -> frozenset[str]:
-    """Reads the first processor's flags; empty where the system does not tell."""
-    try:
-        with open(cpu_info, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                name, _, value = line.partition(":")
-                if name.strip() in ("flags", "Features"):
-                    return frozenset(value.split())
-    except OSError:
-        pass
-    return frozenset()

@@ -184,7 +184,7 @@ def _epoch(together: Together, step: Any, batches: TrainingBatches) -> dict[str,
     from tqdm import tqdm
 
     batches.on_epoch_begin()
-    loss, right, weighed, seen = 0.0, 0.0, 0.0, 0
+    loss, right, seen = 0.0, 0.0, 0
     quiet = not together.is_first or not sys.stderr.isatty()
     for index in tqdm(range(len(batches)), unit=" steps", leave=False, disable=quiet):
         batch = batches[index]
@@ -192,9 +192,8 @@ def _epoch(together: Together, step: Any, batches: TrainingBatches) -> dict[str,
         step_loss, step_right = step(*values)
         loss += float(step_loss) * len(batch[0])
         right += float(step_right)
-        weighed += len(batch[0])
         seen += len(batch[0])
-    return {"loss": loss / weighed, "accuracy": right / seen}
+    return {"loss": loss / seen, "accuracy": right / seen}
 
 
 def _sizes(together: Together, images: np.ndarray) -> np.ndarray:
