@@ -1,13 +1,14 @@
 """Tells whether an image decodes, and how large it is.
 
 `cancernet.images.read_rgb` is the truth. Most files of a patch data set are the
-plainest PNG there is; for those the same is known by unpacking the pixel data (zlib
-checks them by its own sum) and counting the bytes, in less than half the time.
-Anything that is not exactly so is left to `read_rgb`.
+plainest PNG there is; for those the same is known by unpacking the pixel data (which
+carry a checksum of their own) and counting the bytes, in a fifth of the time: ISA-L
+unpacks and sums faster than zlib. Anything that is not exactly so is left to `read_rgb`.
 """
 
 import struct
-import zlib
+
+from isal import isal_zlib
 
 from cancernet.images import MAXIMUM_PIXELS, read_rgb
 
@@ -48,9 +49,9 @@ def _plain_png(content: bytes) -> tuple[int, int] | None:
         return None
     line = 1 + width * per_pixel
     try:
-        inflater = zlib.decompressobj()
+        inflater = isal_zlib.decompressobj()
         lines = inflater.decompress(packed, line * height + 1)
-    except zlib.error:
+    except isal_zlib.error:  # type: ignore[misc]  # its stub calls it a value
         return None
     whole = inflater.eof and not inflater.unused_data and len(lines) == line * height
     return (width, height) if whole and max(lines[::line]) < FILTERS else None
@@ -81,4 +82,4 @@ def _pixel_data(content: bytes) -> bytes | None:
 
 
 def _checksum(content: bytes, begin: int, end: int) -> bytes:
-    return zlib.crc32(content[begin:end]).to_bytes(4)
+    return isal_zlib.crc32(memoryview(content)[begin:end]).to_bytes(4)

@@ -26,11 +26,11 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
             f"{len(found):,} of {groups:,} {unit}s {'are' if len(found) > 1 else 'is'} in more "
             f"than one split: {_some(found)}."
         )
+    if groups < len(images):
+        return leaks
     # Where each image is a group of its own, names are all there is to go by.
-    alone = groups == len(images)
-    scope = images.label.astype(np.int64) * (groups + 1) + (0 if alone else images.patient)
-    family, names = families(images.sources, scope.tolist())
-    found = _straddling(family, names, splits) if alone else []
+    family, names = families(images.sources, images.label.tolist())
+    found = _straddling(family, names, splits)
     if found:
         leaks.append(
             f"{len(found):,} of {len(names):,} families of copies, by their names, "
