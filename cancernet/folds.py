@@ -8,6 +8,7 @@ asks for them gets a KeyError.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -48,9 +49,8 @@ def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[Fold]
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    parts = [dataset.split(name) for name in JOINED]
-    labels = np.concatenate([part.labels for part in parts])
-    patients = np.array([patient for part in parts for patient in part.patients])
+    both = join_parts([dataset.split(name) for name in JOINED])
+    labels, patients = both.labels, np.array(both.patients)
     if len(set(patients)) < folds:
         raise SplitError(
             f"{dataset.folder} has {len(set(patients))} patients for training and validation, too "
@@ -63,32 +63,38 @@ def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[Fold]
     for number, (training, validation) in enumerate(divided, start=1):
         places = {"training": np.sort(training), "validation": np.sort(validation)}
         _check_sides(dataset, labels, places, f"fold {number} of {folds}")
-        found.append(_fold(dataset, parts, places, number))
+        found.append(_fold(dataset, both, places, number))
     return found
 
 
-def _fold(
-    dataset: BuiltDataset, parts: list[Part], places: dict[str, np.ndarray], number: int
-) -> Fold:
+def _fold(dataset: BuiltDataset, both: Part, places: dict[str, np.ndarray], number: int) -> Fold:
     values = {
         field.name: getattr(dataset, field.name) for field in dataclasses.fields(BuiltDataset)
     }
-    values["parts"] = {split: _chosen(parts, rows) for split, rows in places.items()}
+    values["parts"] = {split: choose_rows(both, rows) for split, rows in places.items()}
     values["fingerprint"] = f"{dataset.fingerprint}-fold-{number}"
     return Fold(**values, whole=dataset, places=places)
 
 
-def _chosen(parts: list[Part], rows: np.ndarray) -> Part:
-    joined = {
-        name: [value for part in parts for value in getattr(part, name)]
-        for name in ("paths", "patients")
-    }
+def join_parts(parts: Sequence[Part]) -> Part:
+    """Returns the images of several parts as one, in the order given."""
     return Part(
-        [joined["paths"][row] for row in rows],
-        np.concatenate([part.labels for part in parts])[rows],
-        [joined["patients"][row] for row in rows],
-        np.concatenate([part.x for part in parts])[rows],
-        np.concatenate([part.y for part in parts])[rows],
+        [path for part in parts for path in part.paths],
+        np.concatenate([part.labels for part in parts]),
+        [patient for part in parts for patient in part.patients],
+        np.concatenate([part.x for part in parts]),
+        np.concatenate([part.y for part in parts]),
+    )
+
+
+def choose_rows(part: Part, rows: np.ndarray) -> Part:
+    """Returns the images at these places of a part, int64 (n,), in their order."""
+    return Part(
+        [part.paths[row] for row in rows],
+        part.labels[rows],
+        [part.patients[row] for row in rows],
+        part.x[rows],
+        part.y[rows],
     )
 
 

@@ -53,8 +53,8 @@ MAY_IMPORT = {
     "explaining": {"inference", "runs", "images", "quiet"},
     "slides": {"command_line", "inference", "runs", "images"},
     "cross_validation": {
-        "building", "command_line", "config", "evaluation", "examining", "manifest", "runs",
-        "training",
+        "building", "command_line", "config", "evaluation", "examining", "folds", "manifest",
+        "runs", "training",
     },
     "serving": {
         "catalog", "command_line", "config", "explaining", "images", "inference", "runs", "slides",

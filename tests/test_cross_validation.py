@@ -15,7 +15,7 @@ from cancernet.config import TrainConfig
 from cancernet.cross_validation import command
 from cancernet.cross_validation.plan import fold_dataset, patient_counts, plan_folds
 from cancernet.cross_validation.record import read_record
-from cancernet.errors import RunError, SplitError
+from cancernet.errors import CancerNetError, RunError, SplitError
 from cancernet.evaluation.intervals import patient_intervals
 from cancernet.evaluation.metrics import binary_metrics
 from cancernet.evaluation.operating_point import choose_operating_point
@@ -162,6 +162,14 @@ def train_without_a_network(place, own, config, begun, network):
         place,
         {**begun, "status": "finished", "operating_point": point.as_dict(), "files": files},
     )
+
+
+def test_too_small_a_limit_is_refused_before_there_is_a_folder(drawn, tmp_path):
+    config = TrainConfig(image_size=16, limit=1)
+    wishes = command.FoldWishes(folds="2")
+    with pytest.raises(CancerNetError, match="--limit 1 is fewer images than the 2 classes"):
+        command.start_folds(tmp_path / "x", drawn.folder, config, wishes, recipe="r", command="x")
+    assert not (tmp_path / "x").exists()
 
 
 def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypatch, capsys):

@@ -250,3 +250,11 @@ class TestText:
         assert "never on testing" in report
         for word in found.words:
             assert word in report
+
+    def test_names_what_was_not_split(self):
+        *_, found = assessed(2)
+        report = text_report(found, unit="source")
+        assert " sources; positive" in report and " sources resampled" in report
+        assert "What is called a patient below is a source." in report
+        assert " patients resampled" in text_report(found)
+        assert "What is called" not in text_report(found)

@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance
 
 from cancernet.building import descriptors, near_duplicates
 from cancernet.building.alignment import Agreement
-from cancernet.building.near_duplicates import connected, find_near_duplicates, group_alike
+from cancernet.building.near_duplicates import connected, find_near_duplicates
 
 STRANGERS = 60
 
@@ -110,7 +110,9 @@ def test_groups_are_chains_and_unreadable_files_stand_alone(strangers, tmp_path)
     jpeg(texture(1)).save(one)
     jpeg(texture(1).resize((70, 70))).save(two)
     broken.write_bytes(b"not an image")
-    groups = group_alike([one, strangers[0], broken, two, strangers[1], broken])
+    paths = [one, strangers[0], broken, two, strangers[1], broken]
+    pairs = find_near_duplicates(paths)
+    groups = connected(len(paths), [(pair.first, pair.second) for pair in pairs])
     assert groups.tolist() == [0, 1, 2, 0, 0, 3]
 
 

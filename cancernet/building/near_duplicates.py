@@ -4,7 +4,7 @@ Resized, recompressed, turned by quarter turns, flipped, brighter or darker, of 
 less contrast, mildly cropped, or several of these:
 
     pairs = find_near_duplicates(paths)
-    groups = group_alike(paths)
+    groups = connected(len(paths), [(pair.first, pair.second) for pair in pairs])
 
 In three steps, each of which leaves less for the next: every picture is described by a
 few hundred numbers (`descriptors`), those described alike are found through cells
@@ -105,20 +105,6 @@ def find_near_duplicates(
         return sorted(identical)
     hits = _candidates(pictures.descriptions, standing, groups, processes, progress)
     return sorted(identical + _verified(paths, pictures, hits, processes, progress))
-
-
-def group_alike(
-    paths: Sequence[Path | str],
-    *,
-    processes: int | None = None,
-    progress: Callable[[str, int, int], Any] = lambda step, done, total: None,
-) -> np.ndarray:
-    """Returns int64 (n,): a group number for each picture, 0 upwards by first appearance.
-
-    Two pictures are in one group when a chain of near duplicates connects them.
-    """
-    pairs = find_near_duplicates(paths, processes=processes, progress=progress)
-    return connected(len(paths), [(pair.first, pair.second) for pair in pairs])
 
 
 def connected(count: int, pairs: Sequence[tuple[int, int]]) -> np.ndarray:

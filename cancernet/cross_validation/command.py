@@ -16,7 +16,7 @@ from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset
 from cancernet.training import begin, provenance
 from cancernet.training.command import read_whole, train_and_finish
-from cancernet.training.limit import limited
+from cancernet.training.limit import check_limit, limited
 from cancernet.training.network import first_network
 from cancernet.training.train import StoppedError
 
@@ -56,6 +56,7 @@ def start_folds(
         read_beside(other)  # what is wrong with it is said before the training
     dataset = read_whole(data if data is not None else DATASETS / config.dataset)
     begin.check_fit(dataset, config)
+    check_limit(dataset, config.limit)
     plan = plan_folds(dataset, wishes.folds, only=wishes.only, seed=config.seed)
     folder = folder if folder is not None else begin.new_folder(f"{recipe}-folds")
     begin.refuse_used(folder)

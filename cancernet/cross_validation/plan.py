@@ -11,6 +11,7 @@ import numpy as np
 from cancernet.building.nearest_split import cover_every_class, nearest_split
 from cancernet.config import SPLITS
 from cancernet.errors import SplitError
+from cancernet.folds import choose_rows, join_parts
 from cancernet.manifest import BuiltDataset, Part
 
 PATIENTS = "patients"
@@ -97,7 +98,7 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
         "validation": validation,
         "testing": testing,
     }
-    parts = {name: _part(whole, np.flatnonzero(chosen[name])) for name in SPLITS}
+    parts = {name: choose_rows(whole, np.flatnonzero(chosen[name])) for name in SPLITS}
     key = f"{dataset.fingerprint} {fold.testing} {fold.validation}"
     return dataclasses.replace(
         dataset,
@@ -137,14 +138,7 @@ def patient_counts(dataset: BuiltDataset) -> tuple[list[str], np.ndarray]:
 
 def joined(dataset: BuiltDataset) -> Part:
     """Returns all images, training first, then validation and testing."""
-    parts = [dataset.split(name) for name in SPLITS]
-    return Part(
-        [path for part in parts for path in part.paths],
-        np.concatenate([part.labels for part in parts]),
-        [patient for part in parts for patient in part.patients],
-        np.concatenate([part.x for part in parts]),
-        np.concatenate([part.y for part in parts]),
-    )
+    return join_parts([dataset.split(name) for name in SPLITS])
 
 
 def _groups(
@@ -199,16 +193,6 @@ def _validation(
             "and validation both have every class; choose other --folds, or add patients"
         ) from None
     return rest[side == 1]
-
-
-def _part(whole: Part, rows: np.ndarray) -> Part:
-    return Part(
-        [whole.paths[row] for row in rows],
-        whole.labels[rows],
-        [whole.patients[row] for row in rows],
-        whole.x[rows],
-        whole.y[rows],
-    )
 
 
 def _count(dataset: BuiltDataset, part: Part) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from cancernet.examining.besides import read_beside
 from cancernet.examining.finished import FinishedRun, fold_scores, read_finished
 from cancernet.files import write_json
 from cancernet.manifest import BuiltDataset, read_audit
+from cancernet.training.limit import say_limit
 
 PREDICTIONS = "predictions.csv"
 
@@ -57,7 +58,7 @@ def write_pooled(
     write_patients(content, folder)
     write_model_card(content, folder)
     write_checklist(content, folder)
-    return _as_text(pooled, folds)
+    return _as_text(pooled, folds, dataset.unit)
 
 
 def _metrics(
@@ -146,18 +147,18 @@ def _content(
         versions=run.get("versions", {}),
         commit=run.get("commit", ""),
         created=runs.now(),
-        remarks=say_unit(dataset.unit),
+        remarks=[*say_unit(dataset.unit), *say_limit(config.limit)],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,
         beside=[read_beside(Path(path)) for path in record["beside"]],
     )
 
 
-def _as_text(pooled: Pooled, folds: list[FoldScores]) -> str:
-    lines = [text_report(pooled.assessment).rstrip(), "", "Fold by fold"]
+def _as_text(pooled: Pooled, folds: list[FoldScores], unit: str) -> str:
+    lines = [text_report(pooled.assessment, unit=unit).rstrip(), "", "Fold by fold"]
     for fold in folds:
         lines.append(
-            f"  {fold.name}: patients {fold.metrics['patients']}, images "
+            f"  {fold.name}: {unit}s {fold.metrics['patients']}, images "
             f"{fold.metrics['images']:,}; AUC {number(fold.metrics['roc_auc'])}, sensitivity "
             f"{number(fold.metrics['sensitivity'])}, specificity "
             f"{number(fold.metrics['specificity'])} at {fold.point.threshold:.3g}"

@@ -146,11 +146,3 @@ def _notes(sums: PatientSums, first: Scored, second: Scored) -> list[str]:
             "between the runs may be one between these patients."
         )
     return notes
-
-
-def comparison_rows(found: Comparison) -> list[tuple[str, Any, Any, Any, Any, Any]]:
-    """Returns rows of name, first, second, difference, low, high."""
-    return [
-        (name, found.first[name], found.second[name], found.difference[name], *found.limits[name])
-        for name in METRICS
-    ]

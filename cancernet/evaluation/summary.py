@@ -10,15 +10,20 @@ from cancernet.evaluation.metrics import count_metrics
 WIDTH = 100
 
 
-def text_report(assessment: Assessment) -> str:
-    """Returns the testing figures as text of at most 100 columns, for screen and log."""
+def text_report(assessment: Assessment, *, unit: str = "patient") -> str:
+    """Returns the testing figures as text of at most 100 columns, for screen and log.
+
+    Args:
+        assessment: the figures.
+        unit: what was not split, in a word: patient, source, group.
+    """
     blocks = [
-        _opening(assessment),
+        _opening(assessment, unit),
         *([_warnings(assessment)] if assessment.warnings else []),
         _classification_report(assessment),
         _confusion_matrix(assessment),
-        _headline(assessment),
-        _operating_point(assessment),
+        _headline(assessment, unit),
+        _operating_point(assessment, unit),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -70,13 +75,14 @@ def binary_rows(assessment: Assessment, metrics: dict[str, Any]) -> dict[str, di
     return rows
 
 
-def _opening(assessment: Assessment) -> str:
+def _opening(assessment: Assessment, unit: str) -> str:
     metrics = assessment.testing
     sentence = (
-        f"Testing: {metrics['images']:,} images of {metrics['patients']:,} patients; "
+        f"Testing: {metrics['images']:,} images of {metrics['patients']:,} {unit}s; "
         f"positive is: {assessment.positive_words}."
     )
-    return textwrap.fill(sentence, WIDTH, subsequent_indent="  ")
+    called = f"What is called a patient below is a {unit}." if unit != "patient" else ""
+    return textwrap.fill(f"{sentence} {called}".rstrip(), WIDTH, subsequent_indent="  ")
 
 
 def _warnings(assessment: Assessment) -> str:
@@ -129,27 +135,27 @@ def _confusion_matrix(assessment: Assessment) -> str:
     return "\n".join(lines)
 
 
-def _headline(assessment: Assessment) -> str:
+def _headline(assessment: Assessment, unit: str) -> str:
     found = assessment.intervals["testing"]
     rows = headline_rows(assessment, "testing")
     width = max(len(text) for text, *_ in rows)
     lines = [
         f"Testing figures with {found.level:.0%} intervals "
-        f"({found.patients} patients resampled {found.resamples:,} times)"
+        f"({found.patients} {unit}s resampled {found.resamples:,} times)"
     ]
     for text, value, low, high in rows:
         lines.append(f"  {text:{width}}  {number(value):>9}  {interval(low, high)}".rstrip())
     return "\n".join(lines)
 
 
-def _operating_point(assessment: Assessment) -> str:
+def _operating_point(assessment: Assessment, unit: str) -> str:
     point, testing = assessment.operating_point, assessment.testing
     where = (
         "each fold's own"
         if math.isnan(point.threshold)
         else f"positive from {point.threshold:.6g} upwards"
     )
-    of_patients = "" if point.patients is None else f" of {point.patients:,} patients"
+    of_patients = "" if point.patients is None else f" of {point.patients:,} {unit}s"
     return "\n".join(
         [
             f"Operating point: {where}",

@@ -164,7 +164,7 @@ def _follow(
 
 
 def _tell(folder: Path, finished: Finished) -> None:
-    print(text_report(finished.assessment))
+    print(text_report(finished.assessment, unit=finished.content["dataset"]["unit"]))
     print(f"Report:  {folder / 'report.html'}")
     print(f"Figures: {folder / 'figures'}")
     print(f"Use it:  python predict.py image.png --run {folder}")

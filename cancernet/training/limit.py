@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from cancernet.errors import CancerNetError
+from cancernet.folds import choose_rows
 from cancernet.manifest import BuiltDataset, Part
 
 
@@ -25,11 +26,7 @@ def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
     """
     if not limit:
         return dataset
-    if limit < len(dataset.classes):
-        raise CancerNetError(
-            f"--limit {limit} is fewer images than the {len(dataset.classes)} classes of "
-            f"{dataset.name}; give at least that many"
-        )
+    check_limit(dataset, limit)
     parts = {name: _limited_part(part, limit, seed) for name, part in dataset.parts.items()}
     return dataclasses.replace(
         dataset,
@@ -38,11 +35,24 @@ def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
             name: {**dataset.counts[name], **_counts(part, dataset)} for name, part in parts.items()
         },
         split_kind=f"{dataset.split_kind}; of each split only {limit} images (--limit {limit})",
-        warnings=(
-            *dataset.warnings,
-            f"--limit {limit} leaves out most images: this is a trial, not a result",
-        ),
+        warnings=(*dataset.warnings, *say_limit(limit)),
     )
+
+
+def check_limit(dataset: BuiltDataset, limit: int) -> None:
+    """Raises CancerNetError when there would be fewer images than classes."""
+    if 0 < limit < len(dataset.classes):
+        raise CancerNetError(
+            f"--limit {limit} is fewer images than the {len(dataset.classes)} classes of "
+            f"{dataset.name}; give at least that many"
+        )
+
+
+def say_limit(limit: int) -> list[str]:
+    """Returns what a reader must know of a training with few images."""
+    if not limit:
+        return []
+    return [f"--limit {limit} leaves out most images: this is a trial, not a result"]
 
 
 def shares(counts: np.ndarray, limit: int) -> np.ndarray:
@@ -76,13 +86,7 @@ def _limited_part(part: Part, limit: int, seed: int) -> Part:
             ]
         )
     )
-    return Part(
-        [part.paths[place] for place in chosen],
-        part.labels[chosen],
-        [part.patients[place] for place in chosen],
-        part.x[chosen],
-        part.y[chosen],
-    )
+    return choose_rows(part, chosen)
 
 
 def _counts(part: Part, dataset: BuiltDataset) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The epochs of one training, from the first or from a checkpoint."""
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable
@@ -49,6 +50,29 @@ class StoppedError(RunError):
     exit_code = 130
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Surroundings:
+    """What stays the same through the phases of a training.
+
+    Attributes:
+        dataset: the images.
+        batches: training and validation images.
+        folder: the run folder.
+        policy: Keras dtype policy of the arithmetic.
+        watching: callbacks that only look on.
+        after_epoch: is told the bookkeeping after every epoch; or None.
+        together: the workers that train with this process, or None.
+    """
+
+    dataset: BuiltDataset
+    batches: tuple[TrainingBatches, PlainBatches]
+    folder: Path
+    policy: str
+    watching: list[keras.callbacks.Callback]
+    after_epoch: Callable[[State], None] | None
+    together: Together | None
+
+
 def fit(
     dataset: BuiltDataset,
     config: TrainConfig,
@@ -83,8 +107,15 @@ def fit(
     policy, reason = choose_precision(config.precision)
     print(f"Arithmetic: {policy} ({reason})")
     state = load_state(checkpoint) if (checkpoint / LATEST).exists() else State()
-    batches = training_batches(dataset, config), plain_batches(dataset, "validation", config)
-    watching = watchers(folder, log_dir)
+    around = _Surroundings(
+        dataset=dataset,
+        batches=(training_batches(dataset, config), plain_batches(dataset, "validation", config)),
+        folder=folder,
+        policy=policy,
+        watching=watchers(folder, log_dir),
+        after_epoch=after_epoch,
+        together=together,
+    )
     for phase, settings in enumerate(phases(config)):
         if phase < state.phase or (phase == state.phase and _is_over(state, settings)):
             continue
@@ -97,18 +128,7 @@ def fit(
         choose_layers(plain, config, phase=phase)
         if phase == 0 and (warning := frozen_at_random(plain, config)):
             print(f"WARNING: {warning}")
-        state = _fit_phase(
-            plain,
-            settings,
-            policy,
-            state,
-            dataset,
-            batches,
-            folder,
-            watching,
-            after_epoch,
-            together,
-        )
+        state = _fit_phase(plain, settings, state, around)
     plain.set_weights(load_weights(checkpoint / BEST))
     return plain, state
 
@@ -149,26 +169,18 @@ def _is_over(state: State, settings: TrainConfig) -> bool:
 
 
 def _fit_phase(
-    plain: keras.Model,
-    settings: TrainConfig,
-    policy: str,
-    state: State,
-    dataset: BuiltDataset,
-    batches: tuple[TrainingBatches, PlainBatches],
-    folder: Path,
-    watching: list[keras.callbacks.Callback],
-    after_epoch: Callable[[State], None] | None,
-    together: Together | None,
+    plain: keras.Model, settings: TrainConfig, state: State, around: _Surroundings
 ) -> State:
     """Trains a phase on the network's accelerated twin, or on the twin's head alone."""
-    checkpoint = folder / runs.CHECKPOINT
+    dataset, together, policy = around.dataset, around.together, around.policy
+    checkpoint = around.folder / runs.CHECKPOINT
     accelerated = functools.partial(
         accelerate, plain, precision=policy, batch_norm_momentum=settings.batch_norm_momentum
     )
     scorer = counts = None
     if together is None:
         twin = accelerated()
-        model, training, validation = keep_features(twin, *batches, checkpoint)
+        model, training, validation = keep_features(twin, *around.batches, checkpoint)
         if model is not twin:
             print("The frozen layers were computed once for every image; the rest is trained on")
             if policy == "mixed_float16":
@@ -176,7 +188,7 @@ def _fit_phase(
         counts = EpochCounts(len(dataset.classes))
         _compile(model, settings, len(training), [counts])
     else:
-        training, validation = batches
+        training, validation = around.batches
         with together.strategy.scope():
             model = twin = accelerated(synchronized=settings.synchronized)
             _compile(model, settings, len(training), [])
@@ -198,17 +210,17 @@ def _fit_phase(
         positive=[dataset.classes.index(name) for name in dataset.positive],
         whole=twin,
         counts=counts,
-        after_epoch=after_epoch,
+        after_epoch=around.after_epoch,
         scorer=scorer,
     )
     if together is None:
-        _fit_epochs(model, training, keeper, folder, watching)
+        _fit_epochs(model, training, keeper, around.folder, around.watching)
     else:
         fit_together(
             together,
             model,
             training,
-            [keeper, *watching],
+            [keeper, *around.watching],
             first_epoch=state.epochs,
             epochs=state.phase_start + settings.epochs,
             label_smoothing=settings.label_smoothing,
