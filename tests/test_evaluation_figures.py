@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from cancernet.config import TrainConfig
-from cancernet.evaluation import drawing, figures
+from cancernet.evaluation import drawing
 from cancernet.evaluation.checklist import CLAIM, TRIPOD_AI, write_checklist
 from cancernet.evaluation.decision_curve import decision_curve
 from cancernet.evaluation.evaluate import assess
+from cancernet.evaluation.figure_style import save_figure
 from cancernet.evaluation.model_card import write_model_card
 from cancernet.evaluation.reliability import calibration_metrics, reliability
 from cancernet.evaluation.report import page, write_report
@@ -24,18 +25,18 @@ from tests.evaluation_examples import report_content
 TRUTH, SCORE = [0, 0, 1, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.9]
 HISTORY = {"loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.4, 0.6], "accuracy": [0.5, 0.6, 0.7]}
 
-WRITERS = {
-    "history": lambda path: figures.plot_history(HISTORY, path, footer="drawn data"),
-    "matrix": lambda path: figures.plot_confusion_matrix([[3, 1], [0, 4]], ["no", "yes"], path),
-    "roc": lambda path: figures.plot_roc(TRUTH, SCORE, path, threshold=0.5, footer="drawn"),
-    "pr": lambda path: figures.plot_precision_recall(TRUTH, SCORE, path, threshold=0.5),
-    "calibration": lambda path: figures.plot_calibration(TRUTH, SCORE, path),
+FIGURES = {
+    "history": lambda: drawing.draw_history(HISTORY, footer="drawn data"),
+    "matrix": lambda: drawing.draw_confusion_matrix([[3, 1], [0, 4]], ["no", "yes"]),
+    "roc": lambda: drawing.draw_roc(TRUTH, SCORE, threshold=0.5, footer="drawn"),
+    "pr": lambda: drawing.draw_precision_recall(TRUTH, SCORE, threshold=0.5),
+    "calibration": lambda: drawing.draw_calibration(TRUTH, SCORE),
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", FIGURES)
 def test_writes_png_and_svg_and_nothing_else(tmp_path, name):
-    written = WRITERS[name](tmp_path / "figure.png")
+    written = save_figure(FIGURES[name](), tmp_path / "figure.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "figure.svg"]
     with Image.open(written[0]) as image:
         # Not an empty canvas: many shades, at a readable size.
@@ -46,7 +47,7 @@ def test_writes_png_and_svg_and_nothing_else(tmp_path, name):
 
 def test_the_same_numbers_give_the_same_file(tmp_path):
     for name in ("a", "b"):
-        WRITERS["roc"](tmp_path / name / "roc.png")
+        save_figure(FIGURES["roc"](), tmp_path / name / "roc.png")
     for suffix in ("png", "svg"):
         first, second = (tmp_path / name / f"roc.{suffix}" for name in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
@@ -289,7 +290,7 @@ def test_a_report_without_its_notice_is_refused():
 def test_importing_evaluation_is_quick_and_light():
     code = (
         "import sys, cancernet.evaluation.evaluate, cancernet.evaluation.report, "
-        "cancernet.evaluation.figures, cancernet.evaluation.summary; "
+        "cancernet.evaluation.run_figures, cancernet.evaluation.summary; "
         "heavy = {'sklearn', 'scipy', 'matplotlib', 'tensorflow', 'keras'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"
     )
@@ -300,12 +301,13 @@ def test_importing_evaluation_is_quick_and_light():
 def test_figures_leave_no_state_behind():
     code = (
         "import sys, pathlib, tempfile, matplotlib\n"
-        "from cancernet.evaluation.figures import plot_roc\n"
+        "from cancernet.evaluation.drawing import draw_roc\n"
+        "from cancernet.evaluation.figure_style import save_figure\n"
         # Reading rcParams['backend'] would itself import pyplot.
         "state = lambda: {key: matplotlib.rcParams[key] for key in matplotlib.rcParams"
         " if key != 'backend'}\n"
         "before = state()\n"
-        "plot_roc([0, 1], [0.1, 0.9], pathlib.Path(tempfile.mkdtemp()) / 'roc.png')\n"
+        "save_figure(draw_roc([0, 1], [0.1, 0.9]), pathlib.Path(tempfile.mkdtemp()) / 'roc.png')\n"
         "assert state() == before\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )

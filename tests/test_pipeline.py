@@ -85,7 +85,7 @@ def drawn(tmp_path_factory):
 def trained(drawn, tmp_path_factory):
     """A finished run on it, and what was printed."""
     run = tmp_path_factory.mktemp("runs") / "first"
-    done = script("train_model.py", "--data", drawn, "--run", run, *QUICK)
+    done = inside("train_model.py", "--data", drawn, "--run", run, *QUICK)
     assert done.returncode == 0, done.stdout + done.stderr
     return run, done
 
@@ -230,7 +230,7 @@ def test_the_same_seed_gives_the_same_weights_also_through_a_stop(trained, drawn
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert "--resume" in errors and "Traceback" not in errors
-    done = script("train_model.py", "--resume", "--run", run, "--data", drawn)
+    done = inside("train_model.py", "--resume", "--run", run, "--data", drawn)
     assert done.returncode == 0, done.stderr
     assert all(
         np.array_equal(a, b) for a, b in zip(weights_of(first), weights_of(run), strict=True)
@@ -342,15 +342,15 @@ def test_a_missing_image_is_named_before_training(drawn, tmp_path):
 def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path):
     """The main job on real IDC patches."""
     built, run = tmp_path / "idc", tmp_path / "run"
-    done = script("build_dataset.py", "--source", real_data / "idc", "--output", built)
+    done = inside("build_dataset.py", "--source", real_data / "idc", "--output", built)
     assert done.returncode == 0, done.stderr
-    done = script(
+    done = inside(
         "train_model.py", "--data", built, "--run", run, "--epochs", "1", "--limit", "800"
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "drawn" not in done.stdout
     rows = predictions(run)[::20]
-    done = script("predict.py", *[built / row["path"] for row in rows], "--run", run, "--json")
+    done = inside("predict.py", *[built / row["path"] for row in rows], "--run", run, "--json")
     for row, line in zip(rows, done.stdout.splitlines(), strict=True):
         answer = json.loads(line)
         assert answer["probabilities"]["1"] == pytest.approx(float(row["probability_1"]), abs=1e-5)

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from cancernet.evaluation import report_portrait
+from cancernet.evaluation import report_portrait, run_figures
 from cancernet.evaluation.draw_data import factor_counts
 from cancernet.evaluation.draw_network import MOST_BOXES, boxes_of
 from cancernet.evaluation.folded import class_rows, epoch_measures, fold, overall_accuracy
 from cancernet.evaluation.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
-from cancernet.evaluation.portrait_figures import write_portrait_figures
 from cancernet.evaluation.report import page
 from tests.evaluation_examples import NAMES, report_content
 
@@ -146,19 +145,18 @@ def test_the_page_has_every_section(classes):
 
 
 def test_the_folder_has_every_figure(tmp_path, monkeypatch):
-    from cancernet.evaluation import portrait_figures
-
     def save(figure, path):
         path.with_suffix(".svg").write_text(f"<svg>{path.stem}</svg>")
 
-    monkeypatch.setattr(portrait_figures, "save_figure", save)
+    monkeypatch.setattr(run_figures, "save_figure", save)
     history = {"loss": [1.0], "precision": [0.5]}
     content = report_content(4, portrait=portrait(4), history=history)
-    rendered = write_portrait_figures(content, tmp_path)
+    rendered = run_figures.write_figures(content, tmp_path)
     assert set(rendered) == {
         "class_counts.svg", "samples.png", "network.svg", "examples.png", "factors.svg",
         "kernels.png", "classes.svg", "confusion_matrix_folded.svg", "history_measures.svg",
-        "plot.svg",
+        "plot.svg", "confusion_matrix.svg", "roc.svg", "precision_recall.svg", "calibration.svg",
+        "decision_curve.svg", "history.svg",
     }  # fmt: skip
     assert rendered["samples.png"].startswith(b"\x89PNG")
     shown = report_portrait.network(dataclasses.replace(content, rendered=rendered))

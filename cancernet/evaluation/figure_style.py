@@ -76,7 +76,14 @@ def svg_text(figure: "Figure") -> str:
 
 def _render(figure: "Figure", target: Any, kind: str) -> None:
     from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    # `figure.savefig` draws twice, once only to find the places of things; nothing here
+    # depends on that (no tight box is asked for).
     with rc_context(_SETTINGS):  # type: ignore[arg-type]
-        figure.savefig(target, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
+        if kind == "svg":
+            FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None})
+        else:
+            figure.set_dpi(DOTS_PER_INCH)
+            FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""The figures and tables of data and network: drawn once, for the folder and for the report."""
+"""What draws data, network and classes, and the tables beside them."""
 
 import csv
 import dataclasses
@@ -20,7 +20,6 @@ from cancernet.evaluation.draw_data import (
 )
 from cancernet.evaluation.draw_network import draw_kernels, draw_network
 from cancernet.evaluation.drawing import draw_confusion_matrix, draw_history, draw_plot
-from cancernet.evaluation.figure_style import save_figure, save_photographs
 from cancernet.evaluation.folded import ClassRow, class_rows, fold
 from cancernet.evaluation.metrics import confusion_table
 from cancernet.evaluation.portrait import Portrait
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 SIDES = ("negative", "positive")
 MEASURES = ("precision", "recall", "f1")
-# Made of pixels, so there is nothing to gain from SVG.
-PHOTOGRAPHS = {"samples", "examples", "kernels"}
 
 
 def class_tables(content: ReportContent) -> dict[str, list[ClassRow]]:
@@ -60,8 +57,8 @@ def testing_table(content: ReportContent) -> np.ndarray:
     return confusion_table(testing.truth, predicted, len(assessment.classes))
 
 
-def drawings(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
-    """Returns what draws each figure, by its name in the folder; all take `footer`."""
+def portrait_drawings(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
+    """Returns what draws each of them, by its name in the folder; all take `footer`."""
     assessment = content.assessment
     found: dict[str, Callable[..., Figure]] = {
         "classes": partial(draw_class_measures, class_tables(content))
@@ -80,31 +77,12 @@ def drawings(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
     if content.history:
         found["plot"] = partial(draw_plot, content.history)
     if content.portrait is not None:
-        found |= _portrait_drawings(content, content.portrait)
+        found |= _data_and_network(content, content.portrait)
     return found
 
 
-def write_portrait_figures(
-    content: ReportContent, folder: Path, *, footer: str = ""
-) -> dict[str, bytes]:
-    """Writes every figure as PNG and SVG, the tables as CSV, the network as text.
-
-    Args:
-        content: what the report is made from; without a portrait only what the scores give.
-        folder: where.
-        footer: the line below every figure.
-
-    Returns:
-        The name of one file of each figure to its bytes, for `ReportContent.rendered`.
-    """
-    rendered = {}
-    for name, draw in drawings(content).items():
-        figure, path = draw(footer=footer), folder / f"{name}.png"
-        if name in PHOTOGRAPHS:
-            rendered[f"{name}.png"] = save_photographs(figure, path)
-        else:
-            save_figure(figure, path)
-            rendered[f"{name}.svg"] = path.with_suffix(".svg").read_bytes()
+def write_tables(content: ReportContent, folder: Path) -> None:
+    """Writes `classes.csv` and, where there is a portrait, `splits.csv` and `network.txt`."""
     _write_csv(
         folder / "classes.csv",
         ["table", *(field.name for field in dataclasses.fields(ClassRow))],
@@ -121,10 +99,9 @@ def write_portrait_figures(
             ["split", "images", "of", "loss", "accuracy"],
             [list(dataclasses.astuple(row)) for row in content.portrait.splits],
         )
-    return rendered
 
 
-def _portrait_drawings(
+def _data_and_network(
     content: ReportContent, portrait: Portrait
 ) -> "dict[str, Callable[..., Figure]]":
     assessment = content.assessment

@@ -2,10 +2,10 @@
 
 from cancernet.config import SPLITS
 from cancernet.evaluation import html_pieces as pieces
-from cancernet.evaluation.drawing import draw_history
 from cancernet.evaluation.html_pieces import decimal
 from cancernet.evaluation.patient_file import rows_with_scores
 from cancernet.evaluation.report_content import FlowStep, ReportContent
+from cancernet.evaluation.run_figures import embedded
 
 MOST_PATIENTS = 300
 
@@ -102,11 +102,9 @@ def patients(content: ReportContent) -> str:
 
 def learning(content: ReportContent) -> str:
     """Learning curves and what the training took."""
-    figure = draw_history(content.history, best_epoch=content.best_epoch, footer=content.footer)
     caption = "Loss and accuracy; the dotted line marks the epoch that was kept."
-    return pieces.section(
-        "Training", pieces.image(figure, caption, broad=True), pieces.pairs(content.training)
-    )
+    figure = embedded(content, "history", caption, broad=True)
+    return pieces.section("Training", figure, pieces.pairs(content.training))
 
 
 def repeat(content: ReportContent) -> str:

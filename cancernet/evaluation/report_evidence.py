@@ -11,12 +11,13 @@ import numpy as np
 from cancernet.calibration import scale
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.evaluation import scored as scores
-from cancernet.evaluation.decision_curve import decision_curve, draw_decision_curve
+from cancernet.evaluation.decision_curve import decision_curve
 from cancernet.evaluation.html_pieces import decimal
 from cancernet.evaluation.patient_level import patient_metrics, patient_scores
 from cancernet.evaluation.predictive_values import predictive_rows
 from cancernet.evaluation.reliability import calibration_metrics
 from cancernet.evaluation.report_content import ReportContent
+from cancernet.evaluation.run_figures import embedded
 from cancernet.evaluation.scored import Scored
 from cancernet.evaluation.summary import interval
 from cancernet.evaluation.threshold_spread import threshold_spread
@@ -124,9 +125,8 @@ def decisions(content: ReportContent) -> str:
     )
     return pieces.section(
         "What a call is worth",
-        pieces.image(
-            draw_decision_curve(curve, threshold=content.marked, footer=content.footer),
-            "Decision curve on testing. It presumes calibrated scores.",
+        embedded(
+            content, "decision_curve", "Decision curve on testing. It presumes calibrated scores."
         ),
         pieces.paragraph(sentence),
         "<h3>Predictive values where positives are rarer or more frequent</h3>",

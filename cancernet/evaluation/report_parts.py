@@ -1,16 +1,11 @@
 """The sections of a report with its figures, each a function from the content to HTML."""
 
 from cancernet.evaluation import html_pieces as pieces
-from cancernet.evaluation import scored as scores
-from cancernet.evaluation.drawing import (
-    draw_calibration,
-    draw_confusion_matrix,
-    draw_precision_recall,
-    draw_roc,
-)
+from cancernet.evaluation.drawing import draw_confusion_matrix
 from cancernet.evaluation.html_pieces import decimal
 from cancernet.evaluation.report_content import ReportContent
 from cancernet.evaluation.report_evidence import operating_point_spread
+from cancernet.evaluation.run_figures import embedded
 from cancernet.evaluation.summary import binary_rows, headline_rows, interval
 
 
@@ -111,38 +106,21 @@ def operating_point(content: ReportContent) -> str:
 
 def curves(content: ReportContent) -> str:
     """Confusion matrix, ROC, precision-recall and calibration of testing."""
-    assessment, columns = content.assessment, content.assessment.positive_indices
-    truth = scores.positive_truth(content.testing, columns)
-    score = scores.positive_score(content.testing.probabilities, columns)
-    limits = assessment.intervals["testing"].limits
-    threshold, foot = content.marked, content.footer
+    assessment = content.assessment
     cells = assessment.testing["confusion_matrix"]
-    drawn = (
-        (
-            draw_confusion_matrix(
-                [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]],
-                [assessment.negative_word, assessment.positive_word],
-                title="Testing, at the operating point",
-                footer=foot,
-            ),
-            "Confusion matrix: rows are the truth, shares are of each row.",
-        ),
-        (
-            draw_roc(truth, score, threshold=threshold, interval=limits["roc_auc"], footer=foot),
-            "ROC curve on testing.",
-        ),
-        (
-            draw_precision_recall(
-                truth, score, threshold=threshold, interval=limits["pr_auc"], footer=foot
-            ),
-            "Precision-recall curve on testing; chance is the share of positives.",
-        ),
-        (
-            draw_calibration(truth, score, footer=foot),
-            "Calibration on testing: below the diagonal the scores promise too much.",
-        ),
+    matrix = draw_confusion_matrix(
+        [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]],
+        [assessment.negative_word, assessment.positive_word],
+        title="Testing, at the operating point",
+        footer=content.footer,
     )
-    images = "".join(pieces.image(figure, caption) for figure, caption in drawn)
+    captions = {
+        "roc": "ROC curve on testing.",
+        "precision_recall": "Precision-recall curve on testing; chance is the share of positives.",
+        "calibration": "Calibration on testing: below the diagonal the scores promise too much.",
+    }
+    images = pieces.image(matrix, "Confusion matrix: rows are the truth, shares are of each row.")
+    images += "".join(embedded(content, name, caption) for name, caption in captions.items())
     return pieces.section("Testing in pictures", f'<div class="figures">{images}</div>')
 
 

@@ -8,8 +8,9 @@ from cancernet.evaluation.drawing import draw_confusion_matrix
 from cancernet.evaluation.folded import ClassRow, fold, overall_accuracy
 from cancernet.evaluation.html_pieces import decimal
 from cancernet.evaluation.portrait import Layer
-from cancernet.evaluation.portrait_figures import class_tables, drawings, testing_table
+from cancernet.evaluation.portrait_figures import class_tables, testing_table
 from cancernet.evaluation.report_content import ReportContent
+from cancernet.evaluation.run_figures import embedded
 
 MOST_LAYERS = 60
 
@@ -20,9 +21,9 @@ def data_pictures(content: ReportContent) -> str:
     if portrait is None:
         return ""
     images = (
-        _figure(content, "class_counts", "Images by class.")
-        + _figure(content, "factors", "What the classes' names say.")
-        + _figure(content, "samples", "Training images picked at random.")
+        embedded(content, "class_counts", "Images by class.")
+        + embedded(content, "factors", "What the classes' names say.")
+        + embedded(content, "samples", "Training images picked at random.")
     )
     header = ("split", *assessment.words, "all")
     rows = [(split, *row, sum(row)) for split, row in portrait.counts.items()]
@@ -62,9 +63,9 @@ def classes(content: ReportContent) -> str:
         )
         parts.append(pieces.image(matrix, "Confusion matrix of all classes.", broad=True))
         parts.append(
-            _figure(content, "confusion_matrix_folded", "Confusion matrix of the two sides.")
+            embedded(content, "confusion_matrix_folded", "Confusion matrix of the two sides.")
         )
-    parts.append(_figure(content, "classes", "Measures of each class.", broad=True))
+    parts.append(embedded(content, "classes", "Measures of each class.", broad=True))
     return pieces.section("Class by class", *parts)
 
 
@@ -98,7 +99,7 @@ def measures(content: ReportContent) -> str:
     several = len(content.assessment.classes) > 2
     of = "plain mean over the classes" if several else f"of {content.assessment.positive_word}"
     caption = f"Precision, recall and F1 ({of}, most probable class); history.csv has the numbers."
-    figure = _figure(content, "history_measures", caption, broad=True)
+    figure = embedded(content, "history_measures", caption, broad=True)
     return pieces.section("Training, measure by measure", figure) if figure else ""
 
 
@@ -107,13 +108,13 @@ def network(content: ReportContent) -> str:
     if content.portrait is None:
         return ""
     parts = [
-        _figure(content, "network", "The network from input to output.", broad=True),
+        embedded(content, "network", "The network from input to output.", broad=True),
         _layers_table(content.portrait.layers),
     ]
     if content.portrait.kernels is not None:
         caption = "One training image: original, filtered, and stretched as the network sees it."
         parts.append("<h3>What the kernels do</h3>")
-        parts.append(_figure(content, "kernels", caption, broad=True))
+        parts.append(embedded(content, "kernels", caption, broad=True))
     return pieces.section("Network", *parts)
 
 
@@ -125,16 +126,7 @@ def examples(content: ReportContent) -> str:
         "Testing images picked at random, half from the wrong ones where there are enough, so the "
         "page has a larger share of errors than testing."
     )
-    return pieces.section("Right and wrong", _figure(content, "examples", caption, broad=True))
-
-
-def _figure(content: ReportContent, name: str, caption: str, *, broad: bool = False) -> str:
-    """A figure by its name in the folder, drawn only if it was not before; "" if there is none."""
-    for file, kind in ((f"{name}.svg", "svg+xml"), (f"{name}.png", "png")):
-        if file in content.rendered:
-            return pieces.picture(content.rendered[file], kind, caption, broad=broad)
-    draw = drawings(content).get(name)
-    return pieces.image(draw(footer=content.footer), caption, broad=broad) if draw else ""
+    return pieces.section("Right and wrong", embedded(content, "examples", caption, broad=True))
 
 
 def _table(rows: Sequence[ClassRow]) -> str:

@@ -25,6 +25,7 @@ def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None
         word: what positive means, e.g. "IDC".
         footer: a line below: who made it and what it is not for.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     panels = 3 if slide.has_truth else 2
@@ -58,7 +59,9 @@ def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None
     figure.colorbar(shown, ax=axes[-1], fraction=0.04, label=f"probability of {word}")
     figure.supxlabel(f"pixels of the slide. {footer}", fontsize=8, color="#555555")
     with written_beside(path) as temporary:
-        figure.savefig(temporary, dpi=_DOTS, metadata={"Software": None})
+        # `figure.savefig` draws twice, once only to find the places of things.
+        figure.set_dpi(_DOTS)
+        FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})
 
 
 def _lay_probability(axes: "Axes", slide: SlideMap) -> Any:
