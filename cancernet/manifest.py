@@ -133,7 +133,7 @@ def read_dataset(folder: Path) -> BuiltDataset:
             f"{manifest} is not the file that was built (it was changed or damaged); {BUILD_AGAIN}"
         )
     try:
-        _check_kinds(facts)
+        check_kinds(facts)
         classes = tuple(facts["classes"])
         return BuiltDataset(
             folder=folder,
@@ -242,8 +242,13 @@ def digest(lines: Iterable[str]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _check_kinds(facts: dict[str, Any]) -> None:
-    """Raises TypeError, naming the entry, where it is of another kind than a build writes."""
+def check_kinds(facts: dict[str, Any]) -> None:
+    """Makes sure that the content of `build.json` is what this version writes and reads.
+
+    Raises:
+        KeyError: an entry is missing; an earlier version did not write it.
+        TypeError: an entry is of another kind.
+    """
     for name in ("classes", "words", "positive", "warnings", "leaks"):
         value = facts[name]
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):

@@ -1,5 +1,6 @@
 """`python build_dataset.py`: what it prints, and how it leaves."""
 
+import json
 import re
 import subprocess
 import sys
@@ -65,6 +66,18 @@ def test_builds_and_prints_the_table(command, tmp_path):
     assert "python train_model.py --data datasets/idc" in out
     code, out, _ = command()
     assert code == EXIT_OK and "Already built, nothing changed" in out and "patients" in out
+
+
+def test_what_an_earlier_version_built_is_built_again(command, tmp_path):
+    make_tree(tmp_path / "datasets" / "original")
+    assert command()[0] == EXIT_OK
+    build = tmp_path / "datasets" / "idc" / "build.json"
+    content = json.loads(build.read_text())
+    del content["leaks"]
+    build.write_text(json.dumps(content))
+    code, out, _ = command()
+    assert code == EXIT_OK and "Already" not in out
+    assert "leaks" in json.loads(build.read_text())
 
 
 def test_files_with_defects_are_named_and_the_rest_is_built(command, tmp_path):

@@ -17,6 +17,7 @@ from cancernet.manifest import (
     MANIFEST,
     MARKER,
     OWN_PREFIX,
+    check_kinds,
     manifest_rows,
     read_build,
 )
@@ -72,6 +73,7 @@ def is_as_built(
     """
     try:
         facts = read_build(output)
+        check_kinds(facts)  # what an earlier version built, no script of this one may read
         if facts["settings"] != settings:
             return None
         stamps = np.array([_stamp(os.path.join(source, path)) for path in images], np.int64)
