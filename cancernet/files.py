@@ -4,10 +4,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# What `written_beside` calls a file while it is being written.
+_UNFINISHED = re.compile(r"\..*\.[0-9a-f]{8}\.part(\..*)?", re.DOTALL)
 
 
 def sha256_of(path: Path) -> str:
@@ -53,6 +57,21 @@ def written_beside(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tells by its name whether `written_beside` was writing this file."""
+    return _UNFINISHED.fullmatch(path.name) is not None
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes the files of a folder that a killed process was writing.
+
+    Only for whoever holds the folder's lock: another process's would go as well.
+    """
+    for path in Path(folder).iterdir():
+        if is_unfinished(path):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

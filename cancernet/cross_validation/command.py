@@ -60,7 +60,6 @@ def start_folds(
     plan = plan_folds(dataset, wishes.folds, only=wishes.only, seed=config.seed)
     folder = folder if folder is not None else begin.new_folder(f"{recipe}-folds")
     begin.refuse_used(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     content = {
         "status": "training",
         "created": runs.now(),
@@ -74,9 +73,11 @@ def start_folds(
         "versions": provenance.versions(),
         "commit": provenance.commit(),
     }
-    write_record(folder, content)
-    print(f"Cross-validation {folder}: {len(plan)} folds of {dataset.folder}")
-    _train_and_pool(folder, dataset, config, content, workers=wishes.workers)
+    with begin.held(folder):
+        begin.refuse_used(folder)  # another may have begun in the meantime
+        write_record(folder, content)
+        print(f"Cross-validation {folder}: {len(plan)} folds of {dataset.folder}")
+        _train_and_pool(folder, dataset, config, content, workers=wishes.workers)
 
 
 def resume_folds(
@@ -94,6 +95,7 @@ def resume_folds(
     Raises:
         RunError: finished already, or the data or a setting differs.
     """
+    begin.refuse_not_begun(folder)
     content = read_record(folder)
     if content["status"] == "finished":
         raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
@@ -105,8 +107,9 @@ def resume_folds(
         *([] if insist else begin.other_program(content)),
     ]
     begin.refuse(folder, differences)
-    print(f"Going on with the cross-validation in {folder}")
-    _train_and_pool(folder, dataset, config, content, workers=workers)
+    with begin.held(folder):
+        print(f"Going on with the cross-validation in {folder}")
+        _train_and_pool(folder, dataset, config, content, workers=workers)
 
 
 def train_fold(folder: Path, number: int) -> None:
@@ -128,23 +131,22 @@ def _train_and_pool(
 ) -> None:
     folds = folds_of(content)
     again = f"python train_model.py --resume --run {folder}"
-    with runs.locked(folder):
-        if workers > 1:
-            from cancernet.cross_validation.workers import train_in_processes
+    if workers > 1:
+        from cancernet.cross_validation.workers import train_in_processes
 
-            train_in_processes(folder, folds, workers)
-        else:
-            for fold in folds:
-                print(f"Fold {fold.number} of {len(folds)}: tests {_named(fold.testing)}")
-                try:
-                    _train_fold(folder, dataset, config, content, fold)
-                except StoppedError:
-                    raise StoppedError(
-                        f"stopped in fold {fold.number} of {len(folds)}; finished folds and the "
-                        f"last complete epoch are kept; go on with `{again}`"
-                    ) from None
-        text = write_pooled(folder, dataset, config, content)
-        write_record(folder, {**content, "status": "finished", "finished": runs.now()})
+        train_in_processes(folder, folds, workers)
+    else:
+        for fold in folds:
+            print(f"Fold {fold.number} of {len(folds)}: tests {_named(fold.testing)}")
+            try:
+                _train_fold(folder, dataset, config, content, fold)
+            except StoppedError:
+                raise StoppedError(
+                    f"stopped in fold {fold.number} of {len(folds)}; finished folds and the "
+                    f"last complete epoch are kept; go on with `{again}`"
+                ) from None
+    text = write_pooled(folder, dataset, config, content)
+    write_record(folder, {**content, "status": "finished", "finished": runs.now()})
     print(text)
     print(f"Report:  {folder / 'report.html'}")
     print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each predicts by itself")
@@ -160,21 +162,27 @@ def _train_fold(
 ) -> None:
     own, place = fold_dataset(dataset, fold), folder / fold.name
     own = limited(own, config.limit, seed=config.seed)
-    network = None
-    if (place / runs.RUN_FILE).exists():
-        if runs.read_run_file(place)["status"] == "finished":
-            return
-        # Whether another version may go on was decided for all folds together.
-        _, begun = begin.go_on(place, own, {}, insist=True)
-    else:
-        begun = begin.begin(
-            place, own, config, recipe=content["recipe"], command=content["command"]
-        )
-        network, weights = first_network(config, len(own.classes))
-        begun["weights"] = dataclasses.asdict(weights)
-        begun["fold"] = {**fold.as_dict(), "of": len(content["folds"])}
-        runs.write_run_file(place, begun)
-    train_and_finish(place, own, config, begun, network)
+    with begin.held(place):
+        network = None
+        if (place / runs.RUN_FILE).exists():
+            if runs.read_run_file(place)["status"] == "finished":
+                return
+            # Whether another version may go on was decided for all folds together.
+            _, begun = begin.go_on(place, own, {}, insist=True)
+        else:
+            network, weights = first_network(config, len(own.classes))
+            begun = begin.begin(
+                place,
+                own,
+                config,
+                recipe=content["recipe"],
+                command=content["command"],
+                more={
+                    "weights": dataclasses.asdict(weights),
+                    "fold": {**fold.as_dict(), "of": len(content["folds"])},
+                },
+            )
+        train_and_finish(place, own, config, begun, network)
     # The next fold begins with an empty graph, or memory would grow with every fold.
     import keras
 

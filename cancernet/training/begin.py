@@ -1,13 +1,16 @@
 """Beginning a run, or finding the one to go on with."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from cancernet import __version__, runs
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.errors import CancerNetError, RunError
+from cancernet.files import is_unfinished, remove_unfinished
 from cancernet.manifest import BuiltDataset, content_of
 from cancernet.training import provenance
 
@@ -20,8 +23,12 @@ def begin(
     recipe: str,
     command: str,
     beside: Sequence[Path] = (),
+    more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Makes the run folder and its first run.json; returns the content.
+
+    `more` is what the caller adds to it. It is written once: a process that is killed
+    leaves all of it or nothing.
 
     Raises:
         RunError: the folder holds something already.
@@ -51,6 +58,7 @@ def begin(
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "commit": provenance.commit(),
+        **(more or {}),
     }
     runs.write_run_file(folder, content)
     return content
@@ -94,6 +102,8 @@ def go_on(
     """
     content = runs.read_run_file(folder)
     if content["status"] == "finished":
+        # Killed after its last file and before its checkpoint was gone.
+        shutil.rmtree(folder / runs.CHECKPOINT, ignore_errors=True)
         raise RunError(f"the training in {folder} is finished; there is nothing to resume")
     config = read_config(content, folder)
     differences = [
@@ -199,6 +209,19 @@ def newest_unfinished() -> Path:
     return max(begun)[1]
 
 
+def refuse_not_begun(folder: Path) -> None:
+    """Raises RunError when a start was stopped before there was anything to go on with."""
+    if folder.is_dir() and all(map(_is_of_a_start, folder.iterdir())):
+        raise RunError(
+            f"nothing was begun in {folder} before it stopped; start it again without --resume"
+        )
+
+
+def _is_of_a_start(path: Path) -> bool:
+    """Tells what a training that was killed before its first run.json may leave."""
+    return path.name == runs.LOCK or is_unfinished(path)
+
+
 def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
     """Raises CancerNetError when the settings are made for another data set."""
     if dataset.name != config.dataset:
@@ -213,11 +236,30 @@ def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
         )
 
 
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Makes a run folder where there is none, and keeps other processes out of it.
+
+    What a killed process was writing there is removed.
+
+    Raises:
+        RunError: another process holds it, or it is a file.
+    """
+    if folder.is_file():
+        raise RunError(f"{folder} is a file; name a folder for --run")
+    folder.mkdir(parents=True, exist_ok=True)
+    with runs.locked(folder):
+        for place in (folder, folder / "figures", folder / runs.CHECKPOINT):
+            if place.is_dir():
+                remove_unfinished(place)
+        yield
+
+
 def refuse_used(folder: Path) -> None:
     """Raises RunError when the folder holds something already."""
     if folder.is_file():
         raise RunError(f"{folder} is a file; name a folder for --run")
-    if not folder.exists() or not any(folder.iterdir()):
+    if not folder.exists() or all(map(_is_of_a_start, folder.iterdir())):
         return
     if not (folder / runs.RUN_FILE).exists():
         raise RunError(f"{folder} holds other files; name a new or empty folder for --run")

@@ -1,12 +1,15 @@
 """The state of an unfinished training, written after every epoch.
 
 One `.npz` holds every variable of the model (weights, batch statistics, seeds) and
-of the optimizer, and the bookkeeping as JSON. It is written beside and renamed; the
-one before is kept, so that a damaged file costs one epoch and not the run.
+of the optimizer, and the bookkeeping as JSON. It is written beside, read back and
+renamed; the one before is kept, so that a damaged file costs one epoch and not the run.
+The weights of the best epoch carry its number in their name: a process that is killed
+after it wrote them and before its checkpoint leaves those that the checkpoint speaks of.
 """
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from cancernet.files import parse_json, written_beside
 
 LATEST = "latest.npz"
 PREVIOUS = "previous.npz"
-BEST = "best.npz"
+_BEST = re.compile(r"best-(\d+)\.npz")
 
 
 @dataclasses.dataclass
@@ -67,8 +70,22 @@ def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:
     latest = folder / LATEST
     with written_beside(latest) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
+        try:
+            _read(temporary)  # compares the checksum of every array
+        except Exception as error:  # NumPy, zipfile and zlib raise whatever they like
+            raise RunError(
+                f"{latest} was not written as it should be ({error}), so the one before is kept; "
+                "see that the disk is sound, then --resume"
+            ) from None
         if latest.exists():
             latest.replace(folder / PREVIOUS)
+    _remove_older_best(folder, state.best_epoch)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Tells whether a complete epoch has been written down."""
+    # Between the two renames of `save_checkpoint` there is the one before alone.
+    return any((folder / name).exists() for name in (LATEST, PREVIOUS))
 
 
 def load_checkpoint(folder: Path, model: keras.Model) -> tuple[State, str]:
@@ -82,8 +99,9 @@ def load_checkpoint(folder: Path, model: keras.Model) -> tuple[State, str]:
     """
     path, arrays, state = _read_newest(folder)
     _restore(path, model, arrays)
-    damaged = folder / LATEST
-    warning = "" if path == damaged else f"{damaged} is damaged; going on from the one before"
+    latest = folder / LATEST
+    damaged = path != latest and latest.exists()
+    warning = f"{latest} is damaged; going on from the one before" if damaged else ""
     return state, warning
 
 
@@ -106,6 +124,28 @@ def _read_newest(folder: Path) -> tuple[Path, list[np.ndarray], State]:
     raise RunError(
         f"{folder} holds no checkpoint that can be read; start again with a new --run folder"
     )
+
+
+def best_path(folder: Path, epoch: int) -> Path:
+    """Returns where the weights of the best epoch lie, counted from 1."""
+    return folder / f"best-{epoch:04d}.npz"
+
+
+def load_best(folder: Path, state: State) -> list[np.ndarray]:
+    """Reads the weights of the best epoch of which a checkpoint speaks.
+
+    Raises:
+        RunError: missing or damaged.
+    """
+    return load_weights(best_path(folder, state.best_epoch))
+
+
+def _remove_older_best(folder: Path, best_epoch: int) -> None:
+    """Keeps the best weights, and those before them: the checkpoint before may speak of them."""
+    numbers = {int(found[1]) for path in folder.iterdir() if (found := _BEST.fullmatch(path.name))}
+    kept = sorted(number for number in numbers if number <= best_epoch)[-2:]
+    for number in numbers.difference(kept):
+        best_path(folder, number).unlink(missing_ok=True)
 
 
 def save_weights(path: Path, weights: list[np.ndarray]) -> None:

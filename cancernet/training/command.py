@@ -60,14 +60,22 @@ def start_training(
         _follow(together, folder, dataset, config, network)
         return
     folder = folder if folder is not None else begin.new_folder(recipe)
-    content = begin.begin(folder, dataset, config, recipe=recipe, command=command, beside=beside)
-    content["weights"] = dataclasses.asdict(weights)
-    runs.write_run_file(folder, content)
-    print(f"Run {folder}: {config.model} on {dataset.folder}")
-    print(weights.sentence())
-    finished = train_and_finish(
-        folder, dataset, config, content, network, log_dir=log_dir, together=together
-    )
+    begin.refuse_used(folder)
+    with begin.held(folder):
+        content = begin.begin(
+            folder,
+            dataset,
+            config,
+            recipe=recipe,
+            command=command,
+            beside=beside,
+            more={"weights": dataclasses.asdict(weights)},
+        )
+        print(f"Run {folder}: {config.model} on {dataset.folder}")
+        print(weights.sentence())
+        finished = train_and_finish(
+            folder, dataset, config, content, network, log_dir=log_dir, together=together
+        )
     _tell(folder, finished)
 
 
@@ -94,6 +102,7 @@ def resume_training(
     if together and together.processes > 1 and folder is None:
         raise RunError("several workers go on with one run; name it to each with --run")
     folder = folder if folder is not None else begin.newest_unfinished()
+    begin.refuse_not_begun(folder)
     recorded = runs.read_run_file(folder)
     if "fold" in recorded:
         raise RunError(
@@ -105,20 +114,21 @@ def resume_training(
         config = dataclasses.replace(begin.read_config(recorded, folder), **given)
         _follow(together, folder, limited(dataset, config.limit, seed=config.seed), config)
         return
-    config, content = begin.go_on(folder, dataset, given, insist=insist)
-    for difference in content.get("differences", []):
-        print(f"WARNING: not the same training: {difference}")
-    dataset = limited(dataset, config.limit, seed=config.seed)
-    print(f"Going on with {folder}: {config.model} on {dataset.folder}")
-    finished = train_and_finish(
-        folder,
-        dataset,
-        config,
-        content,
-        finish_now=finish_now,
-        log_dir=log_dir,
-        together=together,
-    )
+    with begin.held(folder):
+        config, content = begin.go_on(folder, dataset, given, insist=insist)
+        for difference in content.get("differences", []):
+            print(f"WARNING: not the same training: {difference}")
+        dataset = limited(dataset, config.limit, seed=config.seed)
+        print(f"Going on with {folder}: {config.model} on {dataset.folder}")
+        finished = train_and_finish(
+            folder,
+            dataset,
+            config,
+            content,
+            finish_now=finish_now,
+            log_dir=log_dir,
+            together=together,
+        )
     _tell(folder, finished)
 
 
@@ -133,10 +143,13 @@ def train_and_finish(
     log_dir: Path | None = None,
     together: Together | None = None,
 ) -> Finished:
-    """Trains a run that has begun, or goes on with it, and seals it; returns what is known."""
+    """Trains a run that has begun, or goes on with it, and seals it; returns what is known.
+
+    The caller holds the folder (`begin.held`).
+    """
     for warning in _warnings(dataset):
         print(f"WARNING: {warning}")
-    with runs.locked(folder), _with_advice(folder):
+    with _with_advice(folder):
         if finish_now:
             model, state = best_so_far(dataset, config, folder)
         else:

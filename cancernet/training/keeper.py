@@ -15,7 +15,7 @@ import numpy as np
 from cancernet.config import TrainConfig
 from cancernet.evaluation.folded import epoch_measures, score_measures
 from cancernet.files import write_text
-from cancernet.training.checkpoint import BEST, State, save_checkpoint, save_weights
+from cancernet.training.checkpoint import State, best_path, save_checkpoint, save_weights
 from cancernet.training.epoch_counts import EpochCounts
 
 HIGHER_IS_BETTER = {
@@ -92,7 +92,7 @@ class Keeper(keras.callbacks.Callback):
                 self.state.best_epoch = epoch + 1
                 self.state.waited = self.state.plateau_waited = 0
                 whole = self._whole or self.model
-                save_weights(self.folder / BEST, whole.get_weights())
+                save_weights(best_path(self.folder, epoch + 1), whole.get_weights())
             else:
                 self.state.waited += 1
                 self.state.plateau_waited += 1

@@ -21,12 +21,11 @@ from cancernet.training.batches import (
     training_batches,
 )
 from cancernet.training.checkpoint import (
-    BEST,
-    LATEST,
     State,
+    has_checkpoint,
+    load_best,
     load_checkpoint,
     load_state,
-    load_weights,
 )
 from cancernet.training.epoch_counts import EpochCounts
 from cancernet.training.feature_cache import keep_features
@@ -103,10 +102,10 @@ def fit(
     """
     checkpoint = folder / runs.CHECKPOINT
     checkpoint.mkdir(exist_ok=True)
-    plain = network or _network_to_go_on(dataset, config, checkpoint)
+    state = load_state(checkpoint) if has_checkpoint(checkpoint) else State()
+    plain = network or _network_to_go_on(dataset, config, checkpoint, state)
     policy, reason = choose_precision(config.precision)
     print(f"Arithmetic: {policy} ({reason})")
-    state = load_state(checkpoint) if (checkpoint / LATEST).exists() else State()
     around = _Surroundings(
         dataset=dataset,
         batches=(training_batches(dataset, config), plain_batches(dataset, "validation", config)),
@@ -121,7 +120,7 @@ def fit(
             continue
         if phase > state.phase:
             state.begin_phase(phase)
-            plain.set_weights(load_weights(checkpoint / BEST))
+            plain.set_weights(load_best(checkpoint, state))
             # Of its own, so that a training stopped between the phases draws the same.
             keras.utils.set_random_seed(config.seed + phase)
             print(f"Fine-tuning: the last {config.fine_tune_layers} layers of the backbone learn")
@@ -129,7 +128,7 @@ def fit(
         if phase == 0 and (warning := frozen_at_random(plain, config)):
             print(f"WARNING: {warning}")
         state = _fit_phase(plain, settings, state, around)
-    plain.set_weights(load_weights(checkpoint / BEST))
+    plain.set_weights(load_best(checkpoint, state))
     return plain, state
 
 
@@ -142,24 +141,26 @@ def best_so_far(
         RunError: no epoch was complete yet.
     """
     checkpoint = folder / runs.CHECKPOINT
-    if not (checkpoint / BEST).exists():
+    if not has_checkpoint(checkpoint):
         raise RunError(f"no epoch of {folder} was complete, so there is nothing to finish with")
     state = load_state(checkpoint)
     plain = fresh_network(config, len(dataset.classes))
     choose_layers(plain, config, phase=state.phase)
-    plain.set_weights(load_weights(checkpoint / BEST))
+    plain.set_weights(load_best(checkpoint, state))
     return plain, state
 
 
-def _network_to_go_on(dataset: BuiltDataset, config: TrainConfig, checkpoint: Path) -> keras.Model:
+def _network_to_go_on(
+    dataset: BuiltDataset, config: TrainConfig, checkpoint: Path, state: State
+) -> keras.Model:
     """Builds the network of a training that was begun, without the file of its first weights."""
     classes = len(dataset.classes)
-    if not (checkpoint / BEST).exists():
+    if state.best_epoch == 0:
         return first_network(config, classes)[0]
     keras.utils.set_random_seed(config.seed)
     plain = fresh_network(config, classes)
     # A frozen backbone is in no other file: where its features are kept, only the head is.
-    plain.set_weights(load_weights(checkpoint / BEST))
+    plain.set_weights(load_best(checkpoint, state))
     return plain
 
 
