@@ -20,8 +20,10 @@ import argparse
 from pathlib import Path
 
 from cancernet import catalog
+from cancernet.cluster import check_wishes
 from cancernet.command_line import Parser, run
 from cancernet.config import DATASETS, ORIGINAL, SEED, SPLITS, TRAIN_SPLIT, VALIDATION_SPLIT
+from cancernet.errors import CancerNetError
 
 DEFAULT_DATASET = "idc"
 
@@ -131,6 +133,8 @@ def parse_arguments() -> argparse.Namespace:
         metavar="DIR",
         help="where the audit's page goes (default: <set>.audit beside a built set, else here)",
     )
+    look("--workers", type=int, default=0, metavar="N", help="read in N Dask processes here")
+    look("--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers")
     return parser.parse_args()
 
 
@@ -138,6 +142,7 @@ def main() -> int:
     """Builds what the command line says; returns the exit code."""
     arguments = parse_arguments()
     dataset = arguments.dataset or DEFAULT_DATASET
+    check_wishes(arguments.workers, arguments.scheduler)
     if arguments.audit is not None:
         from cancernet.auditing.command import audit_command
 
@@ -147,7 +152,11 @@ def main() -> int:
             report=arguments.report,
             dataset=arguments.dataset,
             group_by=arguments.group_by,
+            scheduler=arguments.scheduler,
+            workers=arguments.workers,
         )
+    if arguments.workers or arguments.scheduler:
+        raise CancerNetError("--workers and --scheduler are for --audit; a build has its own")
     from cancernet.building.command import build_command
 
     return build_command(

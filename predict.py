@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.cluster import check_wishes
 from cancernet.command_line import NOTICE, Parser, run
 from cancernet.config import INTERPOLATIONS, OUTPUT
 from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
@@ -234,10 +235,7 @@ def add_spreading(parser: argparse.ArgumentParser) -> None:
 def main() -> int:
     """Predicts what the command line names; returns the exit code."""
     arguments = parse_arguments()
-    if arguments.workers < 0:
-        raise CancerNetError(f"--workers is {arguments.workers}, but must be at least 1")
-    if arguments.workers and arguments.scheduler:
-        raise CancerNetError("--workers starts processes here, --scheduler uses others; choose one")
+    check_wishes(arguments.workers, arguments.scheduler)
     from cancernet.runs import newest_run, open_run
 
     with contextlib.ExitStack() as stack:

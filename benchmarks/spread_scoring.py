@@ -71,7 +71,7 @@ def killing(answers, predictor: SpreadPredictor, after: int):
     """Passes the answers on and kills one worker after so many of them."""
     for number, answer in enumerate(answers):
         if number == after:
-            worker = next(iter(predictor.cluster.workers.values()))
+            worker = next(iter(predictor.cluster.local.workers.values()))
             os.kill(worker.pid, signal.SIGKILL)
             print(f"killed worker process {worker.pid} after {number} answers", file=sys.stderr)
         yield answer

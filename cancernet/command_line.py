@@ -45,7 +45,11 @@ def run(main: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_NOTHING_DONE
     except MemoryError:
-        code = complain("not enough memory; try a smaller --batch-size", EXIT_NOTHING_DONE)
+        code = complain(
+            "not enough memory; close other programs, or ask for less at once (--batch-size, "
+            "--workers)",
+            EXIT_NOTHING_DONE,
+        )
     except OSError as error:
         code = complain(describe_os_error(error), EXIT_NOTHING_DONE)
     sys.exit(code)

@@ -24,6 +24,7 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 MAXIMUM_PIXELS = 64_000_000
 MAXIMUM_BYTES = 16 * MAXIMUM_PIXELS  # four channels of 32 bits, not packed
+NO_MEMORY = "the image does not fit into memory"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
 PLAIN_PNG_INFO = frozenset({"transparency", "dpi", "gamma", "srgb", "interlace", "aspect"})
@@ -78,7 +79,7 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
     except Image.UnidentifiedImageError:
         raise ImageError("this is not a PNG, JPEG, TIFF or BMP image") from None
     except MemoryError:
-        raise ImageError("the image does not fit into memory") from None
+        raise ImageError(NO_MEMORY) from None
     except Exception as error:
         # Decoders meet bytes that others wrote and raise whatever they like
         # (OSError, SyntaxError, ValueError, struct.error, zlib.error, ...).

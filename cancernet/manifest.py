@@ -209,9 +209,14 @@ def read_audit(folder: Path) -> list[tuple[str, str, str]]:
     folder = Path(folder).resolve()
     path = folder.with_name(f"{folder.name}.audit") / AUDIT
     try:
-        if path.stat().st_mtime < (folder / BUILD).stat().st_mtime:
+        content = read_json(path)
+        if "fingerprint" in content:
+            current = content["fingerprint"] == read_json(folder / BUILD)["fingerprint"]
+        else:  # of an earlier version; clocks jump, so that it can be wrong
+            current = path.stat().st_mtime >= (folder / BUILD).stat().st_mtime
+        if not current:
             return []
-        checks = read_json(path)["checks"]
+        checks = content["checks"]
         return [(str(one["name"]), str(one["verdict"]), str(one["sentence"])) for one in checks]
     except (OSError, ValueError, KeyError, TypeError):
         return []

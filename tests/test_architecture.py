@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "quiet": set(),
     "images": set(),
     "archives": set(),
+    "cluster": set(),
     "config": set(),
     "catalog": set(),
     "calibration": {"config"},
@@ -34,7 +35,8 @@ MAY_IMPORT = {
     "folds": {"manifest"},
     "building": {"catalog", "config", "images", "manifest"},
     "auditing": {
-        "building", "catalog", "command_line", "config", "evaluation", "images", "manifest",
+        "building", "catalog", "cluster", "command_line", "config", "evaluation", "images",
+        "manifest",
     },
     "models": {"archives", "quiet"},
     "cancernet": {"models"},
@@ -46,7 +48,7 @@ MAY_IMPORT = {
         "archives", "calibration", "catalog", "inference", "models", "quiet", "recipe_file",
         "recipes", "runs",
     },
-    "inference": {"calibration", "runs", "images"},
+    "inference": {"calibration", "cluster", "runs", "images"},
     "examining": {
         "catalog", "command_line", "config", "evaluation", "inference", "manifest", "runs",
     },

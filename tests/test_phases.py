@@ -11,55 +11,17 @@ pytest.importorskip("tensorflow")
 import keras
 
 from cancernet import runs
-from cancernet.config import TrainConfig
 from cancernet.errors import CancerNetError
 from cancernet.files import sha256_of
 from cancernet.manifest import read_dataset
-from cancernet.models import MODELS, build_model, freeze_backbone
-from cancernet.models.preprocessing import preprocess
-from cancernet.models.pretrained import backbone_part, probabilities
+from cancernet.models import MODELS, build_model
+from cancernet.models.pretrained import backbone_part
 from cancernet.models.registry import Network
 from cancernet.training import command, train
 from cancernet.training.command import start_training
 from cancernet.training.limit import limited
 from cancernet.training.network import first_network, phases
-
-CONFIG = TrainConfig(
-    dataset="busi",
-    model="tiny",
-    image_size=16,
-    limit=24,
-    batch_size=8,
-    epochs=2,
-    optimizer="adam",
-    learning_rate=0.05,
-    schedule="constant",
-    fine_tune_epochs=2,
-    fine_tune_layers=1,
-    fine_tune_learning_rate=0.01,
-    precision="float32",
-    monitor="last",
-    rotation=0.0,
-    zoom=0.0,
-    shift=0.0,
-    shear=0.0,
-    horizontal_flip=False,
-    vertical_flip=False,
-)
-
-
-def build_tiny(input_shape, classes):
-    """A backbone of two convolutions and batch normalization under a head with dropout."""
-    image = keras.Input(input_shape, name="image")
-    x = preprocess(image, "unit")
-    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="first")(x)
-    x = keras.layers.BatchNormalization(name="normal")(x)
-    x = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="top")(x)
-    x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
-    x = keras.layers.Dropout(0.2, name="head_dropout")(x)
-    model = keras.Model(image, probabilities(x, classes), name="tiny")
-    freeze_backbone(model)
-    return model
+from tests.tiny_network import CONFIG, build_tiny
 
 
 @pytest.fixture
@@ -112,11 +74,14 @@ def test_without_a_second_phase_the_backbone_stays_as_it_was(dataset, config, tm
     assert not np.array_equal(*head)
 
 
-@pytest.mark.parametrize("epoch", [0, 1, 2])
-def test_stopped_in_either_phase_and_gone_on_with(
-    epoch, dataset, config, weights, tmp_path, monkeypatch
+def test_stopped_between_the_phases_and_gone_on_with(
+    dataset, config, weights, tmp_path, monkeypatch
 ):
-    """Also without the file of the first weights, which a checkpoint makes unnecessary."""
+    """Also without the file of the first weights, which a checkpoint makes unnecessary.
+
+    Other moments are in `test_faults_training.py`.
+    """
+    epoch = 1
     undisturbed, _ = fitted(dataset, config, tmp_path / "whole")
 
     class Stop(keras.callbacks.Callback):

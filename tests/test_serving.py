@@ -37,7 +37,8 @@ class Server:
 
     def __init__(self, run, **settings):
         self.log = io.StringIO()
-        self.app = make_application(run, ServeConfig(**settings), Journal(self.log))
+        self.journal = Journal(self.log)
+        self.app = make_application(run, ServeConfig(**settings), self.journal)
         self.client = TestClient(self.app, base_url="http://localhost")
 
     def __enter__(self):

@@ -76,6 +76,18 @@ def test_it_serves_and_ends_cleanly(run, kind):
     assert events == ["started", "request", "stopped"]
 
 
+def test_a_killed_server_leaves_its_run_as_it_was_and_its_address_free(run):
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    with serving(run) as (process, address, _):
+        get(f"{address}/health")
+        process.kill()
+        process.wait(10)
+    port = address.rpartition(":")[2]
+    with serving(run, "--port", port) as (_, again, _):
+        assert again == address and get(f"{again}/health")["status"] == "ok"
+    assert before == {path.name: path.read_bytes() for path in run.folder.iterdir()}
+
+
 def test_what_is_in_work_is_finished_first(run):
     with serving(run) as (process, address, _):
         host, port = re.search(r"//(.*):(\d+)", address).groups()

@@ -9,11 +9,16 @@ import pytest
 from PIL import Image
 
 import predict
+from cancernet import cluster
+from cancernet.auditing.audit import audit
+from cancernet.auditing.report import as_json
+from cancernet.building import pictures
 from cancernet.errors import CancerNetError
 from cancernet.inference import spread
 from cancernet.inference.predictor import Predictor
 from cancernet.runs import open_run
 from tests.conftest import write_tiny_run
+from tests.test_audit import write_set
 
 COUNT = 150
 
@@ -45,8 +50,10 @@ def small_tasks(monkeypatch):
 
 
 def test_workers_listen_on_this_machine_only(local):
-    assert local.cluster.scheduler_address.startswith("tcp://127.0.0.1:")
-    assert all(address.startswith("tcp://127.0.0.1:") for address in local._client.nthreads())
+    assert local.cluster.local.scheduler_address.startswith("tcp://127.0.0.1:")
+    assert all(
+        address.startswith("tcp://127.0.0.1:") for address in local.cluster.client.nthreads()
+    )
 
 
 def test_the_answers_and_their_order_are_those_of_one_process(run, images, local, small_tasks):
@@ -62,18 +69,31 @@ def test_every_image_once_when_a_worker_is_killed(run, images, local, small_task
     for answer in local.predict_many(paths):
         answers.append(answer)
         if len(answers) == 5:
-            os.kill(next(iter(local.cluster.workers.values())).pid, signal.SIGKILL)
+            os.kill(next(iter(local.cluster.local.workers.values())).pid, signal.SIGKILL)
     assert answers == list(Predictor(run).predict_many(paths))
+
+
+def test_an_audit_on_the_workers_finds_what_one_process_finds(local, tmp_path, monkeypatch):
+    """Copies, planted, across chunks and workers; one of them is killed on the way."""
+    folder = write_set(tmp_path / "set")
+    first, *_, last = sorted(folder.rglob("*.png"))
+    last.write_bytes(first.read_bytes())
+    (first.parent / "cut.png").write_bytes(first.read_bytes()[:100])
+    expected = as_json(audit(folder))
+    monkeypatch.setattr(pictures, "CHUNK", 7)
+    os.kill(next(iter(local.cluster.local.workers.values())).pid, signal.SIGKILL)
+    assert as_json(audit(folder, cluster=local.cluster)) == expected
+    assert expected["leaks"]
 
 
 def test_another_run_on_the_worker_is_refused(run, images):
     with pytest.raises(CancerNetError, match="another run on a worker"):
-        spread.score(str(run.folder), "0" * 64, [str(images / "000.png")])
+        spread.score(str(run.folder), "0" * 64, images, ["000.png"])
 
 
 def test_a_scheduler_is_used_by_the_script(run, images, local, tmp_path, monkeypatch, capsys):
     table = tmp_path / "answers.csv"
-    address = local.cluster.scheduler_address
+    address = local.cluster.local.scheduler_address
     flags = ["--run", str(run.folder), "--csv", str(table), "--scheduler", address]
     monkeypatch.setattr(sys, "argv", ["predict.py", str(images), *flags])
     assert predict.main() == 1
@@ -84,7 +104,7 @@ def test_a_scheduler_is_used_by_the_script(run, images, local, tmp_path, monkeyp
 
 
 def test_a_scheduler_that_is_not_there_is_one_sentence(run, monkeypatch):
-    monkeypatch.setattr(spread, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.2)
     with pytest.raises(CancerNetError, match="no Dask scheduler answers at tcp"):
         spread.SpreadPredictor(run, scheduler="tcp://127.0.0.1:9")
 

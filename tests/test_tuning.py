@@ -288,7 +288,7 @@ def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_pa
     ("address", "words"),
     [
         ("study.txt", "cannot be opened"),
-        ("postgresql://me:secret@localhost/x", "psycopg2|cannot be opened"),
+        ("postgresql://me:secret@localhost/x", "requirements-postgresql|cannot be opened"),
         ("nonsense://me:secret@nowhere/x", "cannot be opened"),
     ],
 )

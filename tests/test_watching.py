@@ -123,8 +123,11 @@ def test_the_doctor_tells_a_tested_set(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
     pins.write_text(f"numpy=={doctor._version('numpy')}\n")
     assert doctor._tested_set().verdict == doctor.OK
-    pins.write_text("numpy==0.1\n")
-    assert doctor._tested_set().verdict == doctor.NOTE
+    pins.write_text(f"numpy=={doctor._version('numpy')}\nno-such-package==1\n")
+    assert doctor._tested_set().verdict == doctor.OK
+    pins.write_text("numpy==0.1\nno-such-package==1\n")
+    check = doctor._tested_set()
+    assert check.verdict == doctor.NOTE and "nearest mine.txt, but for numpy:" in check.says
 
 
 def test_the_doctor_says_where_it_may_not_write(tmp_path, monkeypatch):

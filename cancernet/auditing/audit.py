@@ -1,8 +1,9 @@
 """One audit from beginning to end: every check, on a built set or any folder."""
 
 import dataclasses
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from cancernet.auditing.stain_check import check_stain
 from cancernet.auditing.verdict import LEAK, Check
 from cancernet.building.near_duplicates import find_near_duplicates
 from cancernet.building.pictures import look_at_pictures
+from cancernet.cluster import Cluster
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +34,20 @@ class Audit:
         return [check for check in self.checks if check.verdict == LEAK]
 
 
-def audit(folder: Path, *, dataset: str | None = None, group_by: str = "") -> Audit:
+def audit(
+    folder: Path,
+    *,
+    dataset: str | None = None,
+    group_by: str = "",
+    cluster: Cluster | None = None,
+) -> Audit:
     """Audits a folder; nothing in it is changed.
 
     Args:
         folder: a built set, or any folder of images.
         dataset: name in the catalogue, for the groups of a folder that was not built here.
         group_by: a pattern that names the group in a path, likewise.
+        cluster: workers that read the images in place of this machine's processors.
 
     Raises:
         CancerNetError: nothing there to audit.
@@ -51,10 +60,12 @@ def audit(folder: Path, *, dataset: str | None = None, group_by: str = "") -> Au
         name_checks.check_confounding(inventory),
         name_checks.check_prevalence(inventory),
     )
-    paths = inventory.full_paths()
+    paths = [os.path.abspath(path) for path in inventory.full_paths()]  # noqa: PTH100, by speed
     with _bars() as progress:
         pictures = look_at_pictures(
-            paths, progress=lambda done: progress("reading", done, len(paths))
+            paths,
+            progress=lambda done: progress("reading", done, len(paths)),
+            elsewhere=None if cluster is None else _on(cluster),
         )
         pairs = find_near_duplicates(
             paths,
@@ -77,6 +88,16 @@ def audit(folder: Path, *, dataset: str | None = None, group_by: str = "") -> Au
             prevalence,
         ],
     )
+
+
+def _on(cluster: Cluster) -> Callable[[Callable[[Any], Any], Iterator[Any]], Iterator[Any]]:
+    """A cluster as `look_at_pictures` wants it."""
+
+    def elsewhere(function: Callable[[Any], Any], chunks: Iterator[Any]) -> Iterator[Any]:
+        done = cluster.in_order(function, chunks, doing=lambda names: f"read {names[0]}")
+        return (result for _, result in done)
+
+    return elsewhere
 
 
 class _bars:  # noqa: N801, a context manager used like a function

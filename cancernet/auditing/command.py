@@ -1,14 +1,24 @@
 """What `build_dataset.py --audit` does."""
 
+import contextlib
 from pathlib import Path
 
 from cancernet.auditing.audit import audit
 from cancernet.auditing.report import PAGE, lines, write_report
+from cancernet.cluster import Cluster
 from cancernet.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.manifest import BUILD
 
 
-def audit_command(folder: Path, *, report: Path | None, dataset: str | None, group_by: str) -> int:
+def audit_command(
+    folder: Path,
+    *,
+    report: Path | None,
+    dataset: str | None,
+    group_by: str,
+    scheduler: str = "",
+    workers: int = 0,
+) -> int:
     """Audits a folder, prints the verdicts and writes the report.
 
     Args:
@@ -17,6 +27,8 @@ def audit_command(folder: Path, *, report: Path | None, dataset: str | None, gro
             any other folder `<its name>.audit` in the folder one is in.
         dataset: name in the catalogue, to read the groups of a folder not built here.
         group_by: a pattern that names the group in a path, likewise.
+        scheduler: address of a Dask scheduler whose workers read the images; or
+        workers: how many such processes to start here; neither: in this machine's processors.
 
     Returns:
         The exit code: 1 when something leaks.
@@ -26,7 +38,11 @@ def audit_command(folder: Path, *, report: Path | None, dataset: str | None, gro
     """
     target = report or _place_of_report(folder)
     _refuse_inside(folder, target)
-    found = audit(folder, dataset=dataset, group_by=group_by)
+    with contextlib.ExitStack() as stack:
+        cluster = None
+        if scheduler or workers:
+            cluster = stack.enter_context(Cluster(scheduler=scheduler, workers=workers))
+        found = audit(folder, dataset=dataset, group_by=group_by, cluster=cluster)
     write_report(found, target)
     print("\n".join(lines(found)))
     print(f"Report: {target / PAGE}")

@@ -52,6 +52,7 @@ class Inventory:
         built: whether this program built the set.
         title: what it is.
         drawn: whether a program drew the images.
+        fingerprint: of a built set, which changes when it is built again; else empty.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class Inventory:
     built: bool
     title: str
     drawn: bool
+    fingerprint: str = ""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -137,6 +139,7 @@ def _of_built(folder: Path) -> Inventory:
         built=True,
         title=built.title,
         drawn=built.drawn,
+        fingerprint=built.fingerprint,
     )
 
 

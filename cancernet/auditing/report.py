@@ -63,6 +63,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "folder": os.fspath(inventory.folder),
         "title": inventory.title,
         "drawn": inventory.drawn,
+        "fingerprint": inventory.fingerprint,
         "images": len(inventory),
         "unit": inventory.unit,
         "groups": len(inventory.groups),

@@ -51,7 +51,7 @@ def _plain_png(content: bytes) -> tuple[int, int] | None:
     try:
         inflater = isal_zlib.decompressobj()
         lines = inflater.decompress(packed, line * height + 1)
-    except isal_zlib.error:  # type: ignore[misc]  # its stub calls it a value
+    except (isal_zlib.error, MemoryError):  # type: ignore[misc]  # its stub calls it a value
         return None
     whole = inflater.eof and not inflater.unused_data and len(lines) == line * height
     return (width, height) if whole and max(lines[::line]) < FILTERS else None

@@ -62,6 +62,7 @@ def look_at_pictures(
     *,
     processes: int | None = None,
     progress: Callable[[int], Any] = lambda done: None,
+    elsewhere: Callable[[Callable[[Any], Any], Iterator[Any]], Iterator[Any]] | None = None,
 ) -> Pictures:
     """Reads and describes every picture, in parallel; about 3 kB of memory a picture.
 
@@ -69,12 +70,19 @@ def look_at_pictures(
         paths: of image files.
         processes: how many; one for each processor if None.
         progress: told how many more are done.
+        elsewhere: maps a function over chunks of paths, in their order, on other machines.
     """
     count = len(paths)
     pictures = Pictures(**_columns(count), unreadable={})
     names = [str(path) for path in paths]
     chunks = (names[begin : begin + CHUNK] for begin in range(0, count, CHUNK))
-    with contextlib.closing(spread(_look_at_chunk, chunks, count, processes)) as results:
+    with contextlib.ExitStack() as stack:
+        if elsewhere is not None:
+            results: Iterator[Any] = enumerate(elsewhere(look_at_chunk, chunks))
+        else:
+            results = stack.enter_context(
+                contextlib.closing(spread(look_at_chunk, chunks, count, processes))
+            )
         for place, (columns, failures) in results:
             begin = place * CHUNK
             end = begin + len(columns["contrast"])
@@ -111,7 +119,8 @@ def read_grey(path: str, longest: int) -> np.ndarray:
     return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[int, str]]]:
+def look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[int, str]]]:
+    """Reads a few pictures: their columns of `Pictures`, and (place, reason) of the unreadable."""
     import cv2
 
     count = len(names)

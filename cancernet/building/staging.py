@@ -11,6 +11,7 @@ carries it is ever removed.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -73,17 +74,34 @@ def put_in_place(staging: Path, output: Path) -> None:
     The images are flushed to the disk first, all at once: a sync for each would take
     longer than everything else together. Without any, a power failure soon after
     could leave the new set with empty files when the old one is already gone.
+
+    Raises:
+        CancerNetError: the folder is a mount point, or lies in a layer of a container's
+            image, and cannot be renamed.
     """
     if hasattr(os, "sync"):
         os.sync()
     if not (output / MARKER).exists():
-        os.rename(staging, output)  # nothing there, or an empty folder
+        _rename_whole(staging, output)  # nothing there, or an empty folder
         return
     previous = _beside(output, "previous")
-    os.rename(output, previous)
+    _rename_whole(output, previous)
     os.rename(staging, output)
     os.rename(previous, staging)
     _remove(staging)
+
+
+def _rename_whole(folder: Path, name: Path) -> None:
+    try:
+        os.rename(folder, name)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EXDEV):
+            raise
+        output = name if folder.name.endswith(".building") else folder
+        raise CancerNetError(
+            f"{output} cannot be replaced as a whole ({error.strerror}): it is a mount point or "
+            "part of a container's image; name a folder inside it with --output"
+        ) from None
 
 
 def _mend(output: Path) -> None:

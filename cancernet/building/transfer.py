@@ -21,6 +21,7 @@ from cancernet.building.columns import LeftOutFile
 from cancernet.building.decode import decoded_size
 from cancernet.building.parallel import in_parallel
 from cancernet.errors import CancerNetError, ImageError
+from cancernet.images import NO_MEMORY
 
 UNREADABLE = "the file cannot be read"
 UNDECODABLE = "the image does not decode"
@@ -125,7 +126,10 @@ def _transfer_chunk(
         except _CannotRead as error:
             failures.append((offset, here, UNREADABLE, str(error)))
         except ImageError as error:
-            failures.append((offset, here, UNDECODABLE, str(error)))
+            reason = UNDECODABLE
+            if str(error) == NO_MEMORY:  # another time there may be: not seen as it is
+                reason, row = UNREADABLE, (0, 0, *NO_STAMP)
+            failures.append((offset, here, reason, str(error)))
         else:
             place_it(source + here, target + there, content, status)
         hashes += digest

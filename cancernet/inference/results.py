@@ -1,5 +1,6 @@
 """Writing predictions: text for a person, JSON lines, or a CSV that can be continued."""
 
+import contextlib
 import csv
 import json
 import math
@@ -11,6 +12,7 @@ from typing import IO, Any
 from cancernet.errors import CancerNetError
 from cancernet.files import read_json, write_json
 from cancernet.inference.predictor import Failure, Prediction
+from cancernet.locks import LockedError, lock
 from cancernet.runs import Run
 
 FLUSH_EVERY = 1024  # rows
@@ -48,38 +50,47 @@ class CsvFile:
 
     While it grows it is called `<name>.part`, with `<name>.part.json` saying which run
     writes it. After an interruption the same command finds both and goes on; rows that
-    are there are not scored again, and a line that was cut is dropped.
+    are there are not scored again, and a line that was cut is dropped. A lock, held until
+    `write` is done or the object is gone, keeps a second process from filling it as well.
     """
 
     def __init__(self, path: Path, run: Run) -> None:
         """Opens or continues the file.
 
         Raises:
-            CancerNetError: the final file exists already, or the unfinished one is of
-                another run.
+            CancerNetError: the final file exists already, the unfinished one is of another
+                run, or another process is filling it.
         """
         self.path = path
         self._part = path.with_name(path.name + ".part")
         self._owner = path.with_name(path.name + ".part.json")
         self._run = run
+        self._held = contextlib.ExitStack()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._held.enter_context(lock(path.with_name(path.name + ".part.lock")))
+        except LockedError:
+            raise CancerNetError(
+                f"another process is filling {path}; wait for it, or name another --csv file"
+            ) from None
         if path.exists():
             raise CancerNetError(f"{path} exists already; move it away or name another --csv file")
         self.done = self._continue() if self._part.exists() else self._begin()
 
     def write(self, results: Iterable[Prediction | Failure]) -> Iterator[Prediction | Failure]:
         """Appends results as they come and passes them on; renames the file at the end."""
-        with _opened(self._part, "a") as file:
+        with self._held, _opened(self._part, "a") as file:
             writer = csv.DictWriter(file, self._columns(), restval="")
             for count, result in enumerate(results, start=1):
                 writer.writerow(self._row(result))
                 if count % FLUSH_EVERY == 0:
                     file.flush()
                 yield result
-        self._part.replace(self.path)
-        self._owner.unlink(missing_ok=True)
+            file.close()
+            self._part.replace(self.path)
+            self._owner.unlink(missing_ok=True)
 
     def _begin(self) -> set[str]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._owner, self._identity())
         with _opened(self._part, "w") as file:
             csv.writer(file).writerow(self._columns())

@@ -19,8 +19,10 @@ from typing import Protocol
 import numpy as np
 
 from cancernet.errors import CancerNetError, ImageError
+from cancernet.files import remove_unfinished
 from cancernet.folds import JOINED, Fold
 from cancernet.images import read_rgb, to_array
+from cancernet.locks import LockedError, lock
 from cancernet.manifest import OWN_PREFIX, BuiltDataset
 from cancernet.training.array_file import map_array, write_array
 
@@ -162,11 +164,21 @@ def cache_path(dataset: BuiltDataset, split: str, *, image_size: int, interpolat
 def write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: str) -> None:
     """Decodes every image into the file and removes those of other manifests.
 
+    What a killed process left half-written goes too, unless another is writing just now.
+
     Raises:
         OSError: the folder cannot be written or the disk is full.
         CancerNetError: an image cannot be read.
     """
     path.parent.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(LockedError):
+            held.enter_context(lock(path.parent / "lock"))
+            remove_unfinished(path.parent)
+        _write_cache(path, decoded, shape, title=title)
+
+
+def _write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: str) -> None:
     write_array(path, _decode_in_order(decoded, title), shape=shape, dtype=BYTE)
     split_and_size = path.name.rsplit("-", 1)[0]
     for old in path.parent.glob(f"{split_and_size}-*.npy"):

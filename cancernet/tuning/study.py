@@ -227,7 +227,7 @@ def _own_words(place: StudyPlace) -> Iterator[None]:
     except ImportError as error:
         raise CancerNetError(
             f"the address {place.shown} needs a driver that is not installed ({error.name}); for "
-            "PostgreSQL: pip install psycopg2-binary"
+            "PostgreSQL: pip install -r requirements-postgresql.txt"
         ) from None
     except CancerNetError:
         raise
