@@ -57,7 +57,9 @@ def study_place(named: str, output: Path) -> StudyPlace:
     """
     if "://" in named and not named.startswith("sqlite:///"):
         shown = re.sub(r"//[^/@]*@", "//", named)
-        return StudyPlace(address=named, shown=shown, results=output, file=None)
+        # Named outright: SQLAlchemy 2.0 and 2.1 choose different drivers by themselves.
+        address = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", named)
+        return StudyPlace(address=address, shown=shown, results=output, file=None)
     file = Path(named.removeprefix("sqlite:///"))
     if file.is_dir():
         raise CancerNetError(
