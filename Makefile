@@ -8,7 +8,7 @@ BIN := .venv/bin
 EPOCHS ?= 6
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test format bench
+.PHONY: demo test format bench audit
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -34,6 +34,11 @@ test: .venv/development.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+# Known vulnerabilities of what is installed; needs the network.
+audit: .venv/development.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	$(BIN)/python -m pip_audit --skip-editable
 
 format: .venv/development.stamp
 	$(BIN)/ruff format .
