@@ -2,11 +2,20 @@
 
 import json
 import os
+import shutil
 import stat
 
 import pytest
 
-from cancernet.files import sha256_of, write_bytes, write_json, write_text, written_beside
+from cancernet.files import (
+    is_unfinished,
+    remove_unfinished,
+    sha256_of,
+    write_bytes,
+    write_json,
+    write_text,
+    written_beside,
+)
 
 
 def test_the_content_arrives(tmp_path):
@@ -48,3 +57,18 @@ def test_sha256_of_a_known_text(tmp_path):
     # FIPS 180-2, appendix B.1
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256_of(tmp_path / "a") == expected
+
+
+def test_what_a_killed_process_was_writing_is_known_by_its_name(tmp_path):
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in ("model.keras", "run.json", "no suffix", "line\nbreak.png", "n" * 240 + ".csv"):
+        with written_beside(tmp_path / name) as temporary:
+            temporary.write_text("half")
+            shutil.copy(temporary, left)
+            assert is_unfinished(temporary) and not is_unfinished(tmp_path / name)
+    own = {".model.part.keras", ".model.0a1b2c3.part", "model.0a1b2c3d.part.keras", ".lock"}
+    for name in own:
+        (left / name).write_text("mine")
+    remove_unfinished(left)
+    assert {path.name for path in left.iterdir()} == own
