@@ -24,6 +24,14 @@ def real_data() -> Path:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves the pictures of a report empty: for tests of its words, which so take a tenth."""
+    from cancernet.evaluation import html_pieces
+
+    monkeypatch.setattr(html_pieces, "svg_text", lambda figure: "<svg/>")
+
+
+@pytest.fixture
 def patch_image() -> Image.Image:
     """A 50x50 RGB image with a gradient and noise."""
     rng = np.random.default_rng(3)

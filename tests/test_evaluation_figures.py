@@ -140,6 +140,7 @@ def test_report_is_one_well_formed_page_that_fetches_nothing(tmp_path, classes):
     assert len(reader.addresses) == (7 if classes == 2 else 9)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_report_holds_the_figures_and_the_notice():
     content = report_content()
     text = page(content)
@@ -155,6 +156,7 @@ def test_report_holds_the_figures_and_the_notice():
         assert row["patient"] in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_report_shows_what_reviewers_ask_for():
     content = report_content()
     text = page(content)
@@ -170,6 +172,7 @@ def test_report_shows_what_reviewers_ask_for():
     assert f"from {low:.2f} to {high:.2f}." in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_report_of_one_class_validation_is_written():
     content = report_content()
     kept = content.validation.truth == 0
@@ -214,6 +217,7 @@ def test_model_card_and_checklist(tmp_path):
 
 
 @pytest.mark.parametrize("items", [TRIPOD_AI, CLAIM])
+@pytest.mark.usefixtures("undrawn")
 def test_checklists_name_sections_that_exist(items, tmp_path):
     """What an item points to is a heading of the report or a file of the run."""
     plain = report_content()
@@ -234,6 +238,7 @@ def test_checklists_name_sections_that_exist(items, tmp_path):
             assert known, f"{item.number}: {name}"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_everything_from_outside_is_escaped():
     evil = '<img src="https://example.org/x" onerror=alert(1)>&\udcff'
     content = report_content(
@@ -260,6 +265,7 @@ def test_strange_bytes_in_names_do_not_stop_the_report(tmp_path):
     assert "broken\\udcff" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_warnings_come_before_any_figure():
     content = report_content(drawn=True, leak="patients are in two splits.")
     text = page(content)

@@ -16,6 +16,8 @@ from cancernet.evaluation.worst_errors import surest_wrong
 from cancernet.manifest import read_audit
 from tests.evaluation_examples import report_content, scored
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def flow():
     return [

@@ -53,8 +53,9 @@ def train(model, training, to_fit=None):
     return model.get_weights()
 
 
-@pytest.mark.parametrize("nested", [False, True])
-@pytest.mark.parametrize("precision", [None, "float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("nested", "precision"), [(False, None), (True, "float32"), (True, "mixed_bfloat16")]
+)
 def test_head_on_features_equals_the_whole_network(tmp_path, nested, precision):
     def build():
         model = network(nested=nested)
