@@ -6,6 +6,7 @@ import uuid
 
 import numpy as np
 import pytest
+import shapely
 
 from cancernet.slides.geojson import as_geojson
 from cancernet.slides.mosaic import Cells, Mosaic
@@ -45,6 +46,18 @@ def test_polygons_give_back_their_cells(seed: int) -> None:
             assert ring[0] == ring[-1] and len(ring) >= 5
             assert len(set(ring[:-1])) == len(ring) - 1, "a ring touches itself"
     assert sum(area(ring) for p in polygons for ring in p) == inside.sum()
+    # By the standard (OGC, as QuPath's geometry library reads it): holes within, none crossing,
+    # every interior in one piece, polygons apart.
+    assert shapely.MultiPolygon([(polygon[0], polygon[1:]) for polygon in polygons]).is_valid
+
+
+def test_cells_that_only_touch_by_a_corner_are_polygons_of_their_own() -> None:
+    # The cell in the middle is walled in by empty cells that touch by their corners.
+    inside = np.ones((5, 5), bool)
+    inside[[1, 2, 2, 3], [2, 1, 3, 2]] = False
+    polygons = outlines(inside, np.arange(6), np.arange(6))
+    assert sorted(area(polygon[0]) for polygon in polygons) == [1, 25]
+    assert all(shapely.Polygon(p[0], p[1:]).is_valid for p in polygons)
 
 
 def test_nested_islands_keep_their_own_holes() -> None:
@@ -128,6 +141,9 @@ def test_geojson_is_what_qupath_writes() -> None:
     for feature in found["features"]:
         assert feature["type"] == "Feature" and uuid.UUID(feature["id"])
         assert feature["geometry"]["type"] == "Polygon"
+        # RFC 7946, section 3.1.6: outer rings counterclockwise, the first ring is the outer one.
+        shape = shapely.geometry.shape(feature["geometry"])
+        assert shape.is_valid and shape.exterior.is_ccw
         for ring in feature["geometry"]["coordinates"]:
             assert ring[0] == ring[-1] and all(len(point) == 2 for point in ring)
         facts = feature["properties"]

@@ -32,8 +32,8 @@ def as_geojson(slide: SlideMap, word: str) -> str:
 
 
 def _feature(name: str, number: int, polygon: list, word: str) -> dict[str, Any]:
-    # GeoJSON (RFC 7946) wants outer rings counterclockwise as x and y are written, with
-    # y upwards; ours run the other way on the screen, which is the same thing.
+    # RFC 7946 wants outer rings counterclockwise where y points up, holes clockwise. Ours
+    # run clockwise on the screen, where y points down: the same order of the same numbers.
     rings = [[list(point) for point in ring] for ring in polygon]
     return {
         "type": "Feature",

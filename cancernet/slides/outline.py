@@ -65,7 +65,10 @@ def _follow(
         ring.append(point)
         if point == start:
             return ring
-        way = leaving[point][0]  # of two ways either: `_simple` parts what touches
+        # Where two cells touch by a corner only, keep to the one on the right: a ring that
+        # went over to the other would leave a polygon whose interior hangs by that corner.
+        right = (-way[1], way[0])
+        way = right if right in leaving[point] else leaving[point][0]
 
 
 def _simple(ring: Ring) -> list[Ring]:
