@@ -1,22 +1,66 @@
-"""Drawn images whose class sits in one known quadrant, for every network the same way.
+"""Drawn images whose class sits in one known quadrant, and networks trained on them.
 
 Every quadrant holds a disc with rings as strong as any other's. In class 1 the rings of
 one disc, chosen by lot, are green and magenta instead of black and white. So the class
 sits in that quadrant and nowhere else, and contrast or edges alone do not point to it.
 
-Most registered networks would take hours to train here. Their convolutions keep random
-numbers (batch normalization is given the statistics of the images), and a linear
-read-out without offset, the same at every place, is fitted to the channels that come into
-the first dense layer; hidden dense layers hand it on as its positive and negative part.
-Without an offset the rest must speak against class 1, so only that disc can speak for it.
+A network learns this in some tens of steps, all of its weights, from numbers drawn at
+random; random convolutions under a fitted head would say how maps are computed and
+nothing of what a trained network of that kind looks at.
 """
+
+import dataclasses
 
 import keras
 import numpy as np
 
-from cancernet.explaining.network import OpenNetwork
+from cancernet.explaining.gradients import Gradients
+from cancernet.explaining.maps import GRADIENT_METHODS, spread
+from cancernet.models import build_model, unfreeze_all
 
-RIDGE = 1e-3
+CHANCE, LEAST, STRAYED = 0.25, 0.5, 0.4
+AT_A_GLANCE = 10  # steps that are looked at together
+SHUFFLES = (3, 4, 5)  # seeds; the later ones only where the former left no map at all
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """How a network is trained on the drawn images.
+
+    Attributes:
+        size: side of the images, pixels, so that the maps have 4x4 cells or more.
+        rate: Adam's learning rate; deep ones without normalization need a small one.
+        batch: images a step.
+        steps: at most so many.
+    """
+
+    size: int = 128
+    rate: float = 1e-3
+    batch: int = 16
+    steps: int = 300
+
+
+SMALL = Task(48, batch=32)
+PLAIN_AND_DEEP = Task(rate=1e-4, batch=8)
+TASKS = {
+    "cancernet": Task(48, rate=2e-3, batch=32),
+    "simple-cnn": Task(48, rate=2e-3, batch=32),
+    "kernel-cnn": SMALL,
+    "kernel-cnn-relu": SMALL,
+    "kernel-cnn-gaussian": SMALL,
+    "kernel-cnn-mean": SMALL,
+    "vgg16": PLAIN_AND_DEEP,
+    "vgg16-dense-head": PLAIN_AND_DEEP,
+    "vgg16-dense-head-unit": PLAIN_AND_DEEP,
+    "backbone:VGG16": PLAIN_AND_DEEP,
+    "backbone:VGG19": PLAIN_AND_DEEP,
+    "alexnet": Task(131, rate=1e-4),
+}
+
+
+def task_of(name: str) -> Task:
+    """How a registered network is trained."""
+    return TASKS.get(name, Task())
 
 
 def draw(count: int, size: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -43,66 +87,110 @@ def draw(count: int, size: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, n
     return ground.clip(0, 255).astype(np.uint8), classes, regions
 
 
-def fit_read_out(model: keras.Model, images: np.ndarray, classes: np.ndarray) -> None:
-    """Fits the head of a classifier of two classes by ridge regression, in place."""
-    use_statistics_of(model, images)
-    head = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    features = keras.Model(model.inputs, head[0].input).predict(
-        images.astype(np.float32), verbose=0, batch_size=16
+def judge(name: str, *, seed: int = 7) -> dict:
+    """Trains a registered network on its task and judges its maps; see `judge_maps`."""
+    task = task_of(name)
+    keras.utils.set_random_seed(seed)
+    model = build_model(name, (task.size, task.size, 3), 2)
+    unfreeze_all(model)
+    steps = train(model, task)
+    return {"steps": steps, **judge_maps(model)}
+
+
+def judge_maps(model: keras.Model, *, explained: int = 24) -> dict:
+    """Explains new images, shuffles the network's weights, explains again.
+
+    Returns:
+        `right` (share of new images told rightly), `size`, `layer`, `maps` (rows, columns),
+        the share of every gradient method's mass inside, and `shuffled`: the same of
+        Grad-CAM with shuffled weights, the larger of both classes', over those images
+        that still have a map; NaN where none has.
+    """
+    size = model.input_shape[1]
+    images, classes, regions = draw(2 * explained, size, seed=2)
+    answers = model.predict(images.astype(np.float32), verbose=0, batch_size=16).argmax(axis=1)
+    images, regions = images[classes == 1], regions[classes == 1]
+    gradients = Gradients(model)
+    return {
+        "right": float((answers == classes).mean()),
+        "size": size,
+        "layer": gradients.layer_name(None),
+        **shares(gradients, images, regions),
+        "shuffled": shuffled_share(model, images, regions),
+    }
+
+
+def passes(row: dict) -> bool:
+    """Whether the maps lie in the region, and not when the weights were shuffled."""
+    return row["right"] >= 0.9 and row["grad-cam"] >= LEAST and row["shuffled"] <= STRAYED
+
+
+def train(model: keras.Model, task: Task, *, seed: int = 1000) -> int:
+    """Trains on new images every step until ten steps were right; returns the steps."""
+    model.compile(
+        optimizer=keras.optimizers.Adam(task.rate, clipnorm=1.0),
+        loss="categorical_crossentropy",
+        jit_compile=False,
     )
-    cells = features.shape[1] // channels_behind(model)
-    features = features.reshape(len(images), cells, -1).mean(axis=1, dtype=np.float64)
-    scale = features.std() + 1e-30
-    features /= scale
-    target = np.where(classes == 1, 1.0, -1.0)
-    kernel = features @ features.T
-    shares = np.linalg.solve(
-        kernel + RIDGE * np.trace(kernel) / len(kernel) * np.eye(len(kernel)), target
-    )
-    weights = np.tile(shares @ features, cells) / (scale * cells)
-    incoming = np.stack([weights, -weights], axis=1)
-    for layer in head[:-1]:
-        set_dense(layer, incoming)
-        incoming = np.eye(2)
-    # One unit says class 1 by itself; of two the second does.
-    last = np.array([[-1.0, 1.0], [1.0, -1.0]])
-    if len(head) == 1:
-        last = np.stack([-weights, weights], axis=1)
-    set_dense(head[-1], last if head[-1].units > 1 else last[:, 1:])
+    losses: list[float] = []
+    for step in range(task.steps):
+        images, classes, _ = draw(task.batch, task.size, seed=seed + step)
+        losses.append(float(model.train_on_batch(images.astype(np.float32), np.eye(2)[classes])))
+        model.reset_metrics()
+        if step >= AT_A_GLANCE and max(losses[-AT_A_GLANCE:]) < 0.1:
+            break
+    settle(model, draw(64, task.size, seed=1)[0])
+    return len(losses)
 
 
-def channels_behind(model: keras.Model) -> int:
-    """Returns how many channels the maps have that the head flattens or averages."""
-    kinds = (keras.layers.Flatten, keras.layers.GlobalAveragePooling2D)
-    return next(x for x in reversed(model.layers) if isinstance(x, kinds)).input.shape[-1]
+def settle(model: keras.Model, images: np.ndarray) -> None:
+    """Gives batch normalization the mean and variance of these images.
 
-
-def set_dense(layer: keras.layers.Dense, block: np.ndarray) -> None:
-    """Gives a dense layer these weights in its corner and nothing elsewhere."""
-    kernel, bias = (np.zeros(weight.shape, np.float32) for weight in layer.get_weights())
-    kernel[: block.shape[0], : block.shape[1]] = block
-    layer.set_weights([kernel, bias])
-
-
-def use_statistics_of(model: keras.Model, images: np.ndarray) -> None:
-    """Gives batch normalization the mean and variance of these images, layer after layer.
-
-    Random numbers alone would let the signal of a deep network die out.
+    Moving averages of momentum 0.99 have forgotten their first values after some hundreds
+    of steps, and here are only tens.
     """
     normalizations = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
-    explained = OpenNetwork(model).step(None).layer
-    before = [(x.momentum, x.trainable) for x in normalizations]
+    before = [layer.momentum for layer in normalizations]
     for layer in normalizations:
-        layer.momentum, layer.trainable = 0.0, True
-    model(images[:32].astype(np.float32), training=True)
-    for layer, (momentum, trainable) in zip(normalizations, before, strict=True):
-        layer.momentum, layer.trainable = momentum, trainable
-    for layer in normalizations:
-        is_behind = model.layers.index(layer) > model.layers.index(explained)
-        if is_behind:  # an offset there would let the ground speak for a class
-            layer.moving_mean.assign(np.zeros(layer.moving_mean.shape))
-        if len(layer.input.shape) == 2:  # behind a dense layer, which is yet to be fitted
-            layer.moving_variance.assign(np.ones(layer.moving_variance.shape))
+        layer.momentum = 0.0
+    if normalizations:
+        model(images.astype(np.float32), training=True)
+    for layer, momentum in zip(normalizations, before, strict=True):
+        layer.momentum = momentum
+
+
+def shares(
+    gradients: Gradients, images: np.ndarray, regions: np.ndarray, class_index: int = 1
+) -> dict:
+    """Share of every gradient method's mass in the right quadrant, and the maps' size."""
+    pairs = [gradients.at(image, class_index)[:2] for image in images]
+    side = images.shape[1]
+    found: dict = {"maps": pairs[0][0].shape[:2]}
+    for name, method in GRADIENT_METHODS.items():
+        maps = [spread(method(*pair), height=side, width=side) for pair in pairs]
+        found[name] = share_inside(np.stack(maps), regions)
+    found["zero"] = sum(not GRADIENT_METHODS["grad-cam"](*pair).any() for pair in pairs)
+    return found
+
+
+def shuffled_share(model: keras.Model, images: np.ndarray, regions: np.ndarray) -> float:
+    """Share of Grad-CAM's mass inside with shuffled weights; see `judge`."""
+    weights = model.get_weights()
+    side = images.shape[1]
+    for seed in SHUFFLES:
+        model.set_weights(weights)
+        shuffle_weights(model, seed=seed)
+        gradients, found = Gradients(model), []
+        for class_index in (0, 1):  # either may be the one with nothing in its favour
+            pairs = [gradients.at(image, class_index)[:2] for image in images]
+            maps = np.stack([GRADIENT_METHODS["grad-cam"](*pair) for pair in pairs])
+            some = maps.any(axis=(1, 2))
+            if some.any():
+                large = [spread(raw, height=side, width=side) for raw in maps[some]]
+                found.append(share_inside(np.stack(large), regions[some]))
+        if found:
+            return max(found)
+    return float("nan")
 
 
 def shuffle_weights(model: keras.Model, *, seed: int) -> None:
@@ -111,22 +199,6 @@ def shuffle_weights(model: keras.Model, *, seed: int) -> None:
     model.set_weights(
         [rng.permutation(weight.ravel()).reshape(weight.shape) for weight in model.get_weights()]
     )
-
-
-def shuffle_read_out(model: keras.Model, *, seed: int) -> None:
-    """The same where the head was fitted by `fit_read_out`.
-
-    Dealing out a head of which a handful of numbers are not 0 would cut the score off from
-    the maps. So the read-out keeps its form and is tied to other features by lot.
-    """
-    rng = np.random.default_rng(seed)
-    head = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    kept = [layer.get_weights() for layer in head]
-    shuffle_weights(model, seed=seed)
-    kernel, bias = kept[0]
-    kept[0] = [rng.permutation(kernel, axis=0), bias]
-    for layer, weights in zip(head, kept, strict=True):
-        layer.set_weights(weights)
 
 
 def share_inside(maps: np.ndarray, regions: np.ndarray) -> float:

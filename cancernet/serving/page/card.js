@@ -37,13 +37,19 @@ export class Card {
     });
     image.addEventListener("error", () => {
       if (image.src !== this.url) return;
-      image.hidden = true;
-      this.find(".picture").classList.add("alone");
-      this.find(".no-preview").hidden = false;
       this.unseen = true;
+      if (this.problem) return;
+      this.hidePreview("Browsers cannot show this kind of image.");
       this.askForPreview();
     });
     image.src = this.url;
+  }
+
+  hidePreview(reason) {
+    this.find("img").hidden = true;
+    this.find(".picture").classList.add("alone");
+    this.find(".no-preview").textContent = reason;
+    this.find(".no-preview").hidden = false;
   }
 
   /** Lets the server show what the browser cannot (TIFF), once it is known to be an image. */
@@ -70,8 +76,10 @@ export class Card {
 
   /** Takes the server's answer: a prediction, or why there is none. */
   take(outcome) {
-    if ("error" in outcome) this.fail(asSentence(outcome.error));
-    else {
+    if ("error" in outcome) {
+      this.fail(asSentence(outcome.error));
+      this.hidePreview("No preview.");
+    } else {
       this.result = outcome;
       this.showResult();
       this.askForPreview();

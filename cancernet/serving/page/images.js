@@ -66,10 +66,11 @@ export class Images {
     row.replaceChildren();
     const cells = result
       ? [result.word, short(result.positive_probability), short(result.operating_point)]
-      : [problem ? `Not scored: ${problem}` : "waiting …", "", ""];
+      : [problem ? `Not scored: ${problem}` : "waiting …"];
     [card.file.name, ...cells].forEach((text, column) => {
       const cell = document.createElement("td");
       cell.textContent = text;
+      if (column === 1 && !result) cell.colSpan = 3; // a sentence needs the room
       if (column > 1) cell.className = "number";
       if (column === 1 && problem) cell.classList.add("problem");
       row.append(cell);
