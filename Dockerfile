@@ -4,7 +4,7 @@
 #     -v "$PWD/output/my-run:/model:ro" --read-only --cap-drop ALL cancernet
 FROM python:3.12-slim
 
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 ORT_DISABLE_TELEMETRY=1
 WORKDIR /app
 
 COPY requirements-serve.txt .

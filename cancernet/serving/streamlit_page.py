@@ -91,7 +91,7 @@ def _show_heat_map(
 ) -> None:
     index = explainer.run.classes.index(prediction.label)
     try:
-        with streamlit.spinner("Looking at what speaks for the class"):
+        with place, streamlit.spinner("Looking at what speaks for the class"):
             found = explainer.explain(
                 explainer.predictor.prepare(content), index, method=method_for(explainer.run)
             )
