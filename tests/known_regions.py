@@ -20,7 +20,7 @@ from cancernet.models import build_model, unfreeze_all
 
 CHANCE, LEAST, STRAYED = 0.25, 0.5, 0.4
 AT_A_GLANCE = 10  # steps that are looked at together
-SHUFFLES = (3, 4, 5)  # seeds; the later ones only where the former left no map at all
+FEWEST_STEPS = 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Task:
     """How a network is trained on the drawn images.
 
     Attributes:
-        size: side of the images, pixels, so that the maps have 4x4 cells or more.
+        size: side of the images, pixels, so that a quadrant is larger than what one cell
+            of the maps effectively sees.
         rate: Adam's learning rate; deep ones without normalization need a small one.
         batch: images a step.
         steps: at most so many.
@@ -55,6 +56,7 @@ TASKS = {
     "backbone:VGG16": PLAIN_AND_DEEP,
     "backbone:VGG19": PLAIN_AND_DEEP,
     "alexnet": Task(131, rate=1e-4),
+    "efficientnetv2b0": Task(192, batch=8),
 }
 
 
@@ -104,10 +106,10 @@ def judge_maps(model: keras.Model, *, explained: int = 24) -> dict:
         `right` (share of new images told rightly), `size`, `layer`, `maps` (rows, columns),
         the share of every gradient method's mass inside, and `shuffled`: the same of
         Grad-CAM with shuffled weights, the larger of both classes', over those images
-        that still have a map; NaN where none has.
+        that still have a map; NaN, no pass, where fewer than half of them have.
     """
     size = model.input_shape[1]
-    images, classes, regions = draw(2 * explained, size, seed=2)
+    images, classes, regions = draw(2 * explained, size, seed=500)
     answers = model.predict(images.astype(np.float32), verbose=0, batch_size=16).argmax(axis=1)
     images, regions = images[classes == 1], regions[classes == 1]
     gradients = Gradients(model)
@@ -137,24 +139,26 @@ def train(model: keras.Model, task: Task, *, seed: int = 1000) -> int:
         images, classes, _ = draw(task.batch, task.size, seed=seed + step)
         losses.append(float(model.train_on_batch(images.astype(np.float32), np.eye(2)[classes])))
         model.reset_metrics()
-        if step >= AT_A_GLANCE and max(losses[-AT_A_GLANCE:]) < 0.1:
+        if step >= FEWEST_STEPS and max(losses[-AT_A_GLANCE:]) < 0.1:
             break
-    settle(model, draw(64, task.size, seed=1)[0])
+    settle(model, task)
     return len(losses)
 
 
-def settle(model: keras.Model, images: np.ndarray) -> None:
-    """Gives batch normalization the mean and variance of these images.
+def settle(model: keras.Model, task: Task, *, images: int = 64) -> None:
+    """Gives batch normalization the mean statistics of these many images.
 
     Moving averages of momentum 0.99 have forgotten their first values after some hundreds
-    of steps, and here are only tens.
+    of steps, and here are only tens. In batches, because all of a large network's feature
+    maps are held at once.
     """
     normalizations = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     before = [layer.momentum for layer in normalizations]
-    for layer in normalizations:
-        layer.momentum = 0.0
-    if normalizations:
-        model(images.astype(np.float32), training=True)
+    for number in range(images // task.batch if normalizations else 0):
+        for layer in normalizations:
+            layer.momentum = number / (number + 1)  # the mean of all batches so far
+        batch = draw(task.batch, task.size, seed=number)[0]
+        model(batch.astype(np.float32), training=True)
     for layer, momentum in zip(normalizations, before, strict=True):
         layer.momentum = momentum
 
@@ -174,23 +178,34 @@ def shares(
 
 
 def shuffled_share(model: keras.Model, images: np.ndarray, regions: np.ndarray) -> float:
-    """Share of Grad-CAM's mass inside with shuffled weights; see `judge`."""
+    """Share of Grad-CAM's mass inside with shuffled weights; see `judge_maps`.
+
+    Shuffling keeps a weight tensor's mean. Where that is below 0 and what comes in is all
+    positive (a dense layer behind ReLU), no unit may answer to any image. Numbers drawn
+    anew, the other way of Adebayo et al., then take the place of the shuffled ones.
+    """
     weights = model.get_weights()
     side = images.shape[1]
-    for seed in SHUFFLES:
+    for randomise in (shuffle_weights, draw_weights_anew):
         model.set_weights(weights)
-        shuffle_weights(model, seed=seed)
+        randomise(model, seed=3)
         gradients, found = Gradients(model), []
         for class_index in (0, 1):  # either may be the one with nothing in its favour
             pairs = [gradients.at(image, class_index)[:2] for image in images]
             maps = np.stack([GRADIENT_METHODS["grad-cam"](*pair) for pair in pairs])
             some = maps.any(axis=(1, 2))
-            if some.any():
+            if some.mean() >= 0.5:  # the share of one or two maps says nothing
                 large = [spread(raw, height=side, width=side) for raw in maps[some]]
                 found.append(share_inside(np.stack(large), regions[some]))
         if found:
             return max(found)
     return float("nan")
+
+
+def draw_weights_anew(model: keras.Model, *, seed: int) -> None:
+    """Gives every weight a first value again, as its initializer draws it."""
+    keras.utils.set_random_seed(seed)
+    model.set_weights(keras.models.clone_model(model).get_weights())
 
 
 def shuffle_weights(model: keras.Model, *, seed: int) -> None:
