@@ -14,12 +14,15 @@ without the build; `--correlations` prints the gap in which its threshold lies.
 import argparse
 import csv
 import re
+import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cancernet.building import siblings
 from cancernet.building.build import build
@@ -32,7 +35,9 @@ SEED = 7
 
 def main() -> None:
     """Prints what was found and what was joined wrongly."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--quality", type=int, default=95, help="of the JPEG files; 0: PNG")
     parser.add_argument("--variants", type=int, default=0, help="of each source; 0: all there are")

@@ -4,9 +4,12 @@
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cancernet.building.drawn_mammography import draw_mammogram
 from cancernet.evaluation.draw_network import draw_kernels

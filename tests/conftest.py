@@ -1,7 +1,7 @@
 """What the tests share: the real images, when they are there, and small drawn ones."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +95,18 @@ def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00")
 def tiny_run(tmp_path: Path) -> Path:
     """A finished run folder that predicts by colour."""
     return write_tiny_run(tmp_path / "output" / "tiny")
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """TensorFlow runs step by step: a graph of a large network costs more than a few steps."""
+    import keras
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+    keras.utils.clear_session()
 
 
 @pytest.fixture(scope="session")

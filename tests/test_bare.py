@@ -163,6 +163,26 @@ def test_a_lambda_in_an_old_file_is_refused_too(models, tmp_path):
         vet(path)
 
 
+@pytest.mark.parametrize("form", ["keras", "h5"])
+def test_a_network_far_larger_than_its_file_is_refused(models, tmp_path, form):
+    """Before there is room made for it: the numbers would fill 16 GB."""
+
+    def widen(layers):
+        layers[-1]["config"]["units"] = 10**9
+
+    path = tmp_path / f"wide.{form}"
+    if form == "keras":
+        altered(models, path, widen)
+    else:
+        path.write_bytes((models[0] / "model.h5").read_bytes())
+        with h5py.File(path, "r+") as file:
+            config = json.loads(file.attrs["model_config"])
+            widen(config["config"]["layers"])
+            file.attrs["model_config"] = json.dumps(config)
+    with pytest.raises(RunError, match=r"network of 5,000,000,\d+ numbers"), opened(path, BUSI):
+        pass
+
+
 def test_a_network_of_ours_passes_the_vetting(tmp_path):
     """One with operations of Keras inside its graph."""
     from cancernet.models import build_model

@@ -1,8 +1,9 @@
 """Each network has exactly the parameters of the system it comes from."""
 
+import keras
 import pytest
 
-from cancernet.models import build_model, model_facts
+from cancernet.models import CancerNet, build_model, model_facts
 from cancernet.models.table import count_parameters
 
 # network, input, classes, total, trainable
@@ -29,6 +30,16 @@ def test_parameters(name: str, size: int, classes: int, total: int, trainable: i
     assert (facts.total, facts.trainable) == (total, trainable)
     assert model.input_shape == (None, size, size, 3)
     assert model.output_shape == (None, classes)
+
+
+def test_channels_may_come_first() -> None:
+    keras.config.set_image_data_format("channels_first")
+    try:
+        model = CancerNet.build(48, 40, 3, 2)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert model.input_shape == (None, 3, 40, 48)
+    assert CancerNet.build(48, 40, 3, 2).count_params() == model.count_params()
 
 
 def test_facts_by_name() -> None:

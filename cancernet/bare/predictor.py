@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.bare.sizes import refuse_larger_than_its_weights
 from cancernet.bare.vetting import vet
 from cancernet.calibration import Calibration
 from cancernet.errors import RunError
@@ -135,8 +136,9 @@ def load_bare(path: Path, shown: Path) -> Any:
     Raises:
         RunError: it is not opened for safety, or Keras cannot load it.
     """
-    vet(path)
+    config = vet(path)
     import_tensorflow_quietly()
+    refuse_larger_than_its_weights(path, shown, config)
     import keras
 
     try:

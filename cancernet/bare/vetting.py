@@ -28,8 +28,11 @@ _ROOMS = (
 LARGEST_CONFIG = 8 << 20  # bytes; that of EfficientNetV2L has under 1 MB
 
 
-def vet(path: Path) -> None:
+def vet(path: Path) -> dict[str, Any]:
     """Refuses a file whose network is not made of plain Keras layers.
+
+    Returns:
+        The network's configuration.
 
     Raises:
         RunError: damaged, weights without a network, or something in it that may run code
@@ -43,6 +46,7 @@ def vet(path: Path) -> None:
                 f"{path} holds {what}, which may run code or read files when it is loaded, so it "
                 "is not opened; ask for the model without it, as plain Keras layers"
             )
+    return config
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ THUMBNAIL = 128  # pixels of the longer side
 MOST_TRAINING_IMAGES = 10_000
 KERNEL_NETWORKS = {
     "kernel-cnn": "sharpening",
+    "kernel-cnn-relu": "sharpening",
     "kernel-cnn-gaussian": "gaussian",
     "kernel-cnn-mean": "mean",
 }
