@@ -23,6 +23,9 @@ from cancernet.training.limit import limited
 from cancernet.training.network import first_network, phases
 from tests.tiny_network import CONFIG, build_tiny
 
+# The first test runs as trainings do; for the others the order of things is the point.
+UNTRACED = pytest.mark.usefixtures("untraced")
+
 
 @pytest.fixture
 def weights(monkeypatch, tmp_path):
@@ -64,6 +67,7 @@ def test_the_head_learns_first_and_then_the_top_alone(dataset, config, tmp_path,
         assert all(np.array_equal(a, b) for a, b in pairs) != moved, name
 
 
+@UNTRACED
 def test_without_a_second_phase_the_backbone_stays_as_it_was(dataset, config, tmp_path):
     config = dataclasses.replace(config, fine_tune_epochs=0)
     brought, _ = first_network(config, 3)
@@ -74,6 +78,7 @@ def test_without_a_second_phase_the_backbone_stays_as_it_was(dataset, config, tm
     assert not np.array_equal(*head)
 
 
+@UNTRACED
 def test_stopped_between_the_phases_and_gone_on_with(
     dataset, config, weights, tmp_path, monkeypatch
 ):
@@ -100,6 +105,7 @@ def test_stopped_between_the_phases_and_gone_on_with(
         np.testing.assert_array_equal(one, other)
 
 
+@UNTRACED
 def test_freeze_no_trains_all_of_it(dataset, config, tmp_path):
     config = dataclasses.replace(config, freeze="no", fine_tune_epochs=0, epochs=1)
     brought, _ = first_network(config, 3)
