@@ -20,6 +20,7 @@ from cancernet.bare.parts import is_model_file, parts_of, whole_file
 from cancernet.bare.predictor import NO_POINT, prepared
 from cancernet.bare.vetting import vet
 from cancernet.errors import CancerNetError, RunError
+from cancernet.inference.predictor import Failure
 from cancernet.inference.results import as_json, as_text
 
 SIZE = 8
@@ -68,6 +69,15 @@ def test_a_bare_file_gives_the_models_own_numbers(models, name):
     assert NO_POINT in as_text(found, predictor.run)
     line = json.loads(as_json(found))
     assert line["operating_point"] is None and line["positive"] is None
+
+
+def test_many_images_are_scored_as_one_is(models):
+    scan = models[0] / "scan.png"
+    with opened(models[0] / "model.keras", BUSI) as predictor:
+        alone = predictor.predict(scan)
+        found = list(predictor.predict_many([scan] * 20 + [models[0] / "none.png"]))
+    assert [each.probabilities for each in found[:20]] == [alone.probabilities] * 20
+    assert isinstance(found[20], Failure)
 
 
 def test_a_sigmoid_gives_the_second_class_and_is_not_called_at_a_half(models, tmp_path):

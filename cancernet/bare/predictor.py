@@ -29,6 +29,7 @@ class BarePredictor(Predictor):
         self.run = run
         self._model = model
         self._preprocessing = preprocessing
+        self._threads = 1  # one batch after the other: Keras shares each out by itself
         self._positive = [run.classes.index(name) for name in run.positive]
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
