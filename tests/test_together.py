@@ -109,9 +109,11 @@ def test_a_follower_has_a_folder_of_its_own(tmp_path):
 
     (tmp_path / runs.CHECKPOINT).mkdir()
     (tmp_path / runs.CHECKPOINT / "latest.npz").write_bytes(b"x")
+    (tmp_path / runs.CHECKPOINT / ".latest.0a1b2c3d.part.npz").write_bytes(b"half")
     with own_folder(Together(None, 0, 2), tmp_path) as folder:
         assert folder == tmp_path
     with own_folder(Together(None, 1, 2), tmp_path) as folder:
+        assert [path.name for path in (folder / runs.CHECKPOINT).iterdir()] == ["latest.npz"]
         assert (folder / runs.CHECKPOINT / "latest.npz").read_bytes() == b"x"
         (folder / runs.CHECKPOINT / "latest.npz").write_bytes(b"y")
     assert not folder.exists()

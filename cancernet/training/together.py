@@ -130,7 +130,9 @@ def own_folder(together: Together | None, folder: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="cancernet-worker-") as scratch:
         if (folder / runs.CHECKPOINT).is_dir():
-            shutil.copytree(folder / runs.CHECKPOINT, Path(scratch) / runs.CHECKPOINT)
+            # The first worker tidies up half-written files at the same moment.
+            half = shutil.ignore_patterns(".*")
+            shutil.copytree(folder / runs.CHECKPOINT, Path(scratch) / runs.CHECKPOINT, ignore=half)
         yield Path(scratch)
 
 
