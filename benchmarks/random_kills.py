@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -237,8 +237,8 @@ def finish(kind: Kind, data: Path, run: Path, kills: list[float]) -> tuple[list[
     return places, "it did not come to its end"
 
 
-def try_kind(kind: Kind, data: Path, work: Path, kills: int, seed: int) -> dict[str, Any]:
-    """All attempts of a kind; returns what the table and the JSON file show."""
+def try_kind(kind: Kind, data: Path, work: Path, kills: int, seed: int) -> Iterator[dict[str, Any]]:
+    """All attempts of a kind; gives after each what the table and the JSON file show."""
     drawn = random.Random(f"{kind.name} {seed}")
     durations = []
     for name in (kind.name, f"{kind.name}-again"):
@@ -273,7 +273,7 @@ def try_kind(kind: Kind, data: Path, work: Path, kills: int, seed: int) -> dict[
         print(f"{kind.name} {len(rows)}/{kills}: {'; '.join(places)}: "
               f"{'equal' if all(equal.values()) else f'DIFFERENT {equal} {trouble}'}",
               file=sys.stderr, flush=True)  # fmt: skip
-    return {"undisturbed seconds": round(duration, 1), "attempts": rows}
+        yield {"undisturbed seconds": round(duration, 1), "attempts": rows}
 
 
 def forget_pixels(data: Path) -> None:
@@ -323,9 +323,11 @@ def main() -> int:
         build(settings)
         for name in arguments.only:
             kills = arguments.kills if name == "training" else arguments.others
-            results[name] = try_kind(KINDS[name], work / "idc", work, kills, arguments.seed)
-            if arguments.json:
-                arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            for result in try_kind(KINDS[name], work / "idc", work, kills, arguments.seed):
+                results[name] = result
+                if arguments.json:  # after each: this may be killed as well
+                    text = json.dumps(results, indent=1) + "\n"
+                    arguments.json.write_text(text, encoding="utf-8")
     print(table(results))
     rows = [row for result in results.values() for row in result["attempts"]]
     return 0 if all(all(row["equal"].values()) for row in rows) else 1
