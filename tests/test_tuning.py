@@ -302,6 +302,27 @@ def test_a_study_that_cannot_be_had_is_a_sentence_without_the_password(tmp_path,
     assert "secret" not in str(caught.value) and "secret" not in place.shown
 
 
+def test_machines_that_begin_a_study_at_the_same_moment(tmp_path, monkeypatch):
+    """PostgreSQL answered the second of two with a duplicate key while the tables were made."""
+    from sqlalchemy.exc import IntegrityError
+
+    place = studies.study_place("postgresql://me@node/x", tmp_path / "results")
+    assert place.address.startswith("postgresql+psycopg://")
+    storage, tries = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 's.db'}"), []
+
+    def taken(place):
+        tries.append(place)
+        if len(tries) < 3:
+            raise IntegrityError("CREATE TABLE studies", None, Exception("duplicate key"))
+        return storage
+
+    monkeypatch.setattr(studies, "_storage", taken)
+    monkeypatch.setattr(studies.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(studies, "_repeat_cut_off", lambda study, alone: None)
+    study = studies.open_study(place, maximize=True, identity={"data": "x"}, first={})
+    assert len(tries) == 3 and study.study_name == studies.NAME
+
+
 def test_what_one_machine_began_another_goes_on_with(dataset, tmp_path, monkeypatch):
     """The way of a study on a server, with an address that needs none."""
     monkeypatch.setattr(command, "read_dataset", lambda folder: dataset)

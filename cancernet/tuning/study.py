@@ -10,6 +10,7 @@ an undisturbed one would have.
 import contextlib
 import dataclasses
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 NAME = "cancernet"
 # Without a sign of life for so long, a trial of another machine counts as cut off.
 HEARTBEAT_SECONDS, GRACE_SECONDS = 60, 300
+TOGETHER_ATTEMPTS = 5  # to create a study that others are creating just now
 PRUNE_AFTER_TRIALS = 4
 # Shares of a trial are reported in per cent; the first fifth of a training says little.
 PRUNE_AFTER_PERCENT = 20
@@ -111,15 +113,7 @@ def open_study(
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _own_words(place):
-        study = optuna.create_study(
-            storage=_storage(place),
-            study_name=NAME,
-            direction="maximize" if maximize else "minimize",
-            load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(
-                n_startup_trials=PRUNE_AFTER_TRIALS, n_warmup_steps=PRUNE_AFTER_PERCENT
-            ),
-        )
+        study = _create(place, maximize=maximize)
         recorded = study.user_attrs.get(_IDENTITY)
         if recorded is None:
             study.set_user_attr(_IDENTITY, identity)
@@ -129,6 +123,31 @@ def open_study(
             _check_same(place, recorded, identity)
         _repeat_cut_off(study, alone=place.file is not None)
     return study
+
+
+def _create(place: StudyPlace, *, maximize: bool) -> "optuna.Study":
+    """Opens or creates the study; of machines that begin it at the same moment one comes first."""
+    import optuna
+    import sqlalchemy.exc
+
+    attempts = 1 if place.file is not None else TOGETHER_ATTEMPTS
+    for attempt in range(attempts):
+        try:
+            return optuna.create_study(
+                storage=_storage(place),
+                study_name=NAME,
+                direction="maximize" if maximize else "minimize",
+                load_if_exists=True,
+                pruner=optuna.pruners.MedianPruner(
+                    n_startup_trials=PRUNE_AFTER_TRIALS, n_warmup_steps=PRUNE_AFTER_PERCENT
+                ),
+            )
+        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+            # Another is just creating the same tables; in a moment they are there.
+            if attempt == attempts - 1:
+                raise
+            time.sleep(1 + attempt)
+    raise AssertionError("unreachable")
 
 
 def ended(study: "optuna.Study") -> int:
