@@ -16,7 +16,7 @@ from cancernet.explaining.occlusion import occlusion
 from cancernet.models import MODELS
 from tests import known_regions as known
 
-CHEAP = ("cancernet", "simple-cnn", "kernel-cnn")
+CHEAP = ("cancernet", "simple-cnn")
 NAMED = [name for name in MODELS if not name.startswith("backbone:")]
 
 
