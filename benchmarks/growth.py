@@ -93,6 +93,7 @@ def score(folder: Path, size: int) -> dict[str, float]:
 
 def figures(job: str, images: float, seconds: float, cost: Cost) -> dict[str, float]:
     return {
+        f"{job}_images": images,
         f"{job}_images_per_second": images / seconds,
         f"{job}_megabytes": cost.peak_megabytes,
         f"{job}_process_seconds": cost.seconds,
@@ -116,19 +117,28 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draws both halves of the table over the number of patches, on logarithmic axes."""
+    """Draws the table over the number of patches, on logarithmic axes.
+
+    The middle panel is the same as the left one on a machine with nothing else to do.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    speed, memory = figure.subplots(1, 2)
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    speed, thrift, memory = figure.subplots(1, 3)
     sizes = [row["patches"] for row in rows]
     for (job, words), marker in zip(JOBS.items(), "os^", strict=True):
-        for axes, field in ((speed, "images_per_second"), (memory, "megabytes")):
-            values = [row.get(f"{job}_{field}", float("nan")) for row in rows]
+        rates, cpu, peaks = (
+            [row.get(f"{job}_{field}", float("nan")) for row in rows]
+            for field in ("images_per_second", "process_cpu_seconds", "megabytes")
+        )
+        images = [row.get(f"{job}_images", float("nan")) for row in rows]
+        each = [count / spent for count, spent in zip(images, cpu, strict=True)]
+        for axes, values in ((speed, rates), (thrift, each), (memory, peaks)):
             axes.loglog(sizes, values, marker=marker, label=words)
-    speed.set(xlabel="patches", ylabel="images/s", title="Speed")
+    speed.set(xlabel="patches", ylabel="images a second", title="Speed")
+    thrift.set(xlabel="patches", ylabel="images a processor second", title="Whole process")
     memory.set(xlabel="patches", ylabel="MB", title="Peak memory of the process")
-    for axes in (speed, memory):
+    for axes in (speed, thrift, memory):
         axes.set_ylim(bottom=10)
         axes.grid(alpha=0.3)
     memory.legend(frameon=False)
