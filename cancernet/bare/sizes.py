@@ -6,6 +6,7 @@ weights before it looked for them in the file.
 
 import math
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,24 @@ def numbers_of(config: dict[str, Any]) -> int:
         Their number; 0 where Keras cannot read the configuration, or in the form of
         its older versions: loading the file says what is wrong then.
     """
+    # Keras remembers variables without values, for each thread, and fills them all when
+    # next it can, also those of a model long gone: the thread takes that memory with it.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(_count, config).result()
+
+
+def _count(config: dict[str, Any]) -> int:
     import keras
 
+    # An optimizer cannot be made without room for its numbers, and none is needed here.
+    config = {key: value for key, value in config.items() if key != "compile_config"}
     try:
         with keras.StatelessScope(initialize_variables=False):
-            network = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            if "module" in config:
+                network = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            else:  # as an HDF5 file has it
+                kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
+                network = kind.from_config(config["config"])
             return sum(math.prod(variable.shape) for variable in network.variables)
     except Exception:  # Keras raises whatever its parts raise
         return 0
