@@ -42,8 +42,17 @@ SMALL = {
 LIMIT = 8
 # Pictures cost more than the rest together, and they do not depend on the network.
 WITH_PICTURES = "mammography-kernel-cnn"
-# Of many layers: an ONNX file takes ten seconds each, so it is written when asked for only.
-DEEP = {"densenet121", "densenet121-dense-head", "shufflenet", "efficientnetv2b0"}
+# Of many layers or weights: an ONNX file takes ten seconds each, so it is written when asked
+# for only.
+DEEP = {
+    "densenet121",
+    "densenet121-dense-head",
+    "shufflenet",
+    "efficientnetv2b0",
+    "vgg16",
+    "vgg16-dense-head",
+    "alexnet",
+}
 TWIN = "mammography-densenet121"
 ALL = "CANCERNET_ALL_RECIPES" in os.environ
 
