@@ -6,11 +6,16 @@ that permissions hold for whoever runs the tests.
 
 import contextlib
 import ctypes
+import functools
+import inspect
+import os
 import resource
+import subprocess
 import sys
 
 import pytest
 
+FRESH = "CANCERNET_FRESH_PROCESS"
 _VERSION_3 = 0x20080522  # of the kernel's interface
 
 
@@ -77,3 +82,27 @@ class JumpingClock:
     def time(self):
         self.now -= 3600
         return self.now
+
+
+def in_fresh_process(test):
+    """Runs a test in a process of its own: memory that others gave back would be at hand here."""
+
+    @functools.wraps(test)
+    def run(request, **fixtures):
+        if FRESH in os.environ:
+            return test(**fixtures)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", request.node.nodeid],
+            env={**os.environ, FRESH: "1"}, cwd=request.config.rootpath,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    names = inspect.signature(test).parameters
+    run.__signature__ = inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            for name in ("request", *names)
+        ]
+    )
+    return run

@@ -37,7 +37,7 @@ from tests.building_trees import (
     patch_path,
     write_patch,
 )
-from tests.fault_makers import JumpingClock, files_end_at, memory_ends_at, mode
+from tests.fault_makers import JumpingClock, files_end_at, in_fresh_process, memory_ends_at, mode
 
 ROOT = Path(__file__).parents[1]
 
@@ -112,6 +112,7 @@ def test_building_from_files_that_vanish_change_or_cannot_be_read(source, out, m
     assert not outcome.unchanged and outcome.facts["failed"] == 0
 
 
+@in_fresh_process
 def test_building_with_little_memory(source, out):
     build_it(source, out)  # everything is imported
     large = source / patch_path("8001", 0, 200)
@@ -291,6 +292,7 @@ def test_two_scorings_into_one_table(tiny_run, images, tmp_path):
     assert paths_in(table) == [] and alone_in(tmp_path, "p.csv", "images", "output")
 
 
+@in_fresh_process
 def test_scoring_with_little_memory(tiny_run, tmp_path, capsys):
     from cancernet.inference.predictor import Predictor
 
