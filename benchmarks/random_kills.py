@@ -34,6 +34,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from drawn import built_sample
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -309,21 +311,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the moments (1)")
     parser.add_argument("--json", type=Path, help="write every attempt here")
     arguments = parser.parse_args()
-    from cancernet.building.build import build
-    from cancernet.building.drawn_sample import draw_sample
-    from cancernet.building.settings import BuildSettings
-
     results = {}
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        draw_sample(work / "original", patients=8)
-        settings = BuildSettings(
-            dataset="idc", source=work / "original", output=work / "idc", validation_split=0.25
-        )
-        build(settings)
+        data = built_sample(work)
         for name in arguments.only:
             kills = arguments.kills if name == "training" else arguments.others
-            for result in try_kind(KINDS[name], work / "idc", work, kills, arguments.seed):
+            for result in try_kind(KINDS[name], data, work, kills, arguments.seed):
                 results[name] = result
                 if arguments.json:  # after each: this may be killed as well
                     text = json.dumps(results, indent=1) + "\n"

@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from drawn import built_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -156,18 +157,10 @@ def main() -> None:
     parts = {"differences": differences, "speed": speed, "lost": lost}
     parser.add_argument("part", choices=parts)
     arguments = parser.parse_args()
-    from cancernet.building.build import build
-    from cancernet.building.drawn_sample import draw_sample
-    from cancernet.building.settings import BuildSettings
-
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        draw_sample(work / "original", patients=8)
-        settings = BuildSettings(
-            dataset="idc", source=work / "original", output=work / "idc", validation_split=0.25
-        )
-        build(settings)
-        parts[arguments.part](work / "idc", work)
+        data = built_sample(work)
+        parts[arguments.part](data, work)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,9 @@ def drawings(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
             draw_precision_recall, truth, score, threshold=threshold, interval=limits["pr_auc"]
         ),
         "calibration": partial(draw_calibration, truth, score),
-        "decision_curve": partial(
-            draw_decision_curve, decision_curve(truth, score), threshold=threshold
+        # Reckoned when it is drawn: asking for another figure should not cost it.
+        "decision_curve": lambda footer: draw_decision_curve(
+            decision_curve(truth, score), threshold=threshold, footer=footer
         ),
     }
     if content.history:

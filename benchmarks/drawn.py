@@ -1,0 +1,15 @@
+"""The small drawn data set that the benchmarks of faults and workers train on."""
+
+from pathlib import Path
+
+
+def built_sample(folder: Path) -> Path:
+    """Draws eight patients under a folder, builds them there, and returns the built set."""
+    from cancernet.building.build import build
+    from cancernet.building.drawn_sample import draw_sample
+    from cancernet.building.settings import BuildSettings
+
+    original, built = folder / "original", folder / "idc"
+    draw_sample(original, patients=8)
+    build(BuildSettings(dataset="idc", source=original, output=built, validation_split=0.25))
+    return built
