@@ -35,7 +35,7 @@ from cancernet.config import TrainConfig
 from cancernet.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
 from cancernet.training.acceleration import accelerate, steps_at_once
-from cancernet.training.batches import training_batches
+from cancernet.training.batches import fit_on, training_batches
 from cancernet.training.optimizer import make_optimizer
 from cancernet.training.precision import choose_precision
 
@@ -152,7 +152,7 @@ def make_sides(dataset: Images, batch_size: int, policy: str, *, parts: bool) ->
             )
         else:
             model = plain_keras.make_model()
-        return lambda: model.fit(batches, epochs=1, shuffle=False, verbose=0)
+        return lambda: fit_on(model, batches, epochs=1, verbose=0)
 
     reference = plain_keras.make_model()
     images = plain_keras.training_images(dataset.folder, batch_size)

@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -23,7 +24,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from cancernet import runs, status
-from cancernet.errors import RunError
+from cancernet.errors import CancerNetError, RunError
 from cancernet.evaluation.run_figures import FIGURES
 from cancernet.manifest import MANIFEST, read_dataset
 from cancernet.models import MODELS
@@ -238,6 +239,28 @@ def test_a_disk_that_is_full_or_may_not_be_written(stage, fault, finished, tmp_p
     if stage in ("training", "sealing"):  # the rest of the way is the same for all
         command.resume_training(run, None, {}, finish_now=False)
         assert results(run) == wanted
+
+
+@pytest.mark.parametrize("split", ["training", "validation"])
+def test_an_image_vanishes_between_two_epochs(split, tiny, data, tmp_path):
+    """Where the images are decoded anew in every epoch."""
+    shutil.copytree(data, tmp_path / "data")
+    dataset = limited(read_dataset(tmp_path / "data"), CONFIG.limit, seed=CONFIG.seed)
+    config = dataclasses.replace(CONFIG, rotation=10.0, fine_tune_epochs=0)
+    run = tmp_path / "run"
+    run.mkdir()
+    image = dataset.folder / dataset.split(split).paths[3]
+    hidden = tmp_path / "hidden"
+
+    def hide(state):
+        if not hidden.exists():
+            image.rename(hidden)
+
+    with pytest.raises(CancerNetError, match=re.escape(image.name)):
+        train.fit(dataset, config, run, after_epoch=hide)
+    hidden.rename(image)
+    _, state = train.fit(dataset, config, run)
+    assert state.epochs == 2 and len(state.history) == 2
 
 
 def test_a_training_whose_clock_jumps(undisturbed, tmp_path, monkeypatch):

@@ -5,7 +5,6 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -17,6 +16,7 @@ from cancernet.training.acceleration import accelerate, steps_at_once
 from cancernet.training.batches import (
     PlainBatches,
     TrainingBatches,
+    fit_on,
     plain_batches,
     training_batches,
 )
@@ -215,7 +215,7 @@ def _fit_phase(
         scorer=scorer,
     )
     if together is None:
-        _fit_epochs(model, training, keeper, around.folder, around.watching)
+        _fit_epochs(model, training, validation, keeper, around.folder, around.watching)
     else:
         fit_together(
             together,
@@ -242,7 +242,8 @@ def _compile(
 
 def _fit_epochs(
     model: keras.Model,
-    batches: Any,
+    training: TrainingBatches,
+    validation: PlainBatches,
     keeper: Keeper,
     folder: Path,
     watching: list[keras.callbacks.Callback],
@@ -250,14 +251,15 @@ def _fit_epochs(
     state = keeper.state
     epochs = state.phase_start + keeper.config.epochs
     try:
-        model.fit(
-            batches,
-            epochs=epochs,
-            initial_epoch=state.epochs,
-            shuffle=False,  # the batches are; Keras's own order could not be resumed
-            callbacks=[keeper, *watching],
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
+        with validation.own_errors():
+            fit_on(
+                model,
+                training,
+                epochs=epochs,
+                initial_epoch=state.epochs,
+                callbacks=[keeper, *watching],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
     except KeyboardInterrupt:
         again = f"python train_model.py --resume --run {folder}"
         if state.epochs == 0:
