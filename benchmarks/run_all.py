@@ -38,7 +38,7 @@ def main() -> None:
             "--images", arguments.images, "--runs", arguments.rounds,
         )  # fmt: skip
         found["training"] = step(
-            folder, "training_throughput.py", data, "--rounds", arguments.rounds,
+            folder, "training_throughput.py", data, "--rounds", arguments.training_rounds,
             "--images", arguments.training_images, "--batch-sizes", 32, 128, 256,
         )  # fmt: skip
         found["building"] = step(
@@ -59,12 +59,15 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, help="a built data set (default: a drawn sample)")
     parser.add_argument("--run", type=Path, help="a finished run (default: a short training)")
-    parser.add_argument("--rounds", type=int, default=3, help="counted rounds; default: 3")
+    parser.add_argument("--rounds", type=int, default=3, help="counted rounds of all else; default: 3")
     parser.add_argument("--images", type=int, default=10_000, help="bulk scoring; default: 10000")
     parser.add_argument(
         "--training-images", type=int, default=4_096, help="an epoch; default: 4096"
     )
-    parser.add_argument("--files", type=int, default=40_000, help="building; default: 40000")
+    parser.add_argument(
+        "--training-rounds", type=int, default=7, help="epochs of each side; default: 7"
+    )
+    parser.add_argument("--files", type=int, default=80_000, help="building; default: 80000")
     parser.add_argument("--folder", type=Path, help="where temporary files go")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     return parser.parse_args()
