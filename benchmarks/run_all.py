@@ -59,7 +59,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, help="a built data set (default: a drawn sample)")
     parser.add_argument("--run", type=Path, help="a finished run (default: a short training)")
-    parser.add_argument("--rounds", type=int, default=3, help="counted rounds of all else; default: 3")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="counted rounds of all else; default: 3"
+    )
     parser.add_argument("--images", type=int, default=10_000, help="bulk scoring; default: 10000")
     parser.add_argument(
         "--training-images", type=int, default=4_096, help="an epoch; default: 4096"
