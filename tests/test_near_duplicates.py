@@ -103,6 +103,19 @@ def test_little_to_tell_by_asks_for_more():
     plenty = dataclasses.replace(sparse, evidence=0.4)
     assert near_duplicates._is_one(plenty) and not near_duplicates._is_one(sparse)
     assert near_duplicates._is_one(dataclasses.replace(sparse, detail=0.9))
+    # Two strips of tissue fit somewhere when the crop is free; so a fit of a crop must be better.
+    fitted = dataclasses.replace(sparse, detail=0.75)
+    assert near_duplicates._is_one(fitted)
+    assert not near_duplicates._is_one(dataclasses.replace(fitted, crop=0.85))
+    assert near_duplicates._is_one(dataclasses.replace(plenty, crop=0.85))
+
+
+def test_no_two_drawn_patients_share_a_patch(built):
+    """Among them are patches white but for a strip, which once were taken for crops."""
+    paths = sorted(built("idc").rglob("*.png"))
+    patients = np.array([int(path.name.partition("_")[0]) for path in paths])
+    assert len(set(patients)) == 8
+    assert find_near_duplicates(paths, apart=patients) == []
 
 
 def test_groups_are_chains_and_unreadable_files_stand_alone(strangers, tmp_path):

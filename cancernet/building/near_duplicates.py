@@ -33,8 +33,10 @@ ALIKE_DESCRIPTIONS = 0.7
 ALIKE_GREY = 0.7
 ALIKE_DETAIL = 0.5
 # Where there is little to tell by, a mostly white patch with a strip of tissue, chance agrees
-# more: then the correlation of detail must be larger, by so much where there is nothing.
+# more: then the correlation of detail must be larger, by so much where there is nothing. And
+# more so where a smaller crop was free to be chosen: two strips fit at one of many places.
 ENOUGH_EVIDENCE, SURER = 0.2, 0.25
+FREE_CROP, ENOUGH_TO_FIT, SURER_TO_FIT = 0.93, 0.5, 0.45
 # Candidates looked at for each picture, the best.
 CANDIDATES = 6
 
@@ -214,8 +216,11 @@ def _verified(
 
 
 def _is_one(found: Agreement) -> bool:
-    lacking = max(0.0, 1 - found.evidence / ENOUGH_EVIDENCE)
-    return found.grey >= ALIKE_GREY and found.detail >= ALIKE_DETAIL + SURER * lacking
+    enough, surer = ENOUGH_EVIDENCE, SURER
+    if found.crop < FREE_CROP:
+        enough, surer = ENOUGH_TO_FIT, SURER_TO_FIT
+    lacking = max(0.0, 1 - found.evidence / enough)
+    return found.grey >= ALIKE_GREY and found.detail >= ALIKE_DETAIL + surer * lacking
 
 
 def _agreements(chunk: list[tuple[Any, ...]]) -> list[Agreement]:
