@@ -33,16 +33,22 @@ class Task:
         rate: Adam's learning rate; deep ones without normalization need a small one.
         batch: images a step.
         steps: at most so many.
+        after: the registered network that is trained first, from which the layers of the same
+            names are taken; or "". Dense layers with dropout on a deep network are made for
+            trained layers below them, and from random numbers do not learn in hundreds of steps.
     """
 
     size: int = 128
     rate: float = 1e-3
     batch: int = 16
     steps: int = 300
+    after: str = ""
 
 
 SMALL = Task(48, batch=32)
 PLAIN_AND_DEEP = Task(rate=1e-4, batch=8)
+ON_VGG16 = dataclasses.replace(PLAIN_AND_DEEP, steps=60, after="vgg16")
+ON_DENSENET121 = Task(rate=3e-4, steps=60, after="densenet121")
 TASKS = {
     "cancernet": Task(48, rate=2e-3, batch=32),
     "simple-cnn": Task(48, rate=2e-3, batch=32),
@@ -51,8 +57,10 @@ TASKS = {
     "kernel-cnn-gaussian": SMALL,
     "kernel-cnn-mean": SMALL,
     "vgg16": PLAIN_AND_DEEP,
-    "vgg16-dense-head": PLAIN_AND_DEEP,
-    "vgg16-dense-head-unit": PLAIN_AND_DEEP,
+    "vgg16-dense-head": ON_VGG16,
+    "vgg16-dense-head-unit": ON_VGG16,
+    "densenet121-dense-head": ON_DENSENET121,
+    "densenet121-dense-head-unit": ON_DENSENET121,
     "backbone:VGG16": PLAIN_AND_DEEP,
     "backbone:VGG19": PLAIN_AND_DEEP,
     "alexnet": Task(131, rate=1e-4),
@@ -91,12 +99,30 @@ def draw(count: int, size: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, n
 
 def judge(name: str, *, seed: int = 7) -> dict:
     """Trains a registered network on its task and judges its maps; see `judge_maps`."""
-    task = task_of(name)
     keras.utils.set_random_seed(seed)
+    model, steps = trained(name)
+    return {"steps": steps, **judge_maps(model)}
+
+
+def trained(name: str) -> tuple[keras.Model, int]:
+    """Builds and trains a registered network, all of its weights; returns it and the steps."""
+    task = task_of(name)
     model = build_model(name, (task.size, task.size, 3), 2)
     unfreeze_all(model)
-    steps = train(model, task)
-    return {"steps": steps, **judge_maps(model)}
+    steps = 0
+    if task.after:
+        below, steps = trained(task.after)
+        take_layers(model, below)
+    return model, steps + train(model, task)
+
+
+def take_layers(model: keras.Model, other: keras.Model) -> None:
+    """Gives a model the weights of another's layers of the same names, but for the last ones."""
+    theirs = {layer.name: layer.get_weights() for layer in other.layers}
+    for layer in model.layers:
+        found = theirs.get(layer.name, [])
+        if found and [w.shape for w in found] == [tuple(w.shape) for w in layer.weights]:
+            layer.set_weights(found)
 
 
 def judge_maps(model: keras.Model, *, explained: int = 24) -> dict:
