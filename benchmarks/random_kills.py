@@ -109,9 +109,11 @@ def of_a_search(run: Path) -> dict[str, str]:
     with open(run / "study" / "trials.csv", encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["state"] in ("done", "pruned")]
     trials = [{k: v for k, v in row.items() if k not in (*TIMES, "trial")} for row in rows]
+    best = json.loads((run / "study" / "best-recipe.json").read_text(encoding="utf-8"))
+    del best["found"]["trial"]  # a trial that was cut off has a number too
     return {
         "trials": digest(json.dumps(trials).encode()),
-        "best settings": digest((run / "study" / "best-recipe.json").read_bytes()),
+        "best settings": digest(json.dumps(best).encode()),
     }
 
 

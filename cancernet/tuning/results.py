@@ -117,7 +117,7 @@ def write_best(path: Path, study: "optuna.Study", base: TrainConfig, measure: st
     found = {
         "trial": best.number,
         measure: best.value,
-        "folds": [best.user_attrs[name] for name in best.user_attrs if name.startswith("fold ")],
+        "each fold": [v for name, v in best.user_attrs.items() if name.startswith("fold ")],
         "searched": best.params,
         **study.user_attrs.get("identity", {}),
     }
