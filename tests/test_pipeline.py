@@ -217,6 +217,9 @@ STOPPED = """
 import os, runpy, signal, sys
 from cancernet.training import keeper
 
+# A shell that runs the tests in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 save = keeper.save_checkpoint
 
 
