@@ -9,7 +9,7 @@ WORKDIR /app
 
 COPY requirements-serve.txt .
 RUN pip install --disable-pip-version-check -r requirements-serve.txt \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin cancernet
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cancernet
 
 COPY cancernet ./cancernet
 COPY serve.py LICENSE ./
