@@ -85,14 +85,20 @@ class JumpingClock:
 
 
 def in_fresh_process(test):
-    """Runs a test in a process of its own: memory that others gave back would be at hand here."""
+    """Runs a test in a process of its own: memory that others gave back would be at hand here.
+
+    Its files lie in a folder named here; otherwise pytest would first delete what earlier
+    runs of the whole suite left, which takes as long as all of these tests.
+    """
 
     @functools.wraps(test)
     def run(request, **fixtures):
         if FRESH in os.environ:
             return test(**fixtures)
+        files = request.getfixturevalue("tmp_path_factory").mktemp("fresh") / "base"
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", request.node.nodeid],
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={files}",
+             request.node.nodeid],
             env={**os.environ, FRESH: "1"}, cwd=request.config.rootpath,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
