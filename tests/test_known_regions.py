@@ -1,7 +1,7 @@
 """Heat maps on images whose class sits in one known quadrant; with shuffled weights they stray.
 
-All named networks: CANCERNET_ALL_NETWORKS=1, or `benchmarks/known_regions.py`, whose table is
-in benchmarks/README.md.
+Every registered network: CANCERNET_ALL_NETWORKS=1 (hours), or `benchmarks/known_regions.py
+--backbones`, whose table is in benchmarks/README.md.
 """
 
 import os
@@ -17,7 +17,8 @@ from cancernet.models import MODELS
 from tests import known_regions as known
 
 CHEAP = ("cancernet", "simple-cnn")
-NAMED = [name for name in MODELS if not name.startswith("backbone:")]
+ALL = "CANCERNET_ALL_NETWORKS" in os.environ
+NETWORKS = [name for name in MODELS if ALL or not name.startswith("backbone:")]
 
 
 def test_the_class_is_in_the_region_and_nowhere_else() -> None:
@@ -38,9 +39,9 @@ def test_the_class_is_in_the_region_and_nowhere_else() -> None:
     assert known.share_inside(np.zeros(regions.shape), regions) == known.CHANCE
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_maps_lie_where_the_class_is(name: str) -> None:
-    if name not in CHEAP and not os.environ.get("CANCERNET_ALL_NETWORKS"):
+    if name not in CHEAP and not ALL:
         pytest.skip("a minute or more of training; CANCERNET_ALL_NETWORKS=1 runs it")
     row = known.judge(name)
     assert known.passes(row), row

@@ -73,7 +73,7 @@ class OpenNetwork:
     def step(self, layer: str | None) -> Step:
         """Finds a layer by name; without one, the last feature maps that have extent.
 
-        The search for the last looks past pooling, dropout and normalization. Of a
+        The search for the last looks past pooling, dropout and batch normalization. Of a
         layer used several times the last use counts.
 
         Raises:
