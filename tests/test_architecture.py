@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": set(),
     "locks": set(),
+    "wording": set(),
     "quiet": set(),
     "images": set(),
     "archives": set(),
@@ -66,7 +67,7 @@ MAY_IMPORT = {
         "images", "inference", "manifest", "models", "processor", "quiet", "runs", "slides",
     },
 }  # fmt: skip
-ALWAYS = {"errors", "files", "locks", ""}
+ALWAYS = {"errors", "files", "locks", "wording", ""}
 
 
 def room_of(path: Path) -> str:

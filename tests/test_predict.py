@@ -65,7 +65,7 @@ def test_json_lines_agree_with_the_arithmetic(tiny_run, images):
     assert red["probability"] == pytest.approx(expected, abs=1e-6)
     assert red["positive_probability"] == pytest.approx(1 - expected, abs=1e-6)
     assert {"path", "operating_point"} <= set(red)
-    assert "1 files that are not images" in done.stderr
+    assert "1 file that is no image passed over" in done.stderr
 
 
 def test_the_operating_point_decides_not_one_half(tiny_run):
@@ -231,7 +231,7 @@ def test_a_killed_csv_is_continued_by_the_same_command(tiny_run, tmp_path):
     process.wait()
     assert not target.exists()
     done = predict(folder, "--run", tiny_run, "--csv", target)
-    assert done.returncode == 0 and "were scored before" in done.stderr
+    assert done.returncode == 0 and "scored before" in done.stderr
     with open(target, encoding="utf-8", newline="") as file:
         assert [Path(row["path"]).name for row in csv.DictReader(file)] == [
             f"{index:04d}.png" for index in range(3000)

@@ -12,11 +12,10 @@ from cancernet.auditing.verdict import (
     WARNING,
     Check,
     Finding,
-    counted,
-    some,
 )
 from cancernet.building.families import families
 from cancernet.config import SPLITS
+from cancernet.wording import counted, some
 
 NO_SPLITS = "there are not two splits here: nothing can leak between them yet"
 # A class's share may differ so much between splits, in points and as a ratio.
@@ -65,7 +64,8 @@ def check_families(inventory: Inventory) -> Check:
     numbers = {"families": len(names), "images": inside}
     if not names:
         return Check(name, OK, "no names of augmented copies were seen.", numbers=numbers)
-    there = f"{inside:,} images are {counted(len(names), 'family')}".replace("familys", "families")
+    there = counted(inside, "image is", "images are")
+    there += f" {counted(len(names), 'family', 'families')}"
     if not inventory.has_splits:
         return Check(
             name, WARNING,

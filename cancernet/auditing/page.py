@@ -11,6 +11,7 @@ from cancernet.command_line import NOTICE
 from cancernet.errors import ImageError
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.images import read_rgb
+from cancernet.wording import counted
 
 SHOWN = 24  # findings of a check whose images are shown
 LISTED = 60  # findings without images that are listed
@@ -60,10 +61,10 @@ def page(audit: Audit) -> str:
 
 
 def _facts(inventory: Inventory) -> str:
-    groups = f"{len(inventory.groups):,} {inventory.unit}s" if inventory.has_groups else "no groups"
+    groups = counted(len(inventory.groups), inventory.unit) if inventory.has_groups else "no groups"
     return pieces.paragraph(
-        f"{inventory.folder}: {len(inventory):,} images, {groups}, "
-        f"{len(inventory.labels)} labels. Groups: {inventory.grouping}",
+        f"{inventory.folder}: {counted(len(inventory), 'image')}, {groups}, "
+        f"{counted(len(inventory.labels), 'label')}. Groups: {inventory.grouping}",
         muted=True,
     )
 

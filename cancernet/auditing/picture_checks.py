@@ -10,11 +10,11 @@ from cancernet.auditing.verdict import (
     WARNING,
     Check,
     Finding,
-    counted,
 )
 from cancernet.building.columns import first_alike
 from cancernet.building.near_duplicates import IDENTICAL, Pair
 from cancernet.building.pictures import Pictures
+from cancernet.wording import counted
 
 
 def check_readable(inventory: Inventory, pictures: Pictures) -> Check:

@@ -12,6 +12,7 @@ from cancernet.auditing.page import page
 from cancernet.auditing.verdict import Check, Finding
 from cancernet.errors import CancerNetError
 from cancernet.files import write_bytes
+from cancernet.wording import counted
 
 JSON, PAGE = "audit.json", "audit.html"
 WIDEST = 100  # characters of a line on the terminal
@@ -20,8 +21,8 @@ WIDEST = 100  # characters of a line on the terminal
 def lines(audit: Audit) -> list[str]:
     """Returns the table for the terminal: verdict, check, sentence."""
     inventory = audit.inventory
-    groups = f", {len(inventory.groups):,} {inventory.unit}s" if inventory.has_groups else ""
-    text = [f"Audit of {inventory.folder}: {len(inventory):,} images{groups}", ""]
+    groups = f", {counted(len(inventory.groups), inventory.unit)}" if inventory.has_groups else ""
+    text = [f"Audit of {inventory.folder}: {counted(len(inventory), 'image')}{groups}", ""]
     wide = max(len(check.name) for check in audit.checks)
     for check in audit.checks:
         text.append(f"{check.verdict:13}  {check.name:{wide}}  {check.sentence}")

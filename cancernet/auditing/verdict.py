@@ -42,14 +42,3 @@ class Check:
     findings: Sequence[Finding] = ()
     numbers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     table: tuple[Sequence[str], Sequence[Sequence[Any]]] | None = None
-
-
-def some(names: Sequence[str], most: int = 5) -> str:
-    """Names the first few, and says how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: `1 image`, `2 images`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ from cancernet.building.columns import Images
 from cancernet.building.families import families
 from cancernet.config import SPLITS
 from cancernet.errors import SplitError
+from cancernet.wording import some
 
 NAMED = 8
 
@@ -24,7 +25,7 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
     if found:
         leaks.append(
             f"{len(found):,} of {groups:,} {unit}s {'are' if len(found) > 1 else 'is'} in more "
-            f"than one split: {_some(found)}."
+            f"than one split: {some(found, NAMED)}."
         )
     if groups < len(images):
         return leaks
@@ -34,7 +35,7 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
     if found:
         leaks.append(
             f"{len(found):,} of {len(names):,} families of copies, by their names, "
-            f"{'are' if len(found) > 1 else 'is'} in more than one split: {_some(found)}."
+            f"{'are' if len(found) > 1 else 'is'} in more than one split: {some(found, NAMED)}."
         )
     return leaks
 
@@ -58,8 +59,3 @@ def _straddling(group: np.ndarray, names: list[str], splits: np.ndarray) -> list
     present = np.zeros((len(names), len(SPLITS)), bool)
     present[group[known], splits[known]] = True
     return [names[place] for place in np.flatnonzero(present.sum(axis=1) > 1).tolist()]
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

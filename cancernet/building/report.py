@@ -8,6 +8,7 @@ from cancernet.building.columns import LeftOutFile
 from cancernet.building.settings import LEAVE_OUT
 from cancernet.config import SPLITS
 from cancernet.manifest import LEFT_OUT, MANIFEST
+from cancernet.wording import counted, some
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
 NAMED = 20
@@ -22,15 +23,16 @@ def describe(outcome: Outcome) -> str:
         lines += ["", *class_table(facts)]
     lines += ["", *_left_out(facts), ""]
     if missing := facts["listed_without_images"]:
+        names = some([shown(name) for name in missing])
         lines.append(
-            f"On the lists, but without images: {len(missing):,} patients ({_some(missing)})"
+            f"On the lists, but without images: {counted(len(missing), 'patient')} ({names})"
         )
     if unlisted := facts["unlisted"]["patients"]:
         where = facts["settings"]["unlisted"]
         fate = "left out" if where == LEAVE_OUT else f"sent to {where}"
         lines.append(
-            f"On none of the lists: {unlisted:,} patients with {facts['unlisted']['images']:,} "
-            f"images, {fate} (--unlisted)"
+            f"On none of the lists: {counted(unlisted, 'patient')} with "
+            f"{counted(facts['unlisted']['images'], 'image')}, {fate} (--unlisted)"
         )
     remarks = [DRAWN if facts["drawn"] else "", facts["leak"]]
     lines += [f"Note: {remark}" for remark in remarks if remark]
@@ -121,8 +123,3 @@ def _left_out(facts: dict[str, Any]) -> list[str]:
     width = max(len(f"{count:,}") for count in reasons.values())
     lines = [f"Left out, each with its reason in {LEFT_OUT}:"]
     return lines + [f"  {f'{count:,}'.rjust(width)}  {reason}" for reason, count in reasons.items()]
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    more = ", ..." if len(names) > most else ""
-    return ", ".join(shown(name) for name in names[:most]) + more

@@ -6,6 +6,7 @@ from cancernet.evaluation.markdown import cell, row
 from cancernet.evaluation.report_content import ReportContent
 from cancernet.evaluation.summary import headline_rows, interval, number
 from cancernet.files import write_bytes
+from cancernet.wording import counted, images_of
 
 MODEL_CARD = "model_card.md"
 
@@ -90,7 +91,7 @@ def _figures(content: ReportContent) -> list[str]:
     lines = [
         "## Figures on testing",
         "",
-        f"{testing['images']:,} images of {testing['patients']:,} patients; {found.level:.0%} "
+        f"{images_of(testing['images'], testing['patients'])}; {found.level:.0%} "
         "intervals resample patients.",
         "",
         row("figure", "value", "interval"),
@@ -102,7 +103,7 @@ def _figures(content: ReportContent) -> list[str]:
     lines += [
         "",
         f"Worst testing patient: {cell(worst['patient'])}, accuracy {number(worst['accuracy'])} "
-        f"on {worst['images']:,} images.",
+        f"on {counted(worst['images'], 'image')}.",
     ]
     return lines
 

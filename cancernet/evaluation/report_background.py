@@ -6,6 +6,7 @@ from cancernet.evaluation.html_pieces import decimal
 from cancernet.evaluation.patient_file import rows_with_scores
 from cancernet.evaluation.report_content import FlowStep, ReportContent
 from cancernet.evaluation.run_figures import embedded
+from cancernet.wording import counted
 
 MOST_PATIENTS = 300
 
@@ -130,9 +131,9 @@ def repeat(content: ReportContent) -> str:
 def _flow_box(step: FlowStep) -> str:
     lines = [f"<b>{pieces.text(step.name)}</b>"]
     if step.patients is not None:
-        lines.append(f"{step.patients:,} patients")
+        lines.append(counted(step.patients, "patient"))
     if step.images is not None:
-        lines.append(f"{step.images:,} images")
+        lines.append(counted(step.images, "image"))
     if step.positives is not None:
         share = f" ({step.positives / step.images:.1%})" if step.images else ""
         lines.append(f"{step.positives:,} positive{share}")

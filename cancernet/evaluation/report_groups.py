@@ -1,12 +1,15 @@
 """The sections of a report that set groups, or other runs, side by side."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.evaluation.html_pieces import decimal
 from cancernet.evaluation.pooled import spread_over_folds
 from cancernet.evaluation.report_content import ReportContent
 from cancernet.evaluation.summary import headline_rows, interval
+from cancernet.wording import images_of
 
 COLUMNS = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
 MOST_NAMED = 6
@@ -21,14 +24,7 @@ def beside(content: ReportContent) -> str:
     facts = [
         ("split", content.split_method, *(other.split_method for other in content.beside)),
         ("leak", content.leak or "none", *(other.leak or "none" for other in content.beside)),
-        (
-            "testing",
-            f"{testing['images']:,} images of {testing['patients']:,} patients",
-            *(
-                f"{other.metrics['images']:,} images of {other.metrics['patients']:,} patients"
-                for other in content.beside
-            ),
-        ),
+        ("testing", _size(testing), *(_size(other.metrics) for other in content.beside)),
     ]
     names = list(content.assessment.intervals["testing"].limits)
     rows = []
@@ -134,3 +130,7 @@ def subgroups(content: ReportContent) -> str:
         "chance alone; a group without a figure has no images of one side."
     )
     return pieces.section("Subgroups", *parts, pieces.paragraph(sentence, muted=True))
+
+
+def _size(metrics: Mapping[str, Any]) -> str:
+    return images_of(metrics["images"], metrics["patients"])

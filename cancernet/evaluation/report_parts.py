@@ -7,6 +7,7 @@ from cancernet.evaluation.report_content import ReportContent
 from cancernet.evaluation.report_evidence import operating_point_spread
 from cancernet.evaluation.run_figures import embedded
 from cancernet.evaluation.summary import binary_rows, headline_rows, interval
+from cancernet.wording import images_of
 
 
 def warnings(content: ReportContent) -> str:
@@ -33,7 +34,7 @@ def key_figures(content: ReportContent) -> str:
         )
     testing = assessment.testing
     below = (
-        f"On {testing['images']:,} testing images of {testing['patients']:,} patients, at the "
+        f"On testing: {images_of(testing['images'], testing['patients'])}, at the "
         "operating point that validation chose. Intervals resample patients."
     )
     return f'<div class="key">{"".join(boxes)}</div>{pieces.paragraph(below, muted=True)}'

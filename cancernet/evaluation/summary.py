@@ -6,6 +6,7 @@ from typing import Any
 
 from cancernet.evaluation.evaluate import Assessment
 from cancernet.evaluation.metrics import count_metrics
+from cancernet.wording import counted, images_of
 
 WIDTH = 100
 
@@ -78,7 +79,7 @@ def binary_rows(assessment: Assessment, metrics: dict[str, Any]) -> dict[str, di
 def _opening(assessment: Assessment, unit: str) -> str:
     metrics = assessment.testing
     sentence = (
-        f"Testing: {metrics['images']:,} images of {metrics['patients']:,} {unit}s; "
+        f"Testing: {images_of(metrics['images'], metrics['patients'], unit)}; "
         f"positive is: {assessment.positive_words}."
     )
     called = f"What is called a patient below is a {unit}." if unit != "patient" else ""
@@ -155,12 +156,14 @@ def _operating_point(assessment: Assessment, unit: str) -> str:
         if math.isnan(point.threshold)
         else f"positive from {point.threshold:.6g} upwards"
     )
-    of_patients = "" if point.patients is None else f" of {point.patients:,} {unit}s"
+    chosen_on = counted(point.images, "image")
+    if point.patients is not None:
+        chosen_on = images_of(point.images, point.patients, unit)
     return "\n".join(
         [
             f"Operating point: {where}",
             f"  rule: {point.rule}",
-            f"  chosen on validation ({point.images:,} images{of_patients}), never on testing",
+            f"  chosen on validation ({chosen_on}), never on testing",
             f"  promised on validation: sensitivity {number(point.sensitivity)}, "
             f"specificity {number(point.specificity)}",
             f"  found on testing:       sensitivity {number(testing['sensitivity'])}, "

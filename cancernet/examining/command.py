@@ -25,6 +25,7 @@ from cancernet.examining.finished import (
     read_finished,
 )
 from cancernet.files import sha256_of, write_json, write_text
+from cancernet.wording import counted, images_of
 
 EVALUATIONS = "evaluations"
 GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
@@ -160,7 +161,7 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
         lines.append("WARNING: drawn images; the figures mean nothing for tissue")
     lines += [f"WARNING: {sentence}" for sentence in filter(None, [found.leak, *found.remarks])]
     for reason, count in found.left_out.items():
-        lines.append(f"left out: {count:,} files, {reason}")
+        lines.append(f"left out: {counted(count, 'file')}, {reason}")
     lines += ["", text_report(found.assessment).rstrip()]
     for column, rows in found.subgroups.items():
         lines += ["", f"By {column}"]
@@ -169,9 +170,7 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
                 f"{name.replace('_', ' ')} {number(row[name])} {interval(*row['limits'][name])}"
                 for name in GROUP_FIGURES
             )
-            lines.append(
-                f"  {row['group']}: {row['patients']} patients, {row['images']:,} images: {cells}"
-            )
+            lines.append(f"  {row['group']}: {images_of(row['images'], row['patients'])}: {cells}")
     for row in predictive(found, wishes):
         lines += [
             "",

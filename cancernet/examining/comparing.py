@@ -14,6 +14,7 @@ from cancernet.evaluation.summary import number
 from cancernet.examining.finished import PREDICTIONS, fold_scores, read_finished
 from cancernet.files import sha256_of
 from cancernet.runs import CROSS_VALIDATION
+from cancernet.wording import images_of
 
 EVALUATION = "evaluation.json"
 WORDS = {
@@ -155,8 +156,8 @@ def as_text(found: Comparison, first: Side, second: Side) -> str:
     lines = [
         f"A: {first.name}",
         f"B: {second.name}",
-        f"The same {len(first.scored.paths):,} testing images of {found.patients:,} patients; "
-        f"95 % intervals of B - A resample patients, the same for both.",
+        f"The same {images_of(len(first.scored.paths), found.patients)} in testing; "
+        "95 % intervals of B - A resample patients, the same for both.",
         "",
         f"  {'':{width}}  {'A':>9}  {'B':>9}  {'B - A':>9}",
     ]

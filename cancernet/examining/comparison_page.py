@@ -9,6 +9,7 @@ from cancernet.evaluation.report import document
 from cancernet.evaluation.report_content import DRAWN
 from cancernet.evaluation.scored import Scored, positive_indices, positive_score, positive_truth
 from cancernet.examining.comparing import WORDS, Side
+from cancernet.wording import images_of
 
 MOST_PATIENTS = 100
 
@@ -30,7 +31,7 @@ def page(found: Comparison, first: Side, second: Side) -> str:
     notes = [DRAWN, *notes] if first.drawn or second.drawn else notes
     sentence = (
         f"A is {first.name}, B is {second.name}; both were tested on the same "
-        f"{len(first.scored.paths):,} images of {found.patients:,} patients, each at its own "
+        f"{images_of(len(first.scored.paths), found.patients)}, each at its own "
         "operating point. The intervals of the difference draw the same patients for both, so "
         "that what patients have in common cancels. An interval that holds 0 shows no "
         "difference that these patients could tell from chance."

@@ -10,6 +10,7 @@ from cancernet.inference.inputs import Inputs
 from cancernet.inference.predictor import Failure, Prediction, Predictor
 from cancernet.inference.results import CsvFile, as_json, as_text, distribution
 from cancernet.runs import Run
+from cancernet.wording import counted
 
 if TYPE_CHECKING:
     from cancernet.inference.spread import SpreadPredictor
@@ -51,7 +52,8 @@ def predict_named(
         else:
             tally = _fill_csv(scoring, inputs, csv_path, as_json_lines, also)
     if inputs.passed_over:
-        print(f"{inputs.passed_over} files that are not images were passed over", file=sys.stderr)
+        others = counted(inputs.passed_over, "file that is no image", "files that are no images")
+        print(f"{others} passed over", file=sys.stderr)
     return tally
 
 
@@ -93,16 +95,16 @@ def _fill_csv(
 
     table = CsvFile(path, predictor.run)
     if table.done:
-        print(f"{len(table.done):,} images were scored before; going on", file=sys.stderr)
+        print(f"{counted(len(table.done), 'image')} scored before; going on", file=sys.stderr)
     todo = (image for image in inputs if str(image) not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))
     with contextlib.closing(tqdm(unit=" images", disable=None)) as bar:
-        counted = _counting(results, bar)
+        passing = _counting(results, bar)
         if as_json_lines:
-            scored, failed = _print_all(counted, predictor.run, True)
+            scored, failed = _print_all(passing, predictor.run, True)
         else:
             scored = failed = 0
-            for result in counted:
+            for result in passing:
                 failed += isinstance(result, Failure)
                 scored += isinstance(result, Prediction)
                 if isinstance(result, Failure):

@@ -13,6 +13,7 @@ from cancernet.slides.mosaic import SlideMap
 from cancernet.slides.positions import find_patients
 from cancernet.slides.scoring import map_of_image, map_of_places, patch_side
 from cancernet.slides.writing import check_folder, write_slide
+from cancernet.wording import counted
 
 
 def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -> tuple[int, int]:
@@ -48,10 +49,12 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
                 print(f"error: {failure.path}: {failure.error}", file=sys.stderr)
             failed += len(failures)
             if found.copies:
-                print(f"{slide.name}: {found.copies} second copies of a place passed over")
+                copies = counted(found.copies, "second copy", "second copies")
+                print(f"{slide.name}: {copies} of a place passed over")
             done += _write(slide, output, run)
         if odd:
-            print(f"{odd} images without a place in their names were passed over", file=sys.stderr)
+            others = counted(odd, "image")
+            print(f"{others} without a place in the name passed over", file=sys.stderr)
     for path in (path for path in named if not path.is_dir()):
         try:
             with open_image(path) as image:
@@ -81,9 +84,10 @@ def _write(slide: SlideMap, output: Path, run: Run) -> int:
         return 0
     drawn = "Drawn data, not tissue. " if run.drawn else ""
     facts = write_slide(slide, output, word=run.positive_words, footer=drawn + NOTICE)
+    patches = counted(facts["patches"], "patch", "patches")
     skipped = f", {slide.skipped:,} of background left out" if slide.skipped else ""
     print(
-        f"{slide.name}: {facts['patches']:,} patches{skipped}; {run.positive_words} in "
+        f"{slide.name}: {patches}{skipped}; {run.positive_words} in "
         f"{100 * facts['area_fraction']:.1f} % of the area at the operating point "
         f"{slide.threshold:.3f}; mean probability {facts['score']:.3f}"
     )

@@ -2,7 +2,7 @@
 
 import { Problem, formOf, post } from "./api.js";
 import { Card } from "./card.js";
-import { short } from "./scale.js";
+import { counted, short } from "./scale.js";
 import { download } from "./table.js";
 
 const AT_FIRST = 60; // cards shown before "show more"
@@ -93,7 +93,7 @@ export class Images {
     const bad = failed ? `; ${failed} could not be scored` : "";
     this.say(
       ended
-        ? `${this.done - failed} of ${this.cards.length} images scored${bad}.`
+        ? `${this.done - failed} of ${counted(this.cards.length, "image", "images")} scored${bad}.`
         : `Scoring: ${this.done} of ${this.cards.length}${bad} …`,
       ended,
     );

@@ -23,6 +23,11 @@ export function short(value) {
   return value.toFixed(3);
 }
 
+/** "1 patch", "2 patches". */
+export function counted(number, one, several) {
+  return `${number} ${number === 1 ? one : several}`;
+}
+
 /** Draws a grey image's values in colour, transparent where it is dark. */
 export async function drawHeat(canvas, base64) {
   const image = new Image();

@@ -1,7 +1,7 @@
 // The map of one slide: tissue, probability above it, outline at the operating point.
 
 import { Problem, formOf, post } from "./api.js";
-import { colour, short } from "./scale.js";
+import { colour, counted, short } from "./scale.js";
 import { download, save } from "./table.js";
 
 const WIDEST = 1800; // pixels of the canvas
@@ -39,7 +39,7 @@ export class Slide {
     if (size > limits.request_bytes) {
       throw new Problem(`The folder is larger than the limit of ${limits.request_bytes / 2 ** 20} MiB.`);
     }
-    this.say(`Scoring ${patches.length} patches …`);
+    this.say(`Scoring ${counted(patches.length, "patch", "patches")} …`);
     this.map = await post("/slide", formOf("patches", patches));
     this.lay(this.map);
     by("slide").hidden = false;
@@ -48,7 +48,7 @@ export class Slide {
     this.drawOutline();
     this.setOpacity();
     await this.drawTissue(patches);
-    this.say(`Slide map of ${this.map.patches.length} patches.`, true);
+    this.say(`Slide map of ${counted(this.map.patches.length, "patch", "patches")}.`, true);
   }
 
   lay(map) {
@@ -137,10 +137,11 @@ export class Slide {
 
   tell() {
     const { map } = this;
+    const positive = counted(map.positive_patches, "patch", "patches");
     const figures = [
       ["Patient", map.patient],
       ["Patches", `${map.patches.length}`],
-      [map.word, `${map.positive_patches} patches, ${(100 * map.area_fraction).toFixed(1)} % of the area`],
+      [map.word, `${positive}, ${(100 * map.area_fraction).toFixed(1)}\u00a0% of the area`],
       ["Mean probability", short(map.score)],
       ["Operating point", short(map.operating_point)],
     ];
@@ -154,7 +155,7 @@ export class Slide {
     }
     const left = by("slide-left-out");
     left.hidden = map.left_out.length === 0;
-    left.querySelector("summary").textContent = `${map.left_out.length} files are not on the map`;
+    left.querySelector("summary").textContent = `${counted(map.left_out.length, "file is", "files are")} not on the map`;
     left.querySelector("ul").replaceChildren(
       ...map.left_out.slice(0, 200).map(({ name, error }) => {
         const item = document.createElement("li");

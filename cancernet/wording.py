@@ -1,0 +1,19 @@
+"""Numbers and names in sentences."""
+
+from collections.abc import Sequence
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with its noun: `1 image`, `2 images`; `several` where an s is not enough."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def images_of(images: int, patients: int, unit: str = "patient") -> str:
+    """How much something rests on: `538 images of 6 patients`."""
+    return f"{counted(images, 'image')} of {counted(patients, unit)}"
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """Names the first few, and says how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
