@@ -10,6 +10,7 @@ nothing of what a trained network of that kind looks at.
 """
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -49,6 +50,31 @@ SMALL = Task(48, batch=32)
 PLAIN_AND_DEEP = Task(rate=1e-4, batch=8)
 ON_VGG16 = dataclasses.replace(PLAIN_AND_DEEP, steps=60, after="vgg16")
 ON_DENSENET121 = Task(rate=3e-4, steps=60, after="densenet121")
+# Maps of 2x2, which these do not smear; the wider, the smaller the steps they bear.
+CONVNEXT = Task(64, rate=3e-4)
+WIDE_CONVNEXT = Task(64, rate=1e-4)
+# A cell of the last maps sees less of a larger image: size and images a step.
+LARGER = {
+    (192, 8): ["ResNet152"],
+    (224, 8): [
+        *("InceptionV3", "InceptionResNetV2", "MobileNetV3Small", "MobileNetV3Large"),
+        *("NASNetMobile", "EfficientNetB1"),
+        *(f"EfficientNetV2B{number}" for number in range(4)),
+    ],
+    (256, 8): ["EfficientNetV2S", "EfficientNetB0", "EfficientNetB2"],
+    (288, 4): ["NASNetLarge", "EfficientNetV2M"],
+    (320, 4): ["EfficientNetB3", "EfficientNetB4", "EfficientNetV2L"],
+    (384, 4): ["EfficientNetB5", "EfficientNetB6", "EfficientNetB7"],
+}
+BACKBONES = {
+    "VGG16": PLAIN_AND_DEEP,
+    "VGG19": PLAIN_AND_DEEP,
+    "ConvNeXtSmall": CONVNEXT,
+    "ConvNeXtBase": CONVNEXT,
+    "ConvNeXtLarge": WIDE_CONVNEXT,
+    "ConvNeXtXLarge": WIDE_CONVNEXT,
+    **{name: Task(size, batch=batch) for (size, batch), names in LARGER.items() for name in names},
+}
 TASKS = {
     "cancernet": Task(48, rate=2e-3, batch=32),
     "simple-cnn": Task(48, rate=2e-3, batch=32),
@@ -61,10 +87,9 @@ TASKS = {
     "vgg16-dense-head-unit": ON_VGG16,
     "densenet121-dense-head": ON_DENSENET121,
     "densenet121-dense-head-unit": ON_DENSENET121,
-    "backbone:VGG16": PLAIN_AND_DEEP,
-    "backbone:VGG19": PLAIN_AND_DEEP,
     "alexnet": Task(131, rate=1e-4),
     "efficientnetv2b0": Task(192, batch=8),
+    **{f"backbone:{name}": task for name, task in BACKBONES.items()},
 }
 
 
@@ -208,13 +233,14 @@ def shuffled_share(model: keras.Model, images: np.ndarray, regions: np.ndarray) 
 
     Shuffling keeps a weight tensor's mean. Where that is below 0 and what comes in is all
     positive (a dense layer behind ReLU), no unit may answer to any image. Numbers drawn
-    anew, the other way of Adebayo et al., then take the place of the shuffled ones.
+    anew, the other way of Adebayo et al., then take the place of the shuffled ones. A head
+    of random numbers may speak against both classes wherever it looks; then once more.
     """
     weights = model.get_weights()
     side = images.shape[1]
-    for randomise in (shuffle_weights, draw_weights_anew):
+    for seed, randomise in itertools.product((3, 4, 5), (shuffle_weights, draw_weights_anew)):
         model.set_weights(weights)
-        randomise(model, seed=3)
+        randomise(model, seed=seed)
         gradients, found = Gradients(model), []
         for class_index in (0, 1):  # either may be the one with nothing in its favour
             pairs = [gradients.at(image, class_index)[:2] for image in images]
