@@ -17,6 +17,7 @@ import numpy as np
 from cancernet.config import SPLITS
 from cancernet.errors import CancerNetError
 from cancernet.files import read_json, sha256_of
+from cancernet.wording import counted
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"
@@ -105,9 +106,9 @@ class BuiltDataset:
         """
         missing = [path for part in self.parts.values() for path in part.paths if self._lacks(path)]
         if missing:
-            files = "1 image" if len(missing) == 1 else f"{len(missing):,} images"
             raise CancerNetError(
-                f"{self.folder} lacks {files} of its {MANIFEST}, first {missing[0]}; {BUILD_AGAIN}"
+                f"{self.folder} lacks {counted(len(missing), 'image')} of its {MANIFEST}, "
+                f"first {missing[0]}; {BUILD_AGAIN}"
             )
 
     def _lacks(self, path: str) -> bool:

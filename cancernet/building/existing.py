@@ -21,6 +21,7 @@ from cancernet.manifest import (
     manifest_rows,
     read_build,
 )
+from cancernet.wording import some
 
 # File managers put these into every folder that is looked at.
 RUBBISH = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -46,9 +47,8 @@ def refuse_what_is_not_ours(output: Path) -> None:
         )
     foreign = sorted(_foreign_files(output))
     if foreign:
-        more = f" and {len(foreign) - NAMED:,} more" if len(foreign) > NAMED else ""
         raise CancerNetError(
-            f"{output} holds what no build put there: {', '.join(foreign[:NAMED])}{more}; "
+            f"{output} holds what no build put there: {some(foreign, NAMED)}; "
             "nothing was touched: move it away, or name another folder with --output"
         )
 

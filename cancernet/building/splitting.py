@@ -14,6 +14,7 @@ from cancernet.building.nearest_split import cover_every_class, nearest_split
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
 from cancernet.errors import SplitError
+from cancernet.wording import counted
 
 WAYS_OUT = "add patients, or say yourself who goes where with --split lists"
 
@@ -76,7 +77,7 @@ def warn_of_scarce(images: Images, splits: np.ndarray, dataset: Dataset) -> list
         having = int((counts[:, index] > 0).sum())
         there = [s for i, s in enumerate(SPLITS) if (images.label[splits == i] == index).any()]
         lacking = " and ".join(split for split in SPLITS if split not in there)
-        few = f"1 {dataset.unit}" if having == 1 else f"{having} {dataset.unit}s"
+        few = counted(having, dataset.unit)
         if "testing" in there:
             fate = "what is measured there about it rests on a single one."
         else:
@@ -190,7 +191,7 @@ def refuse_too_few(
         )
     having = (counts > 0).sum(axis=0)
     for index in np.flatnonzero(having < needed).tolist():
-        few = f"1 {unit} has" if having[index] == 1 else f"{having[index]} {unit}s have"
+        few = counted(int(having[index]), f"{unit} has", f"{unit}s have")
         raise SplitError(
             f"only {few} images of {_called(dataset, index)}, but {needed} are needed, one "
             f"each for {', '.join(SPLITS[:needed])}; {WAYS_OUT}"

@@ -19,6 +19,7 @@ from cancernet.training.command import read_whole, train_and_finish
 from cancernet.training.limit import check_limit, limited
 from cancernet.training.network import first_network
 from cancernet.training.train import StoppedError
+from cancernet.wording import some
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,7 +138,7 @@ def _train_and_pool(
         train_in_processes(folder, folds, workers)
     else:
         for fold in folds:
-            print(f"Fold {fold.number} of {len(folds)}: tests {_named(fold.testing)}")
+            print(f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}")
             try:
                 _train_fold(folder, dataset, config, content, fold)
             except StoppedError:
@@ -187,8 +188,3 @@ def _train_fold(
     import keras
 
     keras.utils.clear_session()
-
-
-def _named(patients: Sequence[str]) -> str:
-    few = ", ".join(patients[:5])
-    return few if len(patients) <= 5 else f"{few} and {len(patients) - 5} more"

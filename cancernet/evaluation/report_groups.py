@@ -9,7 +9,7 @@ from cancernet.evaluation.html_pieces import decimal
 from cancernet.evaluation.pooled import spread_over_folds
 from cancernet.evaluation.report_content import ReportContent
 from cancernet.evaluation.summary import headline_rows, interval
-from cancernet.wording import images_of
+from cancernet.wording import images_of, some
 
 COLUMNS = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
 MOST_NAMED = 6
@@ -58,8 +58,7 @@ def folds(content: ReportContent) -> str:
     rows = []
     for fold in content.folds:
         names = sorted(set(fold.testing.patients))
-        who = ", ".join(names[:MOST_NAMED])
-        who += f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        who = some(names, MOST_NAMED)
         found = fold.metrics
         correction = fold.calibration
         rows.append(

@@ -7,7 +7,7 @@ from cancernet.examining.labelled import Labelled
 from cancernet.files import sha256_of
 from cancernet.manifest import MANIFEST, manifest_rows, read_build
 from cancernet.runs import Run
-from cancernet.wording import counted
+from cancernet.wording import counted, some
 
 NAMED = 5
 
@@ -21,11 +21,10 @@ def trained_on(labelled: Labelled, run: Run) -> str:
     own = _own_patients(run)
     seen = sorted(set(labelled.patients) & own) if labelled.patients_known else []
     if seen:
-        more = f" and {len(seen) - NAMED} more" if len(seen) > NAMED else ""
         were = counted(len(set(labelled.patients)), "patient was", "patients were")
         return (
             f"LEAK: {len(seen)} of {were} in the run's "
-            f"training or validation ({', '.join(seen[:NAMED])}{more}), if the names mean the "
+            f"training or validation ({some(seen, NAMED)}), if the names mean the "
             "same patients; the figures are then better than new patients would give."
         )
     bytes_seen = _own_bytes(run)

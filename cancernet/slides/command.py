@@ -53,8 +53,8 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
                 print(f"{slide.name}: {copies} of a place passed over")
             done += _write(slide, output, run)
         if odd:
-            others = counted(odd, "image")
-            print(f"{others} without a place in the name passed over", file=sys.stderr)
+            images = counted(odd, "image")
+            print(f"{images} without a place in the name passed over", file=sys.stderr)
     for path in (path for path in named if not path.is_dir()):
         try:
             with open_image(path) as image:
