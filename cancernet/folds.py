@@ -1,4 +1,4 @@
-"""Training and validation divided anew into folds of whole patients; testing stays out.
+"""Folds of whole patients: groups as alike as can be, and data sets made of them.
 
     for fold in patient_folds(dataset, 3, seed=7):
         model, state = fit(fold, config, folder)
@@ -8,72 +8,90 @@ asks for them gets a KeyError.
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from cancernet.building.nearest_split import cover_every_class, nearest_split
 from cancernet.errors import SplitError
 from cancernet.manifest import BuiltDataset, Part
+from cancernet.wording import counted
 
 JOINED = ("training", "validation")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Fold(BuiltDataset):
-    """A built data set whose training and validation images are divided otherwise.
-
-    Attributes:
-        whole: the data set it was made from.
-        places: split -> int64 (n,), places in `whole`'s training images followed by its
-            validation images.
-    """
-
-    whole: BuiltDataset
-    places: dict[str, np.ndarray]
-
-
-def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[Fold]:
+def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[BuiltDataset]:
     """Divides the patients of training and validation so that each validates once.
-
-    The folds are of whole patients, shuffled by the seed and as alike in classes as
-    scikit-learn's StratifiedGroupKFold makes them. The same arguments give the same
-    folds.
 
     Args:
         dataset: a built data set.
         folds: number of folds, at least 2.
-        seed: of the shuffling.
+        seed: of the division; the same arguments give the same folds.
 
     Raises:
-        SplitError: fewer patients than folds, or a fold without images of some side.
+        SplitError: fewer patients than folds, or not every fold can have every class.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     both = join_parts([dataset.split(name) for name in JOINED])
-    labels, patients = both.labels, np.array(both.patients)
-    if len(set(patients)) < folds:
+    names, counts = patient_counts(both, len(dataset.classes))
+    if len(names) < folds:
         raise SplitError(
-            f"{dataset.folder} has {len(set(patients))} patients for training and validation, too "
-            f"few for {folds} folds; choose fewer --folds"
+            f"{dataset.folder} has {len(names)} patients for training and validation, too few for "
+            f"{folds} folds; choose fewer --folds"
         )
-    divided = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
-        np.zeros(len(labels)), labels, patients
-    )
     found = []
-    for number, (training, validation) in enumerate(divided, start=1):
-        places = {"training": np.sort(training), "validation": np.sort(validation)}
-        _check_sides(dataset, labels, places, f"fold {number} of {folds}")
-        found.append(_fold(dataset, both, places, number))
+    for group in equal_groups(counts, folds, seed=seed):
+        validating = [names[place] for place in group]
+        validates = np.isin(both.patients, validating)
+        rows = {"training": np.flatnonzero(~validates), "validation": np.flatnonzero(validates)}
+        found.append(
+            dataclasses.replace(
+                dataset,
+                parts={split: choose_rows(both, chosen) for split, chosen in rows.items()},
+                fingerprint=fold_fingerprint(dataset, validating),
+                whole=dataset,
+            )
+        )
     return found
 
 
-def _fold(dataset: BuiltDataset, both: Part, places: dict[str, np.ndarray], number: int) -> Fold:
-    values = {
-        field.name: getattr(dataset, field.name) for field in dataclasses.fields(BuiltDataset)
-    }
-    values["parts"] = {split: choose_rows(both, rows) for split, rows in places.items()}
-    values["fingerprint"] = f"{dataset.fingerprint}-fold-{number}"
-    return Fold(**values, whole=dataset, places=places)
+def fold_fingerprint(dataset: BuiltDataset, *patients: Sequence[str]) -> str:
+    """Returns the SHA-256 of a data set's fingerprint and of who is in which part of a fold."""
+    key = " ".join([dataset.fingerprint, *(str(tuple(names)) for names in patients)])
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def patient_counts(part: Part, classes: int) -> tuple[list[str], np.ndarray]:
+    """Returns the patients, sorted, and the images of each in each class, (patients, classes)."""
+    names, place = np.unique(np.array(part.patients), return_inverse=True)
+    counts = np.zeros((len(names), classes), np.int64)
+    np.add.at(counts, (place, part.labels), 1)
+    return [str(name) for name in names], counts
+
+
+def equal_groups(counts: np.ndarray, groups: int, *, seed: int) -> list[np.ndarray]:
+    """Divides patients into groups as alike in classes and size as whole patients permit.
+
+    Args:
+        counts: images of each patient in each class, (patients, classes).
+        groups: how many; each gets every class that somebody has.
+        seed: the same seed gives the same groups.
+
+    Returns:
+        The places of each group's patients, rising.
+
+    Raises:
+        SplitError: not every group can have every class.
+    """
+    counts = counts[:, counts.any(axis=0)]
+    if cover_every_class(counts > 0, groups, rng=np.random.default_rng(seed)) is None:
+        fewest = int((counts > 0).sum(axis=0).min())
+        raise SplitError(
+            f"{groups} folds cannot each have every class (one class has "
+            f"{counted(fewest, 'patient')}); choose fewer --folds"
+        )
+    group_of = nearest_split(counts, np.full(groups, 1 / groups), seed=seed)
+    return [np.flatnonzero(group_of == number) for number in range(groups)]
 
 
 def join_parts(parts: Sequence[Part]) -> Part:
@@ -96,16 +114,3 @@ def choose_rows(part: Part, rows: np.ndarray) -> Part:
         part.x[rows],
         part.y[rows],
     )
-
-
-def _check_sides(
-    dataset: BuiltDataset, labels: np.ndarray, places: dict[str, np.ndarray], where: str
-) -> None:
-    positive = np.isin(labels, [dataset.classes.index(name) for name in dataset.positive])
-    for split, rows in places.items():
-        if positive[rows].all() or not positive[rows].any():
-            side = "positive" if positive[rows].all() else "negative"
-            raise SplitError(
-                f"in {where} all images for {split} are {side}, so it cannot be judged; choose "
-                "fewer --folds, or another --seed"
-            )

@@ -73,6 +73,7 @@ class BuiltDataset:
         unit: what was not split, in a word: patient, source, group.
         absent: split -> classes of which it has no image.
         parts: split -> its images.
+        whole: the data set as it lies on the disk, where this divides its images otherwise.
     """
 
     folder: Path
@@ -93,6 +94,7 @@ class BuiltDataset:
     unit: str = "patient"
     leaks: tuple[str, ...] = ()
     absent: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    whole: "BuiltDataset | None" = None
 
     def split(self, name: str) -> Part:
         """Returns the images of `training`, `validation` or `testing`."""

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "doctor": {"config", "processor", "quiet"},
     "__main__": {"command_line", "doctor"},
     "recipe_file": {"config"},
-    "folds": {"manifest"},
+    "folds": {"building", "manifest"},
     "building": {"catalog", "config", "images", "manifest"},
     "auditing": {
         "building", "catalog", "cluster", "command_line", "config", "evaluation", "images",

@@ -1,4 +1,4 @@
-"""The search: what may vary, folds of whole patients, a study that survives being stopped."""
+"""The search: what may vary, a study that survives being stopped."""
 
 import dataclasses
 import json
@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from cancernet.config import TrainConfig
-from cancernet.errors import CancerNetError, SplitError
+from cancernet.errors import CancerNetError
 from cancernet.folds import patient_folds
-from cancernet.manifest import BuiltDataset, Part
 from cancernet.recipe_file import read_recipe, write_recipe
 from cancernet.tuning.space import parse_search
 
@@ -23,41 +21,12 @@ import optuna
 from cancernet.training.checkpoint import State
 from cancernet.tuning import command, objective
 from cancernet.tuning import study as studies
-
-# patient -> images of class 0, of class 1
-PATIENTS = {"a": (4, 2), "b": (3, 3), "c": (2, 4), "d": (4, 3), "e": (2, 2), "f": (3, 1)}
-SPLITS = {"training": "abcd", "validation": "ef", "testing": "t"}
+from tests.numbered_images import numbered_images
 
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Class 1 is bright; the number of the image is in the blue channel."""
-    parts, number = {}, 0
-    for split, patients in SPLITS.items():
-        rows = []
-        for patient in patients:
-            for label, count in enumerate(PATIENTS.get(patient, (2, 2))):
-                for _ in range(count):
-                    number += 1
-                    path = f"{split}/{label}/{number}.png"
-                    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-                    pixels = np.full((16, 16, 3), 60 + 120 * label, np.uint8)
-                    pixels[..., 2] = number
-                    Image.fromarray(pixels).save(tmp_path / path)
-                    rows.append((path, label, patient))
-        nowhere = np.full(len(rows), -1)
-        parts[split] = Part(
-            [path for path, _, _ in rows],
-            np.array([label for _, label, _ in rows]),
-            [patient for _, _, patient in rows],
-            nowhere,
-            nowhere,
-        )
-    return BuiltDataset(
-        folder=tmp_path, name="idc", title="", classes=("0", "1"), words=("a", "b"),
-        positive=("1",), drawn=True, leak="", warnings=(), split_kind="patient", counts={},
-        left_out={}, image_size=(16, 16), fingerprint="0123456789abcdef" * 4, parts=parts,
-    )  # fmt: skip
+    return numbered_images(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -135,50 +104,6 @@ def test_what_is_no_recipe_is_refused(tmp_path, text):
         read_recipe(tmp_path / "y.json")
 
 
-def test_every_patient_validates_once_and_testing_is_out_of_reach(dataset):
-    folds = patient_folds(dataset, 3, seed=7)
-    validating = [set(fold.split("validation").patients) for fold in folds]
-    assert sorted(patient for each in validating for patient in each) == sorted("abcdef")
-    for fold in folds:
-        training, validation = fold.split("training"), fold.split("validation")
-        assert not set(training.patients) & set(validation.patients)
-        assert len(training.paths) + len(validation.paths) == 33
-        assert "testing" not in fold.parts
-        with pytest.raises(KeyError):
-            fold.split("testing")
-    again = patient_folds(dataset, 3, seed=7)
-    assert [f.split("validation").paths for f in again] == [
-        f.split("validation").paths for f in folds
-    ]
-    with pytest.raises(SplitError, match="fewer --folds"):
-        patient_folds(dataset, 7, seed=7)
-
-
-@pytest.mark.parametrize("cache", [True, False])
-def test_the_pixels_of_a_fold_are_those_of_its_paths(dataset, cache):
-    from cancernet.training.batches import plain_batches
-
-    fold = patient_folds(dataset, 2, seed=1)[1]
-    for split in ("training", "validation"):
-        batches = plain_batches(fold, split, TrainConfig(image_size=16, batch_size=5, cache=cache))
-        pairs = [batches[index] for index in range(len(batches))]
-        numbers = np.concatenate([images[:, 0, 0, 2] for images, _ in pairs]).tolist()
-        assert numbers == [int(Path(path).stem) for path in fold.split(split).paths]
-        labels = np.concatenate([labels.argmax(1) for _, labels in pairs])
-        assert np.array_equal(labels, fold.split(split).labels)
-
-
-def test_a_fold_trains_like_a_data_set(dataset, tmp_path):
-    from cancernet.training.train import fit
-
-    heard = []
-    config = TrainConfig(image_size=16, epochs=1, batch_size=16, precision="float32")
-    (tmp_path / "work").mkdir()
-    fold = patient_folds(dataset, 2, seed=1)[0]
-    _, state = fit(fold, config, tmp_path / "work", after_epoch=lambda s: heard.append(s.epochs))
-    assert heard == [1] and 0 <= state.history[0]["val_auc"] <= 1
-
-
 def fake_fit(stop_at=None):
     """A training whose value is known: best at a rate of 0.01, worse with larger batches."""
     calls = []
@@ -233,7 +158,8 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
         command.search(wanted(place), tmp_path)
     # A process that was killed leaves a trial that still says it is running.
     search = wanted(place)
-    identity = command._identity(search, dataset)
+    folds = patient_folds(dataset, search.folds, seed=search.base.seed)
+    identity = command._identity(search, dataset, folds)
     study = studies.open_study(place, maximize=True, identity=identity, first={})
     studies.suggest(study.ask(), search.dimensions[:1])
     monkeypatch.setattr(objective, "fit", fake_fit())

@@ -1,17 +1,22 @@
 """Who is tested, who validates and who trains in every fold: whole patients, never patches."""
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from cancernet.building.nearest_split import cover_every_class, nearest_split
+from cancernet.building.nearest_split import nearest_split
 from cancernet.config import SPLITS
 from cancernet.errors import SplitError
-from cancernet.folds import choose_rows, join_parts
+from cancernet.folds import (
+    choose_rows,
+    equal_groups,
+    fold_fingerprint,
+    join_parts,
+    patient_counts,
+)
 from cancernet.manifest import BuiltDataset, Part
 
 PATIENTS = "patients"
@@ -71,7 +76,7 @@ def plan_folds(
     Raises:
         SplitError: the patients cannot be divided so; the message says what to do.
     """
-    patients, counts = patient_counts(dataset)
+    patients, counts = patient_counts(joined(dataset), len(dataset.classes))
     groups = _groups(patients, counts, folds, only, seed)
     found = []
     for number, testing in enumerate(groups, start=1):
@@ -99,7 +104,6 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
         "testing": testing,
     }
     parts = {name: choose_rows(whole, np.flatnonzero(chosen[name])) for name in SPLITS}
-    key = f"{dataset.fingerprint} {fold.testing} {fold.validation}"
     return dataclasses.replace(
         dataset,
         parts=parts,
@@ -110,7 +114,8 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
             f"in folds of whole patients; this fold tests {len(fold.testing)} and validates on "
             f"{len(fold.validation)} of {len(set(whole.patients))} patients"
         ),
-        fingerprint=hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest(),
+        fingerprint=fold_fingerprint(dataset, fold.testing, fold.validation),
+        whole=dataset,
     )
 
 
@@ -125,15 +130,6 @@ def remaining_leak(dataset: BuiltDataset) -> str:
         straddling = "--split image" in sentence or "more than one split" in sentence
         found += [sentence.strip()] if sentence.strip() and not straddling else []
     return " ".join(found)
-
-
-def patient_counts(dataset: BuiltDataset) -> tuple[list[str], np.ndarray]:
-    """Returns the patients, sorted, and the images of each in each class."""
-    whole = joined(dataset)
-    names, place = np.unique(np.array(whole.patients), return_inverse=True)
-    counts = np.zeros((len(names), len(dataset.classes)), np.int64)
-    np.add.at(counts, (place, whole.labels), 1)
-    return [str(name) for name in names], counts
 
 
 def joined(dataset: BuiltDataset) -> Part:
@@ -162,15 +158,10 @@ def _groups(
             f"--folds is {folds}, but must be `patients`, or a number from 2 to the "
             f"{len(patients)} patients of the data set"
         )
-    count = int(folds)
-    if cover_every_class(counts > 0, count, rng=np.random.default_rng(seed)) is None:
-        fewest = int((counts > 0).sum(axis=0).min())
-        raise SplitError(
-            f"{count} folds cannot each have every class, because one class has {fewest} "
-            "patients only; choose fewer --folds, or --folds patients"
-        )
-    fold_of = nearest_split(counts, np.full(count, 1 / count), seed=seed)
-    return [np.flatnonzero(fold_of == number) for number in range(count)]
+    try:
+        return equal_groups(counts, int(folds), seed=seed)
+    except SplitError as error:
+        raise SplitError(f"{error}, or --folds patients") from None
 
 
 def _validation(

@@ -20,7 +20,6 @@ import numpy as np
 
 from cancernet.errors import CancerNetError, ImageError
 from cancernet.files import remove_unfinished
-from cancernet.folds import JOINED, Fold
 from cancernet.images import read_rgb, to_array
 from cancernet.locks import LockedError, lock
 from cancernet.manifest import OWN_PREFIX, BuiltDataset
@@ -77,7 +76,7 @@ class DecodedPixels:
 
 
 class JoinedPixels:
-    """Some images of several splits that are kept one by one: what a fold is made of."""
+    """Some images of several splits that are kept split by split: what a fold is made of."""
 
     def __init__(self, parts: list[Pixels], places: np.ndarray) -> None:
         """Takes the splits in order, and places in all of them one after the other."""
@@ -119,18 +118,8 @@ def open_pixels(
     Raises:
         CancerNetError: an image cannot be read; it is named.
     """
-    if isinstance(dataset, Fold):
-        whole = [
-            open_pixels(
-                dataset.whole,
-                name,
-                image_size=image_size,
-                interpolation=interpolation,
-                cache=cache,
-            )
-            for name in JOINED
-        ]
-        return JoinedPixels(whole, dataset.places[split])
+    if cache and dataset.whole is not None:
+        return _of_whole(dataset, split, image_size=image_size, interpolation=interpolation)
     decoded = DecodedPixels(
         dataset.folder,
         dataset.split(split).paths,
@@ -152,6 +141,31 @@ def open_pixels(
         return decoded
     kept = map_array(path, shape=shape, dtype=BYTE)
     return decoded if kept is None else kept
+
+
+def _of_whole(
+    dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str
+) -> JoinedPixels:
+    """Finds the images of another division where those of the whole are kept: decoded once."""
+    assert dataset.whole is not None
+    wanted = dataset.split(split).paths
+    place_of: dict[str, int] = {}
+    kept: list[Pixels] = []
+    for name, part in dataset.whole.parts.items():
+        if set(wanted).isdisjoint(part.paths):
+            continue  # of a search, testing is not even decoded
+        place_of |= {path: place for place, path in enumerate(part.paths, len(place_of))}
+        kept.append(
+            open_pixels(
+                dataset.whole,
+                name,
+                image_size=image_size,
+                interpolation=interpolation,
+                cache=True,
+            )
+        )
+    places = np.array([place_of[path] for path in wanted], np.int64)
+    return JoinedPixels(kept, places)
 
 
 def cache_path(dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str) -> Path:

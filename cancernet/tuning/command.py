@@ -1,7 +1,9 @@
 """What `tune_model.py` does: open the study, run trials until enough ended, write results."""
 
 import dataclasses
+import hashlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +83,7 @@ def search(wanted: Search, data: Path) -> None:
         study = open_study(
             wanted.place,
             maximize=is_better_higher(wanted.measure),
-            identity=_identity(wanted, dataset),
+            identity=_identity(wanted, dataset, folds),
             first=_own_values(wanted.base, wanted.dimensions),
         )
         images = sum(len(part.paths) for part in folds[0].parts.values())
@@ -131,7 +133,9 @@ def _run_trials(study: "optuna.Study", wanted: Search, folds: list[Any]) -> None
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _identity(wanted: Search, dataset: BuiltDataset) -> dict[str, Any]:
+def _identity(
+    wanted: Search, dataset: BuiltDataset, folds: Sequence[BuiltDataset]
+) -> dict[str, Any]:
     """What makes two searches the same: else their trials could not be compared."""
     base = wanted.base.as_dict()
     for dimension in wanted.dimensions:
@@ -140,9 +144,15 @@ def _identity(wanted: Search, dataset: BuiltDataset) -> dict[str, Any]:
         "data": dataset.fingerprint,
         "measure": wanted.measure,
         "folds": wanted.folds,
+        "patients of the folds": _digest(folds),
         "--search": sorted(dimension.text for dimension in wanted.dimensions),
         **{f"--{name.replace('_', '-')}": value for name, value in base.items()},
     }
+
+
+def _digest(folds: Sequence[BuiltDataset]) -> str:
+    key = "".join(fold.fingerprint for fold in folds)
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def _own_values(base: TrainConfig, dimensions: tuple[Dimension, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.config import TrainConfig
 from cancernet.errors import CancerNetError
-from cancernet.folds import Fold
+from cancernet.manifest import BuiltDataset
 from cancernet.training.checkpoint import State
 from cancernet.training.keeper import HIGHER_IS_BETTER
 from cancernet.training.train import StoppedError, fit
@@ -40,7 +40,7 @@ class Judge:
 
     base: TrainConfig
     dimensions: tuple[Dimension, ...]
-    folds: Sequence[Fold]
+    folds: Sequence[BuiltDataset]
     measure: str
     work: Path
     progress: Callable[[str], None]
@@ -76,7 +76,7 @@ class Judge:
         self,
         trial: "optuna.Trial",
         config: TrainConfig,
-        fold: Fold,
+        fold: BuiltDataset,
         number: int,
         before: list[float],
     ) -> float:
