@@ -1,6 +1,7 @@
 """What the tests share: the real images, when they are there, and small drawn ones."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,23 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("CANCERNET_REAL_DATA is not set: no real images here")
     return Path(folder)
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch, capsys):
+    """Runs build_dataset.py in a folder of its own; returns exit code, stdout, stderr."""
+    import build_dataset
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*flags):
+        monkeypatch.setattr(sys, "argv", ["build_dataset.py", *map(str, flags)])
+        with pytest.raises(SystemExit) as left:
+            build_dataset.run(build_dataset.main)
+        printed = capsys.readouterr()
+        return left.value.code, printed.out, printed.err
+
+    return call
 
 
 @pytest.fixture

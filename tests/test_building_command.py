@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import build_dataset
 from cancernet.building import drawn_sample
 from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED
 from tests.building_trees import (
@@ -27,21 +26,6 @@ SCRIPT = Path(__file__).parents[1] / "build_dataset.py"
 KAGGLE = "paultimothymooney/breast-histopathology-images"
 
 
-@pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Runs the script in a folder of its own; returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*flags):
-        monkeypatch.setattr(sys, "argv", ["build_dataset.py", *map(str, flags)])
-        with pytest.raises(SystemExit) as left:
-            build_dataset.run(build_dataset.main)
-        printed = capsys.readouterr()
-        return left.value.code, printed.out, printed.err
-
-    return call
-
-
 def error_of(printed):
     code, out, err = printed
     assert code == EXIT_NOTHING_DONE and out == "", err
@@ -50,9 +34,9 @@ def error_of(printed):
     return sentence
 
 
-def test_builds_and_prints_the_table(command, tmp_path):
+def test_builds_and_prints_the_table(build, tmp_path):
     make_tree(tmp_path / "datasets" / "original")
-    code, out, _ = command()
+    code, out, _ = build()
     assert code == EXIT_OK
     table = {line.split()[0]: line.split() for line in out.splitlines() if line}
     assert table["split"] == ["split", "patients", "images", "IDC", "prevalence"]
@@ -63,29 +47,29 @@ def test_builds_and_prints_the_table(command, tmp_path):
                                 str(count["positives"]), f"{share:.1f}", "%"]  # fmt: skip
     assert table["all"][:4] == ["all", "6", "63", "26"]
     assert "python train_model.py --data datasets/idc" in out
-    code, out, _ = command()
+    code, out, _ = build()
     assert code == EXIT_OK and "Already built, nothing changed" in out and "patients" in out
 
 
-def test_what_an_earlier_version_built_is_built_again(command, tmp_path):
+def test_what_an_earlier_version_built_is_built_again(build, tmp_path):
     make_tree(tmp_path / "datasets" / "original")
-    assert command()[0] == EXIT_OK
-    build = tmp_path / "datasets" / "idc" / "build.json"
-    content = json.loads(build.read_text())
+    assert build()[0] == EXIT_OK
+    record = tmp_path / "datasets" / "idc" / "build.json"
+    content = json.loads(record.read_text())
     del content["leaks"]
-    build.write_text(json.dumps(content))
-    code, out, _ = command()
+    record.write_text(json.dumps(content))
+    code, out, _ = build()
     assert code == EXIT_OK and "Already" not in out
-    assert "leaks" in json.loads(build.read_text())
+    assert "leaks" in json.loads(record.read_text())
 
 
-def test_files_with_defects_are_named_and_the_rest_is_built(command, tmp_path):
+def test_files_with_defects_are_named_and_the_rest_is_built(build, tmp_path):
     source = make_tree(tmp_path / "datasets" / "original")
     (source / patch_path("8001", 0, 99)).write_bytes(b"")
     (source / "8001" / "0" / "li\nne.png").write_bytes(b"x")
     (source / "read.me").write_text("")
     for unchanged in (False, True):
-        code, out, err = command()
+        code, out, err = build()
         assert code == EXIT_SOME_FAILED and ("Already" in out) == unchanged
         assert f"left out: {patch_path('8001', 0, 99)}: the image does not decode (the file" in err
         assert "8001/0/li\\nne.png" in err
@@ -94,13 +78,13 @@ def test_files_with_defects_are_named_and_the_rest_is_built(command, tmp_path):
     assert len(manifest(tmp_path / "datasets" / "idc")) == 63
 
 
-def test_no_data_says_where_to_get_them(command, tmp_path):
-    sentence = error_of(command())
+def test_no_data_says_where_to_get_them(build, tmp_path):
+    sentence = error_of(build())
     for words in (KAGGLE, "datasets/original", "python build_dataset.py --sample", "--download"):
         assert words in sentence
     (tmp_path / "datasets" / "original").mkdir(parents=True)
     (tmp_path / "datasets" / "original" / "README.md").write_text("")
-    assert KAGGLE in error_of(command())
+    assert KAGGLE in error_of(build())
 
 
 def two_classes(folder):
@@ -131,7 +115,7 @@ def two_classes(folder):
         (["--source", "good", "--download"], "leave out --source"),
     ],
 )
-def test_bad_input_is_one_sentence(command, tmp_path, flags, words):
+def test_bad_input_is_one_sentence(build, tmp_path, flags, words):
     two_classes(tmp_path / "good")
     make_tree(tmp_path / "one-class", {"1": (5, 0), "2": (5, 0), "3": (5, 0)})
     make_tree(tmp_path / "one-patient", {"1": (5, 5)})
@@ -141,23 +125,23 @@ def test_bad_input_is_one_sentence(command, tmp_path, flags, words):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "mine.txt").write_text("mine")
     before = files_under(tmp_path)
-    assert words in error_of(command(*flags))
+    assert words in error_of(build(*flags))
     assert files_under(tmp_path) == before
 
 
 @pytest.mark.parametrize("flags", [["--seed", "x"], ["--split", "luck"], ["--link", "soft"]])
-def test_wrong_flags_leave_with_2(command, flags):
-    code, out, err = command(*flags)
+def test_wrong_flags_leave_with_2(build, flags):
+    code, out, err = build(*flags)
     assert code == EXIT_NOTHING_DONE and out == "" and "error: argument" in err
 
 
-def test_a_leak_is_loud(command, tmp_path):
+def test_a_leak_is_loud(build, tmp_path):
     two_classes(tmp_path / "good")
     flags = ("--source", "good", "--output", "out", "--split", "image")
-    refusal = error_of(command(*flags))
+    refusal = error_of(build(*flags))
     assert "3 of 3 patients are in more than one split: 1, 2, 3" in refusal
     assert "--allow-leaks" in refusal and not (tmp_path / "out").exists()
-    code, out, err = command(*flags, "--allow-leaks")
+    code, out, err = build(*flags, "--allow-leaks")
     assert code == EXIT_OK
     assert facts(tmp_path / "out")["leaks"] == [
         "3 of 3 patients are in more than one split: 1, 2, 3."
@@ -165,22 +149,22 @@ def test_a_leak_is_loud(command, tmp_path):
     assert "LEAK" in err and out.count("LEAK") == 2 and "3 of 3 patients" in out
 
 
-def test_audit_by_flags(command, tmp_path, monkeypatch):
+def test_audit_by_flags(build, tmp_path, monkeypatch):
     two_classes(tmp_path / "good")
-    command("--source", "good", "--output", "out", "--split", "image", "--allow-leaks")
-    code, out, _ = command("--audit", "--output", "out")
+    build("--source", "good", "--output", "out", "--split", "image", "--allow-leaks")
+    code, out, _ = build("--audit", "--output", "out")
     assert code == EXIT_SOME_FAILED and "3 of 3 patients are in more than one split" in out
     assert (tmp_path / "out.audit" / "audit.json").is_file()
     monkeypatch.chdir(tmp_path / "good")
-    code, out, _ = command("--audit", ".", "--report", str(tmp_path / "here"))
+    code, out, _ = build("--audit", ".", "--report", str(tmp_path / "here"))
     assert code == EXIT_OK and "not checkable" in out and (tmp_path / "here").is_dir()
 
 
-def test_lists_report_what_does_not_fit(command, tmp_path):
+def test_lists_report_what_does_not_fit(build, tmp_path):
     make_tree(tmp_path / "good")
     for name, ids in (("a", "8001 8003"), ("b", "8006"), ("c", "8002 1 2")):
         (tmp_path / name).write_text("\n".join(ids.split()))
-    code, out, err = command("--source", "good", "--output", "out", "--split", "lists",
+    code, out, err = build("--source", "good", "--output", "out", "--split", "lists",
                              "--split-lists", "a", "b", "c")  # fmt: skip
     assert code == EXIT_OK
     assert "On the lists, but without images: 2 patients (1, 2)" in out
@@ -202,17 +186,17 @@ def draw_small(folder):
         (folder / "DRAWN.json").write_text('{"drawn": true}')
 
 
-def test_the_sample_is_built_apart_from_real_data(command, tmp_path, small_sample):
+def test_the_sample_is_built_apart_from_real_data(build, tmp_path, small_sample):
     make_tree(tmp_path / "datasets" / "original")
-    code, out, _ = command("--sample")
+    code, out, _ = build("--sample")
     assert code == EXIT_OK and "DRAWN SAMPLE" in out
     assert "python train_model.py --data datasets/sample/idc" in out
     assert facts(tmp_path / "datasets" / "sample" / "idc")["drawn"] is True
     assert not (tmp_path / "datasets" / "idc").exists()
-    code, out, _ = command("--sample")
+    code, out, _ = build("--sample")
     assert code == EXIT_OK and "Already built" in out
     # Drawn stays drawn when somebody builds from the folder by name.
-    code, out, _ = command("--source", "datasets/sample/original", "--output", "other")
+    code, out, _ = build("--source", "datasets/sample/original", "--output", "other")
     assert code == EXIT_OK and "DRAWN SAMPLE" in out
 
 
@@ -224,13 +208,13 @@ def test_the_true_sample_can_be_drawn_and_built(tmp_path):
     assert all(0 < c["positives"] < c["images"] for c in content["counts"].values())
 
 
-def test_download_without_kagglehub_says_how(command, monkeypatch):
+def test_download_without_kagglehub_says_how(build, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    sentence = error_of(command("--download"))
+    sentence = error_of(build("--download"))
     assert "pip install kagglehub" in sentence and KAGGLE in sentence
 
 
-def test_download_builds_from_where_kagglehub_put_it(command, tmp_path, monkeypatch):
+def test_download_builds_from_where_kagglehub_put_it(build, tmp_path, monkeypatch):
     asked = []
 
     def fetch(name):
@@ -239,7 +223,7 @@ def test_download_builds_from_where_kagglehub_put_it(command, tmp_path, monkeypa
 
     hub = types.SimpleNamespace(dataset_download=fetch)
     monkeypatch.setitem(sys.modules, "kagglehub", hub)
-    code, _, _ = command("--download", "--link", "symbolic")
+    code, _, _ = build("--download", "--link", "symbolic")
     assert code == EXIT_OK and asked == [KAGGLE]
     row = manifest(tmp_path / "datasets" / "idc")[0]
     built = tmp_path / "datasets" / "idc" / row["path"]
@@ -249,7 +233,7 @@ def test_download_builds_from_where_kagglehub_put_it(command, tmp_path, monkeypa
         raise RuntimeError("403 Forbidden\nmore")
 
     hub.dataset_download = refuse
-    assert "(403 Forbidden)" in error_of(command("--download"))
+    assert "(403 Forbidden)" in error_of(build("--download"))
 
 
 def test_help_names_the_lists_and_where_the_images_are():

@@ -1,14 +1,12 @@
 """Data sets other than IDC: what their paths say, and how they are divided."""
 
 import csv
-import sys
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import build_dataset
 from cancernet import catalog
 from cancernet.building import drawn_scans, siblings
 from cancernet.building.drawn_mammography import draw_mammogram
@@ -32,21 +30,6 @@ def noise(seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (9, 9), np.uint8))
     return np.asarray(coarse.resize((40, 40), Image.Resampling.BICUBIC))
-
-
-@pytest.fixture
-def build(tmp_path, monkeypatch, capsys):
-    """Runs build_dataset.py in a folder of its own; returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*flags):
-        monkeypatch.setattr(sys, "argv", ["build_dataset.py", *map(str, flags)])
-        with pytest.raises(SystemExit) as left:
-            build_dataset.run(build_dataset.main)
-        printed = capsys.readouterr()
-        return left.value.code, printed.out, printed.err
-
-    return call
 
 
 def splits_of(output: Path, column: str = "patient") -> dict[str, set[str]]:
