@@ -247,6 +247,7 @@ def write_table(path: Path, rows: list[tuple], ending: str = "\n") -> Path:
 def test_own_table_with_patients(build, tmp_path):
     labels = own(tmp_path / "source" / "images")
     rows = [(path, label, path.partition("_")[0]) for path, label in labels.items()]
+    rows += [(f"images/{path}", label, patient) for path, label, patient in rows[:2]]  # agreeing
     save(tmp_path / "source" / "images" / "more.png", noise(999))
     write_table(tmp_path / "labels.csv", [("Filename", "Label", "Patient"), *rows], "\r\n")
     code, _, err = build(*OWN, *CLASSES, "--table", "labels.csv")
@@ -263,6 +264,13 @@ def test_own_table_with_patients(build, tmp_path):
         ([("file", "label"), ("a.png", "no")], "no column filename"),
         ([("filename", "label"), ("p0_0.png", "perhaps")], "row 2 of labels.csv has the label"),
         ([("filename", "label"), ("p0_0.png", "no"), ("p0_0.png", "yes")], "an earlier row no"),
+        ([("filename", "label"), ("p0_0.png", "no"), ("./p0_0.png", "yes")], "an earlier row no"),
+        ([("filename", "label"), ("only.png", "no"), ("a/only.png", "yes")],
+         "rows 2 and 3 of labels.csv mean the same file a/only.png by the names only.png and"),
+        ([("filename", "label", "patient"), ("a/only.png", "no", "p"), ("only.png", "no", "q")],
+         "but give it different labels or patients"),
+        ([("filename", "label", "patient"), ("p0_0.png", "no", "p"), ("p0_0.png", "no", "q")],
+         "row 3 of labels.csv says that p0_0.png is of patient q, an earlier row of p"),
         ([("filename", "label"), ("gone.png", "no")], "1 of 1 files that labels.csv names are not"),
         ([("filename", "label")], "heading but no rows"),
         ([("filename", "label", "patient"), ("p0_0.png", "no", "")], "labels.csv names no"),
@@ -275,6 +283,7 @@ def test_a_wrong_table_is_one_sentence(build, tmp_path, rows, words):
     own(tmp_path / "source")
     for folder in ("a", "b"):
         save(tmp_path / "source" / folder / "twice.png", noise(1))
+    save(tmp_path / "source" / "a" / "only.png", noise(2))
     if rows is not None:
         write_table(tmp_path / "labels.csv", rows)
     code, out, err = build(*OWN, *CLASSES, "--table", "labels.csv")

@@ -25,11 +25,13 @@ class Labels:
         path: the file.
         labels: file name as the table has it, with `/` -> label.
         patients: the same -> patient; empty when the table has no such column.
+        rows: the same -> the row that names it, as the lines of the file are counted.
     """
 
     path: Path
     labels: dict[str, str]
     patients: dict[str, str]
+    rows: dict[str, int]
 
 
 def table_path(settings: BuildSettings) -> Path | None:
@@ -58,10 +60,11 @@ def read_labels(path: Path, classes: tuple[str, ...]) -> Labels:
 
     Raises:
         CancerNetError: missing, no such columns, a label that is no class, or a file
-            that stands there twice with two labels; the message names the row.
+            that stands there twice with two labels or patients; the message names the row.
     """
     labels: dict[str, str] = {}
     patients: dict[str, str] = {}
+    numbers: dict[str, int] = {}
     for number, row in read_table(path, (FILENAME, LABEL)):
         name, label = row[FILENAME].replace("\\", "/").removeprefix("./"), row[LABEL]
         if label not in classes:
@@ -77,10 +80,15 @@ def read_labels(path: Path, classes: tuple[str, ...]) -> Labels:
         if PATIENT in row:
             if not row[PATIENT]:
                 raise CancerNetError(f"row {number} of {path} names no patient")
-            patients[name] = row[PATIENT]
+            if patients.setdefault(name, row[PATIENT]) != row[PATIENT]:
+                raise CancerNetError(
+                    f"row {number} of {path} says that {name} is of patient {row[PATIENT]}, an "
+                    f"earlier row of {patients[name]}; take one of them out"
+                )
+        numbers.setdefault(name, number)
     if not labels:
         raise CancerNetError(f"{path} has a heading but no rows")
-    return Labels(path, labels, patients)
+    return Labels(path, labels, patients, numbers)
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
@@ -143,14 +151,15 @@ class IdentifyByTable:
             pattern: says the patient where the table does not; see `patient_of`.
 
         Raises:
-            CancerNetError: files are missing, a name fits several files, or the pattern
-                fits no path.
+            CancerNetError: files are missing, a name fits several files, two rows mean one
+                file and do not agree, or the pattern fits no path.
         """
         folder = entry.tables.folder if entry.tables is not None else ""
         by_end = defaultdict(list)
         for image in images:
             by_end[image.rpartition("/")[2]].append(image)
         known: dict[str, tuple[str, str]] = {}
+        named: dict[str, str] = {}
         missing: list[str] = []
         for name, label in table.labels.items():
             file = _file_of(name, folder, by_end[name.rpartition("/")[2]], table.path)
@@ -161,7 +170,9 @@ class IdentifyByTable:
                 patient = table.patients.get(name) or patient_of(PurePosixPath(file), pattern)
             except LeftOut as reason:
                 raise CancerNetError(f"{file}: {reason}") from None
-            known[file] = label, patient
+            if known.setdefault(file, (label, patient)) != (label, patient):
+                raise _two_answers(table, file, named[file], name)
+            named[file] = name
         if missing:
             raise CancerNetError(
                 f"{len(missing):,} of {len(table.labels):,} files that {table.path} names are not "
@@ -195,6 +206,15 @@ def patient_of(path: PurePosixPath, pattern: str) -> str:
         raise LeftOut("--group-by does not match the path")
     named = found.groupdict().get("patient") or next(filter(None, found.groups()), None)
     return named or found[0] or str(path.with_suffix(""))
+
+
+def _two_answers(table: Labels, file: str, one: str, other: str) -> CancerNetError:
+    """The sentence for a file that two rows mean, by different spellings (`0.png`, `img/0.png`)."""
+    return CancerNetError(
+        f"rows {table.rows[one]} and {table.rows[other]} of {table.path} mean the same file {file} "
+        f"by the names {one} and {other}, but give it different labels or patients; take one of "
+        "them out"
+    )
 
 
 def _file_of(name: str, folder: str, candidates: list[str], table: Path) -> str | None:
