@@ -194,6 +194,48 @@ def test_second_copy_of_the_download_is_not_counted(tmp_path):
         assert reason == look.SECOND_COPY and path == f"IDC_regular_ps50_idx5/{same}"
 
 
+def test_equal_paths_under_two_folders_are_no_second_copies(tmp_path):
+    seed = 0
+    for site in ("siteA", "siteB"):
+        for patient in ("1", "2", "3", "4"):
+            for label in (0, 1):
+                seed += 1
+                write_patch(tmp_path / "source" / site / patient / str(label) / "1.png", seed)
+    (tmp_path / "source/siteB/4/1/1.png").write_bytes(
+        (tmp_path / "source/siteA/4/1/1.png").read_bytes()
+    )
+    build_it(tmp_path / "source", tmp_path / "out")
+    rows = manifest(tmp_path / "out")
+    assert len(rows) == 15 and {row["patient"] for row in rows} == {"1", "2", "3", "4"}
+    assert left_out(tmp_path / "out") == {"siteB/4/1/1.png": (DUPLICATE, "siteA/4/1/1.png")}
+
+
+@pytest.mark.parametrize("link", ["copy", "symbolic"])
+def test_a_second_copy_stands_in_for_a_damaged_file(tmp_path, link):
+    source = make_tree(tmp_path / "source")
+    build_it(source, tmp_path / "whole")
+    again = make_tree(source / "IDC_regular_ps50_idx5")
+    lost, damaged = patch_path("8001", 0, 0), patch_path("8002", 1, 0)
+    copy = f"IDC_regular_ps50_idx5/{damaged}"
+    for path in (source / lost, again / lost, source / damaged):
+        path.write_bytes(b"damaged")
+    outcome = build_it(source, tmp_path / "out", link=link)
+    rows = {row["source"]: row for row in manifest(tmp_path / "out")}
+    before = {row["source"]: row for row in manifest(tmp_path / "whole")}
+    assert len(rows) == 62 and rows[copy]["sha256"] == before[damaged]["sha256"]
+    taken = tmp_path / "out" / rows[copy]["path"]
+    assert taken.read_bytes() == (again / damaged).read_bytes()
+    reasons = left_out(tmp_path / "out")
+    assert reasons[damaged][0] == transfer.UNDECODABLE and copy not in reasons
+    assert reasons[damaged][1].endswith(f"its second copy {copy} is taken")
+    assert reasons[lost][0] == transfer.UNDECODABLE and "second copy" not in reasons[lost][1]
+    assert outcome.facts["failed"] == 2 and len(reasons) == 63 + 1
+    assert build_it(source, tmp_path / "out", link=link).unchanged
+    (again / damaged).unlink()
+    build_it(source, tmp_path / "out", link=link)
+    assert len(manifest(tmp_path / "out")) == 61
+
+
 def test_masks_strays_and_contradictions_are_left_out(tmp_path):
     source = make_tree(tmp_path / "source")
     for seed, path in enumerate(

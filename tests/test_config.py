@@ -95,6 +95,7 @@ def test_the_nested_second_copy_has_the_same_key():
     tail = "8863/1/8863_idx5_x1_y1_class1.png"
     nested = PurePosixPath("IDC_regular_ps50_idx5") / tail
     assert key_idc(PurePosixPath(tail)) == key_idc(nested)
+    assert key_idc(PurePosixPath("siteA", tail)) != key_idc(PurePosixPath("siteB", tail))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from cancernet.building.leaks import refuse_leaks
 from cancernet.building.look import Look, look_at_paths
 from cancernet.building.naming import make_folders, namer
 from cancernet.building.plan import Plan, describe_split, make_plan, settings_as_built
+from cancernet.building.second_copies import take_second_copies
 from cancernet.building.settings import BuildSettings
 from cancernet.building.staging import alone, put_in_place, staged
 from cancernet.building.transfer import Transferred, no_hard_links, transfer
@@ -120,7 +121,14 @@ def _fill(
     """Fills the staging folder, all but `build.json`; returns its content and the failed."""
     make_folders(staging, dataset)
     name_of = namer(plan.images, plan.splits, dataset)
-    done = _transfer(plan, name_of, staging, settings)
+    done = _transfer(plan.images, name_of, range(len(plan.images)), staging, settings)
+
+    def bring(images: Images, places: list[int]) -> Transferred:
+        return _transfer(images, namer(images, plan.splits, dataset), places, staging, settings)
+
+    images, not_there, done = take_second_copies(plan.images, look.left_out, done, bring)
+    plan = dataclasses.replace(plan, images=images)
+    name_of = namer(images, plan.splits, dataset)
     readable = done.width > 0
     dropped: dict[int, LeftOutFile] = {}
     if not settings.include_masks:
@@ -130,7 +138,7 @@ def _fill(
     if dropped:
         plan, name_of = _plan_again(staging, plan, name_of, kept, dropped, dataset, settings)
     plan.warnings.extend(warn_of_contradictions(dropped, dataset))
-    left_out = sorted([*found.left_out, *look.left_out, *plan.left_out, *dropped.values()])
+    left_out = sorted([*found.left_out, *not_there, *plan.left_out, *dropped.values()])
     failed = [file for file in left_out if file.failed]
     record.write_manifest(staging, plan.images, plan.splits, name_of, done.sha256[kept], dataset)
     record.write_left_out(staging, left_out)
@@ -164,18 +172,22 @@ def _fill(
 
 
 def _transfer(
-    plan: Plan, name_of: Callable[[int], str], staging: Path, settings: BuildSettings
+    images: Images,
+    name_of: Callable[[int], str],
+    places: Sequence[int],
+    staging: Path,
+    settings: BuildSettings,
 ) -> Transferred:
     from tqdm import tqdm
 
     wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
-    count = len(plan.images)
-    with tqdm(total=count, desc="Building", unit=" images", mininterval=wait) as bar:
+    sources = map(images.sources.__getitem__, places)
+    with tqdm(total=len(places), desc="Building", unit=" images", mininterval=wait) as bar:
         return transfer(
             settings.source,
             staging,
-            zip(plan.images.sources, map(name_of, range(count)), strict=True),
-            count,
+            zip(sources, map(name_of, places), strict=True),
+            len(places),
             link=settings.link,
             progress=bar.update,
         )

@@ -45,8 +45,11 @@ def identify_idc(path: PurePosixPath) -> Identity:
 
 
 def key_idc(path: PurePosixPath) -> str:
-    """The download may hold everything twice, again under `IDC_regular_ps50_idx5/`."""
-    return "/".join(path.parts[-3:])
+    """The download may hold everything twice, again under `IDC_regular_ps50_idx5/`.
+
+    No other folder is passed over: `siteA/8863/0/1.png` and `siteB/8863/0/1.png` are two images.
+    """
+    return "/".join(part for part in path.parts if part != "IDC_regular_ps50_idx5")
 
 
 register(
