@@ -19,11 +19,13 @@ import numpy as np
 from PIL import Image
 
 from cancernet.errors import ImageError
+from cancernet.tiff import largest_tile
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 MAXIMUM_PIXELS = 64_000_000
 MAXIMUM_BYTES = 16 * MAXIMUM_PIXELS  # four channels of 32 bits, not packed
+PLAIN_TILE = 2048 * 2048  # pixels that a tile may have, however small its image
 NO_MEMORY = "the image does not fit into memory"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
@@ -64,12 +66,7 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
         raise ImageError("the file is empty (0 bytes)")
     try:
         with _open(content) as image:
-            width, height = image.size
-            if width * height > maximum_pixels:
-                raise ImageError(
-                    f"the image has {width} x {height} pixels, more than the limit of "
-                    f"{maximum_pixels:,}"
-                )
+            _check_size(image, content, maximum_pixels)
             image.load()
             return _to_rgb(image)
     except ImageError:
@@ -118,6 +115,27 @@ def _open(content: bytes) -> Image.Image:
 
         return PngImageFile(io.BytesIO(content))
     return Image.open(io.BytesIO(content), formats=FORMATS)
+
+
+def pixels_decoded(image: Image.Image, content: bytes) -> int:
+    """How many pixels decoding makes room for: of the image, or of a TIFF's larger tile."""
+    tile = largest_tile(content) if image.format == "TIFF" else 0
+    return max(image.width * image.height, tile)
+
+
+def _check_size(image: Image.Image, content: bytes, maximum_pixels: int) -> None:
+    own = image.width * image.height
+    if own > maximum_pixels:
+        raise ImageError(
+            f"the image has {image.width} x {image.height} pixels, more than the limit of "
+            f"{maximum_pixels:,}"
+        )
+    decoded = pixels_decoded(image, content)
+    if decoded > min(maximum_pixels, 4 * own + PLAIN_TILE):
+        raise ImageError(
+            f"its {image.width} x {image.height} pixels are stored in a tile of {decoded:,}; "
+            "save it anew, in strips or smaller tiles"
+        )
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

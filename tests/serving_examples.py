@@ -39,6 +39,35 @@ def png_bomb(width: int, height: int) -> bytes:
     )
 
 
+def tiled_tiff(side: int, tile: int, *, big: bool = False, twice: bool = False) -> bytes:
+    """A grey TIFF of side x side pixels in one tile of tile x tile, all of it black.
+
+    Args:
+        side: of the image, pixels.
+        tile: of the tile, pixels.
+        big: as a BigTIFF.
+        twice: every size of the tile is named a second time, and then small.
+    """
+    content = zlib.compress(bytes(tile * tile), 9)
+    sizes = (
+        [(322, tile), (322, 16), (323, tile), (323, 16)] if twice else [(322, tile), (323, tile)]
+    )
+    tags = [(256, side), (257, side), (258, 8), (259, 8), (262, 1), (277, 1), *sizes]
+    tags += [(324, -1), (325, len(content))]
+    word, head = ("<Q", 16) if big else ("<L", 8)
+    entry = "<HHQQ" if big else "<HHLL"
+    end = head + (8 if big else 2) + len(tags) * struct.calcsize(entry) + struct.calcsize(word)
+    start = b"II\x2b\0\x08\0\0\0" if big else b"II\x2a\0"
+    return (
+        start
+        + struct.pack(word, head)
+        + struct.pack("<Q" if big else "<H", len(tags))
+        + b"".join(struct.pack(entry, t, 4, 1, end if v < 0 else v) for t, v in tags)
+        + struct.pack(word, 0)
+        + content
+    )
+
+
 def text_bomb() -> bytes:
     """A PNG whose compressed comment unpacks to 50 MB."""
     comment = b"Comment\0\0" + zlib.compress(b"a" * 50_000_000, 9)

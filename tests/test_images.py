@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from cancernet import images
 from cancernet.errors import ImageError
 from cancernet.images import read_rgb, to_array
+from tests.serving_examples import tiled_tiff
 
 
 def encoded(image, image_format, **options):
@@ -156,6 +158,24 @@ def test_a_decompression_bomb_is_refused_before_decoding():
     assert len(bomb) < 200_000
     with pytest.raises(ImageError, match="more than"):
         read_rgb(bomb)
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tile_far_larger_than_its_image_is_refused_before_decoding(monkeypatch, big):
+    monkeypatch.setattr(images, "PLAIN_TILE", 64 * 64)
+    assert pixels_of(tiled_tiff(16, 64, big=big)).shape == (16, 16, 3)
+    assert pixels_of(tiled_tiff(100, 128, big=big)).shape == (100, 100, 3)
+    with pytest.raises(ImageError, match=r"16 x 16 pixels are stored in a tile of 16,384; save it"):
+        read_rgb(tiled_tiff(16, 128, big=big))
+    with pytest.raises(ImageError, match="tile of 4,096"):
+        read_rgb(tiled_tiff(16, 64, big=big), maximum_pixels=4000)
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tile_whose_size_is_named_twice_is_refused(big):
+    """Pillow would take the second size, libtiff makes room for the first."""
+    with pytest.raises(ImageError, match="tag 322 twice"):
+        read_rgb(tiled_tiff(16, 128, big=big, twice=True))
 
 
 def test_paths_that_are_no_files(tmp_path):

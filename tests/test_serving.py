@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from cancernet import runs
 from cancernet.errors import CancerNetError
 from cancernet.inference.predictor import Predictor
+from cancernet.serving import decoding
 from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, Problem, SlideMap
 from cancernet.serving.application import make_application
 from cancernet.serving.decoding import is_large
@@ -22,7 +23,16 @@ from cancernet.serving.settings import MEBIBYTE, ServeConfig
 from cancernet.serving.slides import step_of
 from cancernet.serving.uploads import parse_uploads, safe_name
 from tests.conftest import write_tiny_run
-from tests.serving_examples import BLUE, RED, damaged, noisy, picture, png_bomb, scan_bomb
+from tests.serving_examples import (
+    BLUE,
+    RED,
+    damaged,
+    noisy,
+    picture,
+    png_bomb,
+    scan_bomb,
+    tiled_tiff,
+)
 
 TOKEN = "a-token-of-enough-characters"
 
@@ -357,6 +367,12 @@ def test_large_images_are_known_before_they_are_decoded(kind):
     assert not is_large(picture(size=(2000, 1999), kind=kind))
     assert is_large(picture(size=(2001, 2000), kind=kind))
     assert not is_large(picture(kind=kind)[:20])
+
+
+def test_an_image_in_a_large_tile_is_large(monkeypatch):
+    monkeypatch.setattr(decoding, "LARGE", 4000)
+    assert not is_large(tiled_tiff(50, 63))
+    assert is_large(tiled_tiff(50, 64))
 
 
 def test_forms_cut_anywhere_are_refused(server):

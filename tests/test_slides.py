@@ -14,11 +14,13 @@ from PIL import Image
 from cancernet import runs
 from cancernet.errors import CancerNetError
 from cancernet.inference.predictor import Predictor
+from cancernet.slides import bands
 from cancernet.slides.background import is_background
 from cancernet.slides.bands import open_image
 from cancernet.slides.command import map_slides
 from cancernet.slides.positions import find_patients, read_place
 from cancernet.slides.scoring import map_of_image
+from tests.serving_examples import tiled_tiff
 
 ROOT = Path(__file__).parents[1]
 RED, BLUE, WHITE = (190, 60, 90), (80, 60, 190), (245, 244, 246)
@@ -213,6 +215,19 @@ def test_images_that_cannot_be_cut(tmp_path: Path) -> None:
     (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CancerNetError), open_image(tmp_path / "cut.tif") as image:
         list(image.bands(50))
+
+
+def test_a_tile_that_reaches_far_over_the_image_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tifffile")
+    monkeypatch.setattr(bands, "LARGEST_PIECE", 64 * 64)
+    (tmp_path / "sound.tif").write_bytes(tiled_tiff(16, 64))
+    with open_image(tmp_path / "sound.tif") as image:
+        assert [band.shape for band in image.bands(16)] == [(16, 16, 3)]
+    (tmp_path / "scan.tif").write_bytes(tiled_tiff(16, 80))
+    with pytest.raises(CancerNetError, match="in one piece"), open_image(tmp_path / "scan.tif"):
+        pass
 
 
 def test_glass_is_background_and_tissue_is_not() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from cancernet.errors import ImageError
-from cancernet.images import FORMATS, read_rgb, to_array
+from cancernet.images import FORMATS, PNG_SIGNATURE, pixels_decoded, read_rgb, to_array
 from cancernet.runs import Run
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
@@ -31,8 +31,11 @@ def decode(run: Run, content: bytes, *, maximum_pixels: int) -> np.ndarray:
 
 
 def is_large(content: bytes) -> bool:
-    """Whether an image says that it is large; decodes nothing."""
+    """Whether decoding an image takes the room of a large one; decodes nothing."""
     try:
+        if content[:8] != PNG_SIGNATURE:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                return pixels_decoded(image, content) > LARGE
         width, height = size_of(content)
     except Exception:  # decoders meet bytes that others wrote and raise whatever they like
         return False  # decoding will stumble at the same place
@@ -45,7 +48,7 @@ def size_of(content: bytes) -> tuple[int, int]:
     Raises:
         Exception: whatever the decoder raises where it is no image.
     """
-    if content[:8] == b"\x89PNG\r\n\x1a\n" and content[12:16] == b"IHDR":
+    if content[:8] == PNG_SIGNATURE and content[12:16] == b"IHDR":
         width, height = struct.unpack(">II", content[16:24])
         return width, height
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:

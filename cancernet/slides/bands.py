@@ -125,7 +125,9 @@ class _TiffBands:
     def _check(self) -> None:
         page = self._page
         wide = page.tilewidth if page.is_tiled else page.imagewidth
-        size = min(self._tall, self.height) * wide * page.samplesperpixel
+        # A tile is decoded whole, however far it reaches over the image.
+        tall = self._tall if page.is_tiled else min(self._tall, self.height)
+        size = tall * wide * page.samplesperpixel
         reason = ""
         if page.dtype != np.uint8 or page.samplesperpixel not in (1, 3, 4):
             reason = f"it holds {page.samplesperpixel} x {page.dtype}, not 8-bit grey, RGB or RGBA"
