@@ -258,6 +258,26 @@ def test_own_table_with_patients(build, tmp_path):
     assert left_out(tmp_path / "out")["images/more.png"][0] == "without a label in labels.csv"
 
 
+@pytest.mark.parametrize("group_by", ["content", "image", "table"])
+def test_equal_names_in_groups_named_by_paths(build, tmp_path, group_by):
+    rows: list[tuple] = [("filename", "label", "patient")]
+    for place, site in enumerate("ab"):
+        for index, label in enumerate(("no", "yes")):
+            for number in range(4):
+                path = f"{site}/{label}/{number}.png"
+                save(tmp_path / "source" / path, noise(100 * place + 10 * index + number))
+                rows.append((path, label, f"{number}/20\\21{site}"))
+    how = ("--table", write_table(tmp_path / "labels.csv", rows))
+    how = how if group_by == "table" else ("--group-by", group_by)
+    code, _, err = build(*OWN, "--classes", "no", "yes", "--positive", "yes", *how)
+    assert code == 0, err
+    for row in manifest(tmp_path / "out"):
+        assert (tmp_path / "out" / row["path"]).is_file()
+        assert row["path"].count("/") == 2 and "\\" not in row["path"]
+    groups = {row["patient"] for row in manifest(tmp_path / "out")}
+    assert ("0/20\\21a" in groups) if group_by == "table" else ("a/no/0" in groups)
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

@@ -45,6 +45,8 @@ def namer(images: Images, splits: np.ndarray, dataset: Dataset) -> Callable[[int
 
 def _prefixed(source: str, patient: str) -> str:
     digits = hashlib.sha256(source.encode()).hexdigest()[:8]
+    # A group found by looking is named by a path, and a table may say anything.
+    patient = patient.replace("/", "_").replace("\\", "_")
     name = f"{digits}-{patient}-{source.rpartition('/')[2]}"
     if len(name.encode()) <= LONGEST:
         return name
