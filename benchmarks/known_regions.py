@@ -7,7 +7,7 @@
 Each network in a process of its own, trained from random numbers on images drawn anew at every
 step. `right` is the share of new images told rightly; `grad-cam` and `hirescam` the mean share of
 the map's mass in the quadrant that holds the class, chance 0.25; `shuffled` Grad-CAM's after the
-weights were dealt out anew, the larger of both classes'. How and on what: tests/known_regions.py.
+weights were dealt out anew, the mean of three deals and both classes. More: tests/known_regions.py.
 """
 
 import argparse
