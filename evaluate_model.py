@@ -73,8 +73,16 @@ def main() -> int:
     if wrong:
         raise CancerNetError(f"--prevalence is {wrong[0]:g}, but must lie between 0 and 1")
     if arguments.compare is not None:
-        others = ("data", "split", "subgroups", "rule")
-        if arguments.prevalence or any(getattr(arguments, name) for name in others):
+        alone = (
+            "data",
+            "split",
+            "subgroups",
+            "rule",
+            "target_sensitivity",
+            "cost_ratio",
+            "threshold",
+        )
+        if arguments.prevalence or any(getattr(arguments, name) is not None for name in alone):
             raise CancerNetError("--compare goes with --output only; evaluate each with --run")
         from cancernet.examining.command import compare_command
 

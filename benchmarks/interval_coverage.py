@@ -33,13 +33,13 @@ from cancernet.evaluation.bootstrap import (
     patient_sums,
     strata,
 )
-from cancernet.evaluation.intervals import evidence, interval_of
+from cancernet.evaluation.intervals import limits_of
 
 THRESHOLD = 0.4
 METHODS = ("report", "percentile", "bca")
 
 
-def draw_patients(generator, patients, *, patches=40, separation=2.6, one_class=False):
+def draw_patients(generator, patients, *, patches=40, separation=2.6, one_class=False, rare=False):
     """Draws one study: truth, score, patient of every patch."""
     sizes = np.maximum(4, generator.lognormal(np.log(patches), 0.6, patients)).astype(int)
     patient = np.repeat(np.arange(patients), sizes)
@@ -48,6 +48,9 @@ def draw_patients(generator, patients, *, patches=40, separation=2.6, one_class=
     else:
         share = generator.beta(1.2, 3.0, patients)
     truth = generator.random(len(patient)) < share[patient]
+    if rare:  # one positive patch, in two patients of five
+        first = np.diff(patient, prepend=-1) > 0
+        truth = first & (generator.random(patients) < 0.4)[patient]
     shift = generator.normal(0, 0.8, patients)[patient]
     # Tumours differ too: a patient's positives have a shift of their own.
     own = generator.normal(0, 0.6, patients)[patient]
@@ -72,11 +75,8 @@ def limits_by_method(sums, resamples, seed):
     once = judge_weighted(sums, everybody)
     without_one = judge_weighted(sums, everybody - np.eye(patients, dtype=np.int64))
     found = {method: {} for method in METHODS}
+    found["report"] = limits_of(sums, once, draws, level=0.95)
     for name in METRICS:
-        lowest = -1.0 if name == "mcc" else 0.0
-        found["report"][name] = interval_of(
-            float(once[name][0]), draws[name], evidence(sums, name), level=0.95, lowest=lowest
-        )
         found["percentile"][name] = np.nanquantile(draws[name], (0.025, 0.975))
         tails = corrected_tails(once[name][0], draws[name], without_one[name])
         found["bca"][name] = np.nanquantile(draws[name], tails)
@@ -126,14 +126,16 @@ def main():
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--separation", type=float, default=2.6, help="of the classes, log odds")
     parser.add_argument("--one-class", action="store_true", help="patients of one class only")
+    parser.add_argument("--rare", action="store_true", help="one positive patch in few patients")
     given = parser.parse_args()
     start = time.perf_counter()
-    kind = {"separation": given.separation, "one_class": given.one_class}
+    kind = {"separation": given.separation, "one_class": given.one_class, "rare": given.rare}
     truth_of, table = coverage(given.simulations, given.patients, given.resamples, **kind)
     error = 1.96 * np.sqrt(0.95 * 0.05 / given.simulations)
     print(
         f"{given.patients} patients, {given.simulations} studies, {given.resamples} resamples, "
-        f"separation {given.separation:g}{', one class each' if given.one_class else ''}, "
+        f"separation {given.separation:g}{', one class each' if given.one_class else ''}"
+        f"{', positives rare' if given.rare else ''}, "
         f"{time.perf_counter() - start:.0f} s; "
         f"Monte Carlo error of a coverage of 0.95: ±{error:.3f}"
     )

@@ -167,7 +167,7 @@ def test_report_shows_what_reviewers_ask_for():
         assert f"<td>{found[name]:.3f}</td>" in text, name
     assert "resamples of the patients" in text
     assert "All 12 patients are positive" in text
-    assert f"<td>{truth.mean():.1%}</td>" in text
+    assert f"<td>{100 * truth.mean():.3g}%</td>" in text
     low, high = decision_curve(truth, score).useful_range()
     assert f"from {low:.2f} to {high:.2f}." in text
 

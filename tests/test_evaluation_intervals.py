@@ -206,3 +206,26 @@ def test_the_spread_of_draws_is_that_of_scipys_bootstrap():
         assert (low, high) == pytest.approx(
             tuple(percentile), abs=0.009
         )  # of 120 images one is 0.008
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(1200, 12), (12, 1200), (600, 600)])
+def test_lopsided_classes_are_surrounded_too(positives, negatives):
+    """A ratio may lie nearer to 1 than one image of the smaller class moves it."""
+    truth = np.repeat([1, 0], [positives, negatives])
+    score = np.where(truth == 1, 0.9, 0.1)
+    score[[0, -1]] = 0.2, 0.7  # one of each class called wrongly
+    patients = np.tile(np.arange(12), len(truth) // 12)
+    found = patient_intervals(truth, score, 0.5, patients, resamples=300)
+    figures = binary_metrics(truth, score, 0.5)
+    for name, (low, high) in found.limits.items():
+        assert low < figures[name] < high, name
+
+
+def test_few_positives_leave_average_precision_an_interval_that_says_something():
+    generator = np.random.default_rng(3)
+    truth = np.tile([1, *[0] * 60], 30)
+    score = np.clip(generator.normal(0.2 + 0.6 * truth, 0.13), 0, 1)
+    found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(30), 61), resamples=500)
+    low, high = found.limits["pr_auc"]
+    value = binary_metrics(truth, score, 0.5)["pr_auc"]
+    assert 0.9 < value < 1 and low > 0.6 and high > value

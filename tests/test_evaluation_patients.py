@@ -87,15 +87,16 @@ class TestPredictiveValues:
         split = scored(2)
         truth, score = split.truth, split.probabilities[:, 1]
         metrics = binary_metrics(truth, score, 0.5)
-        own, rare = predictive_rows(
-            truth, score, 0.5, split.patients, [truth.mean(), 0.01], resamples=200
+        own, rare, rarest = predictive_rows(
+            truth, score, 0.5, split.patients, [truth.mean(), 0.01, 0.0001], resamples=200
         )
         assert own["positive_predictive_value"] == pytest.approx(metrics["precision"])
         assert own["calls_per_hundred"] == pytest.approx(100 * (score >= 0.5).mean())
         assert rare["positive_predictive_value"] < 0.1
-        for row in (own, rare):
-            low, high = row["positive_limits"]
-            assert low < row["positive_predictive_value"] < high
+        for row in (own, rare, rarest):
+            for side in ("positive", "negative"):
+                low, high = row[f"{side}_limits"]
+                assert low < row[f"{side}_predictive_value"] < high
 
     def test_prevalence_out_of_range(self):
         with pytest.raises(ValueError, match="prevalence"):
@@ -217,7 +218,8 @@ class TestSubgroups:
             ("", "needs a column `patient` or `path`"),
             ("patient\n1\n", "one more to group by"),
             ("who,site\n1,A\n", "needs a column"),
-            ("patient,site\n1,A\n1,B\n", "patient 1 has two values of site, A and B"),
+            ("patient,site,site\n1,A,B\n", "two columns 'site'"),
+            ("patient,site\n1,A\n 1 ,B\n", "patient 1 has two values of site, A and B"),
         ],
     )
     def test_bad_tables(self, tmp_path, content, words):

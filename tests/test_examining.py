@@ -13,8 +13,10 @@ from cancernet import runs
 from cancernet.errors import CancerNetError, RunError
 from cancernet.evaluation.operating_point import choose_operating_point
 from cancernet.evaluation.scored import write_scored
+from cancernet.evaluation.summary import text_report
 from cancernet.examining.command import made_beside
 from cancernet.examining.comparing import compare_sides, read_side
+from cancernet.examining.content import report_content
 from cancernet.examining.examine import Wishes, examine
 from cancernet.examining.finished import read_finished
 from cancernet.examining.labelled import read_labelled
@@ -86,12 +88,12 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments, "--prevalence", "0.01"])
     assert evaluate_model.main() == 0
     printed = capsys.readouterr().out
-    for words in ("north", "prevalence of 1.0%", "not for diagnosis", "a mask, not a scan"):
+    for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not a scan"):
         assert words in printed
     assert contents(run) == before
     folder = run / "evaluations" / "clinic"
     page = (folder / "report.html").read_text()
-    for words in ("Side by side", "own testing set", "By site", "judged here", "1.0%"):
+    for words in ("Side by side", "own testing set", "By site", "judged here", "1%"):
         assert words in page, words
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["testing"]["images"] == 12 and metrics["testing"]["patients"] == 4
@@ -129,6 +131,111 @@ def test_the_same_bytes_in_training_are_a_leak_whatever_their_names(tmp_path, im
     assert own_folder(runs.open_run(run)) == data
     (data / "build.json").write_text('{"fingerprint": "other"}')
     assert own_folder(runs.open_run(run)) is None
+
+
+def keep(data, rows, fingerprint="ab"):
+    """A built data set by its records: rows of patient, split, digest."""
+    data.mkdir(parents=True, exist_ok=True)
+    lines = [f"{n},s,{patient},1,{split},{sha},," for n, (patient, split, sha) in enumerate(rows)]
+    (data / "manifest.csv").write_text("\n".join([",".join(COLUMNS), *lines]) + "\n")
+    (data / "build.json").write_text(json.dumps({"fingerprint": fingerprint}))
+
+
+def test_the_data_set_is_found_from_any_folder(tmp_path, images, monkeypatch):
+    seen = sha256_of(next(images.rglob("*class1.png")))
+    keep(tmp_path / "datasets" / "idc", [("p", "training", seen)])
+    run = finished_run(tmp_path / "output" / "run", folder="datasets/idc")
+    (tmp_path / "elsewhere").mkdir()
+    for start in (tmp_path, tmp_path / "elsewhere"):
+        monkeypatch.chdir(start)
+        found = examine(read_finished(run), Wishes(data=images))
+        assert "byte for byte" in found.leak
+        assert not any("could be checked" in remark for remark in found.remarks)
+
+
+def test_what_cannot_be_checked_is_said(run, images):
+    found = examine(read_finished(run), Wishes(data=images))
+    assert any("only by the names of patients" in remark for remark in found.remarks)
+    for number, file in enumerate(sorted(images.rglob("*class?.png"))):
+        file.rename(file.with_name(f"{number}.png"))
+    found = examine(read_finished(run), Wishes(data=images))
+    assert any("could be checked not at all" in remark for remark in found.remarks)
+
+
+def test_the_bytes_of_a_fold_are_those_of_its_patients(tmp_path, images):
+    """The splits in the manifest are not the fold's."""
+    files = sorted(images.rglob("*class?.png"))
+    one, two = map(sha256_of, files[:2])
+    keep(tmp_path / "idc", [("a", "testing", one), ("b", "training", two)], fingerprint="whole")
+    patients = {"training": ["a"], "validation": [], "testing": ["b"]}
+    run = finished_run(
+        tmp_path / "fold", folder=str(tmp_path / "idc"), whole="whole", patients=patients
+    )
+    assert "1 of 12 images" in examine(read_finished(run), Wishes(data=images)).leak
+    files[0].unlink()
+    assert examine(read_finished(run), Wishes(data=images)).leak == ""
+
+
+def test_what_an_audit_found_is_said_everywhere(tmp_path):
+    keep(tmp_path / "idc", [])
+    run = finished_run(tmp_path / "run", folder=str(tmp_path / "idc"))
+    assert examine(read_finished(run), Wishes()).leak == ""
+    (tmp_path / "idc.audit").mkdir()
+    check = {"name": "copies", "verdict": "LEAK", "sentence": "3 images are in two splits."}
+    audit = json.dumps({"fingerprint": "ab", "checks": [check]})
+    (tmp_path / "idc.audit" / "audit.json").write_text(audit)
+    finished = read_finished(run)
+    found = examine(finished, Wishes())
+    assert "3 images are in two splits" in found.leak and found.own
+    assert "3 images are in two splits" in read_side(run).leak
+    content = report_content(finished, found, Wishes(), "x")
+    assert content.audit and content.leaking
+    assert sum("3 images" in warning for warning in content.warnings) == 1
+    # Of a fold, which divides the same images anew, the audit of the whole says nothing.
+    facts = runs.read_run_file(run)
+    facts["dataset"] |= {"whole": "ab", "fingerprint": "fold"}
+    runs.write_run_file(run, facts)
+    assert examine(read_finished(run), Wishes()).leak == ""
+
+
+def test_files_left_out_are_counted_where_they_were(tmp_path, images):
+    run = finished_run(tmp_path / "run", left_out={"does not decode": 4})
+    found = examine(read_finished(run), Wishes(data=images))
+    content = report_content(read_finished(run), found, Wishes(data=images), "x")
+    assert content.left_out == {"does not decode": 4}
+    assert "1 file left out, a mask, not a scan" in content.flow[-1].note
+    assert not found.own and not content.audit
+
+
+def test_a_report_of_another_rule_spreads_that_rule(run):
+    finished = read_finished(run)
+    wishes = Wishes(rule="sensitivity", rule_settings={"target_sensitivity": 0.7})
+    content = report_content(finished, examine(finished, wishes), wishes, "x")
+    assert content.settings["target_sensitivity"] == 0.7
+    assert content.settings["operating_rule"] == "sensitivity"
+
+
+def test_a_given_threshold_was_not_chosen(run):
+    wishes = Wishes(rule="fixed", rule_settings={"threshold": 0.9})
+    found = examine(read_finished(run), wishes)
+    assert any("given, not chosen on validation" in remark for remark in found.remarks)
+    text = text_report(found.assessment)
+    assert "given, not chosen" in text and "never on testing" not in text
+    assert found.assessment.operating_point.as_dict()["chosen_on"] is None
+
+
+def test_some_unknown_patients_hide_no_known_one(tmp_path, images):
+    files = sorted(images.rglob("*class?.png"))
+    rows = [f"{f.relative_to(images)},{f.parent.name},p{n}" for n, f in enumerate(files)]
+    rows[3] = rows[3].removesuffix("p3") + " "
+    (images / "manifest.csv").write_text("path,label,patient\n" + "\n".join(rows) + "\n")
+    run = finished_run(tmp_path / "run", patients={"training": ["p5"]})
+    found = examine(read_finished(run), Wishes(data=images))
+    assert "p5" in found.leak
+    assert any("patients of 1 of 12 images are not known" in remark for remark in found.remarks)
+    (images / "manifest.csv").write_text("path,label,patient\n" + "\n".join([*rows, rows[0]]))
+    with pytest.raises(CancerNetError, match="1 image more than once"):
+        examine(read_finished(run), Wishes(data=images))
 
 
 def test_a_manifest_gives_labels_and_patients(run, images):
@@ -182,7 +289,7 @@ def test_another_rule_is_chosen_on_validation_alone(run, tmp_path):
     # Whatever testing holds, the point is the same.
     other = finished_run(tmp_path / "other", seeds=(9, 2))
     assert examine(read_finished(other), wishes).assessment.operating_point == expected
-    assert any("chosen again" in remark for remark in found.remarks)
+    assert any("not the run's own" in remark for remark in found.remarks)
 
 
 def test_subgroups_that_name_nobody_are_refused(run, tmp_path):
@@ -236,8 +343,10 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):
         (["--run", "a", "--compare", "a", "b"], "--run"),
         (["--run", "a", "--prevalence", "1.5"], "--prevalence"),
         (["--run", "a", "--threshold", "0.5"], "--rule"),
+        (["--run", "a", "--rule", "youden", "--target-sensitivity", "0.9"], "no meaning"),
         (["--run", "a", "--split", "testing"], "--data"),
         (["--compare", "a", "b", "--prevalence", "0.1"], "--compare"),
+        (["--compare", "a", "b", "--threshold", "0"], "--compare"),
         (["--run", "no/such"], "no run folder"),
     ],
 )

@@ -41,7 +41,7 @@ def test_class_rows_are_scikit_learns():
 def test_what_is_undefined_is_nan_and_left_out_of_the_mean():
     rows = class_rows([[3, 1, 1], [0, 0, 0], [0, 0, 4]], "abc")
     # Called once, but there are none of it: not judged, and no 0 in the mean.
-    assert rows[1].precision == 0 and math.isnan(rows[1].recall)
+    assert math.isnan(rows[1].precision) and math.isnan(rows[1].recall)
     assert rows[3].precision == pytest.approx((1 + 0.8) / 2)
     assert rows[1].support == 0
     assert rows[3].recall == pytest.approx((0.6 + 1) / 2)

@@ -127,8 +127,8 @@ def _content(
         left_out=dataset.left_out,
         split_method=(
             f"in {len(folds)} folds of whole patients: who is tested in a fold neither trains nor "
-            "validates there; every fold has validation patients of its own for calibration and "
-            f"operating point; seed {config.seed}"
+            "validates there; other patients validate in each fold, for calibration and operating "
+            f"point, and may validate in several; seed {config.seed}"
         ),
         leak=finished[0].run.leak,
         drawn=dataset.drawn,

@@ -44,7 +44,8 @@ def class_rows(table: Any, words: Sequence[str]) -> list[ClassRow]:
     )
     columns = {
         "accuracy": found["accuracy"],
-        "precision": found["precision"],
+        # As `metrics`: of a class without images neither is defined, whatever was called it.
+        "precision": np.where(truth > 0, found["precision"], np.nan),
         "recall": found["sensitivity"],
         "f1": found["f1"],
     }

@@ -104,16 +104,7 @@ def patient_intervals(
     sums = patient_sums(truth, score, threshold, patients)
     draws = judge_weighted(sums, draw_weights(strata(sums), resamples, seed))
     once = judge_weighted(sums, np.ones((1, len(sums.counts)), np.int64))
-    limits = {
-        name: interval_of(
-            float(once[name][0]),
-            draws[name],
-            evidence(sums, name),
-            level=level,
-            lowest=-1.0 if name == "mcc" else 0.0,
-        )
-        for name in METRICS
-    }
+    limits = limits_of(sums, once, draws, level=level)
     positives, negatives = int((sums.positives > 0).sum()), int((sums.negatives > 0).sum())
     return Intervals(
         limits=limits,
@@ -125,6 +116,37 @@ def patient_intervals(
         seed=seed,
         notes=tuple(_notes(len(sums.counts), positives, negatives, limits, level)),
     )
+
+
+def limits_of(
+    sums: PatientSums,
+    once: dict[str, np.ndarray],
+    draws: dict[str, np.ndarray],
+    *,
+    level: float,
+) -> dict[str, tuple[float, float]]:
+    """Returns the limits of every metric.
+
+    Args:
+        sums: of the patients.
+        once: metric to its value in all patients, (1,).
+        draws: metric to its value in every draw, (resamples,).
+        level: 0-1.
+    """
+    found = {
+        name: interval_of(
+            float(once[name][0]),
+            draws[name],
+            evidence(sums, name),
+            level=level,
+            lowest=-1.0 if name == "mcc" else 0.0,
+        )
+        for name in METRICS
+    }
+    if np.isnan([found["sensitivity"][0], found["specificity"][0]]).any():
+        # The half without a spread would count as certain: 53 % coverage where it happened.
+        found["balanced_accuracy"] = (float("nan"), float("nan"))
+    return found
 
 
 def interval_of(
@@ -151,8 +173,11 @@ def interval_of(
     effective = rests_on.patients
     if np.isnan(value) or too_few or np.ptp(defined) == 0 or effective <= 1:
         return float("nan"), float("nan")
-    middle = _log_odds(value, lowest, rests_on.step)
-    error = np.std(_log_odds(defined, lowest, rests_on.step))
+    share, step = (value - lowest) / (1 - lowest), rests_on.step
+    if 0 < share < 1:  # a ratio of unequal classes may lie nearer to 0 or 1 than a step
+        step = min(step, share / 2, (1 - share) / 2)
+    middle = _log_odds(value, lowest, step)
+    error = np.std(_log_odds(defined, lowest, step))
     reach = error * stdtrit(effective - 1, (1 + level) / 2) * np.sqrt(effective / (effective - 1))
     # exp may overflow to inf for hopeless evidence; the limit is then 0 or 1, rightly.
     with np.errstate(over="ignore"):
@@ -173,8 +198,11 @@ def evidence(sums: PatientSums, name: str) -> Evidence:
         return Evidence(patients=effective_patients(of_class), step=0.5 / max(of_class.sum(), 1.0))
     positives, negatives = max(sums.positives.sum(), 1.0), max(sums.negatives.sum(), 1.0)
     fewer = min(effective_patients(sums.positives), effective_patients(sums.negatives))
-    # An area counts pairs, a ratio of the confusion matrix counts images.
-    steps = positives * negatives if name in ("roc_auc", "pr_auc") else min(positives, negatives)
+    steps = {
+        "roc_auc": positives * negatives,  # an area counts pairs
+        # One negative above the last positive, and nothing else wrong: 1 - 1 / (P (P + 1)).
+        "pr_auc": positives * (positives + 1),
+    }.get(name, min(positives, negatives))  # a ratio of the confusion matrix counts images
     return Evidence(patients=fewer, step=0.5 / steps)
 
 
@@ -213,6 +241,7 @@ def _notes(
     if without:
         notes.append(
             f"No interval for {', '.join(map(_word, without))}: undefined, or the same in every "
-            "draw, which says that the patients are too few or too alike, not that it is certain."
+            "draw (balanced accuracy: sensitivity or specificity is), which says that the patients "
+            "are too few or too alike, not that it is certain."
         )
     return notes

@@ -118,8 +118,8 @@ def _operating_point(content: ReportContent) -> list[str]:
     return [
         "## Operating point",
         "",
-        f"{where}; {cell(point.rule)}; chosen on "
-        f"validation. It promised a sensitivity of {number(point.sensitivity)} and a specificity "
+        f"{where}; {cell(point.rule)}; {point.origin}. On "
+        f"validation it promised a sensitivity of {number(point.sensitivity)} and a specificity "
         f"of {number(point.specificity)}, and gave {number(testing['sensitivity'])} and "
         f"{number(testing['specificity'])} on testing.",
         "",
@@ -140,7 +140,9 @@ def _limits(content: ReportContent) -> list[str]:
         "",
         "- The figures hold for images like those tested on and for nothing else.",
         "- The labels are taken as true; nobody checked them again.",
-        "- One training with one seed; another would give other figures.",
+        "- One training of each fold, one seed; others would give other figures."
+        if content.folds
+        else "- One training with one seed; another would give other figures.",
         "- Groups of patients (age, ethnicity, site) were not compared unless a table of them "
         "was given.",
         "- The whole account stands in report.html beside this card.",

@@ -51,7 +51,15 @@ class OperatingPoint:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain JSON values, with what they were chosen on."""
-        return {**dataclasses.asdict(self), "chosen_on": "validation"}
+        chosen_on = None if self.rule_name == "fixed" else "validation"
+        return {**dataclasses.asdict(self), "chosen_on": chosen_on}
+
+    @property
+    def origin(self) -> str:
+        """Where the threshold is from, in words."""
+        if self.rule_name == "fixed":
+            return "given, not chosen on validation"
+        return "chosen on validation, never on testing"
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "OperatingPoint":

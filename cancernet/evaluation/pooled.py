@@ -87,7 +87,7 @@ def pool(
         rule_name=folds[0].point.rule_name,
         sensitivity=judged["validation"]["sensitivity"],
         specificity=judged["validation"]["specificity"],
-        images=len(validation.paths),
+        images=len(set(validation.paths)),  # folds may share validating patients
         patients=len(set(validation.patients)),
         note=_note(folds),
     )

@@ -124,6 +124,7 @@ class ReportContent:
             the assessment's operating point holds for all.
         slides: maps of testing patients, where the images have places.
         portrait: what to show of data and network; None shows nothing of it.
+        judged_again: whether a finished run is judged once more, on these or other images.
         rendered: figures that have been drawn already, file name to content.
     """
 
@@ -159,6 +160,7 @@ class ReportContent:
     thresholds: np.ndarray | None = None
     slides: Sequence[SlidePicture] = ()
     portrait: Portrait | None = None
+    judged_again: bool = False
     rendered: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -175,7 +177,7 @@ class ReportContent:
         found += [
             f"The audit found a leak, {name}: {sentence}"
             for name, verdict, sentence in self.audit
-            if verdict == LEAK
+            if verdict == LEAK and sentence not in self.leak
         ]
         return [*found, *self.remarks, *self.assessment.warnings]
 

@@ -99,7 +99,7 @@ def decisions(content: ReportContent) -> str:
     sentence += f"from {low:.2f} to {high:.2f}." if low == low else "at no threshold."
     rows = [
         (
-            f"{row['prevalence']:.1%}",
+            f"{100 * row['prevalence']:.3g}%",
             decimal(row["positive_predictive_value"]),
             interval(*row["positive_limits"]),
             decimal(row["negative_predictive_value"]),

@@ -66,7 +66,7 @@ def folds(content: ReportContent) -> str:
                 fold.name.removeprefix("fold-").lstrip("0"),
                 who,
                 f"{found['images']:,}",
-                f"{fold.point.threshold:.3g}",
+                f"{fold.point.threshold:.6g}",
                 f"{correction.temperature:.2f}" if correction.method == "temperature" else "—",
                 f"{decimal(fold.point.sensitivity)} → {decimal(found['sensitivity'])}",
                 f"{decimal(fold.point.specificity)} → {decimal(found['specificity'])}",

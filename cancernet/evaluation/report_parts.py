@@ -33,9 +33,10 @@ def key_figures(content: ReportContent) -> str:
             f"<small>95 % interval {interval(*limits[name])}</small></div>"
         )
     testing = assessment.testing
+    point = "each fold's own operating point" if content.folds else "the operating point"
     below = (
-        f"On testing: {images_of(testing['images'], testing['patients'])}, at the "
-        "operating point that validation chose. Intervals resample patients."
+        f"On testing: {images_of(testing['images'], testing['patients'])}, at {point} "
+        f"({assessment.operating_point.origin}). Intervals resample patients."
     )
     return f'<div class="key">{"".join(boxes)}</div>{pieces.paragraph(below, muted=True)}'
 
@@ -57,13 +58,29 @@ def figures_table(content: ReportContent) -> str:
         rows.append((words, decimal(value), interval(low, high), decimal(before)))
     header = ("figure", "testing", "95 % interval", "validation")
     sentence = (
-        "Validation chose the epoch and the operating point, so its figures flatter; testing was "
-        "scored once. The intervals hold the network and the operating point fixed and ask how "
-        "the figures would vary with other patients."
+        f"{_chosen_on_validation(content)} The intervals hold the network and the operating point "
+        "fixed and ask how the figures would vary with other patients."
     )
     return pieces.section(
         "Figures", pieces.table(header, rows), pieces.paragraph(sentence, muted=True)
     )
+
+
+def _chosen_on_validation(content: ReportContent) -> str:
+    """What validation decided in this training, and that testing did not."""
+    assessment = content.assessment
+    corrected = content.folds or assessment.calibration.method != "none"
+    chosen = {
+        "the epoch": content.settings.get("monitor") != "last",
+        "the calibration": corrected,
+        "the operating point": assessment.operating_point.rule_name != "fixed",
+    }
+    names = [name for name, is_so in chosen.items() if is_so]
+    if not names:
+        return "Nothing was chosen on validation."
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    once = "" if content.judged_again else "; testing was scored once, with all of it fixed"
+    return f"Validation chose {listed}, so its figures flatter{once}."
 
 
 def operating_point(content: ReportContent) -> str:
@@ -74,7 +91,7 @@ def operating_point(content: ReportContent) -> str:
     point, testing = assessment.operating_point, assessment.testing
     sentence = (
         f"An image is called {assessment.positive_word} from a score of {point.threshold:.6g} "
-        f"upwards. Rule: {point.rule}; chosen on validation, never on testing."
+        f"upwards. Rule: {point.rule}; {point.origin}."
     )
     rows = []
     for words, split, given in (

@@ -41,7 +41,9 @@ def drawings(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
             draw_confusion_matrix,
             confusion_table(testing.truth, called, len(assessment.classes)),
             assessment.words,
-            title="Testing, at the operating point",
+            title="Testing, at the operating point"
+            if len(assessment.classes) == 2
+            else "Testing, most probable class",
         ),
         "roc": partial(draw_roc, truth, score, threshold=threshold, interval=limits["roc_auc"]),
         "precision_recall": partial(

@@ -41,8 +41,12 @@ def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
             f"{path} needs a column `patient` or `path` and one more to group by; it has "
             f"{', '.join(header) or 'none'}"
         )
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise CancerNetError(f"{path} has two columns {twice!r}; name them differently")
     found: dict[str, dict[str, str]] = {name: {} for name in columns}
     for row in rows:
+        row[key] = (row[key] or "").strip()
         for name in columns:
             value = (row[name] or "").strip() or NOT_GIVEN
             if found[name].setdefault(row[key], value) != value:

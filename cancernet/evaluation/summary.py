@@ -163,7 +163,7 @@ def _operating_point(assessment: Assessment, unit: str) -> str:
         [
             f"Operating point: {where}",
             f"  rule: {point.rule}",
-            f"  chosen on validation ({chosen_on}), never on testing",
+            f"  {point.origin} ({chosen_on} validate)",
             f"  promised on validation: sensitivity {number(point.sensitivity)}, "
             f"specificity {number(point.specificity)}",
             f"  found on testing:       sensitivity {number(testing['sensitivity'])}, "

@@ -8,6 +8,7 @@ from typing import Any
 from cancernet.errors import RunError
 from cancernet.evaluation.report_content import Beside
 from cancernet.examining.finished import read_finished
+from cancernet.examining.overlap import leak_of
 from cancernet.runs import CROSS_VALIDATION
 
 
@@ -24,7 +25,7 @@ def read_beside(folder: Path) -> Beside:
         split, leak = f"in {len(record['folds'])} folds of whole patients", ""
     else:
         run = read_finished(folder).run
-        split, leak = str(run.content["dataset"].get("split", "")), run.leak
+        split, leak = str(run.content["dataset"].get("split", "")), leak_of(run)
     metrics = _json(folder / "metrics.json")
     try:
         testing = metrics["testing"]

@@ -28,6 +28,7 @@ from cancernet.files import sha256_of, write_json, write_text
 from cancernet.wording import counted, images_of
 
 EVALUATIONS = "evaluations"
+SETTING_OF = {"sensitivity": "target_sensitivity", "cost": "cost_ratio", "fixed": "threshold"}
 GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
 
 
@@ -174,7 +175,7 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
     for row in predictive(found, wishes):
         lines += [
             "",
-            f"At a prevalence of {row['prevalence']:.1%}: a positive call is right in "
+            f"At a prevalence of {100 * row['prevalence']:.3g}%: a positive call is right in "
             f"{number(row['positive_predictive_value'])} {interval(*row['positive_limits'])}, a "
             f"negative one in {number(row['negative_predictive_value'])} "
             f"{interval(*row['negative_limits'])}; {number(row['calls_per_hundred'], 1)} calls in "
@@ -188,4 +189,8 @@ def with_rule_settings(wishes: Wishes, **given: float | None) -> Wishes:
     settings = {name: value for name, value in given.items() if value is not None}
     if settings and wishes.rule is None:
         raise CancerNetError("--target-sensitivity, --cost-ratio and --threshold go with --rule")
+    for name in settings:
+        if name != SETTING_OF.get(str(wishes.rule)):
+            flag = name.replace("_", "-")
+            raise CancerNetError(f"--{flag} has no meaning with --rule {wishes.rule}; leave it out")
     return dataclasses.replace(wishes, rule_settings=settings)

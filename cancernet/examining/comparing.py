@@ -12,6 +12,7 @@ from cancernet.evaluation.pooled import pool
 from cancernet.evaluation.scored import Scored, positive_indices, read_scored
 from cancernet.evaluation.summary import number
 from cancernet.examining.finished import PREDICTIONS, fold_scores, read_finished
+from cancernet.examining.overlap import leak_of
 from cancernet.files import sha256_of
 from cancernet.runs import CROSS_VALIDATION
 from cancernet.wording import images_of
@@ -67,7 +68,7 @@ def read_side(folder: Path) -> Side:
         classes=finished.run.classes,
         positive=finished.run.positive,
         drawn=finished.run.drawn,
-        leak=finished.run.leak,
+        leak=leak_of(finished.run),
         fingerprint=str(facts.get("fingerprint", "")),
         content=str(facts.get("testing_content", "")),
         seed=int(finished.settings.get("seed", 7)),
@@ -118,7 +119,7 @@ def _read_folds(folder: Path) -> Side:
         classes=run.classes,
         positive=run.positive,
         drawn=run.drawn,
-        leak=run.leak,
+        leak=leak_of(run),
         fingerprint=str(record["dataset"]["fingerprint"]),
         content="",
         seed=int(record["config"].get("seed", 7)),

@@ -15,7 +15,8 @@ from cancernet.examining.finished import (
     full_name,
     history_of,
 )
-from cancernet.manifest import read_audit
+from cancernet.examining.overlap import own_audit
+from cancernet.wording import counted
 
 
 def report_content(
@@ -29,7 +30,7 @@ def report_content(
         patients=found.assessment.testing["patients"],
         images=len(truth),
         positives=int(truth.sum()),
-        note=found.how,
+        note=_judged(found),
     )
     dataset = content["dataset"]
     return ReportContent(
@@ -39,7 +40,7 @@ def report_content(
         testing=found.testing,
         asked={**asked_of(run), "judged on": f"{found.name} ({found.how})"},
         flow=[*flow_of(run), judged],
-        left_out=found.left_out,
+        left_out=dataset.get("left_out") or {},
         split_method=(
             f"{found.name}, {found.how}; the run's own data were divided "
             f"{dataset.get('split', '')}. Figures called testing are of what is judged here, those "
@@ -53,7 +54,7 @@ def report_content(
         command=command,
         seed=int(finished.settings.get("seed", 7)),
         fingerprint=found.content or str(dataset.get("fingerprint", "")),
-        settings=finished.settings,
+        settings=_settings(finished, wishes),
         versions=content.get("versions", {}),
         commit=content.get("commit", ""),
         created=runs.now(),
@@ -61,10 +62,24 @@ def report_content(
         beside=_beside(finished, found, wishes),
         image_folder=found.folder,
         heat_map=heat_map_of(run.folder),
-        audit=read_audit(found.folder) if found.folder is not None else (),
+        # What leaks between the splits of other data does not here: all of it is new to the run.
+        audit=own_audit(run) if found.own else (),
+        judged_again=True,
         subgroups=found.subgroups,
         prevalences=wishes.prevalences,
     )
+
+
+def _judged(found: Examined) -> str:
+    reasons = [f"{counted(count, 'file')} left out, {why}" for why, count in found.left_out.items()]
+    return "; ".join([found.how, *reasons])
+
+
+def _settings(finished: FinishedRun, wishes: Wishes) -> dict[str, Any]:
+    """The run's settings, but for those of the rule that chose again."""
+    if wishes.rule is None:
+        return finished.settings
+    return {**finished.settings, **wishes.rule_settings, "operating_rule": wishes.rule}
 
 
 def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Beside]:

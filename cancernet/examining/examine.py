@@ -17,10 +17,11 @@ from cancernet.evaluation.report_content import say_unit
 from cancernet.evaluation.scored import Scored
 from cancernet.evaluation.subgroups import NOT_GIVEN, read_columns, subgroup_rows
 from cancernet.examining.finished import FinishedRun
-from cancernet.examining.labelled import UNKNOWN_PATIENTS, Labelled, read_labelled
-from cancernet.examining.overlap import own_folder, trained_on
+from cancernet.examining.labelled import Labelled, read_labelled
+from cancernet.examining.overlap import fingerprints, leak_of, own_folder, trained_on, unchecked
 from cancernet.inference.predictor import Failure, Predictor
 from cancernet.runs import Run
+from cancernet.wording import counted, some
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ class Examined:
         leak: what the run knew of these images before; empty when nothing.
         drawn: whether they, or the run's own, were drawn by a program.
         remarks: sentences that a reader must see.
+        own: whether they are of the run's own data set.
         content: digest of the images with their truth; empty for the run's own.
         exit_code: 1 when some images could not be read.
     """
@@ -73,6 +75,7 @@ class Examined:
     leak: str
     drawn: bool
     remarks: list[str]
+    own: bool
     content: str
     exit_code: int
 
@@ -85,24 +88,26 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
     """
     run = finished.run
     remarks = say_unit(str(run.content["dataset"].get("unit", "patient")))
-    exit_code, left_out, content = EXIT_OK, {}, ""
+    exit_code, left_out, content, own = EXIT_OK, {}, "", True
     if wishes.data is None:
         testing, name, how = finished.testing, "own testing set", "as scored when it was trained"
-        leak, drawn, folder = run.leak, run.drawn, own_folder(run)
+        leak, drawn, folder = leak_of(run), run.drawn, own_folder(run)
     else:
         labelled = read_labelled(wishes.data, run, split=wishes.split)
         testing, failures = score_labelled(labelled, run)
         exit_code = EXIT_SOME_FAILED if failures else EXIT_OK
         left_out = {**labelled.left_out, **failures}
         name, how, drawn = labelled.name, labelled.how, labelled.drawn or run.drawn
-        leak, folder = labelled.leak or trained_on(labelled, run), labelled.folder
+        own = bool(labelled.fingerprint) and labelled.fingerprint in fingerprints(run)
+        leaks = [leak_of(run) if own else "", trained_on(labelled, run)]
+        leak, folder = " ".join(filter(None, leaks)), labelled.folder
         content = labelled.content(run.classes)
-        remarks += [] if labelled.patients_known else [UNKNOWN_PATIENTS]
+        remarks += filter(None, [labelled.unknown_patients, unchecked(labelled, run)])
     point = finished.point if wishes.rule is None else choose_again(finished, wishes)
     if wishes.rule is not None:
         remarks.append(
-            "The operating point is not the run's own: it was chosen again on the run's stored "
-            "validation predictions, by another rule."
+            f"The operating point is not the run's own: {point.rule}, {point.origin}; the "
+            "validation figures are of the run's stored predictions."
         )
     assessment = assess_at(
         point,
@@ -125,6 +130,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         leak=leak,
         drawn=drawn,
         remarks=remarks,
+        own=own,
         content=content,
         exit_code=exit_code,
     )
@@ -204,6 +210,12 @@ def _subgroups(
             f"{next(iter(keys))}; its column `{key}` must use the same names"
         )
     where = assessment.positive_indices
+    strangers = sorted(known - set(keys))
+    if strangers:
+        print(
+            f"{table}: {counted(len(strangers), key)} not tested, passed over ({some(strangers)})",
+            file=sys.stderr,
+        )
     truth = scores.positive_truth(testing, where)
     score = scores.positive_score(testing.probabilities, where)
     found = {

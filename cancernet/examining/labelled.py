@@ -15,12 +15,9 @@ from cancernet.files import is_file, sha256_of
 from cancernet.inference.inputs import Inputs
 from cancernet.manifest import BUILD, MANIFEST, digest, read_dataset
 from cancernet.runs import Run
+from cancernet.wording import counted
 
 ALL = "all"
-UNKNOWN_PATIENTS = (
-    "The patients of these images are not known, so that every image counts as a patient of its "
-    "own: the intervals are too narrow. A manifest with a column `patient` mends that."
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,8 +29,8 @@ class Labelled:
         folder: that `paths` are relative to.
         paths: of the images, with `/`.
         labels: (images,) int64, places in the run's classes.
-        patients: name of every image's patient.
-        patients_known: False where every image counts as a patient of its own.
+        patients: name of every image's patient; where it is not known, the image's path.
+        unnamed: images whose patient is not known, so that each counts as one of its own.
         left_out: reason to number of files that were left out.
         how: which images these are, in words.
         drawn: whether they were drawn by a program.
@@ -46,12 +43,33 @@ class Labelled:
     paths: list[str]
     labels: np.ndarray
     patients: list[str]
-    patients_known: bool
+    unnamed: int
     left_out: dict[str, int]
     how: str
     drawn: bool = False
     leak: str = ""
     fingerprint: str = ""
+
+    @property
+    def patients_known(self) -> bool:
+        """Whether the patient of every image is known."""
+        return self.unnamed == 0
+
+    @property
+    def unknown_patients(self) -> str:
+        """A sentence for whom the patients are not known; empty where all are."""
+        if self.patients_known:
+            return ""
+        whose = (
+            "these images"
+            if self.unnamed == len(self.paths)
+            else (f"{self.unnamed:,} of {len(self.paths):,} images")
+        )
+        return (
+            f"The patients of {whose} are not known, so that each of them counts as a patient of "
+            "its own: the intervals are too narrow. A table with a column `patient`, filled in "
+            "every row, mends that."
+        )
 
     def content(self, classes: tuple[str, ...]) -> str:
         """Returns a digest of bytes, label and patient of all images, whatever their names."""
@@ -115,7 +133,7 @@ def _read_built(folder: Path, run: Run, split: str | None) -> Labelled:
         paths=[path for part in parts for path in part.paths],
         labels=places[np.concatenate([part.labels for part in parts])],
         patients=[patient for part in parts for patient in part.patients],
-        patients_known=True,
+        unnamed=0,
         left_out={},
         how=f"{', '.join(names)} of a data set built {dataset.split_kind}",
         drawn=dataset.drawn,
@@ -140,8 +158,14 @@ def _read_table(table: Path, run: Run) -> Labelled:
     short = next((number for number, row in enumerate(rows, 2) if not row["path"]), None)
     if short is not None:
         raise CancerNetError(f"row {short} of {table} names no path")
-    known = "patient" in header and all(row["patient"] for row in rows)
     kept = [row for row in rows if row["label"] in run.classes]
+    twice = [path for path, count in Counter(row["path"] for row in kept).items() if count > 1]
+    if twice:
+        raise CancerNetError(
+            f"{table} names {counted(len(twice), 'image')} more than once, first "
+            f"{twice[0]}; name each image once, or it counts twice"
+        )
+    patients = [(row.get("patient") or "").strip() for row in kept]
     missing = [row["path"] for row in kept if not is_file(table.parent / row["path"])]
     if missing:
         raise CancerNetError(
@@ -153,8 +177,8 @@ def _read_table(table: Path, run: Run) -> Labelled:
         folder=table.parent,
         paths=[row["path"] for row in kept],
         labels=np.array([run.classes.index(row["label"]) for row in kept], np.int64),
-        patients=[row["patient"] if known else row["path"] for row in kept],
-        patients_known=known,
+        patients=[name or row["path"] for name, row in zip(patients, kept, strict=True)],
+        unnamed=patients.count(""),
         left_out=_counted("of a class that the run does not know" for _ in rows[len(kept) :]),
         how=f"all images of {table.name}",
     )
@@ -163,7 +187,7 @@ def _read_table(table: Path, run: Run) -> Labelled:
 def _read_folders(folder: Path, run: Run) -> Labelled:
     dataset = catalog.DATASETS.get(str(run.content["dataset"].get("name")))
     paths, labels, patients, reasons = [], [], [], []
-    known = True
+    unnamed = 0
     for file in Inputs([folder]):
         relative = PurePosixPath(file.relative_to(folder).as_posix())
         try:
@@ -171,19 +195,17 @@ def _read_folders(folder: Path, run: Run) -> Labelled:
         except catalog.LeftOut as reason:
             reasons.append(str(reason))
             continue
-        known = known and bool(patient)
+        unnamed += not patient
         paths.append(str(relative))
         labels.append(run.classes.index(label))
         patients.append(patient or str(relative))
-    if not known:
-        patients = list(paths)
     return Labelled(
         name=folder.resolve().name,
         folder=folder,
         paths=paths,
         labels=np.array(labels, np.int64),
         patients=patients,
-        patients_known=known,
+        unnamed=unnamed,
         left_out=_counted(reasons),
         how="folders named by class",
     )

@@ -71,6 +71,8 @@ def describe_dataset(dataset: BuiltDataset) -> dict[str, Any]:
         "title": dataset.title,
         "folder": str(dataset.folder),
         "fingerprint": dataset.fingerprint,
+        # Of a fold: of the set on the disk, so that it can be found again.
+        "whole": dataset.whole.fingerprint if dataset.whole is not None else "",
         "drawn": dataset.drawn,
         "leak": dataset.leak,
         "split": dataset.split_kind,
