@@ -1,8 +1,10 @@
 """The audit finds each planted leak, and none in a clean set."""
 
 import base64
+import contextlib
 import json
 import re
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from cancernet.auditing.command import audit_command
 from cancernet.auditing.inventory import read_inventory
 from cancernet.auditing.page import SHOWN
 from cancernet.building.families import base_name, families
+from cancernet.building.labels import patient_of
+from cancernet.catalog import LeftOut
 from cancernet.errors import CancerNetError
 from tests.building_trees import build_it, files_under, make_tree
 from tests.test_near_duplicates import jpeg, texture
@@ -222,12 +226,36 @@ def test_other_names_of_splits_and_a_pattern_for_groups(clean, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "groups"),
+    [
+        (r"(?P<class>[ab])/(?P<patient>p\d)", ["p1", "p2"]),
+        (r"(?:q(\d)|p(\d))", ["1", "2"]),
+        (r"p\d", ["p1", "p2"]),
+        ("", ["a/p1x", "b/p2x"]),
+        ("p1", ["p1", None]),
+    ],
+)
+def test_a_pattern_means_the_same_in_building_and_auditing(tmp_path, pattern, groups):
+    paths = ["a/p1x.png", "b/p2x.png"]
+    for place, path in enumerate(paths):
+        (tmp_path / "set" / path).parent.mkdir(parents=True)
+        texture(place).save(tmp_path / "set" / path)
+    if pattern:
+        audited_set = read_inventory(tmp_path / "set", group_by=pattern)
+        names = [audited_set.groups[place] if place >= 0 else None for place in audited_set.group]
+        assert names == groups
+    for path, group in zip(paths, groups, strict=True):
+        with contextlib.nullcontext() if group else pytest.raises(LeftOut):
+            assert patient_of(PurePosixPath(path), pattern) == group
+
+
+@pytest.mark.parametrize(
     ("folder", "choices", "words"),
     [
         ("nowhere", {}, "does not exist"),
         ("empty", {}, "no image"),
         ("set", {"group_by": "("}, "no pattern"),
-        ("set", {"group_by": "tile"}, "no group in brackets"),
+        ("set", {"group_by": "content"}, "is for building"),
         ("set", {"dataset": "unheard"}, "unknown data set"),
         ("set", {"report": "set/report"}, "inside"),
         ("set", {"report": "other"}, "holds other files"),

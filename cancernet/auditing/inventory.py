@@ -15,6 +15,8 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.building.find import find_files
+from cancernet.building.patterns import group_of
+from cancernet.building.settings import BY_CONTENT, BY_IMAGE
 from cancernet.config import SPLITS
 from cancernet.errors import CancerNetError
 from cancernet.manifest import BUILD, read_dataset
@@ -106,7 +108,7 @@ def read_inventory(folder: Path, *, dataset: str | None = None, group_by: str = 
     Args:
         folder: a built set, or any folder of images.
         dataset: its name in the catalogue, for a folder that this program did not build.
-        group_by: a regular expression whose first group, in a path, names the group.
+        group_by: a regular expression that names the group in a path; see `group_of`.
 
     Raises:
         CancerNetError: no such folder, no image in it, a damaged set, or a bad pattern.
@@ -190,16 +192,21 @@ def _without_split(path: str) -> tuple[int, str]:
 
 
 def _grouper(dataset: str | None, group_by: str) -> Grouper:
+    if group_by in (BY_CONTENT, BY_IMAGE):
+        raise CancerNetError(
+            f"--group-by {group_by} is for building, and an audit compares all images by itself; "
+            "leave it out, or give a pattern like '^([0-9]+)_'"
+        )
     if group_by:
         try:
             pattern = re.compile(group_by)
         except re.error as error:
             raise CancerNetError(f"--group-by {group_by!r} is no pattern: {error}") from None
-        if not pattern.groups:
-            raise CancerNetError(
-                f"--group-by {group_by!r} has no group in brackets; write it like '^([0-9]+)_'"
-            )
-        return lambda path: _first_group(pattern, path), "patient", f"by --group-by {group_by}."
+        return (
+            lambda path: group_of(PurePosixPath(path), pattern),
+            "patient",
+            f"by --group-by {group_by}.",
+        )
     if dataset is not None:
         entry = catalog.dataset(dataset)
         return (
@@ -208,11 +215,6 @@ def _grouper(dataset: str | None, group_by: str) -> Grouper:
             f"as the catalogue reads the names of {dataset}.",
         )
     return _from_known_name, "patient", "from file names in a known form."
-
-
-def _first_group(pattern: re.Pattern[str], text: str) -> str | None:
-    found = pattern.search(text)
-    return found.group(1) if found else None
 
 
 def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
@@ -230,9 +232,9 @@ def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
 
 def _from_known_name(path: str) -> str | None:
     for pattern, _, _ in KNOWN_NAMES:
-        name = _first_group(pattern, PurePosixPath(path).name)
-        if name is not None:
-            return name
+        found = pattern.search(PurePosixPath(path).name)
+        if found is not None:
+            return found[1]
     return None
 
 

@@ -3,11 +3,11 @@
 import csv
 import dataclasses
 import hashlib
-import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from cancernet import catalog
+from cancernet.building.patterns import group_of
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import Dataset, Identity, LeftOut
 from cancernet.catalog.entry import shipped_part
@@ -201,11 +201,10 @@ def patient_of(path: PurePosixPath, pattern: str) -> str:
     """
     if not pattern:
         return str(path.with_suffix(""))
-    found = re.search(pattern, str(path))
-    if found is None:
+    group = group_of(path, pattern)
+    if group is None:
         raise LeftOut("--group-by does not match the path")
-    named = found.groupdict().get("patient") or next(filter(None, found.groups()), None)
-    return named or found[0] or str(path.with_suffix(""))
+    return group
 
 
 def _two_answers(table: Labels, file: str, one: str, other: str) -> CancerNetError:
