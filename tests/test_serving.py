@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import threading
 import time
 
 import numpy as np
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 from cancernet import runs
 from cancernet.errors import CancerNetError
 from cancernet.inference.predictor import Predictor
-from cancernet.serving import decoding
+from cancernet.serving import decoding, service
 from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, Problem, SlideMap
 from cancernet.serving.application import make_application
 from cancernet.serving.decoding import is_large
@@ -22,6 +23,7 @@ from cancernet.serving.journal import Journal
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
 from cancernet.serving.slides import step_of
 from cancernet.serving.uploads import parse_uploads, safe_name
+from cancernet.slides import grid
 from tests.conftest import write_tiny_run
 from tests.serving_examples import (
     BLUE,
@@ -164,6 +166,30 @@ def test_a_slide_map_has_every_patch_in_its_place(server, run):
 def test_slides_that_cannot_be_put_together(server, names, sentence):
     files = [(name, picture()) for name in names]
     assert sentence in problem(server.send("/slide", *files, field="patches"), 422)
+
+
+def test_patches_that_lie_anyhow_are_refused(server, monkeypatch):
+    monkeypatch.setattr(grid, "MOST_CELLS", 100)
+    files = [(f"1_idx5_x{7 * n}_y{7 * n}.png", picture(size=(5, 5))) for n in range(20)]
+    assert "not lie on one grid" in problem(server.send("/slide", *files, field="patches"), 422)
+
+
+def test_a_map_that_takes_too_long_is_504_and_maps_take_turns(run, monkeypatch):
+    free, at_work = threading.Event(), []
+
+    def endless(*_):
+        at_work.append(1)
+        free.wait(60)
+        return {}
+
+    with Server(run, time_limit=0.2) as server:
+        monkeypatch.setattr(service, "slide_map", endless)
+        patch = ("1_idx5_x1_y1.png", picture())
+        for _ in range(3):
+            assert "longer than 0.2" in problem(server.send("/slide", patch, field="patches"), 504)
+        assert len(at_work) == 1  # the others gave up before their turn
+        assert server.send("/predict", picture()).status_code == 200
+        free.set()
 
 
 def test_the_distance_of_patches_is_found():

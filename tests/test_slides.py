@@ -14,7 +14,7 @@ from PIL import Image
 from cancernet import runs
 from cancernet.errors import CancerNetError
 from cancernet.inference.predictor import Predictor
-from cancernet.slides import bands
+from cancernet.slides import bands, grid
 from cancernet.slides.background import is_background
 from cancernet.slides.bands import open_image
 from cancernet.slides.command import map_slides
@@ -96,6 +96,34 @@ def test_damaged_patches_stay_empty_and_are_named(
     assert (done, failed) == (1, 1) and "_x151_" in capsys.readouterr().err
     facts = json.loads((tmp_path / "maps" / "slides.jsonl").read_text())
     assert facts["unreadable"] == 1 and facts["patches"] == 4
+
+
+def test_patches_that_lie_anyhow_are_refused_and_the_next_patient_is_mapped(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(grid, "MOST_CELLS", 100)
+    folder = tmp_path / "patches"
+    folder.mkdir()
+    for step in range(20):
+        Image.new("RGB", (5, 5), RED).save(folder / f"odd_idx5_x{7 * step}_y{7 * step}.png")
+        Image.new("RGB", (5, 5), RED).save(folder / f"even_idx5_x{5 * step}_y1.png")
+    done, failed = map_slides(runs.open_run(tiny_run), [folder], tmp_path / "maps", side=5)
+    assert (done, failed) == (1, 1)
+    assert "error: odd: the patches do not lie on one grid: 20 of them" in capsys.readouterr().err
+    assert (tmp_path / "maps" / "slide-even.png").is_file()
+
+
+def test_whole_slides_lie_on_one_grid() -> None:
+    """Also with gaps, and where most of it is glass; but not one patch over many edges."""
+    y, x = np.divmod(np.arange(600 * 500), 600)
+    boxes = np.stack([x * 100, y * 100, np.full_like(x, 50), np.full_like(x, 50)], axis=1)
+    grid.check_grid(boxes)
+    grid.check_grid(boxes[np.random.default_rng(7).permutation(len(boxes))[:5000]])
+    overlapping = boxes // [2, 2, 1, 1]
+    grid.check_grid(overlapping)
+    huge = np.concatenate([boxes[:1000], np.tile([[0, 0, 60_000, 200]], (20_000, 1))])
+    with pytest.raises(CancerNetError, match="21,000 of them"):
+        grid.check_grid(huge)
 
 
 def test_wrong_wishes(tiny_run: Path, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The API's routes."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -23,7 +22,6 @@ from cancernet.serving.answers import (
 from cancernet.serving.guard import note
 from cancernet.serving.refusals import Refusal
 from cancernet.serving.service import service_of
-from cancernet.serving.slides import slide_map
 from cancernet.serving.uploads import MULTIPART, Upload, parse_uploads, read_body
 
 ROUTER = APIRouter()
@@ -136,7 +134,7 @@ async def slide(request: Request) -> Response:
         service = service_of(request)
         outcomes = await service.score([upload.content for upload in uploads])
         note(request.scope, images=len(uploads))
-        return answer(await asyncio.to_thread(slide_map, service.run, uploads, outcomes))
+        return answer(await service.slide(uploads, outcomes))
 
 
 @asynccontextmanager

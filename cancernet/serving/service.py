@@ -1,6 +1,8 @@
 """What the routes share: the loaded model, its threads, its heat maps, its facts."""
 
 import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.requests import Request
@@ -17,7 +19,8 @@ from cancernet.serving.journal import Journal
 from cancernet.serving.refusals import Refusal
 from cancernet.serving.scoring import Scorer
 from cancernet.serving.settings import ServeConfig
-from cancernet.serving.uploads import Memory
+from cancernet.serving.slides import slide_map
+from cancernet.serving.uploads import Memory, Upload
 
 INTENDED_USE = (
     "Research on images of the kind the model was trained on. Not for diagnosis, screening, "
@@ -45,6 +48,7 @@ class Service:
         self.memory = Memory(config.memory_bytes)
         self.scorer: Scorer | None = None
         self._previews = asyncio.Semaphore(1)  # one large image in memory at a time
+        self._maps: ThreadPoolExecutor | None = None
 
     def start(self) -> None:
         """Starts the threads."""
@@ -53,10 +57,14 @@ class Service:
             threads=self.config.threads,
             maximum_pixels=self.config.maximum_pixels,
         )
+        # One slide map at a time, also where nobody waits for it any more.
+        self._maps = ThreadPoolExecutor(1, "slide-map")
 
     async def stop(self) -> None:
         """Ends threads and the child process."""
         await self.heat_maps.close()
+        if self._maps is not None:
+            self._maps.shutdown(wait=False, cancel_futures=True)
         if self.scorer is not None:
             self.scorer.close()
 
@@ -104,6 +112,27 @@ class Service:
             raise Refusal(422, str(error)) from None
         except TimeoutError:
             raise Refusal(504, f"the preview took longer than {seconds:g} s; try again") from None
+
+    async def slide(
+        self, uploads: Sequence[Upload], outcomes: Sequence[Prediction | str]
+    ) -> dict[str, Any]:
+        """Scored patches put in their places; the fields of `SlideMap`.
+
+        Raises:
+            Refusal: 422 they cannot be put together, 504 it took too long.
+        """
+        assert self._maps is not None  # without it the loop's own threads would do it
+        seconds = self.config.time_limit
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                return await loop.run_in_executor(
+                    self._maps, slide_map, self.run, uploads, outcomes
+                )
+        except TimeoutError:
+            raise Refusal(
+                504, f"the map took longer than {seconds:g} s; try again or send less"
+            ) from None
 
     def facts(self) -> dict[str, Any]:
         """The fields of `ModelFacts`."""

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from cancernet.command_line import NOTICE
+from cancernet.errors import CancerNetError
 from cancernet.inference.predictor import Prediction
 from cancernet.runs import Run
 from cancernet.serving.decoding import size_of
 from cancernet.serving.refusals import Refusal
 from cancernet.serving.uploads import Upload
 from cancernet.slides.geojson import as_geojson
+from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.slides.positions import Place, read_place
 
@@ -34,7 +36,7 @@ def slide_map(
         The fields of `cancernet.serving.answers.SlideMap`.
 
     Raises:
-        Refusal: 422, no patch could be placed, or they are of several patients.
+        Refusal: 422, no patch could be placed, they are of several patients, or lie anyhow.
     """
     placed: dict[tuple[int, int], tuple[Place, Upload, Prediction]] = {}
     left_out: list[dict[str, str]] = []
@@ -76,7 +78,12 @@ def _put_together(run: Run, placed: list[tuple[Place, Upload, Prediction]]) -> S
     )
     for (place, _, prediction), size in zip(placed, sizes, strict=True):
         mosaic.add((place.x, place.y, *size), prediction.positive_probability)
-    return mosaic.finish(run.threshold)
+    slide = mosaic.finish(run.threshold)
+    try:
+        check_grid(slide.boxes)
+    except CancerNetError as error:
+        raise Refusal(422, str(error)) from None
+    return slide
 
 
 def _answer(run: Run, slide: SlideMap) -> dict[str, Any]:

@@ -42,9 +42,13 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
     if folders:
         patients, odd = find_patients(folders)
         for patient, found in patients.items():
-            slide, failures = map_of_places(
-                predictor, _free(patient, names), found.places, side=side
-            )
+            name = _free(patient, names)
+            try:
+                slide, failures = map_of_places(predictor, name, found.places, side=side)
+            except CancerNetError as error:
+                print(f"error: {name}: {error}", file=sys.stderr)
+                failed += 1
+                continue
             for failure in failures:
                 print(f"error: {failure.path}: {failure.error}", file=sys.stderr)
             failed += len(failures)

@@ -1,5 +1,6 @@
 """Polygons around the true cells of a grid, holes included."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -25,9 +26,9 @@ def outlines(
     rings = _rings(inside)
     outer = [ring for ring in rings if _area(ring) > 0]
     polygons: list[Polygon] = [[ring] for ring in outer]
-    boxes = [_box(ring) for ring in outer]
+    homes = [_Home(_box(ring), _area(ring), _uprights(ring)) for ring in outer]
     for hole in (ring for ring in rings if _area(ring) < 0):
-        polygons[_home(hole, outer, boxes)].append(hole)
+        polygons[_home(hole, homes)].append(hole)
     return [[_placed(ring, columns, rows) for ring in polygon] for polygon in polygons]
 
 
@@ -112,22 +113,42 @@ def _box(ring: Ring) -> tuple[int, int, int, int]:
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _home(hole: Ring, outer: list[Ring], boxes: list[tuple[int, int, int, int]]) -> int:
+@dataclasses.dataclass(frozen=True)
+class _Home:
+    """What of an outer ring is asked for every hole: so it is found out once."""
+
+    box: tuple[int, int, int, int]
+    area: float
+    uprights: NDArray[np.int64]
+
+
+def _uprights(ring: Ring) -> NDArray[np.int64]:
+    """The upright sides of a ring: x, upper end, lower end of each."""
+    points = np.array(ring)
+    begin, end = points[:-1], points[1:]
+    upright = begin[:, 0] == end[:, 0]
+    y = np.sort(np.stack([begin[upright, 1], end[upright, 1]], axis=1), axis=1)
+    return np.column_stack([begin[upright, 0], y])
+
+
+def _home(hole: Ring, homes: list[_Home]) -> int:
     left, top, right, bottom = _box(hole)
     x, y = min(hole)[0] + 0.5, min(hole)[1] + 0.5  # in the hole's upper left cell
     candidates = [
         index
-        for index, (a, b, c, d) in enumerate(boxes)
-        if a <= left and b <= top and c >= right and d >= bottom and _contains(outer[index], x, y)
+        for index, home in enumerate(homes)
+        if home.box[0] <= left
+        and home.box[1] <= top
+        and home.box[2] >= right
+        and home.box[3] >= bottom
+        and _contains(home.uprights, x, y)
     ]
-    return min(candidates, key=lambda index: abs(_area(outer[index])))
+    return min(candidates, key=lambda index: homes[index].area)
 
 
-def _contains(ring: Ring, x: float, y: float) -> bool:
-    crossed = 0
-    for (ax, ay), (bx, by) in itertools.pairwise(ring):
-        crossed += ax == bx and ax > x and min(ay, by) < y < max(ay, by)
-    return crossed % 2 == 1
+def _contains(uprights: NDArray[np.int64], x: float, y: float) -> bool:
+    crossed = (uprights[:, 0] > x) & (uprights[:, 1] < y) & (y < uprights[:, 2])
+    return bool(crossed.sum() % 2)
 
 
 def _placed(ring: Ring, columns: NDArray[np.int64], rows: NDArray[np.int64]) -> Ring:

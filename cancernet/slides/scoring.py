@@ -13,6 +13,7 @@ from cancernet.inference.predictor import BATCH_SIZE, Failure, Predictor
 from cancernet.runs import Run
 from cancernet.slides.background import is_background
 from cancernet.slides.bands import Bands
+from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.slides.positions import Place
 
@@ -38,6 +39,9 @@ def map_of_places(
 
     Returns:
         The map, and the patches that could not be read; they stay empty.
+
+    Raises:
+        CancerNetError: the patches do not lie on one grid.
     """
     mosaic = Mosaic(
         patient,
@@ -57,7 +61,9 @@ def map_of_places(
         mosaic.show(place.x, place.y, pixels)
         box = (place.x, place.y, pixels.shape[1], pixels.shape[0])
         mosaic.add(box, result.positive_probability, truth_of(place.label, predictor.run))
-    return mosaic.finish(predictor.run.threshold), failures
+    slide = mosaic.finish(predictor.run.threshold)
+    check_grid(slide.boxes)
+    return slide, failures
 
 
 def truth_of(label: str | None, run: Run) -> int:
