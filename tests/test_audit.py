@@ -282,9 +282,32 @@ def test_names_of_copies():
     }  # fmt: skip
     for name, base in names.items():
         assert base_name(name.rpartition(".")[0], {"scan"}.__contains__) == base, name
-    family, found = families(["a/x1.png", "b/x1 (2).png", "a/y.png", "b/y.png"], [0, 0, 0, 0])
+    family, found = families(["a/x1.png", "b/x1 (2).png", "a/y.png", "b/y.png"], np.zeros(4))
     assert family.tolist() == [0, 0, -1, -1] and found == ["x1"]
-    assert families(["a/x1.png", "b/x1 (2).png"], [0, 1])[0].tolist() == [-1, -1]
+    assert families(["a/x1.png", "b/x1 (2).png"], np.arange(2))[0].tolist() == [-1, -1]
+
+
+def test_a_folder_that_is_numbered_is_no_family():
+    numbered = [f"class{k}/class{k} ({i}).png" for k in (1, 2) for i in range(1, 11)]
+    label = np.repeat([0, 1], 10)
+    assert families(numbered, label)[1] == []
+    # An image by the name alone, or a second such name in a class: copies of many images.
+    assert families([*numbered, "class1.png"], np.append(label, 0))[1] == ["class1", "class2"]
+    more = [*numbered, "scan7 (1).png", "scan7 (2).png"]
+    assert "scan7" in families(more, np.append(label, [0, 0]))[1]
+    # Two copies among many other images do not number a folder.
+    few = ["scan7 (1).png", "scan7 (2).png", *(f"tile{i}.png" for i in range(5))]
+    assert families(few, np.zeros(7))[1] == ["scan7"]
+
+
+def test_a_numbered_folder_is_audited_without_a_leak(tmp_path):
+    for seed in range(20):
+        split, k = ("train", "test")[seed % 2], seed // 10 + 1
+        path = tmp_path / "set" / split / f"class{k}" / f"class{k} ({seed % 10 + 1}).png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        texture(seed).save(path)
+    code, checks, _ = audited(tmp_path / "set", tmp_path / "report")
+    assert code == 0 and checks["augmented copies, by name"]["verdict"] == "ok"
 
 
 def test_the_real_pair_with_two_labels_is_found(real_data, tmp_path):

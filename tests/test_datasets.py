@@ -237,6 +237,52 @@ def test_own_folders_by_a_pattern(build, tmp_path):
     assert "patients" in out and built.unit == "patient"
 
 
+TWO = ("--classes", "no", "yes", "--positive", "yes")
+
+
+def copies_by_name(folder: Path, ending: str = "_rot90") -> None:
+    """Six images a class and a copy by name of each, whatever it shows."""
+    for index, label in enumerate(("no", "yes")):
+        for number in range(6):
+            for other, end in enumerate(("", ending)):
+                path = folder / label / f"scan{number}{end}.png"
+                save(path, noise(100 * index + 10 * number + other))
+
+
+def test_windows_numbers_are_no_copies(build, tmp_path):
+    for index, label in enumerate(("no", "yes")):
+        for number in range(1, 9):
+            path = tmp_path / "source" / label / f"{label}2 ({number}).png"
+            save(path, noise(10 * index + number))
+    save(tmp_path / "source" / "no" / "twin.png", noise(1))
+    for group_by in ("content", "image"):
+        code, _, err = build(*OWN, *TWO, "--group-by", group_by)
+        assert code == 0, err
+        assert len(splits_of(tmp_path / "out")) == 16
+
+
+def test_copies_by_name_stay_together_where_no_patient_is_known(build, tmp_path):
+    copies_by_name(tmp_path / "source")
+    save(tmp_path / "source" / "no" / "twin.png", noise(0))
+    code, _, err = build(*OWN, *TWO)
+    assert code == 0, err
+    assert len(splits_of(tmp_path / "out")) == 12 and facts(tmp_path / "out")["leaks"] == []
+    assert all(len(found) == 1 for found in splits_of(tmp_path / "out").values())
+    code, _, err = build(*OWN, *TWO, "--group-by", "image")
+    assert code == 2 and "families of copies, by their names" in err
+    assert "--group-by content" in err and "--split patient" not in err
+    code, _, err = build(*OWN, *TWO, "--split", "image")
+    assert code == 2 and "use --split patient" in err
+
+
+def test_what_leaks_only_when_duplicates_are_gone_is_refused_too(build, tmp_path):
+    copies_by_name(tmp_path / "source")
+    save(tmp_path / "source" / "no" / "scan0=twin.png", noise(0))
+    code, _, err = build(*OWN, *TWO, "--group-by", "^(.+?)(?:=twin)?[.]png$")
+    assert code == 2 and "families of copies, by their names" in err
+    assert not (tmp_path / "out").exists()
+
+
 def write_table(path: Path, rows: list[tuple], ending: str = "\n") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8-sig", newline="") as file:

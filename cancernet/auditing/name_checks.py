@@ -58,8 +58,7 @@ def check_groups(inventory: Inventory) -> Check:
 def check_families(inventory: Inventory) -> Check:
     """Variants of one image, by their names, in more than one split."""
     name = "augmented copies, by name"
-    scope = inventory.label.astype(np.int64) * (len(inventory.groups) + 1) + inventory.group
-    family, names = families(inventory.paths, scope.tolist())
+    family, names = families(inventory.paths, inventory.label, inventory.group)
     inside = int((family != NONE).sum())
     numbers = {"families": len(names), "images": inside}
     if not names:

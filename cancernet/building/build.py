@@ -75,12 +75,12 @@ def build(
         # Looking takes much longer than reading paths: not again for what is there.
         facts = _as_built(output, settings, found, look.images)
         if facts is not None:
-            refuse_leaks(facts["leaks"], allowed=settings.allow_leaks)
+            _refuse_leaks(facts["leaks"], settings)
             return _unchanged(settings, output, facts)
         grouped = group_by_content(settings.source, look.images)
         look = dataclasses.replace(look, images=grouped)
     plan = make_plan(look.images, dataset, settings)
-    refuse_leaks(plan.leaks, allowed=settings.allow_leaks)
+    _refuse_leaks(plan.leaks, settings)
     announce([*plan.warnings, *filter(None, [plan.leak])])
     with alone(output):
         refuse_what_is_not_ours(output)
@@ -95,6 +95,10 @@ def build(
             refuse_what_is_not_ours(output)
             put_in_place(staging, output)
     return Outcome(settings.output, facts, failed, unchanged=False)
+
+
+def _refuse_leaks(leaks: list[str], settings: BuildSettings) -> None:
+    refuse_leaks(leaks, split=settings.split, allowed=settings.allow_leaks)
 
 
 def _as_built(
@@ -137,6 +141,7 @@ def _fill(
     kept = np.setdiff1d(np.arange(len(plan.images)), list(dropped))
     if dropped:
         plan, name_of = _plan_again(staging, plan, name_of, kept, dropped, dataset, settings)
+        _refuse_leaks(plan.leaks, settings)
     plan.warnings.extend(warn_of_contradictions(dropped, dataset))
     left_out = sorted([*found.left_out, *not_there, *plan.left_out, *dropped.values()])
     failed = [file for file in left_out if file.failed]

@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 
 from cancernet.building.columns import Images
+from cancernet.building.families import families
 from cancernet.building.near_duplicates import connected, find_near_duplicates
 from cancernet.building.siblings import group_siblings
 from cancernet.catalog import Dataset
 
 # To be raised whenever the same images give other groups: sets are then built again.
-VERSION = 2
+VERSION = 3
 NAMED = 3
 
 
 def group_by_content(source: Path, images: Images) -> Images:
     """Joins images that show the same, and whatever the names join already.
+
+    Copies by their names (`scan7_rot90`) are joined too: looking does not know every change.
 
     A file that cannot be read stays alone; the transfer will say what is wrong with it.
 
@@ -36,7 +39,11 @@ def group_by_content(source: Path, images: Images) -> Images:
     paths = [source / path for path in images.sources]
     with _bar("Looking for turned images", len(paths), "images") as bar:
         turned = group_siblings(paths, progress=bar.update)
-    group = connected(len(paths), [*_neighbours(turned), *_neighbours(images.patient)])
+    family, _ = families(images.sources, images.label)
+    alone = np.arange(len(paths)) - len(paths)  # numbers that no family has
+    copies = np.where(family < 0, alone, family)
+    links = [pair for known in (turned, images.patient, copies) for pair in _neighbours(known)]
+    group = connected(len(paths), links)
     # A search compares each image with its few nearest of other groups. What it finds
     # makes room for the next nearest: only when nothing is new would an audit find nothing.
     while links := _alike(paths, group):

@@ -5,7 +5,8 @@ scan_jpg.rf.0a1b2c….jpg (Roboflow)
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -23,28 +24,38 @@ _ROBOFLOW = re.compile(r"\.rf\.[0-9a-z]{16,}$", re.IGNORECASE)
 
 
 def families(
-    paths: Sequence[str], scope: Sequence[int] | np.ndarray
+    paths: Sequence[str], label: np.ndarray, group: np.ndarray | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Sorts images into families by name.
 
-    A number in brackets makes a variant (`scan7 (1)`) only when the name without it holds a
-    digit or is there itself: `benign (1)`, `benign (2)` are simply numbered.
+    A number in brackets makes a variant (`scan7 (1)`) only when the name without it is there
+    itself, or holds a digit and is not what a whole folder is called: `benign (1)`, `benign (2)`
+    are simply numbered, and so are `class1 (1)`, `class1 (2)`; see `_folders_are_numbered`.
 
     Args:
         paths: of images, with `/`.
-        scope: a number an image; only images of one scope can be of one family.
+        label: int (n,); only images of one label can be of one family,
+        group: and of one group, where it is given.
 
     Returns:
         int64 (n,) family of each image, -1 for one that stands alone, and the families' names.
     """
     stems = [PurePosixPath(path).stem for path in paths]
-    there = {(place, stem.casefold()) for place, stem in zip(scope, stems, strict=True)}
-    members: dict[tuple[int, str], list[int]] = {}
+    labels = [int(number) for number in label]
+    groups = [0] * len(stems) if group is None else [int(number) for number in group]
+    scope = list(zip(labels, groups, strict=True))
+    there = {(inside, stem.casefold()) for inside, stem in zip(scope, stems, strict=True)}
+    digits_tell = not _folders_are_numbered(stems, labels)
+    members: dict[tuple[tuple[int, int], str], list[int]] = {}
     changed = np.zeros(len(stems), bool)
     for place, (inside, stem) in enumerate(zip(scope, stems, strict=True)):
-        base = base_name(stem, lambda name, inside=inside: (inside, name.casefold()) in there)
+
+        def is_there(name: str, inside: tuple[int, int] = inside) -> bool:
+            return (inside, name.casefold()) in there
+
+        base = base_name(stem, is_there, digits_tell=digits_tell)
         changed[place] = base != stem
-        members.setdefault((int(inside), base.casefold()), []).append(place)
+        members.setdefault((inside, base.casefold()), []).append(place)
     family = np.full(len(stems), -1, np.int64)
     names: list[str] = []
     for (_, base), places in members.items():
@@ -54,20 +65,47 @@ def families(
     return family, names
 
 
-def base_name(stem: str, is_there=lambda name: False) -> str:  # type: ignore[no-untyped-def]
+def base_name(
+    stem: str, is_there: Callable[[str], bool] = lambda name: False, *, digits_tell: bool = True
+) -> str:
     """Returns a file's stem without what names its changes.
 
     Args:
         stem: of the file name.
         is_there: tells whether an image of this stem is there.
+        digits_tell: whether a number in brackets behind a name with a digit names a change.
     """
     stem = _ROBOFLOW.sub("", stem)
     while True:
         shorter = _CHANGE.sub("", stem)
         if shorter == stem:
             counted = _COUNTED.sub("", stem)
-            if counted and (re.search(r"\d", counted) or is_there(counted)):
+            if counted and ((digits_tell and re.search(r"\d", counted)) or is_there(counted)):
                 shorter = counted
         if not shorter or shorter == stem:
             return stem
         stem = shorter
+
+
+def _folders_are_numbered(stems: Sequence[str], labels: Sequence[int]) -> bool:
+    """Tells whether numbers in brackets do no more than tell the images of a class apart.
+
+    So Windows calls files that are renamed together: `class1 (1)`, `class1 (2)`, …. All over
+    the set a class then has one such name; most of the class is called so, and nothing by the
+    name alone. Mammograms multiplied by others have many names a class (`20588680 (3)`).
+    """
+    there = set(zip(labels, (stem.casefold() for stem in stems), strict=True))
+    sizes = Counter(labels)
+    numbered: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for stem, label in zip(stems, labels, strict=True):
+        if "(" not in stem:
+            continue
+        whole = base_name(stem, digits_tell=False)
+        name = _COUNTED.sub("", whole)
+        if name != whole and re.search(r"\d", name):
+            numbered[label][name.casefold()] += 1
+    for label, names in numbered.items():
+        name, images = names.most_common(1)[0]
+        if len(names) > 1 or 2 * images <= sizes[label] or (label, name) in there:
+            return False
+    return True

@@ -9,6 +9,14 @@ from cancernet.errors import SplitError
 from cancernet.wording import some
 
 NAMED = 8
+# Units that no name or table gave: groups found by looking, or each image by itself.
+NOT_NAMED = ("group", "image")
+# By the split in use, since nobody is helped by what was done already.
+WAYS_OUT = {
+    "patient": "say with --group-by content, a pattern or a table's column `patient` what belongs "
+    "together",
+    "lists": "put what belongs together on one list",
+}
 
 
 def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
@@ -27,10 +35,10 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
             f"{len(found):,} of {groups:,} {unit}s {'are' if len(found) > 1 else 'is'} in more "
             f"than one split: {some(found, NAMED)}."
         )
-    if groups < len(images):
+    if groups < len(images) and unit not in NOT_NAMED:
         return leaks
-    # Where each image is a group of its own, names are all there is to go by.
-    family, names = families(images.sources, images.label.tolist())
+    # Where nothing says which images are of one patient, names are all there is to go by.
+    family, names = families(images.sources, images.label)
     found = _straddling(family, names, splits)
     if found:
         leaks.append(
@@ -40,8 +48,13 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
     return leaks
 
 
-def refuse_leaks(leaks: list[str], *, allowed: bool) -> None:
+def refuse_leaks(leaks: list[str], *, split: str, allowed: bool) -> None:
     """Lets nothing leak unless the user insists.
+
+    Args:
+        leaks: what leaks, a sentence each.
+        split: how the images were divided, one of `settings.SPLIT_KINDS`.
+        allowed: whether the user insists.
 
     Raises:
         SplitError: something leaks; the message names it.
@@ -49,8 +62,8 @@ def refuse_leaks(leaks: list[str], *, allowed: bool) -> None:
     if leaks and not allowed:
         named = " ".join(leaks).removesuffix(".")
         raise SplitError(
-            f"this split leaks: {named}; use --split patient, or insist with --allow-leaks, and "
-            "every report made from it will say so"
+            f"this split leaks: {named}; {WAYS_OUT.get(split, 'use --split patient')}, or insist "
+            "with --allow-leaks, and every report made from it will say so"
         )
 
 
