@@ -137,8 +137,35 @@ def test_links_to_folders_are_followed_once_and_never_in_circles(tmp_path):
     (elsewhere / "9001" / "up").symlink_to(elsewhere)
     found = find.find_files(source)
     assert len(found.images) == 3 + 5
-    assert {f.source for f in found.left_out} == {"8001/0/loop", "9001/up"}
-    assert {f.reason for f in found.left_out} == {find.LINK_AGAIN}
+    assert {f.source: f.reason for f in found.left_out} == {
+        "8001/0/loop": find.LINK_AGAIN,
+        "9001/up": find.LINK_UP,
+    }
+
+
+def test_a_link_to_a_folder_around_linked_ones_is_read_but_for_those(tmp_path):
+    patients = {"1": (2, 1), "2": (1, 1), "3": (1, 2)}
+    store, source = make_tree(tmp_path / "store", patients), tmp_path / "source"
+    (store / "3" / "notes.txt").write_text("")
+    source.mkdir()
+    for name, target in (("1", "1"), ("2", "2"), ("all", "."), ("late", "3")):
+        (source / name).symlink_to((store / target).resolve())
+    (source / "above").symlink_to(tmp_path)
+    found = find.find_files(source)
+    tails = sorted("/".join(path.split("/")[-3:]) for path in found.images)
+    assert tails == sorted(
+        patch_path(p, label, place)
+        for p, counts in patients.items()
+        for label, count in enumerate(counts)
+        for place in range(count)
+    )
+    assert {f.source: f.reason for f in found.left_out} == {
+        "all/1": find.FOLDER_AGAIN,
+        "all/2": find.FOLDER_AGAIN,
+        "all/3/notes.txt": find.NOT_AN_IMAGE,
+        "late": find.LINK_AGAIN,
+        "above": find.LINK_UP,
+    }
 
 
 def test_unreadable_folders_are_named(tmp_path, monkeypatch):

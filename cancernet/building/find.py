@@ -11,6 +11,8 @@ from cancernet.errors import CancerNetError
 NOT_AN_IMAGE = "not an image file"
 FOLDER_UNREADABLE = "the folder cannot be read"
 LINK_AGAIN = "a link to a folder that is read anyway"
+LINK_UP = "a link to a folder that it lies in"
+FOLDER_AGAIN = "a folder that is read anyway, through another link"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,20 +47,28 @@ def find_files(source: Path) -> Found:
     images: list[str] = []
     left_out: list[LeftOutFile] = []
     seen = {os.path.realpath(root)}
-    waiting = [root]
+    # Folders, each with those of its folders that another link leads to.
+    waiting: list[tuple[str, set[str]]] = [(root, set())]
     while waiting:
-        folder = waiting.pop()
+        folder, elsewhere = waiting.pop()
+        left_out += (LeftOutFile(path[len(root) :], FOLDER_AGAIN) for path in elsewhere)
+        beyond = tuple(os.path.join(path, "") for path in elsewhere)
         images += (
-            _relative(path, root) for path in paths.list_images(folder) if not _is_fork(path)
+            _relative(path, root)
+            for path in paths.list_images(folder)
+            if not _is_fork(path) and not path.startswith(beyond)
         )
-        links = _look_after_the_rest(folder, root, paths.image_types, left_out)
+        links = _look_after_the_rest(folder, root, paths.image_types, left_out, elsewhere)
         for link in sorted(links):
             real = os.path.realpath(link)
-            if any(_overlap(real, other) for other in seen):
+            if any(_lies_in(real, other) for other in seen):
                 left_out.append(LeftOutFile(link[len(root) :], LINK_AGAIN, real))
+            elif any(_lies_in(os.path.realpath(place), real) for place in (root, folder)):
+                left_out.append(LeftOutFile(link[len(root) :], LINK_UP, real))
             else:
+                inside = {other[len(real) + 1 :] for other in seen if _lies_in(other, real)}
                 seen.add(real)
-                waiting.append(link)
+                waiting.append((link, {os.path.join(link, name) for name in inside}))
     images.sort()
     images.sort(key=lambda path: path.count("/"))
     left_out = [rest._replace(source=_relative(root + rest.source, root)) for rest in left_out]
@@ -67,7 +77,11 @@ def find_files(source: Path) -> Found:
 
 
 def _look_after_the_rest(
-    folder: str, root: str, suffixes: tuple[str, ...], left_out: list[LeftOutFile]
+    folder: str,
+    root: str,
+    suffixes: tuple[str, ...],
+    left_out: list[LeftOutFile],
+    elsewhere: set[str],
 ) -> list[str]:
     """Notes what `list_images` passed over; returns the links to folders."""
     links = []
@@ -81,6 +95,8 @@ def _look_after_the_rest(
         )
 
     for here, folders, files in os.walk(folder, onerror=cannot_read):
+        if elsewhere:
+            folders[:] = [name for name in folders if os.path.join(here, name) not in elsewhere]
         for name in folders:
             path = os.path.join(here, name)
             if os.path.islink(path):
@@ -104,6 +120,6 @@ def _relative(path: str, root: str) -> str:
     return relative if os.sep == "/" else relative.replace(os.sep, "/")
 
 
-def _overlap(one: str, other: str) -> bool:
-    one, other = os.path.join(one, ""), os.path.join(other, "")
-    return one.startswith(other) or other.startswith(one)
+def _lies_in(one: str, other: str) -> bool:
+    """Whether the one folder is the other, or lies in it."""
+    return os.path.join(one, "").startswith(os.path.join(other, ""))
