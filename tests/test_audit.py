@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import os
 import re
 from pathlib import PurePosixPath
 
@@ -209,6 +210,27 @@ def test_a_built_set_is_audited_by_its_manifest(tmp_path, monkeypatch):
     assert audit_command(tmp_path / "built", report=None, dataset=None, group_by="") == 1
     assert (tmp_path / "built.audit" / "audit.html").is_file()
     assert files_under(tmp_path / "built") == before
+
+
+def test_images_without_labels_are_audited_too(tmp_path):
+    for seed in range(10):
+        path = tmp_path / "set" / ("train", "test")[seed % 2] / f"{seed}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        texture(seed).save(path)
+    code, checks, _ = audited(tmp_path / "set", tmp_path / "report")
+    assert code == 0 and checks["prevalence in the splits"]["verdict"] == "not checkable"
+    (tmp_path / "set" / "train" / "a").mkdir()
+    texture(99).save(tmp_path / "set" / "train" / "a" / "x.png")
+    _, checks, _ = audited(tmp_path / "set", tmp_path / "report")
+    assert checks["prevalence in the splits"]["verdict"] == "not checkable"
+
+
+def test_a_pipe_among_the_images_is_named_and_not_waited_for(planted, tmp_path):
+    os.mkfifo(planted / "training" / "0" / "pipe.png")
+    code, checks, _ = audited(planted, tmp_path / "report")
+    check = checks["every image decodes"]
+    assert code == 0 and check["verdict"] == "warning"
+    assert "pipe.png: the file cannot be read (it is not a regular file)" in check["sentence"]
 
 
 def test_other_names_of_splits_and_a_pattern_for_groups(clean, tmp_path):

@@ -98,6 +98,12 @@ def check_prevalence(inventory: Inventory) -> Check:
         return Check(name, NOT_CHECKABLE, f"{NO_SPLITS}.")
     usable = (inventory.split != NONE) & (inventory.label != NONE)
     present = [p for p in range(len(SPLITS)) if (inventory.split[usable] == p).any()]
+    if len(present) < 2:
+        return Check(
+            name,
+            NOT_CHECKABLE,
+            "that needs two splits with images in folders of classes.",
+        )
     counts = np.zeros((len(SPLITS), len(inventory.labels)), np.int64)
     np.add.at(counts, (inventory.split[usable], inventory.label[usable]), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

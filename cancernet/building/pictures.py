@@ -11,6 +11,7 @@ import numpy as np
 
 from cancernet.building.descriptors import BOXES, LENGTH, describe, to_grey
 from cancernet.building.parallel import in_parallel
+from cancernet.building.reading import CannotRead, read_file
 from cancernet.errors import ImageError
 from cancernet.images import read_rgb
 
@@ -166,9 +167,9 @@ def _thumb(grey: np.ndarray) -> np.ndarray:
 
 def _read(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise ImageError(f"the file cannot be read ({error.strerror or error})") from None
+        return read_file(name)[0]
+    except CannotRead as error:
+        raise ImageError(f"the file cannot be read ({error})") from None
 
 
 def _digest(*contents: bytes) -> np.ndarray:

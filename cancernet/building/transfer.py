@@ -20,6 +20,7 @@ import numpy as np
 from cancernet.building.columns import LeftOutFile
 from cancernet.building.decode import decoded_size
 from cancernet.building.parallel import in_parallel
+from cancernet.building.reading import CannotRead, read_file
 from cancernet.errors import CancerNetError, ImageError
 from cancernet.images import NO_MEMORY
 
@@ -30,12 +31,6 @@ CHUNK = 256
 HASH_BYTES = 32
 NO_HASH = bytes(HASH_BYTES)
 NO_STAMP = (-1, -1)
-# No image within `images.MAXIMUM_PIXELS` is larger; more would fill the memory.
-MAXIMUM_BYTES = 1 << 30
-
-
-class _CannotRead(Exception):
-    """The source cannot be read; the message is the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,11 +114,11 @@ def _transfer_chunk(
             os._exit(1)  # the build was killed; another may be about to begin
         row, digest = (0, 0, *NO_STAMP), NO_HASH
         try:
-            content, status = _read(source + here)
+            content, status = read_file(source + here)
             row = (0, 0, status.st_size, status.st_mtime_ns)
             row = (*decoded_size(content), *row[2:])
             digest = hashlib.sha256(content).digest()
-        except _CannotRead as error:
+        except CannotRead as error:
             failures.append((offset, here, UNREADABLE, str(error)))
         except ImageError as error:
             reason = UNDECODABLE
@@ -135,31 +130,6 @@ def _transfer_chunk(
         hashes += digest
         rows.append(row)
     return bytes(hashes), np.array(rows, np.int64), failures
-
-
-def _read(path: str) -> tuple[bytes, os.stat_result]:
-    try:
-        # Without NONBLOCK, opening a named pipe would wait for a writer for ever.
-        file = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
-        try:
-            status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode):
-                raise _CannotRead("it is not a regular file")
-            if status.st_size > MAXIMUM_BYTES:
-                raise _CannotRead(f"it is larger than {MAXIMUM_BYTES >> 30} GiB")
-            content = os.read(file, status.st_size + 1)
-            while len(content) < status.st_size and (more := os.read(file, status.st_size)):
-                content += more
-            return content, status
-        finally:
-            os.close(file)
-    except FileNotFoundError:
-        reason = "the link leads nowhere" if os.path.islink(path) else "it has vanished"
-        raise _CannotRead(reason) from None
-    except OSError as error:
-        raise _CannotRead(error.strerror or str(error)) from None
 
 
 def _write(path: str, target: str, content: bytes, status: os.stat_result) -> None:
