@@ -212,6 +212,33 @@ def test_an_unfinished_csv_of_another_run_is_not_touched(tiny_run, tmp_path):
     assert (tmp_path / "p.csv.part").read_bytes() == before
 
 
+def test_what_could_not_be_read_before_a_stop_counts_after_it(tiny_run, images, tmp_path):
+    (images / "a empty.png").write_bytes(b"")
+    target = tmp_path / "p.csv"
+    results = Predictor(runs.open_run(tiny_run)).predict_many(sorted(images.glob("a*.png")))
+    begun = CsvFile(target, runs.open_run(tiny_run), [images]).write(results)
+    assert isinstance(next(begun), Failure)
+    begun.close()
+    done = predict(images, "--run", tiny_run, "--csv", target)
+    assert done.returncode == 1, done.stderr
+    assert "0 images scored before, 1 could not be read; going on" in done.stderr
+    assert "p.csv: 2 scored, 1 could not be read" in done.stdout
+
+
+def test_a_csv_begun_for_other_images_is_not_continued(tiny_run, images, tmp_path, monkeypatch):
+    run = runs.open_run(tiny_run)
+    target = tmp_path / "p.csv"
+    CsvFile(target, run, [images])
+    before = (tmp_path / "p.csv.part").read_bytes()
+    monkeypatch.chdir(images.parent)
+    # The same folder spelled otherwise would be scored a second time beside its own rows.
+    for named in ([images / "a red.png"], [images, tmp_path], [Path(images.name)], []):
+        with pytest.raises(CancerNetError, match=r"was begun for .*größer; name the same"):
+            CsvFile(target, run, named)
+    assert (tmp_path / "p.csv.part").read_bytes() == before
+    CsvFile(target, run, [images])
+
+
 def test_a_killed_csv_is_continued_by_the_same_command(tiny_run, tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()

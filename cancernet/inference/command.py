@@ -50,7 +50,8 @@ def predict_named(
             results = _passing_by(scoring.predict_many(inputs), also)
             tally = _print_all(results, run, as_json_lines)
         else:
-            tally = _fill_csv(scoring, inputs, csv_path, as_json_lines, also)
+            table = CsvFile(csv_path, scoring.run, named)
+            tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
     if inputs.passed_over:
         others = counted(inputs.passed_over, "file that is no image", "files that are no images")
         print(f"{others} passed over", file=sys.stderr)
@@ -87,15 +88,16 @@ def _print_all(
 def _fill_csv(
     predictor: "Predictor | SpreadPredictor",
     inputs: Inputs,
-    path: Path,
+    table: CsvFile,
     as_json_lines: bool,
     also: Callable[[Prediction], None] | None,
 ) -> tuple[int, int]:
     from tqdm import tqdm
 
-    table = CsvFile(path, predictor.run)
+    before = len(table.done) - table.failed
     if table.done:
-        print(f"{counted(len(table.done), 'image')} scored before; going on", file=sys.stderr)
+        unread = f", {table.failed:,} could not be read" if table.failed else ""
+        print(f"{counted(before, 'image')} scored before{unread}; going on", file=sys.stderr)
     todo = (image for image in inputs if str(image) not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))
     with contextlib.closing(tqdm(unit=" images", disable=None)) as bar:
@@ -110,10 +112,11 @@ def _fill_csv(
                 if isinstance(result, Failure):
                     bar.clear()
                     print(f"error: {result.path}: {result.error}", file=sys.stderr)
-    print(f"{path}: {scored + len(table.done):,} scored, {failed:,} could not be read")
+    scored, failed = scored + before, failed + table.failed
+    print(f"{table.path}: {scored:,} scored, {failed:,} could not be read")
     if not as_json_lines:
-        print("\n".join(distribution(path, predictor.run)))
-    return scored + len(table.done), failed
+        print("\n".join(distribution(table.path, predictor.run)))
+    return scored, failed
 
 
 def _passing_by(

@@ -2,10 +2,11 @@
 
 import contextlib
 import csv
+import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,8 +15,10 @@ from cancernet.files import read_json, write_json
 from cancernet.inference.predictor import Failure, Prediction
 from cancernet.locks import LockedError, lock
 from cancernet.runs import Run
+from cancernet.wording import some
 
 FLUSH_EVERY = 1024  # rows
+_OF_RUN = ("run", "checksum")
 
 
 def as_text(prediction: Prediction, run: Run) -> str:
@@ -49,22 +52,34 @@ class CsvFile:
     """A CSV of predictions that grows beside its final name and is renamed when complete.
 
     While it grows it is called `<name>.part`, with `<name>.part.json` saying which run
-    writes it. After an interruption the same command finds both and goes on; rows that
-    are there are not scored again, and a line that was cut is dropped. A lock, held until
-    `write` is done or the object is gone, keeps a second process from filling it as well.
+    writes it and for which images. After an interruption the same command finds both and
+    goes on; rows that are there are not scored again, and a line that was cut is dropped.
+    A lock, held until `write` is done or the object is gone, keeps a second process from
+    filling it as well.
+
+    Attributes:
+        done: the paths of the rows that an interrupted command left.
+        failed: how many of these could not be read.
     """
 
-    def __init__(self, path: Path, run: Run) -> None:
+    def __init__(self, path: Path, run: Run, named: Sequence[Path] = ()) -> None:
         """Opens or continues the file.
+
+        Args:
+            path: the table.
+            run: the run that fills it.
+            named: the files and folders whose images it is to hold.
 
         Raises:
             CancerNetError: the final file exists already, the unfinished one is of another
-                run, or another process is filling it.
+                run or of other images, or another process is filling it.
         """
         self.path = path
         self._part = path.with_name(path.name + ".part")
         self._owner = path.with_name(path.name + ".part.json")
         self._run = run
+        self._named = named
+        self.failed = 0
         self._held = contextlib.ExitStack()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -101,13 +116,24 @@ class CsvFile:
             owner = read_json(self._owner)
         except (OSError, ValueError):
             owner = None
-        if owner != self._identity():
+        identity = self._identity()
+        if not isinstance(owner, dict) or any(owner.get(n) != identity[n] for n in _OF_RUN):
             raise CancerNetError(
                 f"{self._part} was begun with another run; move it away or name another --csv file"
             )
+        if owner.get("images") != identity["images"]:
+            before = owner.get("named")
+            raise CancerNetError(
+                f"{self._part} was begun for {before if before else 'other images'}; name the "
+                "same in the same way, move it away, or name another --csv file"
+            )
         self._drop_cut_line()
+        done: set[str] = set()
         with _opened(self._part, "r") as file:
-            return {row["path"] for row in csv.DictReader(file)}
+            for row in csv.DictReader(file):
+                done.add(row["path"])
+                self.failed += bool(row["error"])
+        return done
 
     def _drop_cut_line(self) -> None:
         """Cuts the file after its last complete record."""
@@ -129,7 +155,15 @@ class CsvFile:
             self._begin()
 
     def _identity(self) -> dict[str, Any]:
-        return {"run": self._run.name, "checksum": self._run.content["checksum"]}
+        # Rows are known again by their paths as they were spelled, which must mean the same.
+        spelled = [part for path in self._named for part in (str(path), str(path.resolve()))]
+        images = hashlib.sha256("\0".join(spelled).encode("utf-8", "surrogateescape"))
+        return {
+            "run": self._run.name,
+            "checksum": self._run.content["checksum"],
+            "images": images.hexdigest(),
+            "named": some([str(path) for path in self._named], 3),
+        }
 
     def _columns(self) -> list[str]:
         probabilities = [f"probability_{name}" for name in self._run.classes]
