@@ -1,5 +1,6 @@
 """Who goes to which split: whole patients, every class everywhere, near the ratios."""
 
+import dataclasses
 import itertools
 import re
 
@@ -202,6 +203,51 @@ def test_impossible_splits_are_refused_in_words(counts, words):
 def test_three_patients_with_both_classes_are_enough():
     splits = split_by_patient(images_of([[5, 5], [7, 1], [1, 3]]), IDC, RATIOS, seed=7)
     assert len(set(splits.tolist())) == 3
+
+
+def with_classes(*names):
+    return dataclasses.replace(IDC, classes=names, words=names, positive=names[:1])
+
+
+def test_patients_of_a_scarce_class_count_for_their_other_classes():
+    # a in patients 1-8, b in 1-4, c in 1 and 2 only.
+    counts = np.array([[5, 5, 5]] * 2 + [[5, 5, 0]] * 2 + [[5, 0, 0]] * 4)
+    images = images_of(counts)
+    for seed in range(8):
+        splits = split_by_patient(images, with_classes("a", "b", "c"), RATIOS, seed=seed)
+        assert straddling_patients(images, splits) == 0
+        for split in range(3):
+            assert {0, 1} <= set(images.label[splits == split].tolist())
+        assert set(splits[images.label == 2].tolist()) == {0, 2}
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_counts(classes=3, most=7), st.integers(0, 5), st.booleans())
+def test_fixed_patients_stay_and_count(counts, seed, exhaustive):
+    rng = np.random.default_rng(seed)
+    fixed = np.where(rng.random(len(counts)) < 0.4, rng.integers(0, 3, len(counts)), -1)
+    fits = [d for d in every_division(counts > 0) if (d == fixed)[fixed >= 0].all()]
+    cover = search.cover_every_class(counts > 0, 3, rng=rng, fixed=fixed)
+    assert (cover is not None) == bool(fits)
+    if not fits:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "EXHAUSTIVE", 10**6 if exhaustive else 0)
+        found = search.nearest_split(counts, SHARES, seed=seed, fixed=fixed)
+    assert any((found == division).all() for division in fits)
+    if exhaustive:
+        weights = weights_of(counts)
+        best = min(search.deviation(division, weights, SHARES) for division in fits)
+        assert search.deviation(found, weights, SHARES) == pytest.approx(best, abs=1e-9)
+
+
+def test_another_placing_of_scarce_classes_is_tried():
+    # c in 0 and 1, d in 2 and 3: 0 and 2, the only ones with b besides 4, must not be together.
+    counts = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [1, 0, 0, 1], [1, 1, 0, 0]])
+    images = images_of(counts)
+    for seed in range(8):
+        splits = split_by_patient(images, with_classes("a", "b", "c", "d"), RATIOS, seed=seed)
+        assert all((images.label[splits == s] == 1).any() for s in range(3))
 
 
 def test_shuffling_images_keeps_the_shares_and_leaks():

@@ -26,7 +26,9 @@ LEAST_GAIN = 1e-12
 NODES = 200_000
 
 
-def nearest_split(counts: np.ndarray, ratios: np.ndarray, *, seed: int) -> np.ndarray:
+def nearest_split(
+    counts: np.ndarray, ratios: np.ndarray, *, seed: int, fixed: np.ndarray | None = None
+) -> np.ndarray:
     """Returns the split of every patient, int64 (patients,).
 
     Args:
@@ -34,23 +36,28 @@ def nearest_split(counts: np.ndarray, ratios: np.ndarray, *, seed: int) -> np.nd
             in a fixed order, every class with at least one image.
         ratios: wanted share of each split, above 0, adding up to 1.
         seed: the same seed gives the same division.
+        fixed: int (patients,), the split of those whose place is decided already, -1 for the
+            others; they count, but are not moved.
 
     Raises:
         ValueError: not every split can have every class; ask `cover_every_class` first.
     """
     has = counts > 0
+    if fixed is None:
+        fixed = np.full(len(counts), -1)
+    free = np.flatnonzero(fixed < 0)
     weights = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
     weights = weights / weights.sum(axis=0)
-    if len(ratios) ** len(counts) <= EXHAUSTIVE:
-        return _try_all(has, weights, ratios)
+    if len(ratios) ** len(free) <= EXHAUSTIVE:
+        return _try_all(has, weights, ratios, fixed)
     rng = np.random.default_rng(seed)
     best, least = None, np.inf
     for _ in range(STARTS if len(counts) < MANY else STARTS_OF_MANY):
-        cover = cover_every_class(has, len(ratios), rng=rng)
+        cover = cover_every_class(has, len(ratios), rng=rng, fixed=fixed)
         if cover is None:
             raise ValueError("not every split can have every class")
         start = _fill_up(cover, weights, ratios, rng)
-        found = _improve(start, has, weights, ratios, rng)
+        found = _improve(start, has, weights, ratios, rng, free)
         miss = deviation(found, weights, ratios)
         if miss < least - LEAST_GAIN:
             best, least = found, miss
@@ -74,7 +81,7 @@ def deviation(splits: np.ndarray, weights: np.ndarray, ratios: np.ndarray) -> fl
 
 
 def cover_every_class(
-    has: np.ndarray, splits: int, *, rng: np.random.Generator
+    has: np.ndarray, splits: int, *, rng: np.random.Generator, fixed: np.ndarray | None = None
 ) -> dict[int, int] | None:
     """Finds a few patients whose placing alone gives every split every class.
 
@@ -82,22 +89,27 @@ def cover_every_class(
         has: bool (patients, classes), who has images of what.
         splits: how many splits.
         rng: chooses among equals.
+        fixed: as for `nearest_split`.
 
     Returns:
-        Patient -> split, or None when there is no such placing.
+        Patient -> split, with those that were fixed, or None when there is no such placing.
     """
+    if fixed is None:
+        fixed = np.full(len(has), -1)
     kinds, kind_of = np.unique(has, axis=0, return_inverse=True)
     # Patients of one kind are interchangeable: the search is over kinds.
     members = [
-        rng.permutation(np.flatnonzero(kind_of == kind)).tolist() for kind in range(len(kinds))
+        rng.permutation(np.flatnonzero((kind_of == kind) & (fixed < 0))).tolist()
+        for kind in range(len(kinds))
     ]
     left = np.array([len(member) for member in members])
-    missing = np.ones((splits, has.shape[1]), bool)
+    missing = np.array([~has[fixed == split].any(axis=0) for split in range(splits)])
     placed: list[tuple[int, int]] = []
     budget = [NODES]
     if not _cover(kinds, left, missing, placed, budget, rng):
         return None
-    return {members[kind].pop(): split for kind, split in placed}
+    cover = {patient: int(fixed[patient]) for patient in np.flatnonzero(fixed >= 0).tolist()}
+    return cover | {members[kind].pop(): split for kind, split in placed}
 
 
 def _cover(
@@ -134,8 +146,13 @@ def _cover(
     return False
 
 
-def _try_all(has: np.ndarray, weights: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    every = np.array(list(itertools.product(range(len(ratios)), repeat=len(has))), np.int64)
+def _try_all(
+    has: np.ndarray, weights: np.ndarray, ratios: np.ndarray, fixed: np.ndarray
+) -> np.ndarray:
+    free = np.flatnonzero(fixed < 0)
+    ways = np.array(list(itertools.product(range(len(ratios)), repeat=len(free))), np.int64)
+    every = np.repeat(fixed.astype(np.int64)[None], len(ways), axis=0)
+    every[:, free] = ways
     miss = np.zeros(len(every))
     for split, ratio in enumerate(ratios):
         inside = every == split
@@ -172,8 +189,9 @@ def _improve(
     weights: np.ndarray,
     ratios: np.ndarray,
     rng: np.random.Generator,
+    free: np.ndarray,
 ) -> np.ndarray:
-    """Moves and exchanges patients, always the best one, while that brings it nearer."""
+    """Moves and exchanges free patients, always the best one, while that brings it nearer."""
     splits = splits.copy()
     for _ in range(20 * len(splits)):
         shares, holders = np.zeros((len(ratios), weights.shape[1])), None
@@ -181,11 +199,11 @@ def _improve(
         holders = np.zeros((len(ratios), has.shape[1]), np.int64)
         np.add.at(holders, splits, has)
         gap = shares - ratios[:, None]
-        gain, patient, split = _best_move(splits, has, weights, ratios, gap, holders)
+        gain, patient, split = _best_move(splits, has, weights, ratios, gap, holders, free)
         if gain < -LEAST_GAIN:
             splits[patient] = split
             continue
-        some = np.sort(rng.permutation(len(splits))[:EXCHANGED])
+        some = np.sort(rng.permutation(free)[:EXCHANGED])
         gain, one, other = _best_exchange(splits, has, weights, ratios, gap, holders, some)
         if gain >= -LEAST_GAIN:
             break
@@ -200,6 +218,7 @@ def _best_move(
     ratios: np.ndarray,
     gap: np.ndarray,
     holders: np.ndarray,
+    free: np.ndarray,
 ) -> tuple[float, int, int]:
     squared = (weights**2).sum(axis=1)
     toward = weights @ gap.T  # (patients, splits)
@@ -207,6 +226,7 @@ def _best_move(
     leaves = (squared - 2 * toward[here]) / ratios[splits]
     change = leaves[:, None] + (squared[:, None] + 2 * toward) / ratios
     change[here] = np.inf
+    change[np.setdiff1d(here[0], free)] = np.inf
     # Who is the last of a class in a split must stay.
     change[(has & (holders[splits] == 1)).any(axis=1)] = np.inf
     patient, split = np.unravel_index(np.argmin(change), change.shape)

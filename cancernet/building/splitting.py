@@ -5,8 +5,6 @@ all images and of each class as near the ratios as can be found (`nearest_split`
 By image: the tutorial's shuffle of patches, for comparison only; it leaks.
 """
 
-import dataclasses
-
 import numpy as np
 
 from cancernet.building.columns import Images
@@ -16,6 +14,8 @@ from cancernet.config import SPLITS
 from cancernet.errors import SplitError
 from cancernet.wording import counted
 
+# Ways of placing the patients of scarce classes that are tried before it is called impossible.
+PLACINGS = 8
 WAYS_OUT = "add patients, or say yourself who goes where with --split lists"
 
 
@@ -35,20 +35,30 @@ def split_by_patient(
     _refuse_missing_classes(counts, dataset)
     scarce = scarce_classes(counts, dataset)
     if len(scarce):
-        return _split_around(images, dataset, ratios, counts, scarce, seed=seed)
+        return _split_around(counts, ratios, scarce, seed=seed)[images.patient].astype(np.int8)
     refuse_too_few(counts, images, dataset)
+    if not _can_be_divided(counts, seed=seed):
+        raise _indivisible()
     return _divide(counts, ratios, seed=seed)[images.patient].astype(np.int8)
 
 
-def _divide(counts: np.ndarray, ratios: dict[str, float], *, seed: int) -> np.ndarray:
+def _can_be_divided(counts: np.ndarray, *, seed: int, fixed: np.ndarray | None = None) -> bool:
+    rng = np.random.default_rng(seed)
+    return cover_every_class(counts > 0, len(SPLITS), rng=rng, fixed=fixed) is not None
+
+
+def _divide(
+    counts: np.ndarray, ratios: dict[str, float], *, seed: int, fixed: np.ndarray | None = None
+) -> np.ndarray:
     shares = np.array([ratios[name] for name in SPLITS])
-    cover = cover_every_class(counts > 0, len(SPLITS), rng=np.random.default_rng(seed))
-    if cover is None:
-        raise SplitError(
-            "each class has patients enough, but they cannot be divided so that every split "
-            f"has every class, because too many patients have several; {WAYS_OUT}"
-        )
-    return nearest_split(counts, shares, seed=seed)
+    return nearest_split(counts, shares, seed=seed, fixed=fixed)
+
+
+def _indivisible() -> SplitError:
+    return SplitError(
+        "each class has patients enough, but they cannot be divided so that every split "
+        f"has every class, because too many patients have several; {WAYS_OUT}"
+    )
 
 
 def scarce_classes(counts: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -90,36 +100,32 @@ def warn_of_scarce(images: Images, splits: np.ndarray, dataset: Dataset) -> list
 
 
 def _split_around(
-    images: Images,
-    dataset: Dataset,
-    ratios: dict[str, float],
-    counts: np.ndarray,
-    scarce: np.ndarray,
-    *,
-    seed: int,
+    counts: np.ndarray, ratios: dict[str, float], scarce: np.ndarray, *, seed: int
 ) -> np.ndarray:
-    """Places the patients of scarce classes first, then divides the others as always."""
+    """Returns the split of every patient; those of scarce classes are placed first.
+
+    They keep their place, and count for the other classes that they have too.
+    """
     rng = np.random.default_rng(seed)
+    ample = np.delete(counts, scarce, axis=1)
+    # Who has scarce classes only is no part of the division of the others.
+    divided = np.flatnonzero(ample.sum(axis=1))
+    for _ in range(PLACINGS):
+        place = _place_scarce(counts, scarce, rng)
+        fixed = place[divided]
+        if _can_be_divided(ample[divided], seed=seed, fixed=fixed):
+            place[divided] = _divide(ample[divided], ratios, seed=seed, fixed=fixed)
+            return place
+    raise _indivisible()
+
+
+def _place_scarce(counts: np.ndarray, scarce: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the split of the patients with scarce classes, by chance; -1 for the others."""
     place = np.full(len(counts), -1)
     for label in scarce.tolist():
         having = rng.permutation(np.flatnonzero((counts[:, label] > 0) & (place < 0)))
         place[having] = np.resize([SPLITS.index("training"), SPLITS.index("testing")], len(having))
-    rest = np.flatnonzero(np.isin(images.patient, np.flatnonzero(place < 0)))
-    others = images.take(rest)
-    ample = np.setdiff1d(np.arange(len(dataset.classes)), scarce)
-    smaller = dataclasses.replace(
-        dataset,
-        classes=tuple(dataset.classes[i] for i in ample),
-        words=tuple(dataset.words[i] for i in ample),
-    )
-    labels = np.searchsorted(ample, others.label).astype(np.int8)
-    # Without the placed patients a class may have become scarce: then this refuses.
-    smaller_counts = dataclasses.replace(others, label=labels).counts(len(ample))
-    _refuse_missing_classes(smaller_counts, smaller)
-    refuse_too_few(smaller_counts, others, smaller)
-    splits = place[images.patient].astype(np.int8)
-    splits[rest] = _divide(smaller_counts, ratios, seed=seed)[others.patient]
-    return splits
+    return place
 
 
 def split_by_image(
