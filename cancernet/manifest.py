@@ -191,16 +191,19 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
     """Gives the rows of a manifest one by one, without the heading.
 
     Raises:
-        ValueError: the heading or a row does not have the columns of `COLUMNS`.
+        ValueError: the heading or a row does not have the columns of `COLUMNS`, or it is no CSV.
     """
     with open(manifest, encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
-        if tuple(next(rows, ())) != COLUMNS:
-            raise ValueError(f"the columns are not {', '.join(COLUMNS)}")
-        for row in rows:
-            if len(row) != len(COLUMNS):
-                raise ValueError(f"row {rows.line_num} is incomplete")
-            yield row
+        try:
+            if tuple(next(rows, ())) != COLUMNS:
+                raise ValueError(f"the columns are not {', '.join(COLUMNS)}")
+            for row in rows:
+                if len(row) != len(COLUMNS):
+                    raise ValueError(f"row {rows.line_num} is incomplete")
+                yield row
+        except csv.Error as error:  # a stray quote makes one endless cell of the rest
+            raise ValueError(f"row {rows.line_num}: {error}") from None
 
 
 def read_audit(folder: Path) -> list[tuple[str, str, str]]:

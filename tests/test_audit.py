@@ -225,6 +225,29 @@ def test_images_without_labels_are_audited_too(tmp_path):
     assert checks["prevalence in the splits"]["verdict"] == "not checkable"
 
 
+def test_images_that_are_their_own_group_say_nothing_of_groups(tmp_path):
+    for seed in range(12):
+        split, label = ("train", "test")[seed % 2], ("benign", "malignant")[seed // 6]
+        path = tmp_path / "set" / split / label / f"{label} ({seed % 6 + 1}).png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        texture(seed).save(path)
+    _, checks, _ = audited(tmp_path / "set", tmp_path / "report", dataset="busi")
+    check = checks["groups in one split only"]
+    assert check["verdict"] == "not checkable" and "--group-by" in check["sentence"]
+
+
+def test_only_a_name_in_the_form_of_idc_names_a_patient(tmp_path):
+    for place, split in enumerate(("train", "test")):
+        for label in (0, 1):
+            for name in (f"img_{split}{label}.png", f"70{place}_idx5_x1_y1_class{label}.png"):
+                path = tmp_path / "set" / split / str(label) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                texture(place).save(path)
+    read = read_inventory(tmp_path / "set", dataset="idc")
+    assert read.groups == ["700", "701"] and int((read.group < 0).sum()) == 4
+    assert "4 of 8 names do not have it" in read.grouping
+
+
 def test_a_pipe_among_the_images_is_named_and_not_waited_for(planted, tmp_path):
     os.mkfifo(planted / "training" / "0" / "pipe.png")
     code, checks, _ = audited(planted, tmp_path / "report")

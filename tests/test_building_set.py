@@ -10,6 +10,7 @@ from cancernet.building import existing, transfer
 from cancernet.config import SPLITS
 from cancernet.errors import CancerNetError, SplitError
 from cancernet.files import sha256_of
+from cancernet.manifest import manifest_rows
 from tests.building_trees import (
     build_it,
     facts,
@@ -214,6 +215,23 @@ def test_shuffled_images_are_called_a_leak(source, out):
     assert straddling > 2 and content["leak"].startswith("LEAK")
     assert f"{straddling} of 6 patients" in content["leak"]
     assert "LEAK" in content["split_kind"]
+
+
+def test_images_divided_one_by_one_leak_nothing_where_each_patient_has_one(tmp_path):
+    source = make_tree(tmp_path / "source", {str(8000 + i): (i % 2, 1 - i % 2) for i in range(12)})
+    build_it(source, tmp_path / "out", split="image", allow_leaks=False)
+    content = facts(tmp_path / "out")
+    assert content["leak"] == "" and content["leaks"] == [] and "LEAK" not in content["split_kind"]
+
+
+def test_a_stray_quote_in_the_manifest_is_no_traceback(source, out):
+    build_it(source, out)
+    heading, _, rows = (out / "manifest.csv").read_text().partition("\n")
+    (out / "manifest.csv").write_text(f'{heading}\n"{rows}{"x" * 140_000}')
+    with pytest.raises(CancerNetError, match="what no build put there"):
+        build_it(source, out)
+    with pytest.raises(ValueError, match="field larger than"):
+        list(manifest_rows(out / "manifest.csv"))
 
 
 def test_lists_are_followed(source, out, tmp_path):

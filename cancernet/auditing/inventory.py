@@ -6,6 +6,7 @@ the folder an image lies in is its label; the group (patient, or source image) c
 the catalogue (`--dataset`), from a pattern (`--group-by`), or from names in a known form.
 """
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable
@@ -28,6 +29,11 @@ SPLIT_NAMES = {
     "testing": ("test", "testing", "testset", "test_set", "holdout", "eval"),
 }
 _SPLIT_OF = {name: place for place, split in enumerate(SPLITS) for name in SPLIT_NAMES[split]}
+
+NOT_KNOWN = (
+    "nothing in the names says which images belong together; name the data set with --dataset, or "
+    "the part of a path that does with --group-by."
+)
 
 # Names in a form that is in wide use, and what their first group is.
 KNOWN_NAMES = (
@@ -161,7 +167,7 @@ def _of_any(folder: Path, grouper: Grouper) -> Inventory:
     groups, group = _numbered([name_of(rest) for _, rest in without])
     known = int((group != NONE).sum())
     if not known:
-        grouping = "nothing in the names says which images belong together."
+        grouping = NOT_KNOWN
     elif known < len(paths):
         grouping += f" {len(paths) - known:,} of {len(paths):,} names do not have it."
     return Inventory(
@@ -209,6 +215,8 @@ def _grouper(dataset: str | None, group_by: str) -> Grouper:
         )
     if dataset is not None:
         entry = catalog.dataset(dataset)
+        if entry.by_content:  # a name there is an image's own, and no group would ever straddle
+            return lambda path: None, entry.unit, ""
         return (
             lambda path: _from_catalogue(entry, path),
             entry.unit,
@@ -219,14 +227,14 @@ def _grouper(dataset: str | None, group_by: str) -> Grouper:
 
 def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
     pure = PurePosixPath(path)
-    first = re.split(r"[_\-\s]", pure.stem)[0]
+    with contextlib.suppress(catalog.LeftOut):
+        return entry.identify(pure).patient
     # In a set that was divided, the folder of the patient may be gone: its name then is
-    # the first part of the file's.
-    for form in (pure, PurePosixPath(first, pure.parent.name, pure.name)):
-        try:
-            return entry.identify(form).patient
-        except catalog.LeftOut:
-            continue
+    # the first part of the file's, if that is in the published form, which has a position.
+    first = re.split(r"[_\-\s]", pure.stem)[0]
+    with contextlib.suppress(catalog.LeftOut):
+        identity = entry.identify(PurePosixPath(first, pure.parent.name, pure.name))
+        return identity.patient if identity.x is not None else None
     return None
 
 

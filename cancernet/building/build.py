@@ -159,7 +159,7 @@ def _fill(
         "source": str(settings.source),
         "listing": listing(found.images, done.stamp),
         "settings": settings_as_built(settings),
-        "split_kind": describe_split(settings, dataset),
+        "split_kind": describe_split(settings, dataset, leaks=bool(plan.leak)),
         "unit": dataset.unit,
         "absent": plan.absent,
         "leak": plan.leak,

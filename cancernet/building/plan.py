@@ -70,7 +70,8 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     elif settings.split == "image":
         splits = splitting.split_by_image(images, dataset, settings.ratios, seed=settings.seed)
         straddling = splitting.straddling_patients(images, splits)
-        leaks.append(_leak_by_image(straddling, len(images.patients), unit))
+        if straddling:
+            leaks.append(_leak_by_image(straddling, len(images.patients), unit))
     elif settings.split == "shipped":
         splits = split_as_shipped(images, dataset, settings)
         straddling = splitting.straddling_patients(images, splits)
@@ -103,7 +104,7 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     )
 
 
-def describe_split(settings: BuildSettings, dataset: Dataset) -> str:
+def describe_split(settings: BuildSettings, dataset: Dataset, *, leaks: bool) -> str:
     """Says in words how the splits were made."""
     if settings.split == "lists":
         return "by lists of patients: " + ", ".join(path.name for path in settings.split_lists)
@@ -112,7 +113,8 @@ def describe_split(settings: BuildSettings, dataset: Dataset) -> str:
     if settings.split == "shipped":
         return f"as shipped by its authors, validation from its training part by {unit}"
     if settings.split == "image":
-        return f"by image, without regard to {unit}s (LEAK), {shares}, seed {settings.seed}"
+        mark = " (LEAK)" if leaks else ""
+        return f"by image, without regard to {unit}s{mark}, {shares}, seed {settings.seed}"
     return f"by {unit}, nearest to {shares}, seed {settings.seed}"
 
 
