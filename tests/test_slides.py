@@ -98,6 +98,36 @@ def test_damaged_patches_stay_empty_and_are_named(
     assert facts["unreadable"] == 1 and facts["patches"] == 4
 
 
+def test_a_place_with_two_labels_is_not_known(
+    tiny_run: Path, patches: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    write_patch(patches, 151, 201, 0, BLUE)  # also labelled 1
+    map_slides(runs.open_run(tiny_run), [patches], tmp_path / "maps", side=None)
+    assert "p7: 1 place with two labels, taken as not known" in capsys.readouterr().out
+    with open(tmp_path / "maps" / "slide-p7.csv", encoding="utf-8", newline="") as file:
+        truth = {(row["x"], row["y"]): row["true_positive"] for row in csv.DictReader(file)}
+    assert truth["151", "201"] == "" and truth["101", "201"] == "0" and len(truth) == 5
+    assert (
+        json.loads((tmp_path / "maps" / "slides.jsonl").read_text())["true_area_fraction"] is None
+    )
+
+
+def test_a_copy_stands_in_for_a_patch_that_cannot_be_read(
+    tiny_run: Path, patches: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    first, copy = sorted(patches.rglob("*_x101_y201_*.png"))
+    first.write_bytes(b"x")
+    run = runs.open_run(tiny_run)
+    done, failed = map_slides(run, [patches], tmp_path / "maps", side=None)
+    assert (done, failed) == (1, 1) and str(first) in capsys.readouterr().err
+    facts = json.loads((tmp_path / "maps" / "slides.jsonl").read_text())
+    assert facts["patches"] == 5 and facts["unreadable"] == 0
+    copy.write_bytes(b"x")
+    assert map_slides(run, [patches], tmp_path / "again", side=None) == (1, 2)
+    facts = json.loads((tmp_path / "again" / "slides.jsonl").read_text())
+    assert facts["patches"] == 4 and facts["unreadable"] == 1
+
+
 def test_patches_that_lie_anyhow_are_refused_and_the_next_patient_is_mapped(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -228,10 +258,12 @@ def test_memory_does_not_grow_with_the_height(tiny_run: Path, tmp_path: Path) ->
 def test_images_that_cannot_be_cut(tmp_path: Path) -> None:
     tifffile = pytest.importorskip("tifffile")
     tifffile.imwrite(tmp_path / "deep.tif", np.zeros((64, 64), np.uint16), tile=(16, 16))
+    Image.new("YCbCr", (64, 64), (150, 90, 120)).save(tmp_path / "other.tif")
     (tmp_path / "text.tif").write_text("x")
     (tmp_path / "text.svs").write_text("x")
     for name, message in (
         ("deep.tif", "not 8-bit"),
+        ("other.tif", "YCbCr without JPEG"),
         ("text.tif", "not a TIFF"),
         ("text.svs", "requirements-slides.txt"),
         ("none.png", "no file"),

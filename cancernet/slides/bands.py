@@ -14,6 +14,7 @@ from cancernet.images import read_rgb
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
 READ_AHEAD = 8_000_000  # bytes of the file; tifffile would take 256 million
 _PLAIN = (1, 8, 32946, 32773)  # none, deflate (two codes), PackBits
+_JPEG = (6, 7)  # the old way and the new
 INSTALL = "install the optional packages: pip install -r requirements-slides.txt"
 
 
@@ -135,6 +136,9 @@ class _TiffBands:
             reason = "its colours lie in planes of their own"
         elif page.photometric not in (1, 2, 6):
             reason = f"its colours are {page.photometric.name}"
+        elif page.photometric == 6 and page.compression not in _JPEG:
+            # tifffile turns them into RGB only together with JPEG.
+            reason = "its colours are YCbCr without JPEG compression; save it as RGB"
         elif size > LARGEST_PIECE:
             reason = "it is stored in one piece; store it in tiles"
         if reason:

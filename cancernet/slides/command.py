@@ -44,7 +44,9 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
         for patient, found in patients.items():
             name = _free(patient, names)
             try:
-                slide, failures = map_of_places(predictor, name, found.places, side=side)
+                slide, failures = map_of_places(
+                    predictor, name, found.places, side=side, spares=found.spares
+                )
             except CancerNetError as error:
                 print(f"error: {name}: {error}", file=sys.stderr)
                 failed += 1
@@ -55,6 +57,9 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
             if found.copies:
                 copies = counted(found.copies, "second copy", "second copies")
                 print(f"{slide.name}: {copies} of a place passed over")
+            if found.disputed:
+                places = counted(found.disputed, "place")
+                print(f"{slide.name}: {places} with two labels, taken as not known")
             done += _write(slide, output, run)
         if odd:
             images = counted(odd, "image")

@@ -28,10 +28,22 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """The patches of one patient, and what was passed over: copies of a place, odd names."""
+    """The patches of one patient, and what came more than once.
+
+    Attributes:
+        places: one patch for every place, by rows; its label None where copies differ in it.
+        spares: the further copies of places, in the order they were found.
+        disputed: how many places have copies of different labels.
+    """
 
     places: list[Place]
-    copies: int
+    spares: dict[tuple[int, int], list[Place]] = dataclasses.field(default_factory=dict)
+    disputed: int = 0
+
+    @property
+    def copies(self) -> int:
+        """How many patches lie at a place that another has already."""
+        return sum(map(len, self.spares.values()))
 
 
 def read_place(path: Path) -> Place | None:
@@ -53,23 +65,39 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, Found], int]:
     Raises:
         CancerNetError: no patch with a place in its name.
     """
-    taken: dict[tuple[str, int, int], Place] = {}
-    copies: dict[str, int] = {}
+    patients: dict[str, list[Place]] = {}
     odd = 0
     for path in Inputs(folders):
         place = read_place(path)
         if place is None:
             odd += 1
-        elif taken.setdefault((place.patient, place.x, place.y), place) is not place:
-            copies[place.patient] = copies.get(place.patient, 0) + 1
-    if not taken:
+        else:
+            patients.setdefault(place.patient, []).append(place)
+    if not patients:
         raise CancerNetError(
             f"{folders[0]} holds no patches with a place in their names, such as "
             "8863_idx5_x1001_y1051_class0.png"
         )
-    patients: dict[str, Found] = {}
-    for patient, _, _ in sorted(taken, key=lambda key: (key[0], key[2], key[1])):
-        patients.setdefault(patient, Found([], copies.get(patient, 0)))
-    for key in sorted(taken, key=lambda key: (key[0], key[2], key[1])):
-        patients[key[0]].places.append(taken[key])
-    return patients, odd
+    return {patient: one_a_place(patients[patient]) for patient in sorted(patients)}, odd
+
+
+def one_a_place(patches: list[Place]) -> Found:
+    """Sorts one patient's patches, of which several may have the same place."""
+    there: dict[tuple[int, int], list[Place]] = {}
+    for place in patches:
+        there.setdefault((place.y, place.x), []).append(place)
+    places: list[Place] = []
+    spares: dict[tuple[int, int], list[Place]] = {}
+    disputed = 0
+    for (y, x), copies in sorted(there.items(), key=lambda item: item[0]):
+        first = copies[0]
+        if len({copy.label for copy in copies} - {None}) > 1:
+            first = dataclasses.replace(first, label=None)
+            disputed += 1
+        elif first.label is None:
+            known = next((copy.label for copy in copies if copy.label is not None), None)
+            first = dataclasses.replace(first, label=known)
+        places.append(first)
+        if len(copies) > 1:
+            spares[x, y] = copies[1:]
+    return Found(places, spares, disputed)

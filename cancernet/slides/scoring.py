@@ -1,6 +1,7 @@
 """From patches or a large image to slide maps, through the run's predictor."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from cancernet.errors import CancerNetError
 from cancernet.images import read_rgb, to_array
-from cancernet.inference.predictor import BATCH_SIZE, Failure, Predictor
+from cancernet.inference.predictor import BATCH_SIZE, Failure, Prediction, Predictor
 from cancernet.runs import Run
 from cancernet.slides.background import is_background
 from cancernet.slides.bands import Bands
@@ -27,7 +28,12 @@ def patch_side(run: Run) -> int:
 
 
 def map_of_places(
-    predictor: Predictor, patient: str, places: list[Place], *, side: int
+    predictor: Predictor,
+    patient: str,
+    places: list[Place],
+    *,
+    side: int,
+    spares: Mapping[tuple[int, int], list[Place]] | None = None,
 ) -> tuple[SlideMap, list[Failure]]:
     """Scores one patient's patches and puts them in their places.
 
@@ -36,9 +42,11 @@ def map_of_places(
         patient: name of the slide.
         places: at least one.
         side: of a whole patch, pixels; those at an edge may be smaller.
+        spares: further copies at a place (x, y), for where the first cannot be read.
 
     Returns:
-        The map, and the patches that could not be read; they stay empty.
+        The map, and the patches that could not be read; their places stay empty unless
+        there was a copy.
 
     Raises:
         CancerNetError: the patches do not lie on one grid.
@@ -53,14 +61,21 @@ def map_of_places(
     failures = []
     results = predictor.predict_many([place.path for place in places])
     for place, result in zip(places, _counted(results, patient, len(places)), strict=True):
-        if isinstance(result, Failure):
-            failures.append(result)
+        copies = iter((spares or {}).get((place.x, place.y), ()))
+        answer: Prediction | Failure = result
+        while isinstance(answer, Failure):
+            failures.append(answer)
+            copy = next(copies, None)
+            if copy is None:
+                break
+            [answer] = predictor.predict_many([copy.path])
+        if isinstance(answer, Failure):
             mosaic.failed += 1
             continue
-        pixels = np.asarray(read_rgb(place.path))
+        pixels = np.asarray(read_rgb(Path(answer.path)))
         mosaic.show(place.x, place.y, pixels)
         box = (place.x, place.y, pixels.shape[1], pixels.shape[0])
-        mosaic.add(box, result.positive_probability, truth_of(place.label, predictor.run))
+        mosaic.add(box, answer.positive_probability, truth_of(place.label, predictor.run))
     slide = mosaic.finish(predictor.run.threshold)
     check_grid(slide.boxes)
     return slide, failures
