@@ -107,6 +107,9 @@ def test_the_nested_second_copy_has_the_same_key():
         ("mask.png", False),
         ("masked tissue.png", False),
         ("unmask_me.png", False),
+        ("benign/masks/1.png", True),
+        ("Mask/benign/1.png", True),
+        ("unmasked/masks.png", False),
     ],
 )
 def test_masks_by_name(name, expected):

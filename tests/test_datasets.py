@@ -283,6 +283,18 @@ def test_what_leaks_only_when_duplicates_are_gone_is_refused_too(build, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_of_masks_is_left_out(build, tmp_path):
+    for index, label in enumerate(("no", "yes")):
+        for number in range(8):
+            for place, folder in enumerate(("images", "masks")):
+                path = tmp_path / "source" / label / folder / f"{label}{number}.png"
+                save(path, noise(100 * place + 10 * index + number))
+    code, out, err = build(*OWN, *TWO)
+    assert code == 0, err
+    assert len(manifest(tmp_path / "out")) == 16 and "16  a mask, not an image" in out
+    assert all("/masks/" in source for source in left_out(tmp_path / "out"))
+
+
 def write_table(path: Path, rows: list[tuple], ending: str = "\n") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8-sig", newline="") as file:
@@ -366,6 +378,7 @@ def test_a_wrong_table_is_one_sentence(build, tmp_path, rows, words):
         (["--classes", "a", "b"], "--positive must name some"),
         (["--classes", "a", "b", "--positive", "a", "b"], "--positive must name some"),
         (["--classes", "a", "b", "--positive", "c"], "--positive has c, not among"),
+        (["--classes", *map(str, range(128)), "--positive", "1"], "--classes has 128 names"),
         ([*CLASSES, "--words", "one"], "--words has 1 names"),
         ([*CLASSES, "--words", "a", "b", "a"], "--words has the same word"),
         ([*CLASSES, "--group-by", "("], "is no regular expression"),

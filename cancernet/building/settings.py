@@ -15,6 +15,7 @@ LEAVE_OUT = "leave-out"
 FOLDER = "folder"
 BY_CONTENT = "content"
 BY_IMAGE = "image"
+MOST_CLASSES = 127  # a label takes one byte in `Images.label`
 UNLISTED = (LEAVE_OUT, *SPLITS)
 
 
@@ -117,6 +118,11 @@ def _check_classes(
         raise CancerNetError(
             f"--dataset {FOLDER} needs --classes with at least two different names, in the order "
             "of the network's outputs"
+        )
+    if len(classes) > MOST_CLASSES:
+        raise CancerNetError(
+            f"--classes has {len(classes)} names, more than the {MOST_CLASSES} that there may be; "
+            "join some"
         )
     for name in classes:
         if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:

@@ -100,6 +100,7 @@ class Dataset:
 DATASETS: dict[str, Dataset] = {}
 
 _MASK = re.compile(r"[_\-\s]mask([_\-\s]?\d+)?$", re.IGNORECASE)
+_MASK_FOLDERS = ("mask", "masks")
 
 
 def register(entry: Dataset) -> None:
@@ -125,8 +126,9 @@ def dataset(name: str) -> Dataset:
 
 
 def is_mask(path: PurePosixPath) -> bool:
-    """Tells whether the name is that of a segmentation mask (`benign (1)_mask.png`)."""
-    return _MASK.search(path.stem) is not None
+    """Tells whether this is a segmentation mask: `benign (1)_mask.png`, or in a folder `masks`."""
+    in_folder = any(part.casefold() in _MASK_FOLDERS for part in path.parts[:-1])
+    return in_folder or _MASK.search(path.stem) is not None
 
 
 def without_mask(stem: str) -> str:
