@@ -1,6 +1,7 @@
 """Slide maps from folders of patches and from large images, with a run that goes by colour."""
 
 import csv
+import importlib.util
 import json
 import subprocess
 import sys
@@ -208,7 +209,7 @@ def check_drawn(slide, height: int, width: int) -> None:
     assert slide.outline() == [[[(250, 100), (400, 100), (400, 200), (250, 200), (250, 100)]]]
 
 
-@pytest.mark.parametrize("kind", ["png", "tiles", "deflate tiles", "strips"])
+@pytest.mark.parametrize("kind", ["png", "tiles", "deflate tiles", "strips", "lzw"])
 def test_a_large_image_gives_the_same_map_however_stored(
     tiny_run: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -217,6 +218,9 @@ def test_a_large_image_gives_the_same_map_however_stored(
     if kind == "png":
         path = path.with_suffix(".png")
         Image.fromarray(pixels).save(path)
+    elif kind == "lzw":
+        pytest.importorskip("imagecodecs")
+        Image.fromarray(pixels).save(path, compression="tiff_lzw")
     else:
         tifffile = pytest.importorskip("tifffile")
         tifffile.imwrite(
@@ -234,6 +238,19 @@ def test_a_large_image_gives_the_same_map_however_stored(
     check_drawn(slide, height, width)
     assert slide.picture.shape == (height, width, 3)
     np.testing.assert_array_equal(slide.picture, pixels)
+
+
+def test_what_a_compressed_tiff_needs_is_in_the_file_that_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("tifffile")
+    assert "imagecodecs" in (ROOT / "requirements-slides.txt").read_text()
+    Image.fromarray(drawn_image(99, 99)).save(tmp_path / "scan.tif", compression="tiff_lzw")
+    if importlib.util.find_spec("imagecodecs"):
+        pytest.skip("imagecodecs is installed, so nothing is missing")
+    with (
+        pytest.raises(CancerNetError, match=r"'imagecodecs'.*pip install -r requirements-slides"),
+        open_image(tmp_path / "scan.tif") as image,
+    ):
+        list(image.bands(50))
 
 
 def test_memory_does_not_grow_with_the_height(tiny_run: Path, tmp_path: Path) -> None:
