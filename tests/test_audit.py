@@ -234,6 +234,7 @@ def test_images_that_are_their_own_group_say_nothing_of_groups(tmp_path):
     _, checks, _ = audited(tmp_path / "set", tmp_path / "report", dataset="busi")
     check = checks["groups in one split only"]
     assert check["verdict"] == "not checkable" and "--group-by" in check["sentence"]
+    assert "--dataset" not in check["sentence"]  # that was said already
 
 
 def test_only_a_name_in_the_form_of_idc_names_a_patient(tmp_path):

@@ -30,10 +30,11 @@ SPLIT_NAMES = {
 }
 _SPLIT_OF = {name: place for place, split in enumerate(SPLITS) for name in SPLIT_NAMES[split]}
 
-NOT_KNOWN = (
-    "nothing in the names says which images belong together; name the data set with --dataset, or "
-    "the part of a path that does with --group-by."
-)
+NOT_KNOWN = "nothing in the names says which images belong together"
+# What helps, by what was said already.
+SAY_MORE = "name the data set with --dataset, or the part of a path that does with --group-by"
+SAY_PATTERN = "name the part of a path that does with --group-by"
+SAY_OTHER = "give --group-by a pattern that matches the paths"
 
 # Names in a form that is in wide use, and what their first group is.
 KNOWN_NAMES = (
@@ -125,7 +126,8 @@ def read_inventory(folder: Path, *, dataset: str | None = None, group_by: str = 
         raise CancerNetError(f"the folder to audit, {folder}, {what}; name another with --audit")
     if (folder / BUILD).is_file() and not group_by:
         return _of_built(folder)
-    return _of_any(folder, _grouper(dataset, group_by))
+    advice = SAY_OTHER if group_by else SAY_MORE if dataset is None else SAY_PATTERN
+    return _of_any(folder, _grouper(dataset, group_by), f"{NOT_KNOWN}; {advice}.")
 
 
 def _of_built(folder: Path) -> Inventory:
@@ -154,7 +156,7 @@ def _of_built(folder: Path) -> Inventory:
 Grouper = tuple[Callable[[str], str | None], str, str]
 
 
-def _of_any(folder: Path, grouper: Grouper) -> Inventory:
+def _of_any(folder: Path, grouper: Grouper, not_known: str) -> Inventory:
     found = find_files(folder)
     if not found.images:
         raise CancerNetError(f"{folder} has no image (PNG, JPEG, TIFF or BMP); nothing to audit")
@@ -167,7 +169,7 @@ def _of_any(folder: Path, grouper: Grouper) -> Inventory:
     groups, group = _numbered([name_of(rest) for _, rest in without])
     known = int((group != NONE).sum())
     if not known:
-        grouping = NOT_KNOWN
+        grouping = not_known
     elif known < len(paths):
         grouping += f" {len(paths) - known:,} of {len(paths):,} names do not have it."
     return Inventory(

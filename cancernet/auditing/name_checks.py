@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from cancernet.auditing.inventory import NONE, NOT_KNOWN, Inventory
+from cancernet.auditing.inventory import NONE, Inventory
 from cancernet.auditing.verdict import (
     LEAK,
     NOT_CHECKABLE,
@@ -30,7 +30,7 @@ def check_groups(inventory: Inventory) -> Check:
     if not inventory.has_splits:
         return Check(name, NOT_CHECKABLE, f"{NO_SPLITS}.")
     if not inventory.has_groups:
-        return Check(name, NOT_CHECKABLE, NOT_KNOWN)
+        return Check(name, NOT_CHECKABLE, inventory.grouping)
     findings = _straddling(inventory, inventory.group, inventory.groups)
     total = len(np.unique(inventory.group[inventory.group != NONE]))
     numbers = {"groups": total, "straddling": len(findings)}
