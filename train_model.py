@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.command_line import Parser, add_settings, given_settings, run
-from cancernet.config import DATASETS, OUTPUT, TrainConfig
+from cancernet.config import DATASETS, OUTPUT, TrainConfig, check_setting
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.recipe_file import is_recipe_file, read_recipe
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes, recipe
@@ -109,14 +109,26 @@ def main() -> int:
         raise CancerNetError("--finish goes with --resume")
     if arguments.insist and not arguments.resume:
         raise CancerNetError("--insist goes with --resume")
+    if arguments.beside and arguments.resume:
+        raise CancerNetError("--beside goes with a new run; --resume keeps what it began with")
     given = given_settings(arguments)
     name = arguments.recipe or DEFAULT_RECIPE
     # Nonsense values are answered before TensorFlow takes its seconds to load.
     settings = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
-    config = dataclasses.replace(settings, **given)
+    for field in dataclasses.fields(settings):
+        if field.name in given:
+            check_setting(field, given[field.name])
+    # What goes together is the run's own affair when one goes on.
+    config = settings if arguments.resume else dataclasses.replace(settings, **given)
     name = Path(name).stem if is_recipe_file(name) else name
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
 
+    if arguments.resume and arguments.run is None:
+        from cancernet.training.begin import newest_unfinished
+
+        newest = newest_unfinished()
+        # With several workers each must be told the run itself.
+        arguments.run = newest if (newest / CROSS_VALIDATION).is_file() else None
     if _asks_for_folds(arguments):
         _cross_validate(arguments, config, given, name, command)
         return EXIT_OK
@@ -128,6 +140,7 @@ def main() -> int:
             arguments.run,
             arguments.data,
             given,
+            recipe=name if arguments.recipe else None,
             finish_now=arguments.finish,
             insist=arguments.insist,
             log_dir=arguments.log_dir,
@@ -163,15 +176,22 @@ def _cross_validate(
 ) -> None:
     if arguments.finish:
         raise CancerNetError("--finish goes with a single run, not with --folds")
+    if arguments.log_dir:
+        raise CancerNetError("--log-dir goes with a single run, not with --folds")
     from cancernet.cross_validation.command import FoldWishes, resume_folds, start_folds
 
     if arguments.resume:
-        if arguments.run is None:
-            raise CancerNetError("name the cross-validation to go on with by --run")
+        if arguments.run is None or arguments.fold_patients:
+            raise CancerNetError(
+                "--resume goes on with the folds it began with; name the cross-validation by "
+                "--run, without --fold-patients"
+            )
         resume_folds(
             arguments.run,
             arguments.data,
             given,
+            asked=arguments.folds,
+            recipe=recipe_name if arguments.recipe else None,
             workers=arguments.fold_workers,
             insist=arguments.insist,
         )

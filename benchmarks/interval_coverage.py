@@ -14,9 +14,9 @@ the reports and, for comparison, for percentile and BCa limits of the same draws
     30 patients --one-class        report 0.919-0.960   percentile 0.887-0.916   BCa 0.888-0.910
     30 patients --rare --sep. 5.5  report 0.916-0.981   percentile 0.368-0.905   BCa 0.361-0.920
 
-The lowest are AUC where it is 0.98 or more and Brier where patients have one class only. With rare
-positives (12 in 30 patients) no interval of sensitivity and balanced accuracy is given in 63 % of studies,
-those in which none was missed.
+The lowest are AUC where it is 0.98 or more and Brier where patients have one class only. With
+rare positives (12 in 30 patients) no interval of sensitivity and balanced accuracy is given in
+63 % of studies, those in which none was missed.
 """
 
 import argparse

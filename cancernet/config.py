@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, SettingsError
 
 # Paths are relative to the folder the scripts are started in.
 DATASETS = Path("datasets")
@@ -215,6 +215,25 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_setting(field, getattr(self, field.name))
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuses what would have no effect, or another than it says."""
+        if self.monitor == "last" and (self.patience or self.plateau_factor):
+            flag = "--patience" if self.patience else "--plateau-factor"
+            raise SettingsError(
+                f"{flag} waits for a better epoch, but with --monitor last none is better than "
+                "another; add --monitor val_loss"
+            )
+        if self.plateau_factor and self.schedule != "constant":
+            raise SettingsError(
+                f"--plateau-factor lowers a constant rate, but the schedule is {self.schedule}; "
+                "add --schedule constant"
+            )
+        if self.warmup_epochs and self.schedule != "cosine":
+            raise SettingsError(
+                f"--warmup-epochs goes with --schedule cosine, but the schedule is {self.schedule}"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as plain JSON values."""

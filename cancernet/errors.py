@@ -24,5 +24,9 @@ class SplitError(CancerNetError):
     """The patients at hand cannot give the split that was asked for."""
 
 
+class SettingsError(CancerNetError):
+    """Settings, each allowed, cannot be trained together or would not do what they say."""
+
+
 class RunError(CancerNetError):
     """A run folder is missing, unfinished, damaged or does not fit the data."""

@@ -84,7 +84,11 @@ def equal_groups(counts: np.ndarray, groups: int, *, seed: int) -> list[np.ndarr
         SplitError: not every group can have every class.
     """
     counts = counts[:, counts.any(axis=0)]
-    if cover_every_class(counts > 0, groups, rng=np.random.default_rng(seed)) is None:
+    try:
+        cover = cover_every_class(counts > 0, groups, rng=np.random.default_rng(seed))
+    except RecursionError:  # hundreds of folds: it goes one level deeper for each cell
+        raise SplitError(f"{groups} folds are too many; choose fewer --folds") from None
+    if cover is None:
         fewest = int((counts > 0).sum(axis=0).min())
         raise SplitError(
             f"{groups} folds cannot each have every class (one class has "

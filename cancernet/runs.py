@@ -100,6 +100,11 @@ class Run:
         return self.words[self.classes.index(label)]
 
 
+def whole_of(folder: Path) -> Path:
+    """Returns the cross-validation of which a run is a fold, or the run itself."""
+    return folder.parent if (folder.parent / CROSS_VALIDATION).is_file() else folder
+
+
 def open_run(folder: Path, *, check: tuple[str, ...] = (MODEL_ONNX,)) -> Run:
     """Opens a finished run and verifies the files that will be used.
 
@@ -115,7 +120,7 @@ def open_run(folder: Path, *, check: tuple[str, ...] = (MODEL_ONNX,)) -> Run:
     if content.get("status") != "finished":
         raise RunError(
             f"the training in {folder} is not finished; go on with "
-            f"`python train_model.py --resume --run {folder}`"
+            f"`python train_model.py --resume --run {whole_of(folder)}`"
         )
     for name in check:
         _check_file(folder, name, content)

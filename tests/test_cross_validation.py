@@ -191,6 +191,10 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     assert read_record(folder)["status"] == "training"
     with pytest.raises(RunError, match="--epochs"):
         command.resume_folds(folder, None, {"epochs": 9}, workers=1)
+    with pytest.raises(RunError, match="began with --folds 2, not 5"):
+        command.resume_folds(folder, None, {}, asked="5", workers=1)
+    with pytest.raises(RunError, match="began with --recipe r, not other"):
+        command.resume_folds(folder, None, {}, recipe="other", workers=1)
     command.resume_folds(folder, None, {}, workers=1)
     assert trained == ["fold-01", "fold-02", "fold-02"]
     with pytest.raises(RunError, match="finished"):

@@ -77,6 +77,11 @@ def test_too_few_patients_of_a_class():
         equal_groups(np.array([[3, 0], [4, 0], [1, 1]]), 2, seed=0)
 
 
+def test_hundreds_of_folds_are_divided_or_refused_in_a_sentence():
+    with pytest.raises(SplitError, match="500 folds are too many"):
+        equal_groups(np.tile(np.eye(2, dtype=int), (700, 1)), 500, seed=7)
+
+
 def test_nine_patients_in_eight_folds_are_not_divided_in_every_way(monkeypatch):
     """There are 8 ** 9 ways: 134 million rows were 10 GB."""
     from cancernet.building import nearest_split as search

@@ -301,44 +301,6 @@ def test_bad_flags_end_in_one_sentence(drawn, tmp_path, flags, words):
     assert (tmp_path / "used" / "notes.txt").read_text() == "mine"
 
 
-def test_resuming_with_other_settings_or_data_is_refused(drawn, tmp_path):
-    from cancernet.config import TrainConfig
-    from cancernet.errors import RunError
-    from cancernet.training import begin
-
-    dataset = read_dataset(drawn)
-    begin.begin(tmp_path / "run", dataset, TrainConfig(), recipe="x", command="x")
-    with pytest.raises(RunError, match="--epochs 40, not 5"):
-        begin.go_on(tmp_path / "run", dataset, {"epochs": 5})
-    import dataclasses
-
-    other = dataclasses.replace(dataset, fingerprint="other")
-    with pytest.raises(RunError, match="other data"):
-        begin.go_on(tmp_path / "run", other, {})
-    config, content = begin.go_on(tmp_path / "run", other, {"epochs": 5}, insist=True)
-    assert config.epochs == 5 and content["dataset"]["fingerprint"] == "other"
-    assert ["--epochs 40, not 5" in one for one in content["differences"]] == [False, True]
-    # What was let through once is how the run goes on from there.
-    assert begin.go_on(tmp_path / "run", other, {})[0].epochs == 5
-
-
-def test_resuming_with_another_version_is_refused(drawn, tmp_path, monkeypatch):
-    from cancernet.config import TrainConfig
-    from cancernet.errors import RunError
-    from cancernet.training import begin, provenance
-
-    dataset, versions = read_dataset(drawn), provenance.versions()
-    begin.begin(tmp_path / "run", dataset, TrainConfig(), recipe="x", command="x")
-    monkeypatch.setattr(provenance, "versions", lambda: {**versions, "keras": "99"})
-    with pytest.raises(RunError, match=f"keras {versions['keras']}, now it is 99"):
-        begin.go_on(tmp_path / "run", dataset, {})
-    monkeypatch.setattr(provenance, "versions", lambda: versions)
-    monkeypatch.setattr(provenance, "commit", lambda: "f" * 40)
-    with pytest.raises(RunError, match="now it is ffffffffffff"):
-        begin.go_on(tmp_path / "run", dataset, {})
-    begin.go_on(tmp_path / "run", dataset, {}, insist=True)
-
-
 def test_a_damaged_manifest_is_refused(drawn, tmp_path):
     shutil.copytree(drawn, tmp_path / "idc")
     with open(tmp_path / "idc" / "manifest.csv", "a") as file:

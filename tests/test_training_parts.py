@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cancernet.config import TrainConfig
-from cancernet.errors import RunError
+from cancernet.errors import RunError, SettingsError
 
 pytest.importorskip("tensorflow")
 
@@ -122,7 +122,7 @@ def test_the_best_epoch_is_kept_and_the_patience_ends_the_training(tmp_path):
 
 
 def test_the_last_epoch_can_be_the_one_that_is_kept(tmp_path):
-    keeper = keeper_for(tmp_path, small_model(), [0, 1], monitor="last", patience=1)
+    keeper = keeper_for(tmp_path, small_model(), [0, 1], monitor="last")
     assert run_epochs(keeper, [0.5, 0.6, math.nan]) is None
     assert keeper.state.best_epoch == 3
 
@@ -134,12 +134,43 @@ def test_higher_is_better_for_auc(tmp_path):
 
 
 def test_a_plateau_lowers_the_rate_once_each_time(tmp_path):
-    model = small_model(plateau_factor=0.5, learning_rate=0.08)
-    keeper = keeper_for(tmp_path, model, [0, 1], plateau_factor=0.5, plateau_patience=2)
+    model = small_model(plateau_factor=0.5, schedule="constant", learning_rate=0.08)
+    keeper = keeper_for(
+        tmp_path, model, [0, 1], plateau_factor=0.5, plateau_patience=2, schedule="constant"
+    )
     run_epochs(keeper, [1.0, 1.1, 1.2, 1.3, 1.4])
     assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
     rates = [row["learning_rate"] for row in keeper.state.history]
     assert rates == pytest.approx([0.08, 0.08, 0.08, 0.04, 0.04])
+
+
+def test_scores_that_are_no_numbers_have_no_accuracy():
+    found = validation_measures(np.array([0, 0, 1]), np.full((3, 2), np.nan), [1])
+    assert all(math.isnan(value) for value in found.values()) and "val_f1" in found
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"monitor": "last", "patience": 1}, "--patience.*--monitor val_loss"),
+        ({"monitor": "last", "plateau_factor": 0.1}, "--plateau-factor.*--monitor val_loss"),
+        ({"plateau_factor": 0.1, "schedule": "cosine"}, "--schedule constant"),
+        ({"warmup_epochs": 1.0, "schedule": "constant"}, "--schedule cosine"),
+    ],
+)
+def test_settings_without_effect_are_refused(settings, words):
+    with pytest.raises(SettingsError, match=words):
+        TrainConfig(**settings)
+
+
+def test_epochs_with_other_columns_go_into_one_report():
+    """A training begun alone and gone on with by several workers."""
+    from cancernet.training.present import _columns
+
+    history = [{"epoch": 1.0, "precision": 0.5}, {"epoch": 2.0}]
+    found = _columns(checkpoints.State(history=history))
+    assert found["epoch"] == [1.0, 2.0]
+    assert found["precision"][0] == 0.5 and math.isnan(found["precision"][1])
 
 
 def test_validation_measures_by_hand():
@@ -212,6 +243,11 @@ def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
     difference = export(model, tmp_path / "m.keras", tmp_path / "m.onnx", pixels)
     assert 0 <= difference < 1e-6
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras", "m.onnx"]
+    broken = keras.models.clone_model(model)
+    broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.raises(RunError, match=r"diverged.*--learning-rate"):
+        export(broken, tmp_path / "b.keras", tmp_path / "b.onnx", pixels)
+    assert not (tmp_path / "b.onnx").exists()
     monkeypatch.setattr("cancernet.training.export.TOLERANCE", -1.0)
     with pytest.raises(RunError, match="differs from the Keras model"):
         export(model, tmp_path / "n.keras", tmp_path / "n.onnx", pixels)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cancernet.config import TrainConfig
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, SettingsError
 from cancernet.folds import patient_folds
 from cancernet.recipe_file import read_recipe, write_recipe
 from cancernet.tuning.space import parse_search
@@ -211,6 +211,30 @@ def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_pa
     with pytest.raises(CancerNetError, match="cannot be read"):
         command.search(wanted(place, trials=3), tmp_path)
     assert rows_of(place)[1][-1].state == "failed"
+
+
+def test_a_combination_that_cannot_be_trained_is_one_trial(dataset, tmp_path, monkeypatch):
+    refused = []
+
+    def fit(fold, config, folder, *, after_epoch):
+        if config.batch_size == 32 or refused == ["all"]:
+            raise SettingsError("too small an image for this network")
+        state = State(history=[{"val_auc": 0.7}], best_epoch=1)
+        after_epoch(state)
+        return None, state
+
+    monkeypatch.setattr(command, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(objective, "fit", fit)
+    monkeypatch.setattr(command, "write_picture", lambda path, figure: None)
+    place = studies.study_place(str(tmp_path / "x.db"), tmp_path)
+    command.search(wanted(place, trials=4), tmp_path)
+    rows = rows_of(place)[1]
+    assert {row.state for row in rows} == {"done", "pruned"} and len(rows) == 4
+    assert "too small an image for this network" in {row.note for row in rows}
+    refused.append("all")
+    with pytest.raises(CancerNetError, match=r"3 trials in a row.*too small"):
+        command.search(wanted(place, trials=20), tmp_path)
+    assert len(rows_of(place)[1]) <= 7
 
 
 @pytest.mark.parametrize(

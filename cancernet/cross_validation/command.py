@@ -86,12 +86,16 @@ def resume_folds(
     data: Path | None,
     given: dict[str, Any],
     *,
+    asked: str | None = None,
+    recipe: str | None = None,
     workers: int,
     insist: bool = False,
 ) -> None:
     """Goes on with a cross-validation: finished folds stay, a stopped one goes on.
 
-    With `insist` another version of the program goes on; other data or settings never do.
+    `asked` and `recipe` are what the command line names of folds and recipe; they must be
+    those it began with. With `insist` another version of the program goes on; other data or
+    settings never do.
 
     Raises:
         RunError: finished already, or the data or a setting differs.
@@ -100,6 +104,12 @@ def resume_folds(
     content = read_record(folder)
     if content["status"] == "finished":
         raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
+    begin.refuse_another_recipe(folder, content, recipe)
+    if asked not in (None, str(content["asked"])):
+        raise RunError(
+            f"the cross-validation in {folder} began with --folds {content['asked']}, not {asked}; "
+            "leave --folds out, or start a new one"
+        )
     config = begin.read_config(content, folder)
     dataset = read_whole(data if data is not None else Path(content["dataset"]["folder"]))
     differences = [
@@ -113,10 +123,10 @@ def resume_folds(
         _train_and_pool(folder, dataset, config, content, workers=workers)
 
 
-def train_fold(folder: Path, number: int) -> None:
-    """Trains one fold, or goes on with it; does nothing when it is finished."""
+def train_fold(folder: Path, number: int, data: Path) -> None:
+    """Trains one fold of a data set, or goes on with it; does nothing when it is finished."""
     content = read_record(folder)
-    dataset = read_whole(Path(content["dataset"]["folder"]))
+    dataset = read_whole(data)
     begin.refuse(folder, begin.other_data(content, dataset))
     fold = next(fold for fold in folds_of(content) if fold.number == number)
     _train_fold(folder, dataset, begin.read_config(content, folder), content, fold)
@@ -135,7 +145,7 @@ def _train_and_pool(
     if workers > 1:
         from cancernet.cross_validation.workers import train_in_processes
 
-        train_in_processes(folder, folds, workers)
+        train_in_processes(folder, dataset.folder, folds, workers)
     else:
         for fold in folds:
             print(f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}")

@@ -18,6 +18,7 @@ from cancernet.folds import (
     patient_counts,
 )
 from cancernet.manifest import BuiltDataset, Part
+from cancernet.wording import counted
 
 PATIENTS = "patients"
 # As `cancernet.building.leaks` words it.
@@ -161,7 +162,9 @@ def _groups(
     try:
         return equal_groups(counts, int(folds), seed=seed)
     except SplitError as error:
-        raise SplitError(f"{error}, or --folds patients") from None
+        # One tests, one validates, one trains.
+        alone = ", or --folds patients" if (counts > 0).sum(axis=0).min() >= 3 else ""
+        raise SplitError(f"{error}{alone}") from None
 
 
 def _validation(
@@ -172,8 +175,8 @@ def _validation(
     if (having < 2).any():
         raise SplitError(
             f"without the patients that fold {number} tests, a class is left with "
-            f"{int(having.min())} patients, and both training and validation need one; choose "
-            "other --folds, or add patients"
+            f"{counted(int(having.min()), 'patient')}, and both training and validation need one; "
+            "choose other --folds, or add patients"
         )
     shares = np.array([1 - VALIDATION_SHARE, VALIDATION_SHARE])
     try:

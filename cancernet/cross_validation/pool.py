@@ -18,7 +18,7 @@ from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, say_unit
 from cancernet.evaluation.run_figures import FIGURES, write_figures
 from cancernet.evaluation.summary import number, text_report
-from cancernet.examining.besides import read_beside
+from cancernet.examining.besides import read_besides
 from cancernet.examining.finished import FinishedRun, fold_scores, read_finished
 from cancernet.files import write_json
 from cancernet.manifest import BuiltDataset, read_audit
@@ -97,6 +97,7 @@ def _content(
     whole, tested = joined(dataset), pooled.assessment.testing
     cells = tested["confusion_matrix"]
     images = len(whole.paths)
+    beside, missing = read_besides(record["beside"])
     return ReportContent(
         title=folder.resolve().name,
         notice=NOTICE,
@@ -147,10 +148,10 @@ def _content(
         versions=run.get("versions", {}),
         commit=run.get("commit", ""),
         created=runs.now(),
-        remarks=[*say_unit(dataset.unit), *say_limit(config.limit)],
+        remarks=[*say_unit(dataset.unit), *say_limit(config.limit), *missing],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,
-        beside=[read_beside(Path(path)) for path in record["beside"]],
+        beside=beside,
     )
 
 

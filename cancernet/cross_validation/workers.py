@@ -18,11 +18,11 @@ _CODE = (
     "from pathlib import Path; "
     "from cancernet.command_line import run; "
     "from cancernet.cross_validation.command import train_fold; "
-    "run(lambda: train_fold(Path(sys.argv[2]), int(sys.argv[3])) or 0)"
+    "run(lambda: train_fold(Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])) or 0)"
 )
 
 
-def train_in_processes(folder: Path, folds: list[Fold], workers: int) -> None:
+def train_in_processes(folder: Path, data: Path, folds: list[Fold], workers: int) -> None:
     """Trains the folds, so many at a time; each writes `fold-XX.log` beside its folder.
 
     Raises:
@@ -31,7 +31,7 @@ def train_in_processes(folder: Path, folds: list[Fold], workers: int) -> None:
     """
     from tqdm import tqdm
 
-    again = f"python train_model.py --resume --run {folder} --fold-workers {workers}"
+    again = f"python train_model.py --resume --run {folder} --data {data} --fold-workers {workers}"
     waiting, failed = list(folds), []
     running: dict[subprocess.Popen, Fold] = {}
     try:
@@ -39,7 +39,7 @@ def train_in_processes(folder: Path, folds: list[Fold], workers: int) -> None:
             while waiting or running:
                 while waiting and len(running) < workers:
                     fold = waiting.pop(0)
-                    running[_start(folder, fold, workers)] = fold
+                    running[_start(folder, data, fold, workers)] = fold
                 for process in [one for one in running if one.poll() is not None]:
                     fold = running.pop(process)
                     bar.update()
@@ -61,12 +61,12 @@ def train_in_processes(folder: Path, folds: list[Fold], workers: int) -> None:
         )
 
 
-def _start(folder: Path, fold: Fold, workers: int) -> subprocess.Popen:
+def _start(folder: Path, data: Path, fold: Fold, workers: int) -> subprocess.Popen:
     cores = str(max(1, (os.cpu_count() or 1) // workers))
     threads = {"TF_NUM_INTRAOP_THREADS": cores, "OMP_NUM_THREADS": cores}
     with open(folder / f"{fold.name}.log", "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", _CODE, str(ROOT), str(folder), str(fold.number)],
+            [sys.executable, "-c", _CODE, str(ROOT), str(folder), str(fold.number), str(data)],
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

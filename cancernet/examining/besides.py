@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,22 @@ from cancernet.evaluation.report_content import Beside
 from cancernet.examining.finished import read_finished
 from cancernet.examining.overlap import leak_of
 from cancernet.runs import CROSS_VALIDATION
+
+
+def read_besides(folders: Sequence[str]) -> tuple[list[Beside], list[str]]:
+    """Reads several, for a report at the end of a training.
+
+    Returns:
+        Those that can be read, and a sentence on each that cannot any more: what stands
+        beside is no reason to lose a training.
+    """
+    found, missing = [], []
+    for folder in folders:
+        try:
+            found.append(read_beside(Path(folder)))
+        except RunError as error:
+            missing.append(f"A run that was to stand beside this one is left out: {error}.")
+    return found, missing
 
 
 def read_beside(folder: Path) -> Beside:

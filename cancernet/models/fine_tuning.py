@@ -14,7 +14,7 @@ small medical set would destroy what the backbone knows.
 
 import keras
 
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, SettingsError
 from cancernet.models.pretrained import backbone_layers
 
 
@@ -70,7 +70,7 @@ def unfreeze_all(model: keras.Model) -> None:
 def _layers_with_weights(model: keras.Model) -> list[keras.Layer]:
     layers = [layer for layer in backbone_layers(model) if layer.weights]
     if not layers:
-        raise CancerNetError(
+        raise SettingsError(
             f"the network {model.name} has no pretrained backbone to freeze or unfreeze; "
             "train it as a whole"
         )

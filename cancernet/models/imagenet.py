@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, SettingsError
 from cancernet.models.pretrained import APPLICATIONS
 
 TIMEOUT = 60.0  # seconds without an answer after which a download has failed
@@ -27,7 +27,7 @@ def imagenet_file(application: str | None) -> Path:
         CancerNetError: the network has none, or they cannot be had; names the file to bring.
     """
     if application is None:
-        raise CancerNetError(
+        raise SettingsError(
             "this network has no ImageNet weights; start it with --weights none, or from a file "
             "of its own with --weights FILE"
         )

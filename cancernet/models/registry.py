@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import keras
 
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, SettingsError
 from cancernet.models.weights import NONE, load_weights
 
 Builder = Callable[[tuple[int, int, int], int], keras.Model]
@@ -99,7 +99,7 @@ def build_model(
     except ValueError as error:
         reason = str(error).strip().splitlines()[0]
         height, width = input_shape[:2]
-        raise CancerNetError(
+        raise SettingsError(
             f"the network {name} cannot be built for images of {width}x{height} pixels "
             f"({reason}); choose a larger --image-size"
         ) from error

@@ -2,7 +2,7 @@
 
 import keras
 
-from cancernet.errors import CancerNetError
+from cancernet.errors import SettingsError
 from cancernet.models.fine_tuning import freeze_backbone
 from cancernet.models.pretrained import backbone, probabilities
 from cancernet.models.registry import register
@@ -41,7 +41,7 @@ def dense_head(input_shape: Shape, classes: int, *, preprocessing: str) -> keras
         CancerNetError: not exactly 2 classes.
     """
     if classes != 2:
-        raise CancerNetError(
+        raise SettingsError(
             f"vgg16-dense-head ends in one sigmoid unit and tells 2 classes apart, not {classes}; "
             "take backbone:VGG16"
         )

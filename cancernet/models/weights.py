@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from cancernet.archives import check_hdf5, check_zip
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, SettingsError
 from cancernet.files import sha256_of
 from cancernet.models.imagenet import imagenet_file
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
@@ -100,14 +100,14 @@ def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
         _load_into(model, path)
         return "network"
     if backbone is None:
-        raise CancerNetError(
+        raise SettingsError(
             f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
             f"has {whole:,}"
         )
     rebuilt = application is not None and is_rebuilt(application)
     statistics = _STATISTICS if rebuilt and normalizes_inside(str(application)) else 0
     if count != backbone.count_params() + statistics:
-        raise CancerNetError(
+        raise SettingsError(
             f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
             f"has {whole:,}, its backbone {backbone.count_params() + statistics:,}; a backbone's "
             "file must be without its classifier (notop)"
@@ -128,7 +128,7 @@ def _load_into(model: keras.Model, path: Path) -> None:
             warnings.simplefilter("ignore")
             model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
-        raise CancerNetError(
+        raise SettingsError(
             f"the weights in {path} do not fit this network: {_first_line(error)}"
         ) from None
     for weight in model.weights:

@@ -10,9 +10,12 @@ from typing import Any
 from cancernet import __version__, runs
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.errors import CancerNetError, RunError
-from cancernet.files import is_unfinished, remove_unfinished
+from cancernet.files import is_unfinished, read_json, remove_unfinished
 from cancernet.manifest import BuiltDataset, content_of
 from cancernet.training import provenance
+
+# What the network takes in, and what it is.
+OF_THE_NETWORK = ("dataset", "model", "image_size", "interpolation")
 
 
 def begin(
@@ -108,6 +111,7 @@ def go_on(
         shutil.rmtree(folder / runs.CHECKPOINT, ignore_errors=True)
         raise RunError(f"the training in {folder} is finished; there is nothing to resume")
     config = read_config(content, folder)
+    _refuse_another_network(folder, content, config, dataset, given)
     differences = [
         *other_program(content),
         *other_data(content, dataset),
@@ -125,6 +129,36 @@ def go_on(
         }
         runs.write_run_file(folder, content)
     return config, content
+
+
+def _refuse_another_network(
+    folder: Path,
+    content: dict[str, Any],
+    config: TrainConfig,
+    dataset: BuiltDataset,
+    given: dict[str, Any],
+) -> None:
+    """Refuses, whoever insists, what the weights so far and run.json's input do not fit."""
+    found = changed_settings(config, {k: v for k, v in given.items() if k in OF_THE_NETWORK})
+    if list(dataset.classes) != list(content["classes"]):
+        found.append(
+            f"it began with the classes {', '.join(content['classes'])}, not "
+            f"{', '.join(dataset.classes)}"
+        )
+    if found:
+        raise RunError(
+            f"the training in {folder} cannot go on as another network's: {'; '.join(found)}; "
+            "undo that, or start a new run"
+        )
+
+
+def refuse_another_recipe(folder: Path, content: dict[str, Any], recipe: str | None) -> None:
+    """Raises RunError when another recipe is named than the training began with."""
+    if recipe is not None and recipe != content.get("recipe"):
+        raise RunError(
+            f"the training in {folder} began with --recipe {content.get('recipe')}, not {recipe}; "
+            "leave --recipe out, or start a new run"
+        )
 
 
 def refuse(folder: Path, differences: list[str]) -> None:
@@ -193,19 +227,21 @@ def new_folder(recipe: str) -> Path:
 
 
 def newest_unfinished() -> Path:
-    """Returns the unfinished run that began last.
+    """Returns the unfinished run or cross-validation that began last.
 
     Raises:
         RunError: there is none.
     """
     begun = []
-    for path in OUTPUT.glob(f"*/{runs.RUN_FILE}"):
+    for path in (*OUTPUT.glob(f"*/{runs.RUN_FILE}"), *OUTPUT.glob(f"*/{runs.CROSS_VALIDATION}")):
         try:
-            content = runs.read_run_file(path.parent)
-        except RunError:
+            content = (
+                runs.read_run_file(path.parent) if path.name == runs.RUN_FILE else read_json(path)
+            )
+            if content["status"] != "finished":
+                begun.append((str(content["created"]), path.parent))
+        except (RunError, OSError, ValueError, KeyError, TypeError):
             continue
-        if content["status"] != "finished":
-            begun.append((content["created"], path.parent))
     if not begun:
         raise RunError(f"there is no unfinished training in {OUTPUT}; name one with --run")
     return max(begun)[1]

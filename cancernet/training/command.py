@@ -84,6 +84,7 @@ def resume_training(
     data: Path | None,
     given: dict[str, Any],
     *,
+    recipe: str | None = None,
     finish_now: bool,
     insist: bool = False,
     log_dir: Path | None = None,
@@ -94,6 +95,7 @@ def resume_training(
         folder: its folder, or None for the newest unfinished one.
         data: the data set, or None for the folder the run began with.
         given: settings on the command line; they must equal the run's.
+        recipe: named on the command line; it must be the run's.
         finish_now: train no further, finish with the best epoch so far.
         insist: go on although the program, the data or a setting differs.
         log_dir: where TensorBoard's event files go, or None for none.
@@ -109,16 +111,20 @@ def resume_training(
             f"{folder} is a fold of a cross-validation; go on with "
             f"`python train_model.py --resume --run {folder.parent}`"
         )
+    begin.refuse_another_recipe(folder, recorded, recipe)
     dataset = read_whole(data if data is not None else Path(recorded["dataset"]["folder"]))
     if together and not together.is_first:
         config = dataclasses.replace(begin.read_config(recorded, folder), **given)
         _follow(together, folder, limited(dataset, config.limit, seed=config.seed), config)
         return
+    began = begin.read_config(recorded, folder)
+    asked = dataclasses.replace(began, **given) if insist else began
+    begin.check_fit(dataset, asked)
+    dataset = limited(dataset, asked.limit, seed=asked.seed)
     with begin.held(folder):
         config, content = begin.go_on(folder, dataset, given, insist=insist)
         for difference in content.get("differences", []):
             print(f"WARNING: not the same training: {difference}")
-        dataset = limited(dataset, config.limit, seed=config.seed)
         print(f"Going on with {folder}: {config.model} on {dataset.folder}")
         finished = train_and_finish(
             folder,
@@ -190,8 +196,9 @@ def _with_advice(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        whole = runs.whole_of(folder)
         raise RunError(
-            f"{describe_os_error(error)}: `python train_model.py --resume --run {folder}`"
+            f"{describe_os_error(error)}: `python train_model.py --resume --run {whole}`"
         ) from None
 
 

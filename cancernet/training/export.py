@@ -26,13 +26,19 @@ def export(model: keras.Model, keras_path: Path, onnx_path: Path, pixels: np.nda
         The largest absolute difference of a probability between the two.
 
     Raises:
-        RunError: they differ by more than `TOLERANCE`; no ONNX file is left then.
+        RunError: the network's answers are not numbers, or the two differ by more than
+            `TOLERANCE`; no ONNX file is left then.
     """
     with written_beside(keras_path) as temporary:
         model.save(temporary)
     # What was written is compared, not what was in memory.
     saved = keras.saving.load_model(keras_path, compile=False, safe_mode=True)
     expected = saved.predict(pixels.astype(np.float32), verbose=0, batch_size=64)
+    if not np.isfinite(expected).all():
+        raise RunError(
+            "the network answers with what is no number: its training diverged; start a new run "
+            "with a lower --learning-rate, or with --clip-value 1"
+        )
     with written_beside(onnx_path) as temporary:
         write_onnx(saved, temporary)
         session = onnxruntime.InferenceSession(

@@ -162,8 +162,12 @@ def validation_measures(
             if broken
             else float(np.mean([loss[truth == label].mean() for label in np.unique(truth)]))
         ),
-        "val_accuracy": float((scores.argmax(axis=1) == truth).mean()),
-        **{f"val_{k}": v for k, v in score_measures(truth, scores, positive).items()},
+        # The largest of no numbers would be the first class, and its share an accuracy.
+        "val_accuracy": math.nan if broken else float((scores.argmax(axis=1) == truth).mean()),
+        **{
+            f"val_{name}": math.nan if broken else value
+            for name, value in score_measures(truth, scores, positive).items()
+        },
         "val_auc": auc,
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from cancernet.config import TrainConfig
-from cancernet.errors import CancerNetError
+from cancernet.errors import SettingsError
 from cancernet.models import (
     build_model,
     freeze_backbone,
@@ -83,7 +83,7 @@ def choose_layers(model: keras.Model, config: TrainConfig, *, phase: int) -> Non
         CancerNetError: no backbone to freeze, or settings that contradict each other.
     """
     if config.fine_tune_epochs and config.freeze == "no":
-        raise CancerNetError(
+        raise SettingsError(
             "--fine-tune-epochs trains the head on a frozen backbone first, so it does not go with "
             "--freeze no; leave one of them out"
         )

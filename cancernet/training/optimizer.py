@@ -9,17 +9,11 @@ from cancernet.training.fast_optimizers import FusedAdagrad, FusedAdam, FusedAda
 def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Builds the optimizer.
 
-    With a plateau rule the learning rate is a number that may be lowered; otherwise
-    it is a schedule over all steps of the training.
+    A constant learning rate is a number, which a plateau rule may lower; any other is a
+    schedule over all steps of the training.
     """
-    rate: float | keras.optimizers.schedules.LearningRateSchedule
-    rate = (
-        config.learning_rate
-        if config.plateau_factor
-        else make_schedule(config, steps_per_epoch=steps_per_epoch)
-    )
     shared = {
-        "learning_rate": rate,
+        "learning_rate": make_schedule(config, steps_per_epoch=steps_per_epoch),
         "clipvalue": config.clip_value or None,
         "use_ema": config.weight_averaging > 0,
         "ema_momentum": config.weight_averaging or 0.99,

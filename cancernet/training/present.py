@@ -1,6 +1,7 @@
 """The pictures and the report of a run."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from cancernet.evaluation.patient_file import write_patients
 from cancernet.evaluation.report import write_report
 from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, say_unit
 from cancernet.evaluation.run_figures import FIGURES, write_figures
-from cancernet.examining.besides import read_beside
+from cancernet.examining.besides import read_besides
 from cancernet.manifest import BuiltDataset, read_audit
 from cancernet.training.checkpoint import State
 from cancernet.training.finish import Finished
@@ -52,6 +53,7 @@ def _report_content(
     folder: Path, finished: Finished, dataset: BuiltDataset, config: TrainConfig, state: State
 ) -> ReportContent:
     content = finished.content
+    beside, missing = read_besides(content.get("beside", ()))
     return ReportContent(
         title=folder.resolve().name,
         notice=NOTICE,
@@ -92,11 +94,11 @@ def _report_content(
         versions=content["versions"],
         commit=content["commit"],
         created=content["finished"],
-        remarks=[*say_unit(dataset.unit), *dataset.warnings],
+        remarks=[*say_unit(dataset.unit), *dataset.warnings, *missing],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,
         heat_map=heat_map_of(folder),
-        beside=[read_beside(Path(path)) for path in content.get("beside", ())],
+        beside=beside,
     )
 
 
@@ -112,4 +114,6 @@ def _step(dataset: BuiltDataset, name: str) -> FlowStep:
 
 
 def _columns(state: State) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in state.history] for name in state.history[0]}
+    """Measure to its value in every epoch; NaN where an epoch lacks it, as of several workers."""
+    names = dict.fromkeys(name for row in state.history for name in row)
+    return {name: [row.get(name, math.nan) for row in state.history] for name in names}

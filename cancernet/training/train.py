@@ -261,12 +261,14 @@ def _fit_epochs(
                 verbose=1 if sys.stdout.isatty() else 2,
             )
     except KeyboardInterrupt:
-        again = f"python train_model.py --resume --run {folder}"
+        whole = runs.whole_of(folder)
+        again = f"python train_model.py --resume --run {whole}"
         if state.epochs == 0:
             raise StoppedError(
                 f"stopped before the first epoch was complete; start again with `{again}`"
             ) from None
+        best = f", or use the best epoch so far ({state.best_epoch}) with `{again} --finish`"
         raise StoppedError(
             f"stopped; epoch {state.epochs} of {epochs} is kept in {folder}; go on with "
-            f"`{again}`, or use the best epoch so far ({state.best_epoch}) with `{again} --finish`"
+            f"`{again}`{best if whole == folder else ''}"
         ) from None

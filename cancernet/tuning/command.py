@@ -26,7 +26,14 @@ from cancernet.tuning.results import (
     write_table,
 )
 from cancernet.tuning.space import Dimension
-from cancernet.tuning.study import StudyPlace, ended, held, next_sampler, open_study
+from cancernet.tuning.study import (
+    StudyPlace,
+    check_not_refused,
+    ended,
+    held,
+    next_sampler,
+    open_study,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -128,6 +135,7 @@ def _run_trials(study: "optuna.Study", wanted: Search, folds: list[Any]) -> None
                 row = trial_rows(study)[-1]
                 value = "no value" if row.value is None else f"{wanted.measure} {row.value:.4f}"
                 bar.write(f"Trial {row.number} {row.state}: {value}, {_words(row.values)}")
+                check_not_refused(study)
             bar.update(done - bar.n)
         finally:
             shutil.rmtree(work, ignore_errors=True)

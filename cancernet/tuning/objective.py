@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.config import TrainConfig
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, SettingsError
 from cancernet.manifest import BuiltDataset
 from cancernet.training.checkpoint import State
 from cancernet.training.keeper import HIGHER_IS_BETTER
 from cancernet.training.train import StoppedError, fit
 from cancernet.tuning.space import Dimension
-from cancernet.tuning.study import NOTE, suggest
+from cancernet.tuning.study import NOTE, REFUSED, suggest
 
 if TYPE_CHECKING:
     import optuna
@@ -49,21 +49,26 @@ class Judge:
         """Runs one trial; Optuna's objective.
 
         Raises:
-            optuna.TrialPruned: it falls behind, diverges, or does not fit into memory.
-            CancerNetError: the settings or the data do not permit a training.
+            optuna.TrialPruned: it falls behind, diverges, does not fit into memory, or its
+                settings cannot be trained together; the trial's note says which.
+            CancerNetError: the data do not permit a training.
         """
         import optuna
 
         chosen: dict[str, Any] = suggest(trial, self.dimensions)
-        config = dataclasses.replace(self.base, **chosen)
         started = time.perf_counter()
         values: list[float] = []
         try:
+            config = dataclasses.replace(self.base, **chosen)
             for number, fold in enumerate(self.folds):
                 values.append(self._one_fold(trial, config, fold, number, values))
                 trial.set_user_attr(f"fold {number + 1}", values[-1])
         except (MemoryError, _exhausted()) as error:
             trial.set_user_attr(NOTE, "did not fit into memory")
+            raise optuna.TrialPruned from error
+        except SettingsError as error:
+            trial.set_user_attr(NOTE, str(error))
+            trial.set_user_attr(REFUSED, True)
             raise optuna.TrialPruned from error
         except CancerNetError as error:
             trial.set_user_attr(NOTE, str(error))

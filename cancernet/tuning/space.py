@@ -18,6 +18,12 @@ NOT_SEARCHED = {
     "dataset": "the data set is given by --data",
     "seed": "a seed that does better does so by luck",
     "cache": "it changes the time and not the result",
+    "synchronized": "it is for several workers, and a search trains with one",
+    "limit": "it leaves images out, and what is compared must rest on the same ones",
+    **dict.fromkeys(
+        ("calibration", "operating_rule", "threshold", "target_sensitivity", "cost_ratio"),
+        "it comes after the training and does not change what is measured",
+    ),
 }
 EXAMPLE = "learning_rate=1e-4..1e-1:log, epochs=4..20 or batch_size=16,32,64"
 Value = bool | int | float | str

@@ -30,7 +30,9 @@ TOGETHER_ATTEMPTS = 5  # to create a study that others are creating just now
 PRUNE_AFTER_TRIALS = 4
 # Shares of a trial are reported in per cent; the first fifth of a training says little.
 PRUNE_AFTER_PERCENT = 20
-_REPEATED, _IDENTITY, NOTE = "repeated", "identity", "note"
+_REPEATED, _IDENTITY, NOTE, REFUSED = "repeated", "identity", "note", "refused"
+# So many in a row are no chance combination: what does not vary is at fault.
+MOST_REFUSED = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,6 +158,16 @@ def ended(study: "optuna.Study") -> int:
 
     states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     return len(study.get_trials(deepcopy=False, states=states))
+
+
+def check_not_refused(study: "optuna.Study") -> None:
+    """Raises CancerNetError, with the last one's reason, when several trials in a row failed."""
+    last = study.get_trials(deepcopy=False)[-MOST_REFUSED:]
+    if len(last) == MOST_REFUSED and all(trial.user_attrs.get(REFUSED) for trial in last):
+        raise CancerNetError(
+            f"{MOST_REFUSED} trials in a row could not be trained, the last because: "
+            f"{last[-1].user_attrs[NOTE]}"
+        )
 
 
 def next_sampler(place: StudyPlace, seed: int, done: int) -> "optuna.samplers.BaseSampler":
