@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -56,6 +57,13 @@ def serving(run, *arguments, **environment):
 def address(run):
     """A server for tests that leave it as it was."""
     with serving(run) as (_, address, _):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def slow(run):
+    """A server that waits one second for an upload."""
+    with serving(run, "--time-limit", "1") as (_, address, _):
         yield address
 
 
@@ -129,6 +137,43 @@ def test_headers_without_end_are_cut_off(address, begin, piece):
                 client.sendall(piece)
             pytest.fail("20 MB of headers were taken")
     assert get(f"{address}/health")["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "head, status",
+    [
+        (b"POST /predict HTTP/1.1\r\nHost: evil.example\r\n", b"400"),
+        (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nOrigin: http://e\r\n", b"403"),
+        (b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\n", b"404"),
+        (b"POST /predict HTTP/1.1\r\nHost: localhost\r\n", b"408"),
+    ],
+)
+def test_a_refusal_ends_a_request_that_does_not(slow, head, status):
+    host, port = re.search(r"//(.*):(\d+)", slow).groups()
+    with socket.create_connection((host, int(port)), timeout=20) as client:
+        client.sendall(head + b"Content-Length: 1000000\r\n\r\nx")
+        answer = b""
+        while piece := client.recv(1000):  # without an end, were the connection kept
+            answer += piece
+            with contextlib.suppress(OSError):
+                client.send(b"x")
+    assert answer.startswith(b"HTTP/1.1 " + status) and b"connection: close" in answer
+    assert answer.endswith(b'"}')
+
+
+def test_a_request_that_was_read_keeps_its_connection(slow):
+    with contextlib.closing(http.client.HTTPConnection(slow.partition("//")[2])) as client:
+        client.connect()
+        first = client.sock
+        for method, path, status in (
+            ("POST", "/predict", 415),
+            ("GET", "/nowhere", 404),
+            ("GET", "/health", 200),
+        ):
+            client.request(method, path, b"x" * 10 if method == "POST" else None)
+            answer = client.getresponse()
+            answer.read()
+            assert answer.status == status and client.sock is first
 
 
 def test_what_is_not_http_is_answered_in_a_sentence(address):

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp
 from cancernet import __version__
 from cancernet.command_line import NOTICE
 from cancernet.runs import Run
-from cancernet.serving.guard import FAILED, Guard, refusal_body
+from cancernet.serving.exchange import refusal_body
+from cancernet.serving.guard import FAILED, Guard
 from cancernet.serving.journal import Journal
 from cancernet.serving.refusals import Refusal
 from cancernet.serving.routes import ROUTER

@@ -3,15 +3,14 @@
 import contextlib
 import hmac
 import ipaddress
-import json
 import re
-import secrets
 import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cancernet.serving.exchange import Exchange
 from cancernet.serving.journal import Journal
 from cancernet.serving.refusals import Gone, Refusal, busy
 from cancernet.serving.settings import ServeConfig
@@ -20,20 +19,6 @@ from cancernet.serving.settings import ServeConfig
 OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico", "/openapi.json"})
 OPEN_FOLDER = "/page/"
 
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-    "Cache-Control": "no-store",
-}
-_RAW_HEADERS = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
 _HOST = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?$")
 FAILED = "the server failed at this; its log says where; try another image"
 CLOSED_BY_CLIENT = 499  # in the log only; nobody is there to read it
@@ -55,13 +40,13 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        exchange = _Exchange(send)
+        exchange = Exchange(scope, receive, send)
         started = time.perf_counter()
         posted = scope["method"] == "POST"
         self._in_work += posted
         try:
             self._admit(scope, posted)
-            await self._app(scope, receive, exchange.send)
+            await self._app(scope, exchange.receive, exchange.send)
         except Refusal as refusal:
             await exchange.refuse(refusal)
         except Gone:
@@ -72,6 +57,7 @@ class Guard:
         finally:
             self._in_work -= posted
             self._log(scope, exchange, time.perf_counter() - started)
+        await exchange.end()
 
     def _admit(self, scope: Scope, posted: bool) -> None:
         headers = dict(scope["headers"])
@@ -104,7 +90,7 @@ class Guard:
             "with --allowed-host"
         )  # fmt: skip
 
-    def _log(self, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
+    def _log(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
         route = scope.get("route")
         self._journal.write(
             "request",
@@ -116,44 +102,6 @@ class Guard:
             milliseconds=round(1000 * seconds, 2),
             **scope.get("state", {}).get("log", {}),
         )
-
-
-class _Exchange:
-    """Sends one answer with the headers that every answer has."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.identity = secrets.token_hex(6)
-        self.status = 0
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [
-                *message.get("headers", []),
-                *_RAW_HEADERS,
-                (b"x-request-id", self.identity.encode()),
-            ]
-        await self._send(message)
-
-    async def refuse(self, refusal: Refusal) -> None:
-        if self.status:  # the answer has begun; nothing can be taken back
-            return
-        content = refusal_body(refusal)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(content)),
-        ]
-        headers += [(k.lower().encode(), v.encode()) for k, v in refusal.headers.items()]
-        await self.send(
-            {"type": "http.response.start", "status": refusal.status, "headers": headers}
-        )
-        await self.send({"type": "http.response.body", "body": content})
-
-
-def refusal_body(refusal: Refusal) -> bytes:
-    """The JSON of a refusal."""
-    return json.dumps({"error": refusal.sentence, **refusal.extra}).encode()
 
 
 def _check_origin(headers: MutableMapping[bytes, bytes], *, posted: bool) -> None:
