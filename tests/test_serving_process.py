@@ -241,6 +241,19 @@ def test_a_heat_map_process_that_dies_is_replaced(run):
         assert heat_maps_of(server)._child.pid != child.pid
 
 
+def test_the_heat_map_of_another_run_is_refused(tmp_path):
+    folder = write_tiny_run(tmp_path / "own")
+    with Server(runs.open_run(folder)) as server:
+        content = runs.read_run_file(folder)
+        runs.write_run_file(folder, {**content, "finished": "2031"})
+        for _ in range(2):
+            response = server.send("/generate_heatmap", noisy("PNG"), field="image_")
+            assert "the run folder was changed" in problem(response, 503)
+        runs.write_run_file(folder, content)
+        response = server.send("/generate_heatmap", noisy("PNG"), field="image_")
+        assert response.status_code == 200
+
+
 def test_a_heat_map_that_takes_too_long_ends_and_its_process_with_it(run, monkeypatch):
     async def never(*_):
         await asyncio.sleep(60)

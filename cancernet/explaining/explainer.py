@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, RunError
 from cancernet.explaining.maps import GRADIENT_METHODS, METHODS, spread
 from cancernet.explaining.occlusion import occlusion
 from cancernet.inference.predictor import Predictor
@@ -110,7 +110,9 @@ class Explainer:
             if self._gradients is None:
                 from cancernet.explaining.gradients import Gradients
 
-                open_run(self.run.folder, check=(MODEL_KERAS,))
+                there = open_run(self.run.folder, check=(MODEL_KERAS,))
+                if there.content["checksum"] != self.run.content["checksum"]:
+                    raise RunError(f"{self.run.folder} holds another run than before; start again")
                 self._gradients = Gradients.of_file(self.run.keras)
             return self._gradients
 

@@ -1,6 +1,6 @@
 """The child process that makes heat maps.
 
-    python -m cancernet.serving.heat_map_process RUN MAXIMUM_PIXELS
+    python -m cancernet.serving.heat_map_process RUN CHECKSUM MAXIMUM_PIXELS
 
 Reads questions on stdin and answers on stdout, each as 8 bytes of length (big-endian)
 and that many bytes: a question is a JSON object and an image file, an answer is a JSON
@@ -16,12 +16,14 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from cancernet.errors import CancerNetError, ImageError
-from cancernet.runs import open_run
+from cancernet.errors import CancerNetError, ImageError, RunError
+from cancernet.runs import open_run, read_run_file
 from cancernet.serving.decoding import decode, encoded
 from cancernet.serving.heat_maps import LENGTH_BYTES
 from cancernet.serving.journal import where
 
+CANNOT = "heat maps cannot be made with this run's model"
+CHANGED = "the run folder was changed since the server started; restart the server"
 UNEXPECTED = "the heat map could not be made; the server's log says where; try another image"
 
 
@@ -29,7 +31,7 @@ def main() -> None:
     """Answers until stdin ends."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever libraries print must not end up between the answers
-    folder, pixels = Path(sys.argv[1]), int(sys.argv[2])
+    folder, checksum, pixels = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     explainer = None
     while (question := _read(sys.stdin.buffer)) is not None:
         content = _read(sys.stdin.buffer)
@@ -37,13 +39,13 @@ def main() -> None:
             return
         try:
             if explainer is None:
-                explainer = _load(folder)
+                explainer = _load(folder, checksum)
             answer = _explain(explainer, json.loads(question), content, pixels)
         except ImageError as error:
             answer = {"status": 422, "error": str(error)}
         except CancerNetError:
             # Its sentence may name folders of the server.
-            answer = {"status": 503, "error": "heat maps cannot be made with this run's model"}
+            answer = {"status": 503, "error": CANNOT if _is_there(folder, checksum) else CHANGED}
         except Exception as error:
             answer = {"status": 500, "error": UNEXPECTED, "failure": where(error)}
         encoded = json.dumps(answer).encode()
@@ -51,10 +53,25 @@ def main() -> None:
         answers.flush()
 
 
-def _load(folder: Path) -> Any:
+def _load(folder: Path, checksum: str) -> Any:
+    """Opens the run, unless it is another than the server's: its maps would explain other answers.
+
+    Raises:
+        RunError: it cannot be opened, or is another.
+    """
     from cancernet.explaining.explainer import Explainer
 
-    return Explainer(open_run(folder))
+    run = open_run(folder)
+    if run.content["checksum"] != checksum:
+        raise RunError(CHANGED)
+    return Explainer(run)
+
+
+def _is_there(folder: Path, checksum: str) -> bool:
+    try:
+        return bool(read_run_file(folder)["checksum"] == checksum)
+    except CancerNetError:
+        return False
 
 
 def _explain(

@@ -56,7 +56,7 @@ class HeatMaps:
             `heatmap` (a JPEG in base64), `explained`, `method`, `layer`, `zero`.
 
         Raises:
-            Refusal: 503 too many wait or the child died, 504 it took too long.
+            Refusal: 503 too many wait, the child died or the run was changed, 504 it took too long.
         """
         try:
             async with (
@@ -133,6 +133,7 @@ async def _start(run: Run, config: ServeConfig) -> asyncio.subprocess.Process:
         "-m",
         "cancernet.serving.heat_map_process",
         str(run.folder.resolve()),
+        run.content["checksum"],
         str(config.maximum_pixels),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
