@@ -42,7 +42,7 @@ sys.path.insert(0, str(ROOT))
 TIMES = {"seconds", "cpu_seconds", "images_per_second", "epoch_seconds"}
 SMALL = ["--batch-size", "16", "--limit", "48", "--seed", "3"]
 KEPT = ["--weight-averaging", "0.9", "--patience", "3", "--plateau-factor", "0.5",
-        "--plateau-patience", "1", "--monitor", "val_loss"]  # fmt: skip
+        "--plateau-patience", "1", "--monitor", "val_loss", "--schedule", "constant"]  # fmt: skip
 PHASES = ["--model", "vgg16", "--image-size", "32", "--epochs", "2", "--freeze", "yes",
           "--fine-tune-epochs", "2", "--fine-tune-layers", "3", "--schedule", "constant",
           "--fine-tune-learning-rate", "1e-4"]  # fmt: skip

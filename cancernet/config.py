@@ -127,7 +127,9 @@ class TrainConfig:
         "how the rate falls: inverse-time is rate/(1 + step*rate/epochs), the tutorial's decay",
         choices=SCHEDULES,
     )
-    warmup_epochs: float = setting(0.0, "epochs over which the rate rises from 0", least=0)
+    warmup_epochs: float = setting(
+        0.0, "epochs over which the rate of a cosine rises from 0", least=0
+    )
     momentum: float = setting(0.0, "momentum of SGD", least=0, below=1)
     weight_decay: float = setting(0.0, "decoupled weight decay of AdamW", least=0)
     clip_value: float = setting(0.0, "clip every gradient to +-this; 0 does not clip", least=0)
@@ -229,10 +231,6 @@ class TrainConfig:
             raise SettingsError(
                 f"--plateau-factor lowers a constant rate, but the schedule is {self.schedule}; "
                 "add --schedule constant"
-            )
-        if self.warmup_epochs and self.schedule != "cosine":
-            raise SettingsError(
-                f"--warmup-epochs goes with --schedule cosine, but the schedule is {self.schedule}"
             )
 
     def as_dict(self) -> dict[str, Any]:

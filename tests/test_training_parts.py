@@ -155,7 +155,6 @@ def test_scores_that_are_no_numbers_have_no_accuracy():
         ({"monitor": "last", "patience": 1}, "--patience.*--monitor val_loss"),
         ({"monitor": "last", "plateau_factor": 0.1}, "--plateau-factor.*--monitor val_loss"),
         ({"plateau_factor": 0.1, "schedule": "cosine"}, "--schedule constant"),
-        ({"warmup_epochs": 1.0, "schedule": "constant"}, "--schedule cosine"),
     ],
 )
 def test_settings_without_effect_are_refused(settings, words):
