@@ -26,6 +26,7 @@ from cancernet.cluster import check_wishes
 from cancernet.command_line import NOTICE, Parser, run
 from cancernet.config import INTERPOLATIONS, OUTPUT
 from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.inference.pairs import odd_pair
 
 if TYPE_CHECKING:
     from cancernet.bare.predictor import BarePredictor
@@ -68,7 +69,10 @@ def parse_arguments() -> argparse.Namespace:
         "from the folders that are named",
     )
     parser.add_argument(
-        "--figure", type=Path, metavar="FILE", help="save the one image, titled with its prediction"
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="save the one image, titled with its prediction, as a new file",
     )
     add_bare(parser)
     add_explaining(parser)
@@ -77,6 +81,8 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if bool(arguments.images) == bool(arguments.slide):
         parser.error("name images or folders, or slides with --slide")
+    if wrong := odd_pair(parser, arguments):
+        parser.error(wrong)
     return arguments
 
 
@@ -126,11 +132,11 @@ def bare_model(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> Ba
 
 def figure_of(arguments: argparse.Namespace, trained: Run) -> Callable[[Prediction], None]:
     """Returns what saves the one image that is named, titled with its prediction."""
-    from cancernet.inference.figure import check_suffix, write_figure
+    from cancernet.inference.figure import check_target, write_figure
 
     if len(arguments.images) != 1 or arguments.images[0].is_dir() or arguments.scheduler:
         raise CancerNetError("--figure shows one image; name exactly one file")
-    check_suffix(arguments.figure)
+    check_target(arguments.figure)
 
     def write(prediction: Prediction) -> None:
         write_figure(arguments.figure, prediction, trained, notice=NOTICE)
@@ -151,7 +157,6 @@ def add_explaining(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--method",
         choices=("grad-cam", "hirescam", "grad-cam++", "occlusion"),
-        default="grad-cam",
         help="how the map is made; occlusion needs predictions only (default: grad-cam)",
     )
     group.add_argument(
@@ -191,8 +196,6 @@ def add_slides(parser: argparse.ArgumentParser) -> None:
 
 def map_slides(arguments: argparse.Namespace, trained: Run) -> int:
     """Maps the slides that are named; returns the exit code."""
-    if arguments.csv or arguments.explain or arguments.json or arguments.list:
-        raise CancerNetError("--csv, --json, --list and --explain do not go with --slide")
     from cancernet.slides.command import map_slides
 
     output = arguments.output or Path("slides")
@@ -209,7 +212,7 @@ def map_slides(arguments: argparse.Namespace, trained: Run) -> int:
 def explaining(arguments: argparse.Namespace, trained: Run) -> ExplanationFolder | None:
     """Prepares the folder of --explain; loads TensorFlow only for a gradient method."""
     if arguments.explain is None:
-        if arguments.layer or arguments.class_name or arguments.method != "grad-cam":
+        if arguments.layer or arguments.class_name or arguments.method:
             raise CancerNetError("--layer, --class and --method go with --explain DIR")
         return None
     from cancernet.explaining.command import ExplanationFolder
@@ -217,7 +220,7 @@ def explaining(arguments: argparse.Namespace, trained: Run) -> ExplanationFolder
     return ExplanationFolder(
         arguments.explain,
         trained,
-        method=arguments.method,
+        method=arguments.method or "grad-cam",
         layer=arguments.layer,
         class_name=arguments.class_name,
     )

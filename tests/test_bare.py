@@ -234,7 +234,7 @@ def test_parts_are_joined_only_with_their_hash(models, tmp_path):
 
 
 def test_a_figure_has_the_prediction_for_its_title(tiny_run, tmp_path, patch_image):
-    from cancernet.inference.figure import check_suffix, write_figure
+    from cancernet.inference.figure import check_target, write_figure
     from cancernet.inference.predictor import Predictor
     from cancernet.runs import open_run
 
@@ -246,4 +246,4 @@ def test_a_figure_has_the_prediction_for_its_title(tiny_run, tmp_path, patch_ima
     assert f"<!-- {prediction.word}: probability" in text
     assert "Not for diagnosis." in text and "operating point 0.400" in text
     with pytest.raises(CancerNetError, match="--figure"):
-        check_suffix(tmp_path / "titled.doc")
+        check_target(tmp_path / "titled.doc")

@@ -239,6 +239,50 @@ def test_a_csv_begun_for_other_images_is_not_continued(tiny_run, images, tmp_pat
     CsvFile(target, run, [images])
 
 
+def test_json_lines_stay_json_beside_a_table(tiny_run, images, tmp_path):
+    done = predict(images, "--run", tiny_run, "--json", "--csv", tmp_path / "p.csv")
+    assert done.returncode == 0 and len(list(map(json.loads, done.stdout.splitlines()))) == 2
+    assert "p.csv: 2 scored, 0 could not be read" in done.stderr
+
+
+def test_a_figure_overwrites_nothing(tiny_run, images):
+    image = images / "a red.png"
+    before = image.read_bytes()
+    done = predict(image, "--run", tiny_run, "--figure", image)
+    assert done.returncode == 2 and image.read_bytes() == before
+    assert f"--figure {image} exists already; move it away" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, sentence",
+    [
+        (["x.png", "--output", "maps"], "--output goes with --slide"),
+        (["x.png", "--patch-size", "0"], "--patch-size goes with --slide"),
+        (["--slide", "x", "--figure", "a.png"], "--figure does not go with --slide"),
+        (["--slide", "x", "--workers", "2"], "--workers does not go with --slide"),
+        (["--slide", "x", "--scheduler", "a:1"], "--scheduler does not go with --slide"),
+        (["--slide", "x", "--method", "grad-cam"], "--method does not go with --slide"),
+        (["--slide", "x", "--layer", "a"], "--layer does not go with --slide"),
+        (["--slide", "x", "--class", "1"], "--class does not go with --slide"),
+        (["--slide", "x", "--json"], "--json does not go with --slide"),
+        (["x.png", "--csv", "a.csv", "--explain", "why"], "--csv goes on after a stop"),
+        (["x.png", "--csv", "a.csv", "--workers", "2", "--method", "occlusion"], ""),
+        (["--slide", "x", "--patch-size", "0", "--output", "maps", "--workers", "0"], ""),
+    ],
+)
+def test_flags_that_say_nothing_together_are_refused(monkeypatch, capsys, flags, sentence):
+    monkeypatch.syspath_prepend(ROOT)
+    from predict import parse_arguments
+
+    monkeypatch.setattr(sys, "argv", ["predict.py", *flags])
+    if sentence:
+        with pytest.raises(SystemExit):
+            parse_arguments()
+        assert f"error: {sentence}" in capsys.readouterr().err
+    else:
+        parse_arguments()
+
+
 def test_a_killed_csv_is_continued_by_the_same_command(tiny_run, tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()

@@ -163,8 +163,9 @@ def test_wrong_wishes(tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(CancerNetError, match="no patches with a place"):
         map_slides(run, [tmp_path / "empty"], tmp_path / "maps", side=None)
     assert map_slides(run, [tmp_path / "none.tif"], tmp_path / "maps", side=None) == (0, 1)
-    with pytest.raises(CancerNetError, match="patch-size is 1"):
-        map_slides(run, [tmp_path / "empty"], tmp_path / "maps", side=1)
+    for side in (0, 1):
+        with pytest.raises(CancerNetError, match=f"patch-size is {side}, but must be at least 2"):
+            map_slides(run, [tmp_path / "empty"], tmp_path / "maps", side=side)
     for arguments in ([], ["--slide", tmp_path, tmp_path / "x.png", "--json"]):
         done = predict(*arguments, "--run", tiny_run)
         assert done.returncode == 2 and done.stderr.startswith("error: ")

@@ -113,7 +113,10 @@ def _fill_csv(
                     bar.clear()
                     print(f"error: {result.path}: {result.error}", file=sys.stderr)
     scored, failed = scored + before, failed + table.failed
-    print(f"{table.path}: {scored:,} scored, {failed:,} could not be read")
+    print(
+        f"{table.path}: {scored:,} scored, {failed:,} could not be read",
+        file=sys.stderr if as_json_lines else sys.stdout,
+    )
     if not as_json_lines:
         print("\n".join(distribution(table.path, predictor.run)))
     return scored, failed

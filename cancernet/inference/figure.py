@@ -13,10 +13,12 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
 LARGEST_SIDE = 2048  # pixels; larger images are shown smaller
 
 
-def check_suffix(path: Path) -> None:
-    """Raises CancerNetError for a file name that matplotlib cannot write."""
+def check_target(path: Path) -> None:
+    """Raises CancerNetError for a name that matplotlib cannot write, or that is taken."""
     if path.suffix.lower() not in SUFFIXES:
         raise CancerNetError(f"--figure {path}: choose a name that ends in {', '.join(SUFFIXES)}")
+    if path.exists():
+        raise CancerNetError(f"--figure {path} exists already; move it away or name another file")
 
 
 def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -> None:

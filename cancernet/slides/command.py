@@ -32,7 +32,7 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
         CancerNetError: nothing to map, or the folder holds something.
     """
     check_folder(output)
-    side = side or patch_side(run)
+    side = patch_side(run) if side is None else side
     if side < 2:
         raise CancerNetError(f"--patch-size is {side}, but must be at least 2")
     predictor = Predictor(run)
