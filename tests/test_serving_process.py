@@ -176,6 +176,15 @@ def test_a_request_that_was_read_keeps_its_connection(slow):
             assert answer.status == status and client.sock is first
 
 
+def test_head_is_answered_without_a_body(address):
+    with contextlib.closing(http.client.HTTPConnection(address.partition("//")[2])) as client:
+        for path in ("/", "/health", "/"):  # a body would be taken for the next answer
+            client.request("HEAD", path)
+            answer = client.getresponse()
+            assert answer.status == 200 and int(answer.headers["content-length"]) > 10
+            assert answer.read() == b""
+
+
 def test_what_is_not_http_is_answered_in_a_sentence(address):
     host, port = re.search(r"//(.*):(\d+)", address).groups()
     with socket.create_connection((host, int(port)), timeout=60) as client:

@@ -171,6 +171,20 @@ def test_wrong_wishes(tiny_run: Path, tmp_path: Path) -> None:
         assert done.returncode == 2 and done.stderr.startswith("error: ")
 
 
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_scored(
+    tiny_run: Path, patches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.open_run(tiny_run)
+    (tmp_path / "file").write_text("x")
+    with monkeypatch.context() as nothing:
+        nothing.delattr(Predictor, "predict_many")
+        with pytest.raises(CancerNetError, match="file/maps cannot be made or written to"):
+            map_slides(run, [patches], tmp_path / "file" / "maps", side=None)
+    with pytest.raises(CancerNetError, match="no patches"):
+        map_slides(run, [tiny_run], tmp_path / "maps", side=None)
+    assert not (tmp_path / "maps").exists()  # nothing came into it
+
+
 def test_places_are_read_from_names() -> None:
     place = read_place(Path("8863_idx5_x1001_y51_class0.png"))
     assert place and (place.patient, place.x, place.y, place.label) == ("8863", 1001, 51, "0")

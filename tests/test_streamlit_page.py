@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cancernet import runs
 from tests.conftest import write_tiny_run
 from tests.serving_examples import BLUE, noisy, picture
 
@@ -36,6 +37,16 @@ def test_the_notice_and_the_uploader_are_there_at_once(app):
     assert "not for diagnosis" in app.warning[0].value
     assert app.title[0].value == "CancerNet" and len(app.file_uploader) == 1
     assert any("drawn" in caption.value for caption in app.caption)
+
+
+def test_a_leak_is_said(tmp_path, monkeypatch):
+    run = write_tiny_run(tmp_path / "leaky")
+    content = runs.read_run_file(run)
+    content["dataset"]["leak"] = "patients on both sides"
+    runs.write_run_file(run, content)
+    monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert app.warning[1].value == "Its figures leak between splits: patients on both sides"
 
 
 def test_class_probability_and_heat_map(app):

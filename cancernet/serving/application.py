@@ -17,7 +17,7 @@ from cancernet.serving.exchange import refusal_body
 from cancernet.serving.guard import FAILED, Guard
 from cancernet.serving.journal import Journal
 from cancernet.serving.refusals import Refusal
-from cancernet.serving.routes import ROUTER
+from cancernet.serving.routes import ROUTER, health
 from cancernet.serving.service import Service
 from cancernet.serving.settings import ServeConfig
 
@@ -54,7 +54,9 @@ def _inner(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.include_router(ROUTER)
-    app.add_api_route("/", _index, methods=["GET"], include_in_schema=False)
+    # HEAD, the same without its body, is what watchers of servers ask for.
+    app.add_api_route("/", _index, methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_api_route("/health", health, methods=["HEAD"], include_in_schema=False)
     app.add_api_route("/favicon.ico", _icon, methods=["GET"], include_in_schema=False)
     app.mount("/page", StaticFiles(directory=PAGE))
     app.add_exception_handler(Refusal, _refused)

@@ -55,6 +55,8 @@ def _say_what_it_is(explainer: Explainer) -> None:
     )
     if run.drawn:
         streamlit.caption(DRAWN)
+    if run.leak:
+        streamlit.warning(f"Its figures leak between splits: {run.leak}")
     with streamlit.expander("What it is for"):
         streamlit.write(INTENDED_USE)
 

@@ -12,7 +12,7 @@ from cancernet.slides.bands import open_image
 from cancernet.slides.mosaic import SlideMap
 from cancernet.slides.positions import find_patients
 from cancernet.slides.scoring import map_of_image, map_of_places, patch_side
-from cancernet.slides.writing import check_folder, write_slide
+from cancernet.slides.writing import new_folder, write_slide
 from cancernet.wording import counted
 
 
@@ -29,13 +29,19 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
         How many slides were mapped, and how many patches or images failed.
 
     Raises:
-        CancerNetError: nothing to map, or the folder holds something.
+        CancerNetError: nothing to map, or the folder holds something or cannot be written to.
     """
-    check_folder(output)
     side = patch_side(run) if side is None else side
     if side < 2:
         raise CancerNetError(f"--patch-size is {side}, but must be at least 2")
-    predictor = Predictor(run)
+    with new_folder(output):
+        return _map_all(Predictor(run), named, output, side=side)
+
+
+def _map_all(
+    predictor: Predictor, named: list[Path], output: Path, *, side: int
+) -> tuple[int, int]:
+    run = predictor.run
     done = failed = 0
     names: set[str] = set()
     folders = [path for path in named if path.is_dir()]

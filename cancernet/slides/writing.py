@@ -1,8 +1,10 @@
 """The files of a slide map: PNG, CSV, GeoJSON, and a line of figures."""
 
+import contextlib
 import csv
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,31 @@ from cancernet.slides.mosaic import SlideMap
 SUMMARY = "slides.jsonl"
 
 
-def check_folder(folder: Path) -> None:
-    """Raises CancerNetError unless the folder is new or empty."""
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Makes a folder before the work that is to fill it; gone again when nothing came into it.
+
+    Raises:
+        CancerNetError: it holds something, or cannot be made or written to.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CancerNetError(f"{folder} exists and is not empty; name another folder with --output")
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / SUMMARY, "")
+        (folder / SUMMARY).unlink()
+    except OSError as error:
+        raise CancerNetError(
+            f"{folder} cannot be made or written to ({error.strerror}); name another folder with "
+            "--output"
+        ) from None
+    try:
+        yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> dict[str, Any]:
@@ -27,7 +50,6 @@ def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> dic
     Returns:
         The figures of the slide.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     stem = f"slide-{slide.name}"
     save_picture(slide, folder / f"{stem}.png", word=word, footer=footer)
     _write_table(slide, folder / f"{stem}.csv")
