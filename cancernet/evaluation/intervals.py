@@ -24,6 +24,7 @@ from cancernet.evaluation.bootstrap import (
     patient_sums,
     strata,
 )
+from cancernet.wording import counted
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -214,7 +215,12 @@ def effective_patients(images: np.ndarray) -> float:
 
 def _word(name: str) -> str:
     """A metric's name as a reader knows it."""
-    known = {"roc_auc": "AUC", "pr_auc": "average precision", "mcc": "Matthews correlation"}
+    known = {
+        "roc_auc": "AUC",
+        "pr_auc": "average precision",
+        "mcc": "Matthews correlation",
+        "brier": "Brier score",
+    }
     return known.get(name, name.replace("_", " ").replace("f1", "F1"))
 
 
@@ -233,15 +239,16 @@ def _notes(
     notes = []
     if min(positives, negatives) < FEW_PATIENTS:
         notes.append(
-            f"{patients} patients ({positives} with positives, {negatives} with negatives) are "
-            f"too few for the {level:.0%} intervals to be trusted: they show how these patients "
-            "differ, not how patients unlike them would fare."
+            f"{counted(patients, 'patient')} ({positives} with positives, {negatives} with "
+            f"negatives) {'is' if patients == 1 else 'are'} too few for the {level:.0%} intervals to "
+            "be trusted: they show how these patients differ, not how patients unlike them would "
+            "fare."
         )
     without = [name for name, pair in limits.items() if np.isnan(pair[0])]
     if without:
         notes.append(
-            f"No interval for {', '.join(map(_word, without))}: undefined, or the same in every "
-            "draw (balanced accuracy: sensitivity or specificity is), which says that the patients "
-            "are too few or too alike, not that it is certain."
+            f"No interval for {', '.join(map(_word, without))}: undefined, the same in every "
+            "draw, or the mean of one that is; which says that the patients are too few or too "
+            "alike, not that it is certain."
         )
     return notes

@@ -142,7 +142,7 @@ def _headline(assessment: Assessment, unit: str) -> str:
     width = max(len(text) for text, *_ in rows)
     lines = [
         f"Testing figures with {found.level:.0%} intervals "
-        f"({found.patients} {unit}s resampled {found.resamples:,} times)"
+        f"({counted(found.patients, unit)} resampled {found.resamples:,} times)"
     ]
     for text, value, low, high in rows:
         lines.append(f"  {text:{width}}  {number(value):>9}  {interval(low, high)}".rstrip())
