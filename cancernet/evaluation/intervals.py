@@ -240,9 +240,9 @@ def _notes(
     if min(positives, negatives) < FEW_PATIENTS:
         notes.append(
             f"{counted(patients, 'patient')} ({positives} with positives, {negatives} with "
-            f"negatives) {'is' if patients == 1 else 'are'} too few for the {level:.0%} intervals to "
-            "be trusted: they show how these patients differ, not how patients unlike them would "
-            "fare."
+            f"negatives) {'is' if patients == 1 else 'are'} too few for the {level:.0%} intervals "
+            "to be trusted: they show how these patients differ, not how patients unlike them "
+            "would fare."
         )
     without = [name for name, pair in limits.items() if np.isnan(pair[0])]
     if without:

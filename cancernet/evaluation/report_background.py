@@ -25,7 +25,7 @@ def data_flow(content: ReportContent) -> str:
         reasons = "".join(
             f"<br>{count:,} {pieces.text(reason)}" for reason, count in content.left_out.items()
         )
-        out = f'<div class="box out"><b>left out: {lost:,} files</b>{reasons}</div>'
+        out = f'<div class="box out"><b>left out: {counted(lost, "file")}</b>{reasons}</div>'
         parts.append(
             f'<div class="row">{_flow_box(found)}<span class="arrow">→</span>{out}</div>'
             '<div class="arrow">↓</div>'
