@@ -1,16 +1,18 @@
 """Slide maps of testing patients, from the probabilities that evaluation has already."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from cancernet.command_line import NOTICE
-from cancernet.errors import ImageError
+from cancernet.errors import CancerNetError, ImageError
 from cancernet.evaluation import scored as scores
 from cancernet.evaluation.report_content import SlidePicture
 from cancernet.images import read_rgb
 from cancernet.manifest import NO_POSITION, BuiltDataset
 from cancernet.slides.drawing import save_picture
+from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.training.finish import Finished
 
@@ -41,7 +43,13 @@ def write_slide_pictures(
     word = finished.assessment.positive_word
     pictures = []
     for name in chosen:
-        slide = _slide(finished, dataset, str(name), np.flatnonzero(placed & (patients == name)))
+        rows = np.flatnonzero(placed & (patients == name))
+        try:
+            check_grid(_boxes(dataset, rows))
+        except CancerNetError as error:  # a picture is not worth the run
+            print(f"No slide map of patient {name}: {error}", file=sys.stderr)
+            continue
+        slide = _slide(finished, dataset, str(name), rows)
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
         facts = slide.facts()
@@ -57,6 +65,13 @@ def write_slide_pictures(
             )
         )
     return pictures
+
+
+def _boxes(dataset: BuiltDataset, rows: np.ndarray) -> np.ndarray:
+    """Left, top, width and height of testing patches, (patches, 4), as most images are."""
+    part = dataset.split("testing")
+    sizes = np.broadcast_to(dataset.image_size, (len(rows), 2))
+    return np.column_stack([part.x[rows], part.y[rows], sizes]).astype(np.int64)
 
 
 def _slide(finished: Finished, dataset: BuiltDataset, name: str, rows: np.ndarray) -> SlideMap:
