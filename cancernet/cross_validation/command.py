@@ -14,7 +14,7 @@ from cancernet.cross_validation.record import folds_of, read_record, write_recor
 from cancernet.errors import RunError
 from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset
-from cancernet.training import begin, provenance
+from cancernet.training import begin, differences, provenance
 from cancernet.training.command import read_whole, train_and_finish
 from cancernet.training.limit import check_limit, limited
 from cancernet.training.network import first_network
@@ -104,7 +104,7 @@ def resume_folds(
     content = read_record(folder)
     if content["status"] == "finished":
         raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
-    begin.refuse_another_recipe(folder, content, recipe)
+    differences.refuse_another_recipe(folder, content, recipe)
     if asked not in (None, str(content["asked"])):
         raise RunError(
             f"the cross-validation in {folder} began with --folds {content['asked']}, not {asked}; "
@@ -112,12 +112,12 @@ def resume_folds(
         )
     config = begin.read_config(content, folder)
     dataset = read_whole(data if data is not None else Path(content["dataset"]["folder"]))
-    differences = [
-        *begin.changed_settings(config, given),
-        *begin.other_data(content, dataset),
-        *([] if insist else begin.other_program(content)),
+    found = [
+        *differences.changed_settings(config, given),
+        *differences.other_data(content, dataset),
+        *([] if insist else differences.other_program(content)),
     ]
-    begin.refuse(folder, differences)
+    differences.refuse(folder, found)
     with begin.held(folder):
         print(f"Going on with the cross-validation in {folder}")
         _train_and_pool(folder, dataset, config, content, workers=workers)
@@ -127,7 +127,7 @@ def train_fold(folder: Path, number: int, data: Path) -> None:
     """Trains one fold of a data set, or goes on with it; does nothing when it is finished."""
     content = read_record(folder)
     dataset = read_whole(data)
-    begin.refuse(folder, begin.other_data(content, dataset))
+    differences.refuse(folder, differences.other_data(content, dataset))
     fold = next(fold for fold in folds_of(content) if fold.number == number)
     _train_fold(folder, dataset, begin.read_config(content, folder), content, fold)
 

@@ -7,15 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cancernet import __version__, runs
+from cancernet import runs
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.errors import CancerNetError, RunError
 from cancernet.files import is_unfinished, read_json, remove_unfinished
 from cancernet.manifest import BuiltDataset, content_of
-from cancernet.training import provenance
-
-# What the network takes in, and what it is.
-OF_THE_NETWORK = ("dataset", "model", "image_size", "interpolation")
+from cancernet.training import differences, provenance
 
 
 def begin(
@@ -111,94 +108,24 @@ def go_on(
         shutil.rmtree(folder / runs.CHECKPOINT, ignore_errors=True)
         raise RunError(f"the training in {folder} is finished; there is nothing to resume")
     config = read_config(content, folder)
-    _refuse_another_network(folder, content, config, dataset, given)
-    differences = [
-        *other_program(content),
-        *other_data(content, dataset),
-        *changed_settings(config, given),
+    differences.refuse_another_network(folder, content, config, dataset, given)
+    found = [
+        *differences.other_program(content),
+        *differences.other_data(content, dataset),
+        *differences.changed_settings(config, given),
     ]
     if not insist:
-        refuse(folder, differences)
-    elif differences:
+        differences.refuse(folder, found)
+    elif found:
         config = dataclasses.replace(config, **given)
         content = {
             **content,
             "config": config.as_dict(),
             "dataset": describe_dataset(dataset),
-            "differences": [*content.get("differences", []), *differences],
+            "differences": [*content.get("differences", []), *found],
         }
         runs.write_run_file(folder, content)
     return config, content
-
-
-def _refuse_another_network(
-    folder: Path,
-    content: dict[str, Any],
-    config: TrainConfig,
-    dataset: BuiltDataset,
-    given: dict[str, Any],
-) -> None:
-    """Refuses, whoever insists, what the weights so far and run.json's input do not fit."""
-    found = changed_settings(config, {k: v for k, v in given.items() if k in OF_THE_NETWORK})
-    if list(dataset.classes) != list(content["classes"]):
-        found.append(
-            f"it began with the classes {', '.join(content['classes'])}, not "
-            f"{', '.join(dataset.classes)}"
-        )
-    if found:
-        raise RunError(
-            f"the training in {folder} cannot go on as another network's: {'; '.join(found)}; "
-            "undo that, or start a new run"
-        )
-
-
-def refuse_another_recipe(folder: Path, content: dict[str, Any], recipe: str | None) -> None:
-    """Raises RunError when another recipe is named than the training began with."""
-    if recipe is not None and recipe != content.get("recipe"):
-        raise RunError(
-            f"the training in {folder} began with --recipe {content.get('recipe')}, not {recipe}; "
-            "leave --recipe out, or start a new run"
-        )
-
-
-def refuse(folder: Path, differences: list[str]) -> None:
-    """Raises RunError, naming the differences, if there are any."""
-    if differences:
-        raise RunError(
-            f"the training in {folder} would not be the same: {'; '.join(differences)}; undo that, "
-            "start a new run, or go on with --insist, and the run will say so"
-        )
-
-
-def other_program(content: dict[str, Any]) -> list[str]:
-    """Names what shapes the numbers and is of another version than when the run began."""
-    now = {**provenance.versions(), "this program": __version__}
-    began = {**content.get("versions", {}), "this program": content.get("program", __version__)}
-    found = [
-        f"it began with {name} {began[name]}, now it is {version}"
-        for name, version in now.items()
-        if began.get(name, version) != version
-    ]
-    commit = provenance.commit()
-    if commit and content.get("commit") and commit != content["commit"]:
-        found.append(f"it began with commit {content['commit'][:12]}, now it is {commit[:12]}")
-    return found
-
-
-def other_data(content: dict[str, Any], dataset: BuiltDataset) -> list[str]:
-    """Says it when the data are not those that a training began with."""
-    if content["dataset"]["fingerprint"] == dataset.fingerprint:
-        return []
-    return [f"it began with other data than {dataset.folder} holds now"]
-
-
-def changed_settings(config: TrainConfig, given: dict[str, Any]) -> list[str]:
-    """Names every setting given now that differs from that of the beginning."""
-    return [
-        f"it began with --{name.replace('_', '-')} {getattr(config, name)}, not {value}"
-        for name, value in given.items()
-        if getattr(config, name) != value
-    ]
 
 
 def read_config(content: dict[str, Any], folder: Path) -> TrainConfig:

@@ -15,7 +15,7 @@ from cancernet.errors import RunError
 from cancernet.evaluation.summary import text_report
 from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset, read_dataset
-from cancernet.training import begin
+from cancernet.training import begin, differences
 from cancernet.training.finish import Finished, finish, seal
 from cancernet.training.limit import limited
 from cancernet.training.network import first_network
@@ -111,7 +111,7 @@ def resume_training(
             f"{folder} is a fold of a cross-validation; go on with "
             f"`python train_model.py --resume --run {folder.parent}`"
         )
-    begin.refuse_another_recipe(folder, recorded, recipe)
+    differences.refuse_another_recipe(folder, recorded, recipe)
     dataset = read_whole(data if data is not None else Path(recorded["dataset"]["folder"]))
     if together and not together.is_first:
         config = dataclasses.replace(begin.read_config(recorded, folder), **given)
