@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.config import SPLITS
+from cancernet.config import DATASETS, SPLITS
 from cancernet.errors import CancerNetError
 from cancernet.files import read_json, sha256_of
 from cancernet.wording import counted
@@ -172,10 +172,7 @@ def read_build(folder: Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CancerNetError(
-            f"there is no data set in {folder}; build it with `python build_dataset.py`, "
-            "or draw a sample with `python build_dataset.py --sample`"
-        )
+        raise CancerNetError(_missing(folder))
     try:
         facts = read_json(folder / BUILD)
     except FileNotFoundError:
@@ -299,6 +296,22 @@ def _read_parts(manifest: Path, classes: tuple[str, ...]) -> dict[str, Part]:
         )
         for split, (paths, labels, patients, xs, ys) in columns.items()
     }
+
+
+def _missing(folder: Path) -> str:
+    # datasets/<name> is where building puts the data set of that name.
+    named = folder.parent == DATASETS and folder.name != "idc"
+    build = f"python build_dataset.py{f' --dataset {folder.name}' if named else ''}"
+    sample = DATASETS / "sample" / folder.name
+    if folder.parent == DATASETS and sample.is_dir():
+        return (
+            f"there is no data set in {folder}; build it with `{build}`, or take the drawn sample "
+            f"with --data {sample}"
+        )
+    return (
+        f"there is no data set in {folder}; build it with `{build}`, or draw a sample with "
+        f"`{build} --sample`"
+    )
 
 
 def _not_built(folder: Path) -> str:

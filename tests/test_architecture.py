@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "__main__": {"command_line", "doctor"},
     "recipe_file": {"config"},
     "folds": {"building", "manifest"},
-    "building": {"catalog", "config", "images", "manifest"},
+    "building": {"catalog", "config", "images", "manifest", "recipes"},
     "auditing": {
         "building", "catalog", "cluster", "command_line", "config", "evaluation", "images",
         "manifest",
@@ -65,7 +65,8 @@ MAY_IMPORT = {
     },
     "training": {
         "archives", "calibration", "command_line", "config", "evaluation", "examining", "folds",
-        "images", "inference", "manifest", "models", "processor", "quiet", "runs", "slides",
+        "images", "inference", "manifest", "models", "processor", "quiet", "recipes", "runs",
+        "slides",
     },
 }  # fmt: skip
 ALWAYS = {"errors", "files", "locks", "wording", ""}

@@ -1,8 +1,8 @@
 """What goes wrong outside the program: the table of docs/FAULTS.md, line by line.
 
 Each test makes the fault, reads what a person is told, sees that what was there is there
-still, takes the fault away, and sees that the same again succeeds. Training and export are
-in `test_faults_training.py`, killed trainings in `test_killed.py`.
+still, takes the fault away, and sees that the same again succeeds. Training, also when it is
+killed, and export are in `test_faults_training.py`.
 """
 
 import csv

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,3 +105,16 @@ def test_a_whole_data_set_is_read(copied):
     (copied / "build.json").write_text(json.dumps(facts))
     dataset = read_dataset(copied)
     assert sum(len(part.paths) for part in dataset.parts.values()) == 277_524
+
+
+def test_a_missing_data_set_is_told_how_to_get_that_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        CancerNetError, match=r"--dataset busi`, or draw .*--dataset busi --sample`"
+    ):
+        read_dataset(Path("datasets/busi"))
+    (tmp_path / "datasets" / "sample" / "busi").mkdir(parents=True)
+    with pytest.raises(CancerNetError, match="--data datasets/sample/busi"):
+        read_dataset(Path("datasets/busi"))
+    with pytest.raises(CancerNetError, match=r"`python build_dataset.py`, or draw"):
+        read_dataset(Path("elsewhere"))

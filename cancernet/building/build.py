@@ -283,7 +283,9 @@ def _refuse_nothing(found: Found, look: Look, dataset: catalog.Dataset, source: 
             f"{len(found.images):,} images, but none that fits; first {first.source} "
             f"({first.reason}{detail})"
         )
-    raise CancerNetError(
-        f"{source} has {there}; expected is the layout {dataset.layout}, see --help for where "
-        "to get the images"
+    advice = (
+        "name the folders by --classes as they are spelled"
+        if dataset.name == "folder"
+        else "see --help for where to get the images, and --dataset folder for images of your own"
     )
+    raise CancerNetError(f"{source} has {there}; expected is the layout {dataset.layout}, {advice}")

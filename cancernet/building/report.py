@@ -8,6 +8,7 @@ from cancernet.building.columns import LeftOutFile
 from cancernet.building.settings import LEAVE_OUT
 from cancernet.config import SPLITS
 from cancernet.manifest import LEFT_OUT, MANIFEST
+from cancernet.recipes import flags_for
 from cancernet.wording import counted, some
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
@@ -39,7 +40,17 @@ def describe(outcome: Outcome) -> str:
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
     lines += [
         f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts['fingerprint'][:16]})",
-        f"Next: python train_model.py --data {shlex.quote(shown(str(outcome.output)))}",
+        "Next: "
+        + " ".join(
+            filter(
+                None,
+                [
+                    "python train_model.py",
+                    flags_for(facts["dataset"]),
+                    f"--data {shlex.quote(shown(str(outcome.output)))}",
+                ],
+            )
+        ),
     ]
     return "\n".join(lines)
 

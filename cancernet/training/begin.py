@@ -12,6 +12,7 @@ from cancernet.config import OUTPUT, TrainConfig
 from cancernet.errors import CancerNetError, RunError
 from cancernet.files import is_unfinished, read_json, remove_unfinished
 from cancernet.manifest import BuiltDataset, content_of
+from cancernet.recipes import flags_for
 from cancernet.training import differences, provenance
 
 
@@ -192,7 +193,8 @@ def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
     if dataset.name != config.dataset:
         raise CancerNetError(
             f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
-            f"{config.dataset!r}; name a fitting --data folder, or --dataset {dataset.name}"
+            f"{config.dataset!r}; name a fitting --data folder, or give "
+            f"{flags_for(dataset.name) or f'--dataset {dataset.name}'}"
         )
     if config.calibration == "isotonic" and len(dataset.classes) != 2:
         raise CancerNetError(

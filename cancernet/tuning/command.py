@@ -2,13 +2,14 @@
 
 import dataclasses
 import hashlib
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.command_line import NOTICE
-from cancernet.config import TrainConfig
+from cancernet.config import DATASETS, TrainConfig
 from cancernet.errors import CancerNetError
 from cancernet.evaluation.report_content import DRAWN
 from cancernet.folds import patient_folds
@@ -108,7 +109,7 @@ def search(wanted: Search, data: Path) -> None:
             ) from None
         finally:
             _write_results(study, wanted, dataset)
-        _print_results(study, wanted)
+        _print_results(study, wanted, dataset)
 
 
 def _run_trials(study: "optuna.Study", wanted: Search, folds: list[Any]) -> None:
@@ -185,7 +186,7 @@ def _write_results(study: "optuna.Study", wanted: Search, dataset: BuiltDataset)
     write_picture(results / PICTURE, figure)
 
 
-def _print_results(study: "optuna.Study", wanted: Search) -> None:
+def _print_results(study: "optuna.Study", wanted: Search, dataset: BuiltDataset) -> None:
     best, results = best_trial(study), wanted.place.results
     print(table_text(trial_rows(study), None if best is None else best.number, wanted.measure))
     print(f"Table:   {results / TABLE}")
@@ -197,7 +198,9 @@ def _print_results(study: "optuna.Study", wanted: Search) -> None:
             f"Best:    trial {best.number}, {wanted.measure} {best.value:.4f}: the most of "
             f"{ended(study)} looks, so expect less; only testing, scored once, will tell"
         )
-        print(f"Use it:  python train_model.py --recipe {results / RECIPE}")
+        elsewhere = dataset.folder != DATASETS / wanted.base.dataset
+        data = f" --data {shlex.quote(str(dataset.folder))}" if elsewhere else ""
+        print(f"Use it:  python train_model.py --recipe {shlex.quote(str(results / RECIPE))}{data}")
     print(NOTICE)
 
 
