@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -360,3 +361,14 @@ def test_a_model_that_names_another_file_reads_none(tiny_run, images, tmp_path):
         size_threshold=0,
     )
     assert isinstance(_model(tmp_path / "model.onnx"), bytes)
+
+
+def test_a_score_just_below_the_point_does_not_read_as_the_point(tiny_run):
+    from cancernet.inference.results import point_text
+    from cancernet.runs import open_run
+
+    near = types.SimpleNamespace(
+        positive_probability=0.34383, operating_point=0.3443, positive=False
+    )
+    text = point_text(near, open_run(tiny_run))
+    assert text == "probability of IDC 0.34383, below the operating point 0.3443"

@@ -36,11 +36,14 @@ def as_text(prediction: Prediction, run: Run) -> str:
 def point_text(prediction: Prediction, run: Run) -> str:
     """On which side of the operating point the positive classes' probability falls."""
     score, threshold = prediction.positive_probability, prediction.operating_point
-    opening = f"probability of {run.positive_words} {score_text(score)}, "
+    opening = f"probability of {run.positive_words} "
     if threshold is None:
-        return f"{opening}{run.rule or 'no operating point'}"
+        return f"{opening}{score_text(score)}, {run.rule or 'no operating point'}"
     side = "at or above" if prediction.positive else "below"
-    return f"{opening}{side} the operating point {score_text(threshold)}"
+    shown, point = score_text(score), score_text(threshold)
+    if shown == point:  # told apart by later digits, so these are shown
+        shown, point = f"{score:.6g}", f"{threshold:.6g}"
+    return f"{opening}{shown}, {side} the operating point {point}"
 
 
 def as_json(result: Prediction | Failure) -> str:
