@@ -115,11 +115,13 @@ def main() -> int:
     name = arguments.recipe or DEFAULT_RECIPE
     # Nonsense values are answered before TensorFlow takes its seconds to load.
     settings = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
-    for field in dataclasses.fields(settings):
-        if field.name in given:
-            check_setting(field, given[field.name])
-    # What goes together is the run's own affair when one goes on.
-    config = settings if arguments.resume else dataclasses.replace(settings, **given)
+    if arguments.resume:  # what goes together is then the affair of the run that goes on
+        config = settings
+        for field in dataclasses.fields(settings):
+            if field.name in given:
+                check_setting(field, given[field.name])
+    else:
+        config = dataclasses.replace(settings, **given)
     name = Path(name).stem if is_recipe_file(name) else name
     command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cancernet.building.nearest_split import cover_every_class, nearest_split
+from cancernet.building.nearest_split import nearest_split
 from cancernet.errors import SplitError
 from cancernet.manifest import BuiltDataset, Part
 from cancernet.wording import counted
@@ -85,16 +85,15 @@ def equal_groups(counts: np.ndarray, groups: int, *, seed: int) -> list[np.ndarr
     """
     counts = counts[:, counts.any(axis=0)]
     try:
-        cover = cover_every_class(counts > 0, groups, rng=np.random.default_rng(seed))
+        group_of = nearest_split(counts, np.full(groups, 1 / groups), seed=seed)
     except RecursionError:  # hundreds of folds: it goes one level deeper for each cell
         raise SplitError(f"{groups} folds are too many; choose fewer --folds") from None
-    if cover is None:
+    except ValueError:
         fewest = int((counts > 0).sum(axis=0).min())
         raise SplitError(
             f"{groups} folds cannot each have every class (one class has "
             f"{counted(fewest, 'patient')}); choose fewer --folds"
-        )
-    group_of = nearest_split(counts, np.full(groups, 1 / groups), seed=seed)
+        ) from None
     return [np.flatnonzero(group_of == number) for number in range(groups)]
 
 

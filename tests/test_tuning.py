@@ -191,6 +191,14 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
         command.search(wanted(place), tmp_path)
 
 
+def study_of(dataset, folder, monkeypatch, fit):
+    """A place for a study of these data, whose trainings are stood in for."""
+    monkeypatch.setattr(command, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(objective, "fit", fit)
+    monkeypatch.setattr(command, "write_picture", lambda path, figure: None)  # for speed
+    return studies.study_place(str(folder / "x.db"), folder)
+
+
 def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_path, monkeypatch):
     def diverge(fold, config, folder, *, after_epoch):
         after_epoch(State(history=[{"val_auc": float("nan")}], best_epoch=1))
@@ -198,10 +206,7 @@ def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_pa
     def refuse(fold, config, folder, *, after_epoch):
         raise CancerNetError("an image cannot be read")
 
-    monkeypatch.setattr(command, "read_dataset", lambda folder: dataset)
-    monkeypatch.setattr(objective, "fit", diverge)
-    monkeypatch.setattr(command, "write_picture", lambda path, figure: None)
-    place = studies.study_place(str(tmp_path / "x.db"), tmp_path)
+    place = study_of(dataset, tmp_path, monkeypatch, diverge)
     command.search(wanted(place, trials=2), tmp_path)
     rows = rows_of(place)[1]
     assert [row.state for row in rows] == ["pruned", "pruned"]
@@ -223,10 +228,7 @@ def test_a_combination_that_cannot_be_trained_is_one_trial(dataset, tmp_path, mo
         after_epoch(state)
         return None, state
 
-    monkeypatch.setattr(command, "read_dataset", lambda folder: dataset)
-    monkeypatch.setattr(objective, "fit", fit)
-    monkeypatch.setattr(command, "write_picture", lambda path, figure: None)
-    place = studies.study_place(str(tmp_path / "x.db"), tmp_path)
+    place = study_of(dataset, tmp_path, monkeypatch, fit)
     command.search(wanted(place, trials=4), tmp_path)
     rows = rows_of(place)[1]
     assert {row.state for row in rows} == {"done", "pruned"} and len(rows) == 4

@@ -38,19 +38,11 @@ def describe(outcome: Outcome) -> str:
     remarks = [DRAWN if facts["drawn"] else "", facts["leak"]]
     lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
+    data = f"--data {shlex.quote(shown(str(outcome.output)))}"
+    flags = f"{flags_for(facts['dataset'])} {data}".lstrip()
     lines += [
         f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts['fingerprint'][:16]})",
-        "Next: "
-        + " ".join(
-            filter(
-                None,
-                [
-                    "python train_model.py",
-                    flags_for(facts["dataset"]),
-                    f"--data {shlex.quote(shown(str(outcome.output)))}",
-                ],
-            )
-        ),
+        f"Next: python train_model.py {flags}",
     ]
     return "\n".join(lines)
 

@@ -146,28 +146,24 @@ def validation_measures(
     """
     from sklearn.metrics import roc_auc_score
 
+    if not np.isfinite(scores).all():
+        # The largest of no numbers would be the first class, and its share an accuracy.
+        return dict.fromkeys(validation_measures(truth, np.zeros_like(scores), positive), math.nan)
     loss = -np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0))
     is_positive = np.isin(truth, positive)
     one_class = is_positive.all() or not is_positive.any()
-    broken = not np.isfinite(scores).all()
     auc = (
         math.nan
-        if one_class or broken
+        if one_class
         else float(roc_auc_score(is_positive, scores[:, positive].sum(axis=1)))
     )
     return {
-        "val_loss": math.nan if broken else float(loss.mean()),
-        "val_balanced_loss": (
-            math.nan
-            if broken
-            else float(np.mean([loss[truth == label].mean() for label in np.unique(truth)]))
+        "val_loss": float(loss.mean()),
+        "val_balanced_loss": float(
+            np.mean([loss[truth == label].mean() for label in np.unique(truth)])
         ),
-        # The largest of no numbers would be the first class, and its share an accuracy.
-        "val_accuracy": math.nan if broken else float((scores.argmax(axis=1) == truth).mean()),
-        **{
-            f"val_{name}": math.nan if broken else value
-            for name, value in score_measures(truth, scores, positive).items()
-        },
+        "val_accuracy": float((scores.argmax(axis=1) == truth).mean()),
+        **{f"val_{name}": value for name, value in score_measures(truth, scores, positive).items()},
         "val_auc": auc,
     }
 
