@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.cluster import check_wishes
-from cancernet.command_line import NOTICE, Parser, run
+from cancernet.command_line import Parser, run
 from cancernet.config import INTERPOLATIONS, OUTPUT
 from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.inference.pairs import odd_pair
+from cancernet.notice import NOTICE
 
 if TYPE_CHECKING:
     from cancernet.bare.predictor import BarePredictor

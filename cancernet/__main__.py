@@ -2,8 +2,9 @@
 
 import sys
 
-from cancernet.command_line import NOTICE, Parser, run
+from cancernet.command_line import Parser, run
 from cancernet.errors import EXIT_OK, EXIT_SOME_FAILED
+from cancernet.notice import NOTICE
 
 
 def main() -> int:

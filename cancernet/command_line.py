@@ -2,18 +2,15 @@
 
 import argparse
 import dataclasses
-import errno
 import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cancernet.config import TrainConfig
-from cancernet.errors import EXIT_NOTHING_DONE, CancerNetError
+from cancernet.errors import EXIT_NOTHING_DONE, CancerNetError, describe_os_error
 
 EXIT_INTERRUPTED = 130
-
-NOTICE = "Research software, not a medical device; not for diagnosis."
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,16 +56,6 @@ def complain(message: str, code: int) -> int:
     """Prints one sentence on stderr and returns the exit code."""
     print(f"error: {message}", file=sys.stderr)
     return code
-
-
-def describe_os_error(error: OSError) -> str:
-    """Says in a sentence what the operating system refused, where, and what to do."""
-    place = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"the disk is full{place}; make room and go on"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"permission denied{place}; choose a folder you may read and write"
-    return f"{error.strerror or error}{place}"
 
 
 def add_settings(parser: argparse._ActionsContainer, *, skip: tuple[str, ...] = ()) -> None:

@@ -5,6 +5,8 @@ and what to do about it. `cancernet.command_line.run` prints it without a
 traceback and leaves with the exit code given here.
 """
 
+import errno
+
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1
 EXIT_NOTHING_DONE = 2
@@ -30,3 +32,13 @@ class SettingsError(CancerNetError):
 
 class RunError(CancerNetError):
     """A run folder is missing, unfinished, damaged or does not fit the data."""
+
+
+def describe_os_error(error: OSError) -> str:
+    """Says in a sentence what the operating system refused, where, and what to do."""
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"the disk is full{place}; make room and go on"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"permission denied{place}; choose a folder you may read and write"
+    return f"{error.strerror or error}{place}"

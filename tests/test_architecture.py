@@ -14,6 +14,7 @@ HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "cv2", "scipy", "tf2onn
 # room -> rooms of this package it may import (errors, files and the package itself: always)
 MAY_IMPORT = {
     "errors": set(),
+    "notice": set(),
     "files": set(),
     "locks": set(),
     "wording": set(),
@@ -69,7 +70,7 @@ MAY_IMPORT = {
         "slides",
     },
 }  # fmt: skip
-ALWAYS = {"errors", "files", "locks", "wording", ""}
+ALWAYS = {"errors", "files", "locks", "notice", "wording", ""}
 
 
 def room_of(path: Path) -> str:

@@ -22,8 +22,7 @@ from cancernet import runs
 from cancernet.building import build as building
 from cancernet.building import staging, transfer
 from cancernet.building.find import find_files
-from cancernet.command_line import describe_os_error
-from cancernet.errors import CancerNetError
+from cancernet.errors import CancerNetError, describe_os_error
 from cancernet.inference.command import predict_named
 from cancernet.inference.inputs import Inputs
 from cancernet.inference.results import CsvFile

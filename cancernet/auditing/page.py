@@ -7,10 +7,10 @@ from pathlib import Path
 from cancernet.auditing.audit import Audit
 from cancernet.auditing.inventory import Inventory
 from cancernet.auditing.verdict import LEAK, OK, WARNING, Check, Finding
-from cancernet.command_line import NOTICE
 from cancernet.errors import ImageError
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.images import read_rgb
+from cancernet.notice import NOTICE
 from cancernet.wording import counted
 
 SHOWN = 24  # findings of a check whose images are shown

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import runs
-from cancernet.command_line import NOTICE
 from cancernet.config import DATASETS, TrainConfig
 from cancernet.cross_validation.plan import Fold, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
@@ -14,6 +13,7 @@ from cancernet.cross_validation.record import folds_of, read_record, write_recor
 from cancernet.errors import RunError
 from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset
+from cancernet.notice import NOTICE
 from cancernet.training import begin, differences, provenance
 from cancernet.training.command import read_whole, train_and_finish
 from cancernet.training.limit import check_limit, limited

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import runs
-from cancernet.command_line import NOTICE
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import joined
 from cancernet.cross_validation.record import folds_of
@@ -22,6 +21,7 @@ from cancernet.examining.besides import read_besides
 from cancernet.examining.finished import FinishedRun, fold_scores, read_finished
 from cancernet.files import write_json
 from cancernet.manifest import BuiltDataset, read_audit
+from cancernet.notice import NOTICE
 from cancernet.training.limit import say_limit
 
 PREDICTIONS = "predictions.csv"

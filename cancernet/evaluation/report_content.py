@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.command_line import NOTICE
 from cancernet.evaluation.evaluate import Assessment
 from cancernet.evaluation.pooled import FoldScores
 from cancernet.evaluation.portrait import Portrait
 from cancernet.evaluation.scored import Scored
+from cancernet.notice import NOTICE
 
 DRAWN = (
     "The images were drawn by a program. The figures show that the software works; they say "

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cancernet import runs
-from cancernet.command_line import NOTICE
 from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.evaluation.evaluate import write_predictions
 from cancernet.evaluation.patient_file import write_patients
@@ -25,6 +24,7 @@ from cancernet.examining.finished import (
     read_finished,
 )
 from cancernet.files import sha256_of, write_json, write_text
+from cancernet.notice import NOTICE
 from cancernet.wording import counted, images_of
 
 EVALUATIONS = "evaluations"

@@ -1,6 +1,5 @@
 """The page of a comparison: two runs, one testing set, paired by patient."""
 
-from cancernet.command_line import NOTICE
 from cancernet.evaluation import html_pieces as pieces
 from cancernet.evaluation.compare import Comparison
 from cancernet.evaluation.html_pieces import decimal
@@ -9,6 +8,7 @@ from cancernet.evaluation.report import document
 from cancernet.evaluation.report_content import DRAWN
 from cancernet.evaluation.scored import Scored, positive_indices, positive_score, positive_truth
 from cancernet.examining.comparing import WORDS, Side
+from cancernet.notice import NOTICE
 from cancernet.wording import images_of
 
 MOST_PATIENTS = 100

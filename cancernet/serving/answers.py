@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cancernet.command_line import NOTICE
 from cancernet.inference.predictor import Prediction
+from cancernet.notice import NOTICE
 
 _EXAMPLE: dict[str, Any] = {
     "label": "1",

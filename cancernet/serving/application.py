@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cancernet import __version__
-from cancernet.command_line import NOTICE
+from cancernet.notice import NOTICE
 from cancernet.runs import Run
 from cancernet.serving.exchange import refusal_body
 from cancernet.serving.guard import FAILED, Guard

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from cancernet.command_line import NOTICE
+from cancernet.notice import NOTICE
 from cancernet.serving.answers import (
     Batch,
     Health,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from cancernet.command_line import NOTICE
 from cancernet.errors import CancerNetError
+from cancernet.notice import NOTICE
 from cancernet.runs import Run
 from cancernet.serving.application import make_application
 from cancernet.serving.journal import Journal

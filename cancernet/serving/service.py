@@ -8,10 +8,10 @@ from typing import Any
 from starlette.requests import Request
 
 from cancernet.catalog import DATASETS
-from cancernet.command_line import NOTICE
 from cancernet.errors import ImageError
 from cancernet.images import FORMATS
 from cancernet.inference.predictor import Prediction, Predictor
+from cancernet.notice import NOTICE
 from cancernet.runs import Run
 from cancernet.serving.decoding import preview
 from cancernet.serving.heat_maps import HeatMaps

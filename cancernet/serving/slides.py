@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.command_line import NOTICE
 from cancernet.errors import CancerNetError
 from cancernet.inference.predictor import Prediction
+from cancernet.notice import NOTICE
 from cancernet.runs import Run
 from cancernet.serving.decoding import size_of
 from cancernet.serving.refusals import Refusal

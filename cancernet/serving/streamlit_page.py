@@ -7,12 +7,12 @@ import numpy as np
 import streamlit
 from PIL import Image
 
-from cancernet.command_line import NOTICE
 from cancernet.errors import CancerNetError, ImageError
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.picture import enlarged, overlay
 from cancernet.images import SUFFIXES, read_rgb
 from cancernet.inference.predictor import Prediction
+from cancernet.notice import NOTICE
 from cancernet.runs import newest_run, open_run
 from cancernet.serving.heat_maps import method_for
 from cancernet.serving.service import DRAWN, INTENDED_USE

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from cancernet.command_line import NOTICE
 from cancernet.errors import CancerNetError
 from cancernet.files import plain_name
 from cancernet.inference.predictor import Predictor
+from cancernet.notice import NOTICE
 from cancernet.runs import Run
 from cancernet.slides.bands import open_image
 from cancernet.slides.mosaic import SlideMap

@@ -9,12 +9,12 @@ from typing import Any
 import keras
 
 from cancernet import runs
-from cancernet.command_line import NOTICE, describe_os_error
 from cancernet.config import DATASETS, TrainConfig
-from cancernet.errors import RunError
+from cancernet.errors import RunError, describe_os_error
 from cancernet.evaluation.summary import text_report
 from cancernet.examining.besides import read_beside
 from cancernet.manifest import BuiltDataset, read_dataset
+from cancernet.notice import NOTICE
 from cancernet.training import begin, differences
 from cancernet.training.finish import Finished, finish, seal
 from cancernet.training.limit import limited

@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from cancernet.command_line import NOTICE
 from cancernet.config import SPLITS, TrainConfig
 from cancernet.evaluation.checklist import write_checklist
 from cancernet.evaluation.heat_maps import heat_map_of
@@ -19,6 +18,7 @@ from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, 
 from cancernet.evaluation.run_figures import FIGURES, write_figures
 from cancernet.examining.besides import read_besides
 from cancernet.manifest import BuiltDataset, read_audit
+from cancernet.notice import NOTICE
 from cancernet.training.checkpoint import State
 from cancernet.training.finish import Finished
 from cancernet.training.portrait import make_portrait

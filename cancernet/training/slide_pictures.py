@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cancernet.command_line import NOTICE
 from cancernet.errors import CancerNetError, ImageError
 from cancernet.evaluation import scored as scores
 from cancernet.evaluation.report_content import SlidePicture
 from cancernet.images import read_rgb
 from cancernet.manifest import NO_POSITION, BuiltDataset
+from cancernet.notice import NOTICE
 from cancernet.slides.drawing import save_picture
 from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.command_line import NOTICE
 from cancernet.config import DATASETS, TrainConfig
 from cancernet.errors import CancerNetError
 from cancernet.evaluation.report_content import DRAWN
 from cancernet.folds import patient_folds
 from cancernet.manifest import BuiltDataset, read_dataset
+from cancernet.notice import NOTICE
 from cancernet.training.limit import limited
 from cancernet.tuning.objective import Judge, is_better_higher
 from cancernet.tuning.picture import draw_trials, write_picture
