@@ -11,9 +11,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from cancernet.command_line import Parser, complain, run
+from cancernet.base.errors import EXIT_NOTHING_DONE
+from cancernet.commands.command_line import Parser, complain, run
 from cancernet.config import OUTPUT
-from cancernet.errors import EXIT_NOTHING_DONE
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -20,10 +20,10 @@ import argparse
 from pathlib import Path
 
 from cancernet import catalog
-from cancernet.cluster import check_wishes
-from cancernet.command_line import Parser, run
+from cancernet.base.cluster import check_wishes
+from cancernet.base.errors import CancerNetError
+from cancernet.commands.command_line import Parser, run
 from cancernet.config import DATASETS, ORIGINAL, SEED, SPLITS, TRAIN_SPLIT, VALIDATION_SPLIT
-from cancernet.errors import CancerNetError
 
 DEFAULT_DATASET = "idc"
 
@@ -144,7 +144,7 @@ def main() -> int:
     dataset = arguments.dataset or DEFAULT_DATASET
     check_wishes(arguments.workers, arguments.scheduler)
     if arguments.audit is not None:
-        from cancernet.auditing.command import audit_command
+        from cancernet.commands.audit import audit_command
 
         built = arguments.output or DATASETS / dataset
         return audit_command(
@@ -157,7 +157,7 @@ def main() -> int:
         )
     if arguments.workers or arguments.scheduler:
         raise CancerNetError("--workers and --scheduler are for --audit; a build has its own")
-    from cancernet.building.command import build_command
+    from cancernet.commands.build import build_command
 
     return build_command(
         dataset=dataset,

@@ -19,9 +19,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from cancernet.command_line import Parser, run
+from cancernet.base.errors import CancerNetError
+from cancernet.commands.command_line import Parser, run
 from cancernet.config import RULES, SPLITS
-from cancernet.errors import CancerNetError
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -84,14 +84,14 @@ def main() -> int:
         )
         if arguments.prevalence or any(getattr(arguments, name) is not None for name in alone):
             raise CancerNetError("--compare goes with --output only; evaluate each with --run")
-        from cancernet.examining.command import compare_command
+        from cancernet.commands.evaluate import compare_command
 
         return compare_command(*arguments.compare, output=arguments.output)
     if arguments.split and arguments.data is None:
         raise CancerNetError("--split goes with --data")
 
-    from cancernet.examining.command import evaluate_command, with_rule_settings
-    from cancernet.examining.examine import Wishes
+    from cancernet.commands.evaluate import evaluate_command, with_rule_settings
+    from cancernet.evaluation.evaluate_run import Wishes
 
     wishes = Wishes(
         data=arguments.data,

@@ -22,18 +22,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.cluster import check_wishes
-from cancernet.command_line import Parser, run
+from cancernet.base.cluster import check_wishes
+from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.base.notice import NOTICE
+from cancernet.commands.command_line import Parser, run
+from cancernet.commands.predict_flags import odd_pair
 from cancernet.config import INTERPOLATIONS, OUTPUT
-from cancernet.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.inference.pairs import odd_pair
-from cancernet.notice import NOTICE
 
 if TYPE_CHECKING:
-    from cancernet.bare.predictor import BarePredictor
-    from cancernet.explaining.command import ExplanationFolder
-    from cancernet.inference.predictor import Prediction
-    from cancernet.runs import Run
+    from cancernet.explaining.folder import ExplanationFolder
+    from cancernet.runs.run_folder import Run
+    from cancernet.scoring.foreign.predictor import BarePredictor
+    from cancernet.scoring.predictor import Prediction
 
 # What must be stated of a bare model.
 BARE = ("dataset", "recipe", "image_size", "interpolation", "preprocessing", "sha256")
@@ -113,7 +113,7 @@ def add_bare(parser: argparse.ArgumentParser) -> None:
 
 def bare_model(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> BarePredictor | None:
     """Opens the bare model that --run names; None when it names a run folder."""
-    from cancernet.bare.parts import is_model_file
+    from cancernet.scoring.foreign.parts import is_model_file
 
     given = {name: getattr(arguments, name) for name in BARE}
     if arguments.run is None or not is_model_file(arguments.run):
@@ -126,14 +126,14 @@ def bare_model(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> Ba
         raise CancerNetError(
             "--slide, --explain, --workers and --scheduler need a run folder, not a bare model"
         )
-    from cancernet.bare.command import Stated, opened
+    from cancernet.scoring.foreign.open import Stated, opened
 
     return stack.enter_context(opened(arguments.run, Stated(**given)))
 
 
 def figure_of(arguments: argparse.Namespace, trained: Run) -> Callable[[Prediction], None]:
     """Returns what saves the one image that is named, titled with its prediction."""
-    from cancernet.inference.figure import check_target, write_figure
+    from cancernet.scoring.figure import check_target, write_figure
 
     if len(arguments.images) != 1 or arguments.images[0].is_dir() or arguments.scheduler:
         raise CancerNetError("--figure shows one image; name exactly one file")
@@ -197,7 +197,7 @@ def add_slides(parser: argparse.ArgumentParser) -> None:
 
 def map_slides(arguments: argparse.Namespace, trained: Run) -> int:
     """Maps the slides that are named; returns the exit code."""
-    from cancernet.slides.command import map_slides
+    from cancernet.commands.slides import map_slides
 
     output = arguments.output or Path("slides")
     done, failed = map_slides(trained, arguments.slide, output, side=arguments.patch_size)
@@ -216,7 +216,7 @@ def explaining(arguments: argparse.Namespace, trained: Run) -> ExplanationFolder
         if arguments.layer or arguments.class_name or arguments.method:
             raise CancerNetError("--layer, --class and --method go with --explain DIR")
         return None
-    from cancernet.explaining.command import ExplanationFolder
+    from cancernet.explaining.folder import ExplanationFolder
 
     return ExplanationFolder(
         arguments.explain,
@@ -240,7 +240,7 @@ def main() -> int:
     """Predicts what the command line names; returns the exit code."""
     arguments = parse_arguments()
     check_wishes(arguments.workers, arguments.scheduler)
-    from cancernet.runs import newest_run, open_run
+    from cancernet.runs.run_folder import newest_run, open_run
 
     with contextlib.ExitStack() as stack:
         bare = bare_model(arguments, stack)
@@ -254,11 +254,11 @@ def main() -> int:
 
 def predict(arguments: argparse.Namespace, trained: Run, bare: BarePredictor | None) -> int:
     """Scores the images and prints or writes the answers; returns the exit code."""
-    from cancernet.inference.command import predict_named
+    from cancernet.commands.predict import predict_named
 
     named = arguments.images
     if arguments.list is not None:
-        from cancernet.inference.listed import listed_images
+        from cancernet.scoring.listed_images import listed_images
 
         named = listed_images(arguments.list, named)
     folder = explaining(arguments, trained)

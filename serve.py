@@ -15,9 +15,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cancernet.command_line import Parser, run
+from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.commands.command_line import Parser, run
 from cancernet.config import OUTPUT
-from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.serving.settings import TOKEN_VARIABLE, ServeConfig
 
 HELP = {
@@ -81,7 +81,7 @@ def main() -> int:
     """Serves what the command line names; returns the exit code."""
     arguments = parse_arguments()
     config = make_config(arguments)
-    from cancernet.runs import newest_run, open_run
+    from cancernet.runs.run_folder import newest_run, open_run
 
     trained = open_run(arguments.run if arguments.run is not None else newest_run())
     try:

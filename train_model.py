@@ -18,13 +18,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cancernet.command_line import Parser, add_settings, given_settings, run
+from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.commands.command_line import Parser, add_settings, given_settings, run
 from cancernet.config import DATASETS, OUTPUT, TrainConfig, check_setting
-from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.recipe_file import is_recipe_file, read_recipe
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes, recipe
-from cancernet.runs import CROSS_VALIDATION
-from cancernet.status import describe_status
+from cancernet.runs.run_folder import CROSS_VALIDATION
+from cancernet.runs.status import describe_status
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -135,7 +135,7 @@ def main() -> int:
         _cross_validate(arguments, config, given, name, command)
         return EXIT_OK
 
-    from cancernet.training.command import resume_training, start_training
+    from cancernet.commands.train import resume_training, start_training
 
     if arguments.resume:
         resume_training(
@@ -180,7 +180,7 @@ def _cross_validate(
         raise CancerNetError("--finish goes with a single run, not with --folds")
     if arguments.log_dir:
         raise CancerNetError("--log-dir goes with a single run, not with --folds")
-    from cancernet.cross_validation.command import FoldWishes, resume_folds, start_folds
+    from cancernet.commands.cross_validate import FoldWishes, resume_folds, start_folds
 
     if arguments.resume:
         if arguments.run is None or arguments.fold_patients:

@@ -16,9 +16,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from cancernet.command_line import Parser, add_settings, given_settings, run
+from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.commands.command_line import Parser, add_settings, given_settings, run
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
-from cancernet.errors import EXIT_OK, CancerNetError
 from cancernet.recipe_file import is_recipe_file, read_recipe
 from cancernet.recipes import DEFAULT_RECIPE, recipe
 
@@ -90,7 +90,7 @@ def main() -> int:
     if arguments.output is not None:
         place = dataclasses.replace(place, results=arguments.output)
 
-    from cancernet.tuning.command import Search, search
+    from cancernet.commands.tune import Search, search
 
     wanted = Search(
         place=place,

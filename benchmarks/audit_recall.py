@@ -23,9 +23,9 @@ from PIL import Image, ImageEnhance
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cancernet.building.near_duplicates import Pair, connected, find_near_duplicates
-from cancernet.building.pictures import Pictures, look_at_pictures
-from cancernet.images import read_rgb
+from cancernet.base.images import read_rgb
+from cancernet.lookalike.near_duplicates import Pair, connected, find_near_duplicates
+from cancernet.lookalike.pictures import Pictures, look_at_pictures
 
 Rng = np.random.Generator
 Transpose, Resampling = Image.Transpose, Image.Resampling

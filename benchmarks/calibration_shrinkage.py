@@ -18,10 +18,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cancernet.calibration import scale
-from cancernet.evaluation.calibration import fit_calibration
-from cancernet.evaluation.reliability import calibration_metrics
-from cancernet.evaluation.scored import read_scored
+from cancernet.measures.reliability import calibration_metrics
+from cancernet.measures.scored import read_scored
+from cancernet.measures.validation.calibration import scale
+from cancernet.measures.validation.calibration_fit import fit_calibration
 
 STRENGTHS = (0, 1, 3, 10, math.inf)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 def built_sample(folder: Path) -> Path:
     """Draws eight patients under a folder, builds them there, and returns the built set."""
     from cancernet.building.build import build
-    from cancernet.building.drawn_sample import draw_sample
     from cancernet.building.settings import BuildSettings
+    from cancernet.sample.drawn_sample import draw_sample
 
     original, built = folder / "original", folder / "idc"
     draw_sample(original, patients=8)

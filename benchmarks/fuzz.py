@@ -2,8 +2,8 @@
 
     python benchmarks/fuzz.py --minutes 10 [--only image --only run.json] [--seed 3]
 
-The inputs are those of `tests/hostile_parsers.py`, made by hypothesis: its strategies and its
-shrinking, not guided by coverage. One line a parser: inputs tried, the slowest in seconds, and
+The inputs are those of `tests/helpers/hostile_parsers.py`, made by hypothesis: its strategies and
+its shrinking, not guided by coverage. One line a parser: inputs tried, the slowest in seconds, and
 every fault with the place it came from. A fault is an exception that is no CancerNetError, a
 program started, something unpickled or written elsewhere, more than 10 seconds, or more than
 `--memory` bytes of address space (Linux). Exit code 1 when there was one.
@@ -29,7 +29,7 @@ ROUND = 100  # examples of a parser before the next has its turn
 def main() -> int:
     arguments = parse_arguments()
     limit_memory(arguments.memory)
-    from tests.hostile_parsers import PARSERS
+    from tests.helpers.hostile_parsers import PARSERS
 
     wanted = [p for p in PARSERS if not arguments.only or any(o in p.name for o in arguments.only)]
     tried: collections.Counter[str] = collections.Counter()
@@ -75,7 +75,7 @@ def one_round(parser, turn, tried, slowest, faults) -> None:
     """Tries a hundred inputs; notes faults by the place they come from and goes on."""
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
-    from tests.hostile_watch import watched
+    from tests.helpers.hostile_watch import watched
 
     def attempt(value) -> None:
         tried[parser.name] += 1

@@ -7,7 +7,8 @@
 Each network in a process of its own, trained from random numbers on images drawn anew at every
 step. `right` is the share of new images told rightly; `grad-cam` and `hirescam` the mean share of
 the map's mass in the quadrant that holds the class, chance 0.25; `shuffled` Grad-CAM's after the
-weights were dealt out anew, the mean of three deals and both classes. More: tests/known_regions.py.
+weights were dealt out anew, the mean of three deals and both classes. More:
+tests/helpers/known_regions.py.
 """
 
 import argparse
@@ -64,7 +65,7 @@ def as_line(name: str, row: dict) -> str:
 def measure(name: str, seed: int) -> dict:
     """Trains, explains and shuffles one network; returns a row of the table."""
     sys.path.insert(0, str(ROOT))
-    from tests import known_regions as known
+    from tests.helpers import known_regions as known
 
     row = known.judge(name, seed=seed)
     return {

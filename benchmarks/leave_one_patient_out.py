@@ -20,9 +20,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cancernet.evaluation.evaluate import judge  # noqa: E402
-from cancernet.evaluation.operating_point import choose_operating_point  # noqa: E402
-from cancernet.evaluation.scored import read_scored  # noqa: E402
+from cancernet.measures.assess import judge  # noqa: E402
+from cancernet.measures.scored import read_scored  # noqa: E402
+from cancernet.measures.validation.operating_point import choose_operating_point  # noqa: E402
 
 PATIENTS = ("8863", "8864", "8975")
 # The fourth patient with both classes and two with IDC only; all others train.

@@ -15,7 +15,7 @@ from served import ROOT, free_port, resident_mebibytes, running
 
 sys.path.insert(0, str(ROOT))
 
-from tests.serving_examples import damaged, picture
+from tests.helpers.serving_examples import damaged, picture
 
 BOUNDARY = "a-boundary-of-the-benchmark"
 

@@ -24,11 +24,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cancernet.building import siblings
 from cancernet.building.build import build
-from cancernet.building.pictures import read_grey
 from cancernet.building.settings import BuildSettings
-from cancernet.manifest import manifest_rows
+from cancernet.dataset.manifest import manifest_rows
+from cancernet.lookalike import siblings
+from cancernet.lookalike.pictures import read_grey
 
 SEED = 7
 

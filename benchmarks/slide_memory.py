@@ -55,7 +55,7 @@ def write_tiff(path: Path, side: int) -> None:
     import tifffile
 
     sys.path.insert(0, str(ROOT))
-    from cancernet.building.drawn_sample import draw_patient
+    from cancernet.sample.drawn_sample import draw_patient
 
     tissue = draw_patient(7, 90001, 0.4).pixels
     high, wide = tissue.shape[:2]

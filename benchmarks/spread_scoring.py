@@ -20,10 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cancernet.inference.inputs import Inputs  # noqa: E402
-from cancernet.inference.predictor import Predictor  # noqa: E402
-from cancernet.inference.spread import SpreadPredictor  # noqa: E402
-from cancernet.runs import open_run  # noqa: E402
+from cancernet.runs.run_folder import open_run  # noqa: E402
+from cancernet.scoring.distributed import SpreadPredictor  # noqa: E402
+from cancernet.scoring.inputs import Inputs  # noqa: E402
+from cancernet.scoring.predictor import Predictor  # noqa: E402
 
 
 def main() -> None:

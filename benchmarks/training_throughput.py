@@ -32,12 +32,12 @@ from measured import ROOT, write
 sys.path.insert(0, str(ROOT))
 
 from cancernet.config import TrainConfig
-from cancernet.manifest import BuiltDataset, Part, read_dataset
+from cancernet.dataset.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
-from cancernet.training.acceleration import accelerate, steps_at_once
-from cancernet.training.batches import fit_on, training_batches
-from cancernet.training.optimizer import make_optimizer
-from cancernet.training.precision import choose_precision
+from cancernet.training.data.batches import fit_on, training_batches
+from cancernet.training.fast.acceleration import accelerate, steps_at_once
+from cancernet.training.fast.precision import choose_precision
+from cancernet.training.loop.optimizer import make_optimizer
 
 MATRIX = 2048
 SIDE = 48

@@ -2,9 +2,9 @@
 
 import sys
 
-from cancernet.command_line import Parser, run
-from cancernet.errors import EXIT_OK, EXIT_SOME_FAILED
-from cancernet.notice import NOTICE
+from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
+from cancernet.base.notice import NOTICE
+from cancernet.commands.command_line import Parser, run
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     )
     parser.parse_args(sys.argv[1:])
 
-    from cancernet.doctor import checks, print_checks
+    from cancernet.commands.doctor import checks, print_checks
 
     return EXIT_OK if print_checks(checks()) else EXIT_SOME_FAILED
 

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from cancernet.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError, SettingsError
 
 # Paths are relative to the folder the scripts are started in.
 DATASETS = Path("datasets")

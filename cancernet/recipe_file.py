@@ -9,9 +9,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.errors import CancerNetError
+from cancernet.base.files import read_json, write_json
 from cancernet.config import TrainConfig
-from cancernet.errors import CancerNetError
-from cancernet.files import read_json, write_json
 
 KIND = "cancernet recipe"
 FORMAT = 1

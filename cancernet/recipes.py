@@ -6,8 +6,8 @@
 import dataclasses
 from typing import Any
 
+from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
-from cancernet.errors import CancerNetError
 
 DEFAULT_RECIPE = "idc-cancernet"
 

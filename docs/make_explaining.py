@@ -14,10 +14,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from cancernet.base.images import read_rgb
+from cancernet.dataset.manifest import read_dataset
 from cancernet.explaining import METHODS, Explainer, overlay
-from cancernet.images import read_rgb
-from cancernet.manifest import read_dataset
-from cancernet.runs import open_run
+from cancernet.runs.run_folder import open_run
 from cancernet.slides.drawing import save_picture
 from cancernet.slides.positions import Place
 from cancernet.slides.scoring import map_of_places

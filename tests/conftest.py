@@ -49,9 +49,9 @@ def build(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the pictures of a report empty: for tests of its words, which so take a tenth."""
-    from cancernet.evaluation import html_pieces
+    from cancernet.report import html
 
-    monkeypatch.setattr(html_pieces, "svg_text", lambda figure: "<svg/>")
+    monkeypatch.setattr(html, "svg_text", lambda figure: "<svg/>")
 
 
 @pytest.fixture
@@ -92,11 +92,11 @@ def write_tiny_onnx(path: Path, classes: int = 2, scale: float = 0.02) -> None:
 
 def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00") -> Path:
     """A finished run around the network by hand."""
-    from cancernet import runs
+    from cancernet.runs import run_folder
 
     folder.mkdir(parents=True)
-    write_tiny_onnx(folder / runs.MODEL_ONNX)
-    runs.write_run_file(
+    write_tiny_onnx(folder / run_folder.MODEL_ONNX)
+    run_folder.write_run_file(
         folder,
         {
             "status": "finished",
@@ -108,7 +108,7 @@ def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00")
             "input": {"width": 48, "height": 48, "interpolation": "bilinear"},
             "operating_point": {"threshold": 0.4, "rule": "fixed threshold 0.4"},
             "dataset": {"drawn": True, "leak": "", "name": "idc"},
-            "files": runs.vouch_for(folder, [runs.MODEL_ONNX]),
+            "files": run_folder.vouch_for(folder, [run_folder.MODEL_ONNX]),
         },
     )
     return folder
@@ -139,9 +139,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def sample(name: str) -> Path:
         from cancernet.building.build import build
-        from cancernet.building.command import draw
-        from cancernet.building.drawn_sample import draw_sample
         from cancernet.building.settings import BuildSettings
+        from cancernet.commands.build import draw
+        from cancernet.sample.drawn_sample import draw_sample
 
         original = folder / f"{name}-original"
         if not original.exists():

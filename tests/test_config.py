@@ -5,9 +5,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from cancernet.base.errors import CancerNetError
 from cancernet.catalog import DATASETS, LeftOut, dataset, identify_idc, is_mask, key_idc
 from cancernet.config import TrainConfig, split_ratios
-from cancernet.errors import CancerNetError
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
 
 

@@ -16,10 +16,10 @@ import pytest
 from sklearn import metrics as reference
 
 from cancernet.building.build import build
-from cancernet.building.drawn_sample import draw_sample
 from cancernet.building.settings import BuildSettings
-from cancernet.calibration import Calibration
-from cancernet.manifest import read_dataset
+from cancernet.dataset.manifest import read_dataset
+from cancernet.measures.validation.calibration import Calibration
+from cancernet.sample.drawn_sample import draw_sample
 
 ROOT = Path(__file__).parents[1]
 # A few steps more than two epochs of the small drawn set, so that something is learnt.
@@ -215,12 +215,12 @@ def weights_of(run):
 # Ctrl-C right after the second epoch's checkpoint, whatever else the machine does.
 STOPPED = """
 import os, runpy, signal, sys
-from cancernet.training import keeper
+from cancernet.training.loop import after_epoch
 
 # A shell that runs the tests in the background has it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-save = keeper.save_checkpoint
+save = after_epoch.save_checkpoint
 
 
 def save_and_stop(folder, model, state):
@@ -229,7 +229,7 @@ def save_and_stop(folder, model, state):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-keeper.save_checkpoint = save_and_stop
+after_epoch.save_checkpoint = save_and_stop
 sys.argv = ["train_model.py", *sys.argv[1:]]
 runpy.run_path("train_model.py", run_name="__main__")
 """

@@ -9,21 +9,21 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from cancernet.bare.command import Stated, opened
+from cancernet.base.errors import CancerNetError
 from cancernet.catalog import DATASETS
+from cancernet.commands import train as training_command
+from cancernet.commands.predict import predict_named
+from cancernet.commands.train import start_training
 from cancernet.config import TrainConfig
-from cancernet.errors import CancerNetError
-from cancernet.inference.command import predict_named
-from cancernet.manifest import read_dataset
+from cancernet.dataset.limit import limited, shares
+from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
 from cancernet.recipes import RECIPES, SIGMOID_NETWORKS, describe_recipes, flags_for, recipe
-from cancernet.runs import open_run
-from cancernet.training import command as training_command
-from cancernet.training.command import start_training
-from cancernet.training.limit import limited, shares
+from cancernet.runs.run_folder import open_run
+from cancernet.scoring.foreign.open import Stated, opened
+from cancernet.training.loop.fit import fit
 from cancernet.training.network import first_network
-from cancernet.training.train import fit
-from tests.test_models_counts import PUBLISHED
+from tests.models.test_models_counts import PUBLISHED
 
 # The smallest input at which each network can be built: the way is the point here. Others
 # are tried at 32.
@@ -56,7 +56,7 @@ DEEP = {
 TWIN = "mammography-densenet121"
 ALL = "CANCERNET_ALL_RECIPES" in os.environ
 
-# (network, input, classes) -> parameters; tests/test_models_counts.py holds them to what is built.
+# (network, input, classes) -> parameters; models/test_models_counts.py holds them to what is built.
 COUNTED = {tuple(row[:3]): tuple(row[3:]) for row in PUBLISHED}
 
 

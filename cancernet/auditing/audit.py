@@ -11,9 +11,9 @@ from cancernet.auditing import name_checks, picture_checks
 from cancernet.auditing.inventory import Inventory, read_inventory
 from cancernet.auditing.stain_check import check_stain
 from cancernet.auditing.verdict import LEAK, Check
-from cancernet.building.near_duplicates import find_near_duplicates
-from cancernet.building.pictures import look_at_pictures
-from cancernet.cluster import Cluster
+from cancernet.base.cluster import Cluster
+from cancernet.lookalike.near_duplicates import find_near_duplicates
+from cancernet.lookalike.pictures import look_at_pictures
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,12 +15,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from cancernet import catalog
+from cancernet.base.errors import CancerNetError
 from cancernet.building.find import find_files
-from cancernet.building.patterns import group_of
 from cancernet.building.settings import BY_CONTENT, BY_IMAGE
 from cancernet.config import SPLITS
-from cancernet.errors import CancerNetError
-from cancernet.manifest import BUILD, read_dataset
+from cancernet.dataset.group_pattern import group_of
+from cancernet.dataset.manifest import BUILD, read_dataset
 
 NONE = -1
 SPLIT_NAMES = {

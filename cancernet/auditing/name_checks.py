@@ -5,17 +5,10 @@ import math
 import numpy as np
 
 from cancernet.auditing.inventory import NONE, Inventory
-from cancernet.auditing.verdict import (
-    LEAK,
-    NOT_CHECKABLE,
-    OK,
-    WARNING,
-    Check,
-    Finding,
-)
-from cancernet.building.families import families
+from cancernet.auditing.verdict import LEAK, NOT_CHECKABLE, OK, WARNING, Check, Finding
+from cancernet.base.words import counted, some
 from cancernet.config import SPLITS
-from cancernet.wording import counted, some
+from cancernet.dataset.families import families
 
 NO_SPLITS = "there are not two splits here: nothing can leak between them yet"
 # A class's share may differ so much between splits, in points and as a ratio.

@@ -7,11 +7,11 @@ from pathlib import Path
 from cancernet.auditing.audit import Audit
 from cancernet.auditing.inventory import Inventory
 from cancernet.auditing.verdict import LEAK, OK, WARNING, Check, Finding
-from cancernet.errors import ImageError
-from cancernet.evaluation import html_pieces as pieces
-from cancernet.images import read_rgb
-from cancernet.notice import NOTICE
-from cancernet.wording import counted
+from cancernet.base.errors import ImageError
+from cancernet.base.images import read_rgb
+from cancernet.base.notice import NOTICE
+from cancernet.base.words import counted
+from cancernet.report import html as pieces
 
 SHOWN = 24  # findings of a check whose images are shown
 LISTED = 60  # findings without images that are listed

@@ -3,18 +3,11 @@
 import numpy as np
 
 from cancernet.auditing.inventory import NONE, Inventory
-from cancernet.auditing.verdict import (
-    LEAK,
-    NOT_CHECKABLE,
-    OK,
-    WARNING,
-    Check,
-    Finding,
-)
-from cancernet.building.columns import first_alike
-from cancernet.building.near_duplicates import IDENTICAL, Pair
-from cancernet.building.pictures import Pictures
-from cancernet.wording import counted
+from cancernet.auditing.verdict import LEAK, NOT_CHECKABLE, OK, WARNING, Check, Finding
+from cancernet.base.words import counted
+from cancernet.dataset.images import first_alike
+from cancernet.lookalike.near_duplicates import IDENTICAL, Pair
+from cancernet.lookalike.pictures import Pictures
 
 
 def check_readable(inventory: Inventory, pictures: Pictures) -> Check:

@@ -10,9 +10,9 @@ from cancernet import __version__
 from cancernet.auditing.audit import Audit
 from cancernet.auditing.page import page
 from cancernet.auditing.verdict import Check, Finding
-from cancernet.errors import CancerNetError
-from cancernet.files import write_bytes
-from cancernet.wording import counted
+from cancernet.base.errors import CancerNetError
+from cancernet.base.files import write_bytes
+from cancernet.base.words import counted
 
 JSON, PAGE = "audit.json", "audit.html"
 WIDEST = 100  # characters of a line on the terminal

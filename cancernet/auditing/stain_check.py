@@ -4,8 +4,8 @@ import numpy as np
 
 from cancernet.auditing.inventory import NONE, Inventory
 from cancernet.auditing.verdict import NOT_CHECKABLE, OK, WARNING, Check, Finding
-from cancernet.building.pictures import Pictures
-from cancernet.wording import some
+from cancernet.base.words import some
+from cancernet.lookalike.pictures import Pictures
 
 # From this modified z score on a value is an outlier (Iglewicz & Hoaglin 1993).
 APART = 3.5

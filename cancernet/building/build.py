@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 
 from cancernet import catalog
+from cancernet.base.errors import CancerNetError
+from cancernet.base.files import sha256_of
 from cancernet.building import record
-from cancernet.building.audit import find_duplicates, warn_of_contradictions
-from cancernet.building.columns import Images, LeftOutFile
-from cancernet.building.content_groups import group_by_content
 from cancernet.building.described import describe_dataset
+from cancernet.building.duplicates import find_duplicates, warn_of_contradictions
 from cancernet.building.existing import is_as_built, listing, refuse_what_is_not_ours
 from cancernet.building.find import Found, find_files
-from cancernet.building.leaks import refuse_leaks
-from cancernet.building.look import Look, look_at_paths
+from cancernet.building.identify import Look, look_at_paths
 from cancernet.building.naming import make_folders, namer
 from cancernet.building.plan import Plan, describe_split, make_plan, settings_as_built
 from cancernet.building.second_copies import take_second_copies
 from cancernet.building.settings import BuildSettings
 from cancernet.building.staging import alone, put_in_place, staged
 from cancernet.building.transfer import Transferred, no_hard_links, transfer
-from cancernet.errors import CancerNetError
-from cancernet.files import sha256_of
-from cancernet.manifest import MANIFEST
+from cancernet.dataset.images import Images, LeftOutFile
+from cancernet.dataset.leaks import refuse_leaks
+from cancernet.dataset.manifest import MANIFEST
+from cancernet.lookalike.content_groups import group_by_content
 
 BLOCK = 4096  # bytes; a file takes whole blocks of the disk
 

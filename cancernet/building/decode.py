@@ -1,6 +1,6 @@
 """Tells whether an image decodes, and how large it is.
 
-`cancernet.images.read_rgb` is the truth. Most files of a patch data set are the
+`cancernet.base.images.read_rgb` is the truth. Most files of a patch data set are the
 plainest PNG there is; for those the same is known by unpacking the pixel data (which
 carry a checksum of their own) and counting the bytes, in a fifth of the time: ISA-L
 unpacks and sums faster than zlib. Anything that is not exactly so is left to `read_rgb`.
@@ -10,7 +10,7 @@ import struct
 
 from isal import isal_zlib
 
-from cancernet.images import MAXIMUM_PIXELS, read_rgb
+from cancernet.base.images import MAXIMUM_PIXELS, read_rgb
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # depth 8; grey, RGB, with or without transparency -> bytes a pixel

@@ -4,11 +4,11 @@ import dataclasses
 from pathlib import PurePosixPath
 
 from cancernet import catalog
-from cancernet.building.labels import IdentifyByTable, patient_of, read_labels, table_path
+from cancernet.base.errors import CancerNetError
 from cancernet.building.settings import BY_CONTENT, BY_IMAGE, FOLDER, BuildSettings
 from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut
 from cancernet.catalog.entry import key_path, shipped_part
-from cancernet.errors import CancerNetError
+from cancernet.dataset.label_table import IdentifyByTable, patient_of, read_labels, table_path
 
 UNIT_UNKNOWN = (
     "Nobody said which images are of one patient (--group-by image), so every image counts as a "

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from cancernet.base.errors import CancerNetError
 from cancernet.catalog import Dataset
-from cancernet.errors import CancerNetError
 
 
 def download(dataset: Dataset) -> Path:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.base.errors import CancerNetError
+from cancernet.base.words import some
 from cancernet.building.transfer import NO_STAMP
 from cancernet.config import SPLITS
-from cancernet.errors import CancerNetError
-from cancernet.manifest import (
+from cancernet.dataset.manifest import (
     BUILD,
     LEFT_OUT,
     MANIFEST,
@@ -21,7 +22,6 @@ from cancernet.manifest import (
     manifest_rows,
     read_build,
 )
-from cancernet.wording import some
 
 # File managers put these into every folder that is looked at.
 RUBBISH = {".DS_Store", "Thumbs.db", "desktop.ini"}

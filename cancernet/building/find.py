@@ -4,9 +4,9 @@ import dataclasses
 import os
 from pathlib import Path
 
-from cancernet.building.columns import LeftOutFile
-from cancernet.building.drawn_folder import MARKER
-from cancernet.errors import CancerNetError
+from cancernet.base.errors import CancerNetError
+from cancernet.dataset.images import LeftOutFile
+from cancernet.sample.drawn_folder import MARKER
 
 NOT_AN_IMAGE = "not an image file"
 FOLDER_UNREADABLE = "the folder cannot be read"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cancernet.building.columns import Images
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
+from cancernet.dataset.images import Images
 
 LONGEST = 255  # bytes of a file name that every common file system takes
 

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from cancernet import __version__
-from cancernet.building import content_groups, splitting
-from cancernet.building.columns import Images, LeftOutFile
-from cancernet.building.labels import table_digest
-from cancernet.building.leaks import find_leaks
 from cancernet.building.settings import BuildSettings
-from cancernet.building.shipped import split_as_shipped
-from cancernet.building.split_lists import check_lists, read_lists, split_by_lists
 from cancernet.catalog import Dataset, is_mask
 from cancernet.config import SPLITS
+from cancernet.dataset import patient_split
+from cancernet.dataset.images import Images, LeftOutFile
+from cancernet.dataset.label_table import table_digest
+from cancernet.dataset.leaks import find_leaks
+from cancernet.dataset.shipped_split import split_as_shipped
+from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
+from cancernet.lookalike import content_groups
 
 # Fewer images of a class than this say little, and the reader should know.
 FEW = 50
@@ -68,18 +69,20 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
         without_images, unlisted = listed.without_images, listed.unlisted
         warnings += check_lists(images, splits, dataset)
     elif settings.split == "image":
-        splits = splitting.split_by_image(images, dataset, settings.ratios, seed=settings.seed)
-        straddling = splitting.straddling_patients(images, splits)
+        splits = patient_split.split_by_image(images, dataset, settings.ratios, seed=settings.seed)
+        straddling = patient_split.straddling_patients(images, splits)
         if straddling:
             leaks.append(_leak_by_image(straddling, len(images.patients), unit))
     elif settings.split == "shipped":
         splits = split_as_shipped(images, dataset, settings)
-        straddling = splitting.straddling_patients(images, splits)
+        straddling = patient_split.straddling_patients(images, splits)
         if straddling:
             leaks.append(_leak_as_shipped(images, splits, straddling, unit))
     else:
-        splits = splitting.split_by_patient(images, dataset, settings.ratios, seed=settings.seed)
-        warnings += splitting.warn_of_scarce(images, splits, dataset)
+        splits = patient_split.split_by_patient(
+            images, dataset, settings.ratios, seed=settings.seed
+        )
+        warnings += patient_split.warn_of_scarce(images, splits, dataset)
     straddling_named = find_leaks(images, splits, unit)
     if straddling_named and not leaks:
         leaks.append("LEAK: " + " ".join(straddling_named))

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.building.columns import Images, LeftOutFile
+from cancernet.base.files import write_json
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
-from cancernet.files import write_json
-from cancernet.manifest import BUILD, COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
+from cancernet.dataset.images import Images, LeftOutFile
+from cancernet.dataset.manifest import BUILD, COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
 
 BLOCK = 4096  # rows
 

@@ -4,9 +4,9 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
 
-from cancernet.building.columns import Images, LeftOutFile
-from cancernet.building.look import SECOND_COPY
+from cancernet.building.identify import SECOND_COPY
 from cancernet.building.transfer import Transferred
+from cancernet.dataset.images import Images, LeftOutFile
 
 Bring = Callable[[Images, list[int]], Transferred]
 

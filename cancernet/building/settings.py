@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from cancernet import catalog
+from cancernet.base.errors import CancerNetError
 from cancernet.config import SEED, SPLITS, TRAIN_SPLIT, VALIDATION_SPLIT, split_ratios
-from cancernet.errors import CancerNetError
 
 SPLIT_KINDS = ("patient", "image", "lists", "shipped")
 LINKS = ("copy", "hard", "symbolic")

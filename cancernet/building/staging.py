@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cancernet.errors import CancerNetError
-from cancernet.locks import LockedError, lock
-from cancernet.manifest import MARKER
+from cancernet.base.errors import CancerNetError
+from cancernet.base.locks import LockedError, lock
+from cancernet.dataset.manifest import MARKER
 
 # A build that was killed has workers that end within a moment, and hold the lock until then.
 PATIENCE_SECONDS = 2.0

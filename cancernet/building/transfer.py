@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cancernet.building.columns import LeftOutFile
+from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.images import NO_MEMORY
+from cancernet.base.parallel import in_parallel
+from cancernet.base.reading import CannotRead, read_file
 from cancernet.building.decode import decoded_size
-from cancernet.building.parallel import in_parallel
-from cancernet.building.reading import CannotRead, read_file
-from cancernet.errors import CancerNetError, ImageError
-from cancernet.images import NO_MEMORY
+from cancernet.dataset.images import LeftOutFile
 
 UNREADABLE = "the file cannot be read"
 UNDECODABLE = "the image does not decode"

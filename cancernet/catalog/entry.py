@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from cancernet.errors import CancerNetError
+from cancernet.base.errors import CancerNetError
 
 
 class LeftOut(Exception):

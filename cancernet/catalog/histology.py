@@ -3,14 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from cancernet.catalog.entry import (
-    Contradiction,
-    Dataset,
-    Identity,
-    LeftOut,
-    is_mask,
-    register,
-)
+from cancernet.catalog.entry import Contradiction, Dataset, Identity, LeftOut, is_mask, register
 
 _IDC_NAME = re.compile(
     r"^(?P<patient>\d+)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})_class(?P<label>\d+)$"

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.building.nearest_split import nearest_split
+from cancernet.base.errors import SplitError
+from cancernet.base.words import counted
 from cancernet.config import SPLITS
-from cancernet.errors import SplitError
-from cancernet.folds import (
+from cancernet.dataset.folds import (
     choose_rows,
     equal_groups,
     fold_fingerprint,
     join_parts,
     patient_counts,
 )
-from cancernet.manifest import BuiltDataset, Part
-from cancernet.wording import counted
+from cancernet.dataset.manifest import BuiltDataset, Part
+from cancernet.dataset.nearest_split import nearest_split
 
 PATIENTS = "patients"
-# As `cancernet.building.leaks` words it.
+# As `cancernet.dataset.leaks` words it.
 COPIES = "families of copies"
 # Of the patients that a fold does not test; more than a single split gives, because the
 # operating point of a fold rests on them alone.

@@ -4,25 +4,25 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from cancernet import runs
+from cancernet.base.files import write_json
+from cancernet.base.notice import NOTICE
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import joined
 from cancernet.cross_validation.record import folds_of
-from cancernet.evaluation import scored as scores
-from cancernet.evaluation.checklist import write_checklist
-from cancernet.evaluation.model_card import write_model_card
-from cancernet.evaluation.patient_file import write_patients
-from cancernet.evaluation.pooled import FoldScores, Pooled, pool, spread_over_folds
-from cancernet.evaluation.report import write_report
-from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, say_unit
-from cancernet.evaluation.run_figures import FIGURES, write_figures
-from cancernet.evaluation.summary import number, text_report
-from cancernet.examining.besides import read_besides
-from cancernet.examining.finished import FinishedRun, fold_scores, read_finished
-from cancernet.files import write_json
-from cancernet.manifest import BuiltDataset, read_audit
-from cancernet.notice import NOTICE
-from cancernet.training.limit import say_limit
+from cancernet.dataset.limit import say_limit
+from cancernet.dataset.manifest import BuiltDataset, read_audit
+from cancernet.evaluation.other_runs import read_besides
+from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
+from cancernet.measures import scored as scores
+from cancernet.measures.pooled import FoldScores, Pooled, pool, spread_over_folds
+from cancernet.report.checklist import write_checklist
+from cancernet.report.content import DRAWN, FlowStep, ReportContent, say_unit
+from cancernet.report.figures.run import FIGURES, write_figures
+from cancernet.report.model_card import write_model_card
+from cancernet.report.page import write_report
+from cancernet.report.patients_csv import write_patients
+from cancernet.report.terminal import number, text_report
+from cancernet.runs import run_folder
 
 PREDICTIONS = "predictions.csv"
 
@@ -147,7 +147,7 @@ def _content(
         settings=config.as_dict(),
         versions=run.get("versions", {}),
         commit=run.get("commit", ""),
-        created=runs.now(),
+        created=run_folder.now(),
         remarks=[*say_unit(dataset.unit), *say_limit(config.limit), *missing],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,

@@ -8,10 +8,10 @@ metrics.json  figures/  report.html     fold-01/ fold-02/ ... each a whole run
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.errors import RunError
+from cancernet.base.files import read_json, write_json
 from cancernet.cross_validation.plan import Fold
-from cancernet.errors import RunError
-from cancernet.files import read_json, write_json
-from cancernet.runs import CROSS_VALIDATION
+from cancernet.runs.run_folder import CROSS_VALIDATION
 
 
 def write_record(folder: Path, content: dict[str, Any]) -> None:

@@ -7,17 +7,17 @@ import sys
 import time
 from pathlib import Path
 
+from cancernet.base.errors import RunError
 from cancernet.cross_validation.plan import Fold
-from cancernet.errors import RunError
-from cancernet.training.train import StoppedError
+from cancernet.training.loop.fit import StoppedError
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL = 0.2  # seconds
 _CODE = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from pathlib import Path; "
-    "from cancernet.command_line import run; "
-    "from cancernet.cross_validation.command import train_fold; "
+    "from cancernet.commands.command_line import run; "
+    "from cancernet.commands.cross_validate import train_fold; "
     "run(lambda: train_fold(Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])) or 0)"
 )
 

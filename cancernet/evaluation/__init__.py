@@ -1,5 +1,1 @@
-"""Judging a trained network: metrics, operating point, intervals, figures, report.
-
-`cancernet.evaluation.evaluate.assess` is the way in. Nothing here knows TensorFlow,
-and importing a module loads neither scikit-learn nor matplotlib.
-"""
+"""What a finished run says of other data, of its patients' groups, and beside another run."""

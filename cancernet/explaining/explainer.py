@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.errors import CancerNetError, RunError
+from cancernet.base.errors import CancerNetError, RunError
 from cancernet.explaining.maps import GRADIENT_METHODS, METHODS, spread
 from cancernet.explaining.occlusion import occlusion
-from cancernet.inference.predictor import Predictor
-from cancernet.runs import MODEL_KERAS, Run, open_run
+from cancernet.runs.run_folder import MODEL_KERAS, Run, open_run
+from cancernet.scoring.predictor import Predictor
 
 if TYPE_CHECKING:
     from cancernet.explaining.gradients import Gradients
@@ -52,7 +52,7 @@ class Explainer:
         """Takes a finished run; the Keras model is loaded when first needed.
 
         Args:
-            run: opened with `cancernet.runs.open_run`.
+            run: opened with `cancernet.runs.run_folder.open_run`.
             predictor: the run's, where one is loaded already.
         """
         self.run = run

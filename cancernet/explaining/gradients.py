@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.errors import CancerNetError, RunError
-from cancernet.quiet import import_tensorflow_quietly
+from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.quiet import import_tensorflow_quietly
 
 import_tensorflow_quietly()
 

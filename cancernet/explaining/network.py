@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from cancernet.errors import CancerNetError
+from cancernet.base.errors import CancerNetError
 
 # Behind a convolution they add no pattern: the maps before them are finer, and
 # before a normalization what is absent is 0.

@@ -4,7 +4,7 @@ To add one, write its builder into a file here, decorated with `@register("name"
 and add the file to the imports below.
 """
 
-from cancernet.quiet import import_tensorflow_quietly
+from cancernet.base.quiet import import_tensorflow_quietly
 
 import_tensorflow_quietly()  # before the imports below load Keras
 
@@ -23,8 +23,8 @@ from cancernet.models.fine_tuning import (  # noqa: E402
     unfreeze_all,
     unfreeze_top,
 )
+from cancernet.models.parameters import model_facts  # noqa: E402
 from cancernet.models.registry import MODELS, build_model, network, register  # noqa: E402
-from cancernet.models.table import model_facts  # noqa: E402
 from cancernet.models.weights import WeightsRecord, load_weights  # noqa: E402
 
 __all__ = [

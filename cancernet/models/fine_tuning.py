@@ -14,7 +14,7 @@ small medical set would destroy what the backbone knows.
 
 import keras
 
-from cancernet.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.models.pretrained import backbone_layers
 
 

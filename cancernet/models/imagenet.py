@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from cancernet.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.models.pretrained import APPLICATIONS
 
 TIMEOUT = 60.0  # seconds without an answer after which a download has failed

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import keras
 
-from cancernet.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.models.weights import NONE, load_weights
 
 Builder = Callable[[tuple[int, int, int], int], keras.Model]

@@ -2,7 +2,7 @@
 
 import keras
 
-from cancernet.errors import SettingsError
+from cancernet.base.errors import SettingsError
 from cancernet.models.fine_tuning import freeze_backbone
 from cancernet.models.pretrained import backbone, probabilities
 from cancernet.models.registry import register

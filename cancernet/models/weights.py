@@ -15,9 +15,9 @@ import h5py
 import keras
 import numpy as np
 
-from cancernet.archives import check_hdf5, check_zip
-from cancernet.errors import CancerNetError, SettingsError
-from cancernet.files import sha256_of
+from cancernet.base.archives import check_hdf5, check_zip
+from cancernet.base.errors import CancerNetError, SettingsError
+from cancernet.base.files import sha256_of
 from cancernet.models.imagenet import imagenet_file
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cancernet.models.pretrained import (

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cancernet.inference.predictor import Prediction
-from cancernet.notice import NOTICE
+from cancernet.base.notice import NOTICE
+from cancernet.scoring.predictor import Prediction
 
 _EXAMPLE: dict[str, Any] = {
     "label": "1",

@@ -11,12 +11,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cancernet import __version__
-from cancernet.notice import NOTICE
-from cancernet.runs import Run
-from cancernet.serving.exchange import refusal_body
-from cancernet.serving.guard import FAILED, Guard
-from cancernet.serving.journal import Journal
-from cancernet.serving.refusals import Refusal
+from cancernet.base.notice import NOTICE
+from cancernet.runs.run_folder import Run
+from cancernet.serving.http.exchange import refusal_body
+from cancernet.serving.http.guard import FAILED, Guard
+from cancernet.serving.http.journal import Journal
+from cancernet.serving.http.refusals import Refusal
 from cancernet.serving.routes import ROUTER, health
 from cancernet.serving.service import Service
 from cancernet.serving.settings import ServeConfig

@@ -7,9 +7,9 @@ import struct
 import numpy as np
 from PIL import Image
 
-from cancernet.errors import ImageError
-from cancernet.images import FORMATS, PNG_SIGNATURE, pixels_decoded, read_rgb, to_array
-from cancernet.runs import Run
+from cancernet.base.errors import ImageError
+from cancernet.base.images import FORMATS, PNG_SIGNATURE, pixels_decoded, read_rgb, to_array
+from cancernet.runs.run_folder import Run
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
 # pixels (the "two issues with the JPEG standard" of libjpeg-turbo); real ones have about 10.

@@ -16,11 +16,11 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from cancernet.errors import CancerNetError, ImageError, RunError
-from cancernet.runs import open_run, read_run_file
+from cancernet.base.errors import CancerNetError, ImageError, RunError
+from cancernet.runs.run_folder import open_run, read_run_file
 from cancernet.serving.decoding import decode, encoded
 from cancernet.serving.heat_maps import LENGTH_BYTES
-from cancernet.serving.journal import where
+from cancernet.serving.http.journal import where
 
 CANNOT = "heat maps cannot be made with this run's model"
 CHANGED = "the run folder was changed since the server started; restart the server"

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import cancernet
-from cancernet.runs import Run
-from cancernet.serving.journal import Journal
-from cancernet.serving.refusals import Refusal, busy
+from cancernet.runs.run_folder import Run
+from cancernet.serving.http.journal import Journal
+from cancernet.serving.http.refusals import Refusal, busy
 from cancernet.serving.settings import ServeConfig
 
 LENGTH_BYTES = 8

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from cancernet.notice import NOTICE
+from cancernet.base.notice import NOTICE
 from cancernet.serving.answers import (
     Batch,
     Health,
@@ -19,10 +19,10 @@ from cancernet.serving.answers import (
     SlideMap,
     scored,
 )
-from cancernet.serving.guard import note
-from cancernet.serving.refusals import Refusal
+from cancernet.serving.http.guard import note
+from cancernet.serving.http.refusals import Refusal
+from cancernet.serving.http.uploads import MULTIPART, Upload, parse_uploads, read_body
 from cancernet.serving.service import service_of
-from cancernet.serving.uploads import MULTIPART, Upload, parse_uploads, read_body
 
 ROUTER = APIRouter()
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cancernet.errors import ImageError
-from cancernet.inference.predictor import Prediction, Predictor
+from cancernet.base.errors import ImageError
+from cancernet.scoring.predictor import Prediction, Predictor
 from cancernet.serving.decoding import decode, is_large
 
 TOGETHER = 16  # images; more gained nothing (benchmarks/README.md) and makes others wait

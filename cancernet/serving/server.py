@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from cancernet.errors import CancerNetError
-from cancernet.notice import NOTICE
-from cancernet.runs import Run
+from cancernet.base.errors import CancerNetError
+from cancernet.base.notice import NOTICE
+from cancernet.runs.run_folder import Run
 from cancernet.serving.application import make_application
-from cancernet.serving.journal import Journal
-from cancernet.serving.protocol import BoundedProtocol
+from cancernet.serving.http.journal import Journal
+from cancernet.serving.http.protocol import BoundedProtocol
 from cancernet.serving.service import DRAWN
 from cancernet.serving.settings import TOKEN_VARIABLE, ServeConfig
 

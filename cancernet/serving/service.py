@@ -7,20 +7,20 @@ from typing import Any
 
 from starlette.requests import Request
 
+from cancernet.base.errors import ImageError
+from cancernet.base.images import FORMATS
+from cancernet.base.notice import NOTICE
 from cancernet.catalog import DATASETS
-from cancernet.errors import ImageError
-from cancernet.images import FORMATS
-from cancernet.inference.predictor import Prediction, Predictor
-from cancernet.notice import NOTICE
-from cancernet.runs import Run
+from cancernet.runs.run_folder import Run
+from cancernet.scoring.predictor import Prediction, Predictor
 from cancernet.serving.decoding import preview
 from cancernet.serving.heat_maps import HeatMaps
-from cancernet.serving.journal import Journal
-from cancernet.serving.refusals import Refusal
+from cancernet.serving.http.journal import Journal
+from cancernet.serving.http.refusals import Refusal
+from cancernet.serving.http.uploads import Memory, Upload
 from cancernet.serving.scoring import Scorer
 from cancernet.serving.settings import ServeConfig
 from cancernet.serving.slides import slide_map
-from cancernet.serving.uploads import Memory, Upload
 
 INTENDED_USE = (
     "Research on images of the kind the model was trained on. Not for diagnosis, screening, "

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from cancernet.errors import CancerNetError
+from cancernet.base.errors import CancerNetError
 
 MEBIBYTE = 2**20
 TOKEN_VARIABLE = "CANCERNET_TOKEN"

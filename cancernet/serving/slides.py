@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.errors import CancerNetError
-from cancernet.inference.predictor import Prediction
-from cancernet.notice import NOTICE
-from cancernet.runs import Run
+from cancernet.base.errors import CancerNetError
+from cancernet.base.notice import NOTICE
+from cancernet.runs.run_folder import Run
+from cancernet.scoring.predictor import Prediction
 from cancernet.serving.decoding import size_of
-from cancernet.serving.refusals import Refusal
-from cancernet.serving.uploads import Upload
+from cancernet.serving.http.refusals import Refusal
+from cancernet.serving.http.uploads import Upload
 from cancernet.slides.geojson import as_geojson
 from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap

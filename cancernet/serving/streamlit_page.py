@@ -7,13 +7,13 @@ import numpy as np
 import streamlit
 from PIL import Image
 
-from cancernet.errors import CancerNetError, ImageError
+from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.images import SUFFIXES, read_rgb
+from cancernet.base.notice import NOTICE
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.picture import enlarged, overlay
-from cancernet.images import SUFFIXES, read_rgb
-from cancernet.inference.predictor import Prediction
-from cancernet.notice import NOTICE
-from cancernet.runs import newest_run, open_run
+from cancernet.runs.run_folder import newest_run, open_run
+from cancernet.scoring.predictor import Prediction
 from cancernet.serving.heat_maps import method_for
 from cancernet.serving.service import DRAWN, INTENDED_USE
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.errors import CancerNetError, ImageError
-from cancernet.images import read_rgb
+from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.images import read_rgb
 
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
 READ_AHEAD = 8_000_000  # bytes of the file; tifffile would take 256 million

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cancernet.files import written_beside
+from cancernet.base.files import written_beside
 from cancernet.slides.mosaic import SlideMap
 from cancernet.slides.outline import Polygon
 

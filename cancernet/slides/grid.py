@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.errors import CancerNetError
+from cancernet.base.errors import CancerNetError
 
 # Patches on a grid make one cell each, and one for every place between them that is empty;
 # n patches that lie anyhow make up to (2n)^2.

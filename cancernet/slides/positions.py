@@ -4,9 +4,9 @@ import dataclasses
 import re
 from pathlib import Path
 
-from cancernet.errors import CancerNetError
-from cancernet.images import SUFFIXES
-from cancernet.inference.inputs import Inputs
+from cancernet.base.errors import CancerNetError
+from cancernet.base.images import SUFFIXES
+from cancernet.scoring.inputs import Inputs
 
 # As the IDC patches are named; the class is there only where somebody labelled them.
 _NAME = re.compile(

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cancernet.errors import CancerNetError
-from cancernet.images import read_rgb, to_array
-from cancernet.inference.predictor import BATCH_SIZE, Failure, Prediction, Predictor
-from cancernet.runs import Run
+from cancernet.base.errors import CancerNetError
+from cancernet.base.images import read_rgb, to_array
+from cancernet.runs.run_folder import Run
+from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
 from cancernet.slides.background import is_background
 from cancernet.slides.bands import Bands
 from cancernet.slides.grid import check_grid

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cancernet.errors import CancerNetError
-from cancernet.files import write_text, written_beside
+from cancernet.base.errors import CancerNetError
+from cancernet.base.files import write_text, written_beside
 from cancernet.slides.drawing import save_picture
 from cancernet.slides.geojson import as_geojson
 from cancernet.slides.mosaic import SlideMap

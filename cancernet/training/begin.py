@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cancernet import runs
+from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.files import is_unfinished, read_json, remove_unfinished
 from cancernet.config import OUTPUT, TrainConfig
-from cancernet.errors import CancerNetError, RunError
-from cancernet.files import is_unfinished, read_json, remove_unfinished
-from cancernet.manifest import BuiltDataset, content_of
+from cancernet.dataset.manifest import BuiltDataset, content_of
 from cancernet.recipes import flags_for
-from cancernet.training import differences, provenance
+from cancernet.runs import provenance, run_folder
+from cancernet.training import resume_checks
 
 
 def begin(
@@ -40,7 +40,7 @@ def begin(
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "status": "training",
-        "created": runs.now(),
+        "created": run_folder.now(),
         "command": command,
         "recipe": recipe,
         "config": config.as_dict(),
@@ -61,7 +61,7 @@ def begin(
         "commit": provenance.commit(),
         **(more or {}),
     }
-    runs.write_run_file(folder, content)
+    run_folder.write_run_file(folder, content)
     return content
 
 
@@ -103,20 +103,20 @@ def go_on(
         RunError: it is finished, or the program, the data or a setting differs; the
             message names the difference.
     """
-    content = runs.read_run_file(folder)
+    content = run_folder.read_run_file(folder)
     if content["status"] == "finished":
         # Killed after its last file and before its checkpoint was gone.
-        shutil.rmtree(folder / runs.CHECKPOINT, ignore_errors=True)
+        shutil.rmtree(folder / run_folder.CHECKPOINT, ignore_errors=True)
         raise RunError(f"the training in {folder} is finished; there is nothing to resume")
     config = read_config(content, folder)
-    differences.refuse_another_network(folder, content, config, dataset, given)
+    resume_checks.refuse_another_network(folder, content, config, dataset, given)
     found = [
-        *differences.other_program(content),
-        *differences.other_data(content, dataset),
-        *differences.changed_settings(config, given),
+        *resume_checks.other_program(content),
+        *resume_checks.other_data(content, dataset),
+        *resume_checks.changed_settings(config, given),
     ]
     if not insist:
-        differences.refuse(folder, found)
+        resume_checks.refuse(folder, found)
     elif found:
         config = dataclasses.replace(config, **given)
         content = {
@@ -125,7 +125,7 @@ def go_on(
             "dataset": describe_dataset(dataset),
             "differences": [*content.get("differences", []), *found],
         }
-        runs.write_run_file(folder, content)
+        run_folder.write_run_file(folder, content)
     return config, content
 
 
@@ -161,10 +161,15 @@ def newest_unfinished() -> Path:
         RunError: there is none.
     """
     begun = []
-    for path in (*OUTPUT.glob(f"*/{runs.RUN_FILE}"), *OUTPUT.glob(f"*/{runs.CROSS_VALIDATION}")):
+    for path in (
+        *OUTPUT.glob(f"*/{run_folder.RUN_FILE}"),
+        *OUTPUT.glob(f"*/{run_folder.CROSS_VALIDATION}"),
+    ):
         try:
             content = (
-                runs.read_run_file(path.parent) if path.name == runs.RUN_FILE else read_json(path)
+                run_folder.read_run_file(path.parent)
+                if path.name == run_folder.RUN_FILE
+                else read_json(path)
             )
             if content["status"] != "finished":
                 begun.append((str(content["created"]), path.parent))
@@ -185,7 +190,7 @@ def refuse_not_begun(folder: Path) -> None:
 
 def _is_of_a_start(path: Path) -> bool:
     """Tells what a training that was killed before its first run.json may leave."""
-    return path.name == runs.LOCK or is_unfinished(path)
+    return path.name == run_folder.LOCK or is_unfinished(path)
 
 
 def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
@@ -215,8 +220,8 @@ def held(folder: Path) -> Iterator[None]:
     if folder.is_file():
         raise RunError(f"{folder} is a file; name a folder for --run")
     folder.mkdir(parents=True, exist_ok=True)
-    with runs.locked(folder):
-        for place in (folder, folder / "figures", folder / runs.CHECKPOINT):
+    with run_folder.locked(folder):
+        for place in (folder, folder / "figures", folder / run_folder.CHECKPOINT):
             if place.is_dir():
                 remove_unfinished(place)
         yield
@@ -228,9 +233,9 @@ def refuse_used(folder: Path) -> None:
         raise RunError(f"{folder} is a file; name a folder for --run")
     if not folder.exists() or all(map(_is_of_a_start, folder.iterdir())):
         return
-    if not (folder / runs.RUN_FILE).exists():
+    if not (folder / run_folder.RUN_FILE).exists():
         raise RunError(f"{folder} holds other files; name a new or empty folder for --run")
-    content = runs.read_run_file(folder)
+    content = run_folder.read_run_file(folder)
     if content["status"] == "finished":
         raise RunError(f"{folder} holds a finished run; name another folder for --run")
     raise RunError(

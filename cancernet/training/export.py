@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import onnxruntime
 
-from cancernet.errors import RunError
-from cancernet.files import written_beside
+from cancernet.base.errors import RunError
+from cancernet.base.files import written_beside
 from cancernet.training.onnx_file import write_onnx
 
 TOLERANCE = 1e-5  # largest difference in a probability; about 1e-7 is usual

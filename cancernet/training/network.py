@@ -5,8 +5,8 @@ from pathlib import Path
 
 import keras
 
+from cancernet.base.errors import SettingsError
 from cancernet.config import TrainConfig
-from cancernet.errors import SettingsError
 from cancernet.models import (
     build_model,
     freeze_backbone,

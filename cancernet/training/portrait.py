@@ -7,18 +7,18 @@ import keras
 import numpy as np
 from PIL import Image
 
-from cancernet import runs
+from cancernet.base.errors import ImageError
+from cancernet.base.images import read_rgb, to_array
 from cancernet.config import SPLITS, TrainConfig
-from cancernet.errors import ImageError
-from cancernet.evaluation import scored as scores
-from cancernet.evaluation.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
-from cancernet.evaluation.scored import Scored
-from cancernet.images import read_rgb, to_array
-from cancernet.inference.predictor import Predictor
-from cancernet.manifest import BuiltDataset
+from cancernet.dataset.manifest import BuiltDataset
+from cancernet.measures import scored as scores
+from cancernet.measures.scored import Scored
 from cancernet.models.kernels import KERNELS, filter_image, filtered_pictures
-from cancernet.training.batches import plain_batches
-from cancernet.training.finish import Finished
+from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
+from cancernet.runs import run_folder
+from cancernet.scoring.predictor import Predictor
+from cancernet.training.complete import Finished
+from cancernet.training.data.batches import plain_batches
 
 SAMPLES_A_CLASS = 6
 EXAMPLES = 16
@@ -147,7 +147,7 @@ def _splits(
 ) -> list[SplitFigures]:
     labels = dataset.split("training").labels
     places = np.sort(random.permutation(len(labels))[:MOST_TRAINING_IMAGES])
-    predictor = Predictor(runs.as_run(folder, finished.content))
+    predictor = Predictor(run_folder.as_run(folder, finished.content))
     pixels = plain_batches(dataset, "training", config).pixels
     rows = [
         predictor.probabilities(pixels[places[start : start + 256]])

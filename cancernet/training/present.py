@@ -8,19 +8,19 @@ from typing import Any
 import keras
 import numpy as np
 
+from cancernet.base.notice import NOTICE
 from cancernet.config import SPLITS, TrainConfig
-from cancernet.evaluation.checklist import write_checklist
-from cancernet.evaluation.heat_maps import heat_map_of
-from cancernet.evaluation.model_card import write_model_card
-from cancernet.evaluation.patient_file import write_patients
-from cancernet.evaluation.report import write_report
-from cancernet.evaluation.report_content import DRAWN, FlowStep, ReportContent, say_unit
-from cancernet.evaluation.run_figures import FIGURES, write_figures
-from cancernet.examining.besides import read_besides
-from cancernet.manifest import BuiltDataset, read_audit
-from cancernet.notice import NOTICE
-from cancernet.training.checkpoint import State
-from cancernet.training.finish import Finished
+from cancernet.dataset.manifest import BuiltDataset, read_audit
+from cancernet.evaluation.other_runs import read_besides
+from cancernet.report.checklist import write_checklist
+from cancernet.report.content import DRAWN, FlowStep, ReportContent, say_unit
+from cancernet.report.figures.run import FIGURES, write_figures
+from cancernet.report.model_card import write_model_card
+from cancernet.report.page import write_report
+from cancernet.report.patients_csv import write_patients
+from cancernet.runs.heat_maps import heat_map_of
+from cancernet.training.complete import Finished
+from cancernet.training.loop.checkpoint import State
 from cancernet.training.portrait import make_portrait
 from cancernet.training.slide_pictures import write_slide_pictures
 

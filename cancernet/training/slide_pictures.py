@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from cancernet.errors import CancerNetError, ImageError
-from cancernet.evaluation import scored as scores
-from cancernet.evaluation.report_content import SlidePicture
-from cancernet.images import read_rgb
-from cancernet.manifest import NO_POSITION, BuiltDataset
-from cancernet.notice import NOTICE
+from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.images import read_rgb
+from cancernet.base.notice import NOTICE
+from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
+from cancernet.measures import scored as scores
+from cancernet.report.content import SlidePicture
 from cancernet.slides.drawing import save_picture
 from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
-from cancernet.training.finish import Finished
+from cancernet.training.complete import Finished
 
 MOST = 6  # maps in a report; more would make it slow to open
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.config import TrainConfig
-from cancernet.errors import CancerNetError, SettingsError
-from cancernet.manifest import BuiltDataset
-from cancernet.training.checkpoint import State
-from cancernet.training.keeper import HIGHER_IS_BETTER
-from cancernet.training.train import StoppedError, fit
+from cancernet.dataset.manifest import BuiltDataset
+from cancernet.training.loop.after_epoch import HIGHER_IS_BETTER
+from cancernet.training.loop.checkpoint import State
+from cancernet.training.loop.fit import StoppedError, fit
 from cancernet.tuning.space import Dimension
 from cancernet.tuning.study import NOTE, REFUSED, suggest
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cancernet.evaluation.figure_style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 from cancernet.tuning.results import TrialRow
 from cancernet.tuning.space import Dimension
 

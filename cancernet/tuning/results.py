@@ -6,8 +6,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cancernet.base.files import write_text
 from cancernet.config import TrainConfig
-from cancernet.files import write_text
 from cancernet.recipe_file import write_recipe
 from cancernet.tuning.space import Dimension
 from cancernet.tuning.study import NOTE

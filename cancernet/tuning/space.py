@@ -10,8 +10,8 @@ import dataclasses
 import math
 from typing import Any
 
+from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig, check_setting
-from cancernet.errors import CancerNetError
 
 # The data are given, and a seed that wins a search is luck, not a setting.
 NOT_SEARCHED = {

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.errors import CancerNetError
-from cancernet.locks import LockedError, lock
+from cancernet.base.errors import CancerNetError
+from cancernet.base.locks import LockedError, lock
 from cancernet.tuning.space import Dimension, Value
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Errors, files, locks, images, words: what every room may use."""

@@ -1,0 +1,177 @@
+"""From a file to RGB pixels, the same way in building, training and prediction.
+
+How every kind of image becomes 8-bit RGB:
+
+- EXIF orientation is applied; of several frames or pages the first is taken;
+- grey and black-and-white are repeated into three channels; palettes are looked up;
+- transparent pixels are laid on white, the background of a slide;
+- 16-bit values keep their upper 8 bits; 32-bit values are taken as 0-1, 0-255 or
+  0-65535, whichever is the smallest range that holds them, and refused beyond;
+- CMYK, YCbCr, HSV and LAB are converted by Pillow's formulas, without ICC profiles.
+"""
+
+import io
+import stat
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cancernet.base.errors import ImageError
+from cancernet.base.tiff import largest_tile
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+MAXIMUM_PIXELS = 64_000_000
+MAXIMUM_BYTES = 16 * MAXIMUM_PIXELS  # four channels of 32 bits, not packed
+PLAIN_TILE = 2048 * 2048  # pixels that a tile may have, however small its image
+NO_MEMORY = "the image does not fit into memory"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
+PLAIN_PNG_INFO = frozenset({"transparency", "dpi", "gamma", "srgb", "interlace", "aspect"})
+INTERPOLATIONS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+
+# Pillow warns on stderr of odd metadata and of large images; what matters of either
+# (a damaged image, the stricter limit above) ends in a sentence of ours.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> Image.Image:
+    """Decodes one image completely into an RGB Pillow image of 8 bits a channel.
+
+    Args:
+        source: a path, or the bytes of an image file.
+        maximum_pixels: images with more pixels are refused before decoding.
+
+    Raises:
+        ImageError: not an image, damaged, empty, too large, or unreadable.
+    """
+    try:
+        content = source if isinstance(source, bytes) else _read(Path(source))
+    except FileNotFoundError:
+        raise ImageError("there is no such file") from None
+    except IsADirectoryError:
+        raise ImageError("this is a folder, not an image") from None
+    except OSError as error:
+        raise ImageError(f"the file cannot be read ({error.strerror or error})") from None
+    except ValueError:  # of a name with a zero byte
+        raise ImageError("there is no such file") from None
+    if not content:
+        raise ImageError("the file is empty (0 bytes)")
+    try:
+        with _open(content) as image:
+            _check_size(image, content, maximum_pixels)
+            image.load()
+            return _to_rgb(image)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(f"the image has more than {maximum_pixels:,} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise ImageError("this is not a PNG, JPEG, TIFF or BMP image") from None
+    except MemoryError:
+        raise ImageError(NO_MEMORY) from None
+    except Exception as error:
+        # Decoders meet bytes that others wrote and raise whatever they like
+        # (OSError, SyntaxError, ValueError, struct.error, zlib.error, ...).
+        raise ImageError(f"the image is damaged ({_first_line(error)})") from None
+
+
+def _read(path: Path) -> bytes:
+    """Reads a regular file; a pipe would wait for ever, a device never end."""
+    facts = path.stat()
+    if stat.S_ISDIR(facts.st_mode):
+        raise ImageError("this is a folder, not an image")
+    if not stat.S_ISREG(facts.st_mode):
+        raise ImageError("this is a pipe or a device, not an image file")
+    if facts.st_size > MAXIMUM_BYTES:
+        raise ImageError(f"the file has more than {MAXIMUM_BYTES:,} bytes")
+    return path.read_bytes()
+
+
+def to_array(
+    image: Image.Image, *, width: int, height: int, interpolation: str = "bilinear"
+) -> np.ndarray:
+    """Scales to the network's size; returns uint8 of shape (height, width, 3), 0-255.
+
+    The whole image is scaled, without keeping its proportions, as the tutorial does.
+    Bilinear and bicubic average over the source pixels when they shrink (no aliasing).
+    """
+    if image.size != (width, height):
+        image = image.resize((width, height), INTERPOLATIONS[interpolation])
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _open(content: bytes) -> Image.Image:
+    """Reads the header. `Image.open` would load the plugins of five formats for it."""
+    if content.startswith(PNG_SIGNATURE):
+        from PIL.PngImagePlugin import PngImageFile
+
+        return PngImageFile(io.BytesIO(content))
+    return Image.open(io.BytesIO(content), formats=FORMATS)
+
+
+def pixels_decoded(image: Image.Image, content: bytes) -> int:
+    """How many pixels decoding makes room for: of the image, or of a TIFF's larger tile."""
+    tile = largest_tile(content) if image.format == "TIFF" else 0
+    return max(image.width * image.height, tile)
+
+
+def _check_size(image: Image.Image, content: bytes, maximum_pixels: int) -> None:
+    own = image.width * image.height
+    if own > maximum_pixels:
+        raise ImageError(
+            f"the image has {image.width} x {image.height} pixels, more than the limit of "
+            f"{maximum_pixels:,}"
+        )
+    decoded = pixels_decoded(image, content)
+    if decoded > min(maximum_pixels, 4 * own + PLAIN_TILE):
+        raise ImageError(
+            f"its {image.width} x {image.height} pixels are stored in a tile of {decoded:,}; "
+            "save it anew, in strips or smaller tiles"
+        )
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.format != "PNG" or not PLAIN_PNG_INFO.issuperset(image.info):
+        from PIL import ImageOps
+
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "RGB":
+        return image.convert("RGB") if "transparency" not in image.info else _on_white(image)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return _on_white(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        return _eight_bit(image)
+    return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey with a transparent value
+        return _eight_bit(image)
+    opaque = image.convert("RGBA")
+    ground = Image.new("RGBA", opaque.size, (255, 255, 255, 255))
+    return Image.alpha_composite(ground, opaque).convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all() or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise ImageError("its values are not in 0-1, 0-255 or 0-65535")
+    top = values.max(initial=0)
+    if image.mode.startswith("I;16") or top > 255:
+        values = values / 256
+    elif image.mode == "F" and top <= 1:
+        values = values * 255
+    return Image.fromarray(np.floor(values).astype(np.uint8)).convert("RGB")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:120] if text else type(error).__name__

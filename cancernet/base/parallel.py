@@ -1,0 +1,126 @@
+"""One function over many chunks, in as many processes as there are processors.
+
+`multiprocessing.Pool` waits for ever when a worker is killed, and its workers stay
+when the program is: here the first becomes a sentence, and the second does not happen.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from cancernet.base.errors import CancerNetError
+
+STOP_SECONDS = 5.0
+
+
+def processors() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_parallel(
+    function: Callable[[Any], Any], chunks: Iterable[Any], *, processes: int | None = None
+) -> Generator[tuple[int, Any], None, None]:
+    """Gives (place of the chunk, result) as they come, in any order.
+
+    At most two chunks a process are under way, so memory does not grow with their
+    number. The processes start with the call, not with the first result, and end when
+    the generator is used up or closed: use it in `contextlib.closing`, or after an error
+    they would go on writing for a while.
+
+    Args:
+        function: of one chunk; at the top level of a module.
+        chunks: pickled to the processes, one by one.
+        processes: how many; one for each processor if None.
+
+    Raises:
+        CancerNetError: a process was killed.
+        Exception: whatever `function` raised.
+    """
+    # Fork starts in milliseconds, but is safe on Linux only.
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    ends: list[Connection] = []
+    workers: list[BaseProcess] = []
+    for _ in range(processes or processors()):
+        end, theirs = context.Pipe()
+        ends.append(end)
+        # A fork inherits the earlier ends; it must close them, or no worker would see
+        # its pipe end when this process is gone.
+        worker = context.Process(target=_work, args=(function, theirs, list(ends)), daemon=True)
+        worker.start()
+        theirs.close()
+        workers.append(worker)
+    return _collect(ends, workers, enumerate(chunks))
+
+
+def _collect(
+    ends: list[Connection], workers: list[BaseProcess], chunks: Iterator[tuple[int, Any]]
+) -> Generator[tuple[int, Any], None, None]:
+    under_way: dict[Any, int] = dict.fromkeys(ends, 0)
+    dismissed = set()
+
+    def send_next(end: Connection) -> None:
+        following = next(chunks, None)
+        if following is not None:
+            under_way[end] += 1
+            end.send(following)
+        elif end not in dismissed:
+            dismissed.add(end)
+            end.send(None)
+
+    try:
+        for end in ends * 2:
+            send_next(end)
+        while busy := [end for end, count in under_way.items() if count]:
+            ready: list[Any] = wait(busy)
+            for end in ready:
+                place, succeeded, result = end.recv()
+                if not succeeded:
+                    raise result
+                under_way[end] -= 1
+                send_next(end)
+                yield place, result
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise CancerNetError(
+            "a worker process was killed, perhaps for lack of memory; run the same command again"
+        ) from None
+    finally:
+        _stop(ends, workers)
+
+
+def _stop(ends: list[Connection], workers: list[BaseProcess]) -> None:
+    for end in ends:
+        end.close()
+    for worker in workers:
+        worker.join(STOP_SECONDS)
+        if worker.is_alive():
+            worker.terminate()
+            worker.join()
+
+
+def _work(function: Callable[[Any], Any], end: Connection, not_mine: list[Connection]) -> None:
+    # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in not_mine:
+        other.close()
+    try:
+        task = end.recv()
+        while task is not None:
+            place, chunk = task
+            try:
+                answer = (place, True, function(chunk))
+            except Exception as error:
+                answer = (place, False, error)
+            # The next chunk is taken before the answer is sent: if both sides could
+            # be sending at once, two full pipes would wait for each other for ever.
+            task = end.recv()
+            end.send(answer)
+    except (EOFError, OSError):
+        return  # the parent has gone, or wants no more

@@ -1,0 +1,150 @@
+"""Reads from the paths alone what every image is: patient, class, position, second copy."""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from cancernet import catalog
+from cancernet.base.parallel import in_parallel
+from cancernet.config import SPLITS
+from cancernet.dataset.images import Images, LeftOutFile, first_alike
+from cancernet.dataset.manifest import NO_POSITION
+
+SECOND_COPY = "second copy of an image"
+CONTRADICTION = "folder and file name disagree"
+UNWRITABLE_NAME = "the name cannot be written as text"
+
+CHUNK = 2048
+KEY_BYTES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What the paths say.
+
+    Attributes:
+        images: those that belong to the set, in the order of the paths.
+        left_out: the others.
+    """
+
+    images: Images
+    left_out: list[LeftOutFile]
+
+
+class _Seen(NamedTuple):
+    """The same for one chunk of paths; arrays have one entry a path that belongs."""
+
+    belongs: np.ndarray  # places in the chunk
+    patients: list[str]
+    columns: np.ndarray  # int64 (n, 4): label, x, y, part
+    digests: np.ndarray  # uint8 (n, 2 * KEY_BYTES): of the key; of class and name
+    left_out: list[tuple[int, str, str, bool]]
+
+
+def look_at_paths(paths: list[str], dataset: catalog.Dataset) -> Look:
+    """Asks the catalogue about every path, in parallel; no file is touched.
+
+    Args:
+        paths: relative to the source folder, with `/`, in a fixed order;
+            of two copies the first one stays.
+        dataset: the catalogue's entry.
+    """
+    images, digests, left_out = _ask_catalogue(paths, dataset)
+    places = np.flatnonzero(images.label >= 0)
+    first = places[first_alike(digests[places, :KEY_BYTES])]
+    for copy, original in zip(places.tolist(), first.tolist(), strict=True):
+        if copy != original:
+            left_out.append(LeftOutFile(paths[copy], SECOND_COPY, paths[original]))
+    kept = places[first == places]
+    alike = first_alike(digests[kept, KEY_BYTES:])
+    images.common_name[kept] = np.bincount(alike, minlength=len(alike))[alike] > 1
+    return Look(_with_sorted_patients(images.take(kept)), left_out)
+
+
+def _ask_catalogue(
+    paths: list[str], dataset: catalog.Dataset
+) -> tuple[Images, np.ndarray, list[LeftOutFile]]:
+    """Returns a row for every path, with label -1 where it does not belong, and the digests."""
+    patient = np.zeros(len(paths), np.int32)
+    columns = np.full((len(paths), 4), -1, np.int64)
+    digests = np.zeros((len(paths), 2 * KEY_BYTES), np.uint8)
+    number: dict[str, int] = {}
+    left_out: list[LeftOutFile] = []
+    chunks = (paths[begin : begin + CHUNK] for begin in range(0, len(paths), CHUNK))
+    work = functools.partial(_look_at_chunk, dataset)
+    with contextlib.closing(in_parallel(work, chunks)) as results:
+        for place, seen in results:
+            rows = seen.belongs + place * CHUNK
+            patient[rows] = [number.setdefault(name, len(number)) for name in seen.patients]
+            columns[rows], digests[rows] = seen.columns, seen.digests
+            left_out += [LeftOutFile(paths[place * CHUNK + p], *rest) for p, *rest in seen.left_out]
+    images = Images(
+        sources=paths,
+        patients=sorted(number, key=number.__getitem__),
+        patient=patient,
+        label=columns[:, 0].astype(np.int8),
+        x=columns[:, 1],
+        y=columns[:, 2],
+        common_name=np.zeros(len(paths), bool),
+        part=columns[:, 3].astype(np.int8),
+    )
+    return images, digests, left_out
+
+
+def _look_at_chunk(dataset: catalog.Dataset, paths: list[str]) -> _Seen:
+    belongs, patients, rows, left_out = [], [], [], []
+    digests = bytearray()
+    for place, path in enumerate(paths):
+        try:
+            identity, key = _identify(path, dataset)
+        except catalog.Contradiction as contradiction:
+            left_out.append((place, CONTRADICTION, str(contradiction), True))
+        except UnicodeEncodeError:
+            left_out.append((place, UNWRITABLE_NAME, ascii(path), True))
+        except catalog.LeftOut as reason:
+            left_out.append((place, str(reason), "", False))
+        else:
+            label = dataset.classes.index(identity.label)
+            belongs.append(place)
+            patients.append(identity.patient)
+            part = SPLITS.index(identity.part) if identity.part else -1
+            rows.append((label, _position(identity.x), _position(identity.y), part))
+            # Folded: on macOS and Windows `A.png` and `a.png` are one file.
+            name = path.rpartition("/")[2].casefold()
+            digests += _digest(key) + _digest(f"{label}/{name}")
+    return _Seen(
+        np.array(belongs, np.int64),
+        patients,
+        np.array(rows, np.int64).reshape(-1, 4),
+        np.frombuffer(bytes(digests), np.uint8).reshape(-1, 2 * KEY_BYTES),
+        left_out,
+    )
+
+
+def _identify(path: str, dataset: catalog.Dataset) -> tuple[catalog.Identity, str]:
+    path.encode()  # fails for names that are not text, which no table could hold
+    pure = PurePosixPath(path)
+    return dataset.identify(pure), dataset.key(pure)
+
+
+def _with_sorted_patients(images: Images) -> Images:
+    order = sorted(range(len(images.patients)), key=images.patients.__getitem__)
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order))
+    return dataclasses.replace(
+        images, patients=[images.patients[i] for i in order], patient=rank[images.patient]
+    )
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).digest()
+
+
+def _position(value: int | None) -> int:
+    # No slide is so large; such a number in a name is not a position.
+    return value if value is not None and value < 1 << 31 else NO_POSITION

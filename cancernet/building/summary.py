@@ -1,0 +1,128 @@
+"""What a build says on the screen."""
+
+import shlex
+from typing import Any
+
+from cancernet.base.words import counted, some
+from cancernet.building.build import Outcome
+from cancernet.building.settings import LEAVE_OUT
+from cancernet.config import SPLITS
+from cancernet.dataset.images import LeftOutFile
+from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
+from cancernet.recipes import flags_for
+
+DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
+NAMED = 20
+
+
+def describe(outcome: Outcome) -> str:
+    """Returns the closing text: the table, what was left out, what to do next."""
+    facts = outcome.facts
+    lines = [f"{facts['title']}, split {facts['split_kind']}", ""]
+    lines += split_table(facts)
+    if len(facts["classes"]) > 2:
+        lines += ["", *class_table(facts)]
+    lines += ["", *_left_out(facts), ""]
+    if missing := facts["listed_without_images"]:
+        names = some([shown(name) for name in missing])
+        lines.append(
+            f"On the lists, but without images: {counted(len(missing), 'patient')} ({names})"
+        )
+    if unlisted := facts["unlisted"]["patients"]:
+        where = facts["settings"]["unlisted"]
+        fate = "left out" if where == LEAVE_OUT else f"sent to {where}"
+        lines.append(
+            f"On none of the lists: {counted(unlisted, 'patient')} with "
+            f"{counted(facts['unlisted']['images'], 'image')}, {fate} (--unlisted)"
+        )
+    remarks = [DRAWN if facts["drawn"] else "", facts["leak"]]
+    lines += [f"Note: {remark}" for remark in remarks if remark]
+    done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
+    data = f"--data {shlex.quote(shown(str(outcome.output)))}"
+    flags = f"{flags_for(facts['dataset'])} {data}".lstrip()
+    lines += [
+        f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts['fingerprint'][:16]})",
+        f"Next: python train_model.py {flags}",
+    ]
+    return "\n".join(lines)
+
+
+def split_table(facts: dict[str, Any]) -> list[str]:
+    """Returns split x patients, images, positives and prevalence as aligned lines."""
+    words = dict(zip(facts["classes"], facts["words"], strict=True))
+    several = len(facts["positive"]) > 1
+    positive = "positive" if several else words[facts["positive"][0]]
+    unit = facts["unit"] + "s"
+    rows: list[tuple[str, ...]] = [("split", unit, "images", positive, "prevalence")]
+    for split in SPLITS:
+        rows.append(_row(split, facts["counts"][split]))
+    total = {
+        name: sum(facts["counts"][split][name] for split in SPLITS)
+        for name in ("patients", "images", "positives")
+    }
+    if facts["leak"]:
+        total["patients"] = ""  # they would be counted more than once
+    rows.append(_row("all", total))
+    return _aligned(rows)
+
+
+def class_table(facts: dict[str, Any]) -> list[str]:
+    """Returns class x images of each split as aligned lines; positive classes have a +."""
+    rows: list[tuple[str, ...]] = [("class", *SPLITS)]
+    for name, word in zip(facts["classes"], facts["words"], strict=True):
+        mark = " +" if name in facts["positive"] else ""
+        called = name if name == word else f"{name} ({word})"
+        counts = [facts["counts"][split]["classes"][name] for split in SPLITS]
+        rows.append((called + mark, *(f"{count:,}" for count in counts)))
+    return _aligned(rows)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
+        for row in rows
+    ]
+
+
+def name_failed(failed: list[LeftOutFile]) -> list[str]:
+    """Returns a line for each file with a defect, and a count when they are many."""
+    lines = [
+        f"left out: {shown(file.source)}: {file.reason}"
+        + (f" ({file.detail})" if file.detail else "")
+        for file in failed[:NAMED]
+    ]
+    if len(failed) > NAMED:
+        lines.append(f"left out: {len(failed) - NAMED:,} more, all in {LEFT_OUT}")
+    return lines
+
+
+def shown(name: str) -> str:
+    """A name as it can be printed on one line of any terminal."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
+def _row(split: str, counts: dict[str, Any]) -> tuple[str, ...]:
+    patients = counts["patients"]
+    images, positives = counts["images"], counts["positives"]
+    return (
+        split,
+        f"{patients:,}" if patients != "" else "",
+        f"{images:,}",
+        f"{positives:,}",
+        f"{100 * positives / images:.1f} %" if images else "-",
+    )
+
+
+def _left_out(facts: dict[str, Any]) -> list[str]:
+    reasons = facts["left_out"]
+    if not reasons:
+        return ["Left out: nothing."]
+    width = max(len(f"{count:,}") for count in reasons.values())
+    lines = [f"Left out, each with its reason in {LEFT_OUT}:"]
+    return lines + [f"  {f'{count:,}'.rjust(width)}  {reason}" for reason, count in reasons.items()]

@@ -1,0 +1,168 @@
+"""Looks at the machine and says what would not work, and for which feature.
+
+Every check is one line with a verdict: `ok`, `note` (works, but worth knowing) or
+`WRONG` (something will fail).
+"""
+
+import dataclasses
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cancernet import __version__
+from cancernet.base.processor import BFLOAT16_FLAGS, processor_flags
+from cancernet.config import DATASETS, OUTPUT
+
+ROOT = Path(__file__).resolve().parents[2]
+OK, NOTE, WRONG = "ok", "note", "WRONG"
+LITTLE_SPACE = 5_000_000_000  # bytes; the whole IDC set with its cache takes about this
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One line: what was looked at, the verdict, and a sentence."""
+
+    name: str
+    verdict: str
+    says: str
+
+
+def checks() -> Iterator[Check]:
+    """Yields every check in turn; the last, TensorFlow's devices, takes some seconds."""
+    yield Check("CancerNet", OK, __version__)
+    yield _python()
+    yield from _packages()
+    yield _tested_set()
+    yield _processor()
+    for folder in (DATASETS, OUTPUT):
+        yield _folder(folder)
+    yield _graphics()
+
+
+def print_checks(found: Iterator[Check]) -> bool:
+    """Prints the checks as they come; returns whether nothing is wrong."""
+    sound = True
+    for check in found:
+        print(f"{check.verdict:<6} {check.name:<24} {check.says}", flush=True)
+        sound &= check.verdict != WRONG
+    return sound
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return Check("Python", WRONG, f"{version}; 3.11, 3.12 or 3.13 is needed")
+    return Check("Python", OK, f"{version} on {platform.system()} {platform.machine()}")
+
+
+def _packages() -> Iterator[Check]:
+    """One check for each requirements file of the checkout: `requirements-serve.txt` is serve."""
+    files = sorted(ROOT.glob("requirements*.txt"))
+    if not files:
+        yield Check("packages", NOTE, f"no requirements files in {ROOT}, so ranges are not checked")
+    for path in files:
+        feature = path.stem.removeprefix("requirements").strip("-") or "everything"
+        found = [(wanted.name, wanted.specifier, _version(wanted.name)) for wanted in _read(path)]
+        missing = [name for name, _, version in found if version is None]
+        unfit = [
+            f"{name} {version} (wanted {range_})"
+            for name, range_, version in found
+            if version is not None and not range_.contains(version, prereleases=True)
+        ]
+        name = f"packages for {feature}"
+        if missing:
+            verdict = WRONG if feature == "everything" else NOTE
+            advice = f"`python -m pip install -r {path.name}`"
+            yield Check(name, verdict, f"not installed: {', '.join(missing)}; {advice}")
+        if unfit:
+            yield Check(name, WRONG, f"outside the allowed range: {', '.join(unfit)}")
+        if not missing and not unfit:
+            yield Check(name, OK, ", ".join(f"{name} {version}" for name, _, version in found))
+
+
+def _tested_set() -> Check:
+    """Compares what is installed with the sets in constraints/; what is missing is no matter."""
+    differing: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "constraints").glob("*.txt")):
+        pins = {wanted.name: str(wanted.specifier).removeprefix("==") for wanted in _read(path)}
+        found = {name: _version(name) for name in pins}
+        differing[path.name] = [
+            name for name, pin in pins.items() if found[name] not in (None, pin)
+        ]
+        if not differing[path.name] and any(found.values()):
+            return Check("tested set", OK, f"exactly {path.name}, with which tests passed")
+    if not differing:
+        return Check("tested set", NOTE, "no list of tested versions is here; `make test` tells")
+    nearest = min(differing, key=lambda name: len(differing[name]))
+    names = ", ".join(differing[nearest][:5]) + " ..." * (len(differing[nearest]) > 5)
+    return Check(
+        "tested set",
+        NOTE,
+        f"not exactly one that was tested; nearest {nearest}, but for {names}: `make test` tells",
+    )
+
+
+def _read(path: Path) -> list[Any]:
+    """Returns the requirements of a file; lines that include another file are left out."""
+    from packaging.requirements import Requirement
+
+    lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
+    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+
+
+def _processor() -> Check:
+    flags = processor_flags()
+    wanted = [name for name in ("avx2", "avx512f", *BFLOAT16_FLAGS) if name in flags]
+    half = "trains in bfloat16" if flags & {*BFLOAT16_FLAGS} else "trains in float32"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Check("processor", OK, f"{cores} cores, {' '.join(wanted) or 'no known flags'}; {half}")
+
+
+def _folder(folder: Path) -> Check:
+    """Writes a small file into the folder, or where it would be made, and removes it."""
+    place = folder
+    while not place.exists():
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"x")
+            file.flush()
+    except OSError as error:
+        return Check(f"folder {folder}", WRONG, f"cannot be written to ({error.strerror})")
+    free = shutil.disk_usage(place).free
+    verdict = NOTE if free < LITTLE_SPACE else OK
+    return Check(f"folder {folder}", verdict, f"writable, {free / 1e9:.1f} GB free")
+
+
+def _graphics() -> Check:
+    if _version("tensorflow") is None:
+        return Check("GPU", WRONG, "TensorFlow is not installed, so nothing can be trained")
+    from cancernet.base.quiet import import_tensorflow_quietly
+
+    try:
+        import_tensorflow_quietly()
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices("GPU")
+    except Exception as error:  # a broken installation fails in any way it likes
+        return Check("GPU", WRONG, f"TensorFlow cannot be imported ({type(error).__name__})")
+    if not devices:
+        return Check("GPU", NOTE, "none that TensorFlow sees; training runs on the processor")
+    names = [
+        str(tf.config.experimental.get_device_details(device).get("device_name", device.name))
+        for device in devices
+    ]
+    return Check("GPU", OK, ", ".join(names))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,192 @@
+"""What `evaluate_model.py` does with its flags."""
+
+import dataclasses
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.base.files import sha256_of, write_json, write_text
+from cancernet.base.notice import NOTICE
+from cancernet.base.words import counted, images_of
+from cancernet.evaluation import compare_runs, comparison_page
+from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
+from cancernet.evaluation.evaluation_report import predictive, report_content
+from cancernet.evaluation.run_results import PREDICTIONS, FinishedRun, read_finished
+from cancernet.measures.assess import write_predictions
+from cancernet.report.content import DRAWN
+from cancernet.report.figures.run import FIGURES, write_figures
+from cancernet.report.page import write_report
+from cancernet.report.patients_csv import write_patients
+from cancernet.report.terminal import interval, number, text_report
+from cancernet.runs import run_folder
+
+EVALUATIONS = "evaluations"
+SETTING_OF = {"sensitivity": "target_sensitivity", "cost": "cost_ratio", "fixed": "threshold"}
+GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
+
+
+def evaluate_command(folder: Path, wishes: Wishes, *, output: Path | None, command: str) -> int:
+    """Judges a finished run once more, prints the figures and writes a folder of its own.
+
+    Args:
+        folder: the run folder; nothing that is in it changes.
+        wishes: what to judge and how.
+        output: a new folder; None for `<run>/evaluations/<name>`.
+        command: the command line, for the record.
+
+    Returns:
+        0, or 1 when some images could not be read.
+
+    Raises:
+        CancerNetError: bad input; the message says what to do.
+    """
+    finished = read_finished(folder)
+    found = examine(finished, wishes)
+    target = output or free_folder(folder / EVALUATIONS, _name(wishes, found))
+    with made_beside(target) as staging:
+        _write(staging, finished, found, wishes, command)
+    print(_as_text(finished, found, wishes))
+    print(f"Report: {target / 'report.html'}")
+    print(NOTICE)
+    return found.exit_code
+
+
+def compare_command(first: Path, second: Path, *, output: Path | None) -> int:
+    """Compares two runs on one testing set; prints, and writes a page and its figures.
+
+    Raises:
+        CancerNetError: not the same testing images, or no finished runs.
+    """
+    sides = compare_runs.read_side(first), compare_runs.read_side(second)
+    found = compare_runs.compare_sides(*sides)
+    name = f"compared-with-{Path(second).resolve().name}"
+    target = output or free_folder(Path(first) / EVALUATIONS, name)
+    with made_beside(target) as staging:
+        write_json(staging / "comparison.json", compare_runs.as_dict(found, *sides))
+        page = comparison_page.page(found, *sides)
+        write_text(staging / "comparison.html", page)
+    print(compare_runs.as_text(found, *sides))
+    print(f"Page: {target / 'comparison.html'}")
+    print(NOTICE)
+    return EXIT_OK
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """Returns `parent/name`, or with the first free number behind it."""
+    number_, folder = 1, parent / name
+    while folder.exists():
+        number_ += 1
+        folder = parent / f"{name}-{number_}"
+    return folder
+
+
+@contextmanager
+def made_beside(folder: Path) -> Iterator[Path]:
+    """Gives a new folder beside, renamed to `folder` when all went well.
+
+    Raises:
+        CancerNetError: `folder` is there already and not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CancerNetError(f"{folder} exists already; name another --output folder")
+    staging = folder.with_name(f".{folder.name[:80]}.{secrets.token_hex(4)}.part")
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+        staging.rename(folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _name(wishes: Wishes, found: Examined) -> str:
+    base = found.name if wishes.data is not None else "own-testing-set"
+    return base if wishes.rule is None else f"{base}-{wishes.rule}"
+
+
+def _write(
+    folder: Path, finished: FinishedRun, found: Examined, wishes: Wishes, command: str
+) -> None:
+    content = report_content(finished, found, wishes, command)
+    footer = " ".join(filter(None, [DRAWN if found.drawn else "", found.leak]))
+    write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
+    rendered = write_figures(content, folder / FIGURES, footer=footer)
+    write_report(dataclasses.replace(content, rendered=rendered), folder)
+    write_patients(content, folder)
+    figures = found.assessment.as_dict()
+    write_json(
+        folder / "metrics.json",
+        {
+            **figures,
+            "subgroups": {
+                column: [{**row, "limits": {k: list(v) for k, v in row["limits"].items()}}
+                         for row in rows]
+                for column, rows in found.subgroups.items()
+            },
+            "predictive_values": predictive(found, wishes),
+        },
+    )  # fmt: skip
+    run = finished.run
+    write_json(
+        folder / compare_runs.EVALUATION,
+        {
+            "run": run.name,
+            "run_checksum": run.content["checksum"],
+            "data": found.name,
+            "images": found.how,
+            "fingerprint": "" if wishes.data else run.content["dataset"].get("fingerprint", ""),
+            "content": found.content or run.content["dataset"].get("testing_content", ""),
+            "positive": list(run.positive),
+            "operating_point": figures["operating_point"],
+            "calibration": figures["calibration"],
+            "left_out": found.left_out,
+            "leak": found.leak,
+            "drawn": found.drawn,
+            "command": command,
+            "made": run_folder.now(),
+            "predictions": sha256_of(folder / PREDICTIONS),
+        },
+    )
+
+
+def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
+    lines = [f"Run {finished.run.folder} judged on {found.name} ({found.how})"]
+    if found.drawn:
+        lines.append("WARNING: drawn images; the figures mean nothing for tissue")
+    lines += [f"WARNING: {sentence}" for sentence in filter(None, [found.leak, *found.remarks])]
+    for reason, count in found.left_out.items():
+        lines.append(f"left out: {counted(count, 'file')}, {reason}")
+    lines += ["", text_report(found.assessment).rstrip()]
+    for column, rows in found.subgroups.items():
+        lines += ["", f"By {column}"]
+        for row in rows:
+            cells = "  ".join(
+                f"{name.replace('_', ' ')} {number(row[name])} {interval(*row['limits'][name])}"
+                for name in GROUP_FIGURES
+            )
+            lines.append(f"  {row['group']}: {images_of(row['images'], row['patients'])}: {cells}")
+    for row in predictive(found, wishes):
+        lines += [
+            "",
+            f"At a prevalence of {100 * row['prevalence']:.3g}%: a positive call is right in "
+            f"{number(row['positive_predictive_value'])} {interval(*row['positive_limits'])}, a "
+            f"negative one in {number(row['negative_predictive_value'])} "
+            f"{interval(*row['negative_limits'])}; {number(row['calls_per_hundred'], 1)} calls in "
+            "100 images",
+        ]
+    return "\n".join(lines)
+
+
+def with_rule_settings(wishes: Wishes, **given: float | None) -> Wishes:
+    """Returns the wishes with the rule settings that were given."""
+    settings = {name: value for name, value in given.items() if value is not None}
+    if settings and wishes.rule is None:
+        raise CancerNetError("--target-sensitivity, --cost-ratio and --threshold go with --rule")
+    for name in settings:
+        if name != SETTING_OF.get(str(wishes.rule)):
+            flag = name.replace("_", "-")
+            raise CancerNetError(f"--{flag} has no meaning with --rule {wishes.rule}; leave it out")
+    return dataclasses.replace(wishes, rule_settings=settings)

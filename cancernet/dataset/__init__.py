@@ -1,0 +1,1 @@
+"""A built data set, and how its patients are divided: splits and folds."""

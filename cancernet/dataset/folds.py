@@ -1,0 +1,119 @@
+"""Folds of whole patients: groups as alike as can be, and data sets made of them.
+
+    for fold in patient_folds(dataset, 3, seed=7):
+        model, state = fit(fold, config, folder)
+
+A fold is a data set like any other, except that it has no testing images at all: who
+asks for them gets a KeyError.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from cancernet.base.errors import SplitError
+from cancernet.base.words import counted
+from cancernet.dataset.manifest import BuiltDataset, Part
+from cancernet.dataset.nearest_split import nearest_split
+
+JOINED = ("training", "validation")
+
+
+def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[BuiltDataset]:
+    """Divides the patients of training and validation so that each validates once.
+
+    Args:
+        dataset: a built data set.
+        folds: number of folds, at least 2.
+        seed: of the division; the same arguments give the same folds.
+
+    Raises:
+        SplitError: fewer patients than folds, or not every fold can have every class.
+    """
+    both = join_parts([dataset.split(name) for name in JOINED])
+    names, counts = patient_counts(both, len(dataset.classes))
+    if len(names) < folds:
+        raise SplitError(
+            f"{dataset.folder} has {len(names)} patients for training and validation, too few for "
+            f"{folds} folds; choose fewer --folds"
+        )
+    found = []
+    for group in equal_groups(counts, folds, seed=seed):
+        validating = [names[place] for place in group]
+        validates = np.isin(both.patients, validating)
+        rows = {"training": np.flatnonzero(~validates), "validation": np.flatnonzero(validates)}
+        found.append(
+            dataclasses.replace(
+                dataset,
+                parts={split: choose_rows(both, chosen) for split, chosen in rows.items()},
+                fingerprint=fold_fingerprint(dataset, validating),
+                whole=dataset,
+            )
+        )
+    return found
+
+
+def fold_fingerprint(dataset: BuiltDataset, *patients: Sequence[str]) -> str:
+    """Returns the SHA-256 of a data set's fingerprint and of who is in which part of a fold."""
+    key = " ".join([dataset.fingerprint, *(str(tuple(names)) for names in patients)])
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def patient_counts(part: Part, classes: int) -> tuple[list[str], np.ndarray]:
+    """Returns the patients, sorted, and the images of each in each class, (patients, classes)."""
+    names, place = np.unique(np.array(part.patients), return_inverse=True)
+    counts = np.zeros((len(names), classes), np.int64)
+    np.add.at(counts, (place, part.labels), 1)
+    return [str(name) for name in names], counts
+
+
+def equal_groups(counts: np.ndarray, groups: int, *, seed: int) -> list[np.ndarray]:
+    """Divides patients into groups as alike in classes and size as whole patients permit.
+
+    Args:
+        counts: images of each patient in each class, (patients, classes).
+        groups: how many; each gets every class that somebody has.
+        seed: the same seed gives the same groups.
+
+    Returns:
+        The places of each group's patients, rising.
+
+    Raises:
+        SplitError: not every group can have every class.
+    """
+    counts = counts[:, counts.any(axis=0)]
+    try:
+        group_of = nearest_split(counts, np.full(groups, 1 / groups), seed=seed)
+    except RecursionError:  # hundreds of folds: it goes one level deeper for each cell
+        raise SplitError(f"{groups} folds are too many; choose fewer --folds") from None
+    except ValueError:
+        fewest = int((counts > 0).sum(axis=0).min())
+        raise SplitError(
+            f"{groups} folds cannot each have every class (one class has "
+            f"{counted(fewest, 'patient')}); choose fewer --folds"
+        ) from None
+    return [np.flatnonzero(group_of == number) for number in range(groups)]
+
+
+def join_parts(parts: Sequence[Part]) -> Part:
+    """Returns the images of several parts as one, in the order given."""
+    return Part(
+        [path for part in parts for path in part.paths],
+        np.concatenate([part.labels for part in parts]),
+        [patient for part in parts for patient in part.patients],
+        np.concatenate([part.x for part in parts]),
+        np.concatenate([part.y for part in parts]),
+    )
+
+
+def choose_rows(part: Part, rows: np.ndarray) -> Part:
+    """Returns the images at these places of a part, int64 (n,), in their order."""
+    return Part(
+        [part.paths[row] for row in rows],
+        part.labels[rows],
+        [part.patients[row] for row in rows],
+        part.x[rows],
+        part.y[rows],
+    )

@@ -1,0 +1,208 @@
+"""Decides which split each image goes to.
+
+By patient: whole patients, every class in every split, and within that the shares of
+all images and of each class as near the ratios as can be found (`nearest_split`).
+By image: the tutorial's shuffle of patches, for comparison only; it leaks.
+"""
+
+import numpy as np
+
+from cancernet.base.errors import SplitError
+from cancernet.base.words import counted
+from cancernet.catalog import Dataset
+from cancernet.config import SPLITS
+from cancernet.dataset.images import Images
+from cancernet.dataset.nearest_split import cover_every_class, nearest_split
+
+# Ways of placing the patients of scarce classes that are tried before it is called impossible.
+PLACINGS = 8
+WAYS_OUT = "add patients, or say yourself who goes where with --split lists"
+
+
+def split_by_patient(
+    images: Images, dataset: Dataset, ratios: dict[str, float], *, seed: int
+) -> np.ndarray:
+    """Returns the split of every image, int8 places in `SPLITS`; no patient is divided.
+
+    Of more than two classes, one with too few patients for every split does not stand in
+    the way of the others: the only patient of a class trains, of two one trains and one
+    tests (`warn_of_scarce` says so).
+
+    Raises:
+        SplitError: the patients cannot give every split every class.
+    """
+    counts = images.counts(len(dataset.classes))
+    _refuse_missing_classes(counts, dataset)
+    scarce = scarce_classes(counts, dataset)
+    if len(scarce):
+        return _split_around(counts, ratios, scarce, seed=seed)[images.patient].astype(np.int8)
+    refuse_too_few(counts, images, dataset)
+    if not _can_be_divided(counts, seed=seed):
+        raise _indivisible()
+    return _divide(counts, ratios, seed=seed)[images.patient].astype(np.int8)
+
+
+def _can_be_divided(counts: np.ndarray, *, seed: int, fixed: np.ndarray | None = None) -> bool:
+    rng = np.random.default_rng(seed)
+    return cover_every_class(counts > 0, len(SPLITS), rng=rng, fixed=fixed) is not None
+
+
+def _divide(
+    counts: np.ndarray, ratios: dict[str, float], *, seed: int, fixed: np.ndarray | None = None
+) -> np.ndarray:
+    shares = np.array([ratios[name] for name in SPLITS])
+    return nearest_split(counts, shares, seed=seed, fixed=fixed)
+
+
+def _indivisible() -> SplitError:
+    return SplitError(
+        "each class has patients enough, but they cannot be divided so that every split "
+        f"has every class, because too many patients have several; {WAYS_OUT}"
+    )
+
+
+def scarce_classes(counts: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Returns the classes that must do without a split, as places; none when all must have all.
+
+    With two classes none may: without one of them nothing can be measured. With more, those
+    with fewer patients than there are splits, as long as positives and the rest each keep a
+    class that is not scarce.
+
+    Args:
+        counts: images of each patient in each class, (patients, classes).
+        dataset: the catalogue's entry.
+    """
+    few = (counts > 0).sum(axis=0) < len(SPLITS)
+    positive = np.isin(dataset.classes, dataset.positive)
+    if len(dataset.classes) == 2 or few[positive].all() or few[~positive].all():
+        few[:] = False
+    return np.flatnonzero(few)
+
+
+def warn_of_scarce(images: Images, splits: np.ndarray, dataset: Dataset) -> list[str]:
+    """Says which classes are missing in a split because they have too few patients."""
+    counts = images.counts(len(dataset.classes))
+    warnings = []
+    for index in scarce_classes(counts, dataset).tolist():
+        having = int((counts[:, index] > 0).sum())
+        there = [s for i, s in enumerate(SPLITS) if (images.label[splits == i] == index).any()]
+        lacking = " and ".join(split for split in SPLITS if split not in there)
+        few = counted(having, dataset.unit)
+        if "testing" in there:
+            fate = "what is measured there about it rests on a single one."
+        else:
+            fate = "it is not judged, and the averages over classes leave it out."
+        warnings.append(
+            f"Class {dataset.classes[index]} ({dataset.words[index]}) has only {few}: it is in "
+            f"{' and '.join(there)}, not in {lacking}, so {fate}"
+        )
+    return warnings
+
+
+def _split_around(
+    counts: np.ndarray, ratios: dict[str, float], scarce: np.ndarray, *, seed: int
+) -> np.ndarray:
+    """Returns the split of every patient; those of scarce classes are placed first.
+
+    They keep their place, and count for the other classes that they have too.
+    """
+    rng = np.random.default_rng(seed)
+    ample = np.delete(counts, scarce, axis=1)
+    # Who has scarce classes only is no part of the division of the others.
+    divided = np.flatnonzero(ample.sum(axis=1))
+    for _ in range(PLACINGS):
+        place = _place_scarce(counts, scarce, rng)
+        fixed = place[divided]
+        if _can_be_divided(ample[divided], seed=seed, fixed=fixed):
+            place[divided] = _divide(ample[divided], ratios, seed=seed, fixed=fixed)
+            return place
+    raise _indivisible()
+
+
+def _place_scarce(counts: np.ndarray, scarce: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the split of the patients with scarce classes, by chance; -1 for the others."""
+    place = np.full(len(counts), -1)
+    for label in scarce.tolist():
+        having = rng.permutation(np.flatnonzero((counts[:, label] > 0) & (place < 0)))
+        place[having] = np.resize([SPLITS.index("training"), SPLITS.index("testing")], len(having))
+    return place
+
+
+def split_by_image(
+    images: Images, dataset: Dataset, ratios: dict[str, float], *, seed: int
+) -> np.ndarray:
+    """Returns the split of every image, shuffled within each class without regard to patients.
+
+    Raises:
+        SplitError: a class has fewer images than there are splits.
+    """
+    _refuse_missing_classes(images.counts(len(dataset.classes)), dataset)
+    rng = np.random.default_rng(seed)
+    splits = np.empty(len(images), np.int8)
+    for label, name in enumerate(dataset.classes):
+        members = np.flatnonzero(images.label == label)
+        if len(members) < len(SPLITS):
+            raise SplitError(
+                f"class {name} ({dataset.word(name)}) has only {len(members)} images, fewer than "
+                f"the {len(SPLITS)} splits; add images"
+            )
+        quotas = _quotas(len(members), [ratios[split] for split in SPLITS])
+        splits[rng.permutation(members)] = np.repeat(np.arange(len(SPLITS), dtype=np.int8), quotas)
+    return splits
+
+
+def straddling_patients(images: Images, splits: np.ndarray) -> int:
+    """Returns how many patients have images in more than one split."""
+    present = np.zeros((len(images.patients), len(SPLITS)), bool)
+    present[images.patient, splits] = True
+    return int((present.sum(axis=1) > 1).sum())
+
+
+def _quotas(total: int, ratios: list[float]) -> np.ndarray:
+    """Whole numbers nearest to the ratios (largest remainder), none of them zero."""
+    exact = np.array(ratios) * total
+    quotas = np.maximum(np.floor(exact).astype(int), 1)
+    while quotas.sum() != total:
+        step = 1 if quotas.sum() < total else -1
+        need = (exact - quotas) * step
+        need[(quotas + step) < 1] = -np.inf
+        quotas[np.argmax(need)] += step
+    return quotas
+
+
+def _refuse_missing_classes(counts: np.ndarray, dataset: Dataset) -> None:
+    per_class = counts.sum(axis=0)
+    missing = [_called(dataset, i) for i in np.flatnonzero(per_class == 0).tolist()]
+    if missing:
+        there = [_called(dataset, i) for i in np.flatnonzero(per_class).tolist()]
+        raise SplitError(
+            f"all {per_class.sum():,} images are of {' and '.join(there)}, none of "
+            f"{' or '.join(missing)}; a network needs images of every class: add some"
+        )
+
+
+def refuse_too_few(
+    counts: np.ndarray, images: Images, dataset: Dataset, *, needed: int = len(SPLITS)
+) -> None:
+    """Refuses what cannot be divided into so many splits.
+
+    Raises:
+        SplitError: all images are of one patient, or a class has fewer patients.
+    """
+    unit = dataset.unit
+    if len(images.patients) == 1:
+        raise SplitError(
+            f"all images are of one {unit} ({images.patients[0]}), which cannot be in training "
+            f"and in testing; at least {needed} {unit}s are needed: add {unit}s"
+        )
+    having = (counts > 0).sum(axis=0)
+    for index in np.flatnonzero(having < needed).tolist():
+        few = counted(int(having[index]), f"{unit} has", f"{unit}s have")
+        raise SplitError(
+            f"only {few} images of {_called(dataset, index)}, but {needed} are needed, one "
+            f"each for {', '.join(SPLITS[:needed])}; {WAYS_OUT}"
+        )
+
+
+def _called(dataset: Dataset, index: int) -> str:
+    return f"class {dataset.classes[index]} ({dataset.words[index]})"

@@ -1,0 +1,142 @@
+"""Splits by three files of patient ids, as authors publish them."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from cancernet.base.errors import CancerNetError, SplitError
+from cancernet.building.settings import LEAVE_OUT
+from cancernet.catalog import Dataset
+from cancernet.config import SPLITS
+from cancernet.dataset.images import Images, LeftOutFile
+
+UNLISTED = "the patient is on none of the lists"
+COMMENT = "#"
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """What the lists make of the images.
+
+    Attributes:
+        images: those that have a split.
+        splits: int8, one an image, places in `config.SPLITS`.
+        left_out: images of patients on no list.
+        without_images: ids on a list of whom there is no image, sorted.
+        unlisted: how many `patients` are on no list, and how many `images` they have.
+    """
+
+    images: Images
+    splits: np.ndarray
+    left_out: list[LeftOutFile]
+    without_images: list[str]
+    unlisted: dict[str, int]
+
+
+def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
+    """Reads one id a line; blank lines and whatever follows a `#` do not count.
+
+    Args:
+        files: for training, validation and testing.
+
+    Returns:
+        Patient id -> split.
+
+    Raises:
+        CancerNetError: a file is missing, empty or no text, or an id is on two lists.
+    """
+    split_of: dict[str, str] = {}
+    for split, file in zip(SPLITS, files, strict=True):
+        ids = _read_ids(file)
+        if not ids:
+            raise CancerNetError(f"the {split} list {file} names no patient")
+        for patient in ids:
+            if split_of.setdefault(patient, split) != split:
+                raise CancerNetError(
+                    f"patient {patient} is on two lists, {split_of[patient]} and {split}; "
+                    "nobody may be in two splits: take the id out of one"
+                )
+    return split_of
+
+
+def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str) -> Listed:
+    """Gives every image the split of its patient.
+
+    Args:
+        images: all that there are.
+        split_of: as `read_lists` returns it.
+        unlisted: a split for the patients on no list, or `settings.LEAVE_OUT`.
+    """
+    default = -1 if unlisted == LEAVE_OUT else SPLITS.index(unlisted)
+    place = np.array(
+        [SPLITS.index(split_of[p]) if p in split_of else default for p in images.patients], np.int8
+    )
+    splits = place[images.patient]
+    kept = np.flatnonzero(splits >= 0)
+    strangers = np.array([patient not in split_of for patient in images.patients], bool)
+    return Listed(
+        images=images.take(kept),
+        splits=splits[kept],
+        left_out=[
+            LeftOutFile(images.sources[i], UNLISTED, images.patients[int(images.patient[i])])
+            for i in np.flatnonzero(splits < 0).tolist()
+        ],
+        without_images=sorted(set(split_of) - set(images.patients)),
+        unlisted={
+            "patients": int(strangers.sum()),
+            "images": int(strangers[images.patient].sum()),
+        },
+    )
+
+
+def check_lists(images: Images, splits: np.ndarray, dataset: Dataset) -> list[str]:
+    """Says what the splits lack; refuses what nothing can be learnt or judged from.
+
+    Somebody chose these lists, perhaps to repeat a published result: a class that is
+    missing in validation or testing makes measures undefined, which is said loudly but
+    is theirs to decide. Training without a class, or a split without any image, would
+    only fail later.
+
+    Raises:
+        SplitError: a split has no image, or training lacks a class.
+    """
+    warnings = []
+    for place, split in enumerate(SPLITS):
+        labels = images.label[splits == place]
+        if not len(labels):
+            raise SplitError(
+                f"none of the patients on the {split} list has an image here; compare the ids "
+                "on the list with the folders' names, or use --split patient"
+            )
+        present = set(labels.tolist())
+        for index, name in enumerate(dataset.classes):
+            if index in present:
+                continue
+            called = f"class {name} ({dataset.words[index]})"
+            if split == "training":
+                raise SplitError(
+                    f"the patients on the training list have no image of {called}, so a network "
+                    "cannot learn it; change the lists, or use --split patient"
+                )
+            warnings.append(
+                f"{split} has no image of {called}: what is measured there about this class is "
+                "undefined. Change the lists, send unlisted patients there with "
+                f"--unlisted {split}, or use --split patient."
+            )
+    return warnings
+
+
+def _read_ids(file: Path) -> list[str]:
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise CancerNetError(f"there is no list {file}") from None
+    except IsADirectoryError:
+        raise CancerNetError(f"{file} is a folder, not a list of patient ids") from None
+    except UnicodeDecodeError:
+        raise CancerNetError(f"{file} is not a text file with one patient id a line") from None
+    except OSError as error:
+        raise CancerNetError(f"{file} cannot be read ({error.strerror})") from None
+    lines = (line.split(COMMENT)[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]

@@ -1,0 +1,108 @@
+"""What the report of an examination shows: the run, the data, and its own figures beside."""
+
+from typing import Any
+
+from cancernet.base.words import counted
+from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
+from cancernet.evaluation.run_results import FinishedRun, asked_of, flow_of, full_name, history_of
+from cancernet.evaluation.trained_on import own_audit
+from cancernet.measures.predictive_values import predictive_rows
+from cancernet.measures.scored import positive_score, positive_truth
+from cancernet.report.content import Beside, FlowStep, ReportContent
+from cancernet.runs import run_folder
+from cancernet.runs.heat_maps import heat_map_of
+
+
+def report_content(
+    finished: FinishedRun, found: Examined, wishes: Wishes, command: str
+) -> ReportContent:
+    """Returns what the report of an examination is made from."""
+    run, content = finished.run, finished.run.content
+    truth = positive_truth(found.testing, found.assessment.positive_indices)
+    judged = FlowStep(
+        name="judged here",
+        patients=found.assessment.testing["patients"],
+        images=len(truth),
+        positives=int(truth.sum()),
+        note=_judged(found),
+    )
+    dataset = content["dataset"]
+    return ReportContent(
+        title=f"{full_name(run)}: {found.name}",
+        assessment=found.assessment,
+        validation=finished.validation,
+        testing=found.testing,
+        asked={**asked_of(run), "judged on": f"{found.name} ({found.how})"},
+        flow=[*flow_of(run), judged],
+        left_out=dataset.get("left_out") or {},
+        split_method=(
+            f"{found.name}, {found.how}; the run's own data were divided "
+            f"{dataset.get('split', '')}. Figures called testing are of what is judged here, those "
+            "called validation of the run's own validation images."
+        ),
+        leak=found.leak,
+        drawn=found.drawn,
+        history=history_of(run.folder),
+        best_epoch=content.get("training", {}).get("best_epoch"),
+        training={"trained": content.get("finished", ""), **content.get("training", {})},
+        command=command,
+        seed=int(finished.settings.get("seed", 7)),
+        fingerprint=found.content or str(dataset.get("fingerprint", "")),
+        settings=_settings(finished, wishes),
+        versions=content.get("versions", {}),
+        commit=content.get("commit", ""),
+        created=run_folder.now(),
+        remarks=found.remarks,
+        beside=_beside(finished, found, wishes),
+        image_folder=found.folder,
+        heat_map=heat_map_of(run.folder),
+        # What leaks between the splits of other data does not here: all of it is new to the run.
+        audit=own_audit(run) if found.own else (),
+        judged_again=True,
+        subgroups=found.subgroups,
+        prevalences=wishes.prevalences,
+    )
+
+
+def _judged(found: Examined) -> str:
+    reasons = [f"{counted(count, 'file')} left out, {why}" for why, count in found.left_out.items()]
+    return "; ".join([found.how, *reasons])
+
+
+def _settings(finished: FinishedRun, wishes: Wishes) -> dict[str, Any]:
+    """The run's settings, but for those of the rule that chose again."""
+    if wishes.rule is None:
+        return finished.settings
+    return {**finished.settings, **wishes.rule_settings, "operating_rule": wishes.rule}
+
+
+def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Beside]:
+    """The run's own testing figures beside those of other data, or of another rule."""
+    if wishes.data is None and wishes.rule is None:
+        return []
+    own = examine(finished, Wishes())
+    return [
+        Beside(
+            name="own testing set, own operating point",
+            split_method=str(finished.run.content["dataset"].get("split", "")),
+            leak=own.leak,
+            metrics=own.assessment.testing,
+            limits=own.assessment.intervals["testing"].limits,
+            same_images=wishes.data is None,
+        )
+    ]
+
+
+def predictive(found: Examined, wishes: Wishes) -> list[dict[str, Any]]:
+    """Returns the rows of `predictive_rows` at the prevalences that were asked for."""
+    if not wishes.prevalences:
+        return []
+    columns = found.assessment.positive_indices
+    return predictive_rows(
+        positive_truth(found.testing, columns),
+        positive_score(found.testing.probabilities, columns),
+        found.assessment.operating_point.threshold,
+        found.testing.patients,
+        wishes.prevalences,
+        seed=found.assessment.intervals["testing"].seed,
+    )

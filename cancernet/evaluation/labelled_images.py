@@ -1,0 +1,243 @@
+"""Reads labelled images of any form: a built set, a manifest, or folders named by class."""
+
+import csv
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from cancernet import catalog
+from cancernet.base.errors import CancerNetError
+from cancernet.base.files import is_file, sha256_of
+from cancernet.base.words import counted
+from cancernet.config import SPLITS
+from cancernet.dataset.manifest import BUILD, MANIFEST, digest, read_dataset
+from cancernet.runs.run_folder import Run
+from cancernet.scoring.inputs import Inputs
+
+ALL = "all"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Images with their truth, in one order.
+
+    Attributes:
+        name: of the data, for a reader.
+        folder: that `paths` are relative to.
+        paths: of the images, with `/`.
+        labels: (images,) int64, places in the run's classes.
+        patients: name of every image's patient; where it is not known, the image's path.
+        unnamed: images whose patient is not known, so that each counts as one of its own.
+        left_out: reason to number of files that were left out.
+        how: which images these are, in words.
+        drawn: whether they were drawn by a program.
+        leak: what leaks between the splits of that set; empty when nothing.
+        fingerprint: of a built set; empty for others.
+    """
+
+    name: str
+    folder: Path
+    paths: list[str]
+    labels: np.ndarray
+    patients: list[str]
+    unnamed: int
+    left_out: dict[str, int]
+    how: str
+    drawn: bool = False
+    leak: str = ""
+    fingerprint: str = ""
+
+    @property
+    def patients_known(self) -> bool:
+        """Whether the patient of every image is known."""
+        return self.unnamed == 0
+
+    @property
+    def unknown_patients(self) -> str:
+        """A sentence for whom the patients are not known; empty where all are."""
+        if self.patients_known:
+            return ""
+        whose = (
+            "these images"
+            if self.unnamed == len(self.paths)
+            else (f"{self.unnamed:,} of {len(self.paths):,} images")
+        )
+        return (
+            f"The patients of {whose} are not known, so that each of them counts as a patient of "
+            "its own: the intervals are too narrow. A table with a column `patient`, filled in "
+            "every row, mends that."
+        )
+
+    def content(self, classes: tuple[str, ...]) -> str:
+        """Returns a digest of bytes, label and patient of all images, whatever their names."""
+        return digest(
+            f"{sha256_of(self.folder / path)} {classes[label]} {patient}"
+            for path, label, patient in zip(self.paths, self.labels, self.patients, strict=True)
+            if (self.folder / path).is_file()
+        )
+
+
+def read_labelled(path: Path, run: Run, *, split: str | None = None) -> Labelled:
+    """Reads labelled images for a run.
+
+    Args:
+        path: a built data set, a folder with a `manifest.csv` or with folders named by
+            class somewhere above the files, or a CSV table of `path,label` and perhaps
+            `patient`.
+        run: for its classes and its data set.
+        split: one of `SPLITS` or "all", for built sets; None takes testing of the run's
+            own set and all of another.
+
+    Raises:
+        CancerNetError: nothing there, or nothing that fits the run's classes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise CancerNetError(f"there is no {path}; name a folder or table of labelled images")
+    if (path / BUILD).is_file():
+        found = _read_built(path, run, split)
+    elif split not in (None, ALL):
+        raise CancerNetError(f"--split {split} is for data sets that build_dataset.py built")
+    elif path.is_file() or (path / MANIFEST).is_file():
+        found = _read_table(path if path.is_file() else path / MANIFEST, run)
+    else:
+        found = _read_folders(path, run)
+    if not found.paths:
+        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in found.left_out.items())
+        raise CancerNetError(
+            f"{path} has no labelled image for this run; its classes are "
+            f"{', '.join(run.classes)}{f' ({reasons})' if reasons else ''}"
+        )
+    return found
+
+
+def _read_built(folder: Path, run: Run, split: str | None) -> Labelled:
+    dataset = read_dataset(folder)
+    if set(dataset.classes) != set(run.classes):
+        raise CancerNetError(
+            f"{folder} has the classes {', '.join(dataset.classes)}, the run "
+            f"{', '.join(run.classes)}; evaluate on data with the same classes"
+        )
+    own = dataset.fingerprint == run.content["dataset"].get("fingerprint")
+    chosen = split or ("testing" if own else ALL)
+    names = SPLITS if chosen == ALL else (chosen,)
+    parts = [dataset.split(name) for name in names]
+    places = np.array([run.classes.index(name) for name in dataset.classes])
+    dataset.check_files()
+    return Labelled(
+        name=folder.resolve().name,
+        folder=folder,
+        paths=[path for part in parts for path in part.paths],
+        labels=places[np.concatenate([part.labels for part in parts])],
+        patients=[patient for part in parts for patient in part.patients],
+        unnamed=0,
+        left_out={},
+        how=f"{', '.join(names)} of a data set built {dataset.split_kind}",
+        drawn=dataset.drawn,
+        leak=dataset.leak if own else "",
+        fingerprint=dataset.fingerprint,
+    )
+
+
+def _read_table(table: Path, run: Run) -> Labelled:
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            header = list(reader.fieldnames or [])
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CancerNetError(f"{table} cannot be read as a CSV table ({error})") from None
+    if not {"path", "label"} <= set(header):
+        raise CancerNetError(
+            f"{table} needs the columns `path` and `label` (and `patient`, where known); it has "
+            f"{', '.join(header) or 'none'}"
+        )
+    short = next((number for number, row in enumerate(rows, 2) if not row["path"]), None)
+    if short is not None:
+        raise CancerNetError(f"row {short} of {table} names no path")
+    kept = [row for row in rows if row["label"] in run.classes]
+    twice = [path for path, count in Counter(row["path"] for row in kept).items() if count > 1]
+    if twice:
+        raise CancerNetError(
+            f"{table} names {counted(len(twice), 'image')} more than once, first "
+            f"{twice[0]}; name each image once, or it counts twice"
+        )
+    patients = [(row.get("patient") or "").strip() for row in kept]
+    missing = [row["path"] for row in kept if not is_file(table.parent / row["path"])]
+    if missing:
+        raise CancerNetError(
+            f"{table} names {len(missing):,} images that are not there, first {missing[0]}; paths "
+            "are relative to the table"
+        )
+    return Labelled(
+        name=table.parent.resolve().name if table.name == MANIFEST else table.stem,
+        folder=table.parent,
+        paths=[row["path"] for row in kept],
+        labels=np.array([run.classes.index(row["label"]) for row in kept], np.int64),
+        patients=[name or row["path"] for name, row in zip(patients, kept, strict=True)],
+        unnamed=patients.count(""),
+        left_out=_counted("of a class that the run does not know" for _ in rows[len(kept) :]),
+        how=f"all images of {table.name}",
+    )
+
+
+def _read_folders(folder: Path, run: Run) -> Labelled:
+    dataset = catalog.DATASETS.get(str(run.content["dataset"].get("name")))
+    paths, labels, patients, reasons = [], [], [], []
+    unnamed = 0
+    for file in Inputs([folder]):
+        relative = PurePosixPath(file.relative_to(folder).as_posix())
+        try:
+            label, patient = _identity(relative, run.classes, dataset)
+        except catalog.LeftOut as reason:
+            reasons.append(str(reason))
+            continue
+        unnamed += not patient
+        paths.append(str(relative))
+        labels.append(run.classes.index(label))
+        patients.append(patient or str(relative))
+    return Labelled(
+        name=folder.resolve().name,
+        folder=folder,
+        paths=paths,
+        labels=np.array(labels, np.int64),
+        patients=patients,
+        unnamed=unnamed,
+        left_out=_counted(reasons),
+        how="folders named by class",
+    )
+
+
+def _identity(
+    path: PurePosixPath, classes: tuple[str, ...], dataset: catalog.Dataset | None
+) -> tuple[str, str]:
+    """Returns the label and the patient ("" where not known) that a path says.
+
+    Raises:
+        catalog.LeftOut: not an image of one of the classes.
+    """
+    label = next((part for part in reversed(path.parts[:-1]) if part in classes), None)
+    if dataset is not None and not catalog.is_mask(path):
+        # <class>/<published name>: the name alone may say whose it is.
+        guess = PurePosixPath(path.stem.split("_")[0], label or "", path.name)
+        for candidate, sure in ((path, True), (guess, False)):
+            try:
+                found = dataset.identify(candidate)
+            except catalog.Contradiction:
+                raise
+            except catalog.LeftOut:
+                continue
+            if sure or found.x is not None:
+                return found.label, found.patient
+    if catalog.is_mask(path):
+        raise catalog.LeftOut("a mask, not a scan")
+    if label is None:
+        raise catalog.LeftOut("not in a folder named by a class")
+    return label, ""
+
+
+def _counted(reasons: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(reasons).most_common())

@@ -1,0 +1,133 @@
+"""What a finished run left behind, read back for another look."""
+
+import csv
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from cancernet.base.errors import RunError
+from cancernet.measures.assess import judge
+from cancernet.measures.pooled import FoldScores
+from cancernet.measures.scored import Scored, read_scored
+from cancernet.measures.validation.operating_point import OperatingPoint
+from cancernet.report.content import FlowStep
+from cancernet.runs import run_folder
+from cancernet.runs.run_folder import Run
+
+PREDICTIONS = "predictions.csv"
+VALIDATION_PREDICTIONS = "validation_predictions.csv"
+HISTORY = "history.csv"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A finished run with its stored predictions.
+
+    Attributes:
+        run: the run.
+        validation: scored images that chose the operating point.
+        testing: scored images, judged once when the training ended.
+        point: the operating point.
+    """
+
+    run: Run
+    validation: Scored
+    testing: Scored
+    point: OperatingPoint
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of its training."""
+        return dict(self.run.content.get("config", {}))
+
+
+def read_finished(folder: Path) -> FinishedRun:
+    """Reads a finished run; the stored predictions are verified against run.json.
+
+    Raises:
+        RunError: no finished run, or a file is missing or altered.
+    """
+    run = run_folder.open_run(folder, check=(PREDICTIONS, VALIDATION_PREDICTIONS))
+    try:
+        point = OperatingPoint.from_dict(run.content["operating_point"])
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{folder} has no operating point ({error}); train it again") from None
+    return FinishedRun(
+        run=run,
+        validation=_read(folder / VALIDATION_PREDICTIONS, run),
+        testing=_read(folder / PREDICTIONS, run),
+        point=point,
+    )
+
+
+def fold_scores(finished: FinishedRun) -> FoldScores:
+    """What a cross-validation pools of a fold."""
+    run = finished.run
+    return FoldScores(
+        name=run.name,
+        validation=finished.validation,
+        testing=finished.testing,
+        point=finished.point,
+        calibration=run.calibration,
+        metrics=judge(
+            finished.testing,
+            classes=run.classes,
+            positive=run.positive,
+            threshold=finished.point.threshold,
+        ),
+    )
+
+
+def history_of(folder: Path) -> dict[str, list[float]]:
+    """Returns measure to its value in every epoch; nothing where there is no such table."""
+    try:
+        with open(folder / HISTORY, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def full_name(run: Run) -> str:
+    """The run's name; of a fold also that of its cross-validation."""
+    if "fold" not in run.content:
+        return run.name
+    return f"{run.folder.resolve().parent.name}, {run.name}"
+
+
+def flow_of(run: Run) -> list[FlowStep]:
+    """The way of the images of the run's own data set."""
+    steps = []
+    for name, counts in (run.content["dataset"].get("counts") or {}).items():
+        if isinstance(counts, dict) and "images" in counts:
+            steps.append(
+                FlowStep(
+                    name=name,
+                    patients=counts.get("patients"),
+                    images=counts["images"],
+                    positives=counts.get("positives"),
+                )
+            )
+    return steps
+
+
+def asked_of(run: Run) -> dict[str, str]:
+    """What the run was asked, for a report."""
+    content = run.content
+    model, size = content.get("model", {}), content["input"]
+    return {
+        "run": full_name(run),
+        "trained on": f"{content['dataset']['name']}: {content['dataset'].get('title', '')}",
+        "classes": "; ".join(
+            f"{name} = {word}" for name, word in zip(run.classes, run.words, strict=True)
+        ),
+        "recipe": str(content.get("recipe", "")),
+        "network": f"{model.get('name', '')}, {size['width']}x{size['height']} pixels",
+    }
+
+
+def _read(path: Path, run: Run) -> Scored:
+    scored, classes = read_scored(path)
+    if classes != run.classes:
+        raise RunError(f"{path} has the classes {', '.join(classes)}, not those of its run.json")
+    return scored

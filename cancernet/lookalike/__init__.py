@@ -1,0 +1,1 @@
+"""Which images show the same: found by looking at the pixels."""

@@ -1,0 +1,118 @@
+"""Class by class, and the same folded to positive against negative.
+
+Folded, one benign class called another benign class is no error: only the side counts.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cancernet.measures.metrics import confusion_table, count_metrics, ratio
+
+MEASURES = ("accuracy", "precision", "recall", "f1")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassRow:
+    """One class against the others, or a mean over classes.
+
+    `support` is the number of its images; NaN marks what is undefined. A mean is over the
+    classes that have images and where the measure is defined; the mean accuracy is not given.
+    """
+
+    name: str
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def class_rows(table: Any, words: Sequence[str]) -> list[ClassRow]:
+    """Returns a row a class, then `macro mean` and `weighted mean`.
+
+    Args:
+        table: (classes, classes) counts, rows truth, columns prediction.
+        words: what each class means, in order.
+    """
+    counts = np.asarray(table, np.float64)
+    right, truth, called = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    found = count_metrics(
+        counts.sum() - truth - called + right, called - right, truth - right, right
+    )
+    columns = {
+        "accuracy": found["accuracy"],
+        # As `metrics`: of a class without images neither is defined, whatever was called it.
+        "precision": np.where(truth > 0, found["precision"], np.nan),
+        "recall": found["sensitivity"],
+        "f1": found["f1"],
+    }
+    rows = [
+        ClassRow(
+            word,
+            float(columns["accuracy"][index]),
+            float(columns["precision"][index]),
+            float(columns["recall"][index]),
+            float(columns["f1"][index]),
+            int(truth[index]),
+        )
+        for index, word in enumerate(words)
+    ]
+    for name, weights in (("macro mean", (truth > 0).astype(np.float64)), ("weighted mean", truth)):
+        means = {each: _mean(columns[each], weights) for each in MEASURES[1:]}
+        rows.append(
+            ClassRow(
+                name,
+                float("nan"),
+                means["precision"],
+                means["recall"],
+                means["f1"],
+                int(truth.sum()),
+            )
+        )
+    return rows
+
+
+def fold(table: Any, positive: Sequence[int]) -> np.ndarray:
+    """Adds a table of classes up to one of sides: rows truth, columns call, negative first."""
+    counts = np.asarray(table, np.int64)
+    side = np.isin(np.arange(len(counts)), list(positive)).astype(np.int64)
+    folded = np.zeros((2, 2), np.int64)
+    np.add.at(folded, (side[:, None], side[None, :]), counts)
+    return folded
+
+
+def overall_accuracy(table: Any) -> float:
+    """Returns the share on the diagonal."""
+    counts = np.asarray(table, np.float64)
+    return float(ratio(np.trace(counts), counts.sum()))
+
+
+def epoch_measures(table: Any, positive: Sequence[int]) -> dict[str, float]:
+    """Returns precision, recall and F1 of an epoch.
+
+    Of two classes they are the positive one's; of more the plain mean over the classes
+    where each is defined.
+
+    Args:
+        table: (classes, classes) counts, rows truth, columns prediction.
+        positive: indices of the positive classes.
+    """
+    rows = class_rows(table, [str(index) for index in range(len(table))])
+    row = rows[positive[0]] if len(table) == 2 else rows[-2]
+    return {"precision": row.precision, "recall": row.recall, "f1": row.f1}
+
+
+def score_measures(
+    truth: np.ndarray, probabilities: np.ndarray, positive: Sequence[int]
+) -> dict[str, float]:
+    """Returns `epoch_measures` of scores by the most probable class."""
+    table = confusion_table(truth, probabilities.argmax(axis=1), probabilities.shape[1])
+    return epoch_measures(table, positive)
+
+
+def _mean(values: np.ndarray, weights: np.ndarray) -> float:
+    defined = ~np.isnan(values)
+    return float(ratio((values[defined] * weights[defined]).sum(), weights[defined].sum()))

@@ -1,0 +1,254 @@
+"""Intervals around headline figures: patients are resampled, never patches.
+
+The bootstrap gives the standard error of the log odds of a figure; the interval is the
+figure's log odds ± that many standard errors as Student's t asks, with the *effective*
+number of patients n: t(n - 1) · sqrt(n / (n - 1)). Effective is Kish's number,
+(Σm)² / Σm² for patients with m images: ten patients of whom one has most of the images
+know less than ten alike (Kish 1965; Carter, Schnepel & Steigerwald 2017,
+doi:10.1162/REST_a_00639). Log odds keep the limits inside 0-1 and follow the skew near 1.
+
+Percentile and BCa limits were tried first and are too narrow with 30 patients;
+`python benchmarks/interval_coverage.py` compares the three on data of known truth.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from cancernet.base.words import counted
+from cancernet.measures.bootstrap import (
+    METRICS,
+    PatientSums,
+    draw_weights,
+    judge_weighted,
+    patient_sums,
+    strata,
+)
+
+LEVEL = 0.95
+RESAMPLES = 2000
+FEW_PATIENTS = 10
+# A metric that is undefined in more draws than this gets no interval.
+MOST_UNDEFINED = 0.1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """Intervals of one split.
+
+    Attributes:
+        limits: (low, high) for every metric; both NaN where no interval can be given.
+        level: share of intervals that cover the truth, 0-1.
+        patients: that were resampled.
+        patients_with_positives: of them.
+        patients_with_negatives: of them.
+        resamples: number of draws.
+        seed: of the draws.
+        notes: sentences on what these intervals cannot tell.
+    """
+
+    limits: dict[str, tuple[float, float]]
+    level: float
+    patients: int
+    patients_with_positives: int
+    patients_with_negatives: int
+    resamples: int
+    seed: int
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain JSON values."""
+        limits = {name: list(pair) for name, pair in self.limits.items()}
+        return {**dataclasses.asdict(self), "limits": limits, "notes": list(self.notes)}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """How much a metric rests on.
+
+    Attributes:
+        patients: effective number of patients, at least 1; not whole.
+        step: smallest distance from 0 and 1 that the images could show.
+    """
+
+    patients: float
+    step: float
+
+
+def patient_intervals(
+    truth: Any,
+    score: Any,
+    threshold: Any,
+    patients: Any,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 7,
+) -> Intervals:
+    """Bootstraps patients at a threshold that stays as it is.
+
+    Args:
+        truth: (images,) 1 for positive, 0 for the rest.
+        score: (images,) 0-1.
+        threshold: positive iff score >= threshold; one, or (images,) one for each.
+        patients: (images,) name of every image's patient.
+        level: above 0, below 1.
+        resamples: number of draws, at least 2.
+        seed: the same seed gives the same intervals.
+
+    Raises:
+        ValueError: shapes that differ, values out of range.
+    """
+    if not 0 < level < 1 or resamples < 2:
+        raise ValueError("level must lie between 0 and 1, and resamples be at least 2")
+    sums = patient_sums(truth, score, threshold, patients)
+    draws = judge_weighted(sums, draw_weights(strata(sums), resamples, seed))
+    once = judge_weighted(sums, np.ones((1, len(sums.counts)), np.int64))
+    limits = limits_of(sums, once, draws, level=level)
+    positives, negatives = int((sums.positives > 0).sum()), int((sums.negatives > 0).sum())
+    return Intervals(
+        limits=limits,
+        level=level,
+        patients=len(sums.counts),
+        patients_with_positives=positives,
+        patients_with_negatives=negatives,
+        resamples=resamples,
+        seed=seed,
+        notes=tuple(_notes(len(sums.counts), positives, negatives, limits, level)),
+    )
+
+
+def limits_of(
+    sums: PatientSums,
+    once: dict[str, np.ndarray],
+    draws: dict[str, np.ndarray],
+    *,
+    level: float,
+) -> dict[str, tuple[float, float]]:
+    """Returns the limits of every metric.
+
+    Args:
+        sums: of the patients.
+        once: metric to its value in all patients, (1,).
+        draws: metric to its value in every draw, (resamples,).
+        level: 0-1.
+    """
+    found = {
+        name: interval_of(
+            float(once[name][0]),
+            draws[name],
+            evidence(sums, name),
+            level=level,
+            lowest=-1.0 if name == "mcc" else 0.0,
+        )
+        for name in METRICS
+    }
+    if np.isnan([found["sensitivity"][0], found["specificity"][0]]).any():
+        # The half without a spread would count as certain: 53 % coverage where it happened.
+        found["balanced_accuracy"] = (float("nan"), float("nan"))
+    return found
+
+
+def interval_of(
+    value: float, draws: np.ndarray, rests_on: Evidence, *, level: float, lowest: float = 0.0
+) -> tuple[float, float]:
+    """Returns the limits around one figure.
+
+    Args:
+        value: the figure itself, from `lowest` to 1.
+        draws: (resamples,) the figure in every draw, NaN where undefined.
+        rests_on: effective patients and smallest step.
+        level: 0-1.
+        lowest: the least value the figure can take (-1 for Matthews' coefficient).
+
+    Returns:
+        (NaN, NaN) where the figure or too many draws are undefined, and where all draws
+        are equal, as when no image was misclassified: no spread was seen, which is not
+        certainty.
+    """
+    from scipy.special import stdtrit
+
+    defined = draws[~np.isnan(draws)]
+    too_few = len(defined) < max(2, (1 - MOST_UNDEFINED) * len(draws))
+    effective = rests_on.patients
+    if np.isnan(value) or too_few or np.ptp(defined) == 0 or effective <= 1:
+        return float("nan"), float("nan")
+    share, step = (value - lowest) / (1 - lowest), rests_on.step
+    if 0 < share < 1:  # a ratio of unequal classes may lie nearer to 0 or 1 than a step
+        step = min(step, share / 2, (1 - share) / 2)
+    middle = _log_odds(value, lowest, step)
+    error = np.std(_log_odds(defined, lowest, step))
+    reach = error * stdtrit(effective - 1, (1 + level) / 2) * np.sqrt(effective / (effective - 1))
+    # exp may overflow to inf for hopeless evidence; the limit is then 0 or 1, rightly.
+    with np.errstate(over="ignore"):
+        low, high = 1 / (1 + np.exp(-np.array([middle - reach, middle + reach])))
+    return float(lowest + (1 - lowest) * low), float(lowest + (1 - lowest) * high)
+
+
+def evidence(sums: PatientSums, name: str) -> Evidence:
+    """Returns what a metric rests on: all patients, those with positives, or with negatives.
+
+    What needs both classes rests on the less informative of the two.
+    """
+    images = sums.positives + sums.negatives
+    if name in ("accuracy", "brier"):
+        return Evidence(patients=effective_patients(images), step=0.5 / images.sum())
+    if name in ("sensitivity", "specificity"):
+        of_class = sums.positives if name == "sensitivity" else sums.negatives
+        return Evidence(patients=effective_patients(of_class), step=0.5 / max(of_class.sum(), 1.0))
+    positives, negatives = max(sums.positives.sum(), 1.0), max(sums.negatives.sum(), 1.0)
+    fewer = min(effective_patients(sums.positives), effective_patients(sums.negatives))
+    steps = {
+        "roc_auc": positives * negatives,  # an area counts pairs
+        # One negative above the last positive, and nothing else wrong: 1 - 1 / (P (P + 1)).
+        "pr_auc": positives * (positives + 1),
+    }.get(name, min(positives, negatives))  # a ratio of the confusion matrix counts images
+    return Evidence(patients=fewer, step=0.5 / steps)
+
+
+def effective_patients(images: np.ndarray) -> float:
+    """Returns Kish's effective number of patients with so many images each; 0 for none."""
+    total = images.sum()
+    return float(total**2 / (images**2).sum()) if total > 0 else 0.0
+
+
+def _word(name: str) -> str:
+    """A metric's name as a reader knows it."""
+    known = {
+        "roc_auc": "AUC",
+        "pr_auc": "average precision",
+        "mcc": "Matthews correlation",
+        "brier": "Brier score",
+    }
+    return known.get(name, name.replace("_", " ").replace("f1", "F1"))
+
+
+def _log_odds(value: Any, lowest: float, step: float) -> Any:
+    share = np.clip((value - lowest) / (1 - lowest), step, 1 - step)
+    return np.log(share) - np.log1p(-share)
+
+
+def _notes(
+    patients: int,
+    positives: int,
+    negatives: int,
+    limits: dict[str, tuple[float, float]],
+    level: float,
+) -> list[str]:
+    notes = []
+    if min(positives, negatives) < FEW_PATIENTS:
+        notes.append(
+            f"{counted(patients, 'patient')} ({positives} with positives, {negatives} with "
+            f"negatives) {'is' if patients == 1 else 'are'} too few for the {level:.0%} intervals "
+            "to be trusted: they show how these patients differ, not how patients unlike them "
+            "would fare."
+        )
+    without = [name for name, pair in limits.items() if np.isnan(pair[0])]
+    if without:
+        notes.append(
+            f"No interval for {', '.join(map(_word, without))}: undefined, the same in every "
+            "draw, or the mean of one that is; which says that the patients are too few or too "
+            "alike, not that it is certain."
+        )
+    return notes

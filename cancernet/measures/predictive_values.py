@@ -1,0 +1,92 @@
+"""What a call means where positives are rarer, or more frequent, than in the data set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cancernet.measures.bootstrap import draw_weights, judge_weighted, patient_sums, strata
+from cancernet.measures.intervals import LEVEL, RESAMPLES, Evidence, effective_patients, interval_of
+from cancernet.measures.metrics import ratio
+
+
+def predictive_values(
+    sensitivity: Any, specificity: Any, prevalence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the share of positive calls that are right, and of negative calls (Bayes).
+
+    Args:
+        sensitivity: 0-1, number or array.
+        specificity: 0-1, likewise.
+        prevalence: share of positives expected, 0-1.
+
+    Returns:
+        Positive and negative predictive value; NaN where no such call is ever made.
+
+    Raises:
+        ValueError: a prevalence outside 0-1.
+    """
+    if not 0 <= prevalence <= 1:
+        raise ValueError(f"the prevalence must lie between 0 and 1, but is {prevalence}")
+    sensitivity, specificity = np.asarray(sensitivity), np.asarray(specificity)
+    hits, misses = sensitivity * prevalence, (1 - sensitivity) * prevalence
+    alarms, rejections = (1 - specificity) * (1 - prevalence), specificity * (1 - prevalence)
+    # NaN in, NaN out: a comparison with NaN is false, so `ratio` leaves it undefined.
+    return ratio(hits, hits + alarms), ratio(rejections, rejections + misses)
+
+
+def predictive_rows(
+    truth: Any,
+    score: Any,
+    threshold: Any,
+    patients: Any,
+    prevalences: Sequence[float],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 7,
+) -> list[dict[str, Any]]:
+    """Predictive values at stated prevalences with intervals over patients.
+
+    They carry sensitivity and specificity over to another prevalence, which holds only
+    when positives and negatives look alike there.
+
+    Args:
+        truth: (images,) 1 for positive, 0 for the rest.
+        score: (images,) 0-1.
+        threshold: positive iff score >= threshold; one, or (images,) one for each.
+        patients: (images,) name of every image's patient.
+        prevalences: shares of positives expected, 0-1 each.
+        resamples: bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        A row for every prevalence: `prevalence, positive_predictive_value,
+        positive_limits, negative_predictive_value, negative_limits, calls_per_hundred`
+        (positive calls among 100 images). NaN where undefined.
+    """
+    sums = patient_sums(truth, score, threshold, patients)
+    draws = judge_weighted(sums, draw_weights(strata(sums), resamples, seed))
+    once = judge_weighted(sums, np.ones((1, len(sums.counts)), np.int64))
+    fewer = min(effective_patients(sums.positives), effective_patients(sums.negatives))
+    step = 0.5 / max(min(sums.positives.sum(), sums.negatives.sum()), 1.0)
+    rests_on = Evidence(patients=fewer, step=step)
+    rows = []
+    for prevalence in prevalences:
+        values = predictive_values(once["sensitivity"], once["specificity"], prevalence)
+        drawn = predictive_values(draws["sensitivity"], draws["specificity"], prevalence)
+        calls = once["sensitivity"] * prevalence + (1 - once["specificity"]) * (1 - prevalence)
+        rows.append(
+            {
+                "prevalence": float(prevalence),
+                "positive_predictive_value": float(values[0][0]),
+                "positive_limits": interval_of(
+                    float(values[0][0]), drawn[0], rests_on, level=LEVEL
+                ),
+                "negative_predictive_value": float(values[1][0]),
+                "negative_limits": interval_of(
+                    float(values[1][0]), drawn[1], rests_on, level=LEVEL
+                ),
+                "calls_per_hundred": float(100 * calls[0]),
+            }
+        )
+    return rows

@@ -1,0 +1,139 @@
+"""Scored images: what a network said of every image of a split, and what is true."""
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cancernet.base.errors import RunError
+from cancernet.base.files import written_beside
+from cancernet.measures import checks
+
+_COLUMNS = ("path", "patient", "label", "predicted")
+_PROBABILITY = "probability_"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Scored:
+    """Images of one split with truth and probabilities, in one order.
+
+    Attributes:
+        paths: of the images, as the data set names them.
+        patients: name of every image's patient.
+        truth: (images,) int64 class indices.
+        probabilities: (images, classes) float64, rows adding up to 1. float32 is taken
+            and widened once, here, so that file and figures agree to the last digit.
+
+    Raises:
+        ValueError: lengths that differ, no images, or values out of range.
+    """
+
+    paths: Sequence[str]
+    patients: Sequence[str]
+    truth: np.ndarray
+    probabilities: np.ndarray
+
+    def __post_init__(self) -> None:
+        images, classes = len(self.paths), np.shape(self.probabilities)[-1]
+        truth = checks.check_truth(self.truth, classes)
+        if len(truth) != images:
+            raise ValueError(f"there are {images} paths but {len(truth)} truths")
+        checks.check_patients(self.patients, images)
+        probabilities = checks.check_probabilities(self.probabilities, images, classes)
+        # Frozen for everybody else; this is the one place that fills it.
+        object.__setattr__(self, "truth", truth)
+        object.__setattr__(self, "probabilities", probabilities)
+        object.__setattr__(self, "paths", tuple(str(path) for path in self.paths))
+        object.__setattr__(self, "patients", tuple(str(patient) for patient in self.patients))
+
+
+def positive_indices(classes: Sequence[str], positive: Sequence[str]) -> list[int]:
+    """Returns the columns of the positive classes, ascending.
+
+    Raises:
+        ValueError: a positive class that is unknown, none, or all of them.
+    """
+    unknown = [name for name in positive if name not in classes]
+    if unknown:
+        raise ValueError(f"positive classes {unknown} are not among {list(classes)}")
+    found = [index for index, name in enumerate(classes) if name in positive]
+    if not 0 < len(found) < len(classes):
+        raise ValueError("some but not all classes must be positive")
+    return found
+
+
+def positive_truth(scored: Scored, positive: list[int]) -> np.ndarray:
+    """Returns 1 for images of a positive class, else 0, shape (images,)."""
+    return np.isin(scored.truth, positive).astype(np.int64)
+
+
+def positive_score(probabilities: np.ndarray, positive: list[int]) -> np.ndarray:
+    """Adds up the probabilities of the positive classes in class order, at most 1."""
+    score = np.zeros(len(probabilities))
+    for index in positive:
+        score = score + probabilities[:, index]
+    return np.minimum(score, 1.0)
+
+
+def predicted_indices(probabilities: np.ndarray, positive: list[int], threshold: Any) -> np.ndarray:
+    """Returns the predicted class of every image, shape (images,).
+
+    Two classes: the positive one iff its probability >= threshold. More: the most
+    probable, the first of equals; the threshold then judges positives against the rest.
+    """
+    if probabilities.shape[1] != 2:
+        return probabilities.argmax(axis=1)
+    called = positive_score(probabilities, positive) >= threshold
+    return np.where(called, positive[0], 1 - positive[0])
+
+
+def write_scored(
+    path: Path, scored: Scored, *, classes: Sequence[str], predicted: np.ndarray
+) -> None:
+    """Writes `path,patient,label,predicted` and one probability column a class.
+
+    Floats are written so that reading them back gives the same 64 bits, and file names
+    that are no valid text (surrogate escapes) as the bytes they are.
+    """
+    with (
+        written_beside(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*_COLUMNS, *(_PROBABILITY + name for name in classes)])
+        for image, patient, truth, call, row in zip(
+            scored.paths,
+            scored.patients,
+            scored.truth,
+            predicted,
+            scored.probabilities.tolist(),
+            strict=True,
+        ):
+            writer.writerow([image, patient, classes[truth], classes[call], *map(repr, row)])
+
+
+def read_scored(path: Path) -> tuple[Scored, tuple[str, ...]]:
+    """Reads a `predictions.csv`; returns it and its classes in order.
+
+    Raises:
+        RunError: there is no such file, or it is not of that form.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            header, *rows = csv.reader(file)
+        names = tuple(column.removeprefix(_PROBABILITY) for column in header[len(_COLUMNS) :])
+        index = {name: number for number, name in enumerate(names)}
+        scored = Scored(
+            paths=[row[0] for row in rows],
+            patients=[row[1] for row in rows],
+            truth=np.array([index[row[2]] for row in rows]),
+            probabilities=np.array([[float(cell) for cell in row[4:]] for row in rows]),
+        )
+    except FileNotFoundError:
+        raise RunError(f"{path} does not exist; the run is not finished") from None
+    except (ValueError, KeyError, IndexError, csv.Error) as error:
+        raise RunError(f"{path} is not a table of predictions ({error})") from None
+    return scored, names

@@ -1,0 +1,105 @@
+"""The same figures for parts of the patients: site, scanner, age group, whatever a table says."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cancernet.base.errors import CancerNetError
+from cancernet.measures.intervals import RESAMPLES, patient_intervals
+from cancernet.measures.metrics import binary_metrics
+
+NOT_GIVEN = "not given"
+KEYS = ("path", "patient")
+
+
+def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
+    """Reads a table with a column `patient` or `path` and any others.
+
+    Returns:
+        The key that the table uses, and for every other column {key: value}.
+
+    Raises:
+        CancerNetError: no such file, no key column, no other column, or a key that
+            stands there twice with different values.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            header = list(reader.fieldnames or [])
+            rows = list(reader)
+    except FileNotFoundError:
+        raise CancerNetError(f"there is no table {path}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CancerNetError(f"{path} cannot be read as a CSV table ({error})") from None
+    key = next((name for name in KEYS if name in header), None)
+    columns = [name for name in header if name not in KEYS]
+    if key is None or not columns:
+        raise CancerNetError(
+            f"{path} needs a column `patient` or `path` and one more to group by; it has "
+            f"{', '.join(header) or 'none'}"
+        )
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise CancerNetError(f"{path} has two columns {twice!r}; name them differently")
+    found: dict[str, dict[str, str]] = {name: {} for name in columns}
+    for row in rows:
+        row[key] = (row[key] or "").strip()
+        for name in columns:
+            value = (row[name] or "").strip() or NOT_GIVEN
+            if found[name].setdefault(row[key], value) != value:
+                raise CancerNetError(
+                    f"{path}: {key} {row[key]} has two values of {name}, "
+                    f"{found[name][row[key]]} and {value}; correct the table"
+                )
+    return key, found
+
+
+def subgroup_rows(
+    truth: Any,
+    score: Any,
+    threshold: float,
+    patients: Any,
+    group: Mapping[str, str],
+    *,
+    keys: Any = None,
+    resamples: int = RESAMPLES,
+    seed: int = 7,
+) -> list[dict[str, Any]]:
+    """Judges every group by itself at the one operating point.
+
+    Args:
+        truth: (images,) 1 for positive, 0 for the rest.
+        score: (images,) 0-1.
+        threshold: positive iff score >= threshold.
+        patients: (images,) name of every image's patient.
+        group: key to the name of its group; a key that is not there is "not given".
+        keys: (images,) what `group` is looked up by; the patients when not given.
+        resamples: bootstrap draws of the intervals.
+        seed: of the draws.
+
+    Returns:
+        A row for every group, by name: `group`, all of `binary_metrics`, `limits`
+        (of `Intervals`) and `notes`. Many groups of few patients differ by chance alone.
+    """
+    truth, score, patients = np.asarray(truth), np.asarray(score), np.asarray(patients)
+    looked_up = patients if keys is None else np.asarray(keys)
+    names = np.array([group.get(str(key), NOT_GIVEN) for key in looked_up])
+    rows = []
+    for name in np.unique(names):
+        part = names == name
+        intervals = patient_intervals(
+            truth[part], score[part], threshold, patients[part], resamples=resamples, seed=seed
+        )
+        metrics = binary_metrics(truth[part], score[part], threshold, patients=patients[part])
+        rows.append(
+            {
+                "group": str(name),
+                **metrics,
+                "limits": intervals.limits,
+                "notes": list(intervals.notes),
+            }
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""What validation decides: the operating point and the calibration."""

@@ -1,0 +1,142 @@
+"""How far the operating point itself would move with other validation patients."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from cancernet.measures import checks
+from cancernet.measures.bootstrap import draw_weights, patient_sums, strata
+from cancernet.measures.validation.operating_point import (
+    Candidates,
+    candidates,
+    check_rule,
+    patients_of_rarer_class,
+    preferred,
+)
+
+BLOCK = 500_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ThresholdSpread:
+    """Operating points chosen on resampled validation patients.
+
+    Attributes:
+        threshold: (low, high), the middle 95 % of the thresholds chosen.
+        sensitivity: (low, high) of what each would have given on the validation set.
+        specificity: likewise.
+        resamples: number of draws in which both classes occurred.
+        note: why there are no figures; empty when there are.
+    """
+
+    threshold: tuple[float, float]
+    sensitivity: tuple[float, float]
+    specificity: tuple[float, float]
+    resamples: int
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain JSON values."""
+        pairs = ("threshold", "sensitivity", "specificity")
+        return {**dataclasses.asdict(self), **{name: list(getattr(self, name)) for name in pairs}}
+
+
+def threshold_spread(
+    truth: Any,
+    score: Any,
+    patients: Any,
+    *,
+    rule: str,
+    target_sensitivity: float = 0.95,
+    cost_ratio: float = 5.0,
+    resamples: int = 500,
+    seed: int = 7,
+) -> ThresholdSpread:
+    """Chooses the operating point again on resampled patients of the validation set.
+
+    Args:
+        truth: (images,) 1 for positive, 0 for the rest.
+        score: (images,) 0-1.
+        patients: (images,) name of every image's patient.
+        rule: as in `choose_operating_point`.
+        target_sensitivity: likewise.
+        cost_ratio: likewise.
+        resamples: number of draws.
+        seed: of the draws.
+
+    Raises:
+        ValueError: bad input, as in `choose_operating_point`.
+    """
+    truth = checks.check_truth(truth)
+    score = checks.check_score(score, len(truth))
+    check_rule(rule, target_sensitivity, cost_ratio)
+    nothing = (float("nan"), float("nan"))
+    none = ThresholdSpread(
+        threshold=nothing, sensitivity=nothing, specificity=nothing, resamples=0, note="-"
+    )
+    if rule == "fixed":
+        return dataclasses.replace(none, note="A fixed threshold does not depend on patients.")
+    if truth.min() == truth.max():
+        return dataclasses.replace(none, note="Validation has one class only.")
+    sums = patient_sums(truth, score, 0.5, patients)
+    if len(sums.counts) < 2:
+        return dataclasses.replace(none, note="One patient cannot be resampled.")
+    once = candidates(truth, score)
+    weights = draw_weights(strata(sums), resamples, seed)
+    few = patients_of_rarer_class(truth, patients)
+    chosen = []
+    rows = max(1, BLOCK // len(truth))
+    for start in range(0, resamples, rows):
+        block = weights[start : start + rows]
+        for found in _resampled(once, truth, score, sums.patient_index, block):
+            if found is not None:
+                chosen.append(preferred(found, rule, target_sensitivity, cost_ratio, few))
+    if not chosen:
+        return dataclasses.replace(none, note="No draw of patients held both classes.")
+    return ThresholdSpread(
+        threshold=_middle(once.threshold[chosen]),
+        sensitivity=_middle(once.sensitivity[chosen]),
+        specificity=_middle(once.specificity[chosen]),
+        resamples=len(chosen),
+    )
+
+
+def _resampled(
+    once: Candidates,
+    truth: np.ndarray,
+    score: np.ndarray,
+    patient_index: np.ndarray,
+    weights: np.ndarray,
+) -> list[Candidates | None]:
+    """Gives the thresholds of `once` the shares they reach in every draw; None for one class."""
+    order = np.argsort(score, kind="stable")
+    # Images below each threshold, in ascending order of score.
+    below = np.searchsorted(score[order], once.threshold, side="left")
+    drawn = np.take(weights, patient_index[order], axis=1).astype(np.int64)
+    positive = truth[order] == 1
+    sums = [_sums(np.where(positive, drawn, 0)), _sums(np.where(positive, 0, drawn))]
+    draws: list[Candidates | None] = []
+    for positives, negatives in zip(*sums, strict=True):
+        if positives[-1] == 0 or negatives[-1] == 0:
+            draws.append(None)
+            continue
+        draws.append(
+            Candidates(
+                once.threshold,
+                1 - positives[below] / positives[-1],
+                negatives[below] / negatives[-1],
+                once.width,
+                positives[-1] / (positives[-1] + negatives[-1]),
+            )
+        )
+    return draws
+
+
+def _sums(drawn: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros((len(drawn), 1), np.int64), np.cumsum(drawn, axis=1)], axis=1)
+
+
+def _middle(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)

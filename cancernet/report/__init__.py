@@ -1,0 +1,1 @@
+"""Words and pictures of measures: the report, figures, the model card, the checklist."""

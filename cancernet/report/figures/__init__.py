@@ -1,0 +1,1 @@
+"""The figures of a run, an evaluation or a cross-validation."""

@@ -1,0 +1,196 @@
+"""Draws a network as boxes: layers with the shape of their output and their parameters.
+
+Layers without weights that keep the shape share the box before them. A network of more
+than `MOST_BOXES` boxes is drawn by stages: layers in a row whose output has the same
+height and width; branches within a stage are not drawn.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cancernet.report.figures.style import BLUE, GREY
+from cancernet.report.portrait import KernelViews, Layer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_BOXES = 24
+BOXES_A_COLUMN = 8
+_JOINED = {"BatchNormalization", "Dropout", "Activation", "ReLU"}
+
+
+@dataclasses.dataclass
+class Box:
+    """Layers that are drawn as one."""
+
+    layers: list[Layer]
+    by_stage: bool = False
+
+    @property
+    def kinds(self) -> str:
+        """What it is made of, in words."""
+        if not self.by_stage:
+            return " + ".join(layer.kind for layer in self.layers)
+        counted = Counter(layer.kind for layer in self.layers)
+        named = [f"{count} {kind}" for kind, count in counted.most_common(4)]
+        return f"{len(self.layers)} layers: " + ", ".join(named)
+
+    @property
+    def shape(self) -> str:
+        """Shape of the output."""
+        return shape_text(self.layers[-1].output)
+
+    @property
+    def parameters(self) -> int:
+        """Of all its layers."""
+        return sum(layer.parameters for layer in self.layers)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Returns e.g. `24×24×64`."""
+    return "×".join(str(size) for size in shape)
+
+
+def boxes_of(layers: Sequence[Layer]) -> list[Box]:
+    """Joins layers to boxes."""
+    boxes: list[Box] = []
+    for layer in layers:
+        # A shape that stays says that nothing but numbers changed.
+        stays = boxes and layer.output == boxes[-1].layers[-1].output
+        if stays and layer.kind in _JOINED:
+            boxes[-1].layers.append(layer)
+        else:
+            boxes.append(Box([layer]))
+    if len(boxes) <= MOST_BOXES:
+        return boxes
+    stages: list[Box] = []
+    for layer in layers:
+        same = stages and stages[-1].layers[-1].output[:-1] == layer.output[:-1]
+        if same:
+            stages[-1].layers.append(layer)
+        else:
+            stages.append(Box([layer], by_stage=True))
+    return stages
+
+
+def draw_network(layers: Sequence[Layer], *, title: str = "", footer: str = "") -> "Figure":
+    """Draws the network from the input to the output, column by column.
+
+    Args:
+        layers: in order.
+        title: its name.
+        footer: a line below.
+    """
+    from matplotlib.figure import Figure
+
+    boxes = boxes_of(layers)
+    columns = -(-len(boxes) // BOXES_A_COLUMN)
+    rows = -(-len(boxes) // columns)  # columns of one height
+    figure = Figure(figsize=(max(4.2, 3.4 * columns), 0.92 * rows + 1.1), layout="constrained")
+    axes = figure.subplots()
+    axes.axis("off")
+    axes.set(xlim=(-0.55, columns - 0.45), ylim=(rows - 0.4, -0.6))
+    for number, box in enumerate(boxes):
+        column, row = divmod(number, rows)
+        axes.text(
+            column,
+            row,
+            f"{_wrapped(box.kinds)}\n{box.shape} · {_parameters(box.parameters)}",
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            bbox={
+                "boxstyle": "round,pad=0.35",
+                "facecolor": "#e8f1f8" if box.parameters else "#f4f4f4",
+                "edgecolor": BLUE if box.parameters else GREY,
+            },
+        )
+        if number + 1 < len(boxes):
+            _arrow(axes, number, rows)
+    total = sum(layer.parameters for layer in layers)
+    learning = sum(layer.trainable for layer in layers)
+    axes.set_title(
+        f"{title}{': ' if title else ''}{total:,} parameters, {learning:,} trainable", fontsize=11
+    )
+    if footer:
+        figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
+    return figure
+
+
+def draw_kernels(views: KernelViews, *, footer: str = "") -> "Figure":
+    """Draws one image beside what every kernel makes of it, before and after min-max.
+
+    Args:
+        views: of one training image.
+        footer: a line below.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.5, 3.15 * len(views.filtered)), layout="constrained")
+    grid = figure.subplots(len(views.filtered), 3, squeeze=False)
+    for row, name in zip(grid, views.filtered, strict=True):
+        filtered, stretched = views.filtered[name], views.stretched[name]
+        used = ", used here" if name == views.used else ""
+        row[0].imshow(views.original)
+        row[0].set_title(f"original, {views.original.min()} to {views.original.max()}", fontsize=9)
+        # Shown as a screen shows it: values outside 0-255 are cut off.
+        row[1].imshow(filtered.clip(0, 255).astype("uint8"))
+        row[1].set_title(
+            f"{name}{used}\nfiltered, {filtered.min():.0f} to {filtered.max():.0f}", fontsize=9
+        )
+        row[2].imshow(stretched)
+        row[2].set_title(
+            f"after min-max and scale\n{stretched.min():.2f} to {stretched.max():.2f}", fontsize=9
+        )
+        for axes in row:
+            axes.axis("off")
+        row[0].text(
+            -0.06,
+            0.5,
+            _coefficients(views.coefficients[name]),
+            transform=row[0].transAxes,
+            ha="right",
+            va="center",
+            fontsize=9,
+            family="monospace",
+        )
+    if footer:
+        figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
+    return figure
+
+
+def _coefficients(kernel: np.ndarray) -> str:
+    values = np.asarray(kernel, np.float64)
+    unit = np.abs(values[values != 0]).min()
+    lines = [" ".join(f"{round(value / unit):2d}" for value in row) for row in values]
+    scale = "" if unit == 1 else f"1/{round(1 / unit)} ·\n"
+    return scale + "\n".join(lines)
+
+
+def _arrow(axes: "Axes", number: int, rows: int) -> None:
+    column, row = divmod(number, rows)
+    last = row == rows - 1
+    # From the foot of a column to the head of the next one.
+    start, end = (
+        ((column + 0.28, row - 0.32), (column + 0.72, 0.0))
+        if last
+        else ((column, row + 0.26), (column, row + 0.74))
+    )
+    axes.annotate(
+        "", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": GREY, "lw": 1.2}
+    )
+
+
+def _parameters(count: int) -> str:
+    return f"{count:,} parameters" if count else "no parameters"
+
+
+def _wrapped(text: str, width: int = 38) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))

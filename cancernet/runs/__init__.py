@@ -1,0 +1,1 @@
+"""A run folder: everything a trained model needs, complete in itself."""

@@ -1,0 +1,1 @@
+"""Draws data to try things with: histology, ultrasound and mammograms."""

@@ -1,0 +1,258 @@
+"""Scores images with a finished run through ONNX Runtime.
+
+The same class scores validation and testing at the end of a training, so that a
+prediction is exactly the number that evaluation gave the same image.
+"""
+
+import dataclasses
+import math
+import mmap
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from cancernet.base.errors import ImageError, RunError
+from cancernet.base.images import read_rgb, to_array
+from cancernet.runs.run_folder import Run
+
+# The activations of a batch should stay in a core's own cache; the answers do not depend on it.
+BATCH_SIZE = 16
+EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What the model says of one image.
+
+    Attributes:
+        path: the image, as it was given.
+        label: the predicted class: for two classes by the operating point, for more
+            the most probable one.
+        word: what that class means to a reader.
+        probability: probability of the predicted class, 0-1.
+        probabilities: class to probability; they add up to 1.
+        positive_probability: probability of the positive classes together.
+        positive: whether that reaches the operating point; None without one.
+        operating_point: the threshold on `positive_probability`; None when none was
+            chosen on data.
+    """
+
+    path: str
+    label: str
+    word: str
+    probability: float
+    probabilities: dict[str, float]
+    positive_probability: float
+    positive: bool | None
+    operating_point: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The prediction as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """An image that could not be scored, and why in a sentence."""
+
+    path: str
+    error: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The failure as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+class Predictor:
+    """A loaded model with the preprocessing and operating point of its run."""
+
+    def __init__(self, run: Run, *, threads: int = 0) -> None:
+        """Loads the model.
+
+        Args:
+            run: a run opened with `cancernet.runs.run_folder.open_run`.
+            threads: how many batches are computed at once, each by one thread, which is
+                faster than sharing out every batch; 0 takes one per core.
+
+        Raises:
+            RunError: the model cannot be loaded or does not fit run.json.
+        """
+        self.run = run
+        self._threads = threads or _processors()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(
+                _model(run.onnx), options, providers=["CPUExecutionProvider"]
+            )
+        except OSError as error:
+            raise RunError(f"{run.onnx} cannot be read ({error.strerror})") from None
+        except Exception as error:  # ONNX Runtime has no common base class for its errors
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RunError(f"{run.onnx} is not a model that can be loaded: {reason}") from None
+        self._input, outputs = self._ends()
+        if outputs != len(run.classes):
+            raise RunError(
+                f"{run.onnx} has {outputs} outputs, but run.json names {len(run.classes)} classes"
+            )
+        self._positive = [run.classes.index(name) for name in run.positive]
+
+    def _ends(self) -> tuple[str, Any]:
+        """Returns the input's name and how many outputs there are, if images fit."""
+        inputs, found = self._session.get_inputs(), self._session.get_outputs()
+        wanted = (None, self.run.height, self.run.width, 3)
+        if len(inputs) == 1 and found and found[0].shape and inputs[0].type == "tensor(float)":
+            # A side may have a name or nothing instead of a number: any size.
+            sides = zip(inputs[0].shape[1:], wanted[1:], strict=False)
+            sizes = all(not isinstance(side, int) or side == size for side, size in sides)
+            if len(inputs[0].shape) == len(wanted) and sizes:
+                return inputs[0].name, found[0].shape[-1]
+        raise RunError(
+            f"{self.run.onnx} does not take RGB images of {self.run.width}x{self.run.height} "
+            "pixels, as run.json says; restore it from a copy"
+        )
+
+    def prepare(self, source: Path | bytes) -> np.ndarray:
+        """Decodes and scales one image; returns uint8 (height, width, 3), 0-255.
+
+        Raises:
+            ImageError: it cannot be read as an image.
+        """
+        run = self.run
+        return to_array(
+            read_rgb(source), width=run.width, height=run.height, interpolation=run.interpolation
+        )
+
+    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
+        """Scores prepared images.
+
+        Args:
+            pixels: RGB 0-255, shape (n, height, width, 3).
+
+        Returns:
+            probabilities corrected by the run's calibration, shape (n, classes); each row
+            adds up to 1.
+        """
+        pieces = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
+        if not pieces:
+            return np.empty((0, len(self.run.classes)))
+        batches = list(_in_threads(self._run_model, pieces, threads=self._threads))
+        return self.run.calibration.apply(np.concatenate(batches))
+
+    def _run_model(self, pixels: np.ndarray) -> np.ndarray:
+        try:
+            found = self._session.run(None, {self._input: pixels.astype(np.float32)})[0]
+        except Exception as error:  # a model of others may fail at its work
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RunError(f"{self.run.onnx} cannot score images: {reason}") from None
+        if np.shape(found) != (len(pixels), len(self.run.classes)):
+            raise RunError(
+                f"{self.run.onnx} answers {len(pixels)} images with the shape {np.shape(found)}"
+            )
+        return found
+
+    def predict(self, source: Path | bytes, *, name: str | None = None) -> Prediction:
+        """Predicts one image.
+
+        Raises:
+            ImageError: it cannot be read as an image.
+        """
+        path = name if name is not None else str(source) if isinstance(source, Path) else "image"
+        return self.interpret(path, self.probabilities(self.prepare(source)[None])[0])
+
+    def interpret(self, path: str, probabilities: np.ndarray) -> Prediction:
+        """Turns one row of probabilities into a prediction by the run's operating point."""
+        run = self.run
+        row = [float(value) for value in probabilities]
+        positive_probability = sum(row[index] for index in self._positive)
+        chosen = not math.isnan(run.threshold)
+        positive = positive_probability >= run.threshold
+        index = int(np.argmax(probabilities))
+        if len(row) == 2 and chosen:
+            index = self._positive[0] if positive else 1 - self._positive[0]
+        return Prediction(
+            path=path,
+            label=run.classes[index],
+            word=run.words[index],
+            probability=row[index],
+            probabilities=dict(zip(run.classes, row, strict=True)),
+            positive_probability=positive_probability,
+            positive=positive if chosen else None,
+            operating_point=run.threshold if chosen else None,
+        )
+
+    def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
+        """Predicts any number of images in order, with flat memory.
+
+        Every core decodes and scores batches of its own; ONNX Runtime and the
+        decoders let the others work meanwhile. An image that cannot be read gives a
+        `Failure` and the rest goes on.
+        """
+        for results in _in_threads(self._score_batch, _batches(paths), threads=self._threads):
+            yield from results
+
+    def _score_batch(self, paths: list[Path]) -> list[Prediction | Failure]:
+        results: list[Prediction | Failure | None] = []
+        sound = []
+        for path in paths:
+            try:
+                sound.append(self.prepare(path))
+                results.append(None)
+            except ImageError as error:
+                results.append(Failure(str(path), str(error)))
+        scores = iter(self.probabilities(np.stack(sound)) if sound else ())
+        return [
+            self.interpret(str(path), next(scores)) if result is None else result
+            for path, result in zip(paths, results, strict=True)
+        ]
+
+
+def _model(path: Path) -> str | bytes:
+    """Returns the path of a model, which costs less memory, or its bytes where safer.
+
+    A crafted file could pull in other files by their location. ONNX Runtime allows
+    that only to models it opens by path, and the format writes the word out.
+    """
+    name = str(path)
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        whole = content.find(EXTERNAL_DATA) < 0 and name.isprintable()
+        return name if whole else bytes(content)
+
+
+def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    paths = iter(paths)
+    while batch := list(islice(paths, BATCH_SIZE)):
+        yield batch
+
+
+def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
+    """Like `pool.map`, but takes only a few items in advance, so memory stays flat."""
+    items = iter(items)
+    few = list(islice(items, 2))
+    if threads == 1 or len(few) < 2:  # one item is done before a pool is there
+        yield from map(work, chain(few, items))
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    waiting: deque[Any] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in chain(few, items):
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 3 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _processors() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

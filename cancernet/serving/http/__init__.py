@@ -1,0 +1,1 @@
+"""HTTP within limits: requests, answers, uploads, refusals, the journal."""

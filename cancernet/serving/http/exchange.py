@@ -1,0 +1,100 @@
+"""One request and its answer: the headers every answer has, and an end to every request."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+
+from starlette.types import Message, Receive, Scope, Send
+
+from cancernet.serving.http.refusals import Refusal
+
+# What a client may go on sending after an answer it had not to wait for. Cut off at once, one
+# in the middle of its upload would see a broken connection and not the answer.
+LINGER_SECONDS = 2.0
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+_RAW_HEADERS = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
+
+
+class Exchange:
+    """Sends one answer; closes the connection when the request was not read to its end.
+
+    A connection that is kept would have to take the rest of the body first, at whatever
+    speed the client chooses to send it: a thousand of them would hold all there are.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Takes what the server gives for one request."""
+        self._receive, self._send = receive, send
+        headers = dict(scope["headers"])
+        self._unread = (
+            headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+        )
+        self._open = False
+        self.identity = secrets.token_hex(6)
+        self.status = 0
+
+    async def receive(self) -> Message:
+        """The next piece of the request."""
+        message = await self._receive()
+        if not message.get("more_body"):  # the last piece, or the client has gone
+            self._unread = False
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Sends a piece of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", []),
+                *_RAW_HEADERS,
+                (b"x-request-id", self.identity.encode()),
+                *([(b"connection", b"close")] if self._unread else []),
+            ]
+        elif self._unread and not message.get("more_body"):
+            message = {**message, "more_body": True}  # `end` says that it was the last
+            self._open = True
+        await self._send(message)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Sends a refusal, unless an answer has begun: nothing of it can be taken back."""
+        if self.status:
+            return
+        content = refusal_body(refusal)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(content)),
+        ]
+        headers += [(k.lower().encode(), v.encode()) for k, v in refusal.headers.items()]
+        await self.send(
+            {"type": "http.response.start", "status": refusal.status, "headers": headers}
+        )
+        await self.send({"type": "http.response.body", "body": content})
+
+    async def end(self) -> None:
+        """Ends an answer before whose end the request was not read, which closes the connection."""
+        if not self._open:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while self._unread:
+                    await self.receive()  # and keep nothing
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+def refusal_body(refusal: Refusal) -> bytes:
+    """The JSON of a refusal."""
+    return json.dumps({"error": refusal.sentence, **refusal.extra}).encode()

@@ -1,0 +1,124 @@
+"""What every request passes first: who may ask, how much at once, and what is logged."""
+
+import contextlib
+import hmac
+import ipaddress
+import re
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cancernet.serving.http.exchange import Exchange
+from cancernet.serving.http.journal import Journal
+from cancernet.serving.http.refusals import Gone, Refusal, busy
+from cancernet.serving.settings import ServeConfig
+
+# Open without a token: they hold neither images nor facts about the model.
+OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico", "/openapi.json"})
+OPEN_FOLDER = "/page/"
+
+_HOST = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?$")
+FAILED = "the server failed at this; its log says where; try another image"
+CLOSED_BY_CLIENT = 499  # in the log only; nobody is there to read it
+
+
+class Guard:
+    """Wraps the application: refuses, counts, logs, and lets no error text out."""
+
+    def __init__(self, app: ASGIApp, config: ServeConfig, journal: Journal) -> None:
+        self._app = app
+        self._config = config
+        self._journal = journal
+        self._expected = None if config.token is None else f"Bearer {config.token}".encode()
+        self._in_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request; passes start-up and shutdown through."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send)
+        started = time.perf_counter()
+        posted = scope["method"] == "POST"
+        self._in_work += posted
+        try:
+            self._admit(scope, posted)
+            await self._app(scope, exchange.receive, exchange.send)
+        except Refusal as refusal:
+            await exchange.refuse(refusal)
+        except Gone:
+            exchange.status = CLOSED_BY_CLIENT
+        except Exception as error:
+            self._journal.failure(error, request=exchange.identity)
+            await exchange.refuse(Refusal(500, FAILED))
+        finally:
+            self._in_work -= posted
+            self._log(scope, exchange, time.perf_counter() - started)
+        await exchange.end()
+
+    def _admit(self, scope: Scope, posted: bool) -> None:
+        headers = dict(scope["headers"])
+        self._check_host(headers.get(b"host", b"").decode("latin-1"))
+        _check_origin(headers, posted=posted)
+        path = scope["path"]
+        if self._expected is not None and path not in OPEN_PATHS:
+            given = headers.get(b"authorization", b"")
+            is_page = path.startswith(OPEN_FOLDER) and not posted
+            if not is_page and not hmac.compare_digest(given, self._expected):
+                raise Refusal(
+                    401,
+                    "this server asks for a token: send it as `Authorization: Bearer …`",
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
+        if posted and self._in_work > self._config.queue:
+            raise busy("the server has as many requests in work as it may")
+
+    def _check_host(self, host: str) -> None:
+        """Refuses names that are not the server's own (DNS rebinding)."""
+        found = _HOST.match(host)
+        name = found[1].strip("[]").lower() if found else ""
+        if name == "localhost" or name in self._config.allowed_hosts:
+            return
+        with contextlib.suppress(ValueError):
+            ipaddress.ip_address(name)
+            return
+        raise Refusal(
+            400, "the request is addressed to another host; whoever runs the server can allow it "
+            "with --allowed-host"
+        )  # fmt: skip
+
+    def _log(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
+        route = scope.get("route")
+        self._journal.write(
+            "request",
+            request=exchange.identity,
+            method=scope["method"] if scope["method"].isalpha() else "?",
+            # The route, never the path that was asked for: that may hold anything.
+            route=getattr(route, "path", None),
+            status=exchange.status,
+            milliseconds=round(1000 * seconds, 2),
+            **scope.get("state", {}).get("log", {}),
+        )
+
+
+def _check_origin(headers: MutableMapping[bytes, bytes], *, posted: bool) -> None:
+    """Refuses what a page of another site sends (CSRF); programs send none of these headers.
+
+    A link from elsewhere may lead to the page; a form from elsewhere may not send to it.
+    """
+    site = headers.get(b"sec-fetch-site")
+    followed = headers.get(b"sec-fetch-mode") == b"navigate" and not posted
+    origin = headers.get(b"origin")
+    foreign = site in (b"cross-site", b"same-site") and not followed
+    if origin is not None:
+        foreign |= origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower()
+    if foreign:
+        raise Refusal(403, "requests from pages of other sites are not served")
+
+
+def note(scope: MutableMapping[str, Any], **fields: Any) -> None:
+    """Adds fields to the request's log line."""
+    scope.setdefault("state", {}).setdefault("log", {}).update(fields)

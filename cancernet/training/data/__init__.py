@@ -1,0 +1,1 @@
+"""Batches of images: decoding, random changes, kept pixels."""

@@ -1,0 +1,281 @@
+"""Batches of images for `model.fit` and `model.predict`.
+
+`ImageDataGenerator` describes the augmentation; Keras keeps it at
+`tensorflow.keras.preprocessing.image` only, so it is used in this one file. The
+doing is `cancernet.training.data.augmentation`'s. What a batch holds depends on nothing
+but (seed, epoch, number of the batch): a training that goes on after epoch 7 sees
+what it would have seen.
+"""
+
+import contextlib
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+from cancernet.base.errors import CancerNetError
+from cancernet.config import TrainConfig
+from cancernet.dataset.manifest import BuiltDataset
+from cancernet.training.data.augmentation import Ranges, change_images, mix_pairs
+from cancernet.training.data.pixel_cache import Pixels, open_pixels
+
+BATCHES_AHEAD = 4
+
+
+def image_data_generator(config: TrainConfig) -> ImageDataGenerator:
+    """Returns the stock generator with the settings' random changes."""
+    return ImageDataGenerator(
+        rotation_range=config.rotation,
+        zoom_range=config.zoom,
+        width_shift_range=config.shift,
+        height_shift_range=config.shift,
+        shear_range=config.shear,
+        horizontal_flip=config.horizontal_flip,
+        vertical_flip=config.vertical_flip,
+        fill_mode="nearest",
+    )
+
+
+def random_changes(generator: ImageDataGenerator, config: TrainConfig) -> Ranges:
+    """Takes the geometry from the generator, and from the settings what it does not know."""
+    return Ranges(
+        rotation=generator.rotation_range,
+        height_shift=generator.height_shift_range,
+        width_shift=generator.width_shift_range,
+        shear=generator.shear_range,
+        zoom=tuple(generator.zoom_range),
+        horizontal_flip=generator.horizontal_flip,
+        vertical_flip=generator.vertical_flip,
+        quarter_turns=config.quarter_turns,
+        color=config.color_jitter,
+        stain=config.stain_jitter,
+    )
+
+
+class PlainBatches(keras.utils.PyDataset):
+    """Images in the manifest's order, as they are, with one-hot labels.
+
+    `model.predict` gives the scores in that order.
+
+    Attributes:
+        pixels: the images, by their place in the manifest's order.
+    """
+
+    def __init__(
+        self, pixels: Pixels, labels: np.ndarray, *, classes: int, batch_size: int
+    ) -> None:
+        """Takes pixels and labels (class indices, shape (n,)) in the same order."""
+        # One worker of Keras's own: tf.data fetches the next batches in a thread of
+        # its own while the network computes.
+        super().__init__(workers=1)
+        self.pixels = pixels
+        self._one_hot = np.eye(classes, dtype=np.float32)[labels]
+        self._batch_size = batch_size
+        self._error: CancerNetError | None = None
+
+    def __len__(self) -> int:
+        return -(-len(self.pixels) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        """Returns images, uint8 (n, size, size, 3), and labels, float32 (n, classes)."""
+        places = self._places(index)
+        try:
+            return self.pixels[places], self._one_hot[places]
+        except CancerNetError as error:
+            self._error = error
+            raise
+
+    @contextlib.contextmanager
+    def own_errors(self) -> Iterator[None]:
+        """Raises what went wrong with an image, not what TensorFlow made of it in `fit`."""
+        self._error = None
+        try:
+            yield
+        except Exception:
+            if self._error is not None:
+                raise self._error from None
+            raise
+
+    def stream(self) -> Any:
+        """Returns a `tf.data.Dataset` of the same batches in the same order.
+
+        It asks Python once a batch and fetches a few batches ahead in a thread of its own.
+        Keras's way from a PyDataset to `tf.data` asks several times, and hands each array
+        over more slowly: that costs as much as a tenth of a step of 32 small images.
+
+        Raises:
+            CancerNetError: an image of the first batch cannot be read.
+        """
+        likes = [(array.dtype, (None, *array.shape[1:])) for array in self[0]]
+
+        @tf.autograph.experimental.do_not_convert
+        def batch(index: Any) -> tuple[Any, ...]:
+            kinds = [kind for kind, _ in likes]
+            arrays = tf.numpy_function(lambda number: self[int(number)], [index], kinds)
+            for array, (_, shape) in zip(arrays, likes, strict=True):
+                array.set_shape(shape)
+            return tuple(arrays)
+
+        return tf.data.Dataset.range(len(self)).map(batch).prefetch(BATCHES_AHEAD)
+
+    def holding(self, pixels: Pixels) -> Self:
+        """Returns the same batches with other content, such as features of the images."""
+        if len(pixels) != len(self.pixels):
+            raise ValueError(f"{len(pixels)} rows for {len(self.pixels)} images")
+        other = copy.copy(self)
+        other.pixels = pixels
+        return other
+
+    def _places(self, index: int) -> np.ndarray:
+        start = index * self._batch_size
+        return np.arange(start, min(start + self._batch_size, len(self.pixels)))
+
+
+class TrainingBatches(PlainBatches):
+    """Images in an order of each epoch's own, changed at random.
+
+    For `fit_on`, or `model.fit(batches, shuffle=False)`: otherwise Keras draws an order of
+    the batches by Python's random numbers, which nobody can repeat from epoch 7 on.
+
+    Attributes:
+        next_epoch: the epoch that begins next, counted from 0; set it to go on with
+            a training.
+    """
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        labels: np.ndarray,
+        *,
+        classes: int,
+        batch_size: int,
+        changes: Ranges,
+        mixup: float,
+        class_weights: np.ndarray,
+        seed: int,
+    ) -> None:
+        """Takes pixels and labels in the same order, and how to change the images.
+
+        `class_weights`, float32 (classes,), weigh the loss of an image by its label.
+        """
+        super().__init__(pixels, labels, classes=classes, batch_size=batch_size)
+        self._changes = changes
+        self._mixup = mixup
+        self._class_weights = class_weights
+        self._seed = seed
+        self._epoch = 0
+        self._order = self._draw_order()
+        self.next_epoch = 0
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether an image is the same in every epoch."""
+        return self._changes == Ranges() and not self._mixup
+
+    def on_epoch_begin(self) -> None:
+        """Keras calls it before the first batch of each epoch."""
+        self._epoch = self.next_epoch
+        self.next_epoch += 1
+        self._order = self._draw_order()
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        """Returns images, labels and weights.
+
+        uint8 (n, size, size, 3), float32 (n, classes) with rows adding up to 1, and
+        float32 (n,).
+        """
+        images, labels = super().__getitem__(index)
+        random = np.random.default_rng((self._seed, self._epoch, 1 + index))
+        if self._changes != Ranges():
+            images = change_images(images, self._changes, random)
+        if self._mixup:
+            images, labels = mix_pairs(images, labels, self._mixup, random)
+        # A mixed label weighs the mixture of its classes' weights.
+        return images, labels, labels @ self._class_weights
+
+    def _places(self, index: int) -> np.ndarray:
+        return self._order[super()._places(index)]
+
+    def _draw_order(self) -> np.ndarray:
+        random = np.random.default_rng((self._seed, self._epoch, 0))
+        return random.permutation(len(self.pixels))
+
+
+def fit_on(
+    model: keras.Model,
+    batches: TrainingBatches,
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **settings: Any,
+) -> None:
+    """Does what `model.fit(batches, shuffle=False)` does, on the faster stream.
+
+    Args:
+        model: compiled.
+        batches: the training images; they begin an epoch whenever Keras does.
+        callbacks: called after that.
+        settings: of `fit`.
+
+    Raises:
+        CancerNetError: an image cannot be read.
+    """
+    begins = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: batches.on_epoch_begin()
+    )
+    with batches.own_errors():
+        model.fit(batches.stream(), shuffle=False, callbacks=[begins, *callbacks], **settings)
+
+
+def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatches:
+    """Returns the training images: shuffled in each epoch, changed at random.
+
+    Raises:
+        CancerNetError: an image cannot be read while the pixels are kept.
+    """
+    return TrainingBatches(
+        **_content(dataset, "training", config),
+        changes=random_changes(image_data_generator(config), config),
+        mixup=config.mixup,
+        class_weights=(
+            class_weights(dataset) if config.class_weights else np.ones(len(dataset.classes))
+        ).astype(np.float32),
+        seed=config.seed,
+    )
+
+
+def class_weights(dataset: BuiltDataset) -> np.ndarray:
+    """Weights against imbalance: the largest class's count over each class's; (classes,)."""
+    counts = np.bincount(dataset.split("training").labels, minlength=len(dataset.classes))
+    return counts.max() / np.maximum(counts, 1)
+
+
+def plain_batches(dataset: BuiltDataset, split: str, config: TrainConfig) -> PlainBatches:
+    """Returns the images of a split in the manifest's order, unchanged.
+
+    Raises:
+        CancerNetError: an image cannot be read while the pixels are kept.
+    """
+    return PlainBatches(**_content(dataset, split, config))
+
+
+def _content(dataset: BuiltDataset, split: str, config: TrainConfig) -> dict[str, Any]:
+    # A batch has work for one thread; more would take processors from the network.
+    cv2.setNumThreads(1)
+    pixels = open_pixels(
+        dataset,
+        split,
+        image_size=config.image_size,
+        interpolation=config.interpolation,
+        cache=config.cache and not config.limit,  # the file would hold a part of the split
+    )
+    return {
+        "pixels": pixels,
+        "labels": dataset.split(split).labels,
+        "classes": len(dataset.classes),
+        "batch_size": config.batch_size,
+    }

@@ -1,0 +1,230 @@
+"""Pixels of a data set, decoded once into a memory-mapped file, or at every use.
+
+The file lies in the data set's folder as
+`.cancernet-pixels/<split>-<size>-<interpolation>-<fingerprint>.npy`: uint8, shape
+(images, size, size, 3), in the manifest's order. It may be deleted at any time.
+Memory does not grow with the number of images: the operating system keeps the pages
+that are in use.
+"""
+
+import contextlib
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.files import remove_unfinished
+from cancernet.base.images import read_rgb, to_array
+from cancernet.base.locks import LockedError, lock
+from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
+from cancernet.training.data.array_file import map_array, write_array
+
+FOLDER = OWN_PREFIX + "-pixels"
+# Raise it when the same file is to give other pixels than before.
+DECODER_VERSION = 1
+CHUNK = 64
+FINGERPRINT_DIGITS = 16
+BYTE = np.dtype(np.uint8)
+
+
+class Pixels(Protocol):
+    """Images by their place in a split."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def __getitem__(self, places: np.ndarray) -> np.ndarray:
+        """Returns uint8 of shape (len(places), size, size, 3)."""
+
+
+class DecodedPixels:
+    """Decodes the files at every use; memory holds one batch."""
+
+    def __init__(
+        self, folder: Path, paths: list[str], *, image_size: int, interpolation: str
+    ) -> None:
+        """Takes paths relative to the folder; nothing is read yet."""
+        self._folder = folder
+        self._paths = paths
+        self._size = image_size
+        self._interpolation = interpolation
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, places: np.ndarray) -> np.ndarray:
+        images = np.empty((len(places), self._size, self._size, 3), np.uint8)
+        for row, place in enumerate(places):
+            images[row] = self._decode(self._paths[place])
+        return images
+
+    def _decode(self, path: str) -> np.ndarray:
+        file = self._folder / path
+        try:
+            image = read_rgb(file)
+        except ImageError as error:
+            raise CancerNetError(f"{file}: {error}; run build_dataset.py again") from None
+        return to_array(
+            image, width=self._size, height=self._size, interpolation=self._interpolation
+        )
+
+
+class JoinedPixels:
+    """Some images of several splits that are kept split by split: what a fold is made of."""
+
+    def __init__(self, parts: list[Pixels], places: np.ndarray) -> None:
+        """Takes the splits in order, and places in all of them one after the other."""
+        self._parts = parts
+        self._starts = np.cumsum([0, *map(len, parts)])
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, places: np.ndarray) -> np.ndarray:
+        chosen = self._places[places]
+        images: np.ndarray | None = None
+        for part, start, end in zip(self._parts, self._starts[:-1], self._starts[1:], strict=True):
+            rows = np.flatnonzero((chosen >= start) & (chosen < end))
+            if not len(rows):
+                continue
+            found = part[chosen[rows] - start]
+            if images is None:
+                images = np.empty((len(chosen), *found.shape[1:]), found.dtype)
+            images[rows] = found
+        if images is None:
+            raise IndexError("no image was asked for")
+        return images
+
+
+def open_pixels(
+    dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str, cache: bool
+) -> Pixels:
+    """Gives the pixels of a split, from the file if there is or can be one.
+
+    Args:
+        dataset: a built data set.
+        split: `training`, `validation` or `testing`.
+        image_size: height and width, pixels.
+        interpolation: how images are brought to that size.
+        cache: whether the file may be read and written.
+
+    Raises:
+        CancerNetError: an image cannot be read; it is named.
+    """
+    if cache and dataset.whole is not None:
+        return _of_whole(dataset, split, image_size=image_size, interpolation=interpolation)
+    decoded = DecodedPixels(
+        dataset.folder,
+        dataset.split(split).paths,
+        image_size=image_size,
+        interpolation=interpolation,
+    )
+    if not cache or not len(decoded):
+        return decoded
+    path = cache_path(dataset, split, image_size=image_size, interpolation=interpolation)
+    shape = (len(decoded), image_size, image_size, 3)
+    kept = map_array(path, shape=shape, dtype=BYTE)
+    if kept is not None:
+        return kept
+    try:
+        write_cache(path, decoded, shape, title=f"Decoding {split} images")
+    except OSError as error:
+        reason = error.strerror or error
+        print(f"Images are decoded in every epoch: no room beside them ({reason})", file=sys.stderr)
+        return decoded
+    kept = map_array(path, shape=shape, dtype=BYTE)
+    return decoded if kept is None else kept
+
+
+def _of_whole(
+    dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str
+) -> JoinedPixels:
+    """Finds the images of another division where those of the whole are kept: decoded once."""
+    assert dataset.whole is not None
+    wanted = dataset.split(split).paths
+    place_of: dict[str, int] = {}
+    kept: list[Pixels] = []
+    for name, part in dataset.whole.parts.items():
+        if set(wanted).isdisjoint(part.paths):
+            continue  # of a search, testing is not even decoded
+        place_of |= {path: place for place, path in enumerate(part.paths, len(place_of))}
+        kept.append(
+            open_pixels(
+                dataset.whole,
+                name,
+                image_size=image_size,
+                interpolation=interpolation,
+                cache=True,
+            )
+        )
+    places = np.array([place_of[path] for path in wanted], np.int64)
+    return JoinedPixels(kept, places)
+
+
+def cache_path(dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str) -> Path:
+    """Returns where the pixels of a split are kept; the name holds all they depend on."""
+    key = dataset.fingerprint[:FINGERPRINT_DIGITS]
+    name = f"{split}-{image_size}-{interpolation}-v{DECODER_VERSION}-{key}.npy"
+    return dataset.folder / FOLDER / name
+
+
+def write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: str) -> None:
+    """Decodes every image into the file and removes those of other manifests.
+
+    What a killed process left half-written goes too, unless another is writing just now.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
+        CancerNetError: an image cannot be read.
+    """
+    path.parent.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(LockedError):
+            held.enter_context(lock(path.parent / "lock"))
+            remove_unfinished(path.parent)
+        _write_cache(path, decoded, shape, title=title)
+
+
+def _write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: str) -> None:
+    write_array(path, _decode_in_order(decoded, title), shape=shape, dtype=BYTE)
+    split_and_size = path.name.rsplit("-", 1)[0]
+    for old in path.parent.glob(f"{split_and_size}-*.npy"):
+        if old != path:
+            with contextlib.suppress(OSError):
+                old.unlink()
+
+
+def _decode_in_order(decoded: Pixels, title: str) -> Iterator[np.ndarray]:
+    from tqdm import tqdm
+
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    starts = range(0, len(decoded), CHUNK)
+    under_way: deque[Future[np.ndarray]] = deque()
+    with (
+        ThreadPoolExecutor(threads) as executor,
+        tqdm(total=len(decoded), desc=title, unit="image", disable=None) as bar,
+    ):
+
+        def next_done() -> np.ndarray:
+            images = under_way.popleft().result()
+            bar.update(len(images))
+            return images
+
+        try:
+            for start in starts:
+                places = np.arange(start, min(start + CHUNK, len(decoded)))
+                under_way.append(executor.submit(decoded.__getitem__, places))
+                if len(under_way) > 2 * (threads or 1):
+                    yield next_done()
+            while under_way:
+                yield next_done()
+        finally:
+            for future in under_way:
+                future.cancel()

@@ -1,0 +1,1 @@
+"""The epochs: fit, checkpoints, what happens after each, several workers."""

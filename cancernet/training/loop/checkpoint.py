@@ -1,0 +1,209 @@
+"""The state of an unfinished training, written after every epoch.
+
+One `.npz` holds every variable of the model (weights, batch statistics, seeds) and
+of the optimizer, and the bookkeeping as JSON. It is written beside, read back and
+renamed; the one before is kept, so that a damaged file costs one epoch and not the run.
+The weights of the best epoch carry its number in their name: a process that is killed
+after it wrote them and before its checkpoint leaves those that the checkpoint speaks of.
+"""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cancernet.base.archives import check_zip
+from cancernet.base.errors import RunError
+from cancernet.base.files import parse_json, written_beside
+
+LATEST = "latest.npz"
+PREVIOUS = "previous.npz"
+_BEST = re.compile(r"best-(\d+)\.npz")
+
+
+@dataclasses.dataclass
+class State:
+    """The bookkeeping of a training after its last complete epoch.
+
+    Attributes:
+        history: one row per epoch, column name to value.
+        best_value: the best value of the monitored measure so far.
+        best_epoch: the epoch that reached it, counted from 1; 0 before the first.
+        waited: epochs since then.
+        plateau_waited: epochs since the last better one or lowering of the rate.
+        seconds: time spent training in complete epochs, without validation.
+        cpu_seconds: the same of all processors together.
+        phase: 0, or 1 where the top of the backbone learns after the head.
+        phase_start: complete epochs before this phase.
+    """
+
+    history: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    best_value: float = float("nan")
+    best_epoch: int = 0
+    waited: int = 0
+    plateau_waited: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    phase: int = 0
+    phase_start: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Complete epochs."""
+        return len(self.history)
+
+    def begin_phase(self, phase: int) -> None:
+        """Notes that another phase begins after the last complete epoch."""
+        self.phase, self.phase_start = phase, self.epochs
+        self.waited = self.plateau_waited = 0
+
+
+def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:
+    """Writes the whole state of a compiled model; keeps the checkpoint before it."""
+    arrays = {f"v{i:05d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
+    encoded = json.dumps(dataclasses.asdict(state)).encode()
+    arrays["state"] = np.frombuffer(encoded, dtype=np.uint8)
+    latest = folder / LATEST
+    with written_beside(latest) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+        try:
+            _read(temporary)  # compares the checksum of every array
+        except Exception as error:  # NumPy, zipfile and zlib raise whatever they like
+            raise RunError(
+                f"{latest} was not written as it should be ({error}), so the one before is kept; "
+                "see that the disk is sound, then --resume"
+            ) from None
+        if latest.exists():
+            latest.replace(folder / PREVIOUS)
+    _remove_older_best(folder, state.best_epoch)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Tells whether a complete epoch has been written down."""
+    # Between the two renames of `save_checkpoint` there is the one before alone.
+    return any((folder / name).exists() for name in (LATEST, PREVIOUS))
+
+
+def load_checkpoint(folder: Path, model: keras.Model) -> tuple[State, str]:
+    """Restores the newest sound checkpoint into a compiled, built model.
+
+    Returns:
+        The bookkeeping, and a sentence about a damaged checkpoint or "".
+
+    Raises:
+        RunError: there is none that can be read, or it is of another network.
+    """
+    path, arrays, state = _read_newest(folder)
+    _restore(path, model, arrays)
+    latest = folder / LATEST
+    damaged = path != latest and latest.exists()
+    warning = f"{latest} is damaged; going on from the one before" if damaged else ""
+    return state, warning
+
+
+def load_state(folder: Path) -> State:
+    """Reads the bookkeeping of the newest sound checkpoint.
+
+    Raises:
+        RunError: there is none that can be read.
+    """
+    return _read_newest(folder)[2]
+
+
+def _read_newest(folder: Path) -> tuple[Path, list[np.ndarray], State]:
+    for name in (LATEST, PREVIOUS):
+        try:
+            arrays, state = _read(folder / name)
+            return folder / name, arrays, state
+        except Exception:  # NumPy, zipfile and zlib raise whatever they like
+            continue  # missing or damaged: the one before is tried
+    raise RunError(
+        f"{folder} holds no checkpoint that can be read; start again with a new --run folder"
+    )
+
+
+def best_path(folder: Path, epoch: int) -> Path:
+    """Returns where the weights of the best epoch lie, counted from 1."""
+    return folder / f"best-{epoch:04d}.npz"
+
+
+def load_best(folder: Path, state: State) -> list[np.ndarray]:
+    """Reads the weights of the best epoch of which a checkpoint speaks.
+
+    Raises:
+        RunError: missing or damaged.
+    """
+    return load_weights(best_path(folder, state.best_epoch))
+
+
+def _remove_older_best(folder: Path, best_epoch: int) -> None:
+    """Keeps the best weights, and those before them: the checkpoint before may speak of them."""
+    numbers = {int(found[1]) for path in folder.iterdir() if (found := _BEST.fullmatch(path.name))}
+    kept = sorted(number for number in numbers if number <= best_epoch)[-2:]
+    for number in numbers.difference(kept):
+        best_path(folder, number).unlink(missing_ok=True)
+
+
+def save_weights(path: Path, weights: list[np.ndarray]) -> None:
+    """Writes a list of arrays atomically."""
+    with written_beside(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **{f"w{i:05d}": w for i, w in enumerate(weights)})
+
+
+def load_weights(path: Path) -> list[np.ndarray]:
+    """Reads what `save_weights` wrote, in order; never unpickles.
+
+    Raises:
+        RunError: missing or damaged.
+    """
+    try:
+        check_zip(path)
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in sorted(file.files)]
+    except Exception as error:  # NumPy, zipfile and zlib raise whatever they like
+        raise RunError(f"the best weights in {path} cannot be read ({error})") from None
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    optimizer = model.optimizer
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    return [*model.variables, *optimizer.variables]
+
+
+def _read(path: Path) -> tuple[list[np.ndarray], State]:
+    check_zip(path)
+    with np.load(path, allow_pickle=False) as file:
+        state = _sound(State(**parse_json(file["state"].tobytes())))
+        return [file[name] for name in sorted(file.files) if name != "state"], state
+
+
+def _sound(state: State) -> State:
+    """Raises ValueError where the bookkeeping is none; a training would stumble much later."""
+    whole = (state.best_epoch, state.waited, state.plateau_waited, state.phase, state.phase_start)
+    rows = isinstance(state.history, list) and all(
+        isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
+        for row in state.history
+    )
+    numbers = (state.best_value, state.seconds, state.cpu_seconds)
+    if not (
+        rows
+        and all(type(each) is int and each >= 0 for each in whole)
+        and all(type(each) in (int, float) for each in numbers)
+        and state.phase in (0, 1)
+    ):
+        raise ValueError("its bookkeeping is damaged")
+    return state
+
+
+def _restore(path: Path, model: keras.Model, arrays: list[np.ndarray]) -> None:
+    variables = _variables(model)
+    shapes = [tuple(v.shape) for v in variables]
+    if shapes != [a.shape for a in arrays]:
+        raise RunError(f"{path} is of another network or optimizer; use the recipe it began with")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

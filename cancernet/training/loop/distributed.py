@@ -1,0 +1,244 @@
+"""Several processes or devices that train one network: TensorFlow's strategies.
+
+`model.fit` fails under `MultiWorkerMirroredStrategy` in Keras 3 (keras issue 20585), so
+the epochs are a loop over `strategy.run`. Every worker draws the same batches, which
+depend on seed, epoch and number alone, and takes its rows of each: a worker's place,
+and then every so-manieth row. So every image is seen once an epoch, an uneven last batch
+counts right (the loss is divided by the size of the whole batch), and no list of files
+has to be dealt out. The first worker writes; the others follow in a scratch folder.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cancernet.base.errors import CancerNetError, RunError
+from cancernet.runs import run_folder
+from cancernet.training.data.batches import TrainingBatches
+
+# What TensorFlow raises when another worker has gone.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Together:
+    """The strategy, and which of the processes this one is.
+
+    Attributes:
+        strategy: TensorFlow's.
+        rank: number of this process, counted from 0.
+        processes: how many there are.
+    """
+
+    strategy: Any
+    rank: int
+    processes: int
+
+    @property
+    def replicas(self) -> int:
+        """How many copies of the network there are, over all processes and devices."""
+        return int(self.strategy.num_replicas_in_sync)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the run."""
+        return self.rank == 0
+
+    def sentence(self) -> str:
+        """Says it to a person."""
+        if self.processes == 1:
+            return f"Together: {self.replicas} devices of this machine"
+        return f"Together: worker {self.rank + 1} of {self.processes}, {self.replicas} replicas"
+
+
+def join() -> Together | None:
+    """Joins the other workers, if the environment names any, or takes all GPUs of this machine.
+
+    Reads TF_CONFIG, or Slurm's variables. Call it before anything else uses TensorFlow.
+    Returns None for one process with at most one GPU.
+
+    Raises:
+        CancerNetError: TF_CONFIG cannot be read, or names other kinds of tasks than workers.
+    """
+    if "TF_CONFIG" in os.environ:
+        rank, processes = read_tf_config(os.environ["TF_CONFIG"])
+        if processes == 1:
+            return None
+        return Together(_multi_worker(None), rank, processes)
+    if int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
+        rank, processes = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_NTASKS"])
+        return Together(_multi_worker(resolver), rank, processes)
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return Together(tf.distribute.MirroredStrategy(), 0, 1)
+    return None
+
+
+def read_tf_config(text: str) -> tuple[int, int]:
+    """Reads this worker's number and how many there are from TF_CONFIG.
+
+    Raises:
+        CancerNetError: it is not `{"cluster": {"worker": [...]}, "task": {"type": "worker",
+            "index": 0}}`.
+    """
+    try:
+        content = json.loads(text)
+        cluster, task = content["cluster"], content["task"]
+        workers, index = cluster["worker"], int(task["index"])
+        sound = set(cluster) == {"worker"} and task["type"] == "worker"
+        sound = sound and 0 <= index < len(workers)
+    except (ValueError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise CancerNetError(
+            'TF_CONFIG must be {"cluster": {"worker": ["host:port", ...]}, "task": {"type": '
+            f'"worker", "index": N}}}} with N from 0, but is {text[:200]}'
+        )
+    return index, len(workers)
+
+
+def _multi_worker(resolver: Any) -> Any:
+    # With a limit on each exchange a worker whose partner hangs ends as well.
+    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=50.0)
+    return tf.distribute.MultiWorkerMirroredStrategy(
+        cluster_resolver=resolver, communication_options=options
+    )
+
+
+@contextlib.contextmanager
+def own_folder(together: Together | None, folder: Path) -> Iterator[Path]:
+    """Gives the run folder to the first worker, and a scratch copy of its checkpoint to others."""
+    if together is None or together.is_first:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="cancernet-worker-") as scratch:
+        if (folder / run_folder.CHECKPOINT).is_dir():
+            # The first worker tidies up half-written files at the same moment.
+            half = shutil.ignore_patterns(".*")
+            shutil.copytree(
+                folder / run_folder.CHECKPOINT, Path(scratch) / run_folder.CHECKPOINT, ignore=half
+            )
+        yield Path(scratch)
+
+
+def fit_together(
+    together: Together,
+    model: keras.Model,
+    batches: TrainingBatches,
+    callbacks: list[keras.callbacks.Callback],
+    *,
+    first_epoch: int,
+    epochs: int,
+    label_smoothing: float,
+) -> None:
+    """Does what `model.fit` does: epochs from `first_epoch` (from 0) to `epochs`.
+
+    Args:
+        together: the strategy in whose scope the model was made and compiled.
+        model: compiled.
+        batches: the same in every process.
+        callbacks: called as by `fit`, at the beginning and end of training and epochs.
+        first_epoch: where to go on.
+        epochs: where to end.
+        label_smoothing: of the loss.
+
+    Raises:
+        RunError: another worker was lost; the message says how to go on.
+    """
+    step = _step(together, model, label_smoothing)
+    everyone = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, verbose=0)
+    model.stop_training = False
+    try:
+        everyone.on_train_begin()
+        for epoch in range(first_epoch, epochs):
+            everyone.on_epoch_begin(epoch)
+            logs = _epoch(together, step, batches)
+            everyone.on_epoch_end(epoch, logs)
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+            if together.is_first:
+                print(f"Epoch {epoch + 1}/{epochs}  {shown}", flush=True)
+            if model.stop_training:
+                break
+        everyone.on_train_end()
+    except LOST as error:
+        raise RunError(
+            f"another worker was lost ({type(error).__name__}); start the workers that are there "
+            "again with --resume, in any number: the last complete epoch is kept"
+        ) from None
+
+
+def _epoch(together: Together, step: Any, batches: TrainingBatches) -> dict[str, float]:
+    from tqdm import tqdm
+
+    batches.on_epoch_begin()
+    loss, right, seen = 0.0, 0.0, 0
+    quiet = not together.is_first or not sys.stderr.isatty()
+    for index in tqdm(range(len(batches)), unit=" steps", leave=False, disable=quiet):
+        batch = batches[index]
+        values = [_dealt(together, array) for array in (*batch, _sizes(together, batch[0]))]
+        step_loss, step_right = step(*values)
+        loss += float(step_loss) * len(batch[0])
+        right += float(step_right)
+        seen += len(batch[0])
+    return {"loss": loss / seen, "accuracy": right / seen}
+
+
+def _sizes(together: Together, images: np.ndarray) -> np.ndarray:
+    """The size of the whole batch, once for each replica."""
+    return np.full(together.replicas, len(images), np.float32)
+
+
+def _dealt(together: Together, array: np.ndarray) -> Any:
+    """Gives each replica of this process its rows: its number, and every so-manieth after it."""
+    return together.strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(
+            array[context.replica_id_in_sync_group :: context.num_replicas_in_sync]
+        )
+    )
+
+
+def _step(together: Together, model: keras.Model, label_smoothing: float) -> Any:
+    losses = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing, reduction=None)
+
+    def own(images: Any, labels: Any, weights: Any, size: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            scores = model(images, training=True)
+            each = losses(labels, scores) * weights
+            # Divided by the whole batch: the sum of the replicas' gradients is its mean.
+            loss = tf.reduce_sum(each) / size[0]
+            for extra in model.losses:
+                loss += extra / together.replicas
+            scaled = model.optimizer.scale_loss(loss)
+        trainable = model.trainable_variables
+        gradients = tape.gradient(scaled, [variable.value for variable in trainable])
+        model.optimizer.apply(gradients, trainable)
+        right = tf.equal(tf.argmax(scores, 1), tf.argmax(labels, 1))
+        return loss, tf.reduce_sum(tf.cast(right, tf.float32))
+
+    @tf.function(reduce_retracing=True)
+    def step(*values: Any) -> tuple[Any, Any]:
+        loss, right = together.strategy.run(own, args=values)
+        total = tf.distribute.ReduceOp.SUM
+        return (
+            together.strategy.reduce(total, loss, axis=None),
+            together.strategy.reduce(total, right, axis=None),
+        )
+
+    return step

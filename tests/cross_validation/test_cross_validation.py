@@ -1,0 +1,232 @@
+"""Folds of whole patients: planned, trained, stopped, resumed, pooled."""
+
+import csv
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from cancernet.base.errors import CancerNetError, RunError, SplitError
+from cancernet.building.build import build
+from cancernet.commands import cross_validate
+from cancernet.config import TrainConfig
+from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
+from cancernet.cross_validation.record import read_record
+from cancernet.dataset.manifest import read_dataset
+from cancernet.evaluation.compare_runs import compare_sides, read_side
+from cancernet.measures.intervals import patient_intervals
+from cancernet.measures.metrics import binary_metrics
+from cancernet.measures.pooled import FoldScores, pool, spread_over_folds
+from cancernet.measures.scored import Scored, write_scored
+from cancernet.measures.validation.calibration import NONE
+from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
+from cancernet.sample.drawn_sample import draw_sample
+from cancernet.training.loop.fit import StoppedError
+from tests.helpers.evaluation_examples import scored
+from tests.test_pipeline import build_settings
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folds")
+    draw_sample(folder / "original", patients=8)
+    build(build_settings(folder / "original", folder / "idc"))
+    return read_dataset(folder / "idc")
+
+
+class TestPlan:
+    @pytest.mark.parametrize("folds", ["2", "4"])
+    def test_every_patient_is_tested_once_and_never_trained_on_then(self, drawn, folds):
+        found = plan_folds(drawn, folds, seed=7)
+        patients = sorted(set(joined(drawn).patients))
+        assert sorted(name for fold in found for name in fold.testing) == patients
+        for fold in found:
+            data = fold_dataset(drawn, fold)
+            sets = [set(data.split(name).patients) for name in data.parts]
+            assert not sets[0] & sets[1] and not sets[0] & sets[2] and not sets[1] & sets[2]
+            assert sum(len(part.paths) for part in data.parts.values()) == sum(
+                len(part.paths) for part in drawn.parts.values()
+            )
+            for part in data.parts.values():
+                assert set(part.labels.tolist()) == {0, 1}
+                for path, label in zip(part.paths, part.labels, strict=True):
+                    assert path.split("/")[1] == drawn.classes[label]
+
+    def test_one_after_the_other_and_some_of_them(self, drawn):
+        patients = sorted(set(joined(drawn).patients))
+        for folds in ("patients", str(len(patients))):
+            assert [f.testing for f in plan_folds(drawn, folds, seed=7)] == [
+                (name,) for name in patients
+            ]
+        some = plan_folds(drawn, "patients", only=patients[2:4], seed=7)
+        assert [fold.testing for fold in some] == [(patients[2],), (patients[3],)]
+
+    def test_the_same_seed_the_same_folds(self, drawn):
+        assert plan_folds(drawn, "3", seed=1) == plan_folds(drawn, "3", seed=1)
+        one, other = (fold_dataset(drawn, fold) for fold in plan_folds(drawn, "2", seed=1))
+        assert one.fingerprint != other.fingerprint != drawn.fingerprint
+
+    def test_a_shuffled_split_no_longer_leaks(self, drawn):
+        leaking = dataclasses.replace(drawn, leak="LEAK: divided (--split image); all")
+        fold = plan_folds(leaking, "2", seed=7)[0]
+        assert fold_dataset(leaking, fold).leak == ""
+        copies = "9 of 10 families of copies, by their names, are in more than one split: a."
+        both = dataclasses.replace(leaking, leaks=(copies,), leak=f"{leaking.leak} LEAK: masks.")
+        assert fold_dataset(both, fold).leak == f"LEAK: {copies} LEAK: masks."
+        other = dataclasses.replace(drawn, leak="LEAK: near duplicates")
+        assert fold_dataset(other, fold).leak == other.leak
+
+    @pytest.mark.parametrize(
+        ("folds", "only", "words"),
+        [
+            ("1", (), "number from 2"),
+            ("99", (), "number from 2"),
+            ("five", (), "number from 2"),
+            ("2", ("x",), "--folds patients"),
+            ("patients", ("nobody",), "no patient nobody"),
+        ],
+    )
+    def test_wrong_wishes(self, drawn, folds, only, words):
+        with pytest.raises(SplitError, match=words):
+            plan_folds(drawn, folds, only=only, seed=7)
+
+
+def fold_scores(number, threshold, *, only_class=None):
+    testing = scored(number, patients=4, images=60)
+    keep = np.arange(60) if only_class is None else np.flatnonzero(testing.truth == only_class)
+    testing = Scored(
+        paths=[f"{number}/{testing.paths[k]}" for k in keep],
+        patients=[f"{number}-{testing.patients[k]}" for k in keep],
+        truth=testing.truth[keep],
+        probabilities=testing.probabilities[keep],
+    )
+    point = choose_operating_point([0, 1], [0.1, 0.9], rule="fixed", threshold=threshold)
+    return FoldScores(
+        name=f"fold-{number:02d}",
+        validation=scored(number + 100, patients=3, images=30),
+        testing=testing,
+        point=point,
+        calibration=NONE,
+        metrics=binary_metrics(
+            testing.truth, testing.probabilities[:, 1], threshold, patients=testing.patients
+        ),
+    )
+
+
+def test_pooled_calls_are_each_folds_own():
+    """The confusion matrix is the sum of the folds'; the rest against a plain computation."""
+    folds = [fold_scores(1, 0.3), fold_scores(2, 0.7), fold_scores(3, 0.5, only_class=1)]
+    found = pool(
+        folds, classes=("0", "1"), words=("no", "yes"), positive=("1",), seed=3, resamples=200
+    )
+    cells = found.assessment.testing["confusion_matrix"]
+    for name in cells:
+        assert cells[name] == sum(fold.metrics["confusion_matrix"][name] for fold in folds)
+    # Scores moved so that every fold's threshold comes to lie at 0.5 give the same calls.
+    score = found.testing.probabilities[:, 1]
+    moved = np.where(score >= found.thresholds, 0.9, 0.1)
+    limits = patient_intervals(
+        found.testing.truth, moved, 0.5, found.testing.patients, resamples=200, seed=3
+    ).limits
+    for name in ("accuracy", "sensitivity", "specificity"):
+        assert found.assessment.intervals["testing"].limits[name] == pytest.approx(limits[name])
+    assert math.isnan(folds[2].metrics["roc_auc"])
+    mean, spread, defined = spread_over_folds(folds, "roc_auc")
+    values = [fold.metrics["roc_auc"] for fold in folds[:2]]
+    assert defined == 2 and mean == pytest.approx(np.mean(values))
+    assert spread == pytest.approx(np.std(values, ddof=1))
+
+
+def train_without_a_network(place, own, config, begun, network):
+    """Leaves what a training leaves, with drawn scores; the training itself is tested elsewhere."""
+    generator = np.random.default_rng(len(own.split("testing").paths))
+    for name, split in (("predictions", "testing"), ("validation_predictions", "validation")):
+        part = own.split(split)
+        odds = generator.normal(2 * part.labels - 1, 1)
+        score = 1 / (1 + np.exp(-odds))
+        images = Scored(
+            paths=part.paths,
+            patients=part.patients,
+            truth=part.labels,
+            probabilities=np.stack([1 - score, score], axis=1),
+        )
+        called = (score >= 0.4).astype(int)
+        write_scored(place / f"{name}.csv", images, classes=own.classes, predicted=called)
+    point = choose_operating_point(part.labels, score, rule="fixed", threshold=0.4)
+    files = vouch_for(place, ["predictions.csv", "validation_predictions.csv"])
+    assert read_run_file(place)["fold"]["testing"] == sorted(set(own.split("testing").patients))
+    write_run_file(
+        place,
+        {**begun, "status": "finished", "operating_point": point.as_dict(), "files": files},
+    )
+
+
+def test_too_small_a_limit_is_refused_before_there_is_a_folder(drawn, tmp_path):
+    config = TrainConfig(image_size=16, limit=1)
+    wishes = cross_validate.FoldWishes(folds="2")
+    with pytest.raises(CancerNetError, match="--limit 1 is fewer images than the 2 classes"):
+        cross_validate.start_folds(
+            tmp_path / "x", drawn.folder, config, wishes, recipe="r", command="x"
+        )
+    assert not (tmp_path / "x").exists()
+
+
+def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "folds"
+    config = TrainConfig(epochs=1, image_size=16)
+    trained = []
+
+    def counted(place, *arguments):
+        trained.append(place.name)
+        if trained == ["fold-01", "fold-02"]:
+            raise StoppedError("stopped")
+        train_without_a_network(place, *arguments)
+
+    monkeypatch.setattr(cross_validate, "train_and_finish", counted)
+    wishes = cross_validate.FoldWishes(folds="2")
+    with pytest.raises(StoppedError, match=r"fold 2 of 2.*--resume --run"):
+        cross_validate.start_folds(
+            folder, drawn.folder, config, wishes, recipe="r", command="python x"
+        )
+    assert read_run_file(folder / "fold-01")["status"] == "finished"
+    assert read_record(folder)["status"] == "training"
+    with pytest.raises(RunError, match="--epochs"):
+        cross_validate.resume_folds(folder, None, {"epochs": 9}, workers=1)
+    with pytest.raises(RunError, match="began with --folds 2, not 5"):
+        cross_validate.resume_folds(folder, None, {}, asked="5", workers=1)
+    with pytest.raises(RunError, match="began with --recipe r, not other"):
+        cross_validate.resume_folds(folder, None, {}, recipe="other", workers=1)
+    cross_validate.resume_folds(folder, None, {}, workers=1)
+    assert trained == ["fold-01", "fold-02", "fold-02"]
+    with pytest.raises(RunError, match="finished"):
+        cross_validate.resume_folds(folder, None, {}, workers=1)
+    with open(folder / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    every = [path for part in drawn.parts.values() for path in part.paths]
+    assert sorted(row["path"] for row in rows) == sorted(every)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["testing"]["patients"] == 8 and len(metrics["folds"]) == 2
+    page = (folder / "report.html").read_text()
+    for words in ("Folds", "tested patients", "each fold", "Drawn data", "pooled"):
+        assert words in page, words
+    side = read_side(folder)
+    turned = np.arange(len(side.scored.paths))[::-1]
+    other = dataclasses.replace(
+        side,
+        scored=Scored(
+            paths=[side.scored.paths[place] for place in turned],
+            patients=[side.scored.patients[place] for place in turned],
+            truth=side.scored.truth[turned],
+            probabilities=side.scored.probabilities[turned],
+        ),
+        threshold=np.where(side.threshold[turned] > 0, 0.7, np.nan),
+    )
+    found = compare_sides(side, other)
+    assert found.first["accuracy"] == pytest.approx(metrics["testing"]["accuracy"])
+    assert found.difference["sensitivity"] < 0 < found.difference["specificity"]
+    assert "Fold by fold" in capsys.readouterr().out
+    with pytest.raises(RunError, match="name one of its folds"):
+        read_run_file(folder)

@@ -1,0 +1,338 @@
+"""Who goes to which split: whole patients, every class everywhere, near the ratios."""
+
+import dataclasses
+import itertools
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cancernet.base.errors import CancerNetError, SplitError
+from cancernet.catalog import dataset
+from cancernet.config import SPLITS, split_ratios
+from cancernet.dataset import nearest_split as search
+from cancernet.dataset.images import Images
+from cancernet.dataset.patient_split import split_by_image, split_by_patient, straddling_patients
+from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
+
+RATIOS = split_ratios()
+SHARES = np.array([RATIOS[name] for name in SPLITS])
+IDC = dataset("idc")
+
+
+def images_of(counts, names=None):
+    """Images with these counts, (patients, classes)."""
+    counts = np.asarray(counts)
+    names = names or [f"p{i:04}" for i in range(len(counts))]
+    patient, label = [], []
+    for place, row in enumerate(counts.tolist()):
+        for index, count in enumerate(row):
+            patient += [place] * count
+            label += [index] * count
+    total = len(patient)
+    return Images(
+        sources=[f"{names[p]}/{label[i]}/{i}.png" for i, p in enumerate(patient)],
+        patients=names,
+        patient=np.array(patient, np.int32),
+        label=np.array(label, np.int8),
+        x=np.full(total, -1),
+        y=np.full(total, -1),
+        common_name=np.zeros(total, bool),
+        part=np.full(total, -1, np.int8),
+    )
+
+
+def weights_of(counts):
+    table = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
+    return table / table.sum(axis=0)
+
+
+def every_division(has):
+    """All divisions that put every class into every split."""
+    for division in itertools.product(range(len(SPLITS)), repeat=len(has)):
+        found = np.array(division)
+        if all(has[found == split].any(axis=0).all() for split in range(len(SPLITS))):
+            yield found
+
+
+@st.composite
+def small_counts(draw, classes=2, most=7):
+    patients = draw(st.integers(1, most))
+    cell = st.sampled_from([0, 0, 1, 2, 5, 40])
+    rows = draw(st.lists(st.lists(cell, min_size=classes, max_size=classes),
+                         min_size=patients, max_size=patients))  # fmt: skip
+    return np.array([row if any(row) else [1, *row[1:]] for row in rows])
+
+
+@settings(max_examples=150, deadline=None)
+@given(small_counts(), st.integers(0, 5))
+def test_a_split_is_found_exactly_when_there_is_one(counts, seed):
+    possible = next(every_division(counts > 0), None) is not None
+    images = images_of(counts)
+    if not possible:
+        with pytest.raises(SplitError):
+            split_by_patient(images, IDC, RATIOS, seed=seed)
+        return
+    splits = split_by_patient(images, IDC, RATIOS, seed=seed)
+    assert len(splits) == len(images) and set(splits.tolist()) <= {0, 1, 2}
+    assert straddling_patients(images, splits) == 0
+    for split in range(3):
+        assert set(images.label[splits == split].tolist()) == {0, 1}
+
+
+@settings(max_examples=150, deadline=None)
+@given(small_counts(), st.integers(0, 5))
+def test_the_local_search_keeps_every_class_in_every_split(counts, seed):
+    if next(every_division(counts > 0), None) is None:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "EXHAUSTIVE", 0)
+        splits = search.nearest_split(counts, SHARES, seed=seed)
+    for split in range(3):
+        assert (counts[splits == split] > 0).any(axis=0).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(small_counts(classes=3, most=6), st.integers(0, 5))
+def test_cover_finds_a_placing_of_three_classes_exactly_when_there_is_one(counts, seed):
+    has = counts > 0
+    possible = next(every_division(has), None) is not None
+    cover = search.cover_every_class(has, 3, rng=np.random.default_rng(seed))
+    assert (cover is not None) == possible
+    if cover is not None:
+        for split in range(3):
+            assert has[[p for p, s in cover.items() if s == split]].any(axis=0).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "has",
+    [
+        [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1], [1, 0, 1]],
+        [[0, 0, 1], [0, 1, 0], [0, 1, 1], [1, 1, 0], [1, 0, 0], [1, 0, 1]],
+    ],
+)
+def test_cover_takes_a_wrong_choice_back(has, seed):
+    assert search.cover_every_class(np.array(has) > 0, 3, rng=np.random.default_rng(seed))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_search_is_as_near_as_trying_all(seed):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 60, (7, 2)) * (rng.random((7, 2)) < 0.75)
+    counts[counts.sum(axis=1) == 0, 0] = 1
+    divisions = list(every_division(counts > 0))
+    if not divisions:
+        return
+    weights = weights_of(counts)
+    best = min(search.deviation(d, weights, SHARES) for d in divisions)
+    exact = search.nearest_split(counts, SHARES, seed=1)
+    assert search.deviation(exact, weights, SHARES) == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_local_search_is_as_near_as_trying_all(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 200, (9, 2)) * (rng.random((9, 2)) < 0.8)
+    counts[counts.sum(axis=1) == 0, 0] = 1
+    weights = weights_of(counts)
+    exact = search.nearest_split(counts, SHARES, seed=1)
+    monkeypatch.setattr(search, "EXHAUSTIVE", 0)
+    found = search.nearest_split(counts, SHARES, seed=1)
+    least = search.deviation(exact, weights, SHARES)
+    assert search.deviation(found, weights, SHARES) <= least * 1.05 + 1e-9
+
+
+@pytest.mark.parametrize(("patients", "classes"), [(60, 2), (279, 2), (60, 8), (5000, 2)])
+def test_many_patients_come_near(patients, classes):
+    rng = np.random.default_rng(patients + classes)
+    counts = (rng.lognormal(6, 1, (patients, 1)) * rng.dirichlet(np.ones(classes), patients)
+              ).astype(int)  # fmt: skip
+    splits = search.nearest_split(counts, SHARES, seed=7)
+    shares = np.zeros((3, classes + 1))
+    np.add.at(shares, splits, weights_of(counts))
+    tolerance = 0.002 if classes == 2 else 0.03
+    assert np.abs(shares - SHARES[:, None]).max() < tolerance
+    again = search.nearest_split(counts, SHARES, seed=7)
+    assert (splits == again).all()
+
+
+def test_the_seed_decides_among_many_and_the_order_of_files_does_not():
+    rng = np.random.default_rng(5)
+    images = images_of(rng.integers(1, 90, (40, 2)))
+    one = split_by_patient(images, IDC, RATIOS, seed=1)
+    assert (one != split_by_patient(images, IDC, RATIOS, seed=2)).any()
+    shuffled = rng.permutation(len(images))
+    assert (split_by_patient(images.take(shuffled), IDC, RATIOS, seed=1) == one[shuffled]).all()
+
+
+def test_names_of_patients_do_not_matter():
+    counts = np.random.default_rng(5).integers(1, 90, (25, 2))
+    one = split_by_patient(images_of(counts), IDC, RATIOS, seed=7)
+    renamed = images_of(counts, [f"x{i:05}" for i in range(25)])
+    assert (split_by_patient(renamed, IDC, RATIOS, seed=7) == one).all()
+
+
+def test_swapping_the_classes_swaps_the_table_only():
+    counts = np.random.default_rng(6).integers(0, 90, (8, 2))
+    one = search.nearest_split(counts, SHARES, seed=7)
+    other = search.nearest_split(counts[:, ::-1], SHARES, seed=7)
+    assert search.deviation(one, weights_of(counts), SHARES) == pytest.approx(
+        search.deviation(other, weights_of(counts), SHARES)
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([[5, 5]], "one patient"),
+        ([[5, 0], [7, 0], [9, 0]], "none of class 1 (IDC)"),
+        ([[0, 5], [0, 7], [0, 9]], "none of class 0 (no IDC)"),
+        ([[5, 5], [7, 0], [9, 3]], "only 2 patients have images of class 1 (IDC)"),
+        ([[5, 5], [7, 0], [9, 0]], "only 1 patient has images of class 1 (IDC)"),
+    ],
+)
+def test_impossible_splits_are_refused_in_words(counts, words):
+    with pytest.raises(SplitError, match=re.escape(words)):
+        split_by_patient(images_of(counts), IDC, RATIOS, seed=7)
+
+
+def test_three_patients_with_both_classes_are_enough():
+    splits = split_by_patient(images_of([[5, 5], [7, 1], [1, 3]]), IDC, RATIOS, seed=7)
+    assert len(set(splits.tolist())) == 3
+
+
+def with_classes(*names):
+    return dataclasses.replace(IDC, classes=names, words=names, positive=names[:1])
+
+
+def test_patients_of_a_scarce_class_count_for_their_other_classes():
+    # a in patients 1-8, b in 1-4, c in 1 and 2 only.
+    counts = np.array([[5, 5, 5]] * 2 + [[5, 5, 0]] * 2 + [[5, 0, 0]] * 4)
+    images = images_of(counts)
+    for seed in range(8):
+        splits = split_by_patient(images, with_classes("a", "b", "c"), RATIOS, seed=seed)
+        assert straddling_patients(images, splits) == 0
+        for split in range(3):
+            assert {0, 1} <= set(images.label[splits == split].tolist())
+        assert set(splits[images.label == 2].tolist()) == {0, 2}
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_counts(classes=3, most=7), st.integers(0, 5), st.booleans())
+def test_fixed_patients_stay_and_count(counts, seed, exhaustive):
+    rng = np.random.default_rng(seed)
+    fixed = np.where(rng.random(len(counts)) < 0.4, rng.integers(0, 3, len(counts)), -1)
+    fits = [d for d in every_division(counts > 0) if (d == fixed)[fixed >= 0].all()]
+    cover = search.cover_every_class(counts > 0, 3, rng=rng, fixed=fixed)
+    assert (cover is not None) == bool(fits)
+    if not fits:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "EXHAUSTIVE", 10**6 if exhaustive else 0)
+        found = search.nearest_split(counts, SHARES, seed=seed, fixed=fixed)
+    assert any((found == division).all() for division in fits)
+    if exhaustive:
+        weights = weights_of(counts)
+        best = min(search.deviation(division, weights, SHARES) for division in fits)
+        assert search.deviation(found, weights, SHARES) == pytest.approx(best, abs=1e-9)
+
+
+def test_another_placing_of_scarce_classes_is_tried():
+    # c in 0 and 1, d in 2 and 3: 0 and 2, the only ones with b besides 4, must not be together.
+    counts = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [1, 0, 0, 1], [1, 1, 0, 0]])
+    images = images_of(counts)
+    for seed in range(8):
+        splits = split_by_patient(images, with_classes("a", "b", "c", "d"), RATIOS, seed=seed)
+        assert all((images.label[splits == s] == 1).any() for s in range(3))
+
+
+def test_shuffling_images_keeps_the_shares_and_leaks():
+    images = images_of(np.random.default_rng(1).integers(5, 60, (12, 2)))
+    splits = split_by_image(images, IDC, RATIOS, seed=7)
+    for label in (0, 1):
+        inside = splits[images.label == label]
+        for split in range(3):
+            assert abs((inside == split).sum() - SHARES[split] * len(inside)) <= 1
+    assert straddling_patients(images, splits) == 12
+    assert (splits == split_by_image(images, IDC, RATIOS, seed=7)).all()
+    assert (splits != split_by_image(images, IDC, RATIOS, seed=8)).any()
+
+
+def test_shuffling_few_images_still_fills_every_split():
+    splits = split_by_image(images_of([[3, 4]]), IDC, RATIOS, seed=7)
+    assert set(splits[:3].tolist()) == set(splits[3:].tolist()) == {0, 1, 2}
+    with pytest.raises(SplitError, match="only 2 images"):
+        split_by_image(images_of([[2, 4]]), IDC, RATIOS, seed=7)
+
+
+@pytest.fixture
+def lists(tmp_path):
+    def write(*contents):
+        files = [tmp_path / f"{split}.txt" for split in SPLITS]
+        for file, content in zip(files, contents, strict=True):
+            file.write_bytes(content)
+        return tuple(files)
+
+    return write
+
+
+def test_lists_may_have_comments_blank_lines_and_any_line_ends(lists):
+    files = lists(
+        b"\xef\xbb\xbf8001\r\n\r\n# ours\r\n8002 # left\r\n8001\r\n", b"  8003\t", b"9 a\n"
+    )
+    assert read_lists(files) == {
+        "8001": "training",
+        "8002": "training",
+        "8003": "validation",
+        "9 a": "testing",
+    }
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        ((b"1\n2\n", b"3\n", b"2\n"), "patient 2 is on two lists, training and testing"),
+        ((b"1\n", b"# none\n", b"2\n"), "names no patient"),
+        ((b"1\n", b"\xff\xfe\x00", b"2\n"), "not a text file"),
+    ],
+)
+def test_wrong_lists_are_refused(lists, contents, words):
+    with pytest.raises(CancerNetError, match=words):
+        read_lists(lists(*contents))
+
+
+def test_missing_list_is_named(tmp_path):
+    with pytest.raises(CancerNetError, match=r"no list .*gone\.txt"):
+        read_lists((tmp_path / "gone.txt",) * 3)
+    with pytest.raises(CancerNetError, match="is a folder"):
+        read_lists((tmp_path,) * 3)
+
+
+def test_lists_decide_and_tell_what_does_not_fit():
+    images = images_of([[2, 2], [3, 1], [1, 1], [4, 4]], ["a", "b", "c", "d"])
+    split_of = {"a": "training", "b": "validation", "c": "testing", "ghost": "testing"}
+    listed = split_by_lists(images, split_of, "leave-out")
+    assert listed.images.patients == ["a", "b", "c"]
+    assert [SPLITS[s] for s in listed.splits] == (
+        ["training"] * 4 + ["validation"] * 4 + ["testing"] * 2
+    )
+    assert listed.without_images == ["ghost"]
+    assert listed.unlisted == {"patients": 1, "images": 8}
+    assert {file.detail for file in listed.left_out} == {"d"} and len(listed.left_out) == 8
+    sent = split_by_lists(images, split_of, "validation")
+    assert not sent.left_out and (sent.splits == 1).sum() == 12
+
+
+def test_lists_that_lack_a_class_are_refused_or_warned_of():
+    images = images_of([[2, 2], [3, 0], [1, 1]])
+    splits = images.patient.astype(np.int8)
+    (warning,) = check_lists(images, splits, IDC)
+    assert warning.startswith("validation has no image of class 1 (IDC)")
+    with pytest.raises(SplitError, match="training list have no image of class 1"):
+        check_lists(images, np.array([1, 0, 2], np.int8)[images.patient], IDC)
+    with pytest.raises(SplitError, match="testing list has an image"):
+        check_lists(images, np.array([0, 1, 0], np.int8)[images.patient], IDC)

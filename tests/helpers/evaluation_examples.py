@@ -1,0 +1,78 @@
+"""Scored images for the tests of evaluation: drawn numbers, no network."""
+
+import numpy as np
+
+from cancernet.config import TrainConfig
+from cancernet.measures.assess import Assessment, assess
+from cancernet.measures.scored import Scored
+from cancernet.report.content import FlowStep, ReportContent
+
+NAMES = tuple(f"Density{number}{kind}" for number in (1, 2) for kind in ("Benign", "Malignant"))
+
+
+def scored(seed: int, *, classes: int = 2, patients: int = 12, images: int = 240) -> Scored:
+    """Scored images of which float32 probabilities come from a network, so to speak."""
+    generator = np.random.default_rng(seed)
+    patient = generator.integers(0, patients, images)
+    truth = generator.integers(0, classes, images)
+    odds = generator.normal(0, 1, (images, classes))
+    odds[np.arange(images), truth] += 1.5
+    probabilities = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+    return Scored(
+        paths=[
+            f"testing/{label}/p{who}_{k}.png"
+            for k, (label, who) in enumerate(zip(truth, patient, strict=True))
+        ],
+        patients=[str(10_000 + who) for who in patient],
+        truth=truth,
+        probabilities=probabilities.astype(np.float32),
+    )
+
+
+def assessed(classes: int = 2, **config) -> tuple[Scored, Scored, Assessment]:
+    """Validation, testing and their assessment."""
+    validation, testing = scored(1, classes=classes), scored(2, classes=classes)
+    names = ("0", "1") if classes == 2 else NAMES[:classes]
+    words = ("no IDC", "IDC") if classes == 2 else tuple(name.lower() for name in names)
+    positive = ("1",) if classes == 2 else tuple(name for name in names if "Malignant" in name)
+    found = assess(
+        validation,
+        testing,
+        classes=names,
+        words=words,
+        positive=positive,
+        config=TrainConfig(**config),
+        resamples=200,
+    )
+    return validation, testing, found
+
+
+def report_content(classes: int = 2, **changes) -> ReportContent:
+    """What a report is made from."""
+    validation, testing, assessment = assessed(classes)
+    content = {
+        "title": "a run",
+        "assessment": assessment,
+        "validation": validation,
+        "testing": testing,
+        "asked": {"Data set": "IDC", "Network": "cancernet"},
+        "flow": [
+            FlowStep(name="found", patients=24, images=6724),
+            FlowStep(name="testing", patients=12, images=240, positives=120, note="scored once"),
+        ],
+        "left_out": {"not an image": 3},
+        "split_method": "By patient: no patient is in two splits.",
+        "leak": "",
+        "drawn": False,
+        "history": {"loss": [0.7, 0.5], "val_loss": [0.8, 0.6], "accuracy": [0.6, 0.7]},
+        "best_epoch": 2,
+        "training": {"Seconds": 12.5},
+        "command": "python train_model.py --data datasets/idc",
+        "seed": 7,
+        "fingerprint": "ab" * 32,
+        "settings": {"epochs": 2},
+        "versions": {"python": "3.12"},
+        "commit": "",
+        "created": "2026-01-02T03:04:05+00:00",
+    }
+    return ReportContent(**{**content, **changes})

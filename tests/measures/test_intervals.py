@@ -1,0 +1,225 @@
+"""Patient bootstrap: against a plain loop, its edges, its honesty."""
+
+import math
+
+import numpy as np
+import pytest
+
+from cancernet.measures.bootstrap import METRICS, draw_weights, judge_weighted, patient_sums, strata
+from cancernet.measures.intervals import (
+    Evidence,
+    effective_patients,
+    interval_of,
+    patient_intervals,
+)
+from cancernet.measures.metrics import binary_metrics
+
+
+def study(seed, *, patients=8, images=200, digits=2):
+    """Images of patients with own shares and shifts; rounded scores, so that ties occur."""
+    generator = np.random.default_rng(seed)
+    patient = generator.integers(0, patients, images)
+    truth = (generator.random(images) < generator.random(patients)[patient]).astype(int)
+    odds = 1.5 * truth - 1 + generator.normal(0, 1, patients)[patient]
+    odds = odds + generator.normal(0, 1, images)
+    return truth, np.round(1 / (1 + np.exp(-odds)), digits), np.array(list("abcdefghij"))[patient]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_like_a_loop_that_copies_the_images_of_every_drawn_patient(seed):
+    truth, score, patients = study(seed)
+    sums = patient_sums(truth, score, 0.4, patients)
+    weights = draw_weights(strata(sums), 30, seed)
+    fast = judge_weighted(sums, weights)
+    names = np.unique(patients)
+    for draw, row in enumerate(weights):
+        drawn = np.repeat(names, row)
+        picked = np.concatenate([np.flatnonzero(patients == name) for name in drawn])
+        slow = binary_metrics(truth[picked], score[picked], 0.4)
+        for name in METRICS:
+            assert fast[name][draw] == pytest.approx(slow[name], abs=1e-12, nan_ok=True), name
+
+
+def test_draws_that_miss_a_class_are_undefined_and_not_zero():
+    sums = patient_sums([1, 0, 0], [0.9, 0.2, 0.3], 0.5, ["a", "b", "c"])
+    found = judge_weighted(sums, np.array([[0, 2, 1], [3, 0, 0]]))
+    assert np.isnan(found["sensitivity"][0])
+    assert np.isnan(found["specificity"][1])
+    assert np.isnan(found["roc_auc"]).all()
+
+
+def test_the_same_seed_gives_the_same_intervals():
+    arguments = study(1)
+    one, two = (
+        patient_intervals(*arguments[:2], 0.4, arguments[2], resamples=200, seed=5)
+        for _ in range(2)
+    )
+    other = patient_intervals(*arguments[:2], 0.4, arguments[2], resamples=200, seed=6)
+    assert one == two
+    assert one.limits != other.limits
+
+
+def test_draws_keep_the_number_of_patients_and_of_each_stratum():
+    group = np.array([0, 0, 0, 1, 1])
+    weights = draw_weights(group, 50, 1)
+    assert (weights[:, group == 0].sum(axis=1) == 3).all()
+    assert (weights[:, group == 1].sum(axis=1) == 2).all()
+
+
+def test_strata_only_where_every_patient_has_one_class():
+    pure = patient_sums([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.2], 0.5, ["a", "b", "c", "d"])
+    mixed = patient_sums([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.2], 0.5, ["a", "b", "a", "d"])
+    assert strata(pure).tolist() == [1, 1, 0, 0]
+    assert strata(mixed).tolist() == [0, 0, 0]
+
+
+def test_patches_of_one_patient_are_not_counted_as_independent():
+    """Every patch ten times over says nothing new, so the interval must not shrink."""
+    truth, score, patients = study(3)
+    once = patient_intervals(truth, score, 0.4, patients, resamples=300)
+    many = patient_intervals(
+        np.tile(truth, 10), np.tile(score, 10), 0.4, np.tile(patients, 10), resamples=300
+    )
+    assert many.limits["sensitivity"] == pytest.approx(once.limits["sensitivity"])
+    assert many.limits["roc_auc"] == pytest.approx(once.limits["roc_auc"])
+    each_own = patient_intervals(truth, score, 0.4, np.arange(len(truth)), resamples=300)
+    assert np.ptp(each_own.limits["roc_auc"]) < 0.6 * np.ptp(once.limits["roc_auc"])
+
+
+def test_limits_surround_the_figure_and_stay_in_range():
+    truth, score, patients = study(2)
+    found = patient_intervals(truth, score, 0.4, patients, resamples=300)
+    figures = binary_metrics(truth, score, 0.4)
+    for name, (low, high) in found.limits.items():
+        assert (-1 if name == "mcc" else 0) <= low <= figures[name] <= high <= 1, name
+    wider = patient_intervals(truth, score, 0.4, patients, resamples=300, level=0.99)
+    assert wider.limits["roc_auc"][0] < found.limits["roc_auc"][0]
+
+
+def test_no_error_at_all_is_no_certainty():
+    truth = [0, 1] * 12
+    score = [0.1, 0.9] * 12
+    found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(12), 2), resamples=100)
+    assert np.isnan(found.limits["sensitivity"]).all()
+    assert np.isnan(found.limits["roc_auc"]).all()
+    assert "not that it is certain" in " ".join(found.notes)
+
+
+def test_one_patient_gets_no_interval():
+    found = patient_intervals([0, 1, 1], [0.1, 0.9, 0.2], 0.5, ["a"] * 3, resamples=100)
+    assert all(math.isnan(low) and math.isnan(high) for low, high in found.limits.values())
+    assert found.patients == 1
+
+
+@pytest.mark.parametrize(("patients", "warns"), [(9, True), (10, False)])
+def test_few_patients_are_told(patients, warns):
+    generator = np.random.default_rng(1)
+    truth = np.tile([0, 1], 5 * patients)
+    score = generator.random(len(truth))
+    found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(patients), 10), resamples=100)
+    assert any("too few" in note for note in found.notes) == warns
+
+
+def test_few_with_positives_count_as_few():
+    truth, score = np.zeros(40, int), np.random.default_rng(1).random(40)
+    truth[:3] = 1
+    found = patient_intervals(truth, score, 0.5, np.arange(40), resamples=200)
+    assert found.patients_with_positives == 3
+    assert "3 with positives" in found.notes[0]
+
+
+def test_mostly_undefined_draws_give_no_interval():
+    draws = np.array([np.nan] * 11 + [0.1] * 45 + [0.2] * 44)
+    rests_on = Evidence(patients=20, step=0.001)
+    assert np.isnan(interval_of(0.15, draws, rests_on, level=0.95)).all()
+    assert not np.isnan(interval_of(0.15, draws[2:], rests_on, level=0.95)).any()
+    assert np.isnan(interval_of(math.nan, draws[11:], rests_on, level=0.95)).all()
+
+
+def test_interval_by_hand():
+    # Log odds of the draws are +-0.5 around 0: standard error 0.5. t(0.975; 9) = 2.262157.
+    draws = 1 / (1 + np.exp(-np.array([-0.5, 0.5] * 10)))
+    reach = 0.5 * 2.262157 * math.sqrt(10 / 9)
+    low, high = interval_of(0.5, draws, Evidence(patients=10, step=1e-6), level=0.95)
+    assert low == pytest.approx(1 / (1 + math.exp(reach)), abs=1e-6)
+    assert high == pytest.approx(1 - low)
+
+
+def test_effective_patients():
+    assert effective_patients(np.array([5, 5, 5, 0])) == pytest.approx(3)
+    assert effective_patients(np.array([100, 1, 1])) == pytest.approx(102**2 / 10002)
+    assert effective_patients(np.array([0, 0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"level": 1}, "level"), ({"resamples": 1}, "least")]
+)
+def test_nonsense_is_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        patient_intervals([0, 1], [0.1, 0.9], 0.5, ["a", "b"], **options)
+
+
+def test_coverage_of_a_known_truth():
+    """A small version of benchmarks/interval_coverage.py: 30 patients, sensitivity."""
+    generator = np.random.default_rng(7)
+    covered = 0
+    for _ in range(150):
+        own = generator.beta(6, 2, 30)  # sensitivity of every patient, 0.75 on average
+        hits = (generator.random((30, 20)) < own[:, np.newaxis]).astype(float)
+        truth = np.ones(600, int)
+        found = patient_intervals(
+            np.append(truth, 0),
+            np.append(hits.ravel(), 0.0),
+            0.5,
+            np.append(np.repeat(np.arange(30), 20), 0),
+            resamples=200,
+        )
+        low, high = found.limits["sensitivity"]
+        covered += low <= 0.75 <= high
+    assert 0.90 <= covered / 150 <= 0.99
+
+
+def test_the_spread_of_draws_is_that_of_scipys_bootstrap():
+    """One image a patient: then a draw of patients is SciPy's draw of values."""
+    from scipy.stats import bootstrap
+
+    generator = np.random.default_rng(12)
+    truth = generator.integers(0, 2, 120)
+    score = np.clip(0.5 + 0.3 * (truth - 0.5) + generator.normal(0, 0.25, 120), 0, 1)
+    sums = patient_sums(truth, score, 0.5, np.arange(120))
+    draws = judge_weighted(sums, draw_weights(np.zeros(120, np.int64), 4000, 1))
+    right = ((score >= 0.5) == truth).astype(float)
+    squares = (score - truth) ** 2
+    for name, values in (("accuracy", right), ("brier", squares)):
+        theirs = bootstrap((values,), np.mean, n_resamples=4000, rng=2, vectorized=True)
+        assert np.std(draws[name]) == pytest.approx(theirs.standard_error, rel=0.05)
+        low, high = np.quantile(draws[name], (0.025, 0.975))
+        percentile = bootstrap(
+            (values,), np.mean, n_resamples=4000, rng=3, vectorized=True, method="percentile"
+        ).confidence_interval
+        assert (low, high) == pytest.approx(
+            tuple(percentile), abs=0.009
+        )  # of 120 images one is 0.008
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(1200, 12), (12, 1200), (600, 600)])
+def test_lopsided_classes_are_surrounded_too(positives, negatives):
+    """A ratio may lie nearer to 1 than one image of the smaller class moves it."""
+    truth = np.repeat([1, 0], [positives, negatives])
+    score = np.where(truth == 1, 0.9, 0.1)
+    score[[0, -1]] = 0.2, 0.7  # one of each class called wrongly
+    patients = np.tile(np.arange(12), len(truth) // 12)
+    found = patient_intervals(truth, score, 0.5, patients, resamples=300)
+    figures = binary_metrics(truth, score, 0.5)
+    for name, (low, high) in found.limits.items():
+        assert low < figures[name] < high, name
+
+
+def test_few_positives_leave_average_precision_an_interval_that_says_something():
+    generator = np.random.default_rng(3)
+    truth = np.tile([1, *[0] * 60], 30)
+    score = np.clip(generator.normal(0.2 + 0.6 * truth, 0.13), 0, 1)
+    found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(30), 61), resamples=500)
+    low, high = found.limits["pr_auc"]
+    value = binary_metrics(truth, score, 0.5)["pr_auc"]
+    assert 0.9 < value < 1 and low > 0.6 and high > value

@@ -1,0 +1,321 @@
+"""Figures and report: written whole, of the right numbers, and harmless."""
+
+import dataclasses
+import html.parser
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cancernet.config import TrainConfig
+from cancernet.measures.assess import assess
+from cancernet.measures.reliability import calibration_metrics, reliability
+from cancernet.measures.scored import Scored
+from cancernet.report.checklist import CLAIM, TRIPOD_AI, write_checklist
+from cancernet.report.figures import curves
+from cancernet.report.figures.decision_curve import decision_curve
+from cancernet.report.figures.style import save_figure
+from cancernet.report.model_card import write_model_card
+from cancernet.report.page import page, write_report
+from tests.helpers.evaluation_examples import report_content
+
+TRUTH, SCORE = [0, 0, 1, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.9]
+HISTORY = {"loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.4, 0.6], "accuracy": [0.5, 0.6, 0.7]}
+
+FIGURES = {
+    "history": lambda: curves.draw_history(HISTORY, footer="drawn data"),
+    "matrix": lambda: curves.draw_confusion_matrix([[3, 1], [0, 4]], ["no", "yes"]),
+    "roc": lambda: curves.draw_roc(TRUTH, SCORE, threshold=0.5, footer="drawn"),
+    "pr": lambda: curves.draw_precision_recall(TRUTH, SCORE, threshold=0.5),
+    "calibration": lambda: curves.draw_calibration(TRUTH, SCORE),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_writes_png_and_svg_and_nothing_else(tmp_path, name):
+    written = save_figure(FIGURES[name](), tmp_path / "figure.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "figure.svg"]
+    with Image.open(written[0]) as image:
+        # Not an empty canvas: many shades, at a readable size.
+        assert image.width >= 500
+        assert len(np.unique(np.asarray(image.convert("L")))) > 20
+    assert "<svg" in written[1].read_text()
+
+
+def test_the_same_numbers_give_the_same_file(tmp_path):
+    for name in ("a", "b"):
+        save_figure(FIGURES["roc"](), tmp_path / name / "roc.png")
+    for suffix in ("png", "svg"):
+        first, second = (tmp_path / name / f"roc.{suffix}" for name in ("a", "b"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def line(figure, label):
+    found = [row for row in figure.axes[0].lines if str(row.get_label()).startswith(label)]
+    assert len(found) == 1
+    return found[0].get_xydata()
+
+
+def test_roc_goes_through_the_right_points():
+    figure = curves.draw_roc(TRUTH, SCORE, threshold=0.5)
+    expected = [(0, 0), (0, 1 / 3), (0, 2 / 3), (1 / 3, 2 / 3), (1 / 3, 1), (2 / 3, 1), (1, 1)]
+    np.testing.assert_allclose(line(figure, "AUC 0.889"), expected)
+    # At 0.5: two of three positives and no negative is called.
+    np.testing.assert_allclose(line(figure, "operating point"), [(0, 2 / 3)])
+
+
+def test_precision_recall_goes_through_the_right_points():
+    figure = curves.draw_precision_recall(TRUTH, SCORE, threshold=0.36)
+    curve = line(figure, "average precision")
+    np.testing.assert_allclose(curve[:, 0], [0, 1 / 3, 2 / 3, 2 / 3, 1, 1, 1])
+    np.testing.assert_allclose(curve[:, 1], [1, 1, 1, 2 / 3, 3 / 4, 3 / 5, 1 / 2])
+    np.testing.assert_allclose(line(figure, "operating point"), [(2 / 3, 2 / 3)])
+
+
+@pytest.mark.parametrize("draw", [curves.draw_roc, curves.draw_precision_recall])
+def test_one_class_is_said_and_not_drawn(draw):
+    figure = draw([1, 1], [0.2, 0.3], threshold=0.5)
+    assert "all images are\npositive" in figure.axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize(("given", "marked"), [(None, 2), (3, 3)])
+def test_history_marks_the_epoch_that_was_kept(given, marked):
+    figure = curves.draw_history(HISTORY, best_epoch=given)
+    assert line(figure, f"kept: epoch {marked}")[0][0] == marked
+
+
+def test_history_of_one_epoch_without_validation_is_drawn():
+    figure = curves.draw_history({"loss": [0.5]})
+    assert figure.axes[1].texts[0].get_text() == "not recorded"
+
+
+def test_confusion_matrix_shows_counts_and_shares_of_the_truth():
+    figure = curves.draw_confusion_matrix([[3, 1], [0, 0]], ["no", "yes"])
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["3\n75.0%", "1\n25.0%", "0", "0"]
+    with pytest.raises(ValueError, match="does not fit 3 classes"):
+        curves.draw_confusion_matrix([[3, 1], [0, 0]], ["a", "b", "c"])
+
+
+def test_reliability_by_hand():
+    found = reliability(np.array([0, 1, 1, 0]), np.array([0.0, 0.1, 0.15, 1.0]), bins=10)
+    assert found.images.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert found.mean_score[1] == pytest.approx(0.125)
+    assert found.observed[:2].tolist() == [0, 1]
+    assert np.isnan(found.observed[2])
+    assert found.observed[9] == 0
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects what a browser would fetch, and checks that tags close."""
+
+    EMPTY = frozenset({"meta", "img", "br", "link"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses, self.tags = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "action")]
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_report_is_one_well_formed_page_that_fetches_nothing(tmp_path, classes):
+    path = write_report(report_content(classes), tmp_path)
+    assert [child.name for child in tmp_path.iterdir()] == ["report.html"]
+    reader = Reader()
+    reader.feed(path.read_text(encoding="utf-8"))
+    assert reader.open == []
+    assert not {"script", "link", "iframe"} & set(reader.tags)
+    assert all(address.startswith("data:") for address in reader.addresses)
+    assert len(reader.addresses) == (7 if classes == 2 else 9)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_report_holds_the_figures_and_the_notice():
+    content = report_content()
+    text = page(content)
+    testing = content.assessment.testing
+    assert text.count(content.notice) >= 3
+    for name in ("sensitivity", "specificity", "roc_auc", "mcc"):
+        assert f"{testing[name]:.3f}" in text
+    key = re.search(r"<b>([\d.]+)</b>sensitivity: recall of IDC", text)
+    assert key[1] == f"{testing['sensitivity']:.3f}"
+    for needed in (content.command, content.fingerprint, content.split_method, "not an image"):
+        assert needed in text
+    for row in content.assessment.per_patient:
+        assert row["patient"] in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_report_shows_what_reviewers_ask_for():
+    content = report_content()
+    text = page(content)
+    truth = content.testing.truth
+    score = content.testing.probabilities[:, 1]
+    found = calibration_metrics(truth, score, seed=content.seed)
+    for name in ("ece", "ece_if_perfect", "slope", "log_loss"):
+        assert f"<td>{found[name]:.3f}</td>" in text, name
+    assert "resamples of the patients" in text
+    assert "All 12 patients are positive" in text
+    assert f"<td>{100 * truth.mean():.3g}%</td>" in text
+    low, high = decision_curve(truth, score).useful_range()
+    assert f"from {low:.2f} to {high:.2f}." in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_report_of_one_class_validation_is_written():
+    content = report_content()
+    kept = content.validation.truth == 0
+    validation = Scored(
+        paths=np.array(content.validation.paths)[kept],
+        patients=np.array(content.validation.patients)[kept],
+        truth=content.validation.truth[kept],
+        probabilities=content.validation.probabilities[kept],
+    )
+    assessment = assess(
+        validation,
+        content.testing,
+        classes=("0", "1"),
+        words=("no IDC", "IDC"),
+        positive=("1",),
+        config=TrainConfig(),
+        resamples=20,
+    )
+    text = page(dataclasses.replace(content, validation=validation, assessment=assessment))
+    assert "validation images are all negative" in text
+    assert "Validation has one class only" in text
+    assert "undefined" in text
+
+
+def test_model_card_and_checklist(tmp_path):
+    content = report_content(title="a|b <i>", leak="Patients are in two splits.")
+    card = write_model_card(content, tmp_path).read_text(encoding="utf-8")
+    listed = write_checklist(content, tmp_path).read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checklist.md", "model_card.md"]
+    for text in (card, listed):
+        assert content.notice in text
+        assert "Leak between the splits: Patients are in two splits." in text
+        assert "a\\|b \\<i\\>" in text
+        assert "<i>" not in text
+    assert f"| {content.assessment.testing['sensitivity']:.3f} |" in card
+    assert content.command in card
+    assert content.fingerprint in card
+    assert "| testing | 12 | 240 | 120 |" in card
+    rows = [line for line in listed.splitlines() if line.startswith("| ")]
+    assert len(rows) == 52 + 42 + 2 * 2
+    assert {line.count(" | ") for line in rows} == {2}
+
+
+@pytest.mark.parametrize("items", [TRIPOD_AI, CLAIM])
+@pytest.mark.usefixtures("undrawn")
+def test_checklists_name_sections_that_exist(items, tmp_path):
+    """What an item points to is a heading of the report or a file of the run."""
+    plain = report_content()
+    row = {
+        **plain.assessment.testing,
+        "group": "north",
+        "limits": plain.assessment.intervals["testing"].limits,
+    }
+    text = page(report_content(image_folder=tmp_path, subgroups={"site": [row]}))
+    headings = set(re.findall(r"<h[23]>([^<]+)</h", text))
+    assert len({item.number for item in items}) == len(items)
+    for item in items:
+        if not item.where.startswith("report: "):
+            continue
+        for place in item.where.removeprefix("report: ").split("; "):
+            name = place.partition(" (")[0]
+            known = name in headings or "yours" in name or name.startswith("model")
+            assert known, f"{item.number}: {name}"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_everything_from_outside_is_escaped():
+    evil = '<img src="https://example.org/x" onerror=alert(1)>&\udcff'
+    content = report_content(
+        title=evil,
+        asked={evil: evil},
+        left_out={evil: 1},
+        split_method=evil,
+        leak=evil,
+        command=evil,
+        fingerprint=evil,
+        settings={evil: evil},
+        versions={evil: evil},
+        commit=evil,
+        created=evil,
+        training={evil: evil},
+    )
+    text = page(content)
+    assert '<img src="https' not in text
+    assert "&lt;img src=&quot;https" in text
+
+
+def test_strange_bytes_in_names_do_not_stop_the_report(tmp_path):
+    write_report(report_content(title="broken\udcff"), tmp_path)
+    assert "broken\\udcff" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_warnings_come_before_any_figure():
+    content = report_content(drawn=True, leak="patients are in two splits.")
+    text = page(content)
+    for warning in ("drawn by a program", "Leak between the splits: patients are in two splits."):
+        assert 0 < text.index(warning) < text.index('class="key"')
+    assert "Drawn data: not real tissue." in text.partition("</thead>")[0]
+    assert "Read first" not in page(report_content(assessment=quiet(content.assessment)))
+
+
+def test_a_leak_that_an_audit_found_is_a_band_too():
+    clean = [("near duplicates", "ok", "none were found."), ("stain", "warning", "two differ.")]
+    content = report_content(audit=clean)
+    assert not content.leaking and "leak" not in " ".join(content.warnings)
+    content = report_content(audit=[*clean, ("groups", "LEAK", "2 of 9 are in two splits.")])
+    assert content.leaking and "Leaking split" in content.footer
+    assert "The audit found a leak, groups: 2 of 9 are in two splits." in content.warnings
+
+
+def quiet(assessment):
+    return dataclasses.replace(assessment, warnings=())
+
+
+def test_a_report_without_its_notice_is_refused():
+    with pytest.raises(ValueError, match="intended use"):
+        report_content(notice=" ")
+
+
+def test_importing_evaluation_is_quick_and_light():
+    code = (
+        "import sys, cancernet.measures.assess, cancernet.report.page, "
+        "cancernet.report.figures.run, cancernet.report.terminal; "
+        "heavy = {'sklearn', 'scipy', 'matplotlib', 'tensorflow', 'keras'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_figures_leave_no_state_behind():
+    code = (
+        "import sys, pathlib, tempfile, matplotlib\n"
+        "from cancernet.report.figures.curves import draw_roc\n"
+        "from cancernet.report.figures.style import save_figure\n"
+        # Reading rcParams['backend'] would itself import pyplot.
+        "state = lambda: {key: matplotlib.rcParams[key] for key in matplotlib.rcParams"
+        " if key != 'backend'}\n"
+        "before = state()\n"
+        "save_figure(draw_roc([0, 1], [0.1, 0.9]), pathlib.Path(tempfile.mkdtemp()) / 'roc.png')\n"
+        "assert state() == before\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

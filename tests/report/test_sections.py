@@ -1,0 +1,138 @@
+"""The newer sections of the report: data flow, audit, worst errors, groups, folds, beside."""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cancernet.dataset.manifest import read_audit
+from cancernet.report.content import Beside, FlowStep
+from cancernet.report.page import page
+from cancernet.report.patients_csv import write_patients
+from cancernet.report.worst_errors import surest_wrong
+from cancernet.runs.heat_maps import heat_map_of
+from tests.helpers.evaluation_examples import report_content, scored
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def flow():
+    return [
+        FlowStep(name=name, patients=4, images=10, positives=5)
+        for name in ("training", "validation", "testing")
+    ]
+
+
+def test_the_data_flow_adds_up():
+    found = page(report_content(flow=flow(), left_out={"a mask, not a scan": 7}))
+    assert "37 images" in found  # found = 30 used + 7 left out
+    assert "left out: 7 files" in found and "7 a mask, not a scan" in found
+
+
+def test_the_audit_is_shown_or_said_to_be_missing():
+    assert "No audit was recorded" in page(report_content())
+    checks = [("near duplicates", "LEAK", "12 pairs <b> across splits")]
+    found = page(report_content(audit=checks, leak="LEAK: near duplicates"))
+    assert "12 pairs &lt;b&gt; across splits" in found and "Leaking split" in found
+    assert '<td class="bad">LEAK</td>' in found
+
+
+def test_an_audit_of_the_set_as_it_is_now(tmp_path):
+    folder, report = tmp_path / "idc", tmp_path / "idc.audit"
+    folder.mkdir()
+    report.mkdir()
+    assert read_audit(folder) == []
+    (folder / "build.json").write_text("{}")
+    entry = {"name": "groups", "verdict": "ok", "sentence": "none", "findings": []}
+    (report / "audit.json").write_text(json.dumps({"checks": [entry]}))
+    assert read_audit(folder) == [("groups", "ok", "none")]
+    later = (report / "audit.json").stat().st_mtime + 10
+    os.utime(folder / "build.json", (later, later))
+    assert read_audit(folder) == []  # built again since
+    (report / "audit.json").write_text("{")
+    os.utime(report / "audit.json", (later + 1, later + 1))
+    assert read_audit(folder) == []
+
+
+def test_the_surest_wrong_calls_by_a_plain_loop():
+    images = scored(5)
+    for threshold in (0.4, np.where(np.arange(240) % 2, 0.2, 0.6)):
+        missed, alarms = surest_wrong(images, [1], threshold, each=5)
+        each = np.broadcast_to(threshold, 240)
+        rows = list(zip(images.probabilities[:, 1], images.truth, each, images.paths, strict=True))
+        wrong = sorted((s, p) for s, t, limit, p in rows if t == 1 and s < limit)
+        assert [(call.score, call.path) for call in missed] == few_a_patient(wrong, images)
+        false = sorted(((s, p) for s, t, limit, p in rows if t == 0 and s >= limit), reverse=True)
+        assert [(call.score, call.path) for call in alarms] == few_a_patient(false, images)
+
+
+def few_a_patient(rows, images):
+    """The first five with at most three of one patient."""
+    patient_of = dict(zip(images.paths, images.patients, strict=True))
+    kept = []
+    for row in rows:
+        same = [one for one in kept if patient_of[one[1]] == patient_of[row[1]]]
+        kept += [row] if len(same) < 3 and len(kept) < 5 else []
+    return kept
+
+
+def test_worst_errors_are_in_the_page_with_their_heat_maps(tmp_path):
+    content = report_content()
+    missed, alarms = surest_wrong(content.testing, [1], content.threshold)
+    for call in [*missed, *alarms]:
+        file = tmp_path / "data" / call.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (50, 50), (200, 0, 90)).save(file)
+    (tmp_path / "data" / missed[1].path).unlink()  # one that is gone leaves its caption
+    explained = tmp_path / "run" / "explained"
+    explained.mkdir(parents=True)
+    Image.new("RGB", (50, 50)).save(explained / "map.png")
+    line = json.dumps({"path": f"else/{missed[0].path}", "overlay": "map.png"})
+    (explained / "explanations.jsonl").write_text(line + "\n{cut")
+    look_up = heat_map_of(tmp_path / "run")
+    assert look_up(missed[0].path) == explained / "map.png" and look_up("other.png") is None
+    found = page(report_content(image_folder=tmp_path / "data", heat_map=look_up))
+    assert found.count("data:image/png;base64,") == len(missed) + len(alarms)  # - 1 gone, + 1 map
+    assert f"patient {missed[1].patient}" in found
+    assert "Worst errors" not in page(content)
+
+
+def test_two_images_of_one_name_have_no_map(tmp_path):
+    (tmp_path / "explained").mkdir()
+    lines = [json.dumps({"path": f"{n}/same.png", "overlay": f"{n}.png"}) for n in (1, 2)]
+    (tmp_path / "explained" / "explanations.jsonl").write_text("\n".join(lines))
+    for n in (1, 2):
+        Image.new("RGB", (5, 5)).save(tmp_path / "explained" / f"{n}.png")
+    assert heat_map_of(tmp_path)("1/same.png") is None
+
+
+def test_another_run_stands_beside_with_its_leak():
+    content = report_content()
+    other = Beside(
+        name="shuffled",
+        split_method="by image",
+        leak="LEAK: 18 of 19 patients",
+        metrics={**content.assessment.testing, "roc_auc": 0.987},
+        limits=content.assessment.intervals["testing"].limits,
+    )
+    found = page(report_content(beside=[other]))
+    for words in ("Side by side", "shuffled", "LEAK: 18 of 19 patients", "0.987", "not paired"):
+        assert words in found
+
+
+def test_patients_with_their_scores_by_a_plain_loop(tmp_path):
+    content = report_content()
+    with open(write_patients(content, tmp_path), newline="") as file:
+        rows = list(csv.DictReader(file))
+    accuracies = [float(row["accuracy"]) for row in rows]
+    assert accuracies == sorted(accuracies) and len(rows) == 12
+    score = content.testing.probabilities[:, 1]
+    for row in rows:
+        own = np.array([who == row["patient"] for who in content.testing.patients])
+        assert float(row["area_fraction"]) == (score[own] >= content.threshold).mean()
+        assert float(row["mean_score"]) == pytest.approx(score[own].mean())
+        assert float(row["mean_of_the_top_10"]) == pytest.approx(np.sort(score[own])[-10:].mean())
+    assert "mean of top 10" in page(content)

@@ -1,0 +1,77 @@
+"""The Streamlit page, run by Streamlit's own test harness."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cancernet.runs import run_folder
+from tests.conftest import write_tiny_run
+from tests.helpers.serving_examples import BLUE, noisy, picture
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_tiny_run(tmp_path_factory.mktemp("streamlit") / "tiny")
+
+
+@pytest.fixture
+def app(run, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert not app.exception
+    return app
+
+
+def upload(app, *files):
+    app.file_uploader[0].set_value([(name, content, "image/png") for name, content in files])
+    app.run()
+    assert not app.exception
+
+
+def test_the_notice_and_the_uploader_are_there_at_once(app):
+    assert "not for diagnosis" in app.warning[0].value
+    assert app.title[0].value == "CancerNet" and len(app.file_uploader) == 1
+    assert any("drawn" in caption.value for caption in app.caption)
+
+
+def test_a_leak_is_said(tmp_path, monkeypatch):
+    run = write_tiny_run(tmp_path / "leaky")
+    content = run_folder.read_run_file(run)
+    content["dataset"]["leak"] = "patients on both sides"
+    run_folder.write_run_file(run, content)
+    monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert app.warning[1].value == "Its figures leak between splits: patients on both sides"
+
+
+def test_class_probability_and_heat_map(app):
+    upload(app, ("blue.png", picture(BLUE)), ("noisy.png", noisy("PNG")))
+    assert [metric.value for metric in app.metric] == ["IDC", "IDC"]
+    pictures = len(app.get("image"))
+    assert pictures == 2
+    app.toggle[1].set_value(True).run()
+    assert not app.exception and len(app.get("image")) == pictures + 1
+
+
+def test_a_bad_image_is_named_and_the_rest_shown(app):
+    upload(app, ("bad.png", b"no image"), ("good.png", picture()))
+    assert app.error[0].value.startswith("bad.png: this is not a PNG")
+    assert len(app.metric) == 1
+
+
+def test_without_a_run_it_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(tmp_path / "none")])
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert not app.exception and "python train_model.py" in app.error[0].value
+
+
+def test_python_says_how_to_start_it():
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "streamlit run app.py" in done.stderr

@@ -1,0 +1,126 @@
+"""Going on with a training: what must be the same, what may be insisted on, what is found."""
+
+import dataclasses
+import json
+
+import pytest
+
+from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.files import write_json
+from cancernet.commands import train
+from cancernet.config import TrainConfig
+from cancernet.cross_validation.plan import fold_dataset, plan_folds
+from cancernet.dataset.manifest import read_dataset
+from cancernet.evaluation.other_runs import read_besides
+from cancernet.runs import provenance, run_folder
+from cancernet.training import begin
+
+pytest.importorskip("tensorflow")
+
+
+@pytest.fixture
+def dataset(built):
+    return read_dataset(built("idc"))
+
+
+@pytest.fixture
+def run(dataset, tmp_path):
+    begin.begin(tmp_path / "run", dataset, TrainConfig(), recipe="x", command="x")
+    return tmp_path / "run"
+
+
+def test_other_settings_or_data_are_refused(dataset, run):
+    with pytest.raises(RunError, match="--epochs 40, not 5"):
+        begin.go_on(run, dataset, {"epochs": 5})
+    other = dataclasses.replace(dataset, fingerprint="other")
+    with pytest.raises(RunError, match="other data"):
+        begin.go_on(run, other, {})
+    config, content = begin.go_on(run, other, {"epochs": 5}, insist=True)
+    assert config.epochs == 5 and content["dataset"]["fingerprint"] == "other"
+    assert ["--epochs 40, not 5" in one for one in content["differences"]] == [False, True]
+    # What was let through once is how the run goes on from there.
+    assert begin.go_on(run, other, {})[0].epochs == 5
+
+
+def test_another_version_is_refused(dataset, run, monkeypatch):
+    versions = provenance.versions()
+    monkeypatch.setattr(provenance, "versions", lambda: {**versions, "keras": "99"})
+    with pytest.raises(RunError, match=f"keras {versions['keras']}, now it is 99"):
+        begin.go_on(run, dataset, {})
+    monkeypatch.setattr(provenance, "versions", lambda: versions)
+    monkeypatch.setattr(provenance, "commit", lambda: "f" * 40)
+    with pytest.raises(RunError, match="now it is ffffffffffff"):
+        begin.go_on(run, dataset, {})
+    begin.go_on(run, dataset, {}, insist=True)
+
+
+@pytest.mark.parametrize(
+    "given", [{"image_size": 64}, {"interpolation": "nearest"}, {"model": "simple-cnn"}]
+)
+def test_another_network_is_refused_whoever_insists(dataset, run, given):
+    before = (run / run_folder.RUN_FILE).read_bytes()
+    with pytest.raises(RunError, match="another network's"):
+        begin.go_on(run, dataset, given, insist=True)
+    with pytest.raises(RunError, match="the classes 0, 1, not a, b"):
+        begin.go_on(run, dataclasses.replace(dataset, classes=("a", "b")), {}, insist=True)
+    assert (run / run_folder.RUN_FILE).read_bytes() == before
+
+
+def test_the_record_stays_that_of_the_images_trained_on(dataset, tmp_path, monkeypatch):
+    """With a limit, run.json had the counts of all images after --insist."""
+    run = tmp_path / "run"
+    config = TrainConfig(limit=20)
+    few = train.limited(dataset, 20, seed=config.seed)
+    begin.begin(run, few, config, recipe="x", command="x")
+    monkeypatch.setattr(train, "train_and_finish", lambda *a, **k: None)
+    monkeypatch.setattr(train, "_tell", lambda *a: None)
+    train.resume_training(run, dataset.folder, {"epochs": 3}, finish_now=False, insist=True)
+    content = run_folder.read_run_file(run)
+    assert content["config"]["epochs"] == 3
+    assert content["dataset"]["counts"]["training"]["images"] == 20
+    with pytest.raises(CancerNetError, match="data set 'idc'"):
+        train.resume_training(
+            run, dataset.folder, {"dataset": "busi"}, finish_now=True, insist=True
+        )
+
+
+def test_another_recipe_is_refused(dataset, run):
+    with pytest.raises(RunError, match="began with --recipe x, not mammography-alexnet"):
+        train.resume_training(
+            run, dataset.folder, {}, recipe="mammography-alexnet", finish_now=False
+        )
+
+
+def test_the_newest_may_be_a_cross_validation(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(begin, "OUTPUT", tmp_path)
+    with pytest.raises(RunError, match="no unfinished training"):
+        begin.newest_unfinished()
+    for name, record, created in (
+        ("one", run_folder.RUN_FILE, "2026-01-01"),
+        ("folds", run_folder.CROSS_VALIDATION, "2026-01-02"),
+        ("done", run_folder.CROSS_VALIDATION, "2026-01-03"),
+        ("damaged", run_folder.CROSS_VALIDATION, "2026-01-04"),
+    ):
+        (tmp_path / name).mkdir()
+        status = "finished" if name == "done" else "training"
+        write_json(tmp_path / name / record, {"status": status, "created": created})
+    (tmp_path / "damaged" / run_folder.CROSS_VALIDATION).write_text("{")
+    assert begin.newest_unfinished() == tmp_path / "folds"
+
+
+def test_a_fold_is_gone_on_with_by_the_whole(dataset, tmp_path):
+    fold = fold_dataset(dataset, plan_folds(dataset, "2", seed=7)[0])
+    place = tmp_path / "folds" / "fold-01"
+    begin.begin(place, fold, TrainConfig(), recipe="x", command="x")
+    assert run_folder.read_run_file(place)["dataset"]["whole"] == dataset.fingerprint
+    assert run_folder.whole_of(place) == place
+    write_json(tmp_path / "folds" / run_folder.CROSS_VALIDATION, {})
+    assert run_folder.whole_of(place) == tmp_path / "folds"
+    with pytest.raises(RunError, match=f"--resume --run {tmp_path / 'folds'}`"):
+        run_folder.open_run(place)
+
+
+def test_what_was_to_stand_beside_and_is_gone_is_said(tmp_path):
+    beside, missing = read_besides([str(tmp_path / "gone")])
+    assert beside == [] and "gone" in missing[0] and "left out" in missing[0]
+    assert json.dumps(missing)

@@ -1,0 +1,55 @@
+"""Slide maps that a training leaves: of patches on a grid, and never at the cost of the run."""
+
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+
+from cancernet.dataset.manifest import read_dataset
+from cancernet.measures.scored import Scored
+from cancernet.slides import grid
+
+pytest.importorskip("tensorflow")
+
+from cancernet.training.slide_pictures import write_slide_pictures
+
+
+def finished_with(dataset):
+    part = dataset.split("testing")
+    score = np.where(part.labels == 1, 0.8, 0.1)
+    testing = Scored(
+        paths=part.paths,
+        patients=part.patients,
+        truth=part.labels,
+        probabilities=np.stack([1 - score, score], axis=1),
+    )
+    assessment = types.SimpleNamespace(
+        positive_word="IDC",
+        positive_indices=[1],
+        operating_point=types.SimpleNamespace(threshold=0.4),
+    )
+    return types.SimpleNamespace(testing=testing, assessment=assessment)
+
+
+def test_every_testing_patient_has_a_map(built, tmp_path):
+    dataset = read_dataset(built("idc"))
+    pictures = write_slide_pictures(tmp_path, finished_with(dataset), dataset, footer="drawn")
+    names = {f"slide-{name}.png" for name in dataset.split("testing").patients}
+    assert {picture.path.name for picture in pictures} == names
+    part = dataset.split("testing")
+    for picture in pictures:
+        name = picture.path.stem.removeprefix("slide-")
+        share = np.mean([x for x, p in zip(part.labels, part.patients, strict=True) if p == name])
+        assert f"labelled in {100 * share:.1f} % of the area" in picture.caption
+
+
+def test_patches_off_a_grid_have_none_and_the_run_goes_on(built, tmp_path, monkeypatch, capsys):
+    dataset = read_dataset(built("idc"))
+    part = dataset.split("testing")
+    places = np.random.default_rng(1).permutation(100_000)[: len(part.x)]
+    odd = dataclasses.replace(part, x=places, y=places[::-1].copy())
+    dataset = dataclasses.replace(dataset, parts={**dataset.parts, "testing": odd})
+    monkeypatch.setattr(grid, "MOST_CELLS", 1000)
+    assert write_slide_pictures(tmp_path, finished_with(dataset), dataset, footer="") == []
+    assert "do not lie on one grid" in capsys.readouterr().err

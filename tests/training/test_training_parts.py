@@ -1,0 +1,283 @@
+"""Checkpoint, keeper, optimizer and export, each on its own with small networks."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+
+from cancernet.base.errors import RunError, SettingsError
+from cancernet.config import TrainConfig
+
+pytest.importorskip("tensorflow")
+
+import keras
+import onnxruntime
+
+from cancernet.training import onnx_file
+from cancernet.training.export import export
+from cancernet.training.loop import checkpoint as checkpoints
+from cancernet.training.loop.after_epoch import Keeper, averaged_weights, validation_measures
+from cancernet.training.loop.optimizer import make_optimizer, make_schedule
+
+
+def small_model(**config):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(5, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    settings = TrainConfig(**{"optimizer": "adam", "schedule": "constant", **config})
+    model.compile(
+        optimizer=make_optimizer(settings, steps_per_epoch=4), loss="categorical_crossentropy"
+    )
+    return model
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(64, 6)).astype(np.float32)
+    return x, np.eye(2, dtype=np.float32)[(x[:, 0] > 0).astype(int)]
+
+
+def test_a_checkpoint_brings_back_every_variable(tmp_path, data):
+    model = small_model()
+    model.fit(*data, epochs=2, verbose=0)
+    state = checkpoints.State(history=[{"epoch": 1.0}], best_value=0.5, best_epoch=1, seconds=2.0)
+    checkpoints.save_checkpoint(tmp_path, model, state)
+    expected = [
+        keras.ops.convert_to_numpy(v) for v in [*model.variables, *model.optimizer.variables]
+    ]
+    other = small_model()
+    restored, warning = checkpoints.load_checkpoint(tmp_path, other)
+    found = [keras.ops.convert_to_numpy(v) for v in [*other.variables, *other.optimizer.variables]]
+    assert restored == state and warning == ""
+    assert len(found) == len(expected)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_damaged_checkpoint_is_said_and_the_one_before_used(tmp_path, data):
+    model = small_model()
+    for epoch in (1, 2):
+        state = checkpoints.State(history=[{"epoch": 1.0}] * epoch)
+        checkpoints.save_checkpoint(tmp_path, model, state)
+    latest = tmp_path / checkpoints.LATEST
+    content = bytearray(latest.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(200)  # more than the gaps between its members
+    latest.write_bytes(content)
+    restored, warning = checkpoints.load_checkpoint(tmp_path, small_model())
+    assert restored.epochs == 1 and "damaged" in warning
+    (tmp_path / checkpoints.PREVIOUS).unlink()
+    with pytest.raises(RunError, match="no checkpoint"):
+        checkpoints.load_checkpoint(tmp_path, small_model())
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path, data):
+    checkpoints.save_checkpoint(tmp_path, small_model(), checkpoints.State())
+    other = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2)])
+    other.compile(optimizer="adam", loss="mse")
+    with pytest.raises(RunError, match="another network"):
+        checkpoints.load_checkpoint(tmp_path, other)
+
+
+def keeper_for(folder, model, truth, **config):
+    keeper = Keeper(
+        config=TrainConfig(**config),
+        folder=folder / "checkpoint",
+        state=checkpoints.State(),
+        batches=np.zeros((len(truth), 6), np.float32),
+        truth=np.asarray(truth),
+        positive=[1],
+    )
+    (folder / "checkpoint").mkdir()
+    keeper.set_model(model)
+    return keeper
+
+
+def run_epochs(keeper, values):
+    """Feeds the keeper validation losses; tells after which epoch it stopped the training."""
+    keeper.model.stop_training = False
+    for epoch, value in enumerate(values):
+        keeper._validate = lambda value=value: {"val_loss": value, "val_auc": 0.5}
+        keeper.on_epoch_begin(epoch)
+        keeper.on_epoch_end(epoch, {"loss": 1.0})
+        if keeper.model.stop_training:
+            return epoch + 1
+    return None
+
+
+def test_the_best_epoch_is_kept_and_the_patience_ends_the_training(tmp_path):
+    keeper = keeper_for(tmp_path, small_model(), [0, 1], patience=2)
+    assert run_epochs(keeper, [0.9, 0.5, 0.6, math.nan, 0.1]) == 4
+    assert keeper.state.best_epoch == 2 and keeper.state.best_value == 0.5
+    with open(tmp_path / "history.csv", newline="") as file:
+        assert [row["val_loss"] for row in csv.DictReader(file)] == ["0.9", "0.5", "0.6", "nan"]
+
+
+def test_the_last_epoch_can_be_the_one_that_is_kept(tmp_path):
+    keeper = keeper_for(tmp_path, small_model(), [0, 1], monitor="last")
+    assert run_epochs(keeper, [0.5, 0.6, math.nan]) is None
+    assert keeper.state.best_epoch == 3
+
+
+def test_higher_is_better_for_auc(tmp_path):
+    keeper = keeper_for(tmp_path, small_model(), [0, 1], monitor="val_auc")
+    keeper.state.best_epoch, keeper.state.best_value = 1, 0.7
+    assert keeper._is_best(0.8) and not keeper._is_best(0.7) and not keeper._is_best(math.nan)
+
+
+def test_a_plateau_lowers_the_rate_once_each_time(tmp_path):
+    model = small_model(plateau_factor=0.5, schedule="constant", learning_rate=0.08)
+    keeper = keeper_for(
+        tmp_path, model, [0, 1], plateau_factor=0.5, plateau_patience=2, schedule="constant"
+    )
+    run_epochs(keeper, [1.0, 1.1, 1.2, 1.3, 1.4])
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+    rates = [row["learning_rate"] for row in keeper.state.history]
+    assert rates == pytest.approx([0.08, 0.08, 0.08, 0.04, 0.04])
+
+
+def test_scores_that_are_no_numbers_have_no_accuracy():
+    found = validation_measures(np.array([0, 0, 1]), np.full((3, 2), np.nan), [1])
+    assert all(math.isnan(value) for value in found.values()) and "val_f1" in found
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"monitor": "last", "patience": 1}, "--patience.*--monitor val_loss"),
+        ({"monitor": "last", "plateau_factor": 0.1}, "--plateau-factor.*--monitor val_loss"),
+        ({"plateau_factor": 0.1, "schedule": "cosine"}, "--schedule constant"),
+    ],
+)
+def test_settings_without_effect_are_refused(settings, words):
+    with pytest.raises(SettingsError, match=words):
+        TrainConfig(**settings)
+
+
+def test_epochs_with_other_columns_go_into_one_report():
+    """A training begun alone and gone on with by several workers."""
+    from cancernet.training.present import _columns
+
+    history = [{"epoch": 1.0, "precision": 0.5}, {"epoch": 2.0}]
+    found = _columns(checkpoints.State(history=history))
+    assert found["epoch"] == [1.0, 2.0]
+    assert found["precision"][0] == 0.5 and math.isnan(found["precision"][1])
+
+
+def test_validation_measures_by_hand():
+    truth = np.array([0, 1, 1, 0])
+    scores = np.array([[0.8, 0.2], [0.4, 0.6], [0.9, 0.1], [0.7, 0.3]])
+    found = validation_measures(truth, scores, [1])
+    assert found["val_loss"] == pytest.approx(-np.log([0.8, 0.6, 0.1, 0.7]).mean())
+    expected = (-np.log([0.8, 0.7]).mean() - np.log([0.6, 0.1]).mean()) / 2
+    assert found["val_balanced_loss"] == pytest.approx(expected)
+    assert found["val_accuracy"] == 0.75
+    assert found["val_auc"] == 0.5  # of the four pairs, 0.6 wins twice and 0.1 loses twice
+
+
+def test_validation_measures_that_are_undefined():
+    one_class = validation_measures(np.array([1, 1]), np.full((2, 2), 0.5), [1])
+    assert math.isnan(one_class["val_auc"]) and one_class["val_loss"] > 0
+    broken = validation_measures(np.array([0, 1]), np.full((2, 2), np.nan), [1])
+    assert math.isnan(broken["val_loss"]) and math.isnan(broken["val_auc"])
+
+
+def test_averaged_weights_are_the_exponential_average(data):
+    model = small_model(weight_averaging=0.9)
+    averages = None
+    for _ in range(5):
+        model.train_on_batch(*data)
+        now = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+        # The average begins with the weights after the first step, not with the random start.
+        averages = averages or now
+        averages = [0.9 * a + 0.1 * n for a, n in zip(averages, now, strict=True)]
+    with averaged_weights(model):
+        inside = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    after = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(inside, averages, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(after, now, strict=True))
+
+
+def test_the_tutorials_decay():
+    schedule = make_schedule(TrainConfig(epochs=40, learning_rate=0.01), steps_per_epoch=10)
+    for step in (0, 1, 500):
+        assert float(schedule(step)) == pytest.approx(0.01 / (1 + step * 0.01 / 40))
+
+
+def test_cosine_rises_and_falls_to_zero():
+    config = TrainConfig(schedule="cosine", learning_rate=0.1, epochs=10, warmup_epochs=2)
+    schedule = make_schedule(config, steps_per_epoch=5)
+    rates = [float(schedule(step)) for step in range(51)]
+    assert rates[0] == 0 and rates[10] == pytest.approx(0.1) and rates[50] == pytest.approx(0)
+    assert rates[30] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("name", ["adagrad", "adam", "adamw", "sgd"])
+def test_every_optimizer_learns(name, data):
+    model = small_model(optimizer=name, learning_rate=0.05, clip_value=0.5)
+    before = model.evaluate(*data, verbose=0)
+    model.fit(*data, epochs=15, verbose=0)
+    assert model.evaluate(*data, verbose=0) < before
+
+
+def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    difference = export(model, tmp_path / "m.keras", tmp_path / "m.onnx", pixels)
+    assert 0 <= difference < 1e-6
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras", "m.onnx"]
+    broken = keras.models.clone_model(model)
+    broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.raises(RunError, match=r"diverged.*--learning-rate"):
+        export(broken, tmp_path / "b.keras", tmp_path / "b.onnx", pixels)
+    assert not (tmp_path / "b.onnx").exists()
+    monkeypatch.setattr("cancernet.training.export.TOLERANCE", -1.0)
+    with pytest.raises(RunError, match="differs from the Keras model"):
+        export(model, tmp_path / "n.keras", tmp_path / "n.onnx", pixels)
+    assert not (tmp_path / "n.onnx").exists()
+
+
+def test_large_kernels_go_round_the_conversion_and_are_in_the_file(tmp_path, monkeypatch):
+    """What is converted is small; what is written is whole, in one file of one input."""
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(image)
+    x = keras.layers.Dense(40, activation="relu")(x)
+    x = keras.layers.Dropout(0.5)(x)
+    model = keras.Model(image, keras.layers.Dense(3, activation="softmax")(x))
+    model.layers[-1].bias.assign([0.1, -0.2, 0.3])
+    converted = []
+    put_back = onnx_file._put_back
+    monkeypatch.setattr(
+        onnx_file,
+        "_put_back",
+        lambda path, kernels: (converted.append(path.stat().st_size), put_back(path, kernels)),
+    )
+    onnx_file.write_onnx(model, tmp_path / "m.onnx", large=192 * 40)
+    kernel_bytes = 192 * 40 * 4
+    assert converted[0] < kernel_bytes < (tmp_path / "m.onnx").stat().st_size
+    assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
+    session = onnxruntime.InferenceSession(
+        (tmp_path / "m.onnx").read_bytes(), providers=["CPUExecutionProvider"]
+    )
+    [only] = session.get_inputs()
+    pixels = np.random.default_rng(1).uniform(0, 1, (7, 8, 8, 3)).astype(np.float32)
+    expected = np.asarray(model(pixels, training=False))
+    assert np.allclose(session.run(None, {only.name: pixels})[0], expected, atol=1e-6)
+    assert list(onnx_file.large_kernels(model, 192 * 40)) == ["large_kernel_0"]
+    assert not onnx_file.large_kernels(model, 192 * 40 + 1)

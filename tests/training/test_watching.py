@@ -1,0 +1,147 @@
+"""The log of a run, its status from another process, TensorBoard's scalars, the doctor."""
+
+import json
+import sys
+
+import pytest
+
+from cancernet import __main__ as command
+from cancernet.base.errors import RunError
+from cancernet.base.locks import lock
+from cancernet.commands import doctor
+from cancernet.runs import run_folder, status
+
+
+def begun(folder, **more):
+    folder.mkdir()
+    run_folder.write_run_file(folder, {"status": "training", "config": {"epochs": 5}, **more})
+    return folder
+
+
+def log(folder, *lines):
+    (folder / run_folder.LOG).write_text("".join(f"{line}\n" for line in lines))
+
+
+def epoch(number, minute, **measures):
+    return json.dumps(
+        {"time": f"2026-01-01T00:{minute:02d}:00+00:00", "event": "epoch", "epoch": number}
+        | measures
+    )
+
+
+def test_status_of_a_training_that_another_process_holds(tmp_path):
+    folder = begun(tmp_path / "run")
+    log(folder, epoch(1, 0, loss=0.9), epoch(2, 2, loss=0.8), epoch(3, 4, loss=0.7))
+    with lock(folder / run_folder.LOCK):
+        said = status.describe_status(folder)
+    assert "at work now" in said and "epoch 3 of 5 is complete" in said
+    assert "about 0:04:00 of training left" in said and "loss 0.7" in said
+
+
+def test_status_of_a_stopped_training_names_the_command_and_no_time(tmp_path):
+    folder = begun(tmp_path / "run")
+    log(folder, epoch(1, 0, loss=0.9), epoch(2, 2, loss=0.8))
+    said = status.describe_status(folder)
+    assert f"--resume --run {folder}" in said and "left" not in said
+
+
+def test_status_reads_past_half_a_line_and_takes_the_later_of_a_repeated_epoch(tmp_path):
+    folder = begun(tmp_path / "run")
+    log(folder, epoch(1, 0, loss=0.9), '{"time": "2026-', "[]", epoch(1, 3, loss=0.5))
+    assert status.epoch_lines(folder / run_folder.LOG)[1]["loss"] == 0.5
+    assert "epoch 1 of 5" in status.describe_status(folder)
+
+
+def test_status_before_the_first_epoch_and_without_a_run(tmp_path):
+    assert "epoch 0 of 5" in status.describe_status(begun(tmp_path / "run"))
+    with pytest.raises(RunError, match="no run folder"):
+        status.describe_status(tmp_path / "none")
+
+
+def test_asking_for_the_status_does_not_keep_a_training_out(tmp_path):
+    from cancernet.base.locks import is_locked
+
+    path = tmp_path / "lock"
+    assert not is_locked(path) and not path.exists()
+    with lock(path):
+        assert is_locked(path)
+    assert not is_locked(path)
+
+
+def test_every_epoch_is_a_line_of_strict_json_and_a_scalar(tmp_path):
+    import tensorflow as tf
+
+    from cancernet.training.loop.watch import watchers
+
+    folder = begun(tmp_path / "run")
+    for watcher in watchers(folder, tmp_path / "board"):
+        watcher.set_params({"epochs": 2})
+        watcher.on_train_begin()
+        watcher.on_epoch_end(0, {"loss": 0.5, "val_auc": float("nan")})
+        watcher.on_train_end()
+    lines = [json.loads(line) for line in (folder / run_folder.LOG).read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["begin", "epoch", "end"]
+    assert lines[1] == {**lines[1], "epoch": 1, "epochs": 2, "loss": 0.5, "val_auc": None}
+    (events,) = (tmp_path / "board" / "run").iterdir()
+    tags = [
+        (event.step, value.tag)
+        for record in tf.data.TFRecordDataset(str(events)).as_numpy_iterator()
+        if (event := tf.compat.v1.Event.FromString(record)).summary
+        for value in event.summary.value
+    ]
+    assert tags == [(1, "loss"), (1, "val_auc")]
+
+
+def by_name(found):
+    return {check.name: check for check in found}
+
+
+def test_the_doctor_finds_nothing_wrong_here(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    found = list(doctor.checks())
+    assert doctor.print_checks(iter(found))
+    assert by_name(found)["packages for everything"].verdict == doctor.OK
+    assert "cores" in by_name(found)["processor"].says
+    assert len(capsys.readouterr().out.splitlines()) == len(found)
+
+
+def test_the_doctor_names_what_is_missing_or_out_of_range(tmp_path, monkeypatch, capsys):
+    (tmp_path / "requirements.txt").write_text("numpy>=99\nno-such-package>=1  # why\n")
+    (tmp_path / "requirements-extra.txt").write_text("-r requirements.txt\nno-such-package>=1\n")
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.setattr(doctor, "_graphics", lambda: doctor.Check("GPU", doctor.NOTE, "none"))
+    found = list(doctor.checks())
+    wrong = [check.says for check in found if check.verdict == doctor.WRONG]
+    assert "no-such-package" in wrong[0] and "pip install -r requirements.txt" in wrong[0]
+    assert "numpy" in wrong[1] and ">=99" in wrong[1]
+    assert by_name(found)["packages for extra"].verdict == doctor.NOTE
+    assert not doctor.print_checks(iter(found))
+
+
+def test_the_doctor_tells_a_tested_set(tmp_path, monkeypatch):
+    (tmp_path / "constraints").mkdir()
+    pins = tmp_path / "constraints" / "mine.txt"
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    pins.write_text(f"numpy=={doctor._version('numpy')}\n")
+    assert doctor._tested_set().verdict == doctor.OK
+    pins.write_text(f"numpy=={doctor._version('numpy')}\nno-such-package==1\n")
+    assert doctor._tested_set().verdict == doctor.OK
+    pins.write_text("numpy==0.1\nno-such-package==1\n")
+    check = doctor._tested_set()
+    assert check.verdict == doctor.NOTE and "nearest mine.txt, but for numpy:" in check.says
+
+
+def test_the_doctor_says_where_it_may_not_write(tmp_path, monkeypatch):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    check = doctor._folder(tmp_path)
+    assert check.verdict == doctor.WRONG and "Permission denied" in check.says
+
+
+def test_the_command_wants_a_known_word(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["cancernet", "nurse"])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "doctor" in capsys.readouterr().err
