@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "sample": {"config"},
     "models": set(),
     "runs": {"config", "measures"},
-    "measures": {"config"},
+    "measures": {"catalog", "config"},
     "report": {"config", "measures"},
     "scoring": {"catalog", "measures", "models", "recipe_file", "recipes", "runs"},
     "slides": {"runs", "scoring"},
