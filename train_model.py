@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.base.settings import check_setting
 from cancernet.commands.command_line import Parser, add_settings, given_settings, run
-from cancernet.config import DATASETS, OUTPUT, TrainConfig, check_setting
+from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.recipe_file import is_recipe_file, read_recipe
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes, recipe
 from cancernet.runs.run_folder import CROSS_VALIDATION
@@ -92,7 +93,7 @@ def parse_arguments() -> argparse.Namespace:
         help="finished runs whose figures stand beside these in the report",
     )
     parser.add_argument("--list-recipes", action="store_true", help="show the recipes and leave")
-    add_settings(parser.add_argument_group("settings (default: those of the recipe)"))
+    add_settings(parser.add_argument_group("settings (default: those of the recipe)"), TrainConfig)
     return parser.parse_args()
 
 
@@ -111,7 +112,7 @@ def main() -> int:
         raise CancerNetError("--insist goes with --resume")
     if arguments.beside and arguments.resume:
         raise CancerNetError("--beside goes with a new run; --resume keeps what it began with")
-    given = given_settings(arguments)
+    given = given_settings(arguments, TrainConfig)
     name = arguments.recipe or DEFAULT_RECIPE
     # Nonsense values are answered before TensorFlow takes its seconds to load.
     settings = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
