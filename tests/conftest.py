@@ -13,7 +13,7 @@ from PIL import Image
 # How long an example takes says what else the machine does.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
-# For tools/mutate.py: a fault is noticed by the first example that fails, the same in every run.
+# For tools/mutation/mutate.py: the first example that fails is enough, and every run has the same.
 hypothesis.settings.register_profile(
     "mutation",
     deadline=None,

@@ -1,9 +1,12 @@
 """Plants small faults in the code of a room, one at a time, and counts those its tests notice.
 
-    .venv/bin/python -m pip install -e ".[dev,mutation]"      # make mutation does it
-    .venv/bin/python tools/mutate.py measures dataset --sample 100
-    .venv/bin/python tools/mutate.py runs --only reading.py --sample 0    # every fault of a file
-    .venv/bin/python tools/mutate.py runs --again    # what was not noticed, after a new test
+    make mutation ROOMS="measures dataset" SAMPLE=100      # installs mutmut, then the same as
+    .venv/bin/python tools/mutation/mutate.py measures dataset --sample 100
+
+One file with every fault, then only those that were not noticed, after a new test:
+
+    .venv/bin/python tools/mutation/mutate.py runs --only reading.py --sample 0
+    .venv/bin/python tools/mutation/mutate.py runs --only reading.py --again
 
 The room `measures` is cancernet/measures/ (or cancernet/measures.py), tested by tests/measures/
 (or tests/test_measures*.py, or what --tests names). mutmut plants the faults and runs only the
@@ -13,12 +16,10 @@ tests took far too long: look at them when the machine was busy.
 
 Not planted: faults outside functions and in decorated ones, which mutmut cannot; and those in the
 words of a message, in `strict=` and in `encoding=`, which say nothing of the tests. A fault
-that changes nothing anybody can see is entered in tools/equivalent_faults.toml with the reason.
+that changes nothing anybody can see is entered in tools/mutation/equivalent.toml with the reason.
 """
 
 import argparse
-import ast
-import dataclasses
 import json
 import os
 import random
@@ -31,59 +32,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from mutmut.mutation.file_mutation import mutate_file_contents
+from faults import Fault, faults_of
 from mutmut.stats import status_by_exit_code
-from mutmut.utils.format_utils import get_mutant_name
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 WORK = Path("output/mutation")
-EQUIVALENT = Path("tools/equivalent_faults.toml")
+EQUIVALENT = Path("tools/mutation/equivalent.toml")
 NOTICED = {"killed", "timeout", "segfault"}
-CONTEXT = 40  # characters shown on either side of a fault
 TABLE = "[tool.mutmut]\n"
-SETTINGS = """only_mutate = {files}
-also_copy = {others}
-pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["-p", "no:cacheprovider", "--hypothesis-profile=mutation"{deselected}]
-"""
-# A process that a test starts elsewhere cannot report to mutmut which functions it reaches.
-IN_SUBPROCESSES = """import os
-if os.environ.get("MUTANT_UNDER_TEST") == "stats":
-    os.environ["MUTANT_UNDER_TEST"] = ""
-"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """A fault: mutmut's name for it, the file and function, and what it changes."""
-
-    name: str
-    function: str
-    change: str
-
-    def __str__(self) -> str:
-        return f"{self.function}: {self.change}"
-
-
-class Plain(ast.NodeTransformer):
-    """Takes out of a function whatever may differ without a meaning for the tests."""
-
-    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
-        """Leaves the kind of an error, not its message."""
-        if isinstance(node.exc, ast.Call):
-            node.exc.args, node.exc.keywords = [], []
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Leaves out `strict=` and `encoding=`."""
-        node.keywords = [each for each in node.keywords if each.arg not in ("strict", "encoding")]
-        return self.generic_visit(node)
-
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
-        """Empties the words of a sentence; a name or a key has no space."""
-        if isinstance(node.value, str) and " " in node.value:
-            return ast.Constant("")
-        return node
+PYTEST = ["-p", "reached", "-p", "no:cacheprovider", "--hypothesis-profile=mutation"]
 
 
 def main() -> int:
@@ -124,9 +81,15 @@ def try_room(room: str, arguments: argparse.Namespace) -> int:
     if arguments.again and not record.exists():
         print(f"{room}: not tried yet, so leave out --again", file=sys.stderr)
         return 1
-    found = {fault.name: fault for path in files for fault in faults_of(path)}
+    known = equivalent_faults()
+    found = {
+        fault.name: fault
+        for path in files
+        for fault in faults_of(path)
+        if (fault.function, fault.change) not in known
+    }
     before = json.loads(record.read_text("utf-8")) if arguments.again else {}
-    names = chosen(found, before, arguments)
+    names = chosen(sorted(found), before, arguments)
     if not names:
         print(f"{room}: nothing to try")
         return 0
@@ -136,7 +99,8 @@ def try_room(room: str, arguments: argparse.Namespace) -> int:
     if plant(tree, names, arguments.jobs):
         print(f"{room}: mutmut failed; see {WORK / 'mutmut.log'}", file=sys.stderr)
         return 1
-    statuses = {**before, **{name: status for name, status in read(tree, files) if name in names}}
+    statuses = {name: status for name, status in before.items() if name in found}
+    statuses |= {name: status for name, status in read(tree, files) if name in names}
     record.write_text(json.dumps(statuses, indent=1), "utf-8")
     report(room, found, statuses, time.monotonic() - start)
     return 0
@@ -158,76 +122,16 @@ def tests_of(room: str) -> list[str]:
     return sorted(map(str, place.parent.glob(f"test_{place.name}*.py")))
 
 
-def faults_of(path: Path) -> Iterator[Fault]:
-    """Yields the faults of a file that tests could be expected to notice."""
-    planted = mutate_file_contents(str(path), path.read_text("utf-8"))
-    functions = {
-        node.name: node
-        for node in ast.walk(ast.parse(planted.code))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    for name in planted.mutant_names:
-        stem = name.partition("__mutmut_")[0]
-        before, after = body_of(functions[f"{stem}__mutmut_orig"]), body_of(functions[name])
-        if plain(before) != plain(after):
-            function = stem.removeprefix("x").strip("ǁ_").replace("ǁ", ".")
-            yield Fault(get_mutant_name(path, name), f"{path} {function}", change(before, after))
+def equivalent_faults() -> set[tuple[str, str]]:
+    """Returns function and change of the faults that are known to change nothing."""
+    entries = tomllib.loads(EQUIVALENT.read_text("utf-8")).get("fault", [])
+    return {(entry["function"], entry["change"]) for entry in entries}
 
 
-def body_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    """Returns arguments and body of a function in one line, without its name."""
-    lines = [ast.unparse(function.args), *map(ast.unparse, function.body)]
-    return "\n".join(lines)
-
-
-def plain(body: str) -> str:
-    """Returns a function without what tests are not expected to notice."""
-    arguments, _, statements = body.partition("\n")
-    return arguments + ast.dump(Plain().visit(ast.parse(f"async def f():\n{indented(statements)}")))
-
-
-def indented(statements: str) -> str:
-    """Returns statements as the body of a function."""
-    return "\n".join(f"    {line}" for line in statements.split("\n"))
-
-
-def change(before: str, after: str) -> str:
-    """Returns the text around a fault, with what was there and what is: `a «> → >=» b`."""
-    start = shared(before, after)
-    while start and is_word(before[start - 1]):
-        start -= 1
-    most = min(len(before), len(after)) - start
-    end = shared(before[::-1][:most], after[::-1][:most])
-    while end and is_word(before[-end]):
-        end -= 1
-    left = before[:start][-CONTEXT:].rpartition("\n")[2]
-    old, new = before[start : len(before) - end], after[start : len(after) - end]
-    right = before[len(before) - end :][:CONTEXT].partition("\n")[0]
-    return f"{left}«{old} → {new}»{right}".replace("\n", " ")
-
-
-def shared(one: str, other: str) -> int:
-    """Returns how many characters two texts have in common at their beginning."""
-    pairs = zip(one, other, strict=False)
-    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
-
-
-def is_word(character: str) -> bool:
-    """Whether a character belongs to a name, a number or a longer operator."""
-    return character.isalnum() or character in "_<>=!*"
-
-
-def chosen(
-    found: dict[str, Fault], before: dict[str, str], arguments: argparse.Namespace
-) -> list[str]:
-    """Returns the faults to try: the last survivors, or a sample without the equivalent ones."""
+def chosen(names: list[str], before: dict[str, str], arguments: argparse.Namespace) -> list[str]:
+    """Returns the faults to try: those not noticed before, or a sample."""
     if arguments.again:
-        return [name for name in found if before.get(name, "killed") not in NOTICED]
-    named = tomllib.loads(EQUIVALENT.read_text("utf-8")) if EQUIVALENT.exists() else {}
-    left_out = {(entry["function"], entry["change"]) for entry in named.get("fault", [])}
-    names = sorted(
-        name for name, fault in found.items() if (fault.function, fault.change) not in left_out
-    )
+        return [name for name in names if before.get(name, "killed") not in NOTICED]
     if arguments.sample and arguments.sample < len(names):
         return sorted(random.Random(arguments.seed).sample(names, arguments.sample))
     return names
@@ -245,23 +149,26 @@ def copy_checkout(tree: Path) -> None:
 
 def configure(tree: Path, files: list[Path], tests: list[str], deselected: list[str]) -> None:
     """Writes mutmut's settings into the copy."""
-    others = [path.name for path in tree.iterdir() if path.name not in ("cancernet", "tests")]
-    settings = SETTINGS.format(
-        files=json.dumps([str(path) for path in files]),
-        others=json.dumps(others),
-        tests=json.dumps(tests),
-        deselected="".join(f', "--deselect={test}"' for test in deselected),
-    )
+    settings = {
+        "only_mutate": [str(path) for path in files],
+        "also_copy": [path.name for path in tree.iterdir() if path.name != "cancernet"],
+        "pytest_add_cli_args_test_selection": tests,
+        "pytest_add_cli_args": [*PYTEST, *(f"--deselect={test}" for test in deselected)],
+    }
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
     project = tree / "pyproject.toml"
-    project.write_text(project.read_text("utf-8").replace(TABLE, TABLE + settings), "utf-8")
-    (tree / "started").mkdir()
-    (tree / "started" / "sitecustomize.py").write_text(IN_SUBPROCESSES, "utf-8")
+    whole = project.read_text("utf-8").replace(TABLE, TABLE + "".join(lines))
+    project.write_text(whole, "utf-8")
 
 
 def plant(tree: Path, names: list[str], jobs: int) -> int:
     """Lets mutmut try the faults; returns its exit code. Its output goes to a file."""
     mutmut = Path(sys.executable).with_name("mutmut")
-    environment = {**os.environ, "PYTHONPATH": str((tree / "started").resolve())}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent),  # sitecustomize.py and reached.py
+        "MUTATION_REACHED": str((WORK / "reached.txt").resolve()),
+    }
     with open(WORK / "mutmut.log", "w", encoding="utf-8") as log:
         return subprocess.run(
             [mutmut, "run", "--max-children", str(jobs), *names],
@@ -288,7 +195,7 @@ def report(room: str, found: dict[str, Fault], statuses: dict[str, str], seconds
     for kind in sorted(kinds.keys() - NOTICED):
         print(f"  {kind}:")
         for name in sorted(statuses):
-            if statuses[name] == kind and name in found:
+            if statuses[name] == kind:
                 print(f"    {found[name]}")
 
 
