@@ -56,9 +56,9 @@ def build(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the pictures of a report empty: for tests of its words, which so take a tenth."""
-    from cancernet.report import html
+    from cancernet.report.figures import drawings
 
-    monkeypatch.setattr(html, "svg_text", lambda figure: "<svg/>")
+    monkeypatch.setattr(drawings, "svg_text", lambda figure: "<svg/>")
 
 
 @pytest.fixture
