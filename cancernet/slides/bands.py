@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.errors import CancerNetError, ImageError, first_line
 from cancernet.base.images import read_rgb
 
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
@@ -175,7 +175,7 @@ class _TiffBands:
             raise
         except Exception as error:  # decoders raise whatever they like
             hint = "; " + INSTALL if "imagecodecs" in str(error) else ""
-            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            reason = first_line(error)
             raise CancerNetError(f"{self._path} cannot be decoded ({reason}){hint}") from None
         yield band
 
