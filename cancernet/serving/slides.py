@@ -1,6 +1,5 @@
 """From scored patches to the map of their slide."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from cancernet.scoring.predictor import Prediction
 from cancernet.serving.decoding import size_of
 from cancernet.serving.http.refusals import Refusal
 from cancernet.serving.http.uploads import Upload
+from cancernet.slides.cells import check_grid
 from cancernet.slides.geojson import as_geojson
-from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.slides.positions import Place, read_place
 
@@ -78,7 +77,7 @@ def _put_together(run: Run, placed: list[tuple[Place, Upload, Prediction]]) -> S
     )
     for (place, _, prediction), size in zip(placed, sizes, strict=True):
         mosaic.add((place.x, place.y, *size), prediction.positive_probability)
-    slide = mosaic.finish(run.threshold)
+    slide = mosaic.slide_map(run.threshold)
     try:
         check_grid(slide.boxes)
     except CancerNetError as error:
@@ -87,7 +86,7 @@ def _put_together(run: Run, placed: list[tuple[Place, Upload, Prediction]]) -> S
 
 
 def _answer(run: Run, slide: SlideMap) -> dict[str, Any]:
-    facts = slide.facts()
+    figures = slide.figures
     rows = zip(
         slide.boxes.tolist(), slide.probabilities.tolist(), slide.positive.tolist(), strict=True
     )
@@ -104,12 +103,12 @@ def _answer(run: Run, slide: SlideMap) -> dict[str, Any]:
             | {"probability": probability, "positive": positive}
             for box, probability, positive in sorted(rows, key=lambda row: (row[0][1], row[0][0]))
         ],
-        "positive_patches": facts["positive_patches"],
-        "area_fraction": facts["area_fraction"],
-        "score": facts["score"],
+        "positive_patches": figures.positive_patches,
+        "area_fraction": figures.area_fraction,
+        "score": figures.score,
         "operating_point": run.threshold,
         "word": run.positive_words,
-        "geojson": json.loads(as_geojson(slide, run.positive_words)),
+        "geojson": as_geojson(slide, run.positive_words),
         "notice": NOTICE,
     }
 

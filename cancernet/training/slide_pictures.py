@@ -11,8 +11,8 @@ from cancernet.base.notice import NOTICE
 from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
 from cancernet.measures import scored as scores
 from cancernet.report.content import SlidePicture
+from cancernet.slides.cells import check_grid
 from cancernet.slides.drawing import save_picture
-from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.training.complete import Finished
 
@@ -52,14 +52,14 @@ def write_slide_pictures(
         slide = _slide(finished, dataset, str(name), rows)
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
-        facts = slide.facts()
+        figures = slide.figures
         pictures.append(
             SlidePicture(
                 path=path,
                 caption=(
-                    f"Patient {name}, {facts['patches']:,} patches: {word} labelled in "
-                    f"{100 * facts['true_area_fraction']:.1f} % of the area, called in "
-                    f"{100 * facts['area_fraction']:.1f} %."
+                    f"Patient {name}, {figures.patches:,} patches: {word} labelled in "
+                    f"{100 * figures.true_area_fraction:.1f} % of the area, called in "
+                    f"{100 * figures.area_fraction:.1f} %."
                 ),
                 patients=len(names),
             )
@@ -94,6 +94,6 @@ def _slide(finished: Finished, dataset: BuiltDataset, name: str, rows: np.ndarra
             mosaic.failed += 1
             continue
         x, y = int(part.x[row]), int(part.y[row])
-        mosaic.show(x, y, pixels)
+        mosaic.paste(x, y, pixels)
         mosaic.add((x, y, pixels.shape[1], pixels.shape[0]), float(score[row]), int(truth[row]))
-    return mosaic.finish(finished.assessment.operating_point.threshold)
+    return mosaic.slide_map(finished.assessment.operating_point.threshold)

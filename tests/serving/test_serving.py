@@ -23,7 +23,7 @@ from cancernet.serving.http.journal import Journal
 from cancernet.serving.http.uploads import parse_uploads, safe_name
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
 from cancernet.serving.slides import step_of
-from cancernet.slides import grid
+from cancernet.slides import cells
 from tests.conftest import write_tiny_run
 from tests.helpers.serving_examples import (
     BLUE,
@@ -169,7 +169,7 @@ def test_slides_that_cannot_be_put_together(server, names, sentence):
 
 
 def test_patches_that_lie_anyhow_are_refused(server, monkeypatch):
-    monkeypatch.setattr(grid, "MOST_CELLS", 100)
+    monkeypatch.setattr(cells, "MOST_CELLS", 100)
     files = [(f"1_idx5_x{7 * n}_y{7 * n}.png", picture(size=(5, 5))) for n in range(20)]
     assert "not lie on one grid" in problem(server.send("/slide", *files, field="patches"), 422)
 
