@@ -21,7 +21,7 @@ from cancernet.serving.answers import (
 )
 from cancernet.serving.http.guard import note
 from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import MULTIPART, Upload, parse_uploads, read_body
+from cancernet.serving.http.uploads import MULTIPART, Upload, read_uploads
 from cancernet.serving.service import service_of
 
 ROUTER = APIRouter()
@@ -149,19 +149,14 @@ async def _uploads(
     service = service_of(request)
     config = service.config
     with service.memory.share() as share:
-        body = await read_body(
+        found = await read_uploads(
             request,
             share,
             limit=config.request_bytes if many else config.image_bytes,
+            most=config.maximum_images if many else 100,
             seconds=config.time_limit,
         )
-        note(request.scope, bytes=len(body))
-        found = parse_uploads(
-            request.headers.get("content-type", ""),
-            body,
-            most=config.maximum_images if many else 100,
-        )
-        del body
+        note(request.scope, bytes=share.held)
         uploads = [upload for upload in found if upload.field == field]
         if not uploads:
             raise Refusal(422, f"the form has no file in its field {field!r}; send the image there")
