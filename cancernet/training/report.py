@@ -28,8 +28,8 @@ from cancernet.report.content import (
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
 from cancernet.runs.heat_maps import heat_map_of
+from cancernet.slides.cells import check_grid
 from cancernet.slides.drawing import save_picture
-from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.training.plan import Finished
 from cancernet.training.portrait import make_portrait
@@ -154,14 +154,14 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
         slide = _slide(finished, str(name), rows)
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
-        facts = slide.facts()
+        figures = slide.figures
         pictures.append(
             SlidePicture(
                 path=path,
                 caption=(
-                    f"Patient {name}, {facts['patches']:,} patches: {word} labelled in "
-                    f"{100 * facts['true_area_fraction']:.1f} % of the area, called in "
-                    f"{100 * facts['area_fraction']:.1f} %."
+                    f"Patient {name}, {figures.patches:,} patches: {word} labelled in "
+                    f"{100 * figures.true_area_fraction:.1f} % of the area, called in "
+                    f"{100 * figures.area_fraction:.1f} %."
                 ),
                 patients=len(names),
             )
@@ -197,6 +197,6 @@ def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
             mosaic.failed += 1
             continue
         x, y = int(part.x[row]), int(part.y[row])
-        mosaic.show(x, y, pixels)
+        mosaic.paste(x, y, pixels)
         mosaic.add((x, y, pixels.shape[1], pixels.shape[0]), float(score[row]), int(truth[row]))
-    return mosaic.finish(finished.assessment.operating_point.threshold)
+    return mosaic.slide_map(finished.assessment.operating_point.threshold)
