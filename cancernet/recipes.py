@@ -234,14 +234,6 @@ def loss_of(model: str) -> str:
     return "binary" if model in SIGMOID_NETWORKS else "categorical"
 
 
-def flags_for(dataset: str) -> str:
-    """Returns the flags of train_model.py that settle a data set: its recipe, where it has one."""
-    if RECIPES[DEFAULT_RECIPE].settings.dataset == dataset:
-        return ""
-    found = next((name for name, one in RECIPES.items() if one.settings.dataset == dataset), None)
-    return f"--dataset {dataset}" if found is None else f"--recipe {found}"
-
-
 def describe_recipes() -> str:
     """Returns a table of the recipes for a person to read, and what is mended in them."""
     rows: list[tuple[str, ...]] = [_HEADING]

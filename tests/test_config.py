@@ -6,7 +6,15 @@ from pathlib import PurePosixPath
 import pytest
 
 from cancernet.base.errors import CancerNetError
-from cancernet.catalog import DATASETS, LeftOut, dataset, identify_idc, is_mask, key_idc
+from cancernet.catalog import (
+    DATASETS,
+    LeftOut,
+    dataset,
+    identify_idc,
+    is_mask,
+    key_idc,
+    training_flags,
+)
 from cancernet.config import TrainConfig, split_ratios
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
 
@@ -55,6 +63,24 @@ def test_every_recipe_names_a_known_data_set_and_the_default_is_there():
         assert name in describe_recipes()
 
 
+def test_every_data_set_names_a_recipe_of_its_own_or_none():
+    for name, entry in DATASETS.items():
+        assert not entry.recipe or RECIPES[entry.recipe].settings.dataset == name
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("idc", ""),
+        ("busi", "--recipe busi-densenet121"),
+        ("mammography-csv", "--dataset mammography-csv"),
+        ("folder", "--dataset folder"),
+    ],
+)
+def test_the_flags_that_suit_a_data_set(name, flags):
+    assert training_flags(name) == flags
+
+
 def test_unknown_names_are_answered_with_the_known_ones():
     with pytest.raises(CancerNetError, match="idc-cancernet"):
         recipe("nothing")
@@ -79,10 +105,10 @@ def test_idc_name_in_another_form_is_taken_by_its_folders():
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("8863/1/8863_idx5_x1_y1_class0.png", "class 1, the file name says class 0"),
+        ("8863/1/8863_idx5_x1_y1_class0.png", "class 1, the file name class 0"),
         ("8863/1/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),
-        ("8863/2/a.png", "not in a folder"),
-        ("1/a.png", "not in a folder"),
+        ("8863/2/a.png", "not in the folder of a class"),
+        ("1/a.png", "not in the folder of a class"),
         ("8863/1/a_mask.png", "mask"),
     ],
 )

@@ -18,7 +18,7 @@ from cancernet.config import TrainConfig
 from cancernet.dataset.limit import limited, shares
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
-from cancernet.recipes import RECIPES, SIGMOID_NETWORKS, describe_recipes, flags_for, recipe
+from cancernet.recipes import RECIPES, SIGMOID_NETWORKS, describe_recipes, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.foreign.open import Stated, opened
 from cancernet.training.loop.fit import fit
@@ -201,11 +201,3 @@ def test_weights_that_cannot_be_had_leave_no_run_behind(built, tmp_path):
     with pytest.raises(CancerNetError, match="no pretrained backbone"):
         start_training(tmp_path / "run", built("busi"), asked, recipe="x", command="x")
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("dataset", "flags"),
-    [("idc", ""), ("busi", "--recipe busi-densenet121"), ("folder", "--dataset folder")],
-)
-def test_the_flags_that_settle_a_data_set(dataset, flags):
-    assert flags_for(dataset) == flags

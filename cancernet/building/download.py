@@ -22,7 +22,7 @@ def download(dataset: Dataset) -> Path:
     except ImportError:
         raise CancerNetError(
             "--download needs kagglehub, which is not installed: pip install kagglehub; "
-            f"or fetch {where_to_get(dataset)} by hand"
+            f"or fetch {dataset.address} by hand"
         ) from None
     try:
         return Path(kagglehub.dataset_download(dataset.kaggle))
@@ -31,10 +31,5 @@ def download(dataset: Dataset) -> Path:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CancerNetError(
             f"Kaggle did not give {dataset.kaggle} ({reason}); try again, or fetch it by hand "
-            f"from {where_to_get(dataset)}"
+            f"from {dataset.address}"
         ) from None
-
-
-def where_to_get(dataset: Dataset) -> str:
-    """The address of a data set, or where it comes from."""
-    return f"https://www.kaggle.com/datasets/{dataset.kaggle}" if dataset.kaggle else dataset.origin

@@ -1,15 +1,15 @@
 """What a build says on the screen."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import LEAVE_OUT
+from cancernet.catalog import training_flags
 from cancernet.config import SPLITS
-from cancernet.dataset.images import LeftOutFile
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
-from cancernet.recipes import flags_for
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
 NAMED = 20
@@ -39,7 +39,7 @@ def describe(outcome: Outcome) -> str:
     lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
     data = f"--data {shlex.quote(shown(str(outcome.output)))}"
-    flags = f"{flags_for(facts['dataset'])} {data}".lstrip()
+    flags = f"{training_flags(facts['dataset'])} {data}".lstrip()
     lines += [
         f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts['fingerprint'][:16]})",
         f"Next: python train_model.py {flags}",
@@ -90,12 +90,11 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def name_failed(failed: list[LeftOutFile]) -> list[str]:
-    """Returns a line for each file with a defect, and a count when they are many."""
+def name_failed(failed: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Returns a line for each file with a defect (its row), and a count when they are many."""
     lines = [
-        f"left out: {shown(file.source)}: {file.reason}"
-        + (f" ({file.detail})" if file.detail else "")
-        for file in failed[:NAMED]
+        f"left out: {shown(source)}: {reason}" + (f" ({detail})" if detail else "")
+        for source, reason, detail in failed[:NAMED]
     ]
     if len(failed) > NAMED:
         lines.append(f"left out: {len(failed) - NAMED:,} more, all in {LEFT_OUT}")

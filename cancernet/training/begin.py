@@ -9,9 +9,9 @@ from typing import Any
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, read_json, remove_unfinished
+from cancernet.catalog import training_flags
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, content_of
-from cancernet.recipes import flags_for
 from cancernet.runs import provenance, run_folder
 from cancernet.training import resume_checks
 
@@ -199,7 +199,7 @@ def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
         raise CancerNetError(
             f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
             f"{config.dataset!r}; name a fitting --data folder, or give "
-            f"{flags_for(dataset.name) or f'--dataset {dataset.name}'}"
+            f"{training_flags(dataset.name) or f'--dataset {dataset.name}'}"
         )
     if config.calibration == "isotonic" and len(dataset.classes) != 2:
         raise CancerNetError(
