@@ -346,7 +346,7 @@ def test_equal_names_in_groups_named_by_paths(build, tmp_path, group_by):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([("file", "label"), ("a.png", "no")], "no column filename"),
+        ([("file", "label"), ("a.png", "no")], "no column `path` or `filename`"),
         ([("filename", "label"), ("p0_0.png", "perhaps")], "row 2 of labels.csv has the label"),
         ([("filename", "label"), ("p0_0.png", "no"), ("p0_0.png", "yes")], "an earlier row no"),
         ([("filename", "label"), ("p0_0.png", "no"), ("./p0_0.png", "yes")], "an earlier row no"),
@@ -446,8 +446,8 @@ def test_the_sample_without_numbers_finds_its_sources(build, monkeypatch, tmp_pa
     sample = tmp_path / "datasets" / "sample"
     rows, gone = manifest(sample / "mammography-csv"), left_out(sample / "mammography-csv")
     unlabelled = [r for s, (r, _) in gone.items() if s.startswith("test/")]
-    assert len(unlabelled) == 22 and set(unlabelled) == {"without a label in Training_set.csv"}
-    assert len(rows) == 88 - 22 and "DRAWN SAMPLE" in out and "found by looking" in err
+    assert len(unlabelled) == 22 and set(unlabelled) == {Reason.NO_LABEL}
+    assert len(rows) == 88 - 22 and "DRAWN SAMPLE" in out and "found by comparing" in err
     assert len({row["patient"] for row in rows}) == 22
     assert all(len(found) == 1 for found in splits_of(sample / "mammography-csv").values())
 
