@@ -13,7 +13,6 @@ from cancernet.catalog import (
     identify_idc,
     is_mask,
     key_idc,
-    training_flags,
 )
 from cancernet.config import TrainConfig, split_ratios
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
@@ -61,24 +60,6 @@ def test_every_recipe_names_a_known_data_set_and_the_default_is_there():
     for name, entry in RECIPES.items():
         assert entry.settings.dataset in DATASETS, name
         assert name in describe_recipes()
-
-
-def test_every_data_set_names_a_recipe_of_its_own_or_none():
-    for name, entry in DATASETS.items():
-        assert not entry.recipe or RECIPES[entry.recipe].settings.dataset == name
-
-
-@pytest.mark.parametrize(
-    ("name", "flags"),
-    [
-        ("idc", ""),
-        ("busi", "--recipe busi-densenet121"),
-        ("mammography-csv", "--dataset mammography-csv"),
-        ("folder", "--dataset folder"),
-    ],
-)
-def test_the_flags_that_suit_a_data_set(name, flags):
-    assert training_flags(name) == flags
 
 
 def test_unknown_names_are_answered_with_the_known_ones():

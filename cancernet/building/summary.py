@@ -7,9 +7,9 @@ from typing import Any
 from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import LEAVE_OUT
-from cancernet.catalog import training_flags
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
+from cancernet.recipes import flags_for
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
 NAMED = 20
@@ -39,7 +39,7 @@ def describe(outcome: Outcome) -> str:
     lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
     data = f"--data {shlex.quote(shown(str(outcome.output)))}"
-    flags = f"{training_flags(facts['dataset'])} {data}".lstrip()
+    flags = f"{flags_for(facts['dataset'])} {data}".lstrip()
     lines += [
         f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts['fingerprint'][:16]})",
         f"Next: python train_model.py {flags}",

@@ -14,7 +14,6 @@ from cancernet.catalog.entry import (
     Identity,
     Tables,
     dataset,
-    training_flags,
 )
 from cancernet.catalog.histology import Place, identify_idc, key_idc, read_place
 from cancernet.catalog.left_out import Contradiction, LeftOut, LeftOutFile, Reason
@@ -47,6 +46,5 @@ __all__ = [
     "key_path",
     "read_place",
     "shipped_split",
-    "training_flags",
     "without_mask",
 ]

@@ -60,7 +60,7 @@ class Dataset:
         identify_with_masks: like `identify`, but takes segmentation masks for images, to
             repeat the fault of a published system; or None.
         tables: where the labels are, when not in the folders.
-        recipe: the recipe of `cancernet.recipes` that suits; or empty.
+        recipe: the entry of `cancernet.recipes` to train it with first; or empty.
         two_labels_known: the published set holds the same image under two labels; both
             are left out and named, and the build does not count them as failed.
     """
@@ -119,11 +119,3 @@ def dataset(name: str) -> Dataset:
     if name not in DATASETS:
         raise CancerNetError(f"unknown data set {name!r}; known are {', '.join(sorted(DATASETS))}")
     return DATASETS[name]
-
-
-def training_flags(name: str) -> str:
-    """Returns the flags of train_model.py that suit a data set: its recipe, where it has one."""
-    if name == DEFAULT:
-        return ""
-    recipe = DATASETS[name].recipe if name in DATASETS else ""
-    return f"--recipe {recipe}" if recipe else f"--dataset {name}"

@@ -48,8 +48,8 @@ register(
             "made from INbreast (Moreira et al. 2012)"
         ),
         licence="CC BY 4.0 as stated on Mendeley Data; cite INbreast too",
-        unit="source",
         recipe="mammography-simple",
+        unit="source",
         grouping=(
             "A source is one mammogram, not one patient: two views of one breast, or both "
             "breasts of a patient, have two numbers and may be in two splits."

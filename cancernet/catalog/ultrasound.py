@@ -50,11 +50,11 @@ register(
             "Kaggle: aryashah2k/breast-ultrasound-images-dataset"
         ),
         licence="free for research with citation of the paper; check the terms where you get it",
+        recipe="busi-densenet121",
         kaggle="aryashah2k/breast-ultrasound-images-dataset",
         unit="group",
         by_content=True,
         two_labels_known=True,
-        recipe="busi-densenet121",
         identify_with_masks=identify_busi_with_masks,
         grouping=(
             "BUSI has no patient ids: scans that look alike are one group, but two different "
@@ -100,9 +100,9 @@ register(
         layout="{train,val}/{benign,malignant}/<class> (N)[-rotated1][-sharpened].png",
         origin="Kaggle: vuppalaadithyasairam/ultrasound-breast-images-for-breast-cancer",
         licence="see the page on Kaggle",
+        recipe="ultrasound-vgg16",
         kaggle="vuppalaadithyasairam/ultrasound-breast-images-for-breast-cancer",
         unit="source",
-        recipe="ultrasound-vgg16",
         grouping=(
             "A source is one scan, known by the stem of the file name; several scans of one "
             "patient are not recognised and may be in two splits."

@@ -16,6 +16,7 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, sha256_of
+from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import counted
 from cancernet.config import DATASETS, SPLITS
 from cancernet.dataset.leaks import Leak, read_leaks
@@ -213,8 +214,8 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
             raise ValueError(f"row {rows.line_num}: {error}") from None
 
 
-def read_audit(folder: Path) -> list[tuple[str, str, str]]:
-    """Returns the verdicts of a data set's audit as (check, verdict, sentence).
+def read_audit(folder: Path) -> list[CheckVerdict]:
+    """Returns the verdicts of a data set's audit.
 
     Taken from `<folder>.audit/audit.json`, where `build_dataset.py --audit` puts it; empty
     where there is none, or where the set was built again since.
@@ -229,8 +230,10 @@ def read_audit(folder: Path) -> list[tuple[str, str, str]]:
             current = path.stat().st_mtime >= (folder / BUILD).stat().st_mtime
         if not current:
             return []
-        checks = content["checks"]
-        return [(str(one["name"]), str(one["verdict"]), str(one["sentence"])) for one in checks]
+        return [
+            CheckVerdict(str(one["name"]), Verdict(one["verdict"]), str(one["sentence"]))
+            for one in content["checks"]
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
