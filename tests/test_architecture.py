@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "__main__": {"commands"},
     "cancernet": {"models"},
     "catalog": set(),
-    "dataset": {"building", "catalog", "config"},
+    "dataset": {"catalog", "config"},
     "building": {"catalog", "config", "dataset", "lookalike", "recipes", "sample"},
     "lookalike": {"catalog", "dataset"},
     "auditing": {"building", "catalog", "config", "dataset", "lookalike", "report"},
@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "measures": {"catalog", "config"},
     "report": {"config", "measures"},
     "scoring": {"catalog", "measures", "models", "recipe_file", "recipes", "runs"},
-    "slides": {"runs", "scoring"},
+    "slides": {"catalog", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {"catalog", "config", "dataset", "measures", "report", "runs", "scoring"},
     "training": {
