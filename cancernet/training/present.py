@@ -8,13 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from cancernet.base.notice import NOTICE
 from cancernet.config import SPLITS, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.report.content import (
     Asked,
-    Choices,
     FlowStep,
     Network,
     ReportContent,
@@ -54,7 +52,6 @@ def _report_content(
     beside, missing = read_besides(content.get("beside", ()))
     return ReportContent(
         title=folder.resolve().name,
-        notice=NOTICE,
         assessment=finished.assessment,
         validation=finished.validation,
         testing=finished.testing,
@@ -86,7 +83,6 @@ def _report_content(
         seed=config.seed,
         fingerprint=dataset.fingerprint,
         settings=config.as_dict(),
-        choices=Choices.of(config.as_dict()),
         versions=content["versions"],
         commit=content["commit"],
         created=content["finished"],
