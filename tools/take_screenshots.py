@@ -1,9 +1,9 @@
 """Pictures of the page for the docs, from the drawn sample and a run on it.
 
     make
-    .venv/bin/python docs/make_screenshots.py datasets/sample/idc output/idc-cancernet-001
+    .venv/bin/python tools/take_screenshots.py datasets/sample/idc output/idc-cancernet-001
 
-Needs requirements-dev.txt and Chromium. Everything in the pictures is drawn by the program.
+Needs the extra `dev` and Chromium. Everything in the pictures is drawn by the program.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Draws docs/images/kernels.png: a drawn mammogram before and behind every kernel.
 
-.venv/bin/python docs/make_kernels.py
+.venv/bin/python tools/draw_kernels.py
 """
 
 import argparse

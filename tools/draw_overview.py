@@ -1,7 +1,7 @@
 """Draws docs/images/overview.png from the drawn sample and a run on it.
 
 make
-.venv/bin/python docs/make_overview.py datasets/sample/idc output/idc-cancernet-001
+.venv/bin/python tools/draw_overview.py datasets/sample/idc output/idc-cancernet-001
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Draws docs/images/heat_maps.png and slide_map.png from the drawn sample and a run on it.
 
 make
-.venv/bin/python docs/make_explaining.py datasets/sample/idc output/idc-cancernet-001
+.venv/bin/python tools/draw_heat_maps.py datasets/sample/idc output/idc-cancernet-001
 """
 
 import argparse
