@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cancernet"
-HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "cv2", "scipy", "shapely", "tf2onnx"}
+HEAVY = {
+    "tensorflow", "keras", "sklearn", "matplotlib", "cv2", "scipy", "shapely", "tf2onnx", "jinja2",
+}  # fmt: skip
 
 # room -> rooms of this package it may import (base and the package itself: always)
 MAY_IMPORT = {
