@@ -73,6 +73,22 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         metavar="RUN",
         help="show how far the training in RUN has got, and exit",
     )
+    _add_fold_flags(parser)
+    add(
+        "--beside",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        default=[],
+        help="finished runs whose figures the report shows beside these",
+    )
+    add("--list-recipes", action="store_true", help="show the recipes and exit")
+    add_settings(parser.add_argument_group("settings (default: those of the recipe)"))
+    return parser.parse_args()
+
+
+def _add_fold_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--folds",
         metavar="K",
@@ -93,17 +109,6 @@ def parse_arguments(description: str | None) -> argparse.Namespace:
         metavar="N",
         help="train N folds at the same time, in processes (default: 1)",
     )
-    add(
-        "--beside",
-        nargs="+",
-        type=Path,
-        metavar="RUN",
-        default=[],
-        help="finished runs whose figures the report shows beside these",
-    )
-    add("--list-recipes", action="store_true", help="show the recipes and exit")
-    add_settings(parser.add_argument_group("settings (default: those of the recipe)"))
-    return parser.parse_args()
 
 
 def check_combinations(arguments: argparse.Namespace) -> None:
