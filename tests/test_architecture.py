@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cancernet"
-HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "cv2", "scipy", "tf2onnx"}
+HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "cv2", "scipy", "shapely", "tf2onnx"}
 
 # room -> rooms of this package it may import (base and the package itself: always)
 MAY_IMPORT = {

@@ -15,15 +15,21 @@ from cancernet.config import SPLITS
 from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.measures import scored as scores
-from cancernet.report.checklist import write_checklist
-from cancernet.report.content import DRAWN, FlowStep, ReportContent, SlidePicture, say_unit
-from cancernet.report.figures.run import FIGURES, write_figures
-from cancernet.report.model_card import write_model_card
-from cancernet.report.page import write_report
-from cancernet.report.patients_csv import write_patients
+from cancernet.report.content import (
+    Asked,
+    Choices,
+    FlowStep,
+    Network,
+    ReportContent,
+    SlidePicture,
+    TrainingFacts,
+    say_unit,
+)
+from cancernet.report.figures.drawings import FIGURES
+from cancernet.report.page import write_cards, write_report
 from cancernet.runs.heat_maps import heat_map_of
+from cancernet.slides.cells import check_grid
 from cancernet.slides.drawing import save_picture
-from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.training.plan import Finished
 from cancernet.training.portrait import make_portrait
@@ -38,19 +44,15 @@ def write_pictures_and_report(finished: Finished, model: keras.Model) -> None:
         finished: what came of the training.
         model: the network, with the weights that were kept.
     """
-    folder, dataset = finished.training.folder, finished.training.dataset
-    footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", dataset.leak]))
+    folder = finished.training.folder
+    report = _report_content(finished)
     report = dataclasses.replace(
-        _report_content(finished),
-        slides=write_slide_pictures(finished, folder / FIGURES, footer=footer),
+        report,
+        slides=write_slide_pictures(finished, folder / FIGURES, footer=report.footer),
         portrait=make_portrait(model, finished),
     )
-    rendered = write_figures(report, folder / FIGURES, footer=footer)
-    report = dataclasses.replace(report, rendered=rendered)
     write_report(report, folder)
-    write_patients(report, folder)
-    write_model_card(report, folder)
-    write_checklist(report, folder)
+    write_cards(report, folder)
 
 
 def _report_content(finished: Finished) -> ReportContent:
@@ -64,19 +66,16 @@ def _report_content(finished: Finished) -> ReportContent:
         assessment=finished.assessment,
         validation=finished.validation,
         testing=finished.testing,
-        asked={
-            "data set": f"{dataset.name}: {dataset.title}",
-            "classes": "; ".join(
-                f"{name} = {word}"
-                for name, word in zip(dataset.classes, dataset.words, strict=True)
+        asked=Asked(
+            data_set=f"{dataset.name}: {dataset.title}",
+            recipe=content["recipe"],
+            network=Network(
+                name=config.model,
+                width=config.image_size,
+                height=config.image_size,
+                parameters=content["model"]["parameters"],
             ),
-            "positive": ", ".join(dataset.positive),
-            "recipe": content["recipe"],
-            "network": (
-                f"{config.model}, {config.image_size}x{config.image_size} pixels, "
-                f"{content['model']['parameters']:,} parameters"
-            ),
-        },
+        ),
         flow=[_step(dataset, name) for name in SPLITS],
         left_out=dataset.left_out,
         split_method=dataset.split_kind,
@@ -84,17 +83,18 @@ def _report_content(finished: Finished) -> ReportContent:
         drawn=dataset.drawn,
         history=_columns(state.history),
         best_epoch=state.best_epoch,
-        training={
-            "seconds": content["training"]["seconds"],
-            "images per second": content["training"]["images_per_second"],
-            "epochs": content["training"]["epochs"],
-            "epoch kept": state.best_epoch,
-            "machine": f"{content['machine']['processor']}, {content['machine']['cores']} cores",
-        },
+        training=TrainingFacts(
+            seconds=content["training"]["seconds"],
+            cpu_seconds=content["training"]["cpu_seconds"],
+            images_per_second=content["training"]["images_per_second"],
+            epochs=content["training"]["epochs"],
+            machine=f"{content['machine']['processor']}, {content['machine']['cores']} cores",
+        ),
         command=content["command"],
         seed=config.seed,
         fingerprint=dataset.fingerprint,
         settings=config.as_dict(),
+        choices=Choices.of(config.as_dict()),
         versions=content["versions"],
         commit=content["commit"],
         created=content["finished"],
@@ -154,14 +154,14 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
         slide = _slide(finished, str(name), rows)
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
-        facts = slide.facts()
+        figures = slide.figures
         pictures.append(
             SlidePicture(
                 path=path,
                 caption=(
-                    f"Patient {name}, {facts['patches']:,} patches: {word} labelled in "
-                    f"{100 * facts['true_area_fraction']:.1f} % of the area, called in "
-                    f"{100 * facts['area_fraction']:.1f} %."
+                    f"Patient {name}, {figures.patches:,} patches: {word} labelled in "
+                    f"{100 * figures.true_area_fraction:.1f} % of the area, called in "
+                    f"{100 * figures.area_fraction:.1f} %."
                 ),
                 patients=len(names),
             )
@@ -197,6 +197,6 @@ def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
             mosaic.failed += 1
             continue
         x, y = int(part.x[row]), int(part.y[row])
-        mosaic.show(x, y, pixels)
+        mosaic.paste(x, y, pixels)
         mosaic.add((x, y, pixels.shape[1], pixels.shape[0]), float(score[row]), int(truth[row]))
-    return mosaic.finish(finished.assessment.operating_point.threshold)
+    return mosaic.slide_map(finished.assessment.operating_point.threshold)

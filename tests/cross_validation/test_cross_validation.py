@@ -14,6 +14,7 @@ from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
 from cancernet.cross_validation.record import read_record
+from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.intervals import patient_intervals
@@ -74,14 +75,15 @@ class TestPlan:
         assert one.fingerprint != other.fingerprint != drawn.fingerprint
 
     def test_a_shuffled_split_no_longer_leaks(self, drawn):
-        leaking = dataclasses.replace(drawn, leak="LEAK: divided (--split image); all")
+        patients = [Leak(kind=kind, count=3, total=9) for kind in LeakKind if kind.of_units]
+        leaking = dataclasses.replace(drawn, leaks=tuple(patients))
         fold = plan_folds(leaking, "2", seed=7)[0]
-        assert fold_dataset(leaking, fold).leak == ""
-        copies = "9 of 10 families of copies, by their names, are in more than one split: a."
-        both = dataclasses.replace(leaking, leaks=(copies,), leak=f"{leaking.leak} LEAK: masks.")
-        assert fold_dataset(both, fold).leak == f"LEAK: {copies} LEAK: masks."
-        other = dataclasses.replace(drawn, leak="LEAK: near duplicates")
-        assert fold_dataset(other, fold).leak == other.leak
+        assert len(patients) == 3 and fold_dataset(leaking, fold).leaks == ()
+        copies = Leak(kind=LeakKind.COPIES, count=9, total=10, examples=("a",))
+        masks = Leak(kind=LeakKind.MASKS, unit="image", count=4, total=9)
+        old = Leak(kind=LeakKind.SENTENCE, sentence="LEAK: near duplicates")
+        both = dataclasses.replace(leaking, leaks=(*patients, copies, masks, old))
+        assert fold_dataset(both, fold).leaks == (copies, masks, old)
 
     @pytest.mark.parametrize(
         ("folds", "only", "words"),

@@ -28,7 +28,7 @@ from cancernet.dataset.limit import limited
 from cancernet.dataset.manifest import MANIFEST, read_dataset
 from cancernet.models import MODELS
 from cancernet.models.registry import Network
-from cancernet.report.figures.run import FIGURES
+from cancernet.report.figures.drawings import FIGURES
 from cancernet.runs import run_folder, status
 from cancernet.training import train
 from cancernet.training.begin import held
