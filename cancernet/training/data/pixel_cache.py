@@ -255,7 +255,7 @@ def map_array(path: Path, *, shape: tuple[int, ...], dtype: np.dtype) -> np.ndar
     """Maps a file; None where it is missing, cut short, of another shape or type."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception:  # NumPy and zipfile raise whatever they like about a damaged file
+    except Exception:  # NumPy and zipfile raise many kinds for a damaged file
         return None
     fits = isinstance(array, np.ndarray) and array.shape == shape and array.dtype == dtype
     return array if fits else None
