@@ -61,7 +61,7 @@ def draw_slide(seed: int, number: int, prevalence: float) -> Slide:
     # Uneven staining: without it the mean colour of a patch would tell its class.
     haematoxylin += 0.25 * (eosin > 0.2) * soft_step(noise(rng, shape, 130, 3), 0.2, 2.5)
     for dye in (haematoxylin, eosin):
-        dye *= tissue * np.exp(0.25 * noise(rng, shape, 130, 2))
+        dye *= tissue * np.exp(0.22 * noise(rng, shape, 130, 2))
     origin = rng.integers(2, 30, 2) * PATCH
     return Slide(
         origin=(int(origin[0]), int(origin[1])),
@@ -100,7 +100,7 @@ def _carcinoma(rng: np.random.Generator, tissue: Picture, prevalence: float) -> 
 def _dyes(rng: np.random.Generator, carcinoma: Picture, fat: Picture) -> tuple[Picture, Picture]:
     """Returns how much haematoxylin and eosin the tissue binds at every pixel."""
     shape = (carcinoma.shape[0], carcinoma.shape[1])
-    size, atypia = rng.uniform(1.0, 1.3), rng.uniform(0.25, 0.6)
+    size = rng.uniform(1.0, 1.3)  # mean radius of an ordinary nucleus
     angle = 1.1 * noise(rng, shape, 150, 4) + rng.uniform(0, 3.14)
     streaks = fibres(rng, angle)
     clefts = soft_step(streaks + 0.8 * noise(rng, shape, 45), 2.3, 0.5)
@@ -109,23 +109,25 @@ def _dyes(rng: np.random.Generator, carcinoma: Picture, fat: Picture) -> tuple[P
     nuclei = np.zeros(shape, np.uint8)
     # Connective tissue: thin nuclei along the fibres.
     stroma = rng.uniform(0.15, 0.7) * soft_step(noise(rng, shape, 80, 3), 0, 3)
-    y, x = scatter(rng, stroma * (1 - 0.8 * carcinoma), 4.0)
-    along = angle[y.astype(int), x.astype(int)]
-    stamp_nuclei(rng, nuclei, y, x, size=size, stretch=2.2, angle=along)
+    points = scatter(rng, stroma * (1 - 0.8 * carcinoma), 4.0)
+    along = angle[tuple(points.astype(int))]
+    stamp_nuclei(rng, nuclei, points, size=size, stretch=2.2, angle=along)
     _draw_glands(rng, (haematoxylin, eosin, nuclei), (1 - carcinoma) * (1 - fat), size)
-    # Carcinoma: crowds of large, dark, uneven nuclei; from sheets to nests and cords.
+    # Carcinoma: crowds of large, uneven, often pale nuclei; from sheets to nests and cords.
     growth = noise(rng, shape, rng.uniform(9, 30)) + 0.8 * noise(rng, shape, 50, 3)
-    growth = carcinoma * soft_step(growth, rng.uniform(-0.7, 0.3), 0.4)
-    eosin *= 1 - 0.35 * growth
-    haematoxylin += 0.1 * growth
-    y, x = scatter(rng, growth * rng.uniform(0.35, 0.75), 1.9 * size * (1 + atypia))
-    stamp_nuclei(rng, nuclei, y, x, size=size * (1 + atypia), spread=0.6 * atypia, stretch=1.25)
+    growth = carcinoma * soft_step(growth, rng.uniform(-1.3, -0.5), 0.4)
+    eosin *= 1 - 0.2 * growth
+    haematoxylin += 0.05 * growth
+    atypia = rng.uniform(0.4, 0.75)
+    points = scatter(rng, growth * rng.uniform(0.4, 0.7), 1.9 * size * (1 + atypia))
+    larger, paler = size * (1 + atypia), rng.uniform(0.6, 1.0)
+    stamp_nuclei(rng, nuclei, points, size=larger, depth=paler, spread=0.6 * atypia, stretch=1.25)
     # Fat cells are hollow, with thin pink walls.
     hollow = soft_step(fat, 0.45, 0.3) * soft_step(foam(rng, shape, rng.uniform(11, 16)), 1.1, 1)
-    # Lymphocytes: clusters of small round nuclei, whatever the class.
+    # Lymphocytes: clusters of small, round, dark nuclei, whatever the class.
     crowd = top_share(noise(rng, shape, 45, 3), rng.uniform(0.02, 0.3), 0.6)
-    y, x = scatter(rng, 0.8 * crowd * (1 - fat), 2.4)
-    stamp_nuclei(rng, nuclei, y, x, size=rng.uniform(0.85, 1.0), stretch=1.0)
+    points = scatter(rng, 0.8 * crowd * (1 - fat), 2.4)
+    stamp_nuclei(rng, nuclei, points, size=rng.uniform(0.85, 1.0), depth=1.15, stretch=1.0)
     haematoxylin += 0.0125 * nuclei
     return haematoxylin * (1 - hollow), eosin * (1 - hollow)
 
@@ -158,9 +160,9 @@ def _draw_glands(
         count = int(0.6 * radius**2 * (1 - lumen**2) / size**2)
         turn = rng.uniform(0, TURN, count)
         away = radius * np.sqrt(rng.uniform((lumen + 0.1) ** 2, 0.9, count))
-        rows, columns = y + away * np.sin(turn), x + away * np.cos(turn)
+        points = np.array([[y], [x]]) + away * [np.sin(turn), np.cos(turn)]
         larger = rng.uniform(1.1, 1.4) if filled else 1.0
-        stamp_nuclei(rng, nuclei, rows, columns, size=size * larger, angle=turn)
+        stamp_nuclei(rng, nuclei, points, size=size * larger, angle=turn)
 
 
 def _photograph(

@@ -78,8 +78,8 @@ def fibres(rng: np.random.Generator, angle: Picture, *, doublings: int = 4) -> P
 def foam(rng: np.random.Generator, shape: Shape, spacing: float) -> Picture:
     """Returns the distance of every pixel from the walls of a foam of cells, pixels."""
     away = np.ones(shape, np.uint8)
-    y, x = scatter(rng, np.ones(shape, np.float32), spacing)
-    away[y.astype(int), x.astype(int)] = 0
+    points = scatter(rng, np.ones(shape, np.float32), spacing)
+    away[tuple(points.astype(int))] = 0
     _, cell = cv2.distanceTransformWithLabels(
         away, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -89,7 +89,7 @@ def foam(rng: np.random.Generator, shape: Shape, spacing: float) -> Picture:
     return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5))
 
 
-def scatter(rng: np.random.Generator, density: Picture, spacing: float) -> tuple[Picture, Picture]:
+def scatter(rng: np.random.Generator, density: Picture, spacing: float) -> Picture:
     """Returns rows and columns of random points, at most one in a square of side `spacing`.
 
     Args:
@@ -97,11 +97,11 @@ def scatter(rng: np.random.Generator, density: Picture, spacing: float) -> tuple
         density: chance at every pixel, 0 to 1, that a square there has its point.
         spacing: side of a square.
     """
-    height, width = density.shape
-    grid = np.mgrid[0 : height - 1 : spacing, 0 : width - 1 : spacing].reshape(2, -1)
-    y, x = np.minimum(grid + rng.uniform(0, spacing, grid.shape), [[height - 1], [width - 1]])
-    kept = rng.uniform(size=y.shape) < density[y.astype(int), x.astype(int)]
-    return y[kept], x[kept]
+    edge = np.array(density.shape)[:, None] - 1
+    grid = np.mgrid[0 : edge[0, 0] : spacing, 0 : edge[1, 0] : spacing].reshape(2, -1)
+    points = np.minimum(grid + rng.uniform(0, spacing, grid.shape), edge)
+    chance = density[tuple(points.astype(int))]
+    return points[:, rng.uniform(size=chance.shape) < chance]
 
 
 def outline(
@@ -136,35 +136,36 @@ def outline(
 def stamp_nuclei(
     rng: np.random.Generator,
     canvas: NDArray[np.uint8],
-    y: Picture,
-    x: Picture,
+    points: Picture,
     *,
     size: float,
+    depth: float = 1.0,
     spread: float = 0.12,
     stretch: float = 1.4,
     angle: Picture | None = None,
 ) -> None:
-    """Draws an ellipse around every point (y, x) of a canvas; 100 is an ordinary nucleus.
+    """Draws an ellipse on a canvas around every point; 100 is an ordinary nucleus.
 
     Args:
         rng: source of every random number.
         canvas: changed in place.
-        y, x: rows and columns of the centres.
+        points: rows and columns of the centres.
         size: mean radius.
+        depth: how dark they are on average, 1 for an ordinary nucleus.
         spread: standard deviation of size, form and depth, as a share.
         stretch: length by width.
         angle: directions, radians; random if None.
     """
-    count = len(y)
+    count: int = points.shape[1]
     radius = size * np.exp(rng.normal(0, spread, count))
     ratio = np.sqrt(stretch * np.exp(rng.normal(0, spread, count)))
     turn = rng.uniform(0, 180, count) if angle is None else np.degrees(angle)
-    depth = 100 * rng.normal(1, 0.1 + spread / 2, count).clip(0.4, 1.6)
+    values = 100 * depth * rng.normal(1, 0.1 + spread / 2, count).clip(0.4, 1.6)
     # Sixteenths of a pixel keep small nuclei apart in size.
-    centres = np.rint(16 * np.stack([x, y], axis=1)).astype(int).tolist()
-    axes = np.rint(16 * np.stack([radius * ratio, radius / ratio], axis=1)).astype(int).tolist()
+    centres = np.rint(16 * points[::-1].T).astype(int).tolist()
+    axes = np.rint(16 * radius * [ratio, 1 / ratio]).astype(int).T.tolist()
     for centre, half, degrees, value in zip(
-        centres, axes, turn.tolist(), depth.tolist(), strict=True
+        centres, axes, turn.tolist(), values.tolist(), strict=True
     ):
         cv2.ellipse(canvas, centre, half, degrees, 0, 360, value, -1, cv2.LINE_AA, 4)
 
