@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cancernet"
-HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "cv2", "scipy", "shapely", "tf2onnx"}
+HEAVY = {
+    "tensorflow", "keras", "sklearn", "matplotlib", "cv2", "scipy", "shapely", "tf2onnx", "jinja2",
+}  # fmt: skip
 
 # room -> rooms of this package it may import (base and the package itself: always)
 MAY_IMPORT = {
@@ -48,7 +50,8 @@ MAY_IMPORT = {
     },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
-        "measures", "report", "runs", "sample", "scoring", "slides", "training", "tuning",
+        "measures", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "slides",
+        "training", "tuning",
     },
 }  # fmt: skip
 ALWAYS = {"base", ""}

@@ -109,7 +109,7 @@ def plant_changed(folder):
     jpeg(image.transpose(Image.Transpose.ROTATE_90)).save(
         folder / "validation" / name_of("9006", 1, 30)
     )
-    return "1 pair of images in different splits show the same, changed (2 images)"
+    return "1 pair of images in different splits show the same thing, altered (2 images)"
 
 
 def plant_family(folder):
@@ -123,7 +123,7 @@ def plant_mask(folder):
     pixels[10:30, 20:40] = 255
     Image.fromarray(pixels).save(folder / "training" / name_of("9001", 0, 31))
     texture(3).save(folder / "training" / "0" / "9001_idx5_x1_y1_class0_mask.png")
-    return "1 files are masks by their names and 1 more by their looks"
+    return "1 file is a mask by name and 1 more by appearance"
 
 
 def plant_label(folder):
@@ -137,7 +137,7 @@ def plant_stain(folder):
         path = folder / "testing" / name_of("9009", label, place)
         pixels = np.asarray(Image.open(path)).astype(float) * [1.0, 0.6, 0.9]
         Image.fromarray(pixels.astype(np.uint8)).save(path)
-    return "1 of 9 patients differ in colour from the rest (9009)"
+    return "1 of 9 patients differs in colour from the rest (9009)"
 
 
 def plant_damage(folder):
