@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet import catalog
@@ -106,7 +106,10 @@ def _with_images(settings: BuildSettings, arguments: argparse.Namespace) -> Buil
                 f"--dataset {FOLDER} needs --source DIR, the folder of your images"
             )
     elif sample:
-        draw(settings.dataset, settings.source)
+        from cancernet.sample.layouts import draw_sample
+
+        print(f"Drawing the sample into {settings.source}, unless it is there ...", file=sys.stderr)
+        draw_sample(settings.dataset, settings.source)
     elif fetch:
         from cancernet.building.download import download
 
@@ -120,19 +123,6 @@ def _default_source(name: str, *, sample: bool) -> Path:
     """Returns where the images of a data set are unless the user says otherwise."""
     folder = SAMPLE / "original" if sample else ORIGINAL
     return folder if name == catalog.DEFAULT else folder.with_name(f"{folder.name}-{name}")
-
-
-def draw(name: str, folder: Path) -> None:
-    """Draws the sample of a data set.
-
-    Raises:
-        CancerNetError: there is none, or something else is in the folder.
-    """
-    from cancernet.sample.layouts import SAMPLES, draw_sample
-
-    if name in SAMPLES:
-        print(f"Drawing the sample into {folder}, unless it is there already ...", file=sys.stderr)
-    draw_sample(name, folder)
 
 
 def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
