@@ -155,11 +155,10 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
         pictures.append(
             SlidePicture(
                 path=path,
-                caption=(
-                    f"Patient {name}, {facts['patches']:,} patches: {word} labelled in "
-                    f"{100 * facts['true_area_fraction']:.1f} % of the area, called in "
-                    f"{100 * facts['area_fraction']:.1f} %."
-                ),
+                patient=str(name),
+                patches=facts["patches"],
+                labelled=facts["true_area_fraction"],
+                called=facts["area_fraction"],
                 patients=len(names),
             )
         )
