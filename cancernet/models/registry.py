@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from cancernet.base.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.models.weights import NONE, load_weights
 
 Builder = Callable[[tuple[int, int, int], int], keras.Model]
@@ -103,7 +103,7 @@ def build_model(
 
     Raises:
         CancerNetError: unknown name, too few classes, images too small for the network,
-            or weights that cannot be had or do not fit.
+            or weights that cannot be loaded or do not fit.
     """
     entry = network(name)
     if classes < 2:
@@ -111,11 +111,10 @@ def build_model(
     try:
         model = entry.build(input_shape, classes)
     except ValueError as error:
-        reason = str(error).strip().splitlines()[0]
         height, width = input_shape[:2]
         raise SettingsError(
             f"the network {name} cannot be built for images of {width}x{height} pixels "
-            f"({reason}); choose a larger --image-size"
+            f"({first_line(error)}); choose a larger --image-size"
         ) from error
     if weights not in (None, NONE):
         load_weights(model, str(weights), application=entry.application)

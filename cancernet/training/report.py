@@ -27,8 +27,8 @@ from cancernet.report.content import (
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
 from cancernet.runs.heat_maps import heat_map_of
+from cancernet.slides.cells import check_grid
 from cancernet.slides.drawing import save_picture
-from cancernet.slides.grid import check_grid
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.training.plan import Finished
 from cancernet.training.portrait import make_portrait
@@ -151,14 +151,14 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
         slide = _slide(finished, str(name), rows)
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
-        facts = slide.facts()
+        figures = slide.figures
         pictures.append(
             SlidePicture(
                 path=path,
                 patient=str(name),
-                patches=facts["patches"],
-                labelled=facts["true_area_fraction"],
-                called=facts["area_fraction"],
+                patches=figures.patches,
+                labelled=figures.true_area_fraction,
+                called=figures.area_fraction,
                 patients=len(names),
             )
         )
@@ -193,6 +193,6 @@ def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
             mosaic.failed += 1
             continue
         x, y = int(part.x[row]), int(part.y[row])
-        mosaic.show(x, y, pixels)
+        mosaic.paste(x, y, pixels)
         mosaic.add((x, y, pixels.shape[1], pixels.shape[0]), float(score[row]), int(truth[row]))
-    return mosaic.finish(finished.assessment.operating_point.threshold)
+    return mosaic.slide_map(finished.assessment.operating_point.threshold)

@@ -254,7 +254,7 @@ def test_a_pipe_among_the_images_is_named_and_not_waited_for(planted, tmp_path):
     code, checks, _ = audited(planted, tmp_path / "report")
     check = checks["every image decodes"]
     assert code == 0 and check["verdict"] == "warning"
-    assert "pipe.png: the file cannot be read (it is not a regular file)" in check["sentence"]
+    assert "pipe.png: this is a pipe or a device, not an image file" in check["sentence"]
 
 
 def test_other_names_of_splits_and_a_pattern_for_groups(clean, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from cancernet.dataset.manifest import read_dataset
 from cancernet.measures.scored import Scored
-from cancernet.slides import grid
+from cancernet.slides import cells
 
 pytest.importorskip("tensorflow")
 
@@ -51,6 +51,6 @@ def test_patches_off_a_grid_have_none_and_the_run_goes_on(built, tmp_path, monke
     places = np.random.default_rng(1).permutation(100_000)[: len(part.x)]
     odd = dataclasses.replace(part, x=places, y=places[::-1].copy())
     dataset = dataclasses.replace(dataset, parts={**dataset.parts, "testing": odd})
-    monkeypatch.setattr(grid, "MOST_CELLS", 1000)
+    monkeypatch.setattr(cells, "MOST_CELLS", 1000)
     assert write_slide_pictures(finished_with(dataset), tmp_path, footer="") == []
     assert "do not lie on one grid" in capsys.readouterr().err

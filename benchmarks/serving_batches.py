@@ -1,6 +1,6 @@
-"""Does scoring together what waits together pay? Requests a second by the most images of a call.
+"""Does scoring waiting images in batches pay? Requests a second by the largest batch.
 
-    python benchmarks/serving_together.py RUN IMAGES
+    python benchmarks/serving_batches.py RUN IMAGES
 
 Both sides are the same server with another limit.
 """
@@ -31,7 +31,7 @@ def main() -> None:
                 press(port, requests, CLIENTS, seconds=1)
                 row = press(port, requests, CLIENTS, seconds=arguments.seconds)
             found[most].append(row["requests_per_second"])
-    print(f"| most images of a call | requests/s, {CLIENTS} clients, three turns |\n|---:|---|")
+    print(f"| largest batch, images | requests/s, {CLIENTS} clients, three turns |\n|---:|---|")
     for most, rates in found.items():
         print(f"| {most} | {', '.join(f'{rate:,.0f}' for rate in rates)} |")
 
@@ -41,7 +41,7 @@ def command(run: Path, port: int, most: int) -> list[object]:
     arguments = ["serve.py", "--run", str(run), "--port", str(port)]
     code = (
         "import sys, cancernet.serving.scoring as scoring, serve\n"
-        f"scoring.TOGETHER = {most}\n"
+        f"scoring.BATCH_IMAGES = {most}\n"
         f"sys.argv = {arguments!r}\n"
         "serve.main()"
     )
