@@ -194,7 +194,7 @@ def _compiled(plain: keras.Model, settings: TrainConfig, constant: _Phases) -> _
     twin = accelerated()
     model, batches = keep_features(twin, batches, training.checkpoint)
     if model is not twin:
-        print("The frozen layers were computed once for every image; the rest is trained on")
+        print("The frozen layers were computed once for every image; only the rest is trained")
         if constant.policy == "mixed_float16":
             model.dtype_policy = constant.policy  # `compile` looks here whether to scale the loss
     counts = EpochCounts(len(training.dataset.classes))
