@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import LeftOutFile, Reason
-from cancernet.sample.drawn_folder import MARKER
+from cancernet.sample.folder import MARKER
 
 
 @dataclasses.dataclass(frozen=True)

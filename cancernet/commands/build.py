@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet import catalog
@@ -128,21 +128,11 @@ def draw(name: str, folder: Path) -> None:
     Raises:
         CancerNetError: there is none, or something else is in the folder.
     """
-    from cancernet.sample import drawn_sample, drawn_scans
+    from cancernet.sample.layouts import SAMPLES, draw_sample
 
-    drawers: dict[str, Callable[[Path], None]] = {
-        "idc": drawn_sample.draw_sample,
-        "busi": drawn_scans.draw_ultrasound_sample,
-        "ultrasound": drawn_scans.draw_binary_ultrasound_sample,
-        "mammography": drawn_scans.draw_mammography_sample,
-        "mammography-csv": drawn_scans.draw_mammography_csv_sample,
-    }
-    if name not in drawers:
-        raise CancerNetError(
-            f"there is no drawn sample of {name}, only of {', '.join(sorted(drawers))}"
-        )
-    print(f"Drawing the sample into {folder}, unless it is there already ...", file=sys.stderr)
-    drawers[name](folder)
+    if name in SAMPLES:
+        print(f"Drawing the sample into {folder}, unless it is there already ...", file=sys.stderr)
+    draw_sample(name, folder)
 
 
 def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:

@@ -14,10 +14,10 @@ from cancernet.dataset.manifest import read_dataset
 from cancernet.dataset.notices import NoticeKind
 from cancernet.dataset.words import say_notice
 from cancernet.lookalike import siblings
-from cancernet.sample import drawn_scans
-from cancernet.sample.drawn_mammography import draw_mammogram
-from cancernet.sample.drawn_ultrasound import draw_scan
-from cancernet.sample.drawn_variants import vary
+from cancernet.sample import layouts
+from cancernet.sample.layouts import vary
+from cancernet.sample.mammography import draw_mammogram
+from cancernet.sample.ultrasound import draw_scan
 from tests.helpers.building_trees import facts, left_out, manifest
 
 MAMMOGRAPHY, BUSI = catalog.dataset("mammography"), catalog.dataset("busi")
@@ -138,10 +138,10 @@ def test_nor_more_when_no_positive_class_is_left(build, tmp_path):
 @pytest.fixture
 def busi(tmp_path, monkeypatch):
     """A few drawn scans with everything for which the published set is known."""
-    monkeypatch.setattr(drawn_scans, "SCANS", {"benign": 8, "malignant": 8, "normal": 5})
-    monkeypatch.setattr(drawn_scans, "COPIES", {("malignant", 4): ("benign", 3)})
-    monkeypatch.setattr(drawn_scans, "NEAR_COPIES", {("benign", 7): ("benign", 6)})
-    drawn_scans.draw_ultrasound_sample(tmp_path / "source")
+    monkeypatch.setattr(layouts, "SCANS", {"benign": 8, "malignant": 8, "normal": 5})
+    monkeypatch.setattr(layouts, "COPIES", {("malignant", 4): ("benign", 3)})
+    monkeypatch.setattr(layouts, "NEAR_COPIES", {("benign", 7): ("benign", 6)})
+    layouts.draw_sample("busi", tmp_path / "source")
     return "--dataset", "busi", "--source", "source", "--output", "out"
 
 
@@ -415,7 +415,7 @@ def variants(tmp_path_factory):
     folder, paths = tmp_path_factory.mktemp("variants"), {}
     pictures = [draw_mammogram(np.random.default_rng(s), density=s % 4 + 1, malignant=s % 2 > 0)
                 for s in range(4)]  # fmt: skip
-    pictures += [draw_scan(np.random.default_rng(s), (200, 200), "benign").pixels for s in (8, 9)]
+    pictures += [draw_scan(np.random.default_rng(s), (200, 200), "benign")[0] for s in (8, 9)]
     for source, pixels in enumerate(pictures):
         for turn, mirrored, equalised in (
             (0, 0, 0),
@@ -439,8 +439,8 @@ def test_turned_and_mirrored_variants_are_siblings_and_strangers_are_not(variant
 
 def test_the_sample_without_numbers_finds_its_sources(build, monkeypatch, tmp_path):
     sources = {(density, malignant): 3 for density in (1, 2, 3, 4) for malignant in (False, True)}
-    monkeypatch.setattr(drawn_scans, "MAMMOGRAM_SOURCES", {**sources, (4, True): 1})
-    monkeypatch.setattr(drawn_scans, "MAMMOGRAM_VARIANTS", 4)
+    monkeypatch.setattr(layouts, "MAMMOGRAM_SOURCES", {**sources, (4, True): 1})
+    monkeypatch.setattr(layouts, "MAMMOGRAM_VARIANTS", 4)
     code, out, err = build("--sample", "--dataset", "mammography-csv")
     assert code == 0, err
     sample = tmp_path / "datasets" / "sample"
