@@ -16,11 +16,12 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from cancernet.base.errors import CancerNetError
+from cancernet.explaining import picture as picture_colours
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
 from cancernet.serving import decoding, service
 from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, Problem, SlideMap
-from cancernet.serving.application import make_application
+from cancernet.serving.application import PAGE, make_application
 from cancernet.serving.decoding import is_large
 from cancernet.serving.http.journal import Journal
 from cancernet.serving.http.refusals import Refusal
@@ -172,7 +173,7 @@ def test_slides_that_cannot_be_put_together(server, names, sentence):
     assert sentence in problem(server.send("/slide", *files, field="patches"), 422)
 
 
-def test_patches_that_lie_anyhow_are_refused(server, monkeypatch):
+def test_patches_off_a_grid_are_refused(server, monkeypatch):
     monkeypatch.setattr(cells, "MOST_CELLS", 100)
     files = [(f"1_idx5_x{7 * n}_y{7 * n}.png", picture(size=(5, 5))) for n in range(20)]
     assert "not lie on one grid" in problem(server.send("/slide", *files, field="patches"), 422)
@@ -468,3 +469,8 @@ def test_forms_cut_anywhere_are_refused(server):
 def test_settings_outside_their_bounds_are_refused(settings):
     with pytest.raises(CancerNetError, match=r"must|below|ports go"):
         ServeConfig(**settings)
+
+
+def test_the_page_colours_heat_maps_as_the_pictures_do():
+    script = (PAGE / "scale.js").read_text().partition("const SCALE = [")[2].partition("];")[0]
+    assert json.loads(f"[{script.strip().rstrip(',')}]") == picture_colours.SCALE.tolist()
