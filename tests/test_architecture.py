@@ -15,7 +15,7 @@ HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "cv2", "scipy", "shapel
 MAY_IMPORT = {
     "base": set(),
     "config": set(),
-    "recipes": {"config"},
+    "recipes": {"catalog", "config"},
     "recipe_file": {"config"},
     "__main__": {"commands"},
     "cancernet": {"models"},
@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "report": {"config", "measures"},
     "scoring": {"catalog", "measures", "models", "recipe_file", "recipes", "runs"},
     "slides": {"runs", "scoring"},
-    "explaining": {"runs", "scoring"},
+    "explaining": {"models", "runs", "scoring"},
     "evaluation": {"catalog", "config", "dataset", "measures", "report", "runs", "scoring"},
     "training": {
         "config", "dataset", "evaluation", "measures", "models", "recipes", "report", "runs",
