@@ -48,7 +48,8 @@ MAY_IMPORT = {
     },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
-        "measures", "report", "runs", "sample", "scoring", "slides", "training", "tuning",
+        "measures", "report", "runs", "sample", "scoring", "serving", "slides", "training",
+        "tuning",
     },
 }  # fmt: skip
 ALWAYS = {"base", ""}
