@@ -15,6 +15,7 @@ from cancernet.base.files import write_json
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import assess, write_predictions
 from cancernet.measures.scored import Scored
+from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.calibration_fit import fit_calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Failure, Predictor
@@ -66,18 +67,8 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
         content["model"] = export(model, training, batches.validation)
 
-        uncalibrated = score(training, content, "validation")
-        calibration = fit_calibration(
-            uncalibrated.truth,
-            uncalibrated.probabilities,
-            method=plan.config.calibration,
-            positive=training.positive[0],
-            patients=uncalibrated.patients,
-        )
+        validation, calibration = calibrated(score(training, content, "validation"), training)
         content["calibration"] = calibration.as_dict()
-        validation = dataclasses.replace(
-            uncalibrated, probabilities=calibration.apply(uncalibrated.probabilities)
-        )
         testing = score(training, content, "testing")  # once; nothing is chosen by it
         assessment = assess(
             validation,
@@ -177,6 +168,19 @@ def score(training: Training, content: dict[str, Any], split: str) -> Scored:
         truth=part.labels,
         probabilities=np.array(rows, dtype=np.float64),
     )
+
+
+def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]:
+    """Fits the calibration on validation; returns validation with corrected probabilities."""
+    calibration = fit_calibration(
+        scored.truth,
+        scored.probabilities,
+        method=training.config.calibration,
+        positive=training.positive[0],
+        patients=scored.patients,
+    )
+    corrected = calibration.apply(scored.probabilities)
+    return dataclasses.replace(scored, probabilities=corrected), calibration
 
 
 def write_results(finished: Finished) -> None:

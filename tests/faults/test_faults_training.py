@@ -293,9 +293,8 @@ def cached(tmp_path):
 
 
 def kept(dataset):
-    return pixel_cache.open_pixels(
-        dataset, "training", image_size=10, interpolation="nearest", cache=True
-    )
+    scaling = pixel_cache.Scaling(10, "nearest")
+    return pixel_cache.open_pixels(dataset, "training", scaling, cache=True)
 
 
 def test_caching_after_a_kill(cached):

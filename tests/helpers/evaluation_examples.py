@@ -7,7 +7,6 @@ from cancernet.measures.assess import Assessment, assess
 from cancernet.measures.scored import Scored
 from cancernet.report.content import (
     Asked,
-    Choices,
     FlowStep,
     Network,
     ReportContent,
@@ -82,7 +81,6 @@ def report_content(classes: int = 2, **changes) -> ReportContent:
         "seed": 7,
         "fingerprint": "ab" * 32,
         "settings": {"epochs": 2},
-        "choices": Choices(),
         "versions": {"python": "3.12"},
         "commit": "",
         "created": "2026-01-02T03:04:05+00:00",

@@ -197,9 +197,9 @@ def test_places_are_read_from_names() -> None:
 
 
 def test_the_drawn_sample_has_places(tmp_path: Path) -> None:
-    from cancernet.sample.drawn_sample import draw_sample
+    from cancernet.sample.layouts import draw_sample
 
-    draw_sample(tmp_path / "drawn", patients=1)
+    draw_sample("idc", tmp_path / "drawn", patients=1)
     patients, odd = find_patients([tmp_path / "drawn"])
     assert list(patients) == ["90001"] and odd == 0 and len(patients["90001"].places) > 20
 
