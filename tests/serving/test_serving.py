@@ -25,7 +25,7 @@ from cancernet.serving.application import PAGE, make_application
 from cancernet.serving.decoding import is_large
 from cancernet.serving.http.journal import Journal
 from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import Memory, read_uploads, safe_name
+from cancernet.serving.http.uploads import Body, Memory, safe_name
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
 from cancernet.serving.slides import step_of
 from cancernet.slides import cells
@@ -266,8 +266,8 @@ def read_form(content_type, body, *, piece=10**9, most=3):
 
     headers = [(b"content-type", content_type.encode())]
     request = Request({"type": "http", "headers": headers}, receive)
-    with Memory(10**9).share() as share:
-        return asyncio.run(read_uploads(request, share, limit=10**9, most=most, seconds=60))
+    body = Body(request, Memory(10**9), limit=10**9)
+    return asyncio.run(body.uploads(most=most, seconds=60))
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, 10**9])
