@@ -4,7 +4,7 @@ from cancernet.base.notice import NOTICE
 from cancernet.base.words import images_of
 from cancernet.evaluation.compare_runs import WORDS, Side
 from cancernet.measures.paired_comparison import Comparison
-from cancernet.measures.patient_table import patient_rows
+from cancernet.measures.patients import PatientRow, patient_rows
 from cancernet.measures.scored import Scored, positive_indices, positive_score, positive_truth
 from cancernet.report import html as pieces
 from cancernet.report.content import DRAWN
@@ -76,7 +76,7 @@ def _patients(first: Side, second: Side) -> str:
     return pieces.section("Patients, the greatest difference first", *parts)
 
 
-def _rows(scored: Scored, threshold: float, columns: list[int]) -> list[dict]:
+def _rows(scored: Scored, threshold: float, columns: list[int]) -> list[PatientRow]:
     return patient_rows(
         positive_truth(scored, columns),
         positive_score(scored.probabilities, columns),

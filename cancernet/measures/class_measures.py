@@ -4,12 +4,16 @@ Folded, one benign class called another benign class is no error: only the side 
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from cancernet.measures import checks
+from cancernet.measures.figures import ClassFigures, MeanFigures, PerClass
 from cancernet.measures.metrics import confusion_table, count_metrics, ratio
+from cancernet.measures.ranking import areas, rank
 
 MEASURES = ("accuracy", "precision", "recall", "f1")
 
@@ -18,8 +22,7 @@ MEASURES = ("accuracy", "precision", "recall", "f1")
 class ClassRow:
     """One class against the others, or a mean over classes.
 
-    `support` is the number of its images; NaN marks what is undefined. A mean is over the
-    classes that have images and where the measure is defined; the mean accuracy is not given.
+    `support` is the number of its images; NaN marks what is undefined.
     """
 
     name: str
@@ -30,8 +33,26 @@ class ClassRow:
     support: int
 
 
-def class_rows(table: Any, words: Sequence[str]) -> list[ClassRow]:
-    """Returns a row a class, then `macro mean` and `weighted mean`.
+@dataclasses.dataclass(frozen=True)
+class ClassTable:
+    """The rows of all classes and their means.
+
+    A mean is over the classes that have images and where the measure is defined; the mean
+    accuracy is not given.
+    """
+
+    classes: list[ClassRow]
+    macro: ClassRow
+    weighted: ClassRow
+
+    @property
+    def means(self) -> tuple[ClassRow, ClassRow]:
+        """The plain mean, and the one weighted by images."""
+        return self.macro, self.weighted
+
+
+def class_table(table: Any, words: Sequence[str]) -> ClassTable:
+    """Measures every class by itself.
 
     Args:
         table: (classes, classes) counts, rows truth, columns prediction.
@@ -44,35 +65,80 @@ def class_rows(table: Any, words: Sequence[str]) -> list[ClassRow]:
     )
     columns = {
         "accuracy": found["accuracy"],
-        # As `metrics`: of a class without images neither is defined, whatever was called it.
+        # Without an image of the class every call of it is wrong; that says nothing of the class.
         "precision": np.where(truth > 0, found["precision"], np.nan),
         "recall": found["sensitivity"],
         "f1": found["f1"],
     }
     rows = [
         ClassRow(
-            word,
-            float(columns["accuracy"][index]),
-            float(columns["precision"][index]),
-            float(columns["recall"][index]),
-            float(columns["f1"][index]),
-            int(truth[index]),
+            name=word,
+            **{name: float(columns[name][index]) for name in MEASURES},
+            support=int(truth[index]),
         )
         for index, word in enumerate(words)
     ]
-    for name, weights in (("macro mean", (truth > 0).astype(np.float64)), ("weighted mean", truth)):
-        means = {each: _mean(columns[each], weights) for each in MEASURES[1:]}
-        rows.append(
-            ClassRow(
-                name,
-                float("nan"),
-                means["precision"],
-                means["recall"],
-                means["f1"],
-                int(truth.sum()),
-            )
+
+    def mean(name: str, weights: np.ndarray) -> ClassRow:
+        means = {measure: _mean(columns[measure], weights) for measure in MEASURES[1:]}
+        return ClassRow(name, math.nan, **means, support=int(truth.sum()))
+
+    return ClassTable(
+        rows,
+        macro=mean("macro mean", (truth > 0).astype(np.float64)),
+        weighted=mean("weighted mean", truth),
+    )
+
+
+def class_rows(table: Any, words: Sequence[str]) -> list[ClassRow]:
+    """Returns the rows of `class_table`, the means last."""
+    found = class_table(table, words)
+    return [*found.classes, *found.means]
+
+
+def per_class_metrics(truth: Any, probabilities: Any, classes: Sequence[str]) -> PerClass:
+    """Judges every class against the others, as scikit-learn's `zero_division=nan`.
+
+    Args:
+        truth: (images,) class indices.
+        probabilities: (images, classes), rows adding up to 1. Of equally probable
+            classes the first is predicted.
+        classes: names in the order of the columns.
+
+    Raises:
+        ValueError: shapes that differ, truth that is no class, probabilities outside 0-1.
+    """
+    truth = checks.check_truth(truth, len(classes))
+    probabilities = checks.check_probabilities(probabilities, len(truth), len(classes))
+    counts = confusion_table(truth, probabilities.argmax(axis=1), len(classes))
+    found = class_table(counts, classes)
+    roc_auc = [
+        areas(rank(truth == index, probabilities[:, index]))[0] for index in range(len(classes))
+    ]
+    support, called = counts.sum(axis=1), counts.sum(axis=0)
+
+    def mean(row: ClassRow, weights: np.ndarray) -> MeanFigures:
+        return MeanFigures(
+            precision=row.precision,
+            recall=row.recall,
+            f1=row.f1,
+            roc_auc=_mean(np.array(roc_auc), weights),
         )
-    return rows
+
+    return PerClass(
+        classes={
+            row.name: ClassFigures(
+                **{name: getattr(row, name) for name in (*MEASURES, "support")}, roc_auc=area
+            )
+            for row, area in zip(found.classes, roc_auc, strict=True)
+        },
+        macro=mean(found.macro, np.ones(len(classes))),
+        weighted=mean(found.weighted, support),
+        accuracy=overall_accuracy(counts),
+        confusion_matrix=counts.tolist(),
+        absent=[name for name, count in zip(classes, support, strict=True) if not count],
+        never_predicted=[name for name, count in zip(classes, called, strict=True) if not count],
+    )
 
 
 def fold(table: Any, positive: Sequence[int]) -> np.ndarray:
@@ -100,8 +166,8 @@ def epoch_measures(table: Any, positive: Sequence[int]) -> dict[str, float]:
         table: (classes, classes) counts, rows truth, columns prediction.
         positive: indices of the positive classes.
     """
-    rows = class_rows(table, [str(index) for index in range(len(table))])
-    row = rows[positive[0]] if len(table) == 2 else rows[-2]
+    found = class_table(table, [str(index) for index in range(len(table))])
+    row = found.classes[positive[0]] if len(table) == 2 else found.macro
     return {"precision": row.precision, "recall": row.recall, "f1": row.f1}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cancernet.base.files import written_beside
 from cancernet.measures import scored as scores
-from cancernet.measures.patient_level import patient_scores
+from cancernet.measures.patients import patient_scores
 from cancernet.report.content import ReportContent
 
 PATIENTS = "patients.csv"

@@ -6,6 +6,7 @@ from typing import Any
 
 from cancernet.base.words import counted, images_of
 from cancernet.measures.assess import Assessment
+from cancernet.measures.figures import Figures
 from cancernet.measures.metrics import count_metrics
 
 WIDTH = 100
@@ -58,7 +59,7 @@ def interval(low: float, high: float) -> str:
     return "—" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
 
 
-def binary_rows(assessment: Assessment, metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def binary_rows(assessment: Assessment, metrics: Figures) -> dict[str, dict[str, Any]]:
     """Returns precision, recall, f1 and support of both sides at the operating point."""
     cells = metrics["confusion_matrix"]
     tn, fp, fn, tp = (float(cells[name]) for name in ("tn", "fp", "fn", "tp"))
@@ -95,9 +96,9 @@ def _warnings(assessment: Assessment) -> str:
 
 def _classification_report(assessment: Assessment) -> str:
     metrics = assessment.testing
-    if "per_class" in metrics:
-        named = zip(assessment.words, metrics["per_class"]["classes"].values(), strict=True)
-        rows = dict(named)
+    rows: dict[str, Any]
+    if metrics.per_class:
+        rows = dict(zip(assessment.words, metrics.per_class.classes.values(), strict=True))
         how = "most probable class"
     else:
         rows = binary_rows(assessment, metrics)
@@ -110,12 +111,12 @@ def _classification_report(assessment: Assessment) -> str:
     for word, row in rows.items():
         cells = "".join(f"{number(row[name]):>11}" for name in ("precision", "recall", "f1"))
         lines.append(f"  {word:{width}}{cells}{row['support']:>11,}")
-    if "per_class" in metrics:
+    if metrics.per_class:
         for average in ("macro", "weighted"):
-            found = metrics["per_class"][average]
+            found = metrics.per_class[average]
             cells = "".join(f"{number(found[name]):>11}" for name in ("precision", "recall", "f1"))
             lines.append(f"  {average + ' mean':{width}}{cells}")
-        lines.append(f"  accuracy over all classes: {number(metrics['per_class']['accuracy'])}")
+        lines.append(f"  accuracy over all classes: {number(metrics.per_class.accuracy)}")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from cancernet.base.files import write_json
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import Assessment, assess, write_predictions
+from cancernet.measures.classes import Classes
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.calibration_fit import fit_calibration
@@ -87,9 +88,7 @@ def finish(
     assessment = assess(
         validation,
         testing,
-        classes=dataset.classes,
-        words=dataset.words,
-        positive=dataset.positive,
+        Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
         config=config,
         calibration=calibration,
     )

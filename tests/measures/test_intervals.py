@@ -13,6 +13,7 @@ from cancernet.measures.intervals import (
     patient_intervals,
 )
 from cancernet.measures.metrics import binary_metrics
+from cancernet.measures.remarks import Kind
 
 
 def study(seed, *, patients=8, images=200, digits=2):
@@ -102,7 +103,7 @@ def test_no_error_at_all_is_no_certainty():
     found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(12), 2), resamples=100)
     assert np.isnan(found.limits["sensitivity"]).all()
     assert np.isnan(found.limits["roc_auc"]).all()
-    assert "not that it is certain" in " ".join(found.notes)
+    assert "not certainty" in " ".join(found.notes)
 
 
 def test_one_patient_gets_no_interval():
@@ -117,7 +118,7 @@ def test_few_patients_are_told(patients, warns):
     truth = np.tile([0, 1], 5 * patients)
     score = generator.random(len(truth))
     found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(patients), 10), resamples=100)
-    assert any("too few" in note for note in found.notes) == warns
+    assert any(each.kind == Kind.FEW_PATIENTS for each in found.remarks) == warns
 
 
 def test_few_with_positives_count_as_few():

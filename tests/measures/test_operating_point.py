@@ -10,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cancernet.config import RULES, TrainConfig
+from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.validation.candidates import MARGIN, candidates, log_odds
-from cancernet.measures.validation.operating_point import (
-    SHIFT,
-    choose_operating_point,
-    smoothed_youden,
-)
+from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.measures.validation.rules import SHIFT, smoothed_youden
 
 TRUTH = [0, 0, 0, 1, 0, 1, 1, 1]
 CHOOSING = [rule for rule in RULES if rule != "fixed"]
@@ -56,10 +54,10 @@ def test_ties_that_overshoot_the_target_are_stated():
     score = [0.1, 0.2, 0.5, 0.5, 0.5, 0.9]
     point = choose_operating_point(truth, score, rule="sensitivity", target_sensitivity=0.5)
     assert point.sensitivity == 1
-    assert "reaches 0.2500" in point.note
-    assert "reaches 1.0000" in point.note
+    assert point.remarks == (remark(Kind.TIED_SCORES, following=0.25, sensitivity=1.0),)
+    assert "only 0.2500" in point.note and "reaches 1.0000" in point.note
     usual = choose_operating_point(TRUTH, SCORE, rule="sensitivity", target_sensitivity=0.7)
-    assert usual.note == ""
+    assert usual.remarks == () and usual.note == ""
 
 
 @pytest.mark.parametrize(("ratio", "misses", "alarms"), [(10, 0, 1), (0.1, 1, 0)])
@@ -80,7 +78,10 @@ def test_fixed_is_taken_as_it_is():
 def test_one_class_falls_back_and_says_so(rule, only):
     point = choose_operating_point([only] * 3, [0.1, 0.2, 0.9], rule=rule)
     assert point.threshold == 0.5
-    assert ("all positive" if only else "all negative") in point.note
+    assert point.is_fallback
+    word = "positive" if only else "negative"
+    assert point.remarks == (remark(Kind.VALIDATION_OF_ONE_CLASS, only=word, threshold=0.5),)
+    assert f"All validation images are {word}" in point.note
     assert math.isnan(point.specificity if only else point.sensitivity)
 
 
@@ -98,7 +99,7 @@ def test_constant_scores_do_not_pretend():
 def test_few_patients_are_stated():
     point = choose_operating_point(TRUTH, SCORE, patients=list("aabbccdd"))
     assert point.patients == 4
-    assert "positives of 3 and negatives of 3 patients" in point.note
+    assert "positives of 3 patients and negatives of 3 patients" in point.note
     fixed = choose_operating_point(TRUTH, SCORE, rule="fixed", patients=list("aabbccdd"))
     assert fixed.note == ""
 

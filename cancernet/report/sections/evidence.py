@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from cancernet.measures import scored as scores
-from cancernet.measures.patient_level import patient_metrics, patient_scores
+from cancernet.measures.patients import patient_metrics, patient_scores
 from cancernet.measures.predictive_values import predictive_rows
 from cancernet.measures.reliability import calibration_metrics
 from cancernet.measures.scored import Scored
@@ -85,7 +85,7 @@ def calibration(content: ReportContent) -> str:
         "Calibration",
         pieces.paragraph(sentence),
         pieces.table(("figure", *columns), rows),
-        pieces.paragraph(found[0]["note"], muted=True),
+        pieces.paragraph(found[0].note, muted=True),
     )
 
 
@@ -148,7 +148,7 @@ def patient_level(content: ReportContent) -> str:
     )
     rows = [
         (name, decimal(row["roc_auc"]), interval(*row["limits"]))
-        for name, row in found["scores"].items()
+        for name, row in found.scores.items()
     ]
     error = found["area_error"]
     sentence = (
@@ -159,8 +159,8 @@ def patient_level(content: ReportContent) -> str:
     return pieces.section(
         "Patients as units",
         pieces.paragraph(sentence),
-        pieces.paragraph(found["note"])
-        if found["note"]
+        pieces.paragraph(found.note)
+        if found.note
         else pieces.table(("score of a patient", "AUC over patients", "95 % interval"), rows),
     )
 

@@ -144,7 +144,7 @@ def curves(content: ReportContent) -> str:
 
 def classes(content: ReportContent) -> str:
     """Every class by itself, when there are more than two."""
-    found = content.assessment.testing.get("per_class")
+    found = content.assessment.testing.per_class
     if found is None:
         return ""
     assessment = content.assessment
