@@ -6,11 +6,11 @@ the run. `cancernet.recipes` fills it in, one named row per system.
 """
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import CancerNetError, SettingsError
+from cancernet.base.settings import check_settings, setting
 
 # Paths are relative to the folder the scripts are started in.
 DATASETS = Path("datasets")
@@ -56,28 +56,6 @@ def split_ratios(
         "validation": train_split * validation_split,
         "testing": 1 - train_split,
     }
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    choices: tuple[str, ...] | None = None,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-) -> Any:
-    """A field of `TrainConfig` with the help text and the bounds its flag gets."""
-    metadata = {
-        "help": help,
-        "choices": choices,
-        "least": least,
-        "most": most,
-        "above": above,
-        "below": below,
-    }
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -215,8 +193,7 @@ class TrainConfig:
     cache: bool = setting(True, "decode every image once into a file beside the data set")
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            check_setting(field, getattr(self, field.name))
+        check_settings(self)
         self._check_together()
 
     def _check_together(self) -> None:
@@ -236,22 +213,3 @@ class TrainConfig:
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as plain JSON values."""
         return dataclasses.asdict(self)
-
-
-def check_setting(field: dataclasses.Field[Any], value: Any) -> None:
-    """Raises CancerNetError, naming the flag, when a value is outside its bounds."""
-    flag, rule = "--" + field.name.replace("_", "-"), field.metadata
-    if isinstance(value, float) and math.isinf(value):
-        raise CancerNetError(f"{flag} is {value}, but must be a finite number")
-    if rule["choices"] is not None and value not in rule["choices"]:
-        raise CancerNetError(f"{flag} is {value!r}; choose from {', '.join(rule['choices'])}")
-    bounds = [
-        (rule["least"], lambda v, b: v >= b, "at least"),
-        (rule["most"], lambda v, b: v <= b, "at most"),
-        (rule["above"], lambda v, b: v > b, "above"),
-        (rule["below"], lambda v, b: v < b, "below"),
-    ]
-    for bound, holds, words in bounds:
-        # `not holds` also refuses NaN, for which every comparison is false.
-        if bound is not None and not holds(value, bound):
-            raise CancerNetError(f"{flag} is {value}, but must be {words} {bound}")

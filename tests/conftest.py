@@ -13,6 +13,13 @@ from PIL import Image
 # How long an example takes says what else the machine does.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+# For tools/mutation/mutate.py: the first example that fails is enough, and every run has the same.
+hypothesis.settings.register_profile(
+    "mutation",
+    deadline=None,
+    derandomize=True,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The tests are spread over the processors already; more threads each would only wait.
@@ -49,9 +56,9 @@ def build(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the pictures of a report empty: for tests of its words, which so take a tenth."""
-    from cancernet.report import html
+    from cancernet.report.figures import drawings
 
-    monkeypatch.setattr(html, "svg_text", lambda figure: "<svg/>")
+    monkeypatch.setattr(drawings, "svg_text", lambda figure: "<svg/>")
 
 
 @pytest.fixture

@@ -215,12 +215,12 @@ def weights_of(run):
 # Ctrl-C right after the second epoch's checkpoint, whatever else the machine does.
 STOPPED = """
 import os, runpy, signal, sys
-from cancernet.training.loop import after_epoch
+from cancernet.training.loop import callbacks
 
 # A shell that runs the tests in the background has it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-save = after_epoch.save_checkpoint
+save = callbacks.save_checkpoint
 
 
 def save_and_stop(folder, model, state):
@@ -229,7 +229,7 @@ def save_and_stop(folder, model, state):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-after_epoch.save_checkpoint = save_and_stop
+callbacks.save_checkpoint = save_and_stop
 sys.argv = ["train_model.py", *sys.argv[1:]]
 runpy.run_path("train_model.py", run_name="__main__")
 """

@@ -1,5 +1,6 @@
 """What names, folders and the manifest tell: groups, families, prevalence, confounding."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -24,22 +25,22 @@ def check_groups(inventory: Inventory) -> Check:
         return Check(name, NOT_CHECKABLE, f"{NO_SPLITS}.")
     if not inventory.has_groups:
         return Check(name, NOT_CHECKABLE, inventory.grouping)
-    findings = _straddling(inventory, inventory.group, inventory.groups)
+    straddling = _straddling(inventory, inventory.group, inventory.groups)
     total = len(np.unique(inventory.group[inventory.group != NONE]))
-    numbers = {"groups": total, "straddling": len(findings)}
+    numbers = {"groups": total, "straddling": len(straddling)}
     unit = inventory.unit
-    if not findings:
+    if not straddling:
         return Check(
             name, OK,
             f"each of {counted(total, unit)} is in one split only, {inventory.grouping}",
             numbers=numbers,
         )  # fmt: skip
-    names = [finding.words.partition(":")[0] for finding in findings]
     return Check(
         name, LEAK,
-        f"{len(findings):,} of {counted(total, unit)} "
-        f"{'is' if len(findings) == 1 else 'are'} in more than one split: {some(names)}.",
-        findings, numbers,
+        f"{len(straddling):,} of {counted(total, unit)} "
+        f"{'is' if len(straddling) == 1 else 'are'} in more than one split: "
+        f"{some([each.name for each in straddling])}.",
+        [each.finding for each in straddling], numbers,
     )  # fmt: skip
 
 
@@ -59,14 +60,14 @@ def check_families(inventory: Inventory) -> Check:
             f"{there} of copies by name ({some(names, 3)}): they must stay together.",
             _examples(family, names), numbers,
         )  # fmt: skip
-    findings = _straddling(inventory, family, names)
-    numbers["straddling"] = len(findings)
-    if findings:
+    straddling = _straddling(inventory, family, names)
+    numbers["straddling"] = len(straddling)
+    if straddling:
         return Check(
             name, LEAK,
-            f"{len(findings):,} of {len(names):,} families of copies are in more than one split "
-            f"({some([finding.words.partition(':')[0] for finding in findings], 3)}).",
-            findings, numbers,
+            f"{len(straddling):,} of {len(names):,} families of copies are in more than one split "
+            f"({some([each.name for each in straddling], 3)}).",
+            [each.finding for each in straddling], numbers,
         )  # fmt: skip
     tested = inventory.split[family != NONE] > 0
     if tested.any():
@@ -200,8 +201,26 @@ def _uncertainty(counts: np.ndarray) -> float:
     return 1 - inside / whole if whole > 0 else math.nan
 
 
-def _straddling(inventory: Inventory, group: np.ndarray, names: list[str]) -> list[Finding]:
-    """A finding for each group in more than one split, with an image of each split."""
+@dataclasses.dataclass(frozen=True)
+class _Straddling:
+    """A group in more than one split: its name, an image of each split, images of each split."""
+
+    name: str
+    places: tuple[int, ...]
+    counts: np.ndarray
+
+    @property
+    def finding(self) -> Finding:
+        shares = ", ".join(
+            f"{count:,} in {split}"
+            for split, count in zip(SPLITS, self.counts, strict=True)
+            if count
+        )
+        return Finding(self.places, f"{self.name}: {shares}")
+
+
+def _straddling(inventory: Inventory, group: np.ndarray, names: list[str]) -> list[_Straddling]:
+    """The groups in more than one split."""
     usable = np.flatnonzero((group != NONE) & (inventory.split != NONE))
     first: dict[int, dict[int, int]] = {}
     counts: dict[int, np.ndarray] = {}
@@ -209,14 +228,13 @@ def _straddling(inventory: Inventory, group: np.ndarray, names: list[str]) -> li
         number, split = int(group[place]), int(inventory.split[place])
         first.setdefault(number, {}).setdefault(split, place)
         counts.setdefault(number, np.zeros(len(SPLITS), np.int64))[split] += 1
-    findings = []
-    for number in sorted(number for number, places in first.items() if len(places) > 1):
-        shares = ", ".join(
-            f"{count:,} in {SPLITS[split]}" for split, count in enumerate(counts[number]) if count
+    return [
+        _Straddling(
+            names[number], tuple(place for _, place in sorted(places.items())), counts[number]
         )
-        places = tuple(first[number][split] for split in sorted(first[number]))
-        findings.append(Finding(places, f"{names[number]}: {shares}"))
-    return findings
+        for number, places in sorted(first.items())
+        if len(places) > 1
+    ]
 
 
 def _examples(family: np.ndarray, names: list[str], most: int = 20) -> list[Finding]:

@@ -39,20 +39,18 @@ def check_identical(inventory: Inventory, pictures: Pictures) -> Check:
     groups: dict[int, list[int]] = {}
     for place in copies[~plain].tolist():
         groups.setdefault(int(first[place]), []).append(place)
-    findings, across = [], 0
+    straddling: list[Finding] = []
+    inside: list[Finding] = []
     for begin, others in groups.items():
+        words = f"{len(others) + 1} images with the same pixels"
         splits = {int(inventory.split[place]) for place in (begin, *others)} - {NONE}
-        straddles = len(splits) > 1
-        across += straddles
-        partner = next(
-            (p for p in others if straddles and inventory.split[p] != inventory.split[begin]),
-            others[0],
-        )
-        words = f"{len(others) + 1} times the same pixels" + (
-            ", in more than one split" if straddles else ""
-        )
-        findings.append(Finding((begin, partner), words))
-    findings.sort(key=lambda finding: "split" not in finding.words)
+        if len(splits) > 1:
+            elsewhere = (p for p in others if inventory.split[p] != inventory.split[begin])
+            partner = next(elsewhere, others[0])
+            straddling.append(Finding((begin, partner), f"{words}, in more than one split"))
+        else:
+            inside.append(Finding((begin, others[0]), words))
+    findings, across = straddling + inside, len(straddling)
     numbers = {
         "images": len(read),
         "copies": len(copies),
@@ -68,7 +66,7 @@ def check_identical(inventory: Inventory, pictures: Pictures) -> Check:
         return Check(
             name, LEAK,
             f"{counted(across, 'image')} {'is' if across == 1 else 'are'} in more than one split "
-            f"with the very same pixels{blank}.",
+            f"with identical pixels{blank}.",
             findings, numbers,
         )  # fmt: skip
     if groups:
@@ -148,8 +146,8 @@ def check_labels(inventory: Inventory, pairs: list[Pair]) -> Check:
     same = sum(pair.change == IDENTICAL for pair in torn)
     return Check(
         name, WARNING,
-        f"{counted(len(torn), 'pair')} of one image under two labels, {same:,} of them with the "
-        "very same pixels: one of the labels is wrong.",
+        f"{counted(len(torn), 'pair')} of one image under two labels, {same:,} of them with "
+        "identical pixels: one of the labels is wrong.",
         _findings(torn), {"pairs": len(torn), "identical": same},
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cancernet.base.errors import ImageError
+from cancernet.base.errors import ImageError, first_line
 from cancernet.base.tiff import largest_tile
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
@@ -80,7 +80,7 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
     except Exception as error:
         # Decoders meet bytes that others wrote and raise whatever they like
         # (OSError, SyntaxError, ValueError, struct.error, zlib.error, ...).
-        raise ImageError(f"the image is damaged ({_first_line(error)})") from None
+        raise ImageError(f"the image is damaged ({first_line(error, longest=120)})") from None
 
 
 def _read(path: Path) -> bytes:
@@ -170,8 +170,3 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     elif image.mode == "F" and top <= 1:
         values = values * 255
     return Image.fromarray(np.floor(values).astype(np.uint8)).convert("RGB")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:120] if text else type(error).__name__

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cancernet import catalog
-from cancernet.base.errors import CancerNetError
+from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.base.files import sha256_of
 from cancernet.building import record
 from cancernet.building.described import describe_dataset
@@ -27,10 +27,17 @@ from cancernet.building.staging import alone, put_in_place, staged
 from cancernet.building.transfer import Transferred, no_hard_links, transfer
 from cancernet.catalog.patient_id import say_respelled
 from cancernet.dataset.images import Images, LeftOutFile
-from cancernet.dataset.leaks import refuse_leaks
+from cancernet.dataset.leaks import Leak, LeakKind, read_leaks
 from cancernet.dataset.manifest import MANIFEST
+from cancernet.dataset.words import name_leak, say_leaks
 from cancernet.lookalike.content_groups import group_by_content
 
+# By the split in use, since nobody is helped by what was done already.
+WAYS_OUT = {
+    "patient": "say with --group-by content, a pattern or a table's column `patient` what belongs "
+    "together",
+    "lists": "put what belongs together on one list",
+}
 BLOCK = 4096  # bytes; a file takes whole blocks of the disk
 
 
@@ -76,13 +83,14 @@ def build(
         # Looking takes much longer than reading paths: not again for what is there.
         facts = _as_built(output, settings, found, look, look.images)
         if facts is not None:
-            _refuse_leaks(facts["leaks"], settings)
+            refuse_leaks(read_leaks(facts), settings)
             return _unchanged(settings, output, facts)
         grouped = group_by_content(settings.source, look.images)
         look = dataclasses.replace(look, images=grouped)
     plan = make_plan(look.images, dataset, settings)
-    _refuse_leaks(plan.leaks, settings)
-    announce([text for text in (*_notices(look), *plan.warnings, plan.leak) if text])
+    refuse_leaks(plan.leaks, settings)
+    texts = (*_notices(look), *plan.warnings, say_leaks(plan.leaks))
+    announce([text for text in texts if text])
     with alone(output):
         refuse_what_is_not_ours(output)
         facts = _as_built(output, settings, found, look, plan.images)
@@ -98,8 +106,20 @@ def build(
     return Outcome(settings.output, facts, failed, unchanged=False)
 
 
-def _refuse_leaks(leaks: list[str], settings: BuildSettings) -> None:
-    refuse_leaks(leaks, split=settings.split, allowed=settings.allow_leaks)
+def refuse_leaks(leaks: Sequence[Leak], settings: BuildSettings) -> None:
+    """Lets nothing leak unless the user insists.
+
+    Raises:
+        SplitError: something leaks; the message names it.
+    """
+    # Masks were asked for by a flag of their own.
+    found = [leak for leak in leaks if leak.kind is not LeakKind.MASKS]
+    if found and not settings.allow_leaks:
+        named = " ".join(map(name_leak, found)).removesuffix(".")
+        raise SplitError(
+            f"this split leaks: {named}; {WAYS_OUT.get(settings.split, 'use --split patient')}, or "
+            "insist with --allow-leaks, and every report made from it will say so"
+        )
 
 
 def _as_built(
@@ -154,7 +174,7 @@ def _fill(
     kept = np.setdiff1d(np.arange(len(plan.images)), list(dropped))
     if dropped:
         plan, name_of = _plan_again(staging, plan, name_of, kept, dropped, dataset, settings)
-        _refuse_leaks(plan.leaks, settings)
+        refuse_leaks(plan.leaks, settings)
     plan.warnings.extend(warn_of_contradictions(dropped, dataset))
     left_out = sorted([*found.left_out, *not_there, *plan.left_out, *dropped.values()])
     failed = [file for file in left_out if file.failed]
@@ -172,11 +192,11 @@ def _fill(
         "source": str(settings.source),
         "listing": listing(found.images, done.stamp),
         "settings": settings_as_built(settings),
-        "split_kind": describe_split(settings, dataset, leaks=bool(plan.leak)),
+        "split_kind": describe_split(settings, dataset, leaks=bool(plan.leaks)),
         "unit": dataset.unit,
         "absent": plan.absent,
-        "leak": plan.leak,
-        "leaks": plan.leaks,
+        "leak": say_leaks(plan.leaks),
+        "leaks": [dataclasses.asdict(leak) for leak in plan.leaks],
         "warnings": [*_notices(look), *plan.warnings],
         "same_patients": _same_patients(look),
         "counts": record.count_splits(plan.images, plan.splits, dataset),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cancernet.base.errors import CancerNetError
+from cancernet.base.errors import CancerNetError, first_line
 from cancernet.catalog import Dataset
 
 
@@ -28,10 +28,9 @@ def download(dataset: Dataset) -> Path:
         return Path(kagglehub.dataset_download(dataset.kaggle))
     except Exception as error:
         # A client of somebody else's: network, login and disk errors of every kind.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CancerNetError(
-            f"Kaggle did not give {dataset.kaggle} ({reason}); try again, or fetch it by hand "
-            f"from {where_to_get(dataset)}"
+            f"Kaggle did not give {dataset.kaggle} ({first_line(error)}); try again, or fetch "
+            f"it by hand from {where_to_get(dataset)}"
         ) from None
 
 

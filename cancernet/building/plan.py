@@ -15,7 +15,7 @@ from cancernet.config import SPLITS
 from cancernet.dataset import patient_split
 from cancernet.dataset.images import Images, LeftOutFile
 from cancernet.dataset.label_table import table_digest
-from cancernet.dataset.leaks import find_leaks
+from cancernet.dataset.leaks import Leak, LeakKind, find_leaks
 from cancernet.dataset.shipped_split import split_as_shipped
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
 from cancernet.lookalike import content_groups
@@ -33,8 +33,7 @@ class Plan:
         splits: int8, one an image, places in `config.SPLITS`.
         left_out: images that the split leaves out.
         warnings: sentences that belong beside every result.
-        leak: what leaks between the splits, in a sentence; or empty.
-        leaks: what is in more than one split, a sentence each, with names.
+        leaks: what makes results too good.
         without_images: ids on a list of whom there is no image.
         unlisted: `patients` and `images` on none of the lists.
         absent: split -> classes of which it has no image.
@@ -44,8 +43,7 @@ class Plan:
     splits: np.ndarray
     left_out: list[LeftOutFile]
     warnings: list[str]
-    leak: str
-    leaks: list[str]
+    leaks: list[Leak]
     without_images: list[str]
     unlisted: dict[str, int]
     absent: dict[str, list[str]]
@@ -62,8 +60,6 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     warnings: list[str] = []
     without_images: list[str] = []
     unlisted = {"patients": 0, "images": 0}
-    leaks: list[str] = []
-    unit = dataset.unit
     if settings.split == "lists":
         listed = split_by_lists(images, read_lists(settings.split_lists), settings.unlisted)
         images, splits, left_out = listed.images, listed.splits, listed.left_out
@@ -72,24 +68,13 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
         warnings += check_lists(images, splits, dataset)
     elif settings.split == "image":
         splits = patient_split.split_by_image(images, dataset, settings.ratios, seed=settings.seed)
-        straddling = patient_split.straddling_patients(images, splits)
-        if straddling:
-            leaks.append(_leak_by_image(straddling, len(images.patients), unit))
     elif settings.split == "shipped":
         splits = split_as_shipped(images, dataset, settings)
-        straddling = patient_split.straddling_patients(images, splits)
-        if straddling:
-            leaks.append(_leak_as_shipped(images, splits, straddling, unit))
     else:
         splits = patient_split.split_by_patient(
             images, dataset, settings.ratios, seed=settings.seed
         )
         warnings += patient_split.warn_of_scarce(images, splits, dataset)
-    straddling_named = find_leaks(images, splits, unit)
-    if straddling_named and not leaks:
-        leaks.append("LEAK: " + " ".join(straddling_named))
-    if settings.include_masks:
-        leaks.append(_masks(images))
     warnings += _warn_of_few(images, splits, dataset)
     if dataset.by_content:
         warnings += content_groups.warn_of_two_labels(images, dataset)
@@ -101,8 +86,7 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
         splits=splits,
         left_out=left_out,
         warnings=warnings,
-        leak=" ".join(leaks),
-        leaks=straddling_named,
+        leaks=_find_leaks(images, splits, dataset, settings),
         without_images=without_images,
         unlisted=unlisted,
         absent=absent,
@@ -156,32 +140,30 @@ def find_absent(images: Images, splits: np.ndarray, dataset: Dataset) -> dict[st
     return absent
 
 
-def _leak_by_image(straddling: int, patients: int, unit: str) -> str:
-    return (
-        f"LEAK: the images were divided without regard to {unit}s (--split image); "
-        f"{straddling:,} of {patients:,} {unit}s are in more than one split, so every result "
-        "is better than it would be for new patients."
-    )
+def _find_leaks(
+    images: Images, splits: np.ndarray, dataset: Dataset, settings: BuildSettings
+) -> list[Leak]:
+    found = []
+    for leak in find_leaks(images, splits, dataset.unit):
+        if leak.kind is LeakKind.UNITS and settings.split == "image":
+            leak = dataclasses.replace(leak, kind=LeakKind.BY_IMAGE)
+        elif leak.kind is LeakKind.UNITS and settings.split == "shipped":
+            leak = _as_shipped(leak, images, splits)
+        found.append(leak)
+    if settings.include_masks:
+        masks = sum(is_mask(PurePosixPath(path)) for path in images.sources)
+        found.append(Leak(kind=LeakKind.MASKS, unit="image", count=masks, total=len(images)))
+    return found
 
 
-def _leak_as_shipped(images: Images, splits: np.ndarray, straddling: int, unit: str) -> str:
-    testing = SPLITS.index("testing")
-    known = np.isin(images.patient, np.unique(images.patient[splits != testing]))
-    tested = splits == testing
-    return (
-        f"LEAK: the split is the one that the data set was shipped with; {straddling:,} of "
-        f"{len(images.patients):,} {unit}s are in more than one of its parts, and "
-        f"{int((tested & known).sum()):,} of {int(tested.sum()):,} testing images have a sibling "
-        "in training or validation, so every result is better than it would be for new patients."
-    )
-
-
-def _masks(images: Images) -> str:
-    masks = sum(is_mask(PurePosixPath(path)) for path in images.sources)
-    return (
-        f"MASKS AS IMAGES: {masks:,} of {len(images):,} images are segmentation masks "
-        "(--include-masks), which spell out the label, and duplicates are kept; this repeats the "
-        "fault of a published system, and no result says anything about scans."
+def _as_shipped(leak: Leak, images: Images, splits: np.ndarray) -> Leak:
+    tested = splits == SPLITS.index("testing")
+    known = np.isin(images.patient, np.unique(images.patient[~tested]))
+    return dataclasses.replace(
+        leak,
+        kind=LeakKind.AS_SHIPPED,
+        tested=int(tested.sum()),
+        siblings=int((tested & known).sum()),
     )
 
 

@@ -69,6 +69,7 @@ class Dataset:
         identify_with_masks: like `identify`, but takes segmentation masks for images, to
             repeat the fault of a published system; or None.
         tables: where the labels stand, when not in the folders.
+        recipe: the entry of `cancernet.recipes` to train it with first; or empty.
         two_labels_known: the published set holds the same image under two labels; both
             are left out and named, which then is no failure of the build.
     """
@@ -90,6 +91,7 @@ class Dataset:
     grouping: str = ""
     identify_with_masks: Callable[[PurePosixPath], Identity] | None = None
     tables: Tables | None = None
+    recipe: str = ""
     two_labels_known: bool = False
 
     def word(self, label: str) -> str:

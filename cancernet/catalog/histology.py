@@ -60,6 +60,7 @@ register(
             "Kaggle: paultimothymooney/breast-histopathology-images"
         ),
         licence="CC0 on Kaggle; cite the papers",
+        recipe="idc-cancernet",
         kaggle="paultimothymooney/breast-histopathology-images",
         defects=(
             "the Kaggle archive holds every image twice, again under IDC_regular_ps50_idx5/",

@@ -57,6 +57,7 @@ register(
             "made from INbreast (Moreira et al. 2012)"
         ),
         licence="CC BY 4.0 as stated on Mendeley Data; cite INbreast too",
+        recipe="mammography-simple",
         unit="source",
         grouping=(
             "A source is one mammogram, not one patient: two views of one breast, or both "

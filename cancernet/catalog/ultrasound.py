@@ -54,6 +54,7 @@ register(
             "Kaggle: aryashah2k/breast-ultrasound-images-dataset"
         ),
         licence="free for research with citation of the paper; check the terms where you get it",
+        recipe="busi-densenet121",
         kaggle="aryashah2k/breast-ultrasound-images-dataset",
         unit="group",
         by_content=True,
@@ -104,6 +105,7 @@ register(
         layout="{train,val}/{benign,malignant}/<class> (N)[-rotated1][-sharpened].png",
         origin="Kaggle: vuppalaadithyasairam/ultrasound-breast-images-for-breast-cancer",
         licence="see the page on Kaggle",
+        recipe="ultrasound-vgg16",
         kaggle="vuppalaadithyasairam/ultrasound-breast-images-for-breast-cancer",
         unit="source",
         grouping=(

@@ -16,11 +16,9 @@ from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
 from cancernet.evaluation.evaluation_report import predictive, report_content
 from cancernet.evaluation.run_results import PREDICTIONS, FinishedRun, read_finished
 from cancernet.measures.assess import write_predictions
-from cancernet.report.content import DRAWN
-from cancernet.report.figures.run import FIGURES, write_figures
+from cancernet.report.formatting import interval, number
 from cancernet.report.page import write_report
-from cancernet.report.patients_csv import write_patients
-from cancernet.report.terminal import interval, number, text_report
+from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 
 EVALUATIONS = "evaluations"
@@ -111,11 +109,8 @@ def _write(
     folder: Path, finished: FinishedRun, found: Examined, wishes: Wishes, command: str
 ) -> None:
     content = report_content(finished, found, wishes, command)
-    footer = " ".join(filter(None, [DRAWN if found.drawn else "", found.leak]))
     write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
-    rendered = write_figures(content, folder / FIGURES, footer=footer)
-    write_report(dataclasses.replace(content, rendered=rendered), folder)
-    write_patients(content, folder)
+    write_report(content, folder)
     figures = found.assessment.as_dict()
     write_json(
         folder / "metrics.json",
@@ -164,7 +159,7 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
         lines += ["", f"By {column}"]
         for row in rows:
             cells = "  ".join(
-                f"{name.replace('_', ' ')} {number(row[name])} {interval(*row['limits'][name])}"
+                f"{name.replace('_', ' ')} {number(row[name])} {interval(row['limits'][name])}"
                 for name in GROUP_FIGURES
             )
             lines.append(f"  {row['group']}: {images_of(row['images'], row['patients'])}: {cells}")
@@ -172,9 +167,9 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
         lines += [
             "",
             f"At a prevalence of {100 * at['prevalence']:.3g}%: a positive call is right in "
-            f"{number(at['positive_predictive_value'])} {interval(*at['positive_limits'])}, a "
+            f"{number(at['positive_predictive_value'])} {interval(at['positive_limits'])}, a "
             f"negative one in {number(at['negative_predictive_value'])} "
-            f"{interval(*at['negative_limits'])}; {number(at['calls_per_hundred'], 1)} calls in "
+            f"{interval(at['negative_limits'])}; {number(at['calls_per_hundred'], 1)} calls in "
             "100 images",
         ]
     return "\n".join(lines)

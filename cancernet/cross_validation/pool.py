@@ -1,6 +1,5 @@
 """The folds' predictions pooled: files, figures and report of the whole."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,18 @@ from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_fini
 from cancernet.measures import scored as scores
 from cancernet.measures.classes import Classes
 from cancernet.measures.pooled import FoldScores, Pooled, pool, spread_over_folds
-from cancernet.report.checklist import write_checklist
-from cancernet.report.content import DRAWN, FlowStep, ReportContent, say_unit
-from cancernet.report.figures.run import FIGURES, write_figures
-from cancernet.report.model_card import write_model_card
-from cancernet.report.page import write_report
-from cancernet.report.patients_csv import write_patients
-from cancernet.report.terminal import number, text_report
+from cancernet.report.content import (
+    Asked,
+    Choices,
+    FlowStep,
+    Network,
+    ReportContent,
+    TrainingFacts,
+    say_unit,
+)
+from cancernet.report.formatting import number
+from cancernet.report.page import write_cards, write_report
+from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 
 PREDICTIONS = "predictions.csv"
@@ -51,12 +55,8 @@ def write_pooled(
         folder / PREDICTIONS, pooled.testing, classes=dataset.classes, predicted=predicted
     )
     write_json(folder / "metrics.json", _metrics(pooled, folds, finished))
-    footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", content.leak]))
-    rendered = write_figures(content, folder / FIGURES, footer=footer)
-    write_report(dataclasses.replace(content, rendered=rendered), folder)
-    write_patients(content, folder)
-    write_model_card(content, folder)
-    write_checklist(content, folder)
+    write_report(content, folder)
+    write_cards(content, folder)
     return _as_text(pooled, folds, dataset.unit)
 
 
@@ -105,16 +105,12 @@ def _content(
         testing=pooled.testing,
         thresholds=pooled.thresholds,
         folds=folds,
-        asked={
-            "data set": f"{dataset.name}: {dataset.title}",
-            "cross-validation": f"{len(folds)} folds of whole patients (--folds {record['asked']})",
-            "classes": "; ".join(
-                f"{name} = {word}"
-                for name, word in zip(dataset.classes, dataset.words, strict=True)
-            ),
-            "recipe": record["recipe"],
-            "network": f"{config.model}, {config.image_size}x{config.image_size} pixels",
-        },
+        asked=Asked(
+            data_set=f"{dataset.name}: {dataset.title}",
+            recipe=record["recipe"],
+            network=Network(name=config.model, width=config.image_size, height=config.image_size),
+            folds_asked=record["asked"],
+        ),
         flow=[
             FlowStep(name="in the set", patients=len(set(whole.patients)), images=images),
             FlowStep(
@@ -126,24 +122,20 @@ def _content(
         ],
         left_out=dataset.left_out,
         split_method=(
-            f"in {len(folds)} folds of whole patients: who is tested in a fold neither trains nor "
-            "validates there; other patients validate in each fold, for calibration and operating "
-            f"point, and may validate in several; seed {config.seed}"
+            f"in {len(folds)} folds of whole patients: those tested in a fold are in neither "
+            "its training nor its validation. Each fold has its own validation patients, for "
+            f"calibration and operating point, some of them in several folds. Seed {config.seed}."
         ),
         leak=finished[0].run.leak,
         drawn=dataset.drawn,
         history={},
         best_epoch=None,
-        training={
-            "folds": len(folds),
-            "seconds of epochs, all folds": sum(
-                one.run.content.get("training", {}).get("seconds", 0) for one in finished
-            ),
-        },
+        training=TrainingFacts(),
         command=record["command"],
         seed=config.seed,
         fingerprint=dataset.fingerprint,
         settings=config.as_dict(),
+        choices=Choices.of(config.as_dict()),
         versions=run.get("versions", {}),
         commit=run.get("commit", ""),
         created=run_folder.now(),

@@ -1,26 +1,104 @@
-"""What a split lets through: groups, or variants of one image, in more than one of its parts."""
+"""What is in more than one split: patients, or variants of one image.
+
+A leak is a value; `cancernet.dataset.words.say_leaks` makes a sentence of it, last.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from cancernet.base.errors import SplitError
-from cancernet.base.words import some
 from cancernet.config import SPLITS
 from cancernet.dataset.families import families
 from cancernet.dataset.images import Images
 
-NAMED = 8
+EXAMPLES = 8
+COUNTS = ("count", "total", "tested", "siblings")
 # Units that no name or table gave: groups found by looking, or each image by itself.
 NOT_NAMED = ("group", "image")
-# By the split in use, since nobody is helped by what was done already.
-WAYS_OUT = {
-    "patient": "say with --group-by content, a pattern or a table's column `patient` what belongs "
-    "together",
-    "lists": "put what belongs together on one list",
-}
 
 
-def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
-    """Says in a sentence each what is in more than one split, naming the first few.
+class LeakKind(enum.StrEnum):
+    """What leaks; the values stand in `build.json` and `run.json`."""
+
+    UNITS = "units"  # patients, sources or groups
+    BY_IMAGE = "by-image"  # the same, since images were divided without regard to them
+    AS_SHIPPED = "as-shipped"  # the same, since the authors divided the set so
+    COPIES = "copies"  # families of copies, known by their file names
+    MASKS = "masks"  # no leak between splits: masks were taken for images
+    SENTENCE = "sentence"  # of a record that knew leaks as sentences only
+
+    @property
+    def of_units(self) -> bool:
+        """Whether it would not be there with whole units in each split."""
+        return self in (LeakKind.UNITS, LeakKind.BY_IMAGE, LeakKind.AS_SHIPPED)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Leak:
+    """One thing that makes results better than they would be for new patients.
+
+    Attributes:
+        kind: what leaks.
+        unit: what `count` counts: patient, source, group; or image.
+        count: how many are in more than one split.
+        total: of how many.
+        examples: the names of the first few.
+        tested: testing images, for `AS_SHIPPED`;
+        siblings: those of them whose unit is in training or validation too.
+        sentence: of an older record, for `SENTENCE`.
+    """
+
+    kind: LeakKind
+    unit: str = "patient"
+    count: int = 0
+    total: int = 0
+    examples: tuple[str, ...] = ()
+    tested: int = 0
+    siblings: int = 0
+    sentence: str = ""
+
+
+def read_leaks(record: Mapping[str, Any]) -> tuple[Leak, ...]:
+    """Returns the leaks of a `build.json`, or of the data set in a `run.json`.
+
+    Version 0.1.0 wrote sentences: `leak`, and in `build.json` `leaks` too.
+
+    Raises:
+        KeyError: there is no such entry.
+        TypeError, ValueError: an entry is of another kind.
+    """
+    leaks = record.get("leaks", [])
+    if not isinstance(leaks, list):
+        raise TypeError("leaks is not a list")
+    if all(isinstance(leak, dict) for leak in leaks) and (leaks or not record.get("leak")):
+        return tuple(_read_leak(leak) for leak in leaks)
+    if not isinstance(record["leak"], str):
+        raise TypeError("leak is not text")
+    if not record["leak"]:
+        return ()
+    settings = record.get("settings", {})
+    kind = LeakKind.SENTENCE
+    # Only where nothing else can be in the sentence may the kind be more exact.
+    if len(leaks) == 1 and not settings.get("include_masks"):
+        kinds = {"image": LeakKind.BY_IMAGE, "shipped": LeakKind.AS_SHIPPED}
+        kind = kinds.get(settings.get("split"), kind)
+    return (Leak(kind=kind, sentence=record["leak"]),)
+
+
+def _read_leak(record: dict[str, Any]) -> Leak:
+    for name, value in record.items():
+        wanted = list if name == "examples" else int if name in COUNTS else str
+        if type(value) is not wanted:
+            raise TypeError(f"{name} of a leak is {value!r:.40}")
+    kind = LeakKind(record["kind"])
+    return Leak(**record | {"kind": kind, "examples": tuple(map(str, record.get("examples", ())))})
+
+
+def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[Leak]:
+    """Returns what is in more than one split.
 
     Args:
         images: all of them.
@@ -28,43 +106,23 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
         unit: what `images.patients` are, in a word.
     """
     groups = len(images.patients)
-    found = _straddling(images.patient.astype(np.int64), images.patients, splits)
     leaks = []
+    found = _straddling(images.patient.astype(np.int64), images.patients, splits)
     if found:
-        leaks.append(
-            f"{len(found):,} of {groups:,} {unit}s {'are' if len(found) > 1 else 'is'} in more "
-            f"than one split: {some(found, NAMED)}."
-        )
+        leaks.append(_leak(LeakKind.UNITS, unit, found, groups))
     if groups < len(images) and unit not in NOT_NAMED:
         return leaks
     # Where nothing says which images are of one patient, names are all there is to go by.
     family, names = families(images.sources, images.label)
     found = _straddling(family, names, splits)
     if found:
-        leaks.append(
-            f"{len(found):,} of {len(names):,} families of copies, by their names, "
-            f"{'are' if len(found) > 1 else 'is'} in more than one split: {some(found, NAMED)}."
-        )
+        leaks.append(_leak(LeakKind.COPIES, unit, found, len(names)))
     return leaks
 
 
-def refuse_leaks(leaks: list[str], *, split: str, allowed: bool) -> None:
-    """Lets nothing leak unless the user insists.
-
-    Args:
-        leaks: what leaks, a sentence each.
-        split: how the images were divided, one of `settings.SPLIT_KINDS`.
-        allowed: whether the user insists.
-
-    Raises:
-        SplitError: something leaks; the message names it.
-    """
-    if leaks and not allowed:
-        named = " ".join(leaks).removesuffix(".")
-        raise SplitError(
-            f"this split leaks: {named}; {WAYS_OUT.get(split, 'use --split patient')}, or insist "
-            "with --allow-leaks, and every report made from it will say so"
-        )
+def _leak(kind: LeakKind, unit: str, found: Sequence[str], total: int) -> Leak:
+    examples = tuple(found[:EXAMPLES])
+    return Leak(kind=kind, unit=unit, count=len(found), total=total, examples=examples)
 
 
 def _straddling(group: np.ndarray, names: list[str], splits: np.ndarray) -> list[str]:

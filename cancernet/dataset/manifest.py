@@ -16,8 +16,11 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, sha256_of
+from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import counted
 from cancernet.config import DATASETS, SPLITS
+from cancernet.dataset.leaks import Leak, read_leaks
+from cancernet.dataset.words import say_leaks
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"
@@ -62,8 +65,7 @@ class BuiltDataset:
         name, title: of the data set in the catalogue.
         classes, words, positive: as in the catalogue when it was built.
         drawn: whether the images were drawn by a program.
-        leak: what leaks between the splits, in a sentence; empty when nothing does.
-        leaks: what is in more than one split, a sentence each, with names.
+        leaks: what makes results too good.
         warnings: what a reader of any result must know, in sentences.
         split_kind: how the splits were made, in words.
         counts: split -> patients, images, positives and `classes` (label -> images).
@@ -83,7 +85,6 @@ class BuiltDataset:
     words: tuple[str, ...]
     positive: tuple[str, ...]
     drawn: bool
-    leak: str
     warnings: tuple[str, ...]
     split_kind: str
     counts: dict[str, Any]
@@ -92,9 +93,14 @@ class BuiltDataset:
     fingerprint: str
     parts: dict[str, Part]
     unit: str = "patient"
-    leaks: tuple[str, ...] = ()
+    leaks: tuple[Leak, ...] = ()
     absent: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     whole: "BuiltDataset | None" = None
+
+    @property
+    def leak(self) -> str:
+        """What leaks, in words; empty when nothing does."""
+        return say_leaks(self.leaks)
 
     def split(self, name: str) -> Part:
         """Returns the images of `training`, `validation` or `testing`."""
@@ -146,7 +152,6 @@ def read_dataset(folder: Path) -> BuiltDataset:
             words=tuple(facts["words"]),
             positive=tuple(facts["positive"]),
             drawn=bool(facts["drawn"]),
-            leak=facts["leak"],
             warnings=tuple(facts["warnings"]),
             split_kind=facts["split_kind"],
             counts=facts["counts"],
@@ -155,7 +160,7 @@ def read_dataset(folder: Path) -> BuiltDataset:
             fingerprint=facts["fingerprint"],
             parts=_read_parts(manifest, classes),
             unit=facts["unit"],
-            leaks=tuple(facts["leaks"]),
+            leaks=read_leaks(facts),
             absent=facts["absent"],
         )
     except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
@@ -203,8 +208,8 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
             raise ValueError(f"row {rows.line_num}: {error}") from None
 
 
-def read_audit(folder: Path) -> list[tuple[str, str, str]]:
-    """Returns the verdicts of a data set's audit as (check, verdict, sentence).
+def read_audit(folder: Path) -> list[CheckVerdict]:
+    """Returns the verdicts of a data set's audit.
 
     Taken from `<folder>.audit/audit.json`, where `build_dataset.py --audit` puts it; empty
     where there is none, or where the set was built again since.
@@ -219,8 +224,10 @@ def read_audit(folder: Path) -> list[tuple[str, str, str]]:
             current = path.stat().st_mtime >= (folder / BUILD).stat().st_mtime
         if not current:
             return []
-        checks = content["checks"]
-        return [(str(one["name"]), str(one["verdict"]), str(one["sentence"])) for one in checks]
+        return [
+            CheckVerdict(str(one["name"]), Verdict(one["verdict"]), str(one["sentence"]))
+            for one in content["checks"]
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
@@ -257,11 +264,13 @@ def check_kinds(facts: dict[str, Any]) -> None:
         KeyError: an entry is missing; an earlier version did not write it.
         TypeError: an entry is of another kind.
     """
-    for name in ("classes", "words", "positive", "warnings", "leaks"):
+    for name in ("classes", "words", "positive", "warnings"):
         value = facts[name]
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise TypeError(f"{name} is no list of texts")
-    for name in ("dataset", "title", "leak", "split_kind", "unit"):
+    facts["leaks"]  # an earlier version did not write them
+    read_leaks(facts)
+    for name in ("dataset", "title", "split_kind", "unit"):
         if not isinstance(facts[name], str):
             raise TypeError(f"{name} is no text")
     for name in ("counts", "left_out", "absent", "image_size"):

@@ -14,7 +14,7 @@ from cancernet.measures.classes import Classes
 from cancernet.measures.paired_comparison import Comparison, compare
 from cancernet.measures.pooled import pool
 from cancernet.measures.scored import Scored, positive_indices, read_scored
-from cancernet.report.terminal import number
+from cancernet.report.formatting import number
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import CROSS_VALIDATION
 

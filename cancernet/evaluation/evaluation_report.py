@@ -8,7 +8,7 @@ from cancernet.evaluation.run_results import FinishedRun, asked_of, flow_of, ful
 from cancernet.evaluation.trained_on import own_audit
 from cancernet.measures.predictive_values import PredictiveRow, predictive_rows
 from cancernet.measures.scored import positive_score, positive_truth
-from cancernet.report.content import Beside, FlowStep, ReportContent
+from cancernet.report.content import Beside, Choices, FlowStep, ReportContent, TrainingFacts
 from cancernet.runs import run_folder
 from cancernet.runs.heat_maps import heat_map_of
 
@@ -26,29 +26,37 @@ def report_content(
         positives=int(truth.sum()),
         note=_judged(found),
     )
-    dataset = content["dataset"]
+    dataset, took = content["dataset"], content.get("training", {})
+    settings = _settings(finished, wishes)
     return ReportContent(
         title=f"{full_name(run)}: {found.name}",
         assessment=found.assessment,
         validation=finished.validation,
         testing=found.testing,
-        asked={**asked_of(run), "judged on": f"{found.name} ({found.how})"},
+        asked=asked_of(run, judged_on=f"{found.name} ({found.how})"),
         flow=[*flow_of(run), judged],
         left_out=dataset.get("left_out") or {},
         split_method=(
             f"{found.name}, {found.how}; the run's own data were divided "
-            f"{dataset.get('split', '')}. Figures called testing are of what is judged here, those "
-            "called validation of the run's own validation images."
+            f"{dataset.get('split', '')}. Testing figures are those of the images judged here, "
+            "validation figures those of the run's own validation images."
         ),
-        leak=found.leak,
+        leak=found.leak_as_built,
         drawn=found.drawn,
         history=history_of(run.folder),
-        best_epoch=content.get("training", {}).get("best_epoch"),
-        training={"trained": content.get("finished", ""), **content.get("training", {})},
+        best_epoch=took.get("best_epoch"),
+        training=TrainingFacts(
+            seconds=took.get("seconds"),
+            cpu_seconds=took.get("cpu_seconds"),
+            images_per_second=took.get("images_per_second"),
+            epochs=took.get("epochs"),
+            finished=content.get("finished", ""),
+        ),
         command=command,
         seed=int(finished.settings.get("seed", 7)),
         fingerprint=found.content or str(dataset.get("fingerprint", "")),
-        settings=_settings(finished, wishes),
+        settings=settings,
+        choices=Choices.of(settings),
         versions=content.get("versions", {}),
         commit=content.get("commit", ""),
         created=run_folder.now(),

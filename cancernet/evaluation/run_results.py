@@ -10,7 +10,7 @@ from cancernet.measures.assess import judge
 from cancernet.measures.pooled import FoldScores
 from cancernet.measures.scored import Scored, read_scored
 from cancernet.measures.validation.operating_point import OperatingPoint
-from cancernet.report.content import FlowStep
+from cancernet.report.content import Asked, FlowStep, Network
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run
 
@@ -111,19 +111,19 @@ def flow_of(run: Run) -> list[FlowStep]:
     return steps
 
 
-def asked_of(run: Run) -> dict[str, str]:
-    """What the run was asked, for a report."""
+def asked_of(run: Run, *, judged_on: str) -> Asked:
+    """What the run was asked, for a report on the images that it is judged on now."""
     content = run.content
     model, size = content.get("model", {}), content["input"]
-    return {
-        "run": full_name(run),
-        "trained on": f"{content['dataset']['name']}: {content['dataset'].get('title', '')}",
-        "classes": "; ".join(
-            f"{name} = {word}" for name, word in zip(run.classes, run.words, strict=True)
+    return Asked(
+        run=full_name(run),
+        data_set=f"{content['dataset']['name']}: {content['dataset'].get('title', '')}",
+        recipe=str(content.get("recipe", "")),
+        network=Network(
+            name=str(model.get("name", "")), width=size["width"], height=size["height"]
         ),
-        "recipe": str(content.get("recipe", "")),
-        "network": f"{model.get('name', '')}, {size['width']}x{size['height']} pixels",
-    }
+        judged_on=judged_on,
+    )
 
 
 def _read(path: Path, run: Run) -> Scored:

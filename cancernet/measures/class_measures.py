@@ -90,12 +90,6 @@ def class_table(table: Any, words: Sequence[str]) -> ClassTable:
     )
 
 
-def class_rows(table: Any, words: Sequence[str]) -> list[ClassRow]:
-    """Returns the rows of `class_table`, the means last."""
-    found = class_table(table, words)
-    return [*found.classes, *found.means]
-
-
 def per_class_metrics(truth: Any, probabilities: Any, classes: Sequence[str]) -> PerClass:
     """Judges every class against the others, as scikit-learn's `zero_division=nan`.
 

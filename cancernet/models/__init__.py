@@ -13,8 +13,9 @@ from cancernet.models import (  # noqa: E402
     backbones,
     densenet,
     efficientnet,
+    kernel_cnn,
     shufflenet,
-    small_cnns,
+    simple_cnn,
     vgg,
 )
 from cancernet.models.cancernet import CancerNet  # noqa: E402
@@ -23,8 +24,13 @@ from cancernet.models.fine_tuning import (  # noqa: E402
     unfreeze_all,
     unfreeze_top,
 )
-from cancernet.models.parameters import model_facts  # noqa: E402
-from cancernet.models.registry import MODELS, build_model, network, register  # noqa: E402
+from cancernet.models.registry import (  # noqa: E402
+    MODELS,
+    build_model,
+    model_facts,
+    network,
+    register,
+)
 from cancernet.models.weights import WeightsRecord, load_weights  # noqa: E402
 
 __all__ = [
@@ -37,12 +43,13 @@ __all__ = [
     "densenet",
     "efficientnet",
     "freeze_backbone",
+    "kernel_cnn",
     "load_weights",
     "model_facts",
     "network",
     "register",
     "shufflenet",
-    "small_cnns",
+    "simple_cnn",
     "unfreeze_all",
     "unfreeze_top",
     "vgg",

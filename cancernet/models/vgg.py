@@ -18,13 +18,13 @@ def build_vgg16(input_shape: Shape, classes: int) -> keras.Model:
     return keras.Model(image, probabilities(x, classes), name="vgg16")
 
 
-@register("vgg16-dense-head", application="VGG16", frozen=True)
+@register("vgg16-dense-head", application="VGG16", frozen=True, sigmoid=True)
 def build_vgg16_dense_head(input_shape: Shape, classes: int) -> keras.Model:
     """A frozen VGG16 under dense 512 and one sigmoid; 18,910,017 / 4,195,329 at 150x150."""
     return dense_head(input_shape, classes, preprocessing="caffe")
 
 
-@register("vgg16-dense-head-unit", application="VGG16", frozen=True)
+@register("vgg16-dense-head-unit", application="VGG16", frozen=True, sigmoid=True)
 def build_vgg16_dense_head_unit(input_shape: Shape, classes: int) -> keras.Model:
     """The same behind 1/255, as the study ran it: not what the ImageNet weights expect."""
     return dense_head(input_shape, classes, preprocessing="unit")

@@ -27,7 +27,7 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class PatientPatches:
     """The patches of one patient, and what came more than once.
 
     Attributes:
@@ -54,7 +54,7 @@ def read_place(path: Path) -> Place | None:
     return Place(path, name["patient"], int(name["x"]), int(name["y"]), name["label"])
 
 
-def find_patients(folders: list[Path]) -> tuple[dict[str, Found], int]:
+def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
     """Finds every patient's patches in folders, however deep.
 
     A place that comes twice (the download may hold everything twice) counts once.
@@ -81,7 +81,7 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, Found], int]:
     return {patient: one_a_place(patients[patient]) for patient in sorted(patients)}, odd
 
 
-def one_a_place(patches: list[Place]) -> Found:
+def one_a_place(patches: list[Place]) -> PatientPatches:
     """Sorts one patient's patches, of which several may have the same place."""
     there: dict[tuple[int, int], list[Place]] = {}
     for place in patches:
@@ -100,4 +100,4 @@ def one_a_place(patches: list[Place]) -> Found:
         places.append(first)
         if len(copies) > 1:
             spares[x, y] = copies[1:]
-    return Found(places, spares, disputed)
+    return PatientPatches(places, spares, disputed)

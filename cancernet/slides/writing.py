@@ -2,17 +2,17 @@
 
 import contextlib
 import csv
+import dataclasses
 import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import write_text, written_beside
 from cancernet.slides.drawing import save_picture
 from cancernet.slides.geojson import as_geojson
-from cancernet.slides.mosaic import SlideMap
+from cancernet.slides.mosaic import SlideFigures, SlideMap
 
 SUMMARY = "slides.jsonl"
 
@@ -44,20 +44,16 @@ def new_folder(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> dict[str, Any]:
-    """Writes `slide-<name>.png`, `.csv`, `.geojson` and a line of `slides.jsonl`.
-
-    Returns:
-        The figures of the slide.
-    """
+def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> None:
+    """Writes `slide-<name>.png`, `.csv`, `.geojson` and a line of `slides.jsonl`."""
     stem = f"slide-{slide.name}"
     save_picture(slide, folder / f"{stem}.png", word=word, footer=footer)
     _write_table(slide, folder / f"{stem}.csv")
-    write_text(folder / f"{stem}.geojson", as_geojson(slide, word) + "\n")
-    facts = slide.facts()
+    write_text(
+        folder / f"{stem}.geojson", json.dumps(as_geojson(slide, word), ensure_ascii=False) + "\n"
+    )
     with open(folder / SUMMARY, "a", encoding="utf-8") as file:
-        file.write(json.dumps(_without_nan(facts), ensure_ascii=False) + "\n")
-    return facts
+        file.write(_line(slide.figures) + "\n")
 
 
 def _write_table(slide: SlideMap, path: Path) -> None:
@@ -78,8 +74,9 @@ def _write_table(slide: SlideMap, path: Path) -> None:
             writer.writerow([*box, repr(probability), int(positive), "" if truth < 0 else truth])
 
 
-def _without_nan(facts: dict[str, Any]) -> dict[str, Any]:
-    return {
+def _line(figures: SlideFigures) -> str:
+    facts = {
         name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in facts.items()
+        for name, value in dataclasses.asdict(figures).items()
     }
+    return json.dumps(facts, ensure_ascii=False)

@@ -95,13 +95,13 @@ def plant_patient(folder):
 def plant_copy(folder):
     origin = folder / "training" / name_of("9002", 1, 0)
     (folder / "testing" / name_of("9008", 1, 30)).write_bytes(origin.read_bytes())
-    return "1 image is in more than one split with the very same pixels"
+    return "1 image is in more than one split with identical pixels"
 
 
 def plant_pixels(folder):
     origin = folder / "training" / name_of("9002", 1, 0)
     Image.open(origin).save(folder / "testing" / "1" / "9008_idx5_x9_y9_class1.tif")
-    return "1 image is in more than one split with the very same pixels"
+    return "1 image is in more than one split with identical pixels"
 
 
 def plant_changed(folder):
@@ -129,7 +129,7 @@ def plant_mask(folder):
 def plant_label(folder):
     origin = folder / "training" / name_of("9002", 1, 0)
     (folder / "training" / name_of("9002", 0, 33)).write_bytes(origin.read_bytes())
-    return "1 pair of one image under two labels, 1 of them with the very same pixels"
+    return "1 pair of one image under two labels, 1 of them with identical pixels"
 
 
 def plant_stain(folder):
@@ -183,7 +183,7 @@ def test_each_planted_fault_is_found(planted, tmp_path, plant, check, verdict):
     if verdict == "LEAK":
         assert checks[check]["findings"][0]["paths"]
     page = (tmp_path / "report" / "audit.html").read_text()
-    assert ('<div class="leak">' in page) == (verdict == "LEAK")
+    assert ('<div class="notice alert">LEAK' in page) == (verdict == "LEAK")
 
 
 def test_the_page_is_whole_and_capped(planted, tmp_path, monkeypatch):

@@ -143,9 +143,14 @@ def test_a_leak_is_loud(build, tmp_path):
     assert "--allow-leaks" in refusal and not (tmp_path / "out").exists()
     code, out, err = build(*flags, "--allow-leaks")
     assert code == EXIT_OK
-    assert facts(tmp_path / "out")["leaks"] == [
-        "3 of 3 patients are in more than one split: 1, 2, 3."
-    ]
+    (leak,) = facts(tmp_path / "out")["leaks"]
+    assert (leak["kind"], leak["unit"], leak["count"], leak["total"], leak["examples"]) == (
+        "by-image",
+        "patient",
+        3,
+        3,
+        ["1", "2", "3"],
+    )
     assert "LEAK" in err and out.count("LEAK") == 2 and "3 of 3 patients" in out
 
 

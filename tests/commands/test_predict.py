@@ -119,7 +119,7 @@ def test_tensorflow_is_never_imported(tiny_run, images):
     code = (
         "import runpy, sys, atexit\n"
         "atexit.register(lambda: print('HEAVY', sorted({'tensorflow', 'keras', 'cv2', 'sklearn',"
-        " 'matplotlib'} & set(sys.modules))))\n"
+        " 'matplotlib', 'shapely'} & set(sys.modules))))\n"
         f"sys.argv = ['predict.py', {str(images / 'a red.png')!r}, '--run', {str(tiny_run)!r}]\n"
         f"runpy.run_path({str(ROOT / 'predict.py')!r}, run_name='__main__')\n"
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancernet.models.kernels import KERNELS, filter_and_stretch, filtered_pictures
+from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filtered_pictures
 from cancernet.models.preprocessing import preprocess
 from cancernet.models.pretrained import APPLICATIONS
 

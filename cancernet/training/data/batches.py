@@ -1,14 +1,15 @@
 """Batches of images for `model.fit` and `model.predict`.
 
 `ImageDataGenerator` describes the augmentation; Keras keeps it at
-`tensorflow.keras.preprocessing.image` only, so it is used in this one file. The
-doing is `cancernet.training.data.augmentation`'s. What a batch holds depends on nothing
-but (seed, epoch, number of the batch): a training that goes on after epoch 7 sees
+`tensorflow.keras.preprocessing.image` only, so it is used in this one file, and
+`cancernet.training.data.augmentation` does what it describes. What a batch holds depends
+on nothing but (seed, epoch, number of the batch): a training resumed after epoch 7 sees
 what it would have seen.
 """
 
 import contextlib
 import copy
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -229,6 +230,23 @@ def fit_on(
     )
     with batches.own_errors():
         model.fit(batches.stream(), shuffle=False, callbacks=[begins, *callbacks], **settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """What a training sees of its images."""
+
+    training: TrainingBatches
+    validation: PlainBatches
+
+
+def open_batches(dataset: BuiltDataset, config: TrainConfig) -> Batches:
+    """Opens the training and validation images, decoding them if they are kept.
+
+    Raises:
+        CancerNetError: an image cannot be read while the pixels are kept.
+    """
+    return Batches(training_batches(dataset, config), plain_batches(dataset, "validation", config))
 
 
 def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatches:

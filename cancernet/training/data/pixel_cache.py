@@ -1,4 +1,4 @@
-"""Pixels of a data set, decoded once into a memory-mapped file, or at every use.
+"""Pixels of a data set: decoded once into a memory-mapped file, or at every use.
 
 The file lies in the data set's folder as
 `.cancernet-pixels/<split>-<size>-<interpolation>-<fingerprint>.npy`: uint8, shape
@@ -9,9 +9,10 @@ that are in use.
 
 import contextlib
 import os
+import shutil
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -19,11 +20,10 @@ from typing import Protocol
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.files import remove_unfinished
+from cancernet.base.files import remove_unfinished, written_beside
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.locks import LockedError, lock
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
-from cancernet.training.data.array_file import map_array, write_array
 
 FOLDER = OWN_PREFIX + "-pixels"
 # Raise it when the same file is to give other pixels than before.
@@ -228,3 +228,51 @@ def _decode_in_order(decoded: Pixels, title: str) -> Iterator[np.ndarray]:
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def write_array(
+    path: Path, pieces: Iterable[np.ndarray], *, shape: tuple[int, ...], dtype: np.dtype
+) -> None:
+    """Writes pieces one after the other along the first axis; memory holds one of them.
+
+    It uses plain writes: they raise on a full disk, where writing to a mapped file would
+    kill the process.
+
+    Args:
+        path: what stands there is replaced when all is written.
+        pieces: together of the given shape.
+        shape: of the whole.
+        dtype: of the file; the pieces are converted to it.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
+        ValueError: the pieces do not add up to the shape.
+    """
+    needed = int(np.prod(shape)) * dtype.itemsize
+    if shutil.disk_usage(path.parent).free < needed:
+        raise OSError(f"{needed / 1e9:.1f} GB are needed")
+    length = 0
+    with written_beside(path) as temporary, open(temporary, "wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": shape,
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for piece in pieces:
+            if piece.shape[1:] != shape[1:]:
+                raise ValueError(f"a piece of shape {piece.shape} does not fit into {shape}")
+            file.write(np.ascontiguousarray(piece, dtype).tobytes())
+            length += len(piece)
+        if length != shape[0]:
+            raise ValueError(f"{length} rows were written where {shape[0]} were expected")
+
+
+def map_array(path: Path, *, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
+    """Maps a file; None where it is missing, cut short, of another shape or type."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception:  # NumPy and zipfile raise whatever they like about a damaged file
+        return None
+    fits = isinstance(array, np.ndarray) and array.shape == shape and array.dtype == dtype
+    return array if fits else None

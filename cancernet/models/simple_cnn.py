@@ -1,0 +1,20 @@
+"""The small convolutional network for mammograms."""
+
+import keras
+
+from cancernet.models.preprocessing import preprocess
+from cancernet.models.registry import register
+
+
+@register("simple-cnn")
+def build_simple_cnn(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """Two convolutions and one dense layer; 5,977,640 parameters at 224x224, 8 classes."""
+    image = keras.Input(input_shape, name="image")
+    x = preprocess(image, "unit")
+    for filters in (16, 32):
+        x = keras.layers.Conv2D(filters, 3, activation="relu", kernel_initializer="he_normal")(x)
+        x = keras.layers.MaxPooling2D()(x)
+    x = keras.layers.Flatten()(x)
+    x = keras.layers.Dense(64, activation="relu")(x)
+    x = keras.layers.Dense(classes, activation="softmax", dtype="float32")(x)
+    return keras.Model(image, x, name="simple_cnn")
