@@ -14,6 +14,7 @@ from cancernet.base.errors import RunError, describe_os_error
 from cancernet.base.files import write_json
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import assess, write_predictions
+from cancernet.measures.classes import Classes
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.calibration_fit import fit_calibration
@@ -73,9 +74,7 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         assessment = assess(
             validation,
             testing,
-            classes=dataset.classes,
-            words=dataset.words,
-            positive=dataset.positive,
+            Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
             config=plan.config,
             calibration=calibration,
         )
