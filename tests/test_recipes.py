@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow")
 
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import DATASETS
-from cancernet.commands.predict import predict_named
+from cancernet.commands.predict_images import predict_named
 from cancernet.commands.train import tell
 from cancernet.config import TrainConfig
 from cancernet.dataset.limit import limited, shares

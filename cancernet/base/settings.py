@@ -64,8 +64,8 @@ def setting_fields(settings: Any) -> list[dataclasses.Field[Any]]:
 
 
 def flag_of(name: str) -> str:
-    """Returns the flag of a field: `--learning-rate` for `learning_rate`."""
-    return "--" + name.replace("_", "-")
+    """Returns the flag of a field: `--image-size` for `image_size`, `--class` for `class_`."""
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 def check_settings(settings: Any) -> None:

@@ -66,7 +66,7 @@ def test_json_lines_agree_with_the_arithmetic(tiny_run, images):
     assert red["probability"] == pytest.approx(expected, abs=1e-6)
     assert red["positive_probability"] == pytest.approx(1 - expected, abs=1e-6)
     assert {"path", "operating_point"} <= set(red)
-    assert "1 file that is no image passed over" in done.stderr
+    assert "1 file that is not an image skipped" in done.stderr
 
 
 def test_the_operating_point_decides_not_one_half(tiny_run):
@@ -222,7 +222,7 @@ def test_what_could_not_be_read_before_a_stop_counts_after_it(tiny_run, images, 
     begun.close()
     done = predict(images, "--run", tiny_run, "--csv", target)
     assert done.returncode == 1, done.stderr
-    assert "0 images scored before, 1 could not be read; going on" in done.stderr
+    assert "0 images scored before, 1 could not be read; continuing" in done.stderr
     assert "p.csv: 2 scored, 1 could not be read" in done.stdout
 
 

@@ -23,7 +23,7 @@ from cancernet.building import build as building
 from cancernet.building import staging
 from cancernet.building.find import find_files
 from cancernet.catalog import Reason
-from cancernet.commands.predict import predict_named
+from cancernet.commands.predict_images import predict_named
 from cancernet.dataset.manifest import read_audit, read_dataset
 from cancernet.runs import run_folder
 from cancernet.scoring.answers import CsvFile
@@ -253,7 +253,7 @@ def test_scoring_on_a_disk_that_fills_up(tiny_run, images, tmp_path, capsys):
     assert describe_os_error(refused.value).startswith("the disk is full")
     assert not table.exists() and 0 < (tmp_path / "p.csv.part").stat().st_size <= 3000
     assert scored(tiny_run, images, table) == (40, 0)
-    assert "images scored before; going on" in capsys.readouterr().err
+    assert "images scored before; continuing" in capsys.readouterr().err
     assert paths_in(table) == [str(path) for path in sorted(images.iterdir())]
     assert not list(tmp_path.glob("p.csv.part*"))
 
