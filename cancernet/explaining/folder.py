@@ -1,13 +1,12 @@
 """What `predict.py --explain DIR` writes: a heat map, an overlay and the numbers an image."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import plain_name, written_beside
+from cancernet.base.files import json_text, plain_name, written_beside
 from cancernet.base.images import read_rgb
 from cancernet.explaining.explainer import Explainer, Explanation
 from cancernet.explaining.maps import spread
@@ -108,7 +107,7 @@ class ExplanationFolder:
 
     def _append(self, facts: dict[str, Any]) -> None:
         with open(self.folder / LINES, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(json.dumps(facts, ensure_ascii=False) + "\n")
+            file.write(json_text(facts) + "\n")
 
     def _free_name(self, stem: str) -> str:
         stem = plain_name(stem)

@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import read_json, write_json
+from cancernet.base.files import json_text, read_json, write_json
 from cancernet.base.locks import LockedError, lock
 from cancernet.base.words import some
 from cancernet.runs.run_folder import Run
@@ -48,7 +47,7 @@ def point_text(prediction: Prediction, run: Run) -> str:
 
 def as_json(result: Prediction | Failure) -> str:
     """One result as one line of JSON."""
-    return json.dumps(result.as_dict(), ensure_ascii=False)
+    return json_text(result.as_dict())
 
 
 class CsvFile:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError, RunError
+from cancernet.base.files import json_text
 from cancernet.runs.run_folder import open_run, read_run_file
 from cancernet.serving.decoding import decode, encoded
 from cancernet.serving.heat_maps import LENGTH_BYTES
@@ -48,7 +49,7 @@ def main() -> None:
             answer = {"status": 503, "error": CANNOT if _is_there(folder, checksum) else CHANGED}
         except Exception as error:
             answer = {"status": 500, "error": UNEXPECTED, "failure": where(error)}
-        encoded = json.dumps(answer).encode()
+        encoded = json_text(answer).encode()
         answers.write(len(encoded).to_bytes(LENGTH_BYTES) + encoded)
         answers.flush()
 

@@ -1,12 +1,12 @@
 """The API's routes."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from cancernet.base.files import json_text
 from cancernet.base.notice import NOTICE
 from cancernet.serving.answers import (
     Batch,
@@ -57,7 +57,7 @@ def _form(field: str, *, many: bool = False) -> dict[str, Any]:
 
 def answer(content: Mapping[str, Any]) -> Response:
     """JSON without a second pass through the documented model; tests hold it to that."""
-    return Response(json.dumps(content), media_type="application/json")
+    return Response(json_text(content, ascii_only=True), media_type="application/json")
 
 
 @ROUTER.get("/health", response_model=Health, responses=_problems(400, 403, 500))

@@ -7,10 +7,10 @@ and `measurements` as an object of numbers.
 """
 
 import itertools
-import json
 import uuid
 from typing import Any
 
+from cancernet.base.files import json_text
 from cancernet.slides.mosaic import SlideMap
 
 _COLOUR = [213, 94, 0]
@@ -28,7 +28,7 @@ def as_geojson(slide: SlideMap, word: str) -> str:
         _feature(slide.name, number, polygon, word)
         for number, polygon in enumerate(slide.outline(), start=1)
     ]
-    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
+    return json_text({"type": "FeatureCollection", "features": features})
 
 
 def _feature(name: str, number: int, polygon: list, word: str) -> dict[str, Any]:

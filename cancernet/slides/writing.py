@@ -2,14 +2,12 @@
 
 import contextlib
 import csv
-import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import write_text, written_beside
+from cancernet.base.files import json_text, write_text, written_beside
 from cancernet.slides.drawing import save_picture
 from cancernet.slides.geojson import as_geojson
 from cancernet.slides.mosaic import SlideMap
@@ -56,7 +54,7 @@ def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> dic
     write_text(folder / f"{stem}.geojson", as_geojson(slide, word) + "\n")
     facts = slide.facts()
     with open(folder / SUMMARY, "a", encoding="utf-8") as file:
-        file.write(json.dumps(_without_nan(facts), ensure_ascii=False) + "\n")
+        file.write(json_text(facts) + "\n")
     return facts
 
 
@@ -76,10 +74,3 @@ def _write_table(slide: SlideMap, path: Path) -> None:
         )
         for box, probability, positive, truth in rows:
             writer.writerow([*box, repr(probability), int(positive), "" if truth < 0 else truth])
-
-
-def _without_nan(facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in facts.items()
-    }

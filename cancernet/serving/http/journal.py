@@ -4,12 +4,12 @@ Never in a log line: image content, file names, addresses of clients, tokens, an
 messages of unexpected errors, which may quote any of these.
 """
 
-import json
 import sys
 import threading
 import traceback
 from typing import IO, Any
 
+from cancernet.base.files import json_text
 from cancernet.runs.run_folder import now
 
 
@@ -23,7 +23,7 @@ class Journal:
 
     def write(self, event: str, **fields: Any) -> None:
         """Writes one line; a reader that has gone is no reason to stop serving."""
-        line = json.dumps({"time": now(), "event": event, **fields}) + "\n"
+        line = json_text({"time": now(), "event": event, **fields}, ascii_only=True) + "\n"
         try:
             with self._lock:
                 self._stream.write(line)

@@ -1,12 +1,12 @@
 """What lets others watch a training: a JSON line an epoch, and TensorBoard's scalars."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from cancernet.base.files import json_text
 from cancernet.runs import run_folder
 
 
@@ -43,7 +43,7 @@ class EpochLines(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes the epoch's measures."""
-        measures = {name: finite_or_none(value) for name, value in (logs or {}).items()}
+        measures = {name: float(value) for name, value in (logs or {}).items()}
         self._write(event="epoch", epoch=epoch + 1, **measures)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -55,7 +55,7 @@ class EpochLines(keras.callbacks.Callback):
         # One write of one whole line: another terminal never reads half of it, unless the
         # machine stops in the middle, for which readers skip what is no JSON.
         with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
+            file.write(json_text(line) + "\n")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
@@ -87,9 +87,3 @@ class TensorBoardScalars(keras.callbacks.Callback):
         event = tf.compat.v1.Event(wall_time=time.time(), step=epoch + 1, summary=summary)
         self._writer.write(event.SerializeToString())
         self._writer.flush()
-
-
-def finite_or_none(value: Any) -> float | None:
-    """Returns the number, or None for NaN and the infinities."""
-    number = float(value)
-    return number if number - number == 0 else None
