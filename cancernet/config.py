@@ -233,10 +233,6 @@ class TrainConfig:
                 "add --schedule constant"
             )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the settings as plain JSON values."""
-        return dataclasses.asdict(self)
-
 
 def check_setting(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises CancerNetError, naming the flag, when a value is outside its bounds."""

@@ -1,8 +1,8 @@
 """Reads JSON values into frozen dataclasses that check themselves, and turns them back.
 
 Undefined is NaN in memory and `null` in JSON; a field of type `float` reads `null` as NaN.
-A field made by `absent()` is None where the file lacks the entry, and is then not written.
-Entries that a record does not know, as a later version may write, survive in `others`.
+An entry of a `Record` whose default is None is None where the file lacks it, and is then not
+written. Entries that it does not know, as a later version may write, survive in `others`.
 
 Our own reader and not msgspec: its float fields refuse `null`, and it would be one more
 package to install for prediction and serving.
@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-ABSENT = "absent"
 SHOWN = 60  # characters of a wrong value in a message
 NAMES = {
     str: "text",
@@ -41,11 +40,6 @@ class Record:
     others: Mapping[str, object] = dataclasses.field(default_factory=dict, repr=False)
 
 
-def absent() -> Any:
-    """Declares a field that is None, and not written, where there is no such entry."""
-    return dataclasses.field(default=None, metadata={ABSENT: True})
-
-
 def as_json(value: Any) -> Any:
     """Returns plain JSON values of a record: objects, lists, texts; NaN and infinity as None."""
     if isinstance(value, float):
@@ -56,12 +50,13 @@ def as_json(value: Any) -> Any:
         return [as_json(each) for each in value]
     if not dataclasses.is_dataclass(value):
         return value
-    found = {}
-    for field in dataclasses.fields(value):
-        each = getattr(value, field.name)
-        if field.name != "others" and not (each is None and ABSENT in field.metadata):
-            found[field.name] = as_json(each)
-    return {**found, **as_json(getattr(value, "others", {}))}
+    found = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Record):
+        for field in dataclasses.fields(value):
+            if field.default is None and found[field.name] is None:
+                del found[field.name]
+        found.update(found.pop("others"))
+    return as_json(found)
 
 
 def from_json(kind: type[T], value: object, name: str = "") -> T:

@@ -6,13 +6,13 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
+from cancernet.base.records import from_json
 from cancernet.building import record
 from cancernet.building.described import describe_dataset
 from cancernet.building.duplicates import find_duplicates, warn_of_contradictions
@@ -25,6 +25,7 @@ from cancernet.building.second_copies import take_second_copies
 from cancernet.building.settings import BuildSettings
 from cancernet.building.staging import alone, put_in_place, staged
 from cancernet.building.transfer import Transferred, no_hard_links, transfer
+from cancernet.dataset.build_record import BuildRecord, Unlisted
 from cancernet.dataset.images import Images, LeftOutFile
 from cancernet.dataset.leaks import refuse_leaks
 from cancernet.dataset.manifest import MANIFEST
@@ -45,7 +46,7 @@ class Outcome:
     """
 
     output: Path
-    facts: dict[str, Any]
+    facts: BuildRecord
     failed: list[LeftOutFile]
     unchanged: bool
 
@@ -75,7 +76,7 @@ def build(
         # Looking takes much longer than reading paths: not again for what is there.
         facts = _as_built(output, settings, found, look.images)
         if facts is not None:
-            _refuse_leaks(facts["leaks"], settings)
+            _refuse_leaks(facts.leaks, settings)
             return _unchanged(settings, output, facts)
         grouped = group_by_content(settings.source, look.images)
         look = dataclasses.replace(look, images=grouped)
@@ -97,20 +98,20 @@ def build(
     return Outcome(settings.output, facts, failed, unchanged=False)
 
 
-def _refuse_leaks(leaks: list[str], settings: BuildSettings) -> None:
+def _refuse_leaks(leaks: Sequence[str], settings: BuildSettings) -> None:
     refuse_leaks(leaks, split=settings.split, allowed=settings.allow_leaks)
 
 
 def _as_built(
     output: Path, settings: BuildSettings, found: Found, images: Images
-) -> dict[str, Any] | None:
+) -> BuildRecord | None:
     return is_as_built(
         output, settings.source, settings_as_built(settings), found.images, images.sources
     )
 
 
-def _unchanged(settings: BuildSettings, output: Path, facts: dict[str, Any]) -> Outcome:
-    failed = record.read_failed(output, facts["failed_reasons"])
+def _unchanged(settings: BuildSettings, output: Path, facts: BuildRecord) -> Outcome:
+    failed = record.read_failed(output, list(facts.failed_reasons))
     return Outcome(settings.output, facts, failed, unchanged=True)
 
 
@@ -121,7 +122,7 @@ def _fill(
     look: Look,
     dataset: catalog.Dataset,
     settings: BuildSettings,
-) -> tuple[dict[str, Any], list[LeftOutFile]]:
+) -> tuple[BuildRecord, list[LeftOutFile]]:
     """Fills the staging folder, all but `build.json`; returns its content and the failed."""
     make_folders(staging, dataset)
     name_of = namer(plan.images, plan.splits, dataset)
@@ -148,32 +149,32 @@ def _fill(
     record.write_manifest(staging, plan.images, plan.splits, name_of, done.sha256[kept], dataset)
     record.write_left_out(staging, left_out)
     reasons = record.count_reasons(left_out)
-    return {
-        "program": "cancernet build_dataset.py",
-        "dataset": dataset.name,
-        "title": dataset.title,
-        "classes": list(dataset.classes),
-        "words": list(dataset.words),
-        "positive": list(dataset.positive),
-        "drawn": found.drawn,
-        "source": str(settings.source),
-        "listing": listing(found.images, done.stamp),
-        "settings": settings_as_built(settings),
-        "split_kind": describe_split(settings, dataset, leaks=bool(plan.leak)),
-        "unit": dataset.unit,
-        "absent": plan.absent,
-        "leak": plan.leak,
-        "leaks": plan.leaks,
-        "warnings": plan.warnings,
-        "counts": record.count_splits(plan.images, plan.splits, dataset),
-        "left_out": reasons,
-        "failed": len(failed),
-        "failed_reasons": sorted({file.reason for file in failed}),
-        "listed_without_images": plan.without_images,
-        "unlisted": plan.unlisted,
-        "image_size": record.most_common_size(done.width[kept], done.height[kept]),
-        "fingerprint": sha256_of(staging / MANIFEST),
-    }, failed
+    facts = BuildRecord(
+        dataset=dataset.name,
+        title=dataset.title,
+        classes=dataset.classes,
+        words=dataset.words,
+        positive=dataset.positive,
+        drawn=found.drawn,
+        source=str(settings.source),
+        listing=listing(found.images, done.stamp),
+        settings=settings_as_built(settings),
+        split_kind=describe_split(settings, dataset, leaks=bool(plan.leak)),
+        unit=dataset.unit,
+        absent={name: tuple(labels) for name, labels in plan.absent.items()},
+        leak=plan.leak,
+        leaks=tuple(plan.leaks),
+        warnings=tuple(plan.warnings),
+        counts=record.count_splits(plan.images, plan.splits, dataset),
+        left_out=reasons,
+        failed=len(failed),
+        failed_reasons=tuple(sorted({file.reason for file in failed})),
+        listed_without_images=tuple(plan.without_images),
+        unlisted=from_json(Unlisted, plan.unlisted),
+        image_size=record.most_common_size(done.width[kept], done.height[kept]),
+        fingerprint=sha256_of(staging / MANIFEST),
+    )
+    return facts, failed
 
 
 def _transfer(

@@ -12,13 +12,13 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.words import some
 from cancernet.building.transfer import NO_STAMP
 from cancernet.config import SPLITS
+from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.manifest import (
     BUILD,
     LEFT_OUT,
     MANIFEST,
     MARKER,
     OWN_PREFIX,
-    check_kinds,
     manifest_rows,
     read_build,
 )
@@ -55,7 +55,7 @@ def refuse_what_is_not_ours(output: Path) -> None:
 
 def is_as_built(
     output: Path, source: Path, settings: dict[str, Any], found: list[str], images: list[str]
-) -> dict[str, Any] | None:
+) -> BuildRecord | None:
     """Tells whether a build now would make exactly what is there.
 
     That is so when the settings, the source's files (by path, size and time of change)
@@ -72,20 +72,19 @@ def is_as_built(
         The content of `build.json`, or None if there is something to do.
     """
     try:
-        facts = read_build(output)
-        check_kinds(facts)  # what an earlier version built, no script of this one may read
-        if facts["settings"] != settings:
+        built = read_build(output)  # refuses what an earlier version built
+        if built.settings != settings:
             return None
         stamps = np.array([_stamp(os.path.join(source, path)) for path in images], np.int64)
-        if facts["listing"] != listing(found, stamps) or not (output / LEFT_OUT).is_file():
+        if built.listing != listing(found, stamps) or not (output / LEFT_OUT).is_file():
             return None
         for path, origin, *_ in manifest_rows(output / MANIFEST):
-            built, original = os.path.join(output, path), os.path.join(source, origin)
-            if not _same_file(built, original, settings["link"]):
+            copy, original = os.path.join(output, path), os.path.join(source, origin)
+            if not _same_file(copy, original, settings["link"]):
                 return None
-    except (CancerNetError, OSError, KeyError, TypeError, ValueError):
+    except (CancerNetError, OSError, ValueError):
         return None  # whatever is wrong with it, building again mends it
-    return facts
+    return built
 
 
 def listing(found: Iterable[str], stamps: np.ndarray) -> str:
@@ -140,7 +139,7 @@ def _foreign_files(output: Path) -> Iterator[str]:
 
 def _class_folders(output: Path) -> set[str]:
     try:
-        classes = read_build(output)["classes"]
-    except (CancerNetError, KeyError):
+        classes = read_build(output).classes
+    except CancerNetError:
         return set()
     return {f"{split}/{label}" for split in SPLITS for label in classes}

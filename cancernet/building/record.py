@@ -11,6 +11,7 @@ import numpy as np
 from cancernet.base.files import write_json
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
+from cancernet.dataset.build_record import BuildRecord, ImageSize, SplitCounts
 from cancernet.dataset.images import Images, LeftOutFile
 from cancernet.dataset.manifest import BUILD, COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
 
@@ -85,24 +86,24 @@ def read_failed(folder: Path, reasons: list[str]) -> list[LeftOutFile]:
         ]
 
 
-def write_build(folder: Path, facts: dict[str, Any]) -> None:
+def write_build(folder: Path, facts: BuildRecord) -> None:
     """Writes `build.json`."""
     write_json(folder / BUILD, facts)
 
 
-def count_splits(images: Images, splits: np.ndarray, dataset: Dataset) -> dict[str, Any]:
+def count_splits(images: Images, splits: np.ndarray, dataset: Dataset) -> dict[str, SplitCounts]:
     """Returns for each split its patients, images, positives and images of each class."""
     counts = {}
     for place, split in enumerate(SPLITS):
         inside = splits == place
         per_class = np.bincount(images.label[inside], minlength=len(dataset.classes)).tolist()
         by_name = dict(zip(dataset.classes, per_class, strict=True))
-        counts[split] = {
-            "patients": len(np.unique(images.patient[inside])),
-            "images": int(inside.sum()),
-            "positives": sum(by_name[name] for name in dataset.positive),
-            "classes": by_name,
-        }
+        counts[split] = SplitCounts(
+            patients=len(np.unique(images.patient[inside])),
+            images=int(inside.sum()),
+            positives=sum(by_name[name] for name in dataset.positive),
+            classes=by_name,
+        )
     return counts
 
 
@@ -112,15 +113,13 @@ def count_reasons(left_out: Iterable[LeftOutFile]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def most_common_size(width: np.ndarray, height: np.ndarray) -> dict[str, int]:
+def most_common_size(width: np.ndarray, height: np.ndarray) -> ImageSize:
     """Returns the size in pixels that most images have, and how many those are."""
     sizes, images = np.unique(np.stack([width, height]), axis=1, return_counts=True)
     place = int(np.argmax(images))
-    return {
-        "width": int(sizes[0, place]),
-        "height": int(sizes[1, place]),
-        "images": int(images[place]),
-    }
+    return ImageSize(
+        width=int(sizes[0, place]), height=int(sizes[1, place]), images=int(images[place])
+    )
 
 
 def _write_csv(

@@ -64,11 +64,11 @@ def build_command(
 
     outcome = build(settings, announce=announce)
     # Once more: the files that had to be left out may have changed the numbers.
-    announce(outcome.facts["warnings"])
+    announce(list(outcome.facts.warnings))
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
     print(describe(outcome))
-    return EXIT_SOME_FAILED if outcome.facts["failed"] else EXIT_OK
+    return EXIT_SOME_FAILED if outcome.facts.failed else EXIT_OK
 
 
 def default_source(name: str, *, sample: bool) -> Path:

@@ -1,7 +1,7 @@
 """What `train_model.py --folds` does: plan, train what is not finished, pool, report."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,19 @@ from cancernet.base.notice import NOTICE
 from cancernet.base.words import some
 from cancernet.commands.train import read_whole, train_and_finish
 from cancernet.config import DATASETS, TrainConfig
-from cancernet.cross_validation.plan import Fold, fold_dataset, plan_folds
+from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
-from cancernet.cross_validation.record import folds_of, read_record, write_record
 from cancernet.dataset.limit import check_limit, limited
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.evaluation.other_runs import read_beside
 from cancernet.runs import provenance, run_folder
+from cancernet.runs.cross_validation_file import (
+    CrossValidationRecord,
+    WholeDataset,
+    read_cross_validation,
+    write_cross_validation,
+)
+from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
 from cancernet.training import begin, resume_checks
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.network import first_network
@@ -61,30 +67,30 @@ def start_folds(
     plan = plan_folds(dataset, wishes.folds, only=wishes.only, seed=config.seed)
     folder = folder if folder is not None else begin.new_folder(f"{recipe}-folds")
     begin.refuse_used(folder)
-    content = {
-        "status": "training",
-        "created": run_folder.now(),
-        "command": command,
-        "recipe": recipe,
-        "config": config.as_dict(),
-        "dataset": {"folder": str(dataset.folder), "fingerprint": dataset.fingerprint},
-        "asked": wishes.folds,
-        "folds": [fold.as_dict() for fold in plan],
-        "beside": [str(path) for path in wishes.beside],
-        "versions": provenance.versions(),
-        "commit": provenance.commit(),
-    }
+    record = CrossValidationRecord(
+        status=TRAINING,
+        created=run_folder.now(),
+        command=command,
+        recipe=recipe,
+        config=dataclasses.asdict(config),
+        dataset=WholeDataset(folder=str(dataset.folder), fingerprint=dataset.fingerprint),
+        asked=wishes.folds,
+        folds=tuple(plan),
+        beside=tuple(map(str, wishes.beside)),
+        versions=provenance.versions(),
+        commit=provenance.commit(),
+    )
     with begin.held(folder):
         begin.refuse_used(folder)  # another may have begun in the meantime
-        write_record(folder, content)
+        write_cross_validation(folder, record)
         print(f"Cross-validation {folder}: {len(plan)} folds of {dataset.folder}")
-        _train_and_pool(folder, dataset, config, content, workers=wishes.workers)
+        _train_and_pool(folder, dataset, config, record, workers=wishes.workers)
 
 
 def resume_folds(
     folder: Path,
     data: Path | None,
-    given: dict[str, Any],
+    given: Mapping[str, Any],
     *,
     asked: str | None = None,
     recipe: str | None = None,
@@ -101,46 +107,46 @@ def resume_folds(
         RunError: finished already, or the data or a setting differs.
     """
     begin.refuse_not_begun(folder)
-    content = read_record(folder)
-    if content["status"] == "finished":
+    record = read_cross_validation(folder)
+    if record.is_finished:
         raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
-    resume_checks.refuse_another_recipe(folder, content, recipe)
-    if asked not in (None, str(content["asked"])):
+    resume_checks.refuse_another_recipe(folder, record, recipe)
+    if asked not in (None, record.asked):
         raise RunError(
-            f"the cross-validation in {folder} began with --folds {content['asked']}, not {asked}; "
+            f"the cross-validation in {folder} began with --folds {record.asked}, not {asked}; "
             "leave --folds out, or start a new one"
         )
-    config = begin.read_config(content, folder)
-    dataset = read_whole(data if data is not None else Path(content["dataset"]["folder"]))
+    config = begin.read_config(record, folder)
+    dataset = read_whole(data if data is not None else Path(record.dataset.folder))
     found = [
         *resume_checks.changed_settings(config, given),
-        *resume_checks.other_data(content, dataset),
-        *([] if insist else resume_checks.other_program(content)),
+        *resume_checks.other_data(record.dataset.fingerprint, dataset),
+        *([] if insist else resume_checks.other_program(record)),
     ]
     resume_checks.refuse(folder, found)
     with begin.held(folder):
         print(f"Going on with the cross-validation in {folder}")
-        _train_and_pool(folder, dataset, config, content, workers=workers)
+        _train_and_pool(folder, dataset, config, record, workers=workers)
 
 
 def train_fold(folder: Path, number: int, data: Path) -> None:
     """Trains one fold of a data set, or goes on with it; does nothing when it is finished."""
-    content = read_record(folder)
+    record = read_cross_validation(folder)
     dataset = read_whole(data)
-    resume_checks.refuse(folder, resume_checks.other_data(content, dataset))
-    fold = next(fold for fold in folds_of(content) if fold.number == number)
-    _train_fold(folder, dataset, begin.read_config(content, folder), content, fold)
+    resume_checks.refuse(folder, resume_checks.other_data(record.dataset.fingerprint, dataset))
+    fold = next(fold for fold in record.folds if fold.number == number)
+    _train_fold(folder, dataset, begin.read_config(record, folder), record, fold)
 
 
 def _train_and_pool(
     folder: Path,
     dataset: BuiltDataset,
     config: TrainConfig,
-    content: dict[str, Any],
+    record: CrossValidationRecord,
     *,
     workers: int,
 ) -> None:
-    folds = folds_of(content)
+    folds = record.folds
     again = f"python train_model.py --resume --run {folder}"
     if workers > 1:
         from cancernet.cross_validation.workers import train_in_processes
@@ -150,14 +156,16 @@ def _train_and_pool(
         for fold in folds:
             print(f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}")
             try:
-                _train_fold(folder, dataset, config, content, fold)
+                _train_fold(folder, dataset, config, record, fold)
             except StoppedError:
                 raise StoppedError(
                     f"stopped in fold {fold.number} of {len(folds)}; finished folds and the "
                     f"last complete epoch are kept; go on with `{again}`"
                 ) from None
-    text = write_pooled(folder, dataset, config, content)
-    write_record(folder, {**content, "status": "finished", "finished": run_folder.now()})
+    text = write_pooled(folder, dataset, config, record)
+    write_cross_validation(
+        folder, dataclasses.replace(record, status=FINISHED, finished=run_folder.now())
+    )
     print(text)
     print(f"Report:  {folder / 'report.html'}")
     print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each predicts by itself")
@@ -168,7 +176,7 @@ def _train_fold(
     folder: Path,
     dataset: BuiltDataset,
     config: TrainConfig,
-    content: dict[str, Any],
+    record: CrossValidationRecord,
     fold: Fold,
 ) -> None:
     own, place = fold_dataset(dataset, fold), folder / fold.name
@@ -176,7 +184,7 @@ def _train_fold(
     with begin.held(place):
         network = None
         if (place / run_folder.RUN_FILE).exists():
-            if run_folder.read_run_file(place)["status"] == "finished":
+            if run_folder.read_run_file(place).is_finished:
                 return
             # Whether another version may go on was decided for all folds together.
             _, begun = begin.go_on(place, own, {}, insist=True)
@@ -186,12 +194,15 @@ def _train_fold(
                 place,
                 own,
                 config,
-                recipe=content["recipe"],
-                command=content["command"],
-                more={
-                    "weights": dataclasses.asdict(weights),
-                    "fold": {**fold.as_dict(), "of": len(content["folds"])},
-                },
+                recipe=record.recipe,
+                command=record.command,
+                weights=weights,
+                fold=FoldOfRun(
+                    number=fold.number,
+                    testing=fold.testing,
+                    validation=fold.validation,
+                    of=len(record.folds),
+                ),
             )
         train_and_finish(place, own, config, begun, network)
     # The next fold begins with an empty graph, or memory would grow with every fold.

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cancernet.dataset.manifest import BuiltDataset, read_dataset
 from cancernet.evaluation.other_runs import read_beside
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
+from cancernet.runs.run_record import RunRecord
 from cancernet.training import begin, resume_checks
 from cancernet.training.complete import Finished, finish, seal
 from cancernet.training.loop.distributed import Together, join, own_folder
@@ -69,7 +70,7 @@ def start_training(
             recipe=recipe,
             command=command,
             beside=beside,
-            more={"weights": dataclasses.asdict(weights)},
+            weights=weights,
         )
         print(f"Run {folder}: {config.model} on {dataset.folder}")
         print(weights.sentence())
@@ -82,7 +83,7 @@ def start_training(
 def resume_training(
     folder: Path | None,
     data: Path | None,
-    given: dict[str, Any],
+    given: Mapping[str, Any],
     *,
     recipe: str | None = None,
     finish_now: bool,
@@ -106,13 +107,13 @@ def resume_training(
     folder = folder if folder is not None else begin.newest_unfinished()
     begin.refuse_not_begun(folder)
     recorded = run_folder.read_run_file(folder)
-    if "fold" in recorded:
+    if recorded.fold is not None:
         raise RunError(
             f"{folder} is a fold of a cross-validation; go on with "
             f"`python train_model.py --resume --run {folder.parent}`"
         )
     resume_checks.refuse_another_recipe(folder, recorded, recipe)
-    dataset = read_whole(data if data is not None else Path(recorded["dataset"]["folder"]))
+    dataset = read_whole(data if data is not None else Path(recorded.dataset.folder))
     if together and not together.is_first:
         config = dataclasses.replace(begin.read_config(recorded, folder), **given)
         _follow(together, folder, limited(dataset, config.limit, seed=config.seed), config)
@@ -123,7 +124,7 @@ def resume_training(
     dataset = limited(dataset, asked.limit, seed=asked.seed)
     with begin.held(folder):
         config, content = begin.go_on(folder, dataset, given, insist=insist)
-        for difference in content.get("differences", []):
+        for difference in content.differences or ():
             print(f"WARNING: not the same training: {difference}")
         print(f"Going on with {folder}: {config.model} on {dataset.folder}")
         finished = train_and_finish(
@@ -142,7 +143,7 @@ def train_and_finish(
     folder: Path,
     dataset: BuiltDataset,
     config: TrainConfig,
-    content: dict[str, Any],
+    content: RunRecord,
     network: keras.Model | None = None,
     *,
     finish_now: bool = False,
@@ -164,7 +165,7 @@ def train_and_finish(
             model, state = fit(dataset, config, folder, network, log_dir=log_dir, together=together)
         finished = finish(model, state, dataset, config, folder, content)
         write_pictures_and_report(folder, finished, dataset, config, state, model)
-        seal(folder, finished.content)
+        seal(folder, finished.record)
     return finished
 
 
@@ -183,7 +184,7 @@ def _follow(
 
 
 def _tell(folder: Path, finished: Finished) -> None:
-    print(text_report(finished.assessment, unit=finished.content["dataset"]["unit"]))
+    print(text_report(finished.assessment, unit=finished.record.dataset.unit))
     print(f"Report:  {folder / 'report.html'}")
     print(f"Figures: {folder / 'figures'}")
     print(f"Use it:  python predict.py image.png --run {folder}")

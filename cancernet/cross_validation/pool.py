@@ -2,13 +2,10 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
-from cancernet.base.files import write_json
 from cancernet.base.notice import NOTICE
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import joined
-from cancernet.cross_validation.record import folds_of
 from cancernet.dataset.limit import say_limit
 from cancernet.dataset.manifest import BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides
@@ -23,19 +20,28 @@ from cancernet.report.page import write_report
 from cancernet.report.patients_csv import write_patients
 from cancernet.report.terminal import number, text_report
 from cancernet.runs import run_folder
+from cancernet.runs.cross_validation_file import CrossValidationRecord
+from cancernet.runs.metrics_file import (
+    FoldMetrics,
+    Metrics,
+    TrainingSums,
+    figures_of,
+    metrics_of,
+    write_metrics,
+)
 
 PREDICTIONS = "predictions.csv"
 
 
 def write_pooled(
-    folder: Path, dataset: BuiltDataset, config: TrainConfig, record: dict[str, Any]
+    folder: Path, dataset: BuiltDataset, config: TrainConfig, record: CrossValidationRecord
 ) -> str:
     """Writes predictions.csv, metrics.json, figures and report; returns the text to print.
 
     Raises:
         RunError: a fold is not finished, or was altered.
     """
-    finished = [read_finished(folder / fold.name) for fold in folds_of(record)]
+    finished = [read_finished(folder / fold.name) for fold in record.folds]
     folds = [fold_scores(one) for one in finished]
     pooled = pool(
         folds,
@@ -51,7 +57,7 @@ def write_pooled(
     scores.write_scored(
         folder / PREDICTIONS, pooled.testing, classes=dataset.classes, predicted=predicted
     )
-    write_json(folder / "metrics.json", _metrics(pooled, folds, finished))
+    write_metrics(folder, _metrics(pooled, folds, finished))
     footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", content.leak]))
     rendered = write_figures(content, folder / FIGURES, footer=footer)
     write_report(dataclasses.replace(content, rendered=rendered), folder)
@@ -61,43 +67,46 @@ def write_pooled(
     return _as_text(pooled, folds, dataset.unit)
 
 
-def _metrics(
-    pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun]
-) -> dict[str, Any]:
-    training = [one.run.content.get("training", {}) for one in finished]
-    return {
-        **pooled.assessment.as_dict(),
-        "folds": [
-            {
-                "name": fold.name,
-                "patients": sorted(set(fold.testing.patients)),
-                "operating_point": fold.point.as_dict(),
-                "calibration": fold.calibration.as_dict(),
-                "testing": fold.metrics,
-            }
+def _metrics(pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun]) -> Metrics:
+    return dataclasses.replace(
+        metrics_of(pooled.assessment),
+        folds=tuple(
+            FoldMetrics(
+                name=fold.name,
+                patients=tuple(sorted(set(fold.testing.patients))),
+                operating_point=fold.point,
+                calibration=fold.calibration,
+                testing=figures_of(fold.metrics),
+            )
             for fold in folds
-        ],
-        "training": {
-            name: sum(one.get(name, 0) for one in training)
-            for name in ("seconds", "cpu_seconds", "epochs")
-        },
-    }
+        ),
+        training=_sums(finished),
+    )
+
+
+def _sums(finished: list[FinishedRun]) -> TrainingSums:
+    trained = [one.run.record.training for one in finished if one.run.record.training]
+    return TrainingSums(
+        seconds=sum(one.seconds for one in trained),
+        cpu_seconds=sum(one.cpu_seconds for one in trained),
+        epochs=sum(one.epochs for one in trained),
+    )
 
 
 def _content(
     folder: Path,
     dataset: BuiltDataset,
     config: TrainConfig,
-    record: dict[str, Any],
+    record: CrossValidationRecord,
     pooled: Pooled,
     folds: list[FoldScores],
     finished: list[FinishedRun],
 ) -> ReportContent:
-    run = finished[0].run.content
+    run = finished[0].run.record
     whole, tested = joined(dataset), pooled.assessment.testing
     cells = tested["confusion_matrix"]
     images = len(whole.paths)
-    beside, missing = read_besides(record["beside"])
+    beside, missing = read_besides(record.beside)
     return ReportContent(
         title=folder.resolve().name,
         notice=NOTICE,
@@ -108,12 +117,12 @@ def _content(
         folds=folds,
         asked={
             "data set": f"{dataset.name}: {dataset.title}",
-            "cross-validation": f"{len(folds)} folds of whole patients (--folds {record['asked']})",
+            "cross-validation": f"{len(folds)} folds of whole patients (--folds {record.asked})",
             "classes": "; ".join(
                 f"{name} = {word}"
                 for name, word in zip(dataset.classes, dataset.words, strict=True)
             ),
-            "recipe": record["recipe"],
+            "recipe": record.recipe,
             "network": f"{config.model}, {config.image_size}x{config.image_size} pixels",
         },
         flow=[
@@ -137,16 +146,14 @@ def _content(
         best_epoch=None,
         training={
             "folds": len(folds),
-            "seconds of epochs, all folds": sum(
-                one.run.content.get("training", {}).get("seconds", 0) for one in finished
-            ),
+            "seconds of epochs, all folds": _sums(finished).seconds,
         },
-        command=record["command"],
+        command=record.command,
         seed=config.seed,
         fingerprint=dataset.fingerprint,
-        settings=config.as_dict(),
-        versions=run.get("versions", {}),
-        commit=run.get("commit", ""),
+        settings=dataclasses.asdict(config),
+        versions=run.versions,
+        commit=run.commit,
         created=run_folder.now(),
         remarks=[*say_unit(dataset.unit), *say_limit(config.limit), *missing],
         audit=read_audit(dataset.folder),

@@ -1,5 +1,7 @@
 """What a split lets through: groups, or variants of one image, in more than one of its parts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cancernet.base.errors import SplitError
@@ -48,7 +50,7 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
     return leaks
 
 
-def refuse_leaks(leaks: list[str], *, split: str, allowed: bool) -> None:
+def refuse_leaks(leaks: Sequence[str], *, split: str, allowed: bool) -> None:
     """Lets nothing leak unless the user insists.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.dataset.folds import choose_rows
-from cancernet.dataset.manifest import BuiltDataset, Part
+from cancernet.dataset.manifest import BuiltDataset, Part, count_part
 
 
 def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
@@ -31,9 +31,7 @@ def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
     return dataclasses.replace(
         dataset,
         parts=parts,
-        counts={
-            name: {**dataset.counts[name], **_counts(part, dataset)} for name, part in parts.items()
-        },
+        counts={name: count_part(part, dataset) for name, part in parts.items()},
         split_kind=f"{dataset.split_kind}; of each split only {limit} images (--limit {limit})",
         warnings=(*dataset.warnings, *say_limit(limit)),
     )
@@ -87,15 +85,3 @@ def _limited_part(part: Part, limit: int, seed: int) -> Part:
         )
     )
     return choose_rows(part, chosen)
-
-
-def _counts(part: Part, dataset: BuiltDataset) -> dict[str, object]:
-    classes = {
-        name: int((part.labels == place).sum()) for place, name in enumerate(dataset.classes)
-    }
-    return {
-        "patients": len(set(part.patients)),
-        "images": len(part.paths),
-        "positives": sum(classes[name] for name in dataset.positive),
-        "classes": classes,
-    }

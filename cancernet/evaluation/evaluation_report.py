@@ -1,5 +1,6 @@
 """What the report of an examination shows: the run, the data, and its own figures beside."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from cancernet.base.words import counted
@@ -11,13 +12,14 @@ from cancernet.measures.scored import positive_score, positive_truth
 from cancernet.report.content import Beside, FlowStep, ReportContent
 from cancernet.runs import run_folder
 from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.run_record import RunRecord, Setting
 
 
 def report_content(
     finished: FinishedRun, found: Examined, wishes: Wishes, command: str
 ) -> ReportContent:
     """Returns what the report of an examination is made from."""
-    run, content = finished.run, finished.run.content
+    run, record = finished.run, finished.run.record
     truth = positive_truth(found.testing, found.assessment.positive_indices)
     judged = FlowStep(
         name="judged here",
@@ -26,7 +28,6 @@ def report_content(
         positives=int(truth.sum()),
         note=_judged(found),
     )
-    dataset = content["dataset"]
     return ReportContent(
         title=f"{full_name(run)}: {found.name}",
         assessment=found.assessment,
@@ -34,23 +35,23 @@ def report_content(
         testing=found.testing,
         asked={**asked_of(run), "judged on": f"{found.name} ({found.how})"},
         flow=[*flow_of(run), judged],
-        left_out=dataset.get("left_out") or {},
+        left_out=record.dataset.left_out,
         split_method=(
             f"{found.name}, {found.how}; the run's own data were divided "
-            f"{dataset.get('split', '')}. Figures called testing are of what is judged here, those "
+            f"{record.dataset.split}. Figures called testing are of what is judged here, those "
             "called validation of the run's own validation images."
         ),
         leak=found.leak,
         drawn=found.drawn,
         history=history_of(run.folder),
-        best_epoch=content.get("training", {}).get("best_epoch"),
-        training={"trained": content.get("finished", ""), **content.get("training", {})},
+        best_epoch=record.training.best_epoch if record.training else None,
+        training={"trained": record.finished or "", **_training(record)},
         command=command,
-        seed=int(finished.settings.get("seed", 7)),
-        fingerprint=found.content or str(dataset.get("fingerprint", "")),
+        seed=finished.seed,
+        fingerprint=found.content or record.dataset.fingerprint,
         settings=_settings(finished, wishes),
-        versions=content.get("versions", {}),
-        commit=content.get("commit", ""),
+        versions=record.versions,
+        commit=record.commit,
         created=run_folder.now(),
         remarks=found.remarks,
         beside=_beside(finished, found, wishes),
@@ -64,12 +65,20 @@ def report_content(
     )
 
 
+def _training(record: RunRecord) -> dict[str, float]:
+    took = record.training
+    if took is None:
+        return {}
+    names = ("seconds", "cpu_seconds", "images_per_second", "epochs", "best_epoch")
+    return {name: getattr(took, name) for name in names}
+
+
 def _judged(found: Examined) -> str:
     reasons = [f"{counted(count, 'file')} left out, {why}" for why, count in found.left_out.items()]
     return "; ".join([found.how, *reasons])
 
 
-def _settings(finished: FinishedRun, wishes: Wishes) -> dict[str, Any]:
+def _settings(finished: FinishedRun, wishes: Wishes) -> Mapping[str, Setting]:
     """The run's settings, but for those of the rule that chose again."""
     if wishes.rule is None:
         return finished.settings
@@ -84,7 +93,7 @@ def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Besi
     return [
         Beside(
             name="own testing set, own operating point",
-            split_method=str(finished.run.content["dataset"].get("split", "")),
+            split_method=finished.run.record.dataset.split,
             leak=own.leak,
             metrics=own.assessment.testing,
             limits=own.assessment.intervals["testing"].limits,

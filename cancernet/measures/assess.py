@@ -65,17 +65,6 @@ class Assessment:
         """The words of all positive classes."""
         return "; ".join(self.words[index] for index in self.positive_indices)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns what belongs into `metrics.json`, plain JSON values (NaN included)."""
-        return {
-            "validation": self.validation,
-            "testing": self.testing,
-            "operating_point": self.operating_point.as_dict(),
-            "calibration": self.calibration.as_dict(),
-            "intervals": {name: found.as_dict() for name, found in self.intervals.items()},
-            "warnings": list(self.warnings),
-        }
-
     def _word(self, *, positive: bool, several: str) -> str:
         named = zip(self.classes, self.words, strict=True)
         words = [word for name, word in named if (name in self.positive) == positive]

@@ -57,11 +57,6 @@ class Intervals:
     seed: int
     notes: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        limits = {name: list(pair) for name, pair in self.limits.items()}
-        return {**dataclasses.asdict(self), "limits": limits, "notes": list(self.notes)}
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:

@@ -63,14 +63,14 @@ def _load(folder: Path, checksum: str) -> Any:
     from cancernet.explaining.explainer import Explainer
 
     run = open_run(folder)
-    if run.content["checksum"] != checksum:
+    if run.record.checksum != checksum:
         raise RunError(CHANGED)
     return Explainer(run)
 
 
 def _is_there(folder: Path, checksum: str) -> bool:
     try:
-        return bool(read_run_file(folder)["checksum"] == checksum)
+        return read_run_file(folder).checksum == checksum
     except CancerNetError:
         return False
 

@@ -3,16 +3,26 @@
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, read_json, remove_unfinished
+from cancernet.base.records import EntryError, from_json
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, content_of
 from cancernet.recipes import flags_for
 from cancernet.runs import provenance, run_folder
+from cancernet.runs.run_record import (
+    TRAINING,
+    DatasetFacts,
+    FirstWeights,
+    FoldOfRun,
+    Input,
+    RunRecord,
+    TrainingRecord,
+)
 from cancernet.training import resume_checks
 
 
@@ -24,12 +34,12 @@ def begin(
     recipe: str,
     command: str,
     beside: Sequence[Path] = (),
-    more: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Makes the run folder and its first run.json; returns the content.
+    weights: FirstWeights | None = None,
+    fold: FoldOfRun | None = None,
+) -> RunRecord:
+    """Makes the run folder and its first run.json; returns the record.
 
-    `more` is what the caller adds to it. It is written once: a process that is killed
-    leaves all of it or nothing.
+    It is written once: a process that is killed leaves all of it or nothing.
 
     Raises:
         RunError: the folder holds something already.
@@ -38,58 +48,55 @@ def begin(
     check_fit(dataset, config)
     refuse_used(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    content = {
-        "status": "training",
-        "created": run_folder.now(),
-        "command": command,
-        "recipe": recipe,
-        "config": config.as_dict(),
-        "beside": [str(path) for path in beside],
-        "dataset": describe_dataset(dataset),
-        "classes": list(dataset.classes),
-        "words": list(dataset.words),
-        "positive": list(dataset.positive),
-        "input": {
-            "width": config.image_size,
-            "height": config.image_size,
-            "channels": 3,
-            "range": "RGB 0-255",
-            "interpolation": config.interpolation,
-        },
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
-        "commit": provenance.commit(),
-        **(more or {}),
-    }
-    run_folder.write_run_file(folder, content)
-    return content
+    record = RunRecord(
+        status=TRAINING,
+        created=run_folder.now(),
+        command=command,
+        recipe=recipe,
+        config=dataclasses.asdict(config),
+        beside=tuple(map(str, beside)),
+        dataset=describe_dataset(dataset),
+        classes=dataset.classes,
+        words=dataset.words,
+        positive=dataset.positive,
+        input=Input(
+            width=config.image_size,
+            height=config.image_size,
+            interpolation=config.interpolation,
+        ),
+        versions=provenance.versions(),
+        machine=provenance.machine(),
+        commit=provenance.commit(),
+        weights=weights,
+        fold=fold,
+    )
+    run_folder.write_run_file(folder, record)
+    return record
 
 
-def describe_dataset(dataset: BuiltDataset) -> dict[str, Any]:
-    """What run.json says of the data, so that the run needs them no more."""
-    return {
-        "name": dataset.name,
-        "title": dataset.title,
-        "folder": str(dataset.folder),
-        "fingerprint": dataset.fingerprint,
-        # Of a fold: of the set on the disk, so that it can be found again.
-        "whole": dataset.whole.fingerprint if dataset.whole is not None else "",
-        "drawn": dataset.drawn,
-        "leak": dataset.leak,
-        "split": dataset.split_kind,
-        "counts": dataset.counts,
-        "image_size": list(dataset.image_size),
-        "left_out": dataset.left_out,
-        "unit": dataset.unit,
-        "testing_content": content_of(dataset, "testing"),
-        # So that an evaluation can tell who was trained on, wherever the run goes.
-        "patients": {name: sorted(set(part.patients)) for name, part in dataset.parts.items()},
-    }
+def describe_dataset(dataset: BuiltDataset) -> DatasetFacts:
+    """What run.json says of the data."""
+    return DatasetFacts(
+        name=dataset.name,
+        title=dataset.title,
+        folder=str(dataset.folder),
+        fingerprint=dataset.fingerprint,
+        whole=dataset.whole.fingerprint if dataset.whole is not None else "",
+        drawn=dataset.drawn,
+        leak=dataset.leak,
+        split=dataset.split_kind,
+        counts=dataset.counts,
+        image_size=dataset.image_size,
+        left_out=dataset.left_out,
+        unit=dataset.unit,
+        testing_content=content_of(dataset, "testing"),
+        patients={name: tuple(sorted(set(p.patients))) for name, p in dataset.parts.items()},
+    )
 
 
 def go_on(
-    folder: Path, dataset: BuiltDataset, given: dict[str, Any], *, insist: bool = False
-) -> tuple[TrainConfig, dict[str, Any]]:
+    folder: Path, dataset: BuiltDataset, given: Mapping[str, Any], *, insist: bool = False
+) -> tuple[TrainConfig, RunRecord]:
     """Reads the run to resume and refuses what would make it another training.
 
     Args:
@@ -103,47 +110,49 @@ def go_on(
         RunError: it is finished, or the program, the data or a setting differs; the
             message names the difference.
     """
-    content = run_folder.read_run_file(folder)
-    if content["status"] == "finished":
+    record = run_folder.read_run_file(folder)
+    if record.is_finished:
         # Killed after its last file and before its checkpoint was gone.
         shutil.rmtree(folder / run_folder.CHECKPOINT, ignore_errors=True)
         raise RunError(f"the training in {folder} is finished; there is nothing to resume")
-    config = read_config(content, folder)
-    resume_checks.refuse_another_network(folder, content, config, dataset, given)
+    config = read_config(record, folder)
+    resume_checks.refuse_another_network(folder, record, config, dataset, given)
     found = [
-        *resume_checks.other_program(content),
-        *resume_checks.other_data(content, dataset),
+        *resume_checks.other_program(record),
+        *resume_checks.other_data(record.dataset.fingerprint, dataset),
         *resume_checks.changed_settings(config, given),
     ]
     if not insist:
         resume_checks.refuse(folder, found)
     elif found:
         config = dataclasses.replace(config, **given)
-        content = {
-            **content,
-            "config": config.as_dict(),
-            "dataset": describe_dataset(dataset),
-            "differences": [*content.get("differences", []), *found],
-        }
-        run_folder.write_run_file(folder, content)
-    return config, content
+        record = dataclasses.replace(
+            record,
+            config=dataclasses.asdict(config),
+            dataset=describe_dataset(dataset),
+            differences=(*(record.differences or ()), *found),
+        )
+        run_folder.write_run_file(folder, record)
+    return config, record
 
 
-def read_config(content: dict[str, Any], folder: Path) -> TrainConfig:
-    """Makes the settings of a run from its run.json.
+def read_config(record: TrainingRecord, folder: Path) -> TrainConfig:
+    """Makes the settings of a training from its record.
 
     Raises:
         RunError: written by a version with other settings.
     """
     known = {field.name for field in dataclasses.fields(TrainConfig)}
-    stored = content["config"]
-    if set(stored) != known:
-        odd = ", ".join(sorted(set(stored) ^ known))
+    if set(record.config) != known:
+        odd = ", ".join(sorted(set(record.config) ^ known))
         raise RunError(
-            f"{folder} was begun by version {content.get('program')}, whose settings differ "
+            f"{folder} was begun by version {record.program}, whose settings differ "
             f"({odd}); go on with that version, or start a new run"
         )
-    return TrainConfig(**stored)
+    try:
+        return from_json(TrainConfig, record.config)
+    except EntryError as error:
+        raise RunError(f"the settings of {folder}: {error}; restore it from a copy") from None
 
 
 def new_folder(recipe: str) -> Path:
@@ -166,14 +175,14 @@ def newest_unfinished() -> Path:
         *OUTPUT.glob(f"*/{run_folder.CROSS_VALIDATION}"),
     ):
         try:
-            content = (
+            record: TrainingRecord = (
                 run_folder.read_run_file(path.parent)
                 if path.name == run_folder.RUN_FILE
-                else read_json(path)
+                else from_json(TrainingRecord, read_json(path))
             )
-            if content["status"] != "finished":
-                begun.append((str(content["created"]), path.parent))
-        except (RunError, OSError, ValueError, KeyError, TypeError):
+            if not record.is_finished:
+                begun.append((record.created, path.parent))
+        except (RunError, OSError, ValueError):
             continue
     if not begun:
         raise RunError(f"there is no unfinished training in {OUTPUT}; name one with --run")
@@ -235,8 +244,7 @@ def refuse_used(folder: Path) -> None:
         return
     if not (folder / run_folder.RUN_FILE).exists():
         raise RunError(f"{folder} holds other files; name a new or empty folder for --run")
-    content = run_folder.read_run_file(folder)
-    if content["status"] == "finished":
+    if run_folder.read_run_file(folder).is_finished:
         raise RunError(f"{folder} holds a finished run; name another folder for --run")
     raise RunError(
         f"{folder} holds an unfinished training; go on with `python train_model.py --resume "

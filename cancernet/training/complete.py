@@ -1,15 +1,14 @@
 """From trained weights to a finished run: export, score, judge, write, vouch."""
 
 import dataclasses
+import math
 import shutil
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from cancernet.base.errors import RunError
-from cancernet.base.files import write_json
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import Assessment, assess, write_predictions
@@ -17,6 +16,9 @@ from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.calibration_fit import fit_calibration
 from cancernet.runs import run_folder
+from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
+from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import FINISHED, NetworkFacts, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.data.batches import plain_batches
 from cancernet.training.export import export
@@ -25,18 +27,17 @@ from cancernet.training.loop.checkpoint import State
 COMPARED_IMAGES = 256
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"
-METRICS = "metrics.json"
 HISTORY = "history.csv"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finished:
-    """What a finished training knows: the assessment, the scores, run.json's content."""
+    """What a finished training knows: the assessment, the scores, the content of run.json."""
 
     assessment: Assessment
     validation: Scored
     testing: Scored
-    content: dict[str, Any]
+    record: RunRecord
 
 
 def finish(
@@ -45,7 +46,7 @@ def finish(
     dataset: BuiltDataset,
     config: TrainConfig,
     folder: Path,
-    content: dict[str, Any],
+    record: RunRecord,
 ) -> Finished:
     """Writes models, predictions and metrics; `seal` makes the run count as finished.
 
@@ -56,7 +57,7 @@ def finish(
             scored once.
         config: the settings.
         folder: the run folder.
-        content: run.json so far.
+        record: run.json so far.
 
     Raises:
         RunError: the ONNX model does not agree with the Keras model, or an image that
@@ -68,22 +69,20 @@ def finish(
         folder / run_folder.MODEL_ONNX,
         _some_pixels(dataset, config),
     )
-    content = {
-        **content,
-        "model": {
-            "name": config.model,
-            "parameters": int(model.count_params()),
-            "trainable": int(sum(np.prod(w.shape) for w in model.trainable_weights)),
-            "onnx_difference": difference,
-        },
-    }
-    validation = score(Predictor(run_folder.as_run(folder, content)), dataset, "validation")
+    network = NetworkFacts(
+        name=config.model,
+        parameters=int(model.count_params()),
+        trainable=int(sum(np.prod(w.shape) for w in model.trainable_weights)),
+        onnx_difference=difference,
+    )
+    record = dataclasses.replace(record, model=network)
+    validation = score(Predictor(Run(folder=folder, record=record)), dataset, "validation")
     calibration = _calibrate(validation, dataset, config)
-    content = {**content, "calibration": calibration.as_dict()}
+    record = dataclasses.replace(record, calibration=calibration)
     validation = dataclasses.replace(
         validation, probabilities=calibration.apply(validation.probabilities)
     )
-    testing = score(Predictor(run_folder.as_run(folder, content)), dataset, "testing")
+    testing = score(Predictor(Run(folder=folder, record=record)), dataset, "testing")
     assessment = assess(
         validation,
         testing,
@@ -96,17 +95,17 @@ def finish(
     write_predictions(folder / PREDICTIONS, testing, assessment)
     write_predictions(folder / VALIDATION_PREDICTIONS, validation, assessment)
     training = training_facts(state, dataset)
-    write_json(folder / METRICS, {**assessment.as_dict(), "training": training})
-    content = {
-        **content,
-        "finished": run_folder.now(),
-        "training": training,
-        "operating_point": assessment.operating_point.as_dict(),
-    }
-    return Finished(assessment=assessment, validation=validation, testing=testing, content=content)
+    write_metrics(folder, dataclasses.replace(metrics_of(assessment), training=training))
+    record = dataclasses.replace(
+        record,
+        finished=run_folder.now(),
+        training=training,
+        operating_point=assessment.operating_point,
+    )
+    return Finished(assessment=assessment, validation=validation, testing=testing, record=record)
 
 
-def seal(folder: Path, content: dict[str, Any]) -> None:
+def seal(folder: Path, record: RunRecord) -> None:
     """Writes the final run.json with the hashes of the run's files; drops the checkpoint."""
     names = [
         run_folder.MODEL_KERAS,
@@ -117,7 +116,7 @@ def seal(folder: Path, content: dict[str, Any]) -> None:
         HISTORY,
     ]
     files = run_folder.vouch_for(folder, names)
-    run_folder.write_run_file(folder, {**content, "status": "finished", "files": files})
+    run_folder.write_run_file(folder, dataclasses.replace(record, status=FINISHED, files=files))
     shutil.rmtree(folder / run_folder.CHECKPOINT, ignore_errors=True)
 
 
@@ -158,16 +157,16 @@ def _calibrate(validation: Scored, dataset: BuiltDataset, config: TrainConfig) -
     )
 
 
-def training_facts(state: State, dataset: BuiltDataset) -> dict[str, float]:
-    """What `metrics.json` says of the training itself."""
+def training_facts(state: State, dataset: BuiltDataset) -> TrainingFacts:
+    """Returns how the training went."""
     images = len(dataset.split("training").paths) * state.epochs
-    return {
-        "seconds": round(state.seconds, 3),
-        "cpu_seconds": round(state.cpu_seconds, 3),
-        "images_per_second": round(images / state.seconds, 1) if state.seconds else float("nan"),
-        "epochs": state.epochs,
-        "best_epoch": state.best_epoch,
-    }
+    return TrainingFacts(
+        seconds=round(state.seconds, 3),
+        cpu_seconds=round(state.cpu_seconds, 3),
+        images_per_second=round(images / state.seconds, 1) if state.seconds else math.nan,
+        epochs=state.epochs,
+        best_epoch=state.best_epoch,
+    )
 
 
 def _some_pixels(dataset: BuiltDataset, config: TrainConfig) -> np.ndarray:

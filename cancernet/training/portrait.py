@@ -15,7 +15,7 @@ from cancernet.measures import scored as scores
 from cancernet.measures.scored import Scored
 from cancernet.models.kernels import KERNELS, filter_image, filtered_pictures
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
-from cancernet.runs import run_folder
+from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
 from cancernet.training.complete import Finished
 from cancernet.training.data.batches import plain_batches
@@ -147,7 +147,7 @@ def _splits(
 ) -> list[SplitFigures]:
     labels = dataset.split("training").labels
     places = np.sort(random.permutation(len(labels))[:MOST_TRAINING_IMAGES])
-    predictor = Predictor(run_folder.as_run(folder, finished.content))
+    predictor = Predictor(Run(folder=folder, record=finished.record))
     pixels = plain_batches(dataset, "training", config).pixels
     rows = [
         predictor.probabilities(pixels[places[start : start + 256]])

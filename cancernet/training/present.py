@@ -52,8 +52,9 @@ def write_pictures_and_report(
 def _report_content(
     folder: Path, finished: Finished, dataset: BuiltDataset, config: TrainConfig, state: State
 ) -> ReportContent:
-    content = finished.content
-    beside, missing = read_besides(content.get("beside", ()))
+    record = finished.record
+    assert record.model and record.training and record.machine and record.finished
+    beside, missing = read_besides(record.beside)
     return ReportContent(
         title=folder.resolve().name,
         notice=NOTICE,
@@ -67,10 +68,10 @@ def _report_content(
                 for name, word in zip(dataset.classes, dataset.words, strict=True)
             ),
             "positive": ", ".join(dataset.positive),
-            "recipe": content["recipe"],
+            "recipe": record.recipe,
             "network": (
                 f"{config.model}, {config.image_size}x{config.image_size} pixels, "
-                f"{content['model']['parameters']:,} parameters"
+                f"{record.model.parameters:,} parameters"
             ),
         },
         flow=[_step(dataset, name) for name in SPLITS],
@@ -81,19 +82,19 @@ def _report_content(
         history=_columns(state),
         best_epoch=state.best_epoch,
         training={
-            "seconds": content["training"]["seconds"],
-            "images per second": content["training"]["images_per_second"],
-            "epochs": content["training"]["epochs"],
+            "seconds": record.training.seconds,
+            "images per second": record.training.images_per_second,
+            "epochs": record.training.epochs,
             "epoch kept": state.best_epoch,
-            "machine": f"{content['machine']['processor']}, {content['machine']['cores']} cores",
+            "machine": f"{record.machine.processor}, {record.machine.cores} cores",
         },
-        command=content["command"],
+        command=record.command,
         seed=config.seed,
         fingerprint=dataset.fingerprint,
-        settings=config.as_dict(),
-        versions=content["versions"],
-        commit=content["commit"],
-        created=content["finished"],
+        settings=dataclasses.asdict(config),
+        versions=record.versions,
+        commit=record.commit,
+        created=record.finished,
         remarks=[*say_unit(dataset.unit), *dataset.warnings, *missing],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,

@@ -1,5 +1,6 @@
 """What would make a training that goes on another one than began."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from cancernet.base.errors import RunError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.runs import provenance
+from cancernet.runs.run_record import RunRecord, TrainingRecord
 
 # What the network takes in, and what it is.
 OF_THE_NETWORK = ("dataset", "model", "image_size", "interpolation")
@@ -24,16 +26,16 @@ def refuse(folder: Path, differences: list[str]) -> None:
 
 def refuse_another_network(
     folder: Path,
-    content: dict[str, Any],
+    record: RunRecord,
     config: TrainConfig,
     dataset: BuiltDataset,
-    given: dict[str, Any],
+    given: Mapping[str, Any],
 ) -> None:
     """Refuses, whoever insists, what the weights so far and run.json's input do not fit."""
     found = changed_settings(config, {k: v for k, v in given.items() if k in OF_THE_NETWORK})
-    if list(dataset.classes) != list(content["classes"]):
+    if dataset.classes != record.classes:
         found.append(
-            f"it began with the classes {', '.join(content['classes'])}, not "
+            f"it began with the classes {', '.join(record.classes)}, not "
             f"{', '.join(dataset.classes)}"
         )
     if found:
@@ -43,38 +45,38 @@ def refuse_another_network(
         )
 
 
-def refuse_another_recipe(folder: Path, content: dict[str, Any], recipe: str | None) -> None:
+def refuse_another_recipe(folder: Path, record: TrainingRecord, recipe: str | None) -> None:
     """Raises RunError when another recipe is named than the training began with."""
-    if recipe is not None and recipe != content.get("recipe"):
+    if recipe is not None and recipe != record.recipe:
         raise RunError(
-            f"the training in {folder} began with --recipe {content.get('recipe')}, not {recipe}; "
+            f"the training in {folder} began with --recipe {record.recipe}, not {recipe}; "
             "leave --recipe out, or start a new run"
         )
 
 
-def other_program(content: dict[str, Any]) -> list[str]:
+def other_program(record: TrainingRecord) -> list[str]:
     """Names what shapes the numbers and is of another version than when the run began."""
     now = {**provenance.versions(), "this program": __version__}
-    began = {**content.get("versions", {}), "this program": content.get("program", __version__)}
+    began = {**record.versions, "this program": record.program}
     found = [
         f"it began with {name} {began[name]}, now it is {version}"
         for name, version in now.items()
         if began.get(name, version) != version
     ]
     commit = provenance.commit()
-    if commit and content.get("commit") and commit != content["commit"]:
-        found.append(f"it began with commit {content['commit'][:12]}, now it is {commit[:12]}")
+    if commit and record.commit and commit != record.commit:
+        found.append(f"it began with commit {record.commit[:12]}, now it is {commit[:12]}")
     return found
 
 
-def other_data(content: dict[str, Any], dataset: BuiltDataset) -> list[str]:
+def other_data(fingerprint: str, dataset: BuiltDataset) -> list[str]:
     """Says it when the data are not those that a training began with."""
-    if content["dataset"]["fingerprint"] == dataset.fingerprint:
+    if fingerprint == dataset.fingerprint:
         return []
     return [f"it began with other data than {dataset.folder} holds now"]
 
 
-def changed_settings(config: TrainConfig, given: dict[str, Any]) -> list[str]:
+def changed_settings(config: TrainConfig, given: Mapping[str, Any]) -> list[str]:
     """Names every setting given now that differs from that of the beginning."""
     return [
         f"it began with --{name.replace('_', '-')} {getattr(config, name)}, not {value}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from cancernet.base.files import json_text, read_json, write_json
-from cancernet.base.records import EntryError, Record, absent, as_json, from_json
+from cancernet.base.records import EntryError, Record, as_json, from_json
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,19 +25,26 @@ class Outer(Record):
     many: tuple[Inner, ...] = ()
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     cores: int | str = 1
-    later: str | None = absent()
-    patients: int | None = None
+    patients: int | None
+    later: str | None = None
 
     def __post_init__(self) -> None:
         if self.name == "bad":
             raise ValueError("it is bad")
 
 
-SOUND = {"name": "a", "sure": True, "inner": {"score": 0.5, "pair": [1, "x"]}}
+SOUND = {"name": "a", "sure": True, "patients": None, "inner": {"score": 0.5, "pair": [1, "x"]}}
 
 
 def test_what_is_written_is_read():
-    made = Outer(name="a", sure=False, inner=Inner(score=1), many=(Inner(score=2.5),), cores="many")
+    made = Outer(
+        name="a",
+        sure=False,
+        patients=1,
+        inner=Inner(score=1),
+        many=(Inner(score=2.5),),
+        cores="many",
+    )
     assert from_json(Outer, json.loads(json_text(made))) == made
 
 
@@ -51,7 +58,7 @@ def test_undefined_is_null_in_the_file_and_nan_in_memory(tmp_path):
 
 
 def test_an_absent_entry_is_not_written_and_an_empty_one_is():
-    written = as_json(Outer(name="a", sure=True, inner=Inner(score=1)))
+    written = as_json(Outer(name="a", sure=True, patients=None, inner=Inner(score=1)))
     assert "later" not in written and written["patients"] is None
 
 

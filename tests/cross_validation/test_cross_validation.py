@@ -13,7 +13,6 @@ from cancernet.building.build import build
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
-from cancernet.cross_validation.record import read_record
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.intervals import patient_intervals
@@ -22,7 +21,9 @@ from cancernet.measures.pooled import FoldScores, pool, spread_over_folds
 from cancernet.measures.scored import Scored, write_scored
 from cancernet.measures.validation.calibration import NONE
 from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
+from cancernet.runs.run_record import FINISHED
 from cancernet.sample.drawn_sample import draw_sample
 from cancernet.training.loop.fit import StoppedError
 from tests.helpers.evaluation_examples import scored
@@ -157,11 +158,9 @@ def train_without_a_network(place, own, config, begun, network):
         write_scored(place / f"{name}.csv", images, classes=own.classes, predicted=called)
     point = choose_operating_point(part.labels, score, rule="fixed", threshold=0.4)
     files = vouch_for(place, ["predictions.csv", "validation_predictions.csv"])
-    assert read_run_file(place)["fold"]["testing"] == sorted(set(own.split("testing").patients))
-    write_run_file(
-        place,
-        {**begun, "status": "finished", "operating_point": point.as_dict(), "files": files},
-    )
+    assert list(read_run_file(place).fold.testing) == sorted(set(own.split("testing").patients))
+    record = dataclasses.replace(begun, status=FINISHED, operating_point=point, files=files)
+    write_run_file(place, record)
 
 
 def test_too_small_a_limit_is_refused_before_there_is_a_folder(drawn, tmp_path):
@@ -191,8 +190,8 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
         cross_validate.start_folds(
             folder, drawn.folder, config, wishes, recipe="r", command="python x"
         )
-    assert read_run_file(folder / "fold-01")["status"] == "finished"
-    assert read_record(folder)["status"] == "training"
+    assert read_run_file(folder / "fold-01").is_finished
+    assert read_cross_validation(folder).status == "training"
     with pytest.raises(RunError, match="--epochs"):
         cross_validate.resume_folds(folder, None, {"epochs": 9}, workers=1)
     with pytest.raises(RunError, match="began with --folds 2, not 5"):

@@ -38,6 +38,7 @@ class OperatingPoint:
         images: of the validation set.
         patients: of the validation set, or None when not known.
         note: what a reader must know about this choice; empty when nothing.
+        chosen_on: "validation", or None for a threshold that was given.
     """
 
     threshold: float
@@ -48,11 +49,11 @@ class OperatingPoint:
     images: int
     patients: int | None
     note: str = ""
+    chosen_on: str | None = dataclasses.field(init=False)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values, with what they were chosen on."""
+    def __post_init__(self) -> None:
         chosen_on = None if self.rule_name == "fixed" else "validation"
-        return {**dataclasses.asdict(self), "chosen_on": chosen_on}
+        object.__setattr__(self, "chosen_on", chosen_on)
 
     @property
     def origin(self) -> str:
@@ -60,19 +61,6 @@ class OperatingPoint:
         if self.rule_name == "fixed":
             return "given, not chosen on validation"
         return "chosen on validation, never on testing"
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "OperatingPoint":
-        """Reads what `as_dict` gave.
-
-        Raises:
-            ValueError: something is missing.
-        """
-        names = {field.name for field in dataclasses.fields(cls)}
-        try:
-            return cls(**{key: value for key, value in content.items() if key in names})
-        except TypeError as error:
-            raise ValueError(f"this is no operating point ({error})") from None
 
 
 def choose_operating_point(

@@ -36,11 +36,6 @@ class ThresholdSpread:
     resamples: int
     note: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        pairs = ("threshold", "sensitivity", "specificity")
-        return {**dataclasses.asdict(self), **{name: list(getattr(self, name)) for name in pairs}}
-
 
 def threshold_spread(
     truth: Any,
