@@ -165,6 +165,10 @@ def read_dataset(folder: Path) -> BuiltDataset:
         )
     try:
         parts = _read_parts(manifest, built.classes)
+    except KeyError as error:
+        raise CancerNetError(
+            f"{manifest} names the class or split {error}, which {BUILD} does not; {BUILD_AGAIN}"
+        ) from None
     except (OSError, ValueError, OverflowError) as error:
         raise CancerNetError(f"{manifest} is damaged: {error}; {BUILD_AGAIN}") from None
     return BuiltDataset(

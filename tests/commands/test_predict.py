@@ -346,8 +346,11 @@ def test_an_isotonic_line_of_the_run_is_applied(tiny_run, images):
 
 
 def test_a_garbled_calibration_is_refused(tiny_run):
-    with pytest.raises(RunError, match="calibration"):
-        with_calibration(tiny_run, {"method": "temperature", "temperature": -1})
+    content = json.loads((tiny_run / run_folder.RUN_FILE).read_text())
+    calibration = {"method": "temperature", "temperature": -1}
+    run_folder.write_run_file(tiny_run, {**content, "calibration": calibration})
+    with pytest.raises(RunError, match="`calibration`: the temperature -1.0 is not above 0"):
+        run_folder.open_run(tiny_run)
 
 
 def test_a_model_that_names_another_file_reads_none(tiny_run, images, tmp_path):
