@@ -7,8 +7,11 @@ FROM python:3.12-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 ORT_DISABLE_TELEMETRY=1
 WORKDIR /app
 
-COPY requirements-serve.txt .
-RUN pip install --disable-pip-version-check -r requirements-serve.txt \
+# The names of the extra `serve` (pyproject.toml) without the pipeline, which would bring
+# TensorFlow; the versions are those that the tests passed with.
+COPY constraints/python3.12.txt constraints.txt
+RUN pip install --disable-pip-version-check --constraint constraints.txt \
+        numpy pillow onnxruntime fastapi uvicorn httptools uvloop \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cancernet
 
 COPY cancernet ./cancernet

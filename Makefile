@@ -8,7 +8,7 @@ BIN := .venv/bin
 EPOCHS ?= 6
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test format bench audit
+.PHONY: demo test format bench audit mutation
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -19,8 +19,8 @@ EPOCHS ?= 6
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/development.stamp: .venv/runtime.stamp requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/development.stamp: .venv/runtime.stamp pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@
 
 demo: .venv/runtime.stamp
@@ -39,6 +39,14 @@ test: .venv/development.stamp
 audit: .venv/development.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
 	$(BIN)/python -m pip_audit --skip-editable
+
+# Plants small faults, one at a time, and counts those that the tests notice:
+#   make mutation ROOMS="measures dataset" SAMPLE=100 (a room; 0: all of them)
+# More (one file, other tests, only the last survivors): tools/mutate.py
+SAMPLE ?= 100
+mutation: .venv/development.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,mutation]"
+	$(BIN)/python tools/mutate.py $(ROOMS) --sample $(SAMPLE)
 
 format: .venv/development.stamp
 	$(BIN)/ruff format .

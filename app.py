@@ -3,7 +3,7 @@
     streamlit run app.py
     streamlit run app.py -- --run output/my-run
 
-Needs `pip install -r requirements-app.txt`. Without --run the run that finished last
+Needs `pip install -e ".[app]"`. Without --run the run that finished last
 in output/ is taken. Research software, not a medical device; not for diagnosis.
 """
 
@@ -29,7 +29,7 @@ def main() -> int:
     """Says how to start it when Python runs it; returns the exit code."""
     parse_arguments()
     return complain(
-        "start it with `streamlit run app.py`, after `pip install -r requirements-app.txt`",
+        'start it with `streamlit run app.py`, after `pip install -e ".[app]"`',
         EXIT_NOTHING_DONE,
     )
 

@@ -4,7 +4,7 @@
     python serve.py --run output/my-run --port 8080
     CANCERNET_TOKEN=… python serve.py --host 0.0.0.0
 
-Needs `pip install -r requirements-serve.txt`. Without --run the run that finished last
+Needs `pip install -e ".[serve]"`. Without --run the run that finished last
 in output/ is taken. It listens on this machine only unless --host says otherwise.
 Research software, not a medical device; not for diagnosis.
 """
@@ -88,8 +88,7 @@ def main() -> int:
         from cancernet.serving.server import serve
     except ModuleNotFoundError as error:
         raise CancerNetError(
-            f"serving needs the package {error.name}; "
-            "install it with `pip install -r requirements-serve.txt`"
+            f'serving needs the package {error.name}; install it with `pip install -e ".[serve]"`'
         ) from None
     serve(trained, config)
     return EXIT_OK

@@ -13,6 +13,13 @@ from PIL import Image
 # How long an example takes says what else the machine does.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+# For tools/mutate.py: a fault is noticed by the first example that fails, the same in every run.
+hypothesis.settings.register_profile(
+    "mutation",
+    deadline=None,
+    derandomize=True,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The tests are spread over the processors already; more threads each would only wait.

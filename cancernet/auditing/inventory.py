@@ -18,8 +18,10 @@ from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.building.find import find_files
 from cancernet.building.settings import BY_CONTENT, BY_IMAGE
+from cancernet.catalog.patient_id import one_spelling
 from cancernet.config import SPLITS
 from cancernet.dataset.group_pattern import group_of
+from cancernet.dataset.leaks import NOT_NAMED
 from cancernet.dataset.manifest import BUILD, read_dataset
 
 NONE = -1
@@ -133,8 +135,8 @@ def read_inventory(folder: Path, *, dataset: str | None = None, group_by: str = 
 def _of_built(folder: Path) -> Inventory:
     built = read_dataset(folder)
     parts = [built.split(name) for name in SPLITS]
-    names = [name for part in parts for name in part.patients]
-    groups, group = _numbered(names)
+    names: list[str | None] = [name for part in parts for name in part.patients]
+    groups, group = _numbered(_one_spelling(names, built.unit))
     return Inventory(
         folder=folder,
         paths=[path for part in parts for path in part.paths],
@@ -166,7 +168,7 @@ def _of_any(folder: Path, grouper: Grouper, not_known: str) -> Inventory:
     name_of, unit, grouping = grouper
     without = [_without_split(path) for path in paths]
     labels, label = _numbered([PurePosixPath(rest).parent.name or None for _, rest in without])
-    groups, group = _numbered([name_of(rest) for _, rest in without])
+    groups, group = _numbered(_one_spelling([name_of(rest) for _, rest in without], unit))
     known = int((group != NONE).sum())
     if not known:
         grouping = not_known
@@ -248,7 +250,15 @@ def _from_known_name(path: str) -> str | None:
     return None
 
 
-def _numbered(names: list[str] | list[str | None]) -> tuple[list[str], np.ndarray]:
+def _one_spelling(names: list[str | None], unit: str) -> list[str | None]:
+    """Spells each group in one way, where groups have names of their own."""
+    if unit in NOT_NAMED:
+        return names
+    spelled = iter(one_spelling([name for name in names if name is not None]))
+    return [None if name is None else next(spelled) for name in names]
+
+
+def _numbered(names: list[str | None]) -> tuple[list[str], np.ndarray]:
     """Returns the different names, sorted, and int32 places in them; -1 for None."""
     different = sorted({name for name in names if name is not None})
     place = {name: number for number, name in enumerate(different)}

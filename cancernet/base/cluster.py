@@ -14,7 +14,7 @@ from cancernet.base.errors import CancerNetError
 
 AHEAD = 4  # tasks per worker that are under way or done and not yet taken
 CONNECT_SECONDS = 20
-INSTALL = "install it with `python -m pip install -r requirements-cluster.txt`"
+INSTALL = 'install it with `pip install -e ".[cluster]"`'
 
 Task = TypeVar("Task")
 

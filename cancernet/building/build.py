@@ -25,6 +25,7 @@ from cancernet.building.second_copies import take_second_copies
 from cancernet.building.settings import BuildSettings
 from cancernet.building.staging import alone, put_in_place, staged
 from cancernet.building.transfer import Transferred, no_hard_links, transfer
+from cancernet.catalog.patient_id import say_respelled
 from cancernet.dataset.build_record import BuildRecord, Unlisted
 from cancernet.dataset.images import Images, LeftOutFile
 from cancernet.dataset.leaks import refuse_leaks
@@ -74,7 +75,7 @@ def build(
     _refuse_nothing(found, look, dataset, settings.source)
     if dataset.by_content:
         # Looking takes much longer than reading paths: not again for what is there.
-        facts = _as_built(output, settings, found, look.images)
+        facts = _as_built(output, settings, found, look, look.images)
         if facts is not None:
             _refuse_leaks(facts.leaks, settings)
             return _unchanged(settings, output, facts)
@@ -82,10 +83,10 @@ def build(
         look = dataclasses.replace(look, images=grouped)
     plan = make_plan(look.images, dataset, settings)
     _refuse_leaks(plan.leaks, settings)
-    announce([*plan.warnings, *filter(None, [plan.leak])])
+    announce([text for text in (*_notices(look), *plan.warnings, plan.leak) if text])
     with alone(output):
         refuse_what_is_not_ours(output)
-        facts = _as_built(output, settings, found, plan.images)
+        facts = _as_built(output, settings, found, look, plan.images)
         if facts is not None:
             return _unchanged(settings, output, facts)
         _check_disk(plan, output, settings)
@@ -103,11 +104,23 @@ def _refuse_leaks(leaks: Sequence[str], settings: BuildSettings) -> None:
 
 
 def _as_built(
-    output: Path, settings: BuildSettings, found: Found, images: Images
+    output: Path, settings: BuildSettings, found: Found, look: Look, images: Images
 ) -> BuildRecord | None:
-    return is_as_built(
+    facts = is_as_built(
         output, settings.source, settings_as_built(settings), found.images, images.sources
     )
+    # An earlier version took spellings of one patient for several.
+    if facts is not None and facts.same_patients != _same_patients(look):
+        return None
+    return facts
+
+
+def _notices(look: Look) -> list[str]:
+    return list(filter(None, [say_respelled(look.respelled)]))
+
+
+def _same_patients(look: Look) -> dict[str, tuple[str, ...]]:
+    return {one.kept: tuple(one.others) for one in look.respelled}
 
 
 def _unchanged(settings: BuildSettings, output: Path, facts: BuildRecord) -> Outcome:
@@ -164,7 +177,8 @@ def _fill(
         absent={name: tuple(labels) for name, labels in plan.absent.items()},
         leak=plan.leak,
         leaks=tuple(plan.leaks),
-        warnings=tuple(plan.warnings),
+        warnings=(*_notices(look), *plan.warnings),
+        same_patients=_same_patients(look),
         counts=record.count_splits(plan.images, plan.splits, dataset),
         left_out=reasons,
         failed=len(failed),

@@ -11,8 +11,10 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.base.parallel import in_parallel
+from cancernet.catalog.patient_id import Respelled, find_respelled, kept_spellings
 from cancernet.config import SPLITS
 from cancernet.dataset.images import Images, LeftOutFile, first_alike
+from cancernet.dataset.leaks import NOT_NAMED
 from cancernet.dataset.manifest import NO_POSITION
 
 SECOND_COPY = "second copy of an image"
@@ -30,10 +32,12 @@ class Look:
     Attributes:
         images: those that belong to the set, in the order of the paths.
         left_out: the others.
+        respelled: patients whose ids occur in several spellings; they have one in `images`.
     """
 
     images: Images
     left_out: list[LeftOutFile]
+    respelled: tuple[Respelled, ...] = ()
 
 
 class _Seen(NamedTuple):
@@ -63,7 +67,11 @@ def look_at_paths(paths: list[str], dataset: catalog.Dataset) -> Look:
     kept = places[first == places]
     alike = first_alike(digests[kept, KEY_BYTES:])
     images.common_name[kept] = np.bincount(alike, minlength=len(alike))[alike] > 1
-    return Look(_with_sorted_patients(images.take(kept)), left_out)
+    images = images.take(kept)
+    respelled = () if dataset.unit in NOT_NAMED else tuple(find_respelled(images.patients))
+    if respelled:
+        images = _join_patients(images, kept_spellings(respelled))
+    return Look(_with_sorted_patients(images), left_out, respelled)
 
 
 def _ask_catalogue(
@@ -130,6 +138,15 @@ def _identify(path: str, dataset: catalog.Dataset) -> tuple[catalog.Identity, st
     path.encode()  # fails for names that are not text, which no table could hold
     pure = PurePosixPath(path)
     return dataset.identify(pure), dataset.key(pure)
+
+
+def _join_patients(images: Images, kept: dict[str, str]) -> Images:
+    """Gives the patients with several spellings the one that is kept."""
+    number: dict[str, int] = {}
+    joined = [number.setdefault(kept.get(name, name), len(number)) for name in images.patients]
+    return dataclasses.replace(
+        images, patients=list(number), patient=np.array(joined, np.int32)[images.patient]
+    )
 
 
 def _with_sorted_patients(images: Images) -> Images:

@@ -10,6 +10,7 @@ import numpy as np
 from cancernet import __version__
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import Dataset, is_mask
+from cancernet.catalog.patient_id import patient_key, say_respelled
 from cancernet.config import SPLITS
 from cancernet.dataset import patient_split
 from cancernet.dataset.images import Images, LeftOutFile
@@ -67,6 +68,7 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
         listed = split_by_lists(images, read_lists(settings.split_lists), settings.unlisted)
         images, splits, left_out = listed.images, listed.splits, listed.left_out
         without_images, unlisted = listed.without_images, listed.unlisted
+        warnings += filter(None, [say_respelled(listed.respelled)])
         warnings += check_lists(images, splits, dataset)
     elif settings.split == "image":
         splits = patient_split.split_by_image(images, dataset, settings.ratios, seed=settings.seed)
@@ -123,7 +125,8 @@ def describe_split(settings: BuildSettings, dataset: Dataset, *, leaks: bool) ->
 
 def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
     """What, besides the source's files, decides how the built set looks."""
-    ids = sorted(read_lists(settings.split_lists).items()) if settings.split == "lists" else []
+    lists = read_lists(settings.split_lists) if settings.split == "lists" else {}
+    ids = sorted((patient_key(patient), split) for patient, split in lists.items())
     return {
         "version": __version__,
         "dataset": settings.dataset,

@@ -10,6 +10,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -62,13 +63,13 @@ def _python() -> Check:
 
 
 def _packages() -> Iterator[Check]:
-    """One check for each requirements file of the checkout: `requirements-serve.txt` is serve."""
-    files = sorted(ROOT.glob("requirements*.txt"))
-    if not files:
-        yield Check("packages", NOTE, f"no requirements files in {ROOT}, so ranges are not checked")
-    for path in files:
-        feature = path.stem.removeprefix("requirements").strip("-") or "everything"
-        found = [(wanted.name, wanted.specifier, _version(wanted.name)) for wanted in _read(path)]
+    """One check for requirements.txt, which everything needs, and one for each extra."""
+    features = list(_features())
+    if not features:
+        says = f"no requirements.txt or pyproject.toml in {ROOT}, so ranges are not checked"
+        yield Check("packages", NOTE, says)
+    for feature, source, requirements in features:
+        found = [(wanted.name, wanted.specifier, _version(wanted.name)) for wanted in requirements]
         missing = [name for name, _, version in found if version is None]
         unfit = [
             f"{name} {version} (wanted {range_})"
@@ -78,12 +79,24 @@ def _packages() -> Iterator[Check]:
         name = f"packages for {feature}"
         if missing:
             verdict = WRONG if feature == "everything" else NOTE
-            advice = f"`python -m pip install -r {path.name}`"
+            advice = f"`python -m pip install {source}`"
             yield Check(name, verdict, f"not installed: {', '.join(missing)}; {advice}")
         if unfit:
             yield Check(name, WRONG, f"outside the allowed range: {', '.join(unfit)}")
         if not missing and not unfit:
             yield Check(name, OK, ", ".join(f"{name} {version}" for name, _, version in found))
+
+
+def _features() -> Iterator[tuple[str, str, list[Any]]]:
+    """Yields a feature, what pip installs it from, and its requirements on this system."""
+    file, project = ROOT / "requirements.txt", ROOT / "pyproject.toml"
+    if file.is_file():
+        yield "everything", f"-r {file.name}", _read(file)
+    if project.is_file():
+        content = tomllib.loads(project.read_text("utf-8"))["project"]
+        for extra, lines in sorted(content.get("optional-dependencies", {}).items()):
+            others = [line for line in lines if not line.startswith(f"{content['name']}[")]
+            yield extra, f'-e ".[{extra}]"', _parse(others)
 
 
 def _tested_set() -> Check:
@@ -109,11 +122,17 @@ def _tested_set() -> Check:
 
 
 def _read(path: Path) -> list[Any]:
-    """Returns the requirements of a file; lines that include another file are left out."""
+    """Returns the requirements of a file."""
+    lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
+    return _parse([line for line in lines if line and not line.startswith("-")])
+
+
+def _parse(lines: list[str]) -> list[Any]:
+    """Returns the requirements that apply to this Python and system."""
     from packaging.requirements import Requirement
 
-    lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
-    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+    wanted = [Requirement(line) for line in lines]
+    return [each for each in wanted if each.marker is None or each.marker.evaluate()]
 
 
 def _processor() -> Check:

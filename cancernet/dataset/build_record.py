@@ -50,6 +50,7 @@ class BuildRecord(Record):
         leak: what leaks between the splits, in a sentence; empty when nothing does.
         leaks: what is in more than one split, a sentence each, with names.
         warnings: what a reader of any result must know, in sentences.
+        same_patients: patient -> other spellings of the same number that were joined with it.
         counts: of every split.
         left_out: reason -> number of files.
         failed: number of files that could not be used because of a defect.
@@ -74,6 +75,7 @@ class BuildRecord(Record):
     leak: str
     leaks: tuple[str, ...]
     warnings: tuple[str, ...]
+    same_patients: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     counts: Mapping[str, SplitCounts]
     left_out: Mapping[str, int]
     failed: int = 0

@@ -11,6 +11,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import Dataset, Identity, LeftOut
 from cancernet.catalog.entry import shipped_part
+from cancernet.catalog.patient_id import patient_key
 from cancernet.dataset.group_pattern import group_of
 
 FILENAME, LABEL, PATIENT = "filename", "label", "patient"
@@ -80,10 +81,11 @@ def read_labels(path: Path, classes: tuple[str, ...]) -> Labels:
         if PATIENT in row:
             if not row[PATIENT]:
                 raise CancerNetError(f"row {number} of {path} names no patient")
-            if patients.setdefault(name, row[PATIENT]) != row[PATIENT]:
+            first = patients.setdefault(name, row[PATIENT])
+            if patient_key(first) != patient_key(row[PATIENT]):
                 raise CancerNetError(
                     f"row {number} of {path} says that {name} is of patient {row[PATIENT]}, an "
-                    f"earlier row of {patients[name]}; take one of them out"
+                    f"earlier row of {first}; take one of them out"
                 )
         numbers.setdefault(name, number)
     if not labels:
@@ -170,7 +172,8 @@ class IdentifyByTable:
                 patient = table.patients.get(name) or patient_of(PurePosixPath(file), pattern)
             except LeftOut as reason:
                 raise CancerNetError(f"{file}: {reason}") from None
-            if known.setdefault(file, (label, patient)) != (label, patient):
+            first_label, first_patient = known.setdefault(file, (label, patient))
+            if first_label != label or patient_key(first_patient) != patient_key(patient):
                 raise _two_answers(table, file, named[file], name)
             named[file] = name
         if missing:

@@ -8,6 +8,7 @@ import numpy as np
 from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.building.settings import LEAVE_OUT
 from cancernet.catalog import Dataset
+from cancernet.catalog.patient_id import Respelled, find_respelled, patient_key
 from cancernet.config import SPLITS
 from cancernet.dataset.images import Images, LeftOutFile
 
@@ -25,6 +26,7 @@ class Listed:
         left_out: images of patients on no list.
         without_images: ids on a list of whom there is no image, sorted.
         unlisted: how many `patients` are on no list, and how many `images` they have.
+        respelled: patients whose id on a list is spelled otherwise than with the images.
     """
 
     images: Images
@@ -32,6 +34,7 @@ class Listed:
     left_out: list[LeftOutFile]
     without_images: list[str]
     unlisted: dict[str, int]
+    respelled: list[Respelled]
 
 
 def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
@@ -41,20 +44,23 @@ def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
         files: for training, validation and testing.
 
     Returns:
-        Patient id -> split.
+        Patient id, as the lists first spell it -> split.
 
     Raises:
         CancerNetError: a file is missing, empty or no text, or an id is on two lists.
     """
     split_of: dict[str, str] = {}
+    spelled: dict[str, str] = {}
     for split, file in zip(SPLITS, files, strict=True):
         ids = _read_ids(file)
         if not ids:
             raise CancerNetError(f"the {split} list {file} names no patient")
         for patient in ids:
-            if split_of.setdefault(patient, split) != split:
+            first = spelled.setdefault(patient_key(patient), patient)
+            if split_of.setdefault(first, split) != split:
+                also = "" if first == patient else f" (as {first} and as {patient})"
                 raise CancerNetError(
-                    f"patient {patient} is on two lists, {split_of[patient]} and {split}; "
+                    f"patient {first} is on two lists, {split_of[first]} and {split}{also}; "
                     "nobody may be in two splits: take the id out of one"
                 )
     return split_of
@@ -69,12 +75,14 @@ def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str) -> L
         unlisted: a split for the patients on no list, or `settings.LEAVE_OUT`.
     """
     default = -1 if unlisted == LEAVE_OUT else SPLITS.index(unlisted)
-    place = np.array(
-        [SPLITS.index(split_of[p]) if p in split_of else default for p in images.patients], np.int8
-    )
+    place_of = {patient_key(patient): SPLITS.index(split) for patient, split in split_of.items()}
+    keys = [patient_key(patient) for patient in images.patients]
+    place = np.array([place_of.get(key, default) for key in keys], np.int8)
     splits = place[images.patient]
     kept = np.flatnonzero(splits >= 0)
-    strangers = np.array([patient not in split_of for patient in images.patients], bool)
+    strangers = np.array([key not in place_of for key in keys], bool)
+    there = set(keys)
+    listed_here = {patient for patient in split_of if patient_key(patient) in there}
     return Listed(
         images=images.take(kept),
         splits=splits[kept],
@@ -82,11 +90,12 @@ def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str) -> L
             LeftOutFile(images.sources[i], UNLISTED, images.patients[int(images.patient[i])])
             for i in np.flatnonzero(splits < 0).tolist()
         ],
-        without_images=sorted(set(split_of) - set(images.patients)),
+        without_images=sorted(set(split_of) - listed_here),
         unlisted={
             "patients": int(strangers.sum()),
             "images": int(strangers[images.patient].sum()),
         },
+        respelled=find_respelled({*listed_here, *images.patients}),
     )
 
 

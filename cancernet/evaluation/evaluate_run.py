@@ -10,6 +10,7 @@ import numpy as np
 
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.words import counted, some
+from cancernet.catalog.patient_id import patient_key
 from cancernet.evaluation.labelled_images import Labelled, read_labelled
 from cancernet.evaluation.run_results import FinishedRun
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
@@ -102,7 +103,9 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         leaks = [leak_of(run) if own else "", trained_on(labelled, run)]
         leak, folder = " ".join(filter(None, leaks)), labelled.folder
         content = labelled.content(run.classes)
-        remarks += filter(None, [labelled.unknown_patients, unchecked(labelled, run)])
+        remarks += filter(
+            None, [labelled.respelled, labelled.unknown_patients, unchecked(labelled, run)]
+        )
     point = finished.point if wishes.rule is None else choose_again(finished, wishes)
     if wishes.rule is not None:
         remarks.append(
@@ -202,7 +205,8 @@ def _subgroups(
     if table is None:
         return {}
     key, columns = read_columns(table)
-    keys = testing.patients if key == "patient" else testing.paths
+    by_patient = key == "patient"
+    keys = [patient_key(name) for name in testing.patients] if by_patient else testing.paths
     known = set().union(*columns.values())
     if not known & set(keys):
         raise CancerNetError(

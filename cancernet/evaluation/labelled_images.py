@@ -12,6 +12,7 @@ from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file, sha256_of
 from cancernet.base.words import counted
+from cancernet.catalog.patient_id import find_respelled, kept_spellings, say_respelled
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BUILD, MANIFEST, digest, read_dataset
 from cancernet.runs.run_folder import Run
@@ -31,6 +32,7 @@ class Labelled:
         labels: (images,) int64, places in the run's classes.
         patients: name of every image's patient; where it is not known, the image's path.
         unnamed: images whose patient is not known, so that each counts as one of its own.
+        respelled: which ids of a table were taken for one patient, in a sentence; or empty.
         left_out: reason to number of files that were left out.
         how: which images these are, in words.
         drawn: whether they were drawn by a program.
@@ -49,6 +51,7 @@ class Labelled:
     drawn: bool = False
     leak: str = ""
     fingerprint: str = ""
+    respelled: str = ""
 
     @property
     def patients_known(self) -> bool:
@@ -166,6 +169,9 @@ def _read_table(table: Path, run: Run) -> Labelled:
             f"{twice[0]}; name each image once, or it counts twice"
         )
     patients = [(row.get("patient") or "").strip() for row in kept]
+    respelled = find_respelled(set(patients))
+    spelling = kept_spellings(respelled)
+    patients = [spelling.get(name, name) for name in patients]
     missing = [row["path"] for row in kept if not is_file(table.parent / row["path"])]
     if missing:
         raise CancerNetError(
@@ -181,6 +187,7 @@ def _read_table(table: Path, run: Run) -> Labelled:
         unnamed=patients.count(""),
         left_out=_counted("of a class that the run does not know" for _ in rows[len(kept) :]),
         how=f"all images of {table.name}",
+        respelled=say_respelled(respelled),
     )
 
 

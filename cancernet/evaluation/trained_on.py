@@ -5,6 +5,7 @@ from pathlib import Path
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
 from cancernet.base.words import counted, some
+from cancernet.catalog.patient_id import patient_key
 from cancernet.dataset.manifest import MANIFEST, manifest_rows, read_audit, read_fingerprint
 from cancernet.evaluation.labelled_images import Labelled
 from cancernet.report.content import LEAK
@@ -20,7 +21,8 @@ def trained_on(labelled: Labelled, run: Run) -> str:
     Patients are compared by name where they are known, and files by their bytes where the
     run's data set is still to be found (`own_folder`).
     """
-    seen = sorted(set(labelled.patients) & _own_patients(run))
+    own = {patient_key(name) for name in _own_patients(run)}
+    seen = sorted(name for name in set(labelled.patients) if patient_key(name) in own)
     if seen:
         were = counted(len(set(labelled.patients)), "patient was", "patients were")
         return (

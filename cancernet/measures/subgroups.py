@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
+from cancernet.catalog.patient_id import patient_key
 from cancernet.measures.intervals import RESAMPLES, patient_intervals
 from cancernet.measures.metrics import binary_metrics
 
@@ -19,7 +20,8 @@ def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
     """Reads a table with a column `patient` or `path` and any others.
 
     Returns:
-        The key that the table uses, and for every other column {key: value}.
+        The key that the table uses, and for every other column {key: value}; patients are
+        spelled as `patient_key` spells them.
 
     Raises:
         CancerNetError: no such file, no key column, no other column, or a key that
@@ -46,7 +48,7 @@ def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
         raise CancerNetError(f"{path} has two columns {twice!r}; name them differently")
     found: dict[str, dict[str, str]] = {name: {} for name in columns}
     for row in rows:
-        row[key] = (row[key] or "").strip()
+        row[key] = patient_key(row[key] or "") if key == "patient" else (row[key] or "").strip()
         for name in columns:
             value = (row[name] or "").strip() or NOT_GIVEN
             if found[name].setdefault(row[key], value) != value:

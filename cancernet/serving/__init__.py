@@ -1,1 +1,1 @@
-"""The API and its page on one finished run. Needs requirements-serve.txt, not TensorFlow."""
+"""The API and its page on one finished run. Needs the extra `serve`, not TensorFlow."""

@@ -15,7 +15,7 @@ LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
 READ_AHEAD = 8_000_000  # bytes of the file; tifffile would take 256 million
 _PLAIN = (1, 8, 32946, 32773)  # none, deflate (two codes), PackBits
 _JPEG = (6, 7)  # the old way and the new
-INSTALL = "install the optional packages: pip install -r requirements-slides.txt"
+INSTALL = 'install the optional packages: `pip install -e ".[slides]"`'
 
 
 class Bands(Protocol):

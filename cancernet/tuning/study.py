@@ -111,7 +111,7 @@ def open_study(
         import optuna
     except ModuleNotFoundError:
         raise CancerNetError(
-            "a search needs Optuna; install it with `pip install -r requirements-tune.txt`"
+            'a search needs Optuna; install it with `pip install -e ".[tune]"`'
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _own_words(place):
@@ -260,7 +260,7 @@ def _own_words(place: StudyPlace) -> Iterator[None]:
     except ImportError as error:
         raise CancerNetError(
             f"the address {place.shown} needs a driver that is not installed ({error.name}); for "
-            "PostgreSQL: pip install -r requirements-postgresql.txt"
+            'PostgreSQL: `pip install -e ".[postgresql]"`'
         ) from None
     except CancerNetError:
         raise

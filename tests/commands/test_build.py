@@ -241,6 +241,16 @@ def test_help_names_the_lists_and_where_the_images_are():
     assert b"--split-lists TRAIN VAL TEST" in done.stdout and KAGGLE.encode() in done.stdout
 
 
+def patches_of_patients(folder):
+    """The patches that lie there: patient -> paths relative to the folder."""
+    found = {}
+    for path in folder.glob("*/[01]/*.png"):
+        name = path.relative_to(folder).as_posix()
+        found.setdefault(name.partition("/")[0], set()).add(name)
+    assert found
+    return found
+
+
 def test_the_real_patches(real_data, tmp_path):
     source, output = real_data / "idc", tmp_path / "idc"
     done = subprocess.run(
@@ -249,13 +259,14 @@ def test_the_real_patches(real_data, tmp_path):
     )  # fmt: skip
     assert done.returncode == EXIT_OK, done.stderr
     rows, rest = manifest(output), left_out(output)
-    found = {path.relative_to(source).as_posix() for path in source.rglob("*.png")}
-    assert len(found) == 6724 and {row["source"] for row in rows} | set(rest) == found
-    assert len(rows) + len(rest) == 6724
+    there = patches_of_patients(source)
+    found = set().union(*there.values())
+    assert {row["source"] for row in rows} | set(rest) == found
+    assert len(rows) + len(rest) == len(found)
     splits = {}
     for row in rows:
         splits.setdefault(row["patient"], set()).add(row["split"])
-    assert len(splits) == 19 and all(len(found) == 1 for found in splits.values())
+    assert splits.keys() == there.keys() and all(len(where) == 1 for where in splits.values())
     assert {(row["split"], row["label"]) for row in rows} == {
         (split, label) for split in ("training", "validation", "testing") for label in "01"
     }
@@ -265,6 +276,10 @@ def test_the_official_lists_on_the_real_patches(real_data, tmp_path):
     lists = [real_data / "idc_splits" / f"cases_{name}.txt" for name in ("train", "val", "test")]
     outcome = build_it(real_data / "idc", tmp_path / "idc", link="symbolic", split="lists",
                        split_lists=tuple(lists))  # fmt: skip
-    assert outcome.facts["unlisted"] == {"patients": 3, "images": 1325}
-    assert len(outcome.facts["listed_without_images"]) == 162 - 16
-    assert len(manifest(tmp_path / "idc")) + len(left_out(tmp_path / "idc")) == 6724
+    there = patches_of_patients(real_data / "idc")
+    listed = {patient for file in lists for patient in file.read_text().split()}
+    unlisted = [len(patches) for patient, patches in there.items() if patient not in listed]
+    assert outcome.facts["unlisted"] == {"patients": len(unlisted), "images": sum(unlisted)}
+    assert set(outcome.facts["listed_without_images"]) == listed - there.keys()
+    rows, rest = manifest(tmp_path / "idc"), left_out(tmp_path / "idc")
+    assert len(rows) + len(rest) == sum(map(len, there.values()))

@@ -259,6 +259,18 @@ def test_a_manifest_gives_labels_and_patients(run, images):
         read_labelled(images, run_folder.open_run(run))
 
 
+def test_spellings_of_a_patient_in_a_table_are_one(tmp_path, images):
+    files = sorted(images.rglob("*class?.png"))
+    names = ("7", "7.0", "007", "8")
+    rows = [f"{f.relative_to(images)},{f.parent.name},{names[n % 4]}" for n, f in enumerate(files)]
+    (images / "manifest.csv").write_text("path,label,patient\n" + "\n".join(rows) + "\n")
+    run = finished_run(tmp_path / "run", patients={"training": ["08"]})
+    found = examine(read_finished(run), Wishes(data=images))
+    assert found.assessment.testing["patients"] == 2
+    assert any("one patient: 7 and 007 and 7.0." in remark for remark in found.remarks)
+    assert "1 of 2 patients" in found.leak and "(8)" in found.leak
+
+
 def test_unknown_patients_are_said(run, images):
     for number, file in enumerate(sorted(images.rglob("*class?.png"))):
         file.rename(file.with_name(f"{number}.png"))

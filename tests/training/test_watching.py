@@ -112,14 +112,19 @@ def test_the_doctor_finds_nothing_wrong_here(tmp_path, monkeypatch, capsys):
 
 def test_the_doctor_names_what_is_missing_or_out_of_range(tmp_path, monkeypatch, capsys):
     (tmp_path / "requirements.txt").write_text("numpy>=99\nno-such-package>=1  # why\n")
-    (tmp_path / "requirements-extra.txt").write_text("-r requirements.txt\nno-such-package>=1\n")
+    extras = '[project]\nname = "it"\n[project.optional-dependencies]\n'
+    extras += 'some = ["it[other]", "no-such-package>=1"]\n'
+    extras += """other = ["no-such-package>=1; sys_platform == 'beos'"]\n"""
+    (tmp_path / "pyproject.toml").write_text(extras)
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
     monkeypatch.setattr(doctor, "_graphics", lambda: doctor.Check("GPU", doctor.NOTE, "none"))
     found = list(doctor.checks())
     wrong = [check.says for check in found if check.verdict == doctor.WRONG]
     assert "no-such-package" in wrong[0] and "pip install -r requirements.txt" in wrong[0]
     assert "numpy" in wrong[1] and ">=99" in wrong[1]
-    assert by_name(found)["packages for extra"].verdict == doctor.NOTE
+    some = by_name(found)["packages for some"]
+    assert some.verdict == doctor.NOTE and 'pip install -e ".[some]"' in some.says
+    assert by_name(found)["packages for other"].verdict == doctor.OK
     assert not doctor.print_checks(iter(found))
 
 

@@ -244,7 +244,7 @@ def test_a_combination_that_cannot_be_trained_is_one_trial(dataset, tmp_path, mo
     ("address", "words"),
     [
         ("study.txt", "cannot be opened"),
-        ("postgresql://me:secret@localhost/x", "requirements-postgresql|cannot be opened"),
+        ("postgresql://me:secret@localhost/x", r"\[postgresql\]|cannot be opened"),
         ("nonsense://me:secret@nowhere/x", "cannot be opened"),
     ],
 )

@@ -1,0 +1,71 @@
+"""Which spellings of an id mean one patient: `7`, `7.0`, ` 7` and `007`.
+
+pandas writes a column of numbers with gaps as `7.0`, spreadsheets drop leading zeros, and
+people pad. Two ids that are the same number are one patient wherever ids are compared; an
+id that meets no other spelling of itself keeps the one it has.
+"""
+
+import dataclasses
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+_NUMBER = re.compile(r"0*([0-9]+)(?:\.0*)?")
+NAMED = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Respelled:
+    """One patient whose id occurs in several spellings.
+
+    Attributes:
+        kept: the plainest spelling, which stands for the patient.
+        others: the other spellings that occur, sorted.
+    """
+
+    kept: str
+    others: tuple[str, ...]
+
+
+def patient_key(name: str) -> str:
+    """Returns the same text for every spelling of an id: `7` for `007` and ` 7.0`."""
+    text = name.strip()
+    number = _NUMBER.fullmatch(text)
+    return number[1] if number else text
+
+
+def find_respelled(names: Iterable[str]) -> list[Respelled]:
+    """Finds the patients whose ids occur in several spellings, in the order of their keys.
+
+    The plainest spelling has neither a fraction nor spaces and the fewest characters, so
+    that the answer does not depend on the order of the names.
+    """
+    spellings = defaultdict(set)
+    for name in names:
+        spellings[patient_key(name)].add(name)
+    found = []
+    for _, several in sorted(spellings.items()):
+        if len(several) > 1:
+            kept, *others = sorted(several, key=lambda name: ("." in name, len(name), name))
+            found.append(Respelled(kept, tuple(sorted(others))))
+    return found
+
+
+def kept_spellings(respelled: Iterable[Respelled]) -> dict[str, str]:
+    """Returns each spelling that gives way -> the one that is kept."""
+    return {other: one.kept for one in respelled for other in one.others}
+
+
+def one_spelling(names: Sequence[str]) -> list[str]:
+    """Returns the names with one spelling for each patient."""
+    kept = kept_spellings(find_respelled(set(names)))
+    return [kept.get(name, name) for name in names] if kept else list(names)
+
+
+def say_respelled(respelled: Sequence[Respelled]) -> str:
+    """Says which spellings were taken for one patient; empty where there are none."""
+    if not respelled:
+        return ""
+    named = [" and ".join((one.kept, *one.others)) for one in respelled[:NAMED]]
+    more = f"; and {len(respelled) - NAMED:,} more" if len(respelled) > NAMED else ""
+    return f"Ids that are the same number are one patient: {'; '.join(named)}{more}."

@@ -1,0 +1,270 @@
+"""What the programs at the root write and print, held against records.
+
+The programs run as a person runs them, so that the records say nothing of how the package
+is arranged inside. After a change that is meant, renew them and read what changed:
+
+    CANCERNET_RENEW_GOLDEN=1 python -m pytest tests/golden
+    git diff tests/golden/records
+
+Figures of a training differ between processors: of them the records keep the keys, the
+kinds and whether they are defined. Whatever does not hang on arithmetic is kept exactly.
+"""
+
+import difflib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.golden import pictures, plain
+from tests.golden.refusals import REFUSALS, RUNNER, WITH_A_RUN
+
+ROOT = Path(__file__).parents[2]
+RECORDS = Path(__file__).parent / "records"
+RENEW = "CANCERNET_RENEW_GOLDEN"
+SCRIPTS = (
+    "build_dataset",
+    "train_model",
+    "predict",
+    "evaluate_model",
+    "tune_model",
+    "serve",
+    "app",
+)
+
+# No wrapping, so that a record does not depend on how a version of argparse breaks lines.
+ENVIRONMENT = {
+    "COLUMNS": "10000", "TZ": "UTC", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONHASHSEED": "0",
+    "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
+}  # fmt: skip
+
+OWN = ["--dataset", "folder", "--classes", "no", "yes", "--positive", "yes"]
+LISTS = ["--split-lists", "train.txt", "val.txt", "test.txt"]
+BUILDS = {
+    "idc": ["--source", "idc-original", "--validation-split", "0.25"],
+    "idc-by-image": ["--source", "idc-original", "--split", "image", "--allow-leaks"],
+    "idc-by-lists": ["--source", "idc-original", "--split", "lists", *LISTS],
+    "busi": ["--dataset", "busi", "--source", "busi-original"],
+    "mammography": ["--dataset", "mammography", "--source", "mammography-original"],
+    "ultrasound": ["--dataset", "ultrasound", "--source", "ultrasound-original"],
+    "ultrasound-as-shipped": ["--dataset", "ultrasound", "--source", "ultrasound-original",
+                              "--split", "shipped", "--allow-leaks"],
+    "scans-by-table": [*OWN, "--source", "scans", "--table", "labels.csv"],
+}  # fmt: skip
+AUDITS = {
+    "idc": ["--audit", "datasets/idc"],
+    "ultrasound": ["--audit", "ultrasound-original", "--dataset", "ultrasound",
+                   "--report", "ultrasound.audit"],
+}  # fmt: skip
+TRAINING = ["--data", "datasets/idc", "--run", "output/golden", "--epochs", "3", "--batch-size",
+            "8", "--seed", "3", "--precision", "float32", "--learning-rate", "0.05",
+            "--batch-norm-momentum", "0.5"]  # fmt: skip
+EVALUATIONS = {
+    "own-testing-set": ["--subgroups", "sites.csv", "--prevalence", "0.01"],
+    "clinic": ["--data", "clinic"],
+}
+
+Records = dict[str, str]
+Done = subprocess.CompletedProcess[str]
+
+
+class World:
+    """A folder of pictures, and what the programs make of them; the training begins at once."""
+
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+        self.folder = folder
+        pictures.make_idc(folder / "idc-original")
+        self.idc = self.run("build_dataset", *BUILDS["idc"], "--output", "datasets/idc")
+        # Before the training, whose report tells what an audit found.
+        self.audit = self.run("build_dataset", *AUDITS["idc"])
+        self.training: Future[Done] = pool.submit(self.run, "train_model", *TRAINING)
+        pictures.make_busi(folder / "busi-original")
+        pictures.make_mammograms(folder / "mammography-original")
+        pictures.make_ultrasound(folder / "ultrasound-original")
+        pictures.make_table(folder / "scans", folder / "labels.csv")
+        pictures.make_clinic(folder / "clinic")
+        (folder / "empty").mkdir()
+        for name, ids in (("train", "801\n802.0\n803\n"), ("val", "804\n805\n999\n"),
+                          ("test", "806\n807\n")):  # fmt: skip
+            (folder / f"{name}.txt").write_text(ids)
+        sites = "".join(f"{patient}.0,{'AB'[n % 2]}\n" for n, patient in
+                        enumerate(pictures.IDC_PATIENTS))  # fmt: skip
+        (folder / "sites.csv").write_text("patient,site\n" + sites)
+
+    def run(self, script: str, *flags: str, text: str | None = None) -> Done:
+        """Runs a script of the root in the folder."""
+        return self._python([str(ROOT / f"{script}.py"), *flags], text)
+
+    def run_all(self, cases: dict[str, tuple[str, list[str]]]) -> dict[str, tuple[int, str, str]]:
+        """Runs scripts one after another in one process: name -> exit code, stdout, stderr."""
+        done = self._python(["-c", RUNNER, str(ROOT)], json.dumps(cases))
+        assert done.returncode == 0, done.stderr
+        found: dict[str, tuple[int, str, str]] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    def printed(self, done: Done, *, trained: bool = False) -> str:
+        """Says exit code, stdout and stderr of a program."""
+        return self.told((done.returncode, done.stdout, done.stderr), trained=trained)
+
+    def told(self, outcome: tuple[int, str, str], *, trained: bool = False) -> str:
+        """The same of an outcome of `run_all`."""
+        code, out, err = outcome
+        texts = [plain.plain_text(text, folder=self.folder, trained=trained) for text in (out, err)]
+        return f"exit code {code}\n--- stdout\n{texts[0]}--- stderr\n{texts[1]}"
+
+    def records_of(self, folder: Path, *, trained: bool = False) -> Records:
+        """The text files of a folder in their plain form, and the names of all files."""
+        found = {}
+        names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+        found["files.txt"] = "\n".join(n for n in names if not n.startswith("evaluations/")) + "\n"
+        for name in names:
+            path = folder / name
+            if name.startswith("evaluations/") or path.suffix not in FORMS:
+                continue
+            text = path.read_text(encoding="utf-8")
+            found[name.replace("/", "-") + (".txt" if path.suffix == ".html" else "")] = FORMS[
+                path.suffix
+            ](text, self.folder, trained)
+        return found
+
+    def _python(self, arguments: list[str], text: str | None) -> Done:
+        return subprocess.run(
+            [sys.executable, *arguments], input=text, capture_output=True, text=True,
+            cwd=self.folder, env={**os.environ, **ENVIRONMENT}, check=False,
+        )  # fmt: skip
+
+
+FORMS = {
+    ".json": lambda text, folder, trained: plain.json_text(text, trained=trained),
+    ".jsonl": lambda text, folder, trained: plain.json_lines(text, trained=trained),
+    ".csv": lambda text, folder, trained: plain.csv_text(text, trained=trained),
+    ".html": lambda text, folder, trained: plain.page_text(text, folder=folder, trained=trained),
+    ".md": lambda text, folder, trained: plain.plain_text(text, folder=folder, trained=trained),
+    ".txt": lambda text, folder, trained: plain.plain_text(text, folder=folder, trained=trained),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with ThreadPoolExecutor(1) as pool:
+        yield World(tmp_path_factory.mktemp("golden"), pool)
+
+
+@pytest.fixture(scope="module")
+def trained(world: World) -> Done:
+    done = world.training.result()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def compare(room: str, found: Records) -> None:
+    """Holds texts against the records of a room, or renews them.
+
+    A room is a folder under `records`; every file in it must have been found.
+    """
+    folder = RECORDS / room
+    if os.environ.get(RENEW):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, text in found.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return
+    known = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*"))}
+    differences: list[str] = []
+    for name in sorted({*known, *found}):
+        before, now = known.get(name, ""), found.get(name, "")
+        differences += difflib.unified_diff(
+            before.splitlines(), now.splitlines(),
+            f"records/{room}/{name}", f"now/{room}/{name}" if name in found else "/dev/null",
+            n=1, lineterm="",
+        )  # fmt: skip
+    if differences or known.keys() != found.keys():
+        pytest.fail(
+            "\n".join(differences) + f"\n\nIf this is meant: {RENEW}=1 python -m pytest "
+            "tests/golden, then read `git diff tests/golden/records`",
+            pytrace=False,
+        )
+
+
+def test_helps(world: World) -> None:
+    cases = {name: (f"{name}.py", ["--help"]) for name in SCRIPTS}
+    cases["list-recipes"] = ("train_model.py", ["--list-recipes"])
+    found = world.run_all(cases)
+    # A flag a line is easier to compare than one long line.
+    compare("help", {
+        f"{name}.txt": world.told(outcome).replace(" [-", "\n    [-")
+        for name, outcome in found.items()
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_builds(world: World, name: str) -> None:
+    flags = [*BUILDS[name], "--output", f"datasets/{name}"]
+    done = world.idc if name == "idc" else world.run("build_dataset", *flags)
+    folder = world.folder / "datasets" / name
+    found = {"printed.txt": world.printed(done)}
+    for file in ("build.json", "manifest.csv", "left_out.csv"):
+        text = (folder / file).read_text(encoding="utf-8")
+        found[file] = FORMS[Path(file).suffix](text, world.folder, False)
+    compare(f"build-{name}", found)
+
+
+@pytest.mark.parametrize("name", AUDITS)
+def test_audits(world: World, name: str) -> None:
+    done = world.audit if name == "idc" else world.run("build_dataset", *AUDITS[name])
+    folder = world.folder / ("datasets/idc.audit" if name == "idc" else "ultrasound.audit")
+    compare(f"audit-{name}", {"printed.txt": world.printed(done), **world.records_of(folder)})
+
+
+def test_refusals(world: World) -> None:
+    found = world.run_all(REFUSALS)
+    compare("refusals", {
+        "refusals.txt": "".join(f"=== {name}\n{world.told(one)}\n" for name, one in found.items())
+    })  # fmt: skip
+
+
+def test_the_run(world: World, trained: Done) -> None:
+    found = {"printed.txt": world.printed(trained, trained=True)}
+    found |= world.records_of(world.folder / "output" / "golden", trained=True)
+    compare("run", found)
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+def test_evaluations(world: World, trained: Done, name: str) -> None:
+    done = world.run("evaluate_model", "--run", "output/golden", *EVALUATIONS[name])
+    folder = world.folder / "output" / "golden" / "evaluations" / name
+    found = {"printed.txt": world.printed(done, trained=True)}
+    compare(f"evaluation-{name}", found | world.records_of(folder, trained=True))
+
+
+def test_predictions(world: World, trained: Done) -> None:
+    run = ["--run", "output/golden"]
+    plainly = world.run("predict", "clinic", *run)
+    as_json = world.run("predict", "clinic", *run, "--json")
+    table = world.run("predict", "clinic", *run, "--csv", "clinic.csv")
+    text = (world.folder / "clinic.csv").read_text(encoding="utf-8")
+    compare("predictions", {
+        "printed.txt": world.printed(plainly, trained=True),
+        "predictions.jsonl": plain.json_lines(as_json.stdout, trained=True),
+        "predictions.csv": plain.csv_text(text, trained=True),
+        "printed-with-csv.txt": world.printed(table, trained=True),
+    })  # fmt: skip
+
+
+def test_refusals_with_a_run(world: World, trained: Done) -> None:
+    altered = world.folder / "altered"
+    shutil.copytree(world.folder / "output" / "golden", altered, dirs_exist_ok=True)
+    with open(altered / "model.onnx", "ab") as file:
+        file.write(b"x")
+    found = world.run_all(WITH_A_RUN)
+    compare("refusals-with-a-run", {
+        "refusals.txt": "".join(
+            f"=== {name}\n{world.told(one, trained=True)}\n" for name, one in found.items()
+        )
+    })  # fmt: skip
