@@ -349,7 +349,7 @@ def test_a_garbled_calibration_is_refused(tiny_run):
     content = json.loads((tiny_run / run_folder.RUN_FILE).read_text())
     calibration = {"method": "temperature", "temperature": -1}
     run_folder.write_run_file(tiny_run, {**content, "calibration": calibration})
-    with pytest.raises(RunError, match="`calibration`: the temperature -1.0 is not above 0"):
+    with pytest.raises(RunError, match=r"`calibration`: the temperature -1\.0 is not above 0"):
         run_folder.open_run(tiny_run)
 
 
