@@ -40,13 +40,12 @@ audit: .venv/development.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
 	$(BIN)/python -m pip_audit --skip-editable
 
-# Plants small faults, one at a time, and counts those that the tests notice:
-#   make mutation ROOMS="measures dataset" SAMPLE=100 (a room; 0: all of them)
-# More (one file, other tests, only the last survivors): tools/mutate.py
+# Plants small faults, one at a time, and counts those that the tests notice (SAMPLE=0: all):
+#   make mutation ROOMS="measures dataset" SAMPLE=100
 SAMPLE ?= 100
 mutation: .venv/development.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,mutation]"
-	$(BIN)/python tools/mutate.py $(ROOMS) --sample $(SAMPLE)
+	$(BIN)/python tools/mutation/mutate.py $(ROOMS) --sample $(SAMPLE)
 
 format: .venv/development.stamp
 	$(BIN)/ruff format .

@@ -65,7 +65,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help=f"built data set (default: {DATASETS}/<dataset>)"
     )
-    add_settings(parser.add_argument_group("settings that do not vary (default: the recipe's)"))
+    fixed = parser.add_argument_group("settings that do not vary (default: the recipe's)")
+    add_settings(fixed, TrainConfig)
     return parser.parse_args()
 
 
@@ -82,7 +83,7 @@ def main() -> int:
     dimensions = parse_search(arguments.search or list(SEARCH))
     name = arguments.recipe or DEFAULT_RECIPE
     base: TrainConfig = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
-    base = dataclasses.replace(base, **given_settings(arguments))
+    base = dataclasses.replace(base, **given_settings(arguments, TrainConfig))
     short = Path(name).stem if is_recipe_file(name) else name
     place = study_place(
         arguments.study or str(OUTPUT / f"{short}-study.db"), OUTPUT / f"{short}-study"

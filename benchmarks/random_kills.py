@@ -46,7 +46,7 @@ KEPT = ["--weight-averaging", "0.9", "--patience", "3", "--plateau-factor", "0.5
 PHASES = ["--model", "vgg16", "--image-size", "32", "--epochs", "2", "--freeze", "yes",
           "--fine-tune-epochs", "2", "--fine-tune-layers", "3", "--schedule", "constant",
           "--fine-tune-learning-rate", "1e-4"]  # fmt: skip
-FIVE_TIMES = 5  # every so-manieth attempt is killed twice
+FIVE_TIMES = 5  # every n-th attempt is killed twice
 
 
 @dataclasses.dataclass(frozen=True)

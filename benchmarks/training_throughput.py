@@ -35,9 +35,8 @@ from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
 from cancernet.training.data.batches import fit_on, training_batches
-from cancernet.training.fast.acceleration import accelerate, steps_at_once
-from cancernet.training.fast.precision import choose_precision
-from cancernet.training.loop.optimizer import make_optimizer
+from cancernet.training.fast.acceleration import accelerate, choose_precision, steps_at_once
+from cancernet.training.loop.optimizers import make_optimizer
 
 MATRIX = 2048
 SIDE = 48

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
+from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
 
 DEFAULT_RECIPE = "idc-cancernet"
@@ -18,14 +19,19 @@ class Recipe:
 
     Attributes:
         settings: every setting of its training.
-        total, trainable: parameters of its network for its data set, as built; kept here
-            so that the list needs no Keras. `tests/test_recipes.py` counts them again.
+        total, trainable: parameters of its network for its data set, as built. They and
+            `loss` stand here so that the list needs no Keras; `tests/test_recipes.py` holds
+            them to the network.
+        loss: the cross entropy that fits its network's last layer: `binary` behind one sigmoid
+            unit, else `categorical`. Both are the same function of the probabilities of all
+            classes: labels are one-hot, and a sigmoid unit's p goes on as the pair [1 - p, p].
         mended: what differs from the published system because it changes a number, or "".
     """
 
     settings: TrainConfig
     total: int
     trainable: int
+    loss: str = "categorical"
     mended: str = ""
 
 
@@ -199,6 +205,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         total=18_910_017,
         trainable=4_195_329,
+        loss="binary",
         mended="split by source scan, with a testing part of its own; VGG's own input scaling "
         "(as published: --model vgg16-dense-head-unit); best epoch kept",
     ),
@@ -208,9 +215,6 @@ _HEADING = (
     *("recipe", "data set", "network", "input", "parameters", "trainable"),
     *("loss", "weights", "epochs", "batch", "optimizer"),
 )
-
-# Networks that end in one sigmoid unit; all others end in a softmax.
-SIGMOID_NETWORKS = ("vgg16-dense-head", "vgg16-dense-head-unit")
 
 
 def recipe(name: str) -> TrainConfig:
@@ -224,22 +228,13 @@ def recipe(name: str) -> TrainConfig:
     return RECIPES[name].settings
 
 
-def loss_of(model: str) -> str:
-    """Names the cross entropy that fits a network's head.
-
-    Both are the same function of the probabilities of all classes: labels are one-hot,
-    and a sigmoid unit's p goes on as the pair [1 - p, p]. On class numbers instead of
-    one-hot labels Keras calls the categorical one sparse.
-    """
-    return "binary" if model in SIGMOID_NETWORKS else "categorical"
-
-
 def flags_for(dataset: str) -> str:
-    """Returns the flags of train_model.py that settle a data set: its recipe, where it has one."""
-    if RECIPES[DEFAULT_RECIPE].settings.dataset == dataset:
+    """Returns the flags of train_model.py that suit a data set; none for the default recipe's."""
+    entry = DATASETS.get(dataset)
+    suited = entry.recipe if entry is not None else ""
+    if suited == DEFAULT_RECIPE:
         return ""
-    found = next((name for name, one in RECIPES.items() if one.settings.dataset == dataset), None)
-    return f"--dataset {dataset}" if found is None else f"--recipe {found}"
+    return f"--recipe {suited}" if suited else f"--dataset {dataset}"
 
 
 def describe_recipes() -> str:
@@ -266,7 +261,7 @@ def _row(name: str, entry: Recipe) -> tuple[str, ...]:
         f"{config.image_size}x{config.image_size}",
         f"{entry.total:,}",
         f"{entry.trainable:,}",
-        loss_of(config.model),
+        entry.loss,
         config.weights,
         str(config.epochs),
         str(config.batch_size),

@@ -20,7 +20,7 @@ from cancernet.building.build import build
 from cancernet.building.settings import BuildSettings
 from cancernet.dataset.manifest import read_dataset
 from cancernet.measures.validation.calibration import Calibration
-from cancernet.sample.drawn_sample import draw_sample
+from cancernet.sample.layouts import draw_sample
 
 ROOT = Path(__file__).parents[1]
 # A few steps more than two epochs of the small drawn set, so that something is learnt.
@@ -75,7 +75,7 @@ def build_settings(source, output, **options):
 def drawn(tmp_path_factory):
     """A small drawn data set, built."""
     folder = tmp_path_factory.mktemp("drawn")
-    draw_sample(folder / "original", patients=8)
+    draw_sample("idc", folder / "original", patients=8)
     build(build_settings(folder / "original", folder / "idc"))
     return folder / "idc"
 
@@ -216,12 +216,12 @@ def weights_of(run):
 # Ctrl-C right after the second epoch's checkpoint, whatever else the machine does.
 STOPPED = """
 import os, runpy, signal, sys
-from cancernet.training.loop import after_epoch
+from cancernet.training.loop import callbacks
 
 # A shell that runs the tests in the background has it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-save = after_epoch.save_checkpoint
+save = callbacks.save_checkpoint
 
 
 def save_and_stop(folder, model, state):
@@ -230,7 +230,7 @@ def save_and_stop(folder, model, state):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-after_epoch.save_checkpoint = save_and_stop
+callbacks.save_checkpoint = save_and_stop
 sys.argv = ["train_model.py", *sys.argv[1:]]
 runpy.run_path("train_model.py", run_name="__main__")
 """

@@ -11,18 +11,18 @@ pytest.importorskip("tensorflow")
 
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import DATASETS
-from cancernet.commands import train as training_command
 from cancernet.commands.predict import predict_named
-from cancernet.commands.train import start_training
+from cancernet.commands.train import tell
 from cancernet.config import TrainConfig
 from cancernet.dataset.limit import limited, shares
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
-from cancernet.recipes import RECIPES, SIGMOID_NETWORKS, describe_recipes, flags_for, recipe
+from cancernet.recipes import RECIPES, describe_recipes, flags_for, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.foreign.open import Stated, opened
-from cancernet.training.loop.fit import fit
+from cancernet.training import train as training
 from cancernet.training.network import first_network
+from tests.helpers.training_runs import fitted, trained
 from tests.models.test_models_counts import PUBLISHED
 
 # The smallest input at which each network can be built: the way is the point here. Others
@@ -67,6 +67,7 @@ def test_the_listed_figures_are_those_of_the_network(name):
     built = config.model, config.image_size, len(DATASETS[config.dataset].classes)
     total, trainable = COUNTED.get(built) or counted_anew(*built)
     assert (entry.total, entry.trainable) == (total, trainable)
+    assert entry.loss == ("binary" if MODELS[config.model].sigmoid else "categorical")
     row = next(line for line in describe_recipes().splitlines() if line.split(" ")[0] == name)
     size = f"{config.image_size}x{config.image_size}"
     for word in (f"{total:,}", f"{trainable:,}", size, config.model, config.optimizer):
@@ -106,7 +107,7 @@ def test_every_recipe_from_the_drawn_sample_to_the_prediction(
     if name == TWIN and not ALL:
         pytest.skip("its network goes this way in busi-densenet121: set CANCERNET_ALL_RECIPES=1")
     if name != WITH_PICTURES:
-        monkeypatch.setattr(training_command, "write_pictures_and_report", lambda *_: None)
+        monkeypatch.setattr(training, "write_pictures_and_report", lambda *_: None)
     data = sample_of(config.dataset, built)
     image = data / read_dataset(data).split("testing").paths[0]
     take = ask_keras_file if config.model in DEEP and not ALL else ask_run
@@ -120,26 +121,26 @@ def test_every_recipe_from_the_drawn_sample_to_the_prediction(
 
 def ask_run(name, config, data, run, image, capsys):
     """The whole way, with the ONNX file."""
-    start_training(run, data, config, recipe=name, command="test")
+    tell(trained(run, data, config, recipe=name))
     printed = capsys.readouterr().out
     frozen = MODELS[config.model].frozen
     assert ("random numbers: it has learnt nothing" in printed) == frozen
     assert ("computed once for every image" in printed) == (name == "busi-densenet121")
     assert "a trial, not a result" in printed
-    trained = open_run(run)
-    assert trained.classes == DATASETS[config.dataset].classes
-    assert trained.record.recipe == name and trained.record.weights.source == "none"
-    assert trained.record.model.onnx_difference < 1e-5
+    found = open_run(run)
+    assert found.classes == DATASETS[config.dataset].classes
+    assert found.record.recipe == name and found.record.weights.source == "none"
+    assert found.record.model.onnx_difference < 1e-5
     assert len((run / "predictions.csv").read_text().splitlines()) <= 1 + LIMIT
-    assert predict_named(trained, [image], as_json_lines=True, csv_path=None) == (1, 0)
+    assert predict_named(found, [image], as_json_lines=True, csv_path=None) == (1, 0)
 
 
 def ask_keras_file(name, config, data, run, image, capsys):
     """Trained, saved, and predicted by the Keras file, as `predict.py --run FILE --recipe`."""
-    run.mkdir()
     network, _ = first_network(config, len(DATASETS[config.dataset].classes))
     before = network.get_weights()
-    model, state = fit(limited(read_dataset(data), LIMIT, seed=config.seed), config, run, network)
+    few = limited(read_dataset(data), LIMIT, seed=config.seed)
+    model, state = fitted(few, config, run, network)
     assert state.epochs == 1
     assert any(not np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
     model.save(run / "model.keras")
@@ -156,7 +157,7 @@ def test_sigmoid_networks_are_named_rightly():
         if name.endswith("dense-head"):
             model = build_model(name, (size, size, 3), 2)
             has_sigmoid = any(layer.name == "head_sigmoid" for layer in model.layers)
-            assert has_sigmoid == (name in SIGMOID_NETWORKS)
+            assert has_sigmoid == MODELS[name].sigmoid
 
 
 @pytest.mark.parametrize(
@@ -196,11 +197,16 @@ def test_weights_that_cannot_be_had_leave_no_run_behind(built, tmp_path):
     for weights, words in (("imagenet", "no ImageNet weights"), ("no.h5", "no weights file")):
         asked = dataclasses.replace(config, weights=weights)
         with pytest.raises(CancerNetError, match=words):
-            start_training(tmp_path / "run", built("busi"), asked, recipe="x", command="x")
+            trained(tmp_path / "run", built("busi"), asked)
     asked = dataclasses.replace(config, fine_tune_epochs=1)
     with pytest.raises(CancerNetError, match="no pretrained backbone"):
-        start_training(tmp_path / "run", built("busi"), asked, recipe="x", command="x")
+        trained(tmp_path / "run", built("busi"), asked)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("entry", DATASETS.values(), ids=lambda entry: entry.name)
+def test_the_recipe_of_a_data_set_is_for_it(entry):
+    assert not entry.recipe or recipe(entry.recipe).dataset == entry.name
 
 
 @pytest.mark.parametrize(

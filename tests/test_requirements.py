@@ -17,6 +17,7 @@ TELLING = [
     *ROOT.glob("*.md"),
     *ROOT.glob("docs/*.md"),
     *ROOT.glob("cancernet/**/*.py"),
+    *ROOT.glob("tools/**/*.py"),
     ROOT / "Makefile",
 ]
 

@@ -19,7 +19,7 @@ from cancernet.dataset.manifest import read_dataset
 from cancernet.explaining import METHODS, Explainer, overlay
 from cancernet.runs.run_folder import open_run
 from cancernet.slides.drawing import save_picture
-from cancernet.slides.positions import Place
+from cancernet.slides.positions import PatientPatches, Place
 from cancernet.slides.scoring import map_of_places
 
 SHOWN = 4
@@ -75,7 +75,7 @@ def draw_slide(explainer, dataset, path: Path) -> None:
         for i in np.flatnonzero(patients == chosen)
     ]  # fmt: skip
     side = dataset.image_size[0]
-    slide, _ = map_of_places(explainer.predictor, chosen, places, side=side)
+    slide, _ = map_of_places(explainer.predictor, chosen, PatientPatches(places), side=side)
     save_picture(slide, path, word="IDC", footer=FOOTER)
     make_small(path)
 

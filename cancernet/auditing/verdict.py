@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-OK, WARNING, LEAK, NOT_CHECKABLE = "ok", "warning", "LEAK", "not checkable"
-VERDICTS = (OK, WARNING, LEAK, NOT_CHECKABLE)
+from cancernet.base.verdicts import Verdict
+
+OK, WARNING, LEAK, NOT_CHECKABLE = Verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Check:
 
     Attributes:
         name: of the check.
-        verdict: one of VERDICTS.
+        verdict: how it ended.
         sentence: what was found, in one sentence.
         findings: the objections one by one, the worst first.
         numbers: figures by name.
@@ -37,7 +38,7 @@ class Check:
     """
 
     name: str
-    verdict: str
+    verdict: Verdict
     sentence: str
     findings: Sequence[Finding] = ()
     numbers: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from cancernet.base.errors import CancerNetError
+from cancernet.base.errors import CancerNetError, first_line
 
 AHEAD = 4  # tasks per worker that are under way or done and not yet taken
 CONNECT_SECONDS = 20
@@ -90,8 +90,9 @@ class Cluster:
         except CancerNetError:
             raise
         except Exception as error:  # whatever went wrong on another machine
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise CancerNetError(f"the workers could not {doing(task)} ({reason})") from None
+            raise CancerNetError(
+                f"the workers could not {doing(task)} ({first_line(error)})"
+            ) from None
 
     def _connect(self, address: str) -> Any:
         try:
@@ -99,10 +100,9 @@ class Cluster:
                 self._distributed.Client(address, timeout=CONNECT_SECONDS)
             )
         except (OSError, ValueError, TimeoutError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise CancerNetError(
-                f"no Dask scheduler answers at {address} ({reason}); see that `dask scheduler` "
-                "runs there and the address is right"
+                f"no Dask scheduler answers at {address} ({first_line(error)}); check that "
+                "`dask scheduler` runs there and that the address is right"
             ) from None
         if not client.nthreads():
             raise CancerNetError(

@@ -22,6 +22,10 @@ class ImageError(CancerNetError):
     """One image could not be read; the message is the reason, without the path."""
 
 
+class NoMemoryError(ImageError):
+    """There is not enough memory for the image now; another time there may be."""
+
+
 class SplitError(CancerNetError):
     """The patients at hand cannot give the split that was asked for."""
 
@@ -42,3 +46,9 @@ def describe_os_error(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"permission denied{place}; choose a folder you may read and write"
     return f"{error.strerror or error}{place}"
+
+
+def first_line(error: object, *, longest: int = 160) -> str:
+    """Returns the first line of another library's error, or its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:longest] if lines else type(error).__name__

@@ -9,6 +9,7 @@ package to install for prediction and serving.
 """
 
 import dataclasses
+import enum
 import functools
 import math
 import types
@@ -44,6 +45,8 @@ def as_json(value: Any) -> Any:
     """Returns plain JSON values of a record: objects, lists, texts; NaN and infinity as None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, enum.Enum):
+        return value.value
     if isinstance(value, Mapping):
         return {key: as_json(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -63,7 +66,9 @@ def from_json(kind: type[T], value: object, name: str = "") -> T:
     """Makes a value of a type from parsed JSON.
 
     Args:
-        kind: a dataclass, `str`, `int`, `float`, `bool`, or `tuple`, `dict`, `|` of them.
+        kind: a dataclass, a `StrEnum`, `str`, `int`, `float`, `bool`, or `tuple`, `dict`, `|`
+            of them. A dataclass may have a class method `upgraded`, which brings the entries
+            of an earlier version into today's form.
         value: what `json.loads` gave.
         name: the entry's name, for messages.
 
@@ -86,7 +91,18 @@ def _read(kind: Any, value: Any, name: str) -> Any:
         return {key: _read(parts[1], each, f"{name}.{key}") for key, each in entries}
     if dataclasses.is_dataclass(kind):
         return _read_record(kind, value, name)
+    if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
+        return _read_choice(kind, value, name)
     return value if kind in (Any, object) else _of_type(kind, value, name)
+
+
+def _read_choice(kind: type[enum.StrEnum], value: Any, name: str) -> enum.StrEnum:
+    try:
+        return kind(_of_type(str, value, name))
+    except EntryError:
+        raise
+    except ValueError:
+        raise EntryError(f"`{name}` is {value!r:.60}, not one of {', '.join(kind)}") from None
 
 
 def _read_either(kinds: tuple[Any, ...], value: Any, name: str) -> Any:
@@ -113,9 +129,9 @@ def _read_tuple(parts: tuple[Any, ...], values: list[Any], name: str) -> tuple[A
 
 
 def _read_record(kind: Any, value: Any, name: str) -> Any:
-    if hasattr(kind, "from_earlier") and not isinstance(value, dict):
-        return kind.from_earlier(value)
     entries = _of_type(dict, value, name)
+    if hasattr(kind, "upgraded"):
+        entries = kind.upgraded(entries)
     found = {}
     for field, (of, required) in _fields(kind).items():
         where = f"{name}.{field}" if name else field

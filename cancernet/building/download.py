@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cancernet.base.errors import CancerNetError
+from cancernet.base.errors import CancerNetError, first_line
 from cancernet.catalog import Dataset
 
 
@@ -22,19 +22,13 @@ def download(dataset: Dataset) -> Path:
     except ImportError:
         raise CancerNetError(
             "--download needs kagglehub, which is not installed: pip install kagglehub; "
-            f"or fetch {where_to_get(dataset)} by hand"
+            f"or fetch {dataset.address} by hand"
         ) from None
     try:
         return Path(kagglehub.dataset_download(dataset.kaggle))
     except Exception as error:
         # A client of somebody else's: network, login and disk errors of every kind.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CancerNetError(
-            f"Kaggle did not give {dataset.kaggle} ({reason}); try again, or fetch it by hand "
-            f"from {where_to_get(dataset)}"
+            f"Kaggle did not give {dataset.kaggle} ({first_line(error)}); try again, or fetch "
+            f"it by hand from {dataset.address}"
         ) from None
-
-
-def where_to_get(dataset: Dataset) -> str:
-    """The address of a data set, or where it comes from."""
-    return f"https://www.kaggle.com/datasets/{dataset.kaggle}" if dataset.kaggle else dataset.origin

@@ -1,34 +1,40 @@
-"""What `build_dataset.py --audit` does."""
+"""`build_dataset.py --audit`: looks for leaks, without building."""
 
+import argparse
 import contextlib
 from pathlib import Path
 
-from cancernet.auditing.audit import audit
-from cancernet.auditing.report import PAGE, lines, write_report
-from cancernet.base.cluster import Cluster
+from cancernet.base.cluster import check_wishes
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.dataset.manifest import BUILD
 
 
-def audit_command(
-    folder: Path,
-    *,
-    report: Path | None,
-    dataset: str | None,
-    group_by: str,
-    scheduler: str = "",
-    workers: int = 0,
-) -> int:
+def add_audit_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of an audit, in a group of their own."""
+    add = parser.add_argument_group("looking for leaks, without building").add_argument
+    add(
+        "--audit",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="audit a built set (default: --output), or any folder with train, val, test folders; "
+        "--dataset or --group-by then say how its names tell patients; exit code 1: it leaks",
+    )
+    add(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="folder of the audit's page (default: <set>.audit beside a built set, else here)",
+    )
+    add("--workers", type=int, default=0, metavar="N", help="read in N Dask processes here")
+    add("--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers")
+
+
+def audit_command(arguments: argparse.Namespace, built: Path) -> int:
     """Audits a folder, prints the verdicts and writes the report.
 
     Args:
-        folder: a built set, or any folder of images.
-        report: where the report goes; None for `<folder>.audit` beside a built set, and for
-            any other folder `<its name>.audit` in the folder one is in.
-        dataset: name in the catalogue, to read the groups of a folder not built here.
-        group_by: a pattern that names the group in a path, likewise.
-        scheduler: address of a Dask scheduler whose workers read the images; or
-        workers: how many such processes to start here; neither: in this machine's processors.
+        arguments: the flags.
+        built: the set that is audited where `--audit` names no folder.
 
     Returns:
         The exit code: 1 when something leaks.
@@ -36,13 +42,30 @@ def audit_command(
     Raises:
         CancerNetError: nothing there to audit, or the report cannot be written there.
     """
-    target = report or _place_of_report(folder)
-    _refuse_inside(folder, target)
+    from cancernet.auditing.audit import audit
+    from cancernet.auditing.report import PAGE, lines, write_report
+    from cancernet.base.cluster import Cluster
+
+    check_wishes(arguments.workers, arguments.scheduler)
+    folder = Path(arguments.audit) if arguments.audit else built
+    target = arguments.report or _place_of_report(folder)
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise CancerNetError(
+            f"the report would be inside {folder}, in which nothing is written; name a folder "
+            "elsewhere with --report"
+        )
     with contextlib.ExitStack() as stack:
         cluster = None
-        if scheduler or workers:
-            cluster = stack.enter_context(Cluster(scheduler=scheduler, workers=workers))
-        found = audit(folder, dataset=dataset, group_by=group_by, cluster=cluster)
+        if arguments.scheduler or arguments.workers:
+            cluster = stack.enter_context(
+                Cluster(scheduler=arguments.scheduler, workers=arguments.workers)
+            )
+        found = audit(
+            folder,
+            dataset=arguments.dataset,
+            group_by=arguments.group_by or "",
+            cluster=cluster,
+        )
     write_report(found, target)
     print("\n".join(lines(found)))
     print(f"Report: {target / PAGE}")
@@ -50,13 +73,8 @@ def audit_command(
 
 
 def _place_of_report(folder: Path) -> Path:
+    """Returns `<folder>.audit`, beside a built set, and for any other folder here."""
+    from cancernet.dataset.manifest import BUILD
+
     name = f"{folder.resolve().name or 'root'}.audit"
     return folder.resolve().parent / name if (folder / BUILD).is_file() else Path(name)
-
-
-def _refuse_inside(folder: Path, target: Path) -> None:
-    if target.resolve().is_relative_to(folder.resolve()):
-        raise CancerNetError(
-            f"the report would lie inside {folder}, which is only looked at; name a folder "
-            "elsewhere with --report"
-        )

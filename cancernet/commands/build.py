@@ -1,80 +1,125 @@
-"""What `build_dataset.py` does with its flags."""
+"""`build_dataset.py`: builds a data set, or audits one."""
 
+import argparse
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cancernet import catalog
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.building.build import build
-from cancernet.building.download import download, where_to_get
 from cancernet.building.settings import FOLDER, BuildSettings
-from cancernet.building.summary import describe, name_failed
+from cancernet.commands.audit import add_audit_flags, audit_command
+from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, ORIGINAL
+from cancernet.dataset.leaks import Leak
+from cancernet.dataset.notices import Notice
+from cancernet.dataset.words import say_leaks, say_notice
 
 # Apart from every real data set, so that drawn and real images never come together.
 SAMPLE = DATASETS / "sample"
 
 
-def build_command(
-    *, source: Path | None, output: Path | None, sample: bool, download_it: bool, **choices: Any
-) -> int:
+def main(description: str | None) -> int:
+    """Builds or audits what the command line says; returns the exit code."""
+    arguments = _parse(description)
+    dataset = arguments.dataset or catalog.DEFAULT
+    if arguments.audit is not None:
+        return audit_command(arguments, arguments.output or DATASETS / dataset)
+    if arguments.workers or arguments.scheduler:
+        raise CancerNetError("--workers and --scheduler are for --audit; a build has its own")
+    return build_command(arguments, dataset)
+
+
+def _parse(description: str | None) -> argparse.Namespace:
+    parser = Parser(description)
+    add_settings(parser, BuildSettings)
+    parser.add_argument(
+        "--sample",
+        action="store_true",
+        help=f"draw a sample into {SAMPLE}/original and build from it",
+    )
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the data set with kagglehub first"
+    )
+    add_audit_flags(parser)
+    return parser.parse_args()
+
+
+def build_command(arguments: argparse.Namespace, name: str) -> int:
     """Builds what the flags ask for and prints what came of it.
 
     Args:
-        source: as given; None for the default folder.
-        output: as given; None for the default folder.
-        sample: draw the sample and build from it.
-        download_it: fetch the data set and build from it.
-        choices: the other fields of `BuildSettings`.
+        arguments: the flags.
+        name: of the data set.
 
     Returns:
-        The exit code.
+        The exit code: 1 when some files have a defect.
 
     Raises:
         CancerNetError: bad input or settings.
     """
-    name = choices["dataset"]
-    if sample and download_it:
-        raise CancerNetError("--sample and --download exclude each other; choose one")
-    if download_it and source is not None:
-        raise CancerNetError("--download says itself where it puts the images; leave out --source")
-    settings = BuildSettings(
-        source=source or default_source(name, sample=sample),
-        output=output or ((SAMPLE if sample else DATASETS) / name),
-        **choices,
-    )
-    if name == FOLDER:
-        _refuse_what_needs_an_entry(sample, download_it, source)
-    elif sample:
-        draw(name, settings.source)
-    elif download_it:
-        settings = dataclasses.replace(settings, source=download(catalog.dataset(name)))
-    elif source is None:
-        _refuse_no_data(catalog.dataset(name), settings.source)
-    announced: list[str] = []
+    from cancernet.building.build import build
+    from cancernet.building.summary import describe, name_failed
 
-    def announce(warnings: list[str]) -> None:
-        for warning in warnings:
-            if warning not in announced:
-                announced.append(warning)
-                print(f"warning: {warning}", file=sys.stderr)
+    settings = BuildSettings(
+        **{
+            "dataset": name,
+            "source": _default_source(name, sample=arguments.sample),
+            "output": (SAMPLE if arguments.sample else DATASETS) / name,
+            **given_settings(arguments, BuildSettings),
+        }
+    )
+    settings = _with_images(settings, arguments)
+    announced: set[str] = set()
+
+    def announce(notices: Sequence[Notice], leaks: Sequence[Leak]) -> None:
+        for text in [*map(say_notice, notices), say_leaks(leaks)]:
+            if text and text not in announced:
+                announced.add(text)
+                print(f"warning: {text}", file=sys.stderr)
 
     outcome = build(settings, announce=announce)
     # Once more: the files that had to be left out may have changed the numbers.
-    announce(list(outcome.facts.warnings))
+    announce(outcome.facts.notices, ())
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
     print(describe(outcome))
-    return EXIT_SOME_FAILED if outcome.facts.failed else EXIT_OK
+    return EXIT_SOME_FAILED if outcome.failed else EXIT_OK
 
 
-def default_source(name: str, *, sample: bool) -> Path:
-    """Returns where the images of a data set lie unless the user says otherwise."""
+def _with_images(settings: BuildSettings, arguments: argparse.Namespace) -> BuildSettings:
+    """Draws or fetches the images where that was asked; returns where they are."""
+    sample, fetch, given = arguments.sample, arguments.download, arguments.source is not None
+    if sample and fetch:
+        raise CancerNetError("--sample and --download exclude each other; choose one")
+    if fetch and given:
+        raise CancerNetError("--download decides where the images go; leave out --source")
+    if settings.dataset == FOLDER:
+        if sample or fetch:
+            raise CancerNetError(
+                f"--dataset {FOLDER} has no sample and no download; name your images with "
+                f"--source, or a data set of the catalogue: {', '.join(catalog.DATASETS)}"
+            )
+        if not given:
+            raise CancerNetError(
+                f"--dataset {FOLDER} needs --source DIR, the folder of your images"
+            )
+    elif sample:
+        draw(settings.dataset, settings.source)
+    elif fetch:
+        from cancernet.building.download import download
+
+        return dataclasses.replace(settings, source=download(catalog.dataset(settings.dataset)))
+    elif not given:
+        _refuse_no_data(catalog.dataset(settings.dataset), settings.source)
+    return settings
+
+
+def _default_source(name: str, *, sample: bool) -> Path:
+    """Returns where the images of a data set are unless the user says otherwise."""
     folder = SAMPLE / "original" if sample else ORIGINAL
-    return folder if name == "idc" else folder.with_name(f"{folder.name}-{name}")
+    return folder if name == catalog.DEFAULT else folder.with_name(f"{folder.name}-{name}")
 
 
 def draw(name: str, folder: Path) -> None:
@@ -83,31 +128,11 @@ def draw(name: str, folder: Path) -> None:
     Raises:
         CancerNetError: there is none, or something else is in the folder.
     """
-    from cancernet.sample import drawn_sample, drawn_scans
+    from cancernet.sample.layouts import SAMPLES, draw_sample
 
-    drawers: dict[str, Callable[[Path], None]] = {
-        "idc": drawn_sample.draw_sample,
-        "busi": drawn_scans.draw_ultrasound_sample,
-        "ultrasound": drawn_scans.draw_binary_ultrasound_sample,
-        "mammography": drawn_scans.draw_mammography_sample,
-        "mammography-csv": drawn_scans.draw_mammography_csv_sample,
-    }
-    if name not in drawers:
-        raise CancerNetError(
-            f"there is no drawn sample of {name}, only of {', '.join(sorted(drawers))}"
-        )
-    print(f"Drawing the sample into {folder}, unless it is there already ...", file=sys.stderr)
-    drawers[name](folder)
-
-
-def _refuse_what_needs_an_entry(sample: bool, download_it: bool, source: Path | None) -> None:
-    if sample or download_it:
-        raise CancerNetError(
-            f"--dataset {FOLDER} has no sample and no download; name your images with --source, "
-            f"or a data set of the catalogue: {', '.join(catalog.DATASETS)}"
-        )
-    if source is None:
-        raise CancerNetError(f"--dataset {FOLDER} needs --source DIR, the folder of your images")
+    if name in SAMPLES:
+        print(f"Drawing the sample into {folder}, unless it is there already ...", file=sys.stderr)
+    draw_sample(name, folder)
 
 
 def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
@@ -115,8 +140,9 @@ def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
         return
     kaggle = f" (Kaggle name {dataset.kaggle})" if dataset.kaggle else ""
     by_itself = ", or use --download" if dataset.kaggle else ""
+    flags = "" if dataset.name == catalog.DEFAULT else f" --dataset {dataset.name}"
     raise CancerNetError(
-        f"there are no images in {folder}: download {where_to_get(dataset)}{kaggle} and unpack "
-        f"it there{by_itself}; to try everything on a drawn sample: python build_dataset.py "
-        f"--sample{'' if dataset.name == 'idc' else f' --dataset {dataset.name}'}"
+        f"there are no images in {folder}: download {dataset.address}{kaggle} and unpack it "
+        f"there{by_itself}; to try everything on a drawn sample: python build_dataset.py "
+        f"--sample{flags}"
     )

@@ -4,13 +4,16 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, CancerNetError, describe_os_error
-from cancernet.config import TrainConfig
+from cancernet.base.settings import flag_of, setting_fields
 
 EXIT_INTERRUPTED = 130
+METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,24 +61,53 @@ def complain(message: str, code: int) -> int:
     return code
 
 
-def add_settings(parser: argparse._ActionsContainer, *, skip: tuple[str, ...] = ()) -> None:
-    """Adds one flag per field of `TrainConfig`; a flag that is not given is None."""
-    for field in dataclasses.fields(TrainConfig):
+def add_settings(
+    parser: argparse._ActionsContainer, settings: type, *, skip: Sequence[str] = ()
+) -> None:
+    """Adds one flag for each field that `setting` describes; one that is not given is None.
+
+    Args:
+        parser: gets the flags, and a group for each `group` of the fields.
+        settings: a settings dataclass; see `cancernet.base.settings`.
+        skip: names of fields that get no flag.
+    """
+    groups: dict[str, argparse._ActionsContainer] = {"": parser}
+    for field in setting_fields(settings):
         if field.name in skip:
             continue
-        flag = "--" + field.name.replace("_", "-")
-        options: dict[str, Any] = {"default": None, "help": field.metadata["help"]}
-        if field.type is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        else:
-            options["type"] = field.type
-            options["choices"] = field.metadata["choices"]
-            if field.metadata["choices"] is None:
-                options["metavar"] = {int: "N", float: "X", str: "NAME"}[field.type]  # type: ignore[index]
-        parser.add_argument(flag, **options)
+        title = field.metadata["group"]
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        groups[title].add_argument(flag_of(field.name), **_options(field))
 
 
-def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Returns the settings that were given as flags."""
-    names = {field.name for field in dataclasses.fields(TrainConfig)}
-    return {k: v for k, v in vars(arguments).items() if k in names and v is not None}
+def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    kind, several = _kind_of(field.type)
+    options: dict[str, Any] = {"default": None, "help": field.metadata["help"]}
+    if kind is bool:
+        switch = field.metadata["switch"]
+        return options | {"action": "store_true" if switch else argparse.BooleanOptionalAction}
+    metavar = field.metadata["metavar"]
+    options |= {"type": kind, "choices": field.metadata["choices"]}
+    if several:
+        options["nargs"] = len(metavar) if isinstance(metavar, tuple) else "+"
+    if metavar or field.metadata["choices"] is None:
+        options["metavar"] = metavar or METAVARS[kind]
+    return options
+
+
+def _kind_of(annotation: Any) -> tuple[type, bool]:
+    """Returns the type of one value of a field, and whether the field holds several."""
+    several = typing.get_origin(annotation) is tuple
+    kinds = [kind for kind in typing.get_args(annotation) if kind not in (type(None), ...)]
+    return (kinds[0] if kinds else annotation), several
+
+
+def given_settings(arguments: argparse.Namespace, settings: type) -> dict[str, Any]:
+    """Returns the settings that were given as flags, by the names of their fields."""
+    given = {}
+    for field in setting_fields(settings):
+        value = getattr(arguments, field.name, None)
+        if value is not None:
+            given[field.name] = tuple(value) if isinstance(value, list) else value
+    return given

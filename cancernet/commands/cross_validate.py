@@ -1,20 +1,17 @@
 """What `train_model.py --folds` does: plan, train what is not finished, pool, report."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import RunError
 from cancernet.base.notice import NOTICE
 from cancernet.base.words import some
-from cancernet.commands.train import read_whole, train_and_finish
-from cancernet.config import DATASETS, TrainConfig
+from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
-from cancernet.dataset.limit import check_limit, limited
+from cancernet.dataset.limit import check_limit
 from cancernet.dataset.manifest import BuiltDataset
-from cancernet.evaluation.other_runs import read_beside
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.cross_validation_file import (
     CrossValidationRecord,
@@ -23,108 +20,89 @@ from cancernet.runs.cross_validation_file import (
     write_cross_validation,
 )
 from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
-from cancernet.training import begin, resume_checks
+from cancernet.training import resume as resuming
+from cancernet.training.begin import check_fit, held, read_whole, refuse_used
 from cancernet.training.loop.fit import StoppedError
-from cancernet.training.network import first_network
+from cancernet.training.plan import Plan, Resume
+from cancernet.training.train import train
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FoldWishes:
-    """What was asked of a cross-validation besides the settings.
-
-    Attributes:
-        folds: a number, or "patients" to leave out one after the other.
-        only: leave out these patients only.
-        workers: processes that train at the same time.
-        beside: finished runs whose figures stand beside these in the report.
-    """
-
-    folds: str
-    only: Sequence[str] = ()
-    workers: int = 1
-    beside: Sequence[Path] = ()
-
-
-def start_folds(
-    folder: Path | None,
-    data: Path | None,
-    config: TrainConfig,
-    wishes: FoldWishes,
-    *,
-    recipe: str,
-    command: str,
-) -> None:
+def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: int = 1) -> None:
     """Begins a cross-validation and takes it to its end.
+
+    Args:
+        plan: of the whole; each fold is trained in a folder of its own in the plan's.
+        folds: a number, or "patients" to leave out one after the other.
+        only: leave out only these patients.
+        workers: processes that train at the same time.
 
     Raises:
         CancerNetError: patients that cannot be divided so, or a folder that is in use.
     """
-    for other in wishes.beside:
-        read_beside(other)  # what is wrong with it is said before the training
-    dataset = read_whole(data if data is not None else DATASETS / config.dataset)
-    begin.check_fit(dataset, config)
+    folder, config = plan.folder, plan.config
+    assert isinstance(plan.data, Path)
+    dataset = read_whole(plan.data)
+    check_fit(dataset, config)
     check_limit(dataset, config.limit)
-    plan = plan_folds(dataset, wishes.folds, only=wishes.only, seed=config.seed)
-    folder = folder if folder is not None else begin.new_folder(f"{recipe}-folds")
-    begin.refuse_used(folder)
+    divided = plan_folds(dataset, folds, only=only, seed=config.seed)
+    refuse_used(folder)
     record = CrossValidationRecord(
         status=TRAINING,
         created=run_folder.now(),
-        command=command,
-        recipe=recipe,
+        command=plan.command,
+        recipe=plan.recipe,
         config=dataclasses.asdict(config),
         dataset=WholeDataset(folder=str(dataset.folder), fingerprint=dataset.fingerprint),
-        asked=wishes.folds,
-        folds=tuple(plan),
-        beside=tuple(map(str, wishes.beside)),
+        asked=folds,
+        folds=tuple(divided),
+        beside=tuple(map(str, plan.beside)),
         versions=provenance.versions(),
         commit=provenance.commit(),
     )
-    with begin.held(folder):
-        begin.refuse_used(folder)  # another may have begun in the meantime
+    with held(folder):
+        refuse_used(folder)  # another may have begun in the meantime
         write_cross_validation(folder, record)
-        print(f"Cross-validation {folder}: {len(plan)} folds of {dataset.folder}")
-        _train_and_pool(folder, dataset, config, record, workers=wishes.workers)
+        print(f"Cross-validation {folder}: {len(divided)} folds of {dataset.folder}")
+        _train_and_pool(folder, dataset, config, record, workers=workers)
 
 
 def resume_folds(
     folder: Path,
     data: Path | None,
-    given: Mapping[str, Any],
+    resume: Resume,
     *,
     asked: str | None = None,
     recipe: str | None = None,
     workers: int,
-    insist: bool = False,
 ) -> None:
     """Goes on with a cross-validation: finished folds stay, a stopped one goes on.
 
     `asked` and `recipe` are what the command line names of folds and recipe; they must be
-    those it began with. With `insist` another version of the program goes on; other data or
-    settings never do.
+    those it began with. With `resume.insist` another version of the program goes on; other
+    data or settings never do.
 
     Raises:
         RunError: finished already, or the data or a setting differs.
     """
-    begin.refuse_not_begun(folder)
+    resuming.refuse_not_begun(folder)
     record = read_cross_validation(folder)
     if record.is_finished:
         raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
-    resume_checks.refuse_another_recipe(folder, record, recipe)
+    resuming.refuse_another_recipe(folder, record, recipe)
     if asked not in (None, record.asked):
         raise RunError(
             f"the cross-validation in {folder} began with --folds {record.asked}, not {asked}; "
             "leave --folds out, or start a new one"
         )
-    config = begin.read_config(record, folder)
+    config = resuming.read_config(record, folder)
     dataset = read_whole(data if data is not None else Path(record.dataset.folder))
     found = [
-        *resume_checks.changed_settings(config, given),
-        *resume_checks.other_data(record.dataset.fingerprint, dataset),
-        *([] if insist else resume_checks.other_program(record)),
+        *resuming.changed_settings(config, resume.given),
+        *resuming.other_data(record.dataset.fingerprint, dataset),
+        *([] if resume.insist else resuming.other_program(record)),
     ]
-    resume_checks.refuse(folder, found)
-    with begin.held(folder):
+    resuming.refuse(folder, found)
+    with held(folder):
         print(f"Going on with the cross-validation in {folder}")
         _train_and_pool(folder, dataset, config, record, workers=workers)
 
@@ -133,9 +111,9 @@ def train_fold(folder: Path, number: int, data: Path) -> None:
     """Trains one fold of a data set, or goes on with it; does nothing when it is finished."""
     record = read_cross_validation(folder)
     dataset = read_whole(data)
-    resume_checks.refuse(folder, resume_checks.other_data(record.dataset.fingerprint, dataset))
+    resuming.refuse(folder, resuming.other_data(record.dataset.fingerprint, dataset))
     fold = next(fold for fold in record.folds if fold.number == number)
-    _train_fold(folder, dataset, begin.read_config(record, folder), record, fold)
+    _train_fold(folder, dataset, resuming.read_config(record, folder), record, fold)
 
 
 def _train_and_pool(
@@ -163,9 +141,8 @@ def _train_and_pool(
                     f"last complete epoch are kept; go on with `{again}`"
                 ) from None
     text = write_pooled(folder, dataset, config, record)
-    write_cross_validation(
-        folder, dataclasses.replace(record, status=FINISHED, finished=run_folder.now())
-    )
+    done = dataclasses.replace(record, status=FINISHED, finished=run_folder.now())
+    write_cross_validation(folder, done)
     print(text)
     print(f"Report:  {folder / 'report.html'}")
     print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each predicts by itself")
@@ -179,32 +156,26 @@ def _train_fold(
     record: CrossValidationRecord,
     fold: Fold,
 ) -> None:
-    own, place = fold_dataset(dataset, fold), folder / fold.name
-    own = limited(own, config.limit, seed=config.seed)
-    with begin.held(place):
-        network = None
-        if (place / run_folder.RUN_FILE).exists():
-            if run_folder.read_run_file(place).is_finished:
-                return
-            # Whether another version may go on was decided for all folds together.
-            _, begun = begin.go_on(place, own, {}, insist=True)
-        else:
-            network, weights = first_network(config, len(own.classes))
-            begun = begin.begin(
-                place,
-                own,
-                config,
-                recipe=record.recipe,
-                command=record.command,
-                weights=weights,
-                fold=FoldOfRun(
-                    number=fold.number,
-                    testing=fold.testing,
-                    validation=fold.validation,
-                    of=len(record.folds),
-                ),
-            )
-        train_and_finish(place, own, config, begun, network)
+    place = folder / fold.name
+    begun = (place / run_folder.RUN_FILE).exists()
+    if begun and run_folder.read_run_file(place).is_finished:
+        return
+    plan = Plan(
+        folder=place,
+        data=fold_dataset(dataset, fold),
+        config=config,
+        recipe=record.recipe,
+        command=record.command,
+        fold=FoldOfRun(
+            number=fold.number,
+            testing=fold.testing,
+            validation=fold.validation,
+            of=len(record.folds),
+        ),
+        # Whether another version may go on was decided for all folds together.
+        resume=Resume(insist=True) if begun else None,
+    )
+    train(plan)
     # The next fold begins with an empty graph, or memory would grow with every fold.
     import keras
 

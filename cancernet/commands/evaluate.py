@@ -1,15 +1,12 @@
 """What `evaluate_model.py` does with its flags."""
 
 import dataclasses
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.files import sha256_of, write_json, write_text
 from cancernet.base.notice import NOTICE
+from cancernet.base.staging import made_beside
 from cancernet.base.words import counted, images_of
 from cancernet.evaluation import compare_runs, comparison_page
 from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
@@ -17,11 +14,9 @@ from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord
 from cancernet.evaluation.evaluation_report import predictive, report_content
 from cancernet.evaluation.run_results import PREDICTIONS, FinishedRun, read_finished
 from cancernet.measures.assess import write_predictions
-from cancernet.report.content import DRAWN
-from cancernet.report.figures.run import FIGURES, write_figures
+from cancernet.report.formatting import interval, number
 from cancernet.report.page import write_report
-from cancernet.report.patients_csv import write_patients
-from cancernet.report.terminal import interval, number, text_report
+from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import metrics_of, write_metrics
 
@@ -85,25 +80,6 @@ def free_folder(parent: Path, name: str) -> Path:
     return folder
 
 
-@contextmanager
-def made_beside(folder: Path) -> Iterator[Path]:
-    """Gives a new folder beside, renamed to `folder` when all went well.
-
-    Raises:
-        CancerNetError: `folder` is there already and not empty.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CancerNetError(f"{folder} exists already; name another --output folder")
-    staging = folder.with_name(f".{folder.name[:80]}.{secrets.token_hex(4)}.part")
-    staging.mkdir(parents=True)
-    try:
-        yield staging
-        staging.rename(folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-
-
 def _name(wishes: Wishes, found: Examined) -> str:
     base = found.name if wishes.data is not None else "own-testing-set"
     return base if wishes.rule is None else f"{base}-{wishes.rule}"
@@ -113,11 +89,8 @@ def _write(
     folder: Path, finished: FinishedRun, found: Examined, wishes: Wishes, command: str
 ) -> None:
     content = report_content(finished, found, wishes, command)
-    footer = " ".join(filter(None, [DRAWN if found.drawn else "", found.leak]))
     write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
-    rendered = write_figures(content, folder / FIGURES, footer=footer)
-    write_report(dataclasses.replace(content, rendered=rendered), folder)
-    write_patients(content, folder)
+    write_report(content, folder)
     metrics = dataclasses.replace(
         metrics_of(found.assessment),
         subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
@@ -157,7 +130,7 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
         lines += ["", f"By {column}"]
         for row in rows:
             cells = "  ".join(
-                f"{name.replace('_', ' ')} {number(row[name])} {interval(*row['limits'][name])}"
+                f"{name.replace('_', ' ')} {number(row[name])} {interval(row['limits'][name])}"
                 for name in GROUP_FIGURES
             )
             lines.append(f"  {row['group']}: {images_of(row['images'], row['patients'])}: {cells}")
@@ -165,9 +138,9 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
         lines += [
             "",
             f"At a prevalence of {100 * row['prevalence']:.3g}%: a positive call is right in "
-            f"{number(row['positive_predictive_value'])} {interval(*row['positive_limits'])}, a "
+            f"{number(row['positive_predictive_value'])} {interval(row['positive_limits'])}, a "
             f"negative one in {number(row['negative_predictive_value'])} "
-            f"{interval(*row['negative_limits'])}; {number(row['calls_per_hundred'], 1)} calls in "
+            f"{interval(row['negative_limits'])}; {number(row['calls_per_hundred'], 1)} calls in "
             "100 images",
         ]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
 from cancernet.slides.bands import open_image
 from cancernet.slides.mosaic import SlideMap
-from cancernet.slides.positions import find_patients
+from cancernet.slides.positions import PatientPatches, find_patients
 from cancernet.slides.scoring import map_of_image, map_of_places, patch_side
 from cancernet.slides.writing import new_folder, write_slide
 
@@ -35,75 +35,82 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
     if side < 2:
         raise CancerNetError(f"--patch-size is {side}, but must be at least 2")
     with new_folder(output):
-        return _map_all(Predictor(run), named, output, side=side)
+        slides = _Slides(Predictor(run), output, side)
+        if folders := [path for path in named if path.is_dir()]:
+            slides.map_folders(folders)
+        for path in named:
+            if not path.is_dir():
+                slides.map_image(path)
+        return slides.done, slides.failed
 
 
-def _map_all(
-    predictor: Predictor, named: list[Path], output: Path, *, side: int
-) -> tuple[int, int]:
-    run = predictor.run
-    done = failed = 0
-    names: set[str] = set()
-    folders = [path for path in named if path.is_dir()]
-    if folders:
-        patients, odd = find_patients(folders)
-        for patient, found in patients.items():
-            name = _free(patient, names)
-            try:
-                slide, failures = map_of_places(
-                    predictor, name, found.places, side=side, spares=found.spares
-                )
-            except CancerNetError as error:
-                print(f"error: {name}: {error}", file=sys.stderr)
-                failed += 1
-                continue
-            for failure in failures:
-                print(f"error: {failure.path}: {failure.error}", file=sys.stderr)
-            failed += len(failures)
-            if found.copies:
-                copies = counted(found.copies, "second copy", "second copies")
-                print(f"{slide.name}: {copies} of a place passed over")
-            if found.disputed:
-                places = counted(found.disputed, "place")
-                print(f"{slide.name}: {places} with two labels, taken as not known")
-            done += _write(slide, output, run)
-        if odd:
-            images = counted(odd, "image")
-            print(f"{images} without a place in the name passed over", file=sys.stderr)
-    for path in (path for path in named if not path.is_dir()):
+class _Slides:
+    """Maps slides one by one and counts how it went."""
+
+    def __init__(self, predictor: Predictor, output: Path, side: int) -> None:
+        self.done = self.failed = 0
+        self._predictor, self._output, self._side = predictor, output, side
+        self._names: set[str] = set()
+
+    def map_folders(self, folders: list[Path]) -> None:
+        patients, unplaced = find_patients(folders)
+        for patient, patches in patients.items():
+            self._map_patient(self._free(patient), patches)
+        if unplaced:
+            images = counted(unplaced, "image")
+            print(f"{images} without a place in the name skipped", file=sys.stderr)
+
+    def map_image(self, path: Path) -> None:
         try:
             with open_image(path) as image:
-                slide = map_of_image(predictor, _free(path.stem, names), image, side=side)
+                slide = map_of_image(self._predictor, self._free(path.stem), image, side=self._side)
         except CancerNetError as error:
-            print(f"error: {error}", file=sys.stderr)
-            failed += 1
-            continue
-        done += _write(slide, output, run)
-    return done, failed
+            self._fail(str(error))
+        else:
+            self._write(slide)
 
+    def _map_patient(self, name: str, patches: PatientPatches) -> None:
+        try:
+            slide, failures = map_of_places(self._predictor, name, patches, side=self._side)
+        except CancerNetError as error:
+            self._fail(f"{name}: {error}")
+            return
+        for failure in failures:
+            self._fail(f"{failure.path}: {failure.error}")
+        if patches.copies:
+            copies = counted(patches.copies, "second copy", "second copies")
+            print(f"{name}: {copies} of a place skipped")
+        if patches.disputed:
+            places = counted(patches.disputed, "place")
+            print(f"{name}: {places} with two labels, treated as unlabelled")
+        if len(slide.boxes):
+            self._write(slide)
+        else:
+            print(f"error: {name}: no patch could be read", file=sys.stderr)
 
-def _free(name: str, taken: set[str]) -> str:
-    """Returns a name that no other slide has, so that no map overwrites another."""
-    name = plain_name(name)
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}-{number}"
-    taken.add(free)
-    return free
+    def _fail(self, sentence: str) -> None:
+        print(f"error: {sentence}", file=sys.stderr)
+        self.failed += 1
 
+    def _free(self, name: str) -> str:
+        """Returns a name that no other slide has, so that no map overwrites another."""
+        name = plain_name(name)
+        number, free = 1, name
+        while free in self._names:
+            number += 1
+            free = f"{name}-{number}"
+        self._names.add(free)
+        return free
 
-def _write(slide: SlideMap, output: Path, run: Run) -> int:
-    if not len(slide.boxes):
-        print(f"error: {slide.name}: no patch could be read", file=sys.stderr)
-        return 0
-    drawn = "Drawn data, not tissue. " if run.drawn else ""
-    facts = write_slide(slide, output, word=run.positive_words, footer=drawn + NOTICE)
-    patches = counted(facts["patches"], "patch", "patches")
-    skipped = f", {slide.skipped:,} of background left out" if slide.skipped else ""
-    print(
-        f"{slide.name}: {patches}{skipped}; {run.positive_words} in "
-        f"{100 * facts['area_fraction']:.1f} % of the area at the operating point "
-        f"{slide.threshold:.3f}; mean probability {facts['score']:.3f}"
-    )
-    return 1
+    def _write(self, slide: SlideMap) -> None:
+        run, figures = self._predictor.run, slide.figures
+        drawn = "Drawn data, not tissue. " if run.drawn else ""
+        write_slide(slide, self._output, word=run.positive_words, footer=drawn + NOTICE)
+        self.done += 1
+        patches = counted(figures.patches, "patch", "patches")
+        skipped = f", {slide.skipped:,} of background left out" if slide.skipped else ""
+        print(
+            f"{slide.name}: {patches}{skipped}; {run.positive_words} in "
+            f"{100 * figures.area_fraction:.1f} % of the area at the operating point "
+            f"{slide.threshold:.3f}; mean probability {figures.score:.3f}"
+        )

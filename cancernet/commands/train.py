@@ -1,226 +1,223 @@
-"""What `train_model.py` does: train, finish, print, say where everything lies."""
+"""What `train_model.py` does: flags, which of them go together, what is printed at the end."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-
-from cancernet.base.errors import RunError, describe_os_error
+from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.notice import NOTICE
-from cancernet.config import DATASETS, TrainConfig
-from cancernet.dataset.limit import limited
-from cancernet.dataset.manifest import BuiltDataset, read_dataset
-from cancernet.evaluation.other_runs import read_beside
-from cancernet.report.terminal import text_report
-from cancernet.runs import run_folder
-from cancernet.runs.run_record import RunRecord
-from cancernet.training import begin, resume_checks
-from cancernet.training.complete import Finished, finish, seal
-from cancernet.training.loop.distributed import Together, join, own_folder
-from cancernet.training.loop.fit import best_so_far, fit
-from cancernet.training.network import first_network
-from cancernet.training.present import write_pictures_and_report
+from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
+from cancernet.commands.command_line import Parser, add_settings, given_settings
+from cancernet.config import DATASETS, OUTPUT, TrainConfig
+from cancernet.recipe_file import is_recipe_file, read_recipe
+from cancernet.recipes import DEFAULT_RECIPE, describe_recipes, recipe
+from cancernet.runs.run_folder import CROSS_VALIDATION
+from cancernet.runs.status import describe_status
+
+if TYPE_CHECKING:
+    from cancernet.training.plan import Finished, Plan
 
 
-def start_training(
-    folder: Path | None,
-    data: Path | None,
-    config: TrainConfig,
-    *,
-    recipe: str,
-    command: str,
-    log_dir: Path | None = None,
-    beside: Sequence[Path] = (),
-) -> None:
-    """Begins a new run and takes it to its end.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What `train_model.py` takes besides the settings of the training.
 
-    Args:
-        folder: the run folder, or None for a new one in output/.
-        data: a built data set, or None for datasets/<the recipe's data set>.
-        config: the settings.
-        recipe: the recipe's name, for the record.
-        command: the command line, for the record.
-        log_dir: where TensorBoard's event files go, or None for none.
-        beside: finished runs whose figures stand beside these in the report.
+    Raises:
+        CancerNetError: flags that do not go together.
     """
-    together = join()
-    if together and together.processes > 1 and folder is None:
-        raise RunError("several workers train one run; name the same folder to each with --run")
-    for other in beside:
-        read_beside(other)  # what is wrong with it is said before the training
-    dataset = read_whole(data if data is not None else DATASETS / config.dataset)
-    begin.check_fit(dataset, config)
-    dataset = limited(dataset, config.limit, seed=config.seed)
-    # Before there is a folder: weights that cannot be had must not leave one behind.
-    network, weights = first_network(config, len(dataset.classes))
-    if together and not together.is_first:
-        assert folder is not None
-        _follow(together, folder, dataset, config, network)
-        return
-    folder = folder if folder is not None else begin.new_folder(recipe)
-    begin.refuse_used(folder)
-    with begin.held(folder):
-        content = begin.begin(
-            folder,
-            dataset,
-            config,
-            recipe=recipe,
-            command=command,
-            beside=beside,
-            weights=weights,
-        )
-        print(f"Run {folder}: {config.model} on {dataset.folder}")
-        print(weights.sentence())
-        finished = train_and_finish(
-            folder, dataset, config, content, network, log_dir=log_dir, together=together
-        )
-    _tell(folder, finished)
+
+    recipe: str | None = setting(
+        None,
+        f"named settings, see --list-recipes, or a file of them (default: {DEFAULT_RECIPE})",
+        metavar="NAME_OR_FILE",
+    )
+    data: Path | None = setting(
+        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR"
+    )
+    run: Path | None = setting(None, f"run folder (default: a new one in {OUTPUT}/)", metavar="DIR")
+    resume: bool = setting(
+        False, "resume an unfinished training (--run, or the newest)", switch=True
+    )
+    finish: bool = setting(
+        False,
+        "with --resume: train no further, finish with the best epoch so far",
+        switch=True,
+    )
+    insist: bool = setting(
+        False,
+        "with --resume: resume even if the program, the data or a setting has changed since the "
+        "beginning (with --folds: the program only)",
+        switch=True,
+    )
+    log_dir: Path | None = setting(None, "also write TensorBoard's scalars there", metavar="DIR")
+    status: Path | None = setting(
+        None, "show how far the training in RUN has got, and exit", metavar="RUN"
+    )
+    folds: str | None = setting(
+        None,
+        "cross-validation in K folds of whole patients, or `patients` to leave out one after the "
+        "other; each fold is a run in <run>/fold-XX, pooled in one report",
+        metavar="K",
+    )
+    fold_patients: tuple[str, ...] = setting(
+        (), "with --folds patients: leave out only these patients", metavar="ID"
+    )
+    fold_workers: int = setting(
+        1, "train N folds at the same time, in processes (default: 1)", least=1
+    )
+    beside: tuple[Path, ...] = setting(
+        (), "finished runs whose figures the report shows beside these", metavar="RUN"
+    )
+    list_recipes: bool = setting(False, "show the recipes and exit", switch=True)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        for wrong, sentence in (
+            (self.finish and not self.resume, "--finish goes with --resume"),
+            (self.insist and not self.resume, "--insist goes with --resume"),
+            (
+                self.beside and self.resume,
+                "--beside goes with a new run; --resume keeps what it began with",
+            ),
+            (
+                self.fold_patients and self.folds is None,
+                "--fold-patients goes with --folds patients",
+            ),
+        ):
+            if wrong:
+                raise CancerNetError(sentence)
+
+    @property
+    def recipe_name(self) -> str | None:
+        """The recipe that was named, of a file its stem; None where none was."""
+        named = self.recipe
+        return Path(named).stem if named and is_recipe_file(named) else named
+
+    def check_folds(self) -> None:
+        """Raises CancerNetError where a flag does not go with a cross-validation."""
+        for flag, given in (("--finish", self.finish), ("--log-dir", self.log_dir)):
+            if given:
+                raise CancerNetError(f"{flag} goes with a single run, not with --folds")
 
 
-def resume_training(
-    folder: Path | None,
-    data: Path | None,
-    given: Mapping[str, Any],
-    *,
-    recipe: str | None = None,
-    finish_now: bool,
-    insist: bool = False,
-    log_dir: Path | None = None,
-) -> None:
-    """Goes on with an unfinished run.
-
-    Args:
-        folder: its folder, or None for the newest unfinished one.
-        data: the data set, or None for the folder the run began with.
-        given: settings on the command line; they must equal the run's.
-        recipe: named on the command line; it must be the run's.
-        finish_now: train no further, finish with the best epoch so far.
-        insist: go on although the program, the data or a setting differs.
-        log_dir: where TensorBoard's event files go, or None for none.
-    """
-    together = None if finish_now else join()
-    if together and together.processes > 1 and folder is None:
-        raise RunError("several workers go on with one run; name it to each with --run")
-    folder = folder if folder is not None else begin.newest_unfinished()
-    begin.refuse_not_begun(folder)
-    recorded = run_folder.read_run_file(folder)
-    if recorded.fold is not None:
-        raise RunError(
-            f"{folder} is a fold of a cross-validation; go on with "
-            f"`python train_model.py --resume --run {folder.parent}`"
-        )
-    resume_checks.refuse_another_recipe(folder, recorded, recipe)
-    dataset = read_whole(data if data is not None else Path(recorded.dataset.folder))
-    if together and not together.is_first:
-        config = dataclasses.replace(begin.read_config(recorded, folder), **given)
-        _follow(together, folder, limited(dataset, config.limit, seed=config.seed), config)
-        return
-    began = begin.read_config(recorded, folder)
-    asked = dataclasses.replace(began, **given) if insist else began
-    begin.check_fit(dataset, asked)
-    dataset = limited(dataset, asked.limit, seed=asked.seed)
-    with begin.held(folder):
-        config, content = begin.go_on(folder, dataset, given, insist=insist)
-        for difference in content.differences or ():
-            print(f"WARNING: not the same training: {difference}")
-        print(f"Going on with {folder}: {config.model} on {dataset.folder}")
-        finished = train_and_finish(
-            folder,
-            dataset,
-            config,
-            content,
-            finish_now=finish_now,
-            log_dir=log_dir,
-            together=together,
-        )
-    _tell(folder, finished)
-
-
-def train_and_finish(
-    folder: Path,
-    dataset: BuiltDataset,
-    config: TrainConfig,
-    content: RunRecord,
-    network: keras.Model | None = None,
-    *,
-    finish_now: bool = False,
-    log_dir: Path | None = None,
-    together: Together | None = None,
-) -> Finished:
-    """Trains a run that has begun, or goes on with it, and seals it; returns what is known.
-
-    The caller holds the folder (`begin.held`).
-    """
-    for warning in _warnings(dataset):
-        print(f"WARNING: {warning}")
-    with _with_advice(folder):
-        if finish_now:
-            model, state = best_so_far(dataset, config, folder)
+def main(description: str | None) -> int:
+    """Trains as the command line says; returns the exit code."""
+    parser = Parser(description)
+    add_settings(parser, TrainOptions)
+    add_settings(parser.add_argument_group("settings (default: those of the recipe)"), TrainConfig)
+    arguments = parser.parse_args()
+    options = TrainOptions(**given_settings(arguments, TrainOptions))
+    given = given_settings(arguments, TrainConfig)
+    if options.list_recipes:
+        print(describe_recipes())
+    elif options.status:
+        print(describe_status(options.status))
+    else:
+        # Settings out of bounds are refused before TensorFlow takes seconds to load.
+        config = _settings(options, given)
+        if options.resume:
+            _resume(options, given)
         else:
-            if together:
-                print(together.sentence())
-            model, state = fit(dataset, config, folder, network, log_dir=log_dir, together=together)
-        finished = finish(model, state, dataset, config, folder, content)
-        write_pictures_and_report(folder, finished, dataset, config, state, model)
-        seal(folder, finished.record)
-    return finished
+            _start(options, config)
+    return EXIT_OK
 
 
-def _follow(
-    together: Together,
-    folder: Path,
-    dataset: BuiltDataset,
-    config: TrainConfig,
-    network: keras.Model | None = None,
-) -> None:
-    """Trains with the others and writes nothing: the first worker finishes the run."""
-    print(together.sentence())
-    with own_folder(together, folder) as scratch:
-        fit(dataset, config, scratch, network, together=together)
-    print(f"The epochs are over; the first worker writes {folder}")
+def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
+    """Returns the recipe's settings with those given; to resume a run, only checks each.
+
+    Raises:
+        CancerNetError: an unknown recipe, or a setting out of its bounds.
+    """
+    name = options.recipe or DEFAULT_RECIPE
+    settings = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
+    if not options.resume:
+        return dataclasses.replace(settings, **given)
+    for field in setting_fields(settings):
+        if field.name in given:
+            check_setting(field, given[field.name])
+    return settings
 
 
-def _tell(folder: Path, finished: Finished) -> None:
-    print(text_report(finished.assessment, unit=finished.record.dataset.unit))
+def _start(options: TrainOptions, config: TrainConfig) -> None:
+    from cancernet.evaluation.other_runs import read_beside
+    from cancernet.training.begin import new_folder
+    from cancernet.training.plan import Plan
+
+    name = options.recipe_name or DEFAULT_RECIPE
+    folds = options.folds
+    for other in options.beside:
+        read_beside(other)  # what is wrong with it is said before the training
+    plan = Plan(
+        folder=options.run or new_folder(f"{name}-folds" if folds is not None else name),
+        data=options.data or DATASETS / config.dataset,
+        config=config,
+        recipe=name,
+        command=shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+        beside=options.beside,
+        log_dir=options.log_dir,
+    )
+    if folds is None:
+        _train_and_tell(plan, options.run)
+        return
+    from cancernet.commands.cross_validate import start_folds
+
+    options.check_folds()
+    start_folds(plan, folds, only=options.fold_patients, workers=options.fold_workers)
+
+
+def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
+    from cancernet.training.plan import Resume
+    from cancernet.training.resume import newest_unfinished, plan_to_resume
+
+    folder = options.run or newest_unfinished()
+    has_folds = (folder / CROSS_VALIDATION).is_file()
+    resume = Resume(given=given, insist=options.insist, finish_now=options.finish)
+    if options.folds is None and not has_folds:
+        plan = plan_to_resume(
+            folder, options.data, resume, recipe=options.recipe_name, log_dir=options.log_dir
+        )
+        _train_and_tell(plan, options.run)
+        return
+    from cancernet.commands.cross_validate import resume_folds
+
+    options.check_folds()
+    if options.fold_patients or not (has_folds or options.run):
+        raise CancerNetError(
+            "--resume goes on with the folds it began with; name the cross-validation by --run, "
+            "without --fold-patients"
+        )
+    resume_folds(
+        folder,
+        options.data,
+        resume,
+        asked=options.folds,
+        recipe=options.recipe_name,
+        workers=options.fold_workers,
+    )
+
+
+def _train_and_tell(plan: "Plan", named: Path | None) -> None:
+    """Trains with whatever workers there are, and prints what came of it."""
+    from cancernet.training.loop.distributed import join_workers
+    from cancernet.training.train import train
+
+    # Whoever finishes with the best epoch so far needs no other worker.
+    alone = plan.resume is not None and plan.resume.finish_now
+    finished = train(plan, None if alone else join_workers(named))
+    if finished is not None:
+        tell(finished)
+
+
+def tell(finished: "Finished") -> None:
+    """Prints the figures of a finished training, and where everything is."""
+    from cancernet.report.terminal import text_report
+
+    folder = finished.training.folder
+    print(text_report(finished.assessment, unit=finished.training.dataset.unit))
     print(f"Report:  {folder / 'report.html'}")
     print(f"Figures: {folder / 'figures'}")
     print(f"Use it:  python predict.py image.png --run {folder}")
     print(NOTICE)
-
-
-@contextlib.contextmanager
-def _with_advice(folder: Path) -> Iterator[None]:
-    """Adds to what the operating system refused how to go on with the run."""
-    try:
-        yield
-    except OSError as error:
-        whole = run_folder.whole_of(folder)
-        raise RunError(
-            f"{describe_os_error(error)}: `python train_model.py --resume --run {whole}`"
-        ) from None
-
-
-def read_whole(folder: Path) -> BuiltDataset:
-    """Reads a built data set with images in every split, all of them there.
-
-    Raises:
-        CancerNetError: not so; the message says what to do.
-    """
-    dataset = read_dataset(folder)
-    for name in ("training", "validation", "testing"):
-        if not len(dataset.split(name).paths):
-            raise RunError(f"{dataset.folder} has no {name} images; build it again")
-    dataset.check_files()
-    return dataset
-
-
-def _warnings(dataset: BuiltDataset) -> list[str]:
-    found = []
-    if dataset.drawn:
-        found.append("the images are drawn by a program; figures from them mean nothing for tissue")
-    if dataset.leak:
-        found.append(dataset.leak)
-    return [*found, *dataset.warnings]

@@ -1,7 +1,6 @@
 """Who is tested, who validates and who trains in every fold: whole patients, never patches."""
 
 import dataclasses
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,13 +15,12 @@ from cancernet.dataset.folds import (
     join_parts,
     patient_counts,
 )
+from cancernet.dataset.leaks import Leak
 from cancernet.dataset.manifest import BuiltDataset, Part, count_part
 from cancernet.dataset.nearest_split import nearest_split
 from cancernet.runs.run_record import Fold
 
 PATIENTS = "patients"
-# As `cancernet.dataset.leaks` words it.
-COPIES = "families of copies"
 # Of the patients that a fold does not test; more than a single split gives, because the
 # operating point of a fold rests on them alone.
 VALIDATION_SHARE = 0.2
@@ -75,9 +73,12 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
     return dataclasses.replace(
         dataset,
         parts=parts,
-        counts={name: count_part(part, dataset) for name, part in parts.items()},
-        leak=remaining_leak(dataset),
-        warnings=(),
+        counts={
+            name: count_part(part, dataset.classes, dataset.positive)
+            for name, part in parts.items()
+        },
+        leaks=remaining_leaks(dataset.leaks),
+        notices=tuple(notice for notice in dataset.notices if not notice.kind.of_splits),
         split_kind=(
             f"in folds of whole patients; this fold tests {len(fold.testing)} and validates on "
             f"{len(fold.validation)} of {len(set(whole.patients))} patients"
@@ -87,17 +88,12 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
     )
 
 
-def remaining_leak(dataset: BuiltDataset) -> str:
+def remaining_leaks(leaks: Sequence[Leak]) -> tuple[Leak, ...]:
     """Returns what leaks between folds of whole patients, whatever the set's own splits were.
 
     Patients in two splits are no matter any more; copies among patients, and masks, are.
     """
-    kept = [one for one in dataset.leaks if COPIES in one]
-    found = [f"LEAK: {' '.join(kept)}"] if kept else []
-    for sentence in re.split(r"(?=LEAK:)", dataset.leak):
-        straddling = "--split image" in sentence or "more than one split" in sentence
-        found += [sentence.strip()] if sentence.strip() and not straddling else []
-    return " ".join(found)
+    return tuple(leak for leak in leaks if not leak.kind.of_units)
 
 
 def joined(dataset: BuiltDataset) -> Part:

@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-from cancernet.base.notice import NOTICE
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import joined
 from cancernet.dataset.limit import say_limit
@@ -12,13 +11,10 @@ from cancernet.evaluation.other_runs import read_besides
 from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
 from cancernet.measures import scored as scores
 from cancernet.measures.pooled import FoldScores, Pooled, pool, spread_over_folds
-from cancernet.report.checklist import write_checklist
-from cancernet.report.content import DRAWN, FlowStep, ReportContent, say_unit
-from cancernet.report.figures.run import FIGURES, write_figures
-from cancernet.report.model_card import write_model_card
-from cancernet.report.page import write_report
-from cancernet.report.patients_csv import write_patients
-from cancernet.report.terminal import number, text_report
+from cancernet.report.content import Asked, FlowStep, Network, ReportContent, say_unit
+from cancernet.report.formatting import number
+from cancernet.report.page import write_cards, write_report
+from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.cross_validation_file import CrossValidationRecord
 from cancernet.runs.metrics_file import (
@@ -29,6 +25,7 @@ from cancernet.runs.metrics_file import (
     metrics_of,
     write_metrics,
 )
+from cancernet.runs.run_folder import Run
 
 PREDICTIONS = "predictions.csv"
 
@@ -50,7 +47,7 @@ def write_pooled(
         positive=dataset.positive,
         seed=config.seed,
     )
-    content = _content(folder, dataset, config, record, pooled, folds, finished)
+    content = _content(folder, dataset, config, record, pooled, folds, finished[0].run)
     predicted = scores.predicted_indices(
         pooled.testing.probabilities, pooled.assessment.positive_indices, pooled.thresholds
     )
@@ -58,16 +55,13 @@ def write_pooled(
         folder / PREDICTIONS, pooled.testing, classes=dataset.classes, predicted=predicted
     )
     write_metrics(folder, _metrics(pooled, folds, finished))
-    footer = " ".join(filter(None, [DRAWN if dataset.drawn else "", content.leak]))
-    rendered = write_figures(content, folder / FIGURES, footer=footer)
-    write_report(dataclasses.replace(content, rendered=rendered), folder)
-    write_patients(content, folder)
-    write_model_card(content, folder)
-    write_checklist(content, folder)
+    write_report(content, folder)
+    write_cards(content, folder)
     return _as_text(pooled, folds, dataset.unit)
 
 
 def _metrics(pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun]) -> Metrics:
+    trained = [one.run.record.training for one in finished if one.run.record.training]
     return dataclasses.replace(
         metrics_of(pooled.assessment),
         folds=tuple(
@@ -80,16 +74,11 @@ def _metrics(pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun
             )
             for fold in folds
         ),
-        training=_sums(finished),
-    )
-
-
-def _sums(finished: list[FinishedRun]) -> TrainingSums:
-    trained = [one.run.record.training for one in finished if one.run.record.training]
-    return TrainingSums(
-        seconds=sum(one.seconds for one in trained),
-        cpu_seconds=sum(one.cpu_seconds for one in trained),
-        epochs=sum(one.epochs for one in trained),
+        training=TrainingSums(
+            seconds=sum(one.seconds for one in trained),
+            cpu_seconds=sum(one.cpu_seconds for one in trained),
+            epochs=sum(one.epochs for one in trained),
+        ),
     )
 
 
@@ -100,66 +89,57 @@ def _content(
     record: CrossValidationRecord,
     pooled: Pooled,
     folds: list[FoldScores],
-    finished: list[FinishedRun],
+    run: Run,
 ) -> ReportContent:
-    run = finished[0].run.record
-    whole, tested = joined(dataset), pooled.assessment.testing
-    cells = tested["confusion_matrix"]
-    images = len(whole.paths)
     beside, missing = read_besides(record.beside)
     return ReportContent(
         title=folder.resolve().name,
-        notice=NOTICE,
         assessment=pooled.assessment,
         validation=pooled.validation,
         testing=pooled.testing,
         thresholds=pooled.thresholds,
         folds=folds,
-        asked={
-            "data set": f"{dataset.name}: {dataset.title}",
-            "cross-validation": f"{len(folds)} folds of whole patients (--folds {record.asked})",
-            "classes": "; ".join(
-                f"{name} = {word}"
-                for name, word in zip(dataset.classes, dataset.words, strict=True)
-            ),
-            "recipe": record.recipe,
-            "network": f"{config.model}, {config.image_size}x{config.image_size} pixels",
-        },
-        flow=[
-            FlowStep(name="in the set", patients=len(set(whole.patients)), images=images),
-            FlowStep(
-                name="tested once, by the fold that left them out",
-                patients=tested["patients"],
-                images=tested["images"],
-                positives=cells["tp"] + cells["fn"],
-            ),
-        ],
+        asked=Asked(
+            data_set=f"{dataset.name}: {dataset.title}",
+            recipe=record.recipe,
+            network=Network(name=config.model, width=config.image_size, height=config.image_size),
+            folds_asked=record.asked,
+        ),
+        flow=_flow(dataset, pooled),
         left_out=dataset.left_out,
         split_method=(
-            f"in {len(folds)} folds of whole patients: who is tested in a fold neither trains nor "
-            "validates there; other patients validate in each fold, for calibration and operating "
-            f"point, and may validate in several; seed {config.seed}"
+            f"in {len(folds)} folds of whole patients: those tested in a fold are in neither "
+            "its training nor its validation. Each fold has its own validation patients, for "
+            f"calibration and operating point, some of them in several folds. Seed {config.seed}."
         ),
-        leak=finished[0].run.leak,
+        leak=run.leak,
         drawn=dataset.drawn,
-        history={},
-        best_epoch=None,
-        training={
-            "folds": len(folds),
-            "seconds of epochs, all folds": _sums(finished).seconds,
-        },
         command=record.command,
         seed=config.seed,
         fingerprint=dataset.fingerprint,
         settings=dataclasses.asdict(config),
-        versions=run.versions,
-        commit=run.commit,
+        versions=run.record.versions,
+        commit=run.record.commit,
         created=run_folder.now(),
         remarks=[*say_unit(dataset.unit), *say_limit(config.limit), *missing],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,
         beside=beside,
     )
+
+
+def _flow(dataset: BuiltDataset, pooled: Pooled) -> list[FlowStep]:
+    whole, tested = joined(dataset), pooled.assessment.testing
+    cells = tested["confusion_matrix"]
+    return [
+        FlowStep(name="in the set", patients=len(set(whole.patients)), images=len(whole.paths)),
+        FlowStep(
+            name="tested once, by the fold that left them out",
+            patients=tested["patients"],
+            images=tested["images"],
+            positives=cells["tp"] + cells["fn"],
+        ),
+    ]
 
 
 def _as_text(pooled: Pooled, folds: list[FoldScores], unit: str) -> str:

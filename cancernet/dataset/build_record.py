@@ -2,8 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from cancernet.base.records import Record
+from cancernet.dataset.leaks import Leak, upgraded_leaks
+from cancernet.dataset.notices import Notice, NoticeKind
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,10 +50,10 @@ class BuildRecord(Record):
         split_kind: how the splits were made, in words.
         unit: what was not split, in a word: patient, source, group.
         absent: split -> classes of which it has no image.
-        leak: what leaks between the splits, in a sentence; empty when nothing does.
-        leaks: what is in more than one split, a sentence each, with names.
-        warnings: what a reader of any result must know, in sentences.
-        same_patients: patient -> other spellings of the same number that were joined with it.
+        leaks: what makes results too good; `leak` says it in words, empty when nothing does.
+        notices: what a reader of any result must know; `warnings` says it in sentences.
+        same_patients: patient -> other spellings of the same number that were joined with it;
+            None where an earlier version did not look.
         counts: of every split.
         left_out: reason -> number of files.
         failed: number of files that could not be used because of a defect.
@@ -73,9 +76,10 @@ class BuildRecord(Record):
     unit: str
     absent: Mapping[str, tuple[str, ...]]
     leak: str
-    leaks: tuple[str, ...]
+    leaks: tuple[Leak, ...]
     warnings: tuple[str, ...]
-    same_patients: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    notices: tuple[Notice, ...]
+    same_patients: Mapping[str, tuple[str, ...]] | None = None
     counts: Mapping[str, SplitCounts]
     left_out: Mapping[str, int]
     failed: int = 0
@@ -84,6 +88,16 @@ class BuildRecord(Record):
     unlisted: Unlisted = Unlisted()
     image_size: ImageSize
     fingerprint: str
+
+    @classmethod
+    def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the entries of version 0.1.0, which wrote sentences, in today's form."""
+        entries = upgraded_leaks(entries)
+        warnings = entries.get("warnings")
+        if "notices" in entries or not isinstance(warnings, list):
+            return entries
+        kind = NoticeKind.SENTENCE.value
+        return {**entries, "notices": [{"kind": kind, "sentence": each} for each in warnings]}
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes) or len(self.words) != len(self.classes):

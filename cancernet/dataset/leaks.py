@@ -1,28 +1,85 @@
-"""What a split lets through: groups, or variants of one image, in more than one of its parts."""
+"""What is in more than one split: patients, or variants of one image.
 
-from collections.abc import Sequence
+A leak is a value; `cancernet.dataset.words.say_leaks` makes a sentence of it, last.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from cancernet.base.errors import SplitError
-from cancernet.base.words import some
 from cancernet.config import SPLITS
 from cancernet.dataset.families import families
 from cancernet.dataset.images import Images
 
-NAMED = 8
+EXAMPLES = 8
 # Units that no name or table gave: groups found by looking, or each image by itself.
 NOT_NAMED = ("group", "image")
-# By the split in use, since nobody is helped by what was done already.
-WAYS_OUT = {
-    "patient": "say with --group-by content, a pattern or a table's column `patient` what belongs "
-    "together",
-    "lists": "put what belongs together on one list",
-}
 
 
-def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
-    """Says in a sentence each what is in more than one split, naming the first few.
+class LeakKind(enum.StrEnum):
+    """What leaks; the values stand in `build.json` and `run.json`."""
+
+    UNITS = "units"  # patients, sources or groups
+    BY_IMAGE = "by-image"  # the same, since images were divided without regard to them
+    AS_SHIPPED = "as-shipped"  # the same, since the authors divided the set so
+    COPIES = "copies"  # families of copies, known by their file names
+    MASKS = "masks"  # no leak between splits: masks were taken for images
+    SENTENCE = "sentence"  # of a record that knew leaks as sentences only
+
+    @property
+    def of_units(self) -> bool:
+        """Whether it would not be there with whole units in each split."""
+        return self in (LeakKind.UNITS, LeakKind.BY_IMAGE, LeakKind.AS_SHIPPED)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Leak:
+    """One thing that makes results better than they would be for new patients.
+
+    Attributes:
+        kind: what leaks.
+        unit: what `count` counts: patient, source, group; or image.
+        count: how many are in more than one split.
+        total: of how many.
+        examples: the names of the first few.
+        tested: testing images, for `AS_SHIPPED`;
+        siblings: those of them whose unit is in training or validation too.
+        sentence: of an older record, for `SENTENCE`.
+    """
+
+    kind: LeakKind
+    unit: str = "patient"
+    count: int = 0
+    total: int = 0
+    examples: tuple[str, ...] = ()
+    tested: int = 0
+    siblings: int = 0
+    sentence: str = ""
+
+
+def upgraded_leaks(entries: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the entries of a `build.json` with `leaks` as values.
+
+    Version 0.1.0 wrote sentences, each by itself as `leaks` and all together as `leak`.
+    """
+    leaks, text = entries.get("leaks"), entries.get("leak")
+    if not isinstance(leaks, list) or not isinstance(text, str):
+        return entries
+    if any(not isinstance(each, str) for each in leaks) or (not leaks and not text):
+        return entries
+    kind, settings = LeakKind.SENTENCE, entries.get("settings")
+    # Only where nothing else can be in the sentence may the kind be more exact.
+    if len(leaks) == 1 and isinstance(settings, dict) and not settings.get("include_masks"):
+        kinds = {"image": LeakKind.BY_IMAGE, "shipped": LeakKind.AS_SHIPPED}
+        kind = kinds.get(str(settings.get("split")), kind)
+    return {**entries, "leaks": [{"kind": kind.value, "sentence": text}] if text else []}
+
+
+def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[Leak]:
+    """Returns what is in more than one split.
 
     Args:
         images: all of them.
@@ -30,43 +87,23 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[str]:
         unit: what `images.patients` are, in a word.
     """
     groups = len(images.patients)
-    found = _straddling(images.patient.astype(np.int64), images.patients, splits)
     leaks = []
+    found = _straddling(images.patient.astype(np.int64), images.patients, splits)
     if found:
-        leaks.append(
-            f"{len(found):,} of {groups:,} {unit}s {'are' if len(found) > 1 else 'is'} in more "
-            f"than one split: {some(found, NAMED)}."
-        )
+        leaks.append(_leak(LeakKind.UNITS, unit, found, groups))
     if groups < len(images) and unit not in NOT_NAMED:
         return leaks
     # Where nothing says which images are of one patient, names are all there is to go by.
     family, names = families(images.sources, images.label)
     found = _straddling(family, names, splits)
     if found:
-        leaks.append(
-            f"{len(found):,} of {len(names):,} families of copies, by their names, "
-            f"{'are' if len(found) > 1 else 'is'} in more than one split: {some(found, NAMED)}."
-        )
+        leaks.append(_leak(LeakKind.COPIES, unit, found, len(names)))
     return leaks
 
 
-def refuse_leaks(leaks: Sequence[str], *, split: str, allowed: bool) -> None:
-    """Lets nothing leak unless the user insists.
-
-    Args:
-        leaks: what leaks, a sentence each.
-        split: how the images were divided, one of `settings.SPLIT_KINDS`.
-        allowed: whether the user insists.
-
-    Raises:
-        SplitError: something leaks; the message names it.
-    """
-    if leaks and not allowed:
-        named = " ".join(leaks).removesuffix(".")
-        raise SplitError(
-            f"this split leaks: {named}; {WAYS_OUT.get(split, 'use --split patient')}, or insist "
-            "with --allow-leaks, and every report made from it will say so"
-        )
+def _leak(kind: LeakKind, unit: str, found: Sequence[str], total: int) -> Leak:
+    examples = tuple(found[:EXAMPLES])
+    return Leak(kind=kind, unit=unit, count=len(found), total=total, examples=examples)
 
 
 def _straddling(group: np.ndarray, names: list[str], splits: np.ndarray) -> list[str]:

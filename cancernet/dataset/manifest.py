@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,9 +17,13 @@ import numpy as np
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, sha256_of
 from cancernet.base.records import EntryError, Record, from_json
+from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import counted
 from cancernet.config import DATASETS, SPLITS
 from cancernet.dataset.build_record import BuildRecord, SplitCounts
+from cancernet.dataset.leaks import Leak
+from cancernet.dataset.notices import Notice
+from cancernet.dataset.words import say_leaks, say_notice
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"
@@ -66,9 +70,8 @@ class BuiltDataset:
         name, title: of the data set in the catalogue.
         classes, words, positive: as in the catalogue when it was built.
         drawn: whether the images were drawn by a program.
-        leak: what leaks between the splits, in a sentence; empty when nothing does.
-        leaks: what is in more than one split, a sentence each, with names.
-        warnings: what a reader of any result must know, in sentences.
+        leaks: what makes results too good.
+        notices: what a reader of any result must know.
         split_kind: how the splits were made, in words.
         counts: of every split.
         left_out: reason -> number of files.
@@ -87,8 +90,6 @@ class BuiltDataset:
     words: tuple[str, ...]
     positive: tuple[str, ...]
     drawn: bool
-    leak: str
-    warnings: tuple[str, ...]
     split_kind: str
     counts: Mapping[str, SplitCounts]
     left_out: Mapping[str, int]
@@ -96,9 +97,20 @@ class BuiltDataset:
     fingerprint: str
     parts: dict[str, Part]
     unit: str = "patient"
-    leaks: tuple[str, ...] = ()
+    leaks: tuple[Leak, ...] = ()
+    notices: tuple[Notice, ...] = ()
     absent: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     whole: "BuiltDataset | None" = None
+
+    @property
+    def leak(self) -> str:
+        """What leaks, in words; empty when nothing does."""
+        return say_leaks(self.leaks)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of any result must know, a sentence each."""
+        return [say_notice(notice) for notice in self.notices]
 
     def split(self, name: str) -> Part:
         """Returns the images of `training`, `validation` or `testing`."""
@@ -133,16 +145,16 @@ class Fingerprint(Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AuditCheck(Record):
-    """One check of an audit with its verdict, as `audit.json` has it."""
+    """One check of an audit, as `audit.json` has it."""
 
     name: str
-    verdict: str
+    verdict: Verdict
     sentence: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AuditRecord(Record):
-    """What is read of `audit.json`: of which data set, and the verdicts."""
+    """What is read of `audit.json`: the checks, and of which data set they are."""
 
     fingerprint: str | None = None
     checks: tuple[AuditCheck, ...]
@@ -179,8 +191,6 @@ def read_dataset(folder: Path) -> BuiltDataset:
         words=built.words,
         positive=built.positive,
         drawn=built.drawn,
-        leak=built.leak,
-        warnings=built.warnings,
         split_kind=built.split_kind,
         counts=built.counts,
         left_out=built.left_out,
@@ -189,6 +199,7 @@ def read_dataset(folder: Path) -> BuiltDataset:
         parts=parts,
         unit=built.unit,
         leaks=built.leaks,
+        notices=built.notices,
         absent=built.absent,
     )
 
@@ -247,8 +258,8 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
             raise ValueError(f"row {rows.line_num}: {error}") from None
 
 
-def read_audit(folder: Path) -> list[tuple[str, str, str]]:
-    """Returns the verdicts of a data set's audit as (check, verdict, sentence).
+def read_audit(folder: Path) -> list[CheckVerdict]:
+    """Returns the verdicts of a data set's audit.
 
     Taken from `<folder>.audit/audit.json`, where `build_dataset.py --audit` puts it; empty
     where there is none, or where the set was built again since.
@@ -263,18 +274,19 @@ def read_audit(folder: Path) -> list[tuple[str, str, str]]:
             current = path.stat().st_mtime >= (folder / BUILD).stat().st_mtime
     except (OSError, ValueError, CancerNetError):
         return []
-    return [(one.name, one.verdict, one.sentence) for one in audit.checks] if current else []
+    checks = audit.checks if current else ()
+    return [CheckVerdict(check.name, check.verdict, check.sentence) for check in checks]
 
 
-def count_part(part: Part, dataset: BuiltDataset) -> SplitCounts:
+def count_part(part: Part, classes: Sequence[str], positive: Sequence[str]) -> SplitCounts:
     """Returns what one split of a data set holds."""
-    images = np.bincount(part.labels, minlength=len(dataset.classes)).tolist()
-    classes = dict(zip(dataset.classes, images, strict=True))
+    images = np.bincount(part.labels, minlength=len(classes)).tolist()
+    by_class = dict(zip(classes, images, strict=True))
     return SplitCounts(
         patients=len(set(part.patients)),
         images=len(part.paths),
-        positives=sum(classes[name] for name in dataset.positive),
-        classes=classes,
+        positives=sum(by_class[name] for name in positive),
+        classes=by_class,
     )
 
 

@@ -14,7 +14,7 @@ from cancernet.evaluation.trained_on import leak_of
 from cancernet.measures.paired_comparison import Comparison, compare
 from cancernet.measures.pooled import pool
 from cancernet.measures.scored import Scored, positive_indices, read_scored
-from cancernet.report.terminal import number
+from cancernet.report.formatting import number
 from cancernet.runs import run_folder
 from cancernet.runs.cross_validation_file import read_finished_folds
 from cancernet.runs.run_folder import CROSS_VALIDATION

@@ -1,93 +1,68 @@
 """The page of a comparison: two runs, one testing set, paired by patient."""
 
+import dataclasses
+import math
+
 from cancernet.base.notice import NOTICE
-from cancernet.base.words import images_of
 from cancernet.evaluation.compare_runs import WORDS, Side
 from cancernet.measures.paired_comparison import Comparison
 from cancernet.measures.patient_table import patient_rows
-from cancernet.measures.scored import Scored, positive_indices, positive_score, positive_truth
-from cancernet.report import html as pieces
+from cancernet.measures.scored import positive_indices, positive_score, positive_truth
 from cancernet.report.content import DRAWN
-from cancernet.report.html import decimal
-from cancernet.report.page import document
+from cancernet.report.page import alerts
+from cancernet.report.templates import render
 
-MOST_PATIENTS = 100
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PatientRow:
+    """One patient: how many images, and the accuracy of either run on them."""
+
+    patient: str
+    images: int
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """Second minus first."""
+        return self.second - self.first
 
 
 def page(found: Comparison, first: Side, second: Side) -> str:
-    """Returns one HTML document without any outside address."""
-    rows = [
-        (
-            words,
-            decimal(found.first[name]),
-            decimal(found.second[name]),
-            _signed(found.difference[name]),
-            _interval(*found.limits[name]),
-        )
-        for name, words in WORDS.items()
-    ]
-    notes = list(found.notes)
-    notes += [f"{side.name}: {side.leak}" for side in (first, second) if side.leak]
-    notes = [DRAWN, *notes] if first.drawn or second.drawn else notes
-    sentence = (
-        f"A is {first.name}, B is {second.name}; both were tested on the same "
-        f"{images_of(len(first.scored.paths), found.patients)}, each at its own "
-        "operating point. The intervals of the difference draw the same patients for both, so "
-        "that what patients have in common cancels. An interval that holds 0 shows no "
-        "difference that these patients could tell from chance."
-    )
-    body = (
-        pieces.paragraph(sentence)
-        + (pieces.bullets(notes) if notes else "")
-        + pieces.section(
-            "Figures", pieces.table(("figure", "A", "B", "B − A", "95 % interval"), rows)
-        )
-        + _patients(first, second)
-    )
-    return document(
-        f"{second.name} against {first.name}",
-        body,
-        drawn=first.drawn or second.drawn,
-        leak=bool(first.leak or second.leak),
+    """Returns one HTML document that fetches nothing."""
+    drawn = first.drawn or second.drawn
+    notes = [*found.notes, *(f"{side.name}: {side.leak}" for side in (first, second) if side.leak)]
+    return render(
+        "comparison.html.j2",
+        title=f"{second.name} against {first.name}",
         notice=NOTICE,
+        alerts=alerts(drawn=drawn, leaking=bool(first.leak or second.leak)),
+        notes=[DRAWN, *notes] if drawn else notes,
+        first=first,
+        second=second,
+        found=found,
+        images=len(first.scored.paths),
+        words=WORDS,
+        patients=_patients(first, second),
     )
 
 
-def _patients(first: Side, second: Side) -> str:
-    columns = positive_indices(first.classes, first.positive)
-    one = {row["patient"]: row for row in _rows(first.scored, first.threshold, columns)}
-    other = {row["patient"]: row for row in _rows(second.scored, second.threshold, columns)}
-    table = [
-        (
-            patient,
-            row["images"],
-            decimal(row["accuracy"]),
-            decimal(other[patient]["accuracy"]),
-            _signed(other[patient]["accuracy"] - row["accuracy"]),
-        )
-        for patient, row in one.items()
+def _patients(first: Side, second: Side) -> list[PatientRow]:
+    """The patients of both, the greatest difference first."""
+    accuracies = _accuracies(second)
+    rows = [
+        PatientRow(patient=patient, images=images, first=accuracy, second=accuracies[patient][1])
+        for patient, (images, accuracy) in _accuracies(first).items()
     ]
-    table.sort(key=lambda row: -abs(float(str(row[4]).replace("−", "-"))))
-    parts = [
-        pieces.table(("patient", "images", "accuracy of A", "of B", "B − A"), table[:MOST_PATIENTS])
-    ]
-    if len(table) > MOST_PATIENTS:
-        parts.append(pieces.paragraph(f"The first {MOST_PATIENTS} of {len(table):,}.", muted=True))
-    return pieces.section("Patients, the greatest difference first", *parts)
+    return sorted(rows, key=lambda row: -math.fabs(row.difference))
 
 
-def _rows(scored: Scored, threshold: float, columns: list[int]) -> list[dict]:
-    return patient_rows(
-        positive_truth(scored, columns),
-        positive_score(scored.probabilities, columns),
-        threshold,
-        scored.patients,
+def _accuracies(side: Side) -> dict[str, tuple[int, float]]:
+    columns = positive_indices(side.classes, side.positive)
+    rows = patient_rows(
+        positive_truth(side.scored, columns),
+        positive_score(side.scored.probabilities, columns),
+        side.threshold,
+        side.scored.patients,
     )
-
-
-def _signed(value: float) -> str:
-    return "undefined" if value != value else f"{value:+.3f}".replace("-", "−")
-
-
-def _interval(low: float, high: float) -> str:
-    return "—" if low != low else f"[{_signed(low)}, {_signed(high)}]"
+    return {row["patient"]: (row["images"], row["accuracy"]) for row in rows}

@@ -59,6 +59,7 @@ class Examined:
         subgroups: column to rows of `subgroup_rows`.
         left_out: reason to number of files that were not judged.
         leak: what the run knew of these images before; empty when nothing.
+        leak_as_built: the same without what an audit found since.
         drawn: whether they, or the run's own, were drawn by a program.
         remarks: sentences that a reader must see.
         own: whether they are of the run's own data set.
@@ -74,6 +75,7 @@ class Examined:
     subgroups: dict[str, list[dict[str, Any]]]
     left_out: dict[str, int]
     leak: str
+    leak_as_built: str
     drawn: bool
     remarks: list[str]
     own: bool
@@ -92,7 +94,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
     exit_code, left_out, content, own = EXIT_OK, {}, "", True
     if wishes.data is None:
         testing, name, how = finished.testing, "own testing set", "as scored when it was trained"
-        leak, drawn, folder = leak_of(run), run.drawn, own_folder(run)
+        leak, seen, drawn, folder = leak_of(run), "", run.drawn, own_folder(run)
     else:
         labelled = read_labelled(wishes.data, run, split=wishes.split)
         testing, failures = score_labelled(labelled, run)
@@ -100,8 +102,8 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         left_out = {**labelled.left_out, **failures}
         name, how, drawn = labelled.name, labelled.how, labelled.drawn or run.drawn
         own = bool(labelled.fingerprint) and labelled.fingerprint in fingerprints(run)
-        leaks = [leak_of(run) if own else "", trained_on(labelled, run)]
-        leak, folder = " ".join(filter(None, leaks)), labelled.folder
+        seen, folder = trained_on(labelled, run), labelled.folder
+        leak = " ".join(filter(None, [leak_of(run) if own else "", seen]))
         content = labelled.content(run.classes)
         remarks += filter(
             None, [labelled.respelled, labelled.unknown_patients, unchecked(labelled, run)]
@@ -131,6 +133,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         subgroups=_subgroups(wishes.subgroups, testing, assessment, finished.seed),
         left_out=left_out,
         leak=leak,
+        leak_as_built=" ".join(filter(None, [run.leak if own else "", seen])),
         drawn=drawn,
         remarks=remarks,
         own=own,

@@ -9,10 +9,10 @@ from cancernet.evaluation.run_results import FinishedRun, asked_of, flow_of, ful
 from cancernet.evaluation.trained_on import own_audit
 from cancernet.measures.predictive_values import predictive_rows
 from cancernet.measures.scored import positive_score, positive_truth
-from cancernet.report.content import Beside, FlowStep, ReportContent
+from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
 from cancernet.runs import run_folder
 from cancernet.runs.heat_maps import heat_map_of
-from cancernet.runs.run_record import RunRecord, Setting
+from cancernet.runs.run_record import Setting
 
 
 def report_content(
@@ -28,27 +28,34 @@ def report_content(
         positives=int(truth.sum()),
         note=_judged(found),
     )
+    dataset, took = record.dataset, record.training
     return ReportContent(
         title=f"{full_name(run)}: {found.name}",
         assessment=found.assessment,
         validation=finished.validation,
         testing=found.testing,
-        asked={**asked_of(run), "judged on": f"{found.name} ({found.how})"},
+        asked=asked_of(run, judged_on=f"{found.name} ({found.how})"),
         flow=[*flow_of(run), judged],
-        left_out=record.dataset.left_out,
+        left_out=dataset.left_out,
         split_method=(
             f"{found.name}, {found.how}; the run's own data were divided "
-            f"{record.dataset.split}. Figures called testing are of what is judged here, those "
-            "called validation of the run's own validation images."
+            f"{dataset.split}. Testing figures are those of the images judged here, "
+            "validation figures those of the run's own validation images."
         ),
-        leak=found.leak,
+        leak=found.leak_as_built,
         drawn=found.drawn,
         history=history_of(run.folder),
-        best_epoch=record.training.best_epoch if record.training else None,
-        training={"trained": record.finished or "", **_training(record)},
+        best_epoch=took.best_epoch if took else None,
+        training=TrainingFacts(
+            seconds=took.seconds if took else None,
+            cpu_seconds=took.cpu_seconds if took else None,
+            images_per_second=took.images_per_second if took else None,
+            epochs=took.epochs if took else None,
+            finished=record.finished or "",
+        ),
         command=command,
         seed=finished.seed,
-        fingerprint=found.content or record.dataset.fingerprint,
+        fingerprint=found.content or dataset.fingerprint,
         settings=_settings(finished, wishes),
         versions=record.versions,
         commit=record.commit,
@@ -63,14 +70,6 @@ def report_content(
         subgroups=found.subgroups,
         prevalences=wishes.prevalences,
     )
-
-
-def _training(record: RunRecord) -> dict[str, float]:
-    took = record.training
-    if took is None:
-        return {}
-    names = ("seconds", "cpu_seconds", "images_per_second", "epochs", "best_epoch")
-    return {name: getattr(took, name) for name in names}
 
 
 def _judged(found: Examined) -> str:

@@ -10,7 +10,7 @@ from cancernet.measures.assess import judge
 from cancernet.measures.pooled import FoldScores
 from cancernet.measures.scored import Scored, read_scored
 from cancernet.measures.validation.operating_point import OperatingPoint
-from cancernet.report.content import FlowStep
+from cancernet.report.content import Asked, FlowStep, Network
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Setting
@@ -114,19 +114,17 @@ def flow_of(run: Run) -> list[FlowStep]:
     ]
 
 
-def asked_of(run: Run) -> dict[str, str]:
-    """What the run was asked, for a report."""
+def asked_of(run: Run, *, judged_on: str) -> Asked:
+    """What the run was asked, for a report on the images that it is judged on now."""
     record = run.record
-    network = record.model.name if record.model else ""
-    return {
-        "run": full_name(run),
-        "trained on": f"{record.dataset.name}: {record.dataset.title}",
-        "classes": "; ".join(
-            f"{name} = {word}" for name, word in zip(run.classes, run.words, strict=True)
-        ),
-        "recipe": record.recipe,
-        "network": f"{network}, {run.width}x{run.height} pixels",
-    }
+    name = record.model.name if record.model else ""
+    return Asked(
+        run=full_name(run),
+        data_set=f"{record.dataset.name}: {record.dataset.title}",
+        recipe=record.recipe,
+        network=Network(name=name, width=run.width, height=run.height),
+        judged_on=judged_on,
+    )
 
 
 def _read(path: Path, run: Run) -> Scored:

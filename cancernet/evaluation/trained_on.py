@@ -4,11 +4,11 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
+from cancernet.base.verdicts import CheckVerdict
 from cancernet.base.words import counted, some
 from cancernet.catalog.patient_id import patient_key
 from cancernet.dataset.manifest import MANIFEST, manifest_rows, read_audit, read_fingerprint
 from cancernet.evaluation.labelled_images import Labelled
-from cancernet.report.content import LEAK
 from cancernet.runs.run_folder import Run
 
 NAMED = 5
@@ -58,13 +58,13 @@ def unchecked(labelled: Labelled, run: Run) -> str:
 def leak_of(run: Run) -> str:
     """Returns what leaks in the run's own data set, as built or as an audit found since."""
     return run.leak or " ".join(
-        f"LEAK: the audit of the data set found {name}: {sentence}"
-        for name, verdict, sentence in own_audit(run)
-        if verdict == LEAK
+        f"LEAK: the audit of the data set found {check.name}: {check.sentence}"
+        for check in own_audit(run)
+        if check.leaks
     )
 
 
-def own_audit(run: Run) -> list[tuple[str, str, str]]:
+def own_audit(run: Run) -> list[CheckVerdict]:
     """Returns the verdicts on the run's own data set; none of a fold, which divides it anew."""
     folder = None if run.record.dataset.whole else own_folder(run)
     return read_audit(folder) if folder is not None else []

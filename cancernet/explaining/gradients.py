@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.errors import CancerNetError, RunError, first_line
 from cancernet.base.quiet import import_tensorflow_quietly
 
 import_tensorflow_quietly()
@@ -39,8 +39,9 @@ class Gradients:
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise RunError(f"{path} is not a model that can be loaded: {reason}") from None
+            raise RunError(
+                f"{path} is not a model that can be loaded: {first_line(error)}"
+            ) from None
         return cls(model)
 
     def layer_name(self, layer: str | None) -> str:

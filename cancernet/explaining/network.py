@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from cancernet.base.errors import CancerNetError
+from cancernet.models.keras_internals import run_through_graph
 
 # Behind a convolution they add no pattern: the maps before them are finer, and
 # before a normalization what is absent is 0.
@@ -106,8 +107,7 @@ class OpenNetwork:
             for layer in model.layers:
                 tensor = self._call(layer, tensor)
             return tensor
-        # The one use of something not public: Keras's own walk over a graph's nodes.
-        walk = getattr(model, "_run_through_graph", None)
+        walk = run_through_graph(model)
         if walk is None or not hasattr(model, "operations"):
             raise CancerNetError(
                 f"the network {model.name!r} is neither Sequential nor Functional, so its layers "

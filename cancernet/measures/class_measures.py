@@ -4,6 +4,7 @@ Folded, one benign class called another benign class is no error: only the side 
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +19,7 @@ MEASURES = ("accuracy", "precision", "recall", "f1")
 class ClassRow:
     """One class against the others, or a mean over classes.
 
-    `support` is the number of its images; NaN marks what is undefined. A mean is over the
-    classes that have images and where the measure is defined; the mean accuracy is not given.
+    `support` is the number of its images; NaN marks what is undefined.
     """
 
     name: str
@@ -30,8 +30,26 @@ class ClassRow:
     support: int
 
 
-def class_rows(table: Any, words: Sequence[str]) -> list[ClassRow]:
-    """Returns a row a class, then `macro mean` and `weighted mean`.
+@dataclasses.dataclass(frozen=True)
+class ClassTable:
+    """The rows of all classes and their means.
+
+    A mean is over the classes that have images and where the measure is defined; the mean
+    accuracy is not given.
+    """
+
+    classes: list[ClassRow]
+    macro: ClassRow
+    weighted: ClassRow
+
+    @property
+    def means(self) -> tuple[ClassRow, ClassRow]:
+        """The plain mean, and the one weighted by images."""
+        return self.macro, self.weighted
+
+
+def class_table(table: Any, words: Sequence[str]) -> ClassTable:
+    """Measures every class by itself.
 
     Args:
         table: (classes, classes) counts, rows truth, columns prediction.
@@ -60,19 +78,18 @@ def class_rows(table: Any, words: Sequence[str]) -> list[ClassRow]:
         )
         for index, word in enumerate(words)
     ]
-    for name, weights in (("macro mean", (truth > 0).astype(np.float64)), ("weighted mean", truth)):
-        means = {each: _mean(columns[each], weights) for each in MEASURES[1:]}
-        rows.append(
-            ClassRow(
-                name,
-                float("nan"),
-                means["precision"],
-                means["recall"],
-                means["f1"],
-                int(truth.sum()),
-            )
-        )
-    return rows
+    return ClassTable(
+        rows,
+        macro=_mean_row("macro mean", columns, (truth > 0).astype(np.float64), truth),
+        weighted=_mean_row("weighted mean", columns, truth, truth),
+    )
+
+
+def _mean_row(
+    name: str, columns: dict[str, np.ndarray], weights: np.ndarray, truth: np.ndarray
+) -> ClassRow:
+    means = {measure: _mean(columns[measure], weights) for measure in MEASURES[1:]}
+    return ClassRow(name, math.nan, **means, support=int(truth.sum()))
 
 
 def fold(table: Any, positive: Sequence[int]) -> np.ndarray:
@@ -100,8 +117,8 @@ def epoch_measures(table: Any, positive: Sequence[int]) -> dict[str, float]:
         table: (classes, classes) counts, rows truth, columns prediction.
         positive: indices of the positive classes.
     """
-    rows = class_rows(table, [str(index) for index in range(len(table))])
-    row = rows[positive[0]] if len(table) == 2 else rows[-2]
+    found = class_table(table, [str(index) for index in range(len(table))])
+    row = found.classes[positive[0]] if len(table) == 2 else found.macro
     return {"precision": row.precision, "recall": row.recall, "f1": row.f1}
 
 

@@ -1,49 +1,40 @@
 """The networks. `from cancernet.models import build_model, CancerNet`.
 
-To add one, write its builder into a file here, decorated with `@register("name")`,
-and add the file to the imports below.
+To add one, write its builder into a file of this folder and decorate it with
+`@register("name")`: all of them are imported here.
 """
+
+import importlib
+import pkgutil
 
 from cancernet.base.quiet import import_tensorflow_quietly
 
 import_tensorflow_quietly()  # before the imports below load Keras
 
-from cancernet.models import (  # noqa: E402
-    alexnet,
-    backbones,
-    densenet,
-    efficientnet,
-    shufflenet,
-    small_cnns,
-    vgg,
-)
+for _file in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_file.name}")
+
 from cancernet.models.cancernet import CancerNet  # noqa: E402
-from cancernet.models.fine_tuning import (  # noqa: E402
-    freeze_backbone,
-    unfreeze_all,
-    unfreeze_top,
+from cancernet.models.fine_tuning import freeze_backbone, unfreeze_all, unfreeze_top  # noqa: E402
+from cancernet.models.registry import (  # noqa: E402
+    MODELS,
+    build_model,
+    model_facts,
+    network,
+    register,
 )
-from cancernet.models.parameters import model_facts  # noqa: E402
-from cancernet.models.registry import MODELS, build_model, network, register  # noqa: E402
 from cancernet.models.weights import WeightsRecord, load_weights  # noqa: E402
 
 __all__ = [
     "MODELS",
     "CancerNet",
     "WeightsRecord",
-    "alexnet",
-    "backbones",
     "build_model",
-    "densenet",
-    "efficientnet",
     "freeze_backbone",
     "load_weights",
     "model_facts",
     "network",
     "register",
-    "shufflenet",
-    "small_cnns",
     "unfreeze_all",
     "unfreeze_top",
-    "vgg",
 ]

@@ -6,11 +6,14 @@ probability per class. Preprocessing belongs inside the graph.
 """
 
 import dataclasses
+import functools
+import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
-from cancernet.base.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.models.weights import NONE, load_weights
 
 Builder = Callable[[tuple[int, int, int], int], keras.Model]
@@ -20,31 +23,42 @@ BACKBONE_PREFIX = "backbone:"
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """An entry of the registry.
+    """An entry of the registry: all that is known of a network besides its graph.
 
     Attributes:
         build: the builder.
         application: its backbone's name in keras.applications, or None.
         frozen: whether the backbone comes frozen, to be started from pretrained weights.
+        sigmoid: whether it ends in one sigmoid unit; every other ends in a softmax.
+        kernel: the fixed kernel of `cancernet.models.kernel_cnn.KERNELS` that filters its
+            input, which the report then shows; or "".
     """
 
     build: Builder
     application: str | None = None
     frozen: bool = False
+    sigmoid: bool = False
+    kernel: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFacts:
+    """The parameters of a network as built: of a frozen backbone nothing is trainable."""
+
+    total: int
+    trainable: int
 
 
 MODELS: dict[str, Network] = {}
 
 
-def register(
-    name: str, *, application: str | None = None, frozen: bool = False
-) -> Callable[[Builder], Builder]:
-    """Enters a builder under a name; a name that is taken is a programming error."""
+def register(name: str, **facts: Any) -> Callable[[Builder], Builder]:
+    """Enters a builder under a name, with the other fields of `Network`."""
 
     def enter(builder: Builder) -> Builder:
         if name in MODELS:
             raise ValueError(f"a network named {name!r} is registered already")
-        MODELS[name] = Network(builder, application, frozen)
+        MODELS[name] = Network(builder, **facts)
         return builder
 
     return enter
@@ -89,7 +103,7 @@ def build_model(
 
     Raises:
         CancerNetError: unknown name, too few classes, images too small for the network,
-            or weights that cannot be had or do not fit.
+            or weights that cannot be loaded or do not fit.
     """
     entry = network(name)
     if classes < 2:
@@ -97,12 +111,29 @@ def build_model(
     try:
         model = entry.build(input_shape, classes)
     except ValueError as error:
-        reason = str(error).strip().splitlines()[0]
         height, width = input_shape[:2]
         raise SettingsError(
             f"the network {name} cannot be built for images of {width}x{height} pixels "
-            f"({reason}); choose a larger --image-size"
+            f"({first_line(error)}); choose a larger --image-size"
         ) from error
     if weights not in (None, NONE):
         load_weights(model, str(weights), application=entry.application)
     return model
+
+
+def count_parameters(model: keras.Model) -> ModelFacts:
+    """Counts a model's parameters."""
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    return ModelFacts(total=model.count_params(), trainable=trainable)
+
+
+@functools.cache
+def model_facts(name: str, input_shape: tuple[int, int, int], classes: int) -> ModelFacts:
+    """Builds a network with fresh weights and counts its parameters.
+
+    Takes up to a few seconds and 300 MB for the largest; the answer is remembered.
+
+    Raises:
+        CancerNetError: see `build_model`.
+    """
+    return count_parameters(build_model(name, input_shape, classes))

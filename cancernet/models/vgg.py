@@ -18,13 +18,13 @@ def build_vgg16(input_shape: Shape, classes: int) -> keras.Model:
     return keras.Model(image, probabilities(x, classes), name="vgg16")
 
 
-@register("vgg16-dense-head", application="VGG16", frozen=True)
+@register("vgg16-dense-head", application="VGG16", frozen=True, sigmoid=True)
 def build_vgg16_dense_head(input_shape: Shape, classes: int) -> keras.Model:
     """A frozen VGG16 under dense 512 and one sigmoid; 18,910,017 / 4,195,329 at 150x150."""
     return dense_head(input_shape, classes, preprocessing="caffe")
 
 
-@register("vgg16-dense-head-unit", application="VGG16", frozen=True)
+@register("vgg16-dense-head-unit", application="VGG16", frozen=True, sigmoid=True)
 def build_vgg16_dense_head_unit(input_shape: Shape, classes: int) -> keras.Model:
     """The same behind 1/255, as the study ran it: not what the ImageNet weights expect."""
     return dense_head(input_shape, classes, preprocessing="unit")
@@ -43,7 +43,7 @@ def dense_head(input_shape: Shape, classes: int, *, preprocessing: str) -> keras
     if classes != 2:
         raise SettingsError(
             f"vgg16-dense-head ends in one sigmoid unit and tells 2 classes apart, not {classes}; "
-            "take backbone:VGG16"
+            "use backbone:VGG16"
         )
     image, x = backbone("VGG16", input_shape, preprocessing=preprocessing)
     x = keras.layers.Flatten(name="head_flatten")(x)

@@ -1,4 +1,4 @@
-"""Where a network's first weights come from: ImageNet, a file, or chance, never silently.
+"""Loads a network's initial weights from ImageNet or a file; never silently random numbers.
 
 A file may hold the whole network or its backbone without the classifier; which of
 the two, its number of parameters says.
@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from cancernet.base.archives import check_hdf5, check_zip
-from cancernet.base.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.base.files import sha256_of
 from cancernet.models.imagenet import imagenet_file
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
@@ -90,9 +90,9 @@ def parameters_in(path: Path) -> int:
 def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
     try:
         count = parameters_in(path)
-    except Exception as error:  # zipfile, zlib and HDF5 raise whatever they like
+    except Exception as error:  # zipfile, zlib and HDF5 raise many kinds
         raise CancerNetError(
-            f"{path} is damaged or no weights file of Keras ({_first_line(error)}); bring a .h5, "
+            f"{path} is damaged or not a weights file of Keras ({first_line(error)}); use a .h5, "
             ".weights.h5 or .keras file"
         ) from None
     whole, backbone = model.count_params(), backbone_part(model)
@@ -129,7 +129,7 @@ def _load_into(model: keras.Model, path: Path) -> None:
             model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise SettingsError(
-            f"the weights in {path} do not fit this network: {_first_line(error)}"
+            f"the weights in {path} do not fit this network: {first_line(error)}"
         ) from None
     for weight in model.weights:
         if not np.isfinite(np.asarray(weight)).all():
@@ -188,8 +188,3 @@ def _check_statistics(layer: keras.layers.Normalization, path: Path) -> None:
             f"{path} was trained with another input scaling (mean {mean}, variance {variance}) "
             "than Keras's own EfficientNet; use Keras's file"
         )
-
-
-def _first_line(error: object) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

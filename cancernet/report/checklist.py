@@ -6,32 +6,20 @@ The topics are named in our words; read the guidelines themselves for what they 
 
 How far the numbers were checked: CLAIM 1-20 against Koçak et al. 2025 (PMC12417908, table
 5), 33, 34, 41 and 42 against Wang et al. 2026 (doi:10.1111/jebm.70141); TRIPOD+AI 1-6c
-against a public transcript of its checklist, and that there are 27 items against
+against a public transcript of its checklist, and the number of its items (27) against
 tripod-statement.org. The others are numbered as remembered; the page says so.
 """
 
 import dataclasses
-from pathlib import Path
-
-from cancernet.base.files import write_bytes
-from cancernet.report.content import ReportContent
-from cancernet.report.markdown import cell, row
-
-CHECKLIST = "checklist.md"
-AUTHOR = "**yours to write**"
-NUMBERING = (
-    "Numbers were checked against published tables for CLAIM 1-20, 33, 34, 41, 42 and TRIPOD+AI "
-    "1-6c; the others are as remembered. Compare with the guideline before you submit."
-)
 
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """One item: its number in the guideline, its topic, and where it stands."""
+    """One item: its number in the guideline, its topic, and where it stands; "" is the author's."""
 
     number: str
     topic: str
-    where: str = AUTHOR
+    where: str = ""
 
 
 TRIPOD_AI = (
@@ -143,31 +131,21 @@ CLAIM = (
 )
 
 
-def write_checklist(content: ReportContent, folder: Path) -> Path:
-    """Writes `checklist.md` into the folder, beside and then renamed; returns its path."""
-    path = Path(folder) / CHECKLIST
-    write_bytes(path, checklist(content).encode("utf-8", errors="backslashreplace"))
-    return path
+@dataclasses.dataclass(frozen=True)
+class Guideline:
+    """A guideline by name, where it is published, and its items."""
+
+    name: str
+    source: str
+    items: tuple[Item, ...]
+
+    @property
+    def answered(self) -> int:
+        """How many items the program answers, in whole or in part."""
+        return sum(bool(item.where) for item in self.items)
 
 
-def checklist(content: ReportContent) -> str:
-    """Returns both checklists as Markdown, with what the program cannot know marked as such."""
-    lines = [
-        f"# Reporting checklists of {cell(content.title)}",
-        "",
-        content.notice,
-        "",
-        NUMBERING,
-        "",
-    ]
-    lines += [f"- {cell(warning)}" for warning in content.warnings]
-    for name, source, items in (
-        ("TRIPOD+AI", "Collins et al. 2024, doi:10.1136/bmj-2023-078378", TRIPOD_AI),
-        ("CLAIM", "Mongan et al. 2020, doi:10.1148/ryai.2020200029", CLAIM),
-    ):
-        mine = sum(item.where != AUTHOR for item in items)
-        lines += ["", f"## {name}", "", f"{source}. The run answers {mine} of {len(items)} items"]
-        lines[-1] += ", in whole or in part; the others are yours to write."
-        lines += ["", row("item", "topic", "where"), row("---", "---", "---")]
-        lines += [row(item.number, item.topic, item.where) for item in items]
-    return "\n".join(lines) + "\n"
+GUIDELINES = (
+    Guideline("TRIPOD+AI", "Collins et al. 2024, doi:10.1136/bmj-2023-078378", TRIPOD_AI),
+    Guideline("CLAIM", "Mongan et al. 2020, doi:10.1148/ryai.2020200029", CLAIM),
+)

@@ -1,4 +1,4 @@
-"""What a report is made from: plain values that the training flow fills in."""
+"""What a report is made from: typed facts that the caller fills in; templates find the words."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -8,27 +8,79 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.notice import NOTICE
+from cancernet.base.verdicts import CheckVerdict
+from cancernet.config import TrainConfig
 from cancernet.measures.assess import Assessment
 from cancernet.measures.pooled import FoldScores
-from cancernet.measures.scored import Scored
+from cancernet.measures.scored import Scored, positive_score, positive_truth
 from cancernet.report.portrait import Portrait
 
 DRAWN = (
     "The images were drawn by a program. The figures show that the software works; they say "
     "nothing about real tissue."
 )
-LEAK = "LEAK"  # the verdict of an audit's check, as `audit.json` has it
 
 
 def say_unit(unit: str) -> list[str]:
-    """Returns what a reader must know where the groups of images are no patients."""
+    """Returns what a reader must know where images are grouped by something else than patients."""
     if unit == "patient":
         return []
     return [
-        f"What is called a patient here is a {unit}: the data set does not name its patients, so "
-        f"that {unit}s of one patient may stand in different splits and intervals may be too "
-        "narrow."
+        f"“Patient” here means a {unit}. The data set does not name its patients, so {unit}s of "
+        "one patient may be in different splits, and the intervals may be too narrow."
     ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network by name, the size of its input in pixels, and its parameters where known."""
+
+    name: str
+    width: int
+    height: int
+    parameters: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked of which network on which data.
+
+    Attributes:
+        data_set: the one it was trained on.
+        recipe: by name.
+        network: likewise.
+        run: the run that is evaluated; empty in the report of a training.
+        judged_on: the images that the run is evaluated on; empty likewise.
+        folds_asked: what `--folds` was; None without a cross-validation.
+    """
+
+    data_set: str
+    recipe: str
+    network: Network
+    run: str = ""
+    judged_on: str = ""
+    folds_asked: str | int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """What the training took; None where it is not known.
+
+    Attributes:
+        seconds: of all epochs.
+        cpu_seconds: of all processors together.
+        images_per_second: on average.
+        epochs: that were trained.
+        machine: what it ran on; empty when not known.
+        finished: when, as ISO 8601; empty when it has just ended.
+    """
+
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    images_per_second: float | None = None
+    epochs: int | None = None
+    machine: str = ""
+    finished: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,19 +147,20 @@ class ReportContent:
         assessment: what `assess` returned.
         validation: scored images, for the calibration and the curves.
         testing: scored images, likewise.
-        asked: what was asked, words to value: data set, task, network, recipe.
+        asked: what was asked of which network on which data.
         flow: the way of the images: found, used, training, validation, testing.
         left_out: reason to number of files that were left out.
         split_method: how the splits were made, in words.
-        leak: what leaks between the splits, in words; empty when nothing.
+        leak: what leaks between the splits as they were built, or was known to the run; in
+            sentences, empty when nothing.
         drawn: whether the data were drawn by a program.
         history: measure to its value in every epoch.
         best_epoch: the epoch that was kept, from 1.
-        training: words to value: seconds, images per second, epochs.
+        training: what it took.
         command: what to type to repeat it.
         seed: of every random number.
         fingerprint: of the data set.
-        settings: every setting by name.
+        settings: every setting of the training by name.
         versions: of the program and what it stands on, by name.
         commit: of the program; empty when not known.
         created: when, as ISO 8601.
@@ -116,7 +169,7 @@ class ReportContent:
         beside: others whose figures stand beside these.
         subgroups: column of a table of patients to rows of `subgroup_rows`.
         prevalences: shares of positives that the user expects.
-        audit: the audit's checks as (name, verdict, sentence); empty where none was made.
+        audit: the audit's checks; empty where none was made.
         image_folder: what the testing paths are relative to; None shows no pictures.
         heat_map: from a testing path to a picture of what the call rested on, or None.
         folds: of a cross-validation, whose pooled figures the assessment holds.
@@ -125,22 +178,18 @@ class ReportContent:
         slides: maps of testing patients, where the images have places.
         portrait: what to show of data and network; None shows nothing of it.
         judged_again: whether a finished run is judged once more, on these or other images.
-        rendered: figures that have been drawn already, file name to content.
     """
 
     title: str
     assessment: Assessment
     validation: Scored
     testing: Scored
-    asked: Mapping[str, Any]
+    asked: Asked
     flow: Sequence[FlowStep]
     left_out: Mapping[str, int]
     split_method: str
     leak: str
     drawn: bool
-    history: Mapping[str, Sequence[float]]
-    best_epoch: int | None
-    training: Mapping[str, Any]
     command: str
     seed: int
     fingerprint: str
@@ -148,12 +197,15 @@ class ReportContent:
     versions: Mapping[str, str]
     commit: str
     created: str
+    history: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    best_epoch: int | None = None
+    training: TrainingFacts = TrainingFacts()
     notice: str = NOTICE
     remarks: Sequence[str] = ()
     beside: Sequence[Beside] = ()
     subgroups: Mapping[str, Sequence[Mapping[str, Any]]] = dataclasses.field(default_factory=dict)
     prevalences: Sequence[float] = ()
-    audit: Sequence[tuple[str, str, str]] = ()
+    audit: Sequence[CheckVerdict] = ()
     image_folder: Path | None = None
     heat_map: Callable[[str], Path | None] | None = None
     folds: Sequence[FoldScores] = ()
@@ -161,7 +213,6 @@ class ReportContent:
     slides: Sequence[SlidePicture] = ()
     portrait: Portrait | None = None
     judged_again: bool = False
-    rendered: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.notice.strip():
@@ -171,20 +222,18 @@ class ReportContent:
     def warnings(self) -> list[str]:
         """What a reader must know before any figure, the gravest first."""
         found = [DRAWN] if self.drawn else []
-        if self.leak:
-            said = self.leak.startswith("LEAK")
-            found.append(self.leak if said else f"Leak between the splits: {self.leak}")
+        found += [self.leak] if self.leak else []
         found += [
-            f"The audit found a leak, {name}: {sentence}"
-            for name, verdict, sentence in self.audit
-            if verdict == LEAK and sentence not in self.leak
+            f"The audit found a leak ({check.name}): {check.sentence}"
+            for check in self.audit
+            if check.leaks
         ]
         return [*found, *self.remarks, *self.assessment.warnings]
 
     @property
     def leaking(self) -> bool:
         """Whether the split leaks, as it was built or as an audit found since."""
-        return bool(self.leak) or any(verdict == LEAK for _, verdict, _ in self.audit)
+        return bool(self.leak) or any(check.leaks for check in self.audit)
 
     @property
     def threshold(self) -> Any:
@@ -194,13 +243,27 @@ class ReportContent:
         return self.assessment.operating_point.threshold
 
     @property
+    def several_classes(self) -> bool:
+        """Whether there are more than two."""
+        return len(self.assessment.classes) > 2
+
+    @property
     def marked(self) -> float | None:
         """The threshold to mark in a figure; None where images have different ones."""
         return None if self.thresholds is not None else float(self.threshold)
+
+    def setting(self, name: str) -> Any:
+        """Returns a setting of the training; the default where an older run lacks it."""
+        return self.settings.get(name, getattr(TrainConfig, name))
+
+    def positives(self, split: Scored) -> tuple[np.ndarray, np.ndarray]:
+        """Returns truth (1 for positive) and score of a split's images."""
+        columns = self.assessment.positive_indices
+        return positive_truth(split, columns), positive_score(split.probabilities, columns)
 
     @property
     def footer(self) -> str:
         """The line below every figure; empty when there is nothing to warn of."""
         drawn = "Drawn data, not real tissue." if self.drawn else ""
         leak = "Leaking split, figures too good." if self.leaking else ""
-        return " ".join(filter(None, (drawn, leak)))
+        return f"{drawn} {leak}".strip()

@@ -1,94 +1,108 @@
-"""One page that holds everything about a run and needs nothing else to be read."""
+"""The report of a run, an evaluation or a cross-validation, and what is written beside it."""
 
 import datetime
 from pathlib import Path
 
 from cancernet.base.files import write_bytes
-from cancernet.report import html as pieces
+from cancernet.measures.class_measures import fold, overall_accuracy
+from cancernet.report import sections
+from cancernet.report.checklist import GUIDELINES
 from cancernet.report.content import ReportContent
-from cancernet.report.sections import background, evidence, groups, portrait
-from cancernet.report.sections import headline as parts
-from cancernet.report.sections import slides as slide_maps
-from cancernet.report.worst_errors import worst_errors
+from cancernet.report.figures.drawings import FIGURES, Figures
+from cancernet.report.headline import asked_rows, chosen_on_validation, headline, two_sides
+from cancernet.report.pictures import small_picture
+from cancernet.report.tables import (
+    class_tables,
+    rows_with_scores,
+    testing_counts,
+    write_patients,
+    write_tables,
+)
+from cancernet.report.templates import page_bytes, render
+from cancernet.report.worst_errors import MOST_OF_A_PATIENT, worst_errors
 
-REPORT = "report.html"
-
-
-def write_report(content: ReportContent, folder: Path) -> Path:
-    """Writes `report.html` into the folder, beside and then renamed; returns its path."""
-    path = Path(folder) / REPORT
-    # File names may hold bytes that are no text; they are shown as \\udc.. escapes.
-    write_bytes(path, page(content).encode("utf-8", errors="backslashreplace"))
-    return path
-
-
-def page(content: ReportContent) -> str:
-    """Returns the report as one HTML document without any outside address."""
-    sections = (
-        parts.key_figures,
-        parts.asked,
-        background.data_flow,
-        background.audit,
-        parts.figures_table,
-        groups.beside,
-        groups.folds,
-        parts.operating_point,
-        parts.curves,
-        evidence.calibration,
-        evidence.decisions,
-        portrait.classes,
-        portrait.examples,
-        portrait.data_pictures,
-        background.patients,
-        worst_errors,
-        evidence.patient_level,
-        slide_maps.slides,
-        groups.subgroups,
-        *(() if content.folds else (background.learning,)),
-        portrait.measures,
-        portrait.splits,
-        portrait.network,
-        background.repeat,
-        parts.limits,
-    )
-    body = (
-        pieces.paragraph("Report of " + _to_the_minute(content.created), muted=True)
-        + parts.warnings(content)
-        + "".join(part(content) for part in sections)
-    )
-    return document(
-        content.title,
-        body,
-        drawn=content.drawn,
-        leak=content.leaking,
-        notice=content.notice,
-    )
+REPORT, MODEL_CARD, CHECKLIST = "report.html", "model_card.md", "checklist.md"
+DRAWN_ALERT = "Drawn data: not real tissue."
+LEAK_ALERT = "Leaking split: figures are too good."
+WIDEST_SLIDE = 1400  # pixels; the picture at full size is in figures/
 
 
-def document(title: str, body: str, *, drawn: bool, leak: bool, notice: str) -> str:
-    """Returns a page with the notice, and what must not be overlooked, above every sheet.
+def write_report(content: ReportContent, folder: Path) -> None:
+    """Writes `figures/`, `report.html` and `patients.csv` into a folder."""
+    figures = Figures(content)
+    figures.write(folder / FIGURES)
+    write_tables(content, folder / FIGURES)
+    write_bytes(folder / REPORT, page_bytes(report_page(content, figures)))
+    write_patients(content, folder)
+
+
+def write_cards(content: ReportContent, folder: Path) -> None:
+    """Writes `model_card.md` and `checklist.md` into a folder."""
+    write_bytes(folder / MODEL_CARD, page_bytes(model_card(content)))
+    write_bytes(folder / CHECKLIST, page_bytes(checklist(content)))
+
+
+def report_page(content: ReportContent, figures: Figures | None = None) -> str:
+    """Returns the report as one HTML document that fetches nothing.
 
     Args:
-        title: heading; escaped here.
-        body: HTML.
-        drawn: the data were drawn by a program.
-        leak: a split leaks, or the run knew the images.
-        notice: the sentence on intended use.
+        content: what it is made from.
+        figures: those that have been drawn already.
     """
-    heading = pieces.text(title)
-    # A table header is the one thing that browsers repeat on every printed page.
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        # Nothing may be fetched, whatever a name in the data tries.
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-        f"<title>{heading} — CancerNet report</title><style>{pieces.STYLE}</style></head><body>"
-        f'<table class="page" role="presentation"><thead><tr><td>{_banner(notice, drawn, leak)}'
-        f"</td></tr></thead><tbody><tr><td><h1>{heading}</h1>{body}"
-        f'<p class="notice">{pieces.text(notice)}</p>'
-        "</td></tr></tbody></table></body></html>\n"
+    counts = testing_counts(content)
+    sides = fold(counts, content.assessment.positive_indices)
+    return render(
+        "report.html.j2",
+        title=content.title,
+        notice=content.notice,
+        alerts=alerts(drawn=content.drawn, leaking=content.leaking),
+        content=content,
+        figures=figures or Figures(content),
+        created=_to_the_minute(content.created),
+        asked=asked_rows(content),
+        headline=headline(content.assessment),
+        sides=two_sides(content.assessment),
+        chosen=chosen_on_validation(content),
+        flow=sections.data_flow(content),
+        fold_rows=sections.fold_rows(content.folds),
+        fold_means=sections.fold_means(content),
+        # Pooled folds have no one operating point that could move.
+        spread=None if content.folds else sections.operating_point_spread(content),
+        calibrations=sections.calibrations(content),
+        decisions=sections.decisions(content),
+        class_tables=class_tables(content),
+        accuracy={"classes": overall_accuracy(counts), "sides": overall_accuracy(sides)},
+        patients=rows_with_scores(content),
+        worst=worst_errors(content),
+        most_of_a_patient=MOST_OF_A_PATIENT,
+        units=sections.patients_as_units(content),
+        slides=[
+            (slide, small_picture(slide.path, longest=WIDEST_SLIDE, kind="jpeg"))
+            for slide in content.slides
+        ],
+        training=sections.training_rows(content),
+        settings={name: str(value) for name, value in content.settings.items()},
     )
+
+
+def model_card(content: ReportContent) -> str:
+    """Returns the model card as Markdown; what a program cannot know is left to a person."""
+    return render(
+        "model_card.md.j2",
+        content=content,
+        asked=asked_rows(content),
+        headline=headline(content.assessment),
+    )
+
+
+def checklist(content: ReportContent) -> str:
+    """Returns both reporting checklists as Markdown."""
+    return render("checklist.md.j2", content=content, guidelines=GUIDELINES)
+
+
+def alerts(*, drawn: bool, leaking: bool) -> list[str]:
+    """Returns what must not be overlooked, to stand above every sheet of a page."""
+    return [DRAWN_ALERT] * drawn + [LEAK_ALERT] * leaking
 
 
 def _to_the_minute(moment: str) -> str:
@@ -98,12 +112,3 @@ def _to_the_minute(moment: str) -> str:
     except ValueError:
         return moment
     return when.strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _banner(notice: str, drawn: bool, leak: bool) -> str:
-    lines = [f'<div class="notice">{pieces.text(notice)}</div>']
-    if drawn:
-        lines.append('<div class="notice drawn">Drawn data: not real tissue.</div>')
-    if leak:
-        lines.append('<div class="notice drawn">Leaking split: figures are too good.</div>')
-    return "".join(lines)

@@ -1,12 +1,13 @@
 """What a training prints when it is done: the figures as text, with words."""
 
+import dataclasses
 import math
 import textwrap
-from typing import Any
 
 from cancernet.base.words import counted, images_of
 from cancernet.measures.assess import Assessment
-from cancernet.measures.metrics import count_metrics
+from cancernet.report.formatting import interval, number, threshold
+from cancernet.report.headline import headline, two_sides
 
 WIDTH = 100
 
@@ -29,60 +30,13 @@ def text_report(assessment: Assessment, *, unit: str = "patient") -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def headline_rows(assessment: Assessment, split: str) -> list[tuple[str, float, float, float]]:
-    """Returns (words, value, low, high) of every headline figure of a split."""
-    metrics = assessment.testing if split == "testing" else assessment.validation
-    limits = assessment.intervals[split].limits
-    words = {
-        "accuracy": "accuracy",
-        "sensitivity": f"sensitivity (recall of {assessment.positive_word})",
-        "specificity": f"specificity (recall of {assessment.negative_word})",
-        "balanced_accuracy": "balanced accuracy",
-        "precision": f"precision (share of {assessment.positive_word} calls that are right)",
-        "f1": "F1",
-        "mcc": "Matthews correlation",
-        "roc_auc": "AUC (area under the ROC curve)",
-        "pr_auc": "average precision (precision-recall curve)",
-        "brier": "Brier score (0 is best)",
-    }
-    return [(text, metrics[name], *limits[name]) for name, text in words.items()]
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Returns the number with so many digits, or `undefined`."""
-    return "undefined" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def interval(low: float, high: float) -> str:
-    """Returns `[low, high]`, or a dash where there is none."""
-    return "—" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
-
-
-def binary_rows(assessment: Assessment, metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns precision, recall, f1 and support of both sides at the operating point."""
-    cells = metrics["confusion_matrix"]
-    tn, fp, fn, tp = (float(cells[name]) for name in ("tn", "fp", "fn", "tp"))
-    rows = {}
-    for word, found, support in (
-        (assessment.negative_word, count_metrics(tp, fn, fp, tn), tn + fp),
-        (assessment.positive_word, count_metrics(tn, fp, fn, tp), tp + fn),
-    ):
-        rows[word] = {
-            "precision": float(found["precision"]),
-            "recall": float(found["sensitivity"]),
-            "f1": float(found["f1"]),
-            "support": int(support),
-        }
-    return rows
-
-
 def _opening(assessment: Assessment, unit: str) -> str:
     metrics = assessment.testing
     sentence = (
         f"Testing: {images_of(metrics['images'], metrics['patients'], unit)}; "
         f"positive is: {assessment.positive_words}."
     )
-    called = f"What is called a patient below is a {unit}." if unit != "patient" else ""
+    called = f"“Patient” below means a {unit}." if unit != "patient" else ""
     return textwrap.fill(f"{sentence} {called}".rstrip(), WIDTH, subsequent_indent="  ")
 
 
@@ -94,28 +48,24 @@ def _warnings(assessment: Assessment) -> str:
 
 
 def _classification_report(assessment: Assessment) -> str:
-    metrics = assessment.testing
-    if "per_class" in metrics:
-        named = zip(assessment.words, metrics["per_class"]["classes"].values(), strict=True)
-        rows = dict(named)
+    own, per_class = assessment.operating_point.threshold, assessment.testing.get("per_class")
+    means = {}
+    if per_class:
+        rows = dict(zip(assessment.words, per_class["classes"].values(), strict=True))
+        means = {f"{average} mean": per_class[average] for average in ("macro", "weighted")}
         how = "most probable class"
     else:
-        rows = binary_rows(assessment, metrics)
-        threshold = assessment.operating_point.threshold
-        own = "each fold's own threshold"
-        how = own if math.isnan(threshold) else f"threshold {threshold:.6g}"
+        rows = {row.name: dataclasses.asdict(row) for row in two_sides(assessment)}
+        how = "each fold's own threshold" if math.isnan(own) else f"threshold {threshold(own)}"
     width = max(len(word) for word in (*rows, "class"))
     lines = [f"Classification report ({how})"]
     lines.append(f"  {'class':{width}}  precision     recall         f1     images")
-    for word, row in rows.items():
+    for word, row in (rows | means).items():
         cells = "".join(f"{number(row[name]):>11}" for name in ("precision", "recall", "f1"))
-        lines.append(f"  {word:{width}}{cells}{row['support']:>11,}")
-    if "per_class" in metrics:
-        for average in ("macro", "weighted"):
-            found = metrics["per_class"][average]
-            cells = "".join(f"{number(found[name]):>11}" for name in ("precision", "recall", "f1"))
-            lines.append(f"  {average + ' mean':{width}}{cells}")
-        lines.append(f"  accuracy over all classes: {number(metrics['per_class']['accuracy'])}")
+        support = f"{row['support']:>11,}" if word in rows else ""
+        lines.append(f"  {word:{width}}{cells}{support}")
+    if per_class:
+        lines.append(f"  accuracy over all classes: {number(per_class['accuracy'])}")
     return "\n".join(lines)
 
 
@@ -138,24 +88,21 @@ def _confusion_matrix(assessment: Assessment) -> str:
 
 def _headline(assessment: Assessment, unit: str) -> str:
     found = assessment.intervals["testing"]
-    rows = headline_rows(assessment, "testing")
-    width = max(len(text) for text, *_ in rows)
+    rows = headline(assessment)
+    width = max(len(row.words) for row in rows)
     lines = [
         f"Testing figures with {found.level:.0%} intervals "
         f"({counted(found.patients, unit)} resampled {found.resamples:,} times)"
     ]
-    for text, value, low, high in rows:
-        lines.append(f"  {text:{width}}  {number(value):>9}  {interval(low, high)}".rstrip())
+    for row in rows:
+        lines.append(f"  {row.words:{width}}  {number(row.value):>9}  {interval(row.limits)}")
     return "\n".join(lines)
 
 
 def _operating_point(assessment: Assessment, unit: str) -> str:
     point, testing = assessment.operating_point, assessment.testing
-    where = (
-        "each fold's own"
-        if math.isnan(point.threshold)
-        else f"positive from {point.threshold:.6g} upwards"
-    )
+    at_least = f"positive if the score is at least {threshold(point.threshold)}"
+    where = "each fold's own" if math.isnan(point.threshold) else at_least
     chosen_on = counted(point.images, "image")
     if point.patients is not None:
         chosen_on = images_of(point.images, point.patients, unit)
@@ -163,10 +110,10 @@ def _operating_point(assessment: Assessment, unit: str) -> str:
         [
             f"Operating point: {where}",
             f"  rule: {point.rule}",
-            f"  {point.origin} ({chosen_on} validate)",
-            f"  promised on validation: sensitivity {number(point.sensitivity)}, "
+            f"  {point.origin} ({chosen_on} in validation)",
+            f"  on validation: sensitivity {number(point.sensitivity)}, "
             f"specificity {number(point.specificity)}",
-            f"  found on testing:       sensitivity {number(testing['sensitivity'])}, "
+            f"  on testing:    sensitivity {number(testing['sensitivity'])}, "
             f"specificity {number(testing['specificity'])}",
         ]
     )

@@ -1,23 +1,19 @@
-"""The wrong calls that the network was surest of, with their pictures in the page."""
+"""The wrong calls that the network was surest of, with their pictures."""
 
-import base64
 import dataclasses
-import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb
 from cancernet.measures import scored as scores
 from cancernet.measures.scored import Scored
-from cancernet.report import html as pieces
 from cancernet.report.content import ReportContent
-from cancernet.report.html import decimal
+from cancernet.report.pictures import Picture, small_picture
 
 EACH = 8
+MOST_OF_A_PATIENT = EACH // 2
 LONGEST_SIDE = 160  # pixels; a page must stay small enough to send
 
 
@@ -37,30 +33,43 @@ class WrongCall:
     score: float
     positive: bool
 
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return Path(self.path).name
 
-def worst_errors(content: ReportContent) -> str:
-    """Missed positives with the lowest scores and false alarms with the highest, as pictures."""
-    if content.image_folder is None:
-        return ""
-    assessment = content.assessment
-    missed, alarms = surest_wrong(content.testing, assessment.positive_indices, content.threshold)
-    if not missed and not alarms:
-        return pieces.section(
-            "Worst errors", pieces.paragraph("No testing image was called wrong.")
-        )
-    parts = []
-    for title, wrong in (
-        (f"{assessment.positive_word}, called {assessment.negative_word}", missed),
-        (f"{assessment.negative_word}, called {assessment.positive_word}", alarms),
-    ):
-        heading = f"{title}: the {len(wrong)} surest, at most {-(-EACH // 2)} a patient"
-        parts.append(f"<h3>{pieces.text(heading)}</h3>" if wrong else "")
-        parts.append(_grid(wrong, content.image_folder, content.heat_map))
-    sentence = (
-        "The wrong calls the network was surest of. Some may be wrong labels; only a pathologist "
-        "or radiologist can tell."
-    )
-    return pieces.section("Worst errors", *parts, pieces.paragraph(sentence, muted=True))
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShownCall:
+    """A wrong call with what can be shown of it: the image, and what the call rested on."""
+
+    call: WrongCall
+    pictures: list[Picture]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorstErrors:
+    """The wrong calls of a report: positives missed, and false alarms, the surest first."""
+
+    missed: list[ShownCall]
+    alarms: list[ShownCall]
+
+
+def worst_errors(content: ReportContent) -> WorstErrors | None:
+    """Returns the surest wrong calls with their pictures; None where no image is at hand."""
+    folder = content.image_folder
+    if folder is None:
+        return None
+    positive = content.assessment.positive_indices
+    missed, alarms = surest_wrong(content.testing, positive, content.threshold)
+
+    def shown(call: WrongCall) -> ShownCall:
+        heat = content.heat_map(call.path) if content.heat_map is not None else None
+        files = [folder / call.path, *([heat] if heat is not None else [])]
+        found = [small_picture(file, longest=LONGEST_SIDE) for file in files]
+        return ShownCall(call=call, pictures=[picture for picture in found if picture])
+
+    return WorstErrors(missed=list(map(shown, missed)), alarms=list(map(shown, alarms)))
 
 
 def surest_wrong(
@@ -107,42 +116,3 @@ def _few_a_patient(places: np.ndarray, patients: Sequence[str], each: int) -> li
         if len(kept) == each:
             break
     return kept
-
-
-def picture(path: Path) -> str:
-    """Returns an image as a PNG data address, at most `LONGEST_SIDE` pixels; "" if unreadable."""
-    try:
-        image = read_rgb(path)
-    except ImageError:
-        return ""
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    stream = io.BytesIO()
-    image.save(stream, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
-
-
-def _score(value: float) -> str:
-    """Three decimals, but never 1.000 or 0.000 for what is neither."""
-    if 0.9995 <= value < 1:
-        return "above 0.9995"
-    return "below 0.0005" if 0 < value < 0.0005 else decimal(value)
-
-
-def _grid(
-    wrong: list[WrongCall], folder: Path, heat_map: Callable[[str], Path | None] | None
-) -> str:
-    cells = []
-    for call in wrong:
-        shown = [picture(folder / call.path)]
-        heat = heat_map(call.path) if heat_map is not None else None
-        shown += [picture(heat)] if heat is not None else []
-        images = "".join(
-            f'<img alt="{pieces.text(Path(call.path).name)}" src="{address}">'
-            for address in shown
-            if address
-        )
-        cells.append(
-            f"<figure>{images}<figcaption>patient {pieces.text(call.patient)}, score "
-            f"{_score(call.score)}</figcaption></figure>"
-        )
-    return f'<div class="patches">{"".join(cells)}</div>' if cells else ""

@@ -3,11 +3,13 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from cancernet import __version__
 from cancernet.base.records import Record
 from cancernet.config import INTERPOLATIONS
 from cancernet.dataset.build_record import SplitCounts
+from cancernet.dataset.leaks import Leak, upgraded_leaks
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.operating_point import OperatingPoint
 
@@ -46,7 +48,8 @@ class DatasetFacts(Record):
         folder: where the training found them, as it was named.
         fingerprint: of the data set, or of this division of it.
         whole: in a fold, the fingerprint of the data set that it divides; else empty.
-        leak: what leaks between the splits; empty when nothing.
+        leak: what leaks between the splits, in words; empty when nothing.
+        leaks: the same as values.
         split: how the splits were made, in words.
         counts: of every split.
         image_size: (width, height) in pixels that most images have; empty where not known.
@@ -63,6 +66,7 @@ class DatasetFacts(Record):
     whole: str = ""
     drawn: bool
     leak: str
+    leaks: tuple[Leak, ...]
     split: str = ""
     counts: Mapping[str, SplitCounts] = dataclasses.field(default_factory=dict)
     image_size: tuple[int, ...] = ()
@@ -70,6 +74,11 @@ class DatasetFacts(Record):
     unit: str = "patient"
     testing_content: str = ""
     patients: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the entries of version 0.1.0, which wrote a sentence, in today's form."""
+        return upgraded_leaks({"leaks": [], **entries})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from cancernet.base.errors import ImageError, RunError
+from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.base.images import read_rgb, to_array
 from cancernet.runs.run_folder import Run
 
@@ -95,8 +95,9 @@ class Predictor:
         except OSError as error:
             raise RunError(f"{run.onnx} cannot be read ({error.strerror})") from None
         except Exception as error:  # ONNX Runtime has no common base class for its errors
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise RunError(f"{run.onnx} is not a model that can be loaded: {reason}") from None
+            raise RunError(
+                f"{run.onnx} is not a model that can be loaded: {first_line(error)}"
+            ) from None
         self._input, outputs = self._ends()
         if outputs != len(run.classes):
             raise RunError(
@@ -150,8 +151,7 @@ class Predictor:
         try:
             found = self._session.run(None, {self._input: pixels.astype(np.float32)})[0]
         except Exception as error:  # a model of others may fail at its work
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise RunError(f"{self.run.onnx} cannot score images: {reason}") from None
+            raise RunError(f"{self.run.onnx} cannot score images: {first_line(error)}") from None
         if np.shape(found) != (len(pixels), len(self.run.classes)):
             raise RunError(
                 f"{self.run.onnx} answers {len(pixels)} images with the shape {np.shape(found)}"

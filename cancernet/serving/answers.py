@@ -1,13 +1,13 @@
 """What the API answers, as documented in its OpenAPI."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cancernet.base.notice import NOTICE
 from cancernet.scoring.predictor import Prediction
 
-_EXAMPLE: dict[str, Any] = {
+_SCORED: dict[str, Any] = {
     "label": "1",
     "word": "IDC",
     "probability": 0.871,
@@ -18,26 +18,37 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class _Answer(BaseModel):
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+class Answer(BaseModel):
+    """Base of every answer."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Problem(_Answer):
+class Unreadable(Answer):
+    """One image of several that could not be used."""
+
+    name: str = Field(description="the file's name as the client gave it")
+    error: str
+
+
+class Problem(Answer):
     """Why a request was not served, in one sentence."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"error": "the file is empty (0 bytes)"}]}
-    )
+    model_config = _example(error="the file is empty (0 bytes)")
     error: str
-    results: list[dict[str, Any]] | None = Field(
+    results: list[Unreadable] | None = Field(
         default=None, description="of a slide of which no patch could be placed: the reasons"
     )
 
 
-class Scored(_Answer):
+class Scored(Answer):
     """What the model says of one image."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = _example(**_SCORED)
     label: str = Field(description="the predicted class: for two classes by the operating point")
     word: str = Field(description="what that class means to a reader")
     probability: float = Field(ge=0, le=1.000001, description="of the predicted class")
@@ -48,35 +59,23 @@ class Scored(_Answer):
     positive: bool = Field(description="whether that reaches the operating point")
     operating_point: float = Field(description="the threshold on positive_probability")
 
+    @classmethod
+    def of(cls, prediction: Prediction, **more: Any) -> Self:
+        """Returns an answer that holds a prediction, and the fields that a subclass adds."""
+        fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k != "path"}
+        return cls(**fields, **more)
+
 
 class One(Scored):
     """The answer to one image."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{**_EXAMPLE, "notice": NOTICE}]}
-    )
+    model_config = _example(**_SCORED, notice=NOTICE)
     notice: str
 
 
-class HeatMap(One):
-    """The answer to one image with what speaks for the class in it."""
+class Explained(Answer):
+    """What speaks for a class in one image."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    **_EXAMPLE,
-                    "notice": NOTICE,
-                    "heatmap": "/9j/4AAQSkZJRg…",
-                    "explained": "1",
-                    "method": "grad-cam",
-                    "layer": "separable_conv2d_5",
-                    "zero": False,
-                }
-            ]
-        },
-    )
     heatmap: str = Field(
         description="grey JPEG at the network's input size in base64; bright speaks for the class"
     )
@@ -86,7 +85,21 @@ class HeatMap(One):
     zero: bool = Field(description="whether nothing in the image speaks for the class")
 
 
-class Preview(_Answer):
+class HeatMap(One, Explained):
+    """The answer to one image with what speaks for the class in it."""
+
+    model_config = _example(
+        **_SCORED,
+        notice=NOTICE,
+        heatmap="/9j/4AAQSkZJRg…",
+        explained="1",
+        method="grad-cam",
+        layer="separable_conv2d_5",
+        zero=False,
+    )
+
+
+class Preview(Answer):
     """One image in a form that browsers show."""
 
     preview: str = Field(description="PNG in base64, at most 512 pixels a side")
@@ -98,23 +111,17 @@ class Named(Scored):
     name: str = Field(description="the file's name as the client gave it")
 
 
-class Unreadable(_Answer):
-    """One image of a batch that could not be read."""
-
-    name: str
-    error: str
-
-
-class Batch(_Answer):
+class Batch(Answer):
     """The answers to several images, in their order."""
 
     results: list[Named | Unreadable]
     notice: str
 
 
-class Patch(_Answer):
+class Patch(Answer):
     """One patch of a slide map; lengths in pixels of the slide."""
 
+    name: str = Field(description="the file's name as the client gave it")
     x: int = Field(description="left edge")
     y: int = Field(description="upper edge")
     width: int
@@ -123,7 +130,7 @@ class Patch(_Answer):
     positive: bool
 
 
-class SlideMap(_Answer):
+class SlideMap(Answer):
     """The patches of one slide at their places; lengths in pixels of the slide."""
 
     patient: str = Field(description="as the file names say")
@@ -140,12 +147,12 @@ class SlideMap(_Answer):
     score: float = Field(description="mean probability over the covered area")
     operating_point: float
     word: str = Field(description="what positive means to a reader")
-    geojson: dict[str, Any] = Field(description="outline at the operating point, for QuPath")
+    geojson: dict[str, object] = Field(description="outline at the operating point, for QuPath")
     left_out: list[Unreadable]
     notice: str
 
 
-class ClassFact(_Answer):
+class ClassFact(Answer):
     """One class of the model."""
 
     name: str
@@ -153,7 +160,7 @@ class ClassFact(_Answer):
     positive: bool
 
 
-class Limits(_Answer):
+class Limits(Answer):
     """What the server takes."""
 
     image_bytes: int
@@ -162,9 +169,10 @@ class Limits(_Answer):
     images: int
     seconds: float
     formats: list[str]
+    suffixes: list[str] = Field(description="endings of the names of such files")
 
 
-class ModelFacts(_Answer):
+class ModelFacts(Answer):
     """The model that answers."""
 
     run: str
@@ -186,16 +194,9 @@ class ModelFacts(_Answer):
     limits: Limits
 
 
-class Health(_Answer):
+class Health(Answer):
     """Whether the server answers."""
 
     status: str
     run: str
     waiting: int = Field(description="images that wait for a thread")
-
-
-def scored(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as the fields of `Scored`."""
-    fields = prediction.as_dict()
-    del fields["path"]
-    return fields

@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 from cancernet import __version__
 from cancernet.base.notice import NOTICE
 from cancernet.runs.run_folder import Run
-from cancernet.serving.http.exchange import refusal_body
 from cancernet.serving.http.guard import FAILED, Guard
 from cancernet.serving.http.journal import Journal
 from cancernet.serving.http.refusals import Refusal
@@ -85,7 +84,7 @@ async def _not_served(_: Request, error: Exception) -> Response:
         405: "this address does not take this method; GET /openapi.json lists what it takes",
     }
     sentence = sentences.get(error.status_code, "the request could not be served")
-    return _response(Refusal(error.status_code, sentence, headers=dict(error.headers or {})))
+    return _response(Refusal(error.status_code, sentence, headers=error.headers))
 
 
 async def _failed(_: Request, error: Exception) -> Response:
@@ -95,7 +94,7 @@ async def _failed(_: Request, error: Exception) -> Response:
 
 def _response(refusal: Refusal) -> Response:
     return Response(
-        refusal_body(refusal),
+        refusal.body(),
         status_code=refusal.status,
         headers=refusal.headers,
         media_type="application/json",

@@ -15,7 +15,6 @@ from cancernet.runs.run_folder import Run
 # pixels (the "two issues with the JPEG standard" of libjpeg-turbo); real ones have about 10.
 MAXIMUM_SCANS = 100
 
-
 LARGE = 4_000_000  # pixels; few such images are decoded at once, whatever the number of threads
 PREVIEW_SIDE = 512  # pixels
 
@@ -46,7 +45,7 @@ def size_of(content: bytes) -> tuple[int, int]:
     """Width and height that an image says it has, pixels; decodes nothing.
 
     Raises:
-        Exception: whatever the decoder raises where it is no image.
+        Exception: whatever the decoder raises of what is not an image.
     """
     if content[:8] == PNG_SIGNATURE and content[12:16] == b"IHDR":
         width, height = struct.unpack(">II", content[16:24])

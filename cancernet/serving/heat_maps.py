@@ -9,21 +9,40 @@ which needs only the ONNX model; so it does when the run comes without model.ker
 import asyncio
 import contextlib
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 import cancernet
 from cancernet.runs.run_folder import Run
-from cancernet.serving.http.journal import Journal
-from cancernet.serving.http.refusals import Refusal, busy
+from cancernet.serving.answers import Explained
+from cancernet.serving.http.journal import Fault, Journal
+from cancernet.serving.http.refusals import Refusal, busy, time_limit
 from cancernet.serving.settings import ServeConfig
 
 LENGTH_BYTES = 8
 MOST_ANSWER_BYTES = 16 * 2**20
+
+
+class Question(BaseModel):
+    """What the child is asked of an image."""
+
+    label: str
+    method: str
+
+
+class NotExplained(BaseModel):
+    """Why the child made no heat map: a refusal, and where it failed if that was unexpected."""
+
+    status: int
+    error: str
+    fault: Fault | None = None
+
+
+_ANSWER: TypeAdapter[Explained | NotExplained] = TypeAdapter(Explained | NotExplained)
 
 
 def method_for(run: Run) -> str:
@@ -33,7 +52,7 @@ def method_for(run: Run) -> str:
 
 
 class HeatMaps:
-    """The child process and the line before it."""
+    """The child process and the queue before it."""
 
     def __init__(self, run: Run, config: ServeConfig, journal: Journal) -> None:
         """Starts nothing yet."""
@@ -43,33 +62,24 @@ class HeatMaps:
         self._config = config
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
-        self._in_line = 0
+        self._waiting = 0
 
-    async def heat_map(self, content: bytes, label: str) -> dict[str, Any]:
+    async def heat_map(self, content: bytes, label: str) -> Explained:
         """Explains one image.
 
         Args:
             content: the image file's bytes.
             label: the class to explain.
 
-        Returns:
-            `heatmap` (a JPEG in base64), `explained`, `method`, `layer`, `zero`.
-
         Raises:
             Refusal: 503 too many wait, the child died or the run was changed, 504 it took too long.
         """
-        try:
-            async with (
-                self._place_in_line(),
-                asyncio.timeout(self._config.heat_map_time_limit),
-                self._turn,
-            ):
-                return await self._ask(content, label)
-        except TimeoutError:
-            raise Refusal(
-                504,
-                f"the heat map took longer than {self._config.heat_map_time_limit:g} s; try again",
-            ) from None
+        async with (
+            self._place_in_queue(),
+            time_limit("the heat map", self._config.heat_map_time_limit),
+            self._turn,
+        ):
+            return await self._ask(content, label)
 
     async def close(self) -> None:
         """Ends the child."""
@@ -80,47 +90,46 @@ class HeatMaps:
             await child.wait()
 
     @contextlib.asynccontextmanager
-    async def _place_in_line(self) -> AsyncIterator[None]:
-        if self._in_line >= self._config.heat_map_queue:
-            raise busy("as many heat maps are waiting as may", seconds=3)
-        self._in_line += 1
+    async def _place_in_queue(self) -> AsyncIterator[None]:
+        if self._waiting >= self._config.heat_map_queue:
+            raise busy("too many heat maps are waiting", seconds=3)
+        self._waiting += 1
         try:
             yield
         finally:
-            self._in_line -= 1
+            self._waiting -= 1
 
-    async def _ask(self, content: bytes, label: str) -> dict[str, Any]:
+    async def _ask(self, content: bytes, label: str) -> Explained:
         if self._child is None or self._child.returncode is not None:
             self._child = await _start(self._run, self._config)
         complete = False
         try:
             answer = await self._exchange(self._child, content, label)
             complete = True
-        except (asyncio.IncompleteReadError, OSError):
+        except (asyncio.IncompleteReadError, OSError, ValidationError):
             raise busy("the process that makes heat maps ended", seconds=3) from None
         finally:
             if not complete:
                 # Cut off in the middle of an answer, the child is of no more use.
                 await asyncio.shield(self.close())
-        if "failure" in answer:
-            self._journal.write("failure", process="heat maps", **answer["failure"])
-        if "error" in answer:
-            raise Refusal(int(answer["status"]), str(answer["error"]))
+        if isinstance(answer, NotExplained):
+            if answer.fault is not None:
+                self._journal.failure(answer.fault, process="heat maps")
+            raise Refusal(answer.status, answer.error)
         return answer
 
     async def _exchange(
         self, child: asyncio.subprocess.Process, content: bytes, label: str
-    ) -> dict[str, Any]:
+    ) -> Explained | NotExplained:
         assert child.stdin is not None and child.stdout is not None
-        question = json.dumps({"label": label, "method": self.method}).encode()
-        for part in (question, content):
+        question = Question(label=label, method=self.method)
+        for part in (question.model_dump_json().encode(), content):
             child.stdin.write(len(part).to_bytes(LENGTH_BYTES) + part)
         await child.stdin.drain()
         length = int.from_bytes(await child.stdout.readexactly(LENGTH_BYTES))
         if length > MOST_ANSWER_BYTES:
             raise OSError("an impossible length")
-        answer: dict[str, Any] = json.loads(await child.stdout.readexactly(length))
-        return answer
+        return _ANSWER.validate_json(await child.stdout.readexactly(length))
 
 
 async def _start(run: Run, config: ServeConfig) -> asyncio.subprocess.Process:

@@ -1,27 +1,29 @@
 """The API's routes."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from cancernet.base.files import json_text
 from cancernet.base.notice import NOTICE
+from cancernet.scoring.predictor import Failure
 from cancernet.serving.answers import (
+    Answer,
     Batch,
     Health,
     HeatMap,
     ModelFacts,
+    Named,
     One,
     Preview,
     Problem,
     SlideMap,
-    scored,
+    Unreadable,
 )
 from cancernet.serving.http.guard import note
 from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import MULTIPART, Upload, parse_uploads, read_body
+from cancernet.serving.http.uploads import MULTIPART, Upload, read_uploads
 from cancernet.serving.service import service_of
 
 ROUTER = APIRouter()
@@ -55,9 +57,9 @@ def _form(field: str, *, many: bool = False) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {MULTIPART: {"schema": schema}}}}
 
 
-def answer(content: Mapping[str, Any]) -> Response:
-    """JSON without a second pass through the documented model; tests hold it to that."""
-    return Response(json_text(content, ascii_only=True), media_type="application/json")
+def answer(content: Answer) -> Response:
+    """An answer as JSON, checked when it was made and not again by FastAPI."""
+    return Response(content.model_dump_json(), media_type="application/json")
 
 
 @ROUTER.get("/health", response_model=Health, responses=_problems(400, 403, 500))
@@ -65,7 +67,7 @@ async def health(request: Request) -> Response:
     """Says that the server answers and which run it has loaded."""
     service = service_of(request)
     waiting = service.scorer.waiting if service.scorer else 0
-    return answer({"status": "ok", "run": service.run.name, "waiting": waiting})
+    return answer(Health(status="ok", run=service.name, waiting=waiting))
 
 
 @ROUTER.get("/model", response_model=ModelFacts, responses=_READING)
@@ -81,7 +83,7 @@ async def predict(request: Request) -> Response:
     """Scores one image."""
     async with _uploads(request, "image") as uploads:
         prediction = await service_of(request).score_one(uploads[0].content)
-        return answer({**scored(prediction), "notice": NOTICE})
+        return answer(One.of(prediction, notice=NOTICE))
 
 
 @ROUTER.post(
@@ -95,14 +97,14 @@ async def predict_batch(request: Request) -> Response:
     async with _uploads(request, "images", many=True) as uploads:
         outcomes = await service_of(request).score([upload.content for upload in uploads])
         results = [
-            {"name": upload.name, "error": outcome}
-            if isinstance(outcome, str)
-            else {"name": upload.name, **scored(outcome)}
+            Unreadable(name=upload.name, error=outcome.error)
+            if isinstance(outcome, Failure)
+            else Named.of(outcome, name=upload.name)
             for upload, outcome in zip(uploads, outcomes, strict=True)
         ]
-        failed = sum("error" in result for result in results)
+        failed = sum(isinstance(outcome, Failure) for outcome in outcomes)
         note(request.scope, images=len(results), failed=failed)
-        return answer({"results": results, "notice": NOTICE})
+        return answer(Batch(results=results, notice=NOTICE))
 
 
 @ROUTER.post(
@@ -115,14 +117,14 @@ async def generate_heatmap(request: Request) -> Response:
         content = uploads[0].content
         prediction = await service.score_one(content)
         explained = await service.heat_maps.heat_map(content, prediction.label)
-        return answer({**scored(prediction), **explained, "notice": NOTICE})
+        return answer(HeatMap.of(prediction, **dict(explained), notice=NOTICE))
 
 
 @ROUTER.post("/preview", response_model=Preview, responses=_POSTING, openapi_extra=_form("image"))
 async def preview(request: Request) -> Response:
     """Gives one image back as a small PNG, for kinds that browsers do not show (TIFF)."""
     async with _uploads(request, "image") as uploads:
-        return answer({"preview": await service_of(request).preview(uploads[0].content)})
+        return answer(Preview(preview=await service_of(request).preview(uploads[0].content)))
 
 
 @ROUTER.post(
@@ -149,19 +151,14 @@ async def _uploads(
     service = service_of(request)
     config = service.config
     with service.memory.share() as share:
-        body = await read_body(
+        found = await read_uploads(
             request,
             share,
             limit=config.request_bytes if many else config.image_bytes,
+            most=config.maximum_images if many else 100,
             seconds=config.time_limit,
         )
-        note(request.scope, bytes=len(body))
-        found = parse_uploads(
-            request.headers.get("content-type", ""),
-            body,
-            most=config.maximum_images if many else 100,
-        )
-        del body
+        note(request.scope, bytes=share.held)
         uploads = [upload for upload in found if upload.field == field]
         if not uploads:
             raise Refusal(422, f"the form has no file in its field {field!r}; send the image there")

@@ -1,7 +1,7 @@
-"""Decoding and scoring in a few threads that take together whatever waits together.
+"""Decoding and scoring in a few threads, in batches of what is waiting.
 
-A thread takes up to `TOGETHER` waiting images, decodes each and scores them in one
-call. Nothing waits for a batch to fill: alone, an image is scored alone.
+A thread takes up to `BATCH_IMAGES` waiting images, decodes each and scores them in one
+call. Nothing waits for a batch to fill: an image that comes alone is scored alone.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cancernet.base.errors import ImageError
-from cancernet.scoring.predictor import Prediction, Predictor
+from cancernet.scoring.predictor import Failure, Prediction, Predictor
 from cancernet.serving.decoding import decode, is_large
 
-TOGETHER = 16  # images; more gained nothing (benchmarks/README.md) and makes others wait
-TOGETHER_BYTES = 2**20  # large files are decoded alone, so that small ones need not wait
-LARGE_TOGETHER = 2  # a large image in work takes hundreds of megabytes
+BATCH_IMAGES = 16  # images; more gained nothing (benchmarks/README.md) and makes others wait
+BATCH_BYTES = 2**20  # large files are decoded alone, so that small ones need not wait
+LARGE_AT_ONCE = 2  # a large image in work takes hundreds of megabytes
 WINDOW = 32  # images of one request that wait at once, so that requests take turns
 
 
 @dataclass(eq=False)
 class _Job:
     content: bytes
-    future: "asyncio.Future[Prediction | str]" = field(repr=False)
+    future: "asyncio.Future[Prediction | Failure]" = field(repr=False)
 
 
 class Scorer:
@@ -45,7 +45,7 @@ class Scorer:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
-        self._large = threading.Semaphore(LARGE_TOGETHER)
+        self._large = threading.Semaphore(LARGE_AT_ONCE)
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"scorer-{number}", daemon=True)
@@ -54,13 +54,9 @@ class Scorer:
         for thread in self._threads:
             thread.start()
 
-    async def score(self, content: bytes) -> Prediction | str:
-        """Scores one file; a string is the reason why it cannot be."""
-        return (await self.score_all([content]))[0]
-
-    async def score_all(self, contents: Sequence[bytes]) -> list[Prediction | str]:
-        """Scores files in order; a string is the reason why one cannot be."""
-        results: list[Prediction | str] = []
+    async def score_all(self, contents: Sequence[bytes]) -> list[Prediction | Failure]:
+        """Scores files in order; a `Failure` says why one cannot be."""
+        results: list[Prediction | Failure] = []
         for start in range(0, len(contents), WINDOW):
             futures = [self._loop.create_future() for _ in contents[start : start + WINDOW]]
             jobs = map(_Job, contents[start : start + WINDOW], futures)
@@ -86,7 +82,7 @@ class Scorer:
     def _work(self) -> None:
         while (jobs := self._take()) is not None:
             outcomes = self._outcomes(jobs)
-            with contextlib.suppress(RuntimeError):  # the loop was closed under us
+            with contextlib.suppress(RuntimeError):  # the loop is closed already
                 self._loop.call_soon_threadsafe(_deliver, jobs, outcomes)
 
     def _take(self) -> list[_Job] | None:
@@ -97,17 +93,19 @@ class Scorer:
                 self._changed.wait()
             jobs: list[_Job] = []
             size = 0
-            while self._waiting and len(jobs) < TOGETHER:
+            while self._waiting and len(jobs) < BATCH_IMAGES:
                 size += len(self._waiting[0].content)
-                if jobs and size > TOGETHER_BYTES:
+                if jobs and size > BATCH_BYTES:
                     break
                 job = self._waiting.popleft()
-                if not job.future.done():  # nobody waits any more: the time was up
+                if not job.future.done():  # nobody waits for it any more: its time was up
                     jobs.append(job)
             return jobs
 
-    def _outcomes(self, jobs: list[_Job]) -> list[Prediction | str | Exception]:
-        pixels: list[np.ndarray | str | Exception] = [self._prepare(job.content) for job in jobs]
+    def _outcomes(self, jobs: list[_Job]) -> list[Prediction | Failure | Exception]:
+        pixels: list[np.ndarray | Failure | Exception] = [
+            self._prepare(job.content) for job in jobs
+        ]
         sound = [image for image in pixels if isinstance(image, np.ndarray)]
         try:
             rows = iter(self.predictor.probabilities(np.stack(sound)) if sound else ())
@@ -118,17 +116,17 @@ class Scorer:
         except Exception as error:
             return [error] * len(jobs)
 
-    def _prepare(self, content: bytes) -> np.ndarray | str | Exception:
+    def _prepare(self, content: bytes) -> np.ndarray | Failure | Exception:
         try:
             with self._large if is_large(content) else contextlib.nullcontext():
                 return decode(self.predictor.run, content, maximum_pixels=self._maximum_pixels)
         except ImageError as error:
-            return str(error)
+            return Failure("", str(error))
         except Exception as error:
             return error
 
 
-def _deliver(jobs: list[_Job], outcomes: list[Prediction | str | Exception]) -> None:
+def _deliver(jobs: list[_Job], outcomes: list[Prediction | Failure | Exception]) -> None:
     for job, outcome in zip(jobs, outcomes, strict=True):
         if job.future.done():
             continue

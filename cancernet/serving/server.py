@@ -9,12 +9,11 @@ from collections.abc import Iterator
 import uvicorn
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.notice import NOTICE
+from cancernet.base.notice import DRAWN, NOTICE
 from cancernet.runs.run_folder import Run
 from cancernet.serving.application import make_application
 from cancernet.serving.http.journal import Journal
 from cancernet.serving.http.protocol import BoundedProtocol
-from cancernet.serving.service import DRAWN
 from cancernet.serving.settings import TOKEN_VARIABLE, ServeConfig
 
 CONNECTIONS = 1024  # open at once; further ones are answered 503

@@ -3,21 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from starlette.requests import Request
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import FORMATS
-from cancernet.base.notice import NOTICE
+from cancernet.base.images import FORMATS, SUFFIXES
+from cancernet.base.notice import DRAWN, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Prediction, Predictor
+from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.serving.answers import ClassFact, Limits, ModelFacts, SlideMap
 from cancernet.serving.decoding import preview
 from cancernet.serving.heat_maps import HeatMaps
 from cancernet.serving.http.journal import Journal
-from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import Memory, Upload
+from cancernet.serving.http.refusals import Refusal, time_limit
+from cancernet.serving.http.uploads import Memory, Upload, safe_name
 from cancernet.serving.scoring import Scorer
 from cancernet.serving.settings import ServeConfig
 from cancernet.serving.slides import slide_map
@@ -26,7 +26,6 @@ INTENDED_USE = (
     "Research on images of the kind the model was trained on. Not for diagnosis, screening, "
     "triage or treatment; not tested on images from other scanners, stains or populations."
 )
-DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
 
 
 class Service:
@@ -39,6 +38,7 @@ class Service:
             RunError: the model cannot be loaded.
         """
         self.run = run
+        self.name = safe_name(run.name)  # a folder's name need not be valid text
         self.config = config
         self.journal = journal
         # One thread an image, several images at once: more requests a second than
@@ -68,22 +68,16 @@ class Service:
         if self.scorer is not None:
             self.scorer.close()
 
-    async def score(self, contents: list[bytes]) -> list[Prediction | str]:
-        """Scores files in order; a string is the reason why one cannot be.
+    async def score(self, contents: Sequence[bytes]) -> list[Prediction | Failure]:
+        """Scores files in order; a `Failure` says why one cannot be.
 
         Raises:
             Refusal: 504, it took too long.
         """
         assert self.scorer is not None
         # Many images may take longer than one; a thousand a minute is slow for any model.
-        seconds = self.config.time_limit * (1 + len(contents) / 1000)
-        try:
-            async with asyncio.timeout(seconds):
-                return await self.scorer.score_all(contents)
-        except TimeoutError:
-            raise Refusal(
-                504, f"the answer took longer than {seconds:g} s; try again or send less"
-            ) from None
+        async with time_limit("the answer", self.config.time_limit * (1 + len(contents) / 1000)):
+            return await self.scorer.score_all(contents)
 
     async def score_one(self, content: bytes) -> Prediction:
         """Scores one file.
@@ -91,10 +85,10 @@ class Service:
         Raises:
             Refusal: 422 it cannot be read as an image, 504 it took too long.
         """
-        [result] = await self.score([content])
-        if isinstance(result, str):
-            raise Refusal(422, result)
-        return result
+        [outcome] = await self.score([content])
+        if isinstance(outcome, Failure):
+            raise Refusal(422, outcome.error)
+        return outcome
 
     async def preview(self, content: bytes) -> str:
         """One file as a PNG in base64.
@@ -102,73 +96,67 @@ class Service:
         Raises:
             Refusal: 422 it cannot be read as an image, 504 it took too long.
         """
-        seconds = self.config.time_limit
         try:
-            async with asyncio.timeout(seconds), self._previews:
+            async with time_limit("the preview", self.config.time_limit), self._previews:
                 return await asyncio.to_thread(
                     preview, content, maximum_pixels=self.config.maximum_pixels
                 )
         except ImageError as error:
             raise Refusal(422, str(error)) from None
-        except TimeoutError:
-            raise Refusal(504, f"the preview took longer than {seconds:g} s; try again") from None
 
     async def slide(
-        self, uploads: Sequence[Upload], outcomes: Sequence[Prediction | str]
-    ) -> dict[str, Any]:
-        """Scored patches put in their places; the fields of `SlideMap`.
+        self, uploads: Sequence[Upload], outcomes: Sequence[Prediction | Failure]
+    ) -> SlideMap:
+        """Scored patches put in their places.
 
         Raises:
             Refusal: 422 they cannot be put together, 504 it took too long.
         """
         assert self._maps is not None  # without it the loop's own threads would do it
-        seconds = self.config.time_limit
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(seconds):
-                return await loop.run_in_executor(
-                    self._maps, slide_map, self.run, uploads, outcomes
-                )
-        except TimeoutError:
-            raise Refusal(
-                504, f"the map took longer than {seconds:g} s; try again or send less"
-            ) from None
+        async with time_limit("the map", self.config.time_limit):
+            return await loop.run_in_executor(self._maps, slide_map, self.run, uploads, outcomes)
 
-    def facts(self) -> dict[str, Any]:
-        """The fields of `ModelFacts`."""
-        run, config = self.run, self.config
+    def facts(self) -> ModelFacts:
+        """What is known of the model, and what the server takes."""
+        run = self.run
         record, data = run.record, run.record.dataset
         known = DATASETS.get(data.name)
         title = known.title if known else data.title or data.name or "unknown"
-        return {
-            "run": run.name,
-            "recipe": record.recipe,
-            "network": str(record.config.get("model", "")),
-            "finished": record.finished or "",
-            "classes": [
-                {"name": name, "word": word, "positive": name in run.positive}
+        return ModelFacts(
+            run=self.name,
+            recipe=record.recipe,
+            network=str(record.config.get("model", "")),
+            finished=record.finished or "",
+            classes=[
+                ClassFact(name=name, word=word, positive=name in run.positive)
                 for name, word in zip(run.classes, run.words, strict=True)
             ],
-            "operating_point": run.threshold,
-            "rule": run.rule,
-            "input_width": run.width,
-            "input_height": run.height,
-            "data": f"{title}. {DRAWN}" if run.drawn else title,
-            "split": data.split,
-            "drawn": run.drawn,
-            "leak": run.leak,
-            "intended_use": INTENDED_USE,
-            "notice": NOTICE,
-            "heat_maps": self.heat_maps.method,
-            "limits": {
-                "image_bytes": config.image_bytes,
-                "request_bytes": config.request_bytes,
-                "pixels": config.maximum_pixels,
-                "images": config.maximum_images,
-                "seconds": config.time_limit,
-                "formats": list(FORMATS),
-            },
-        }
+            operating_point=run.threshold,
+            rule=run.rule,
+            input_width=run.width,
+            input_height=run.height,
+            data=f"{title}. {DRAWN}" if run.drawn else title,
+            split=data.split,
+            drawn=run.drawn,
+            leak=run.leak,
+            intended_use=INTENDED_USE,
+            notice=NOTICE,
+            heat_maps=self.heat_maps.method,
+            limits=_limits(self.config),
+        )
+
+
+def _limits(config: ServeConfig) -> Limits:
+    return Limits(
+        image_bytes=config.image_bytes,
+        request_bytes=config.request_bytes,
+        pixels=config.maximum_pixels,
+        images=config.maximum_images,
+        seconds=config.time_limit,
+        formats=list(FORMATS),
+        suffixes=sorted(SUFFIXES),
+    )
 
 
 def service_of(request: Request) -> Service:

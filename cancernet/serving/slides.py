@@ -1,117 +1,126 @@
 """From scored patches to the map of their slide."""
 
-import json
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.notice import NOTICE
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Prediction
+from cancernet.scoring.predictor import Failure, Prediction
+from cancernet.serving.answers import Patch, SlideMap, Unreadable
 from cancernet.serving.decoding import size_of
 from cancernet.serving.http.refusals import Refusal
 from cancernet.serving.http.uploads import Upload
+from cancernet.slides import mosaic
+from cancernet.slides.cells import check_grid
 from cancernet.slides.geojson import as_geojson
-from cancernet.slides.grid import check_grid
-from cancernet.slides.mosaic import Mosaic, SlideMap
+from cancernet.slides.mosaic import Box
 from cancernet.slides.positions import Place, read_place
 
 EXAMPLE = "8863_idx5_x1001_y1051_class0.png"
 
 
+@dataclasses.dataclass(frozen=True)
+class _Placed:
+    """A scored patch and its place."""
+
+    place: Place
+    name: str
+    box: Box
+    prediction: Prediction
+
+
 def slide_map(
-    run: Run, uploads: Sequence[Upload], outcomes: Sequence[Prediction | str]
-) -> dict[str, Any]:
+    run: Run, uploads: Sequence[Upload], outcomes: Sequence[Prediction | Failure]
+) -> SlideMap:
     """Puts patches in their places.
 
     Args:
         run: the run that scored them.
         uploads: the patches; their names say whose they are and where.
-        outcomes: each file's prediction, or why there is none.
-
-    Returns:
-        The fields of `cancernet.serving.answers.SlideMap`.
+        outcomes: of each file.
 
     Raises:
-        Refusal: 422, no patch could be placed, they are of several patients, or lie anyhow.
+        Refusal: 422, no patch could be placed, they are of several patients, or they do not
+            lie on one grid.
     """
-    placed: dict[tuple[int, int], tuple[Place, Upload, Prediction]] = {}
-    left_out: list[dict[str, str]] = []
+    patches: dict[tuple[int, int], _Placed] = {}
+    left_out: list[Unreadable] = []
     for upload, outcome in zip(uploads, outcomes, strict=True):
         place = read_place(Path(upload.name))
         if place is None:
             reason = f"its name holds no place, as {EXAMPLE} does"
-        elif isinstance(outcome, str):
-            reason = outcome
-        elif (place.x, place.y) in placed:
+        elif isinstance(outcome, Failure):
+            reason = outcome.error
+        elif (place.x, place.y) in patches:
             reason = "another patch has the same place"
         else:
-            placed[place.x, place.y] = (place, upload, outcome)
+            box = (place.x, place.y, *size_of(upload.content))
+            patches[place.x, place.y] = _Placed(place, upload.name, box, outcome)
             continue
-        left_out.append({"name": upload.name, "error": reason})
-    if not placed:
+        left_out.append(Unreadable(name=upload.name, error=reason))
+    if not patches:
         raise Refusal(
             422,
             f"none of the files is a readable patch whose name holds its place, as {EXAMPLE} does",
-            extra={"results": left_out},
+            results=left_out,
         )
-    patients = {place.patient for place, _, _ in placed.values()}
+    patients = {patch.place.patient for patch in patches.values()}
     if len(patients) > 1:
         raise Refusal(
             422, f"the patches are of {len(patients)} patients; send one patient's at a time"
         )
-    return {**_answer(run, _put_together(run, list(placed.values()))), "left_out": left_out}
+    placed = sorted(patches.values(), key=lambda patch: (patch.place.y, patch.place.x))
+    return _answer(run, _scored_map(run, placed), placed, left_out)
 
 
-def _put_together(run: Run, placed: list[tuple[Place, Upload, Prediction]]) -> SlideMap:
-    places = [place for place, _, _ in placed]
-    sizes = [size_of(upload.content) for _, upload, _ in placed]
-    mosaic = Mosaic(
-        places[0].patient,
-        left=min(place.x for place in places),
-        top=min(place.y for place in places),
-        right=max(place.x + width for place, (width, _) in zip(places, sizes, strict=True)),
-        bottom=max(place.y + height for place, (_, height) in zip(places, sizes, strict=True)),
-    )
-    for (place, _, prediction), size in zip(placed, sizes, strict=True):
-        mosaic.add((place.x, place.y, *size), prediction.positive_probability)
-    slide = mosaic.finish(run.threshold)
+def _scored_map(run: Run, placed: Sequence[_Placed]) -> mosaic.SlideMap:
+    boxes = np.array([patch.box for patch in placed])
     try:
-        check_grid(slide.boxes)
+        check_grid(boxes)
     except CancerNetError as error:
         raise Refusal(422, str(error)) from None
-    return slide
+    left, top = boxes[:, :2].min(axis=0).tolist()
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0).tolist()
+    slide = mosaic.Mosaic(placed[0].place.patient, left=left, top=top, right=right, bottom=bottom)
+    for patch in placed:
+        slide.add(patch.box, patch.prediction.positive_probability)
+    return slide.slide_map(run.threshold)
 
 
-def _answer(run: Run, slide: SlideMap) -> dict[str, Any]:
-    facts = slide.facts()
-    rows = zip(
-        slide.boxes.tolist(), slide.probabilities.tolist(), slide.positive.tolist(), strict=True
-    )
+def _answer(
+    run: Run, slide: mosaic.SlideMap, placed: Sequence[_Placed], left_out: list[Unreadable]
+) -> SlideMap:
+    figures = slide.figures
     right, bottom = (slide.boxes[:, :2] + slide.boxes[:, 2:]).max(axis=0).tolist()
-    return {
-        "patient": slide.name,
-        "left": slide.origin[0],
-        "top": slide.origin[1],
-        "width": right - slide.origin[0],
-        "height": bottom - slide.origin[1],
-        "step": step_of(slide.boxes),
-        "patches": [
-            dict(zip(("x", "y", "width", "height"), box, strict=True))
-            | {"probability": probability, "positive": positive}
-            for box, probability, positive in sorted(rows, key=lambda row: (row[0][1], row[0][0]))
+    return SlideMap(
+        patient=slide.name,
+        left=slide.origin[0],
+        top=slide.origin[1],
+        width=right - slide.origin[0],
+        height=bottom - slide.origin[1],
+        step=step_of(slide.boxes),
+        patches=[
+            Patch(
+                name=patch.name,
+                **dict(zip(("x", "y", "width", "height"), patch.box, strict=True)),
+                probability=patch.prediction.positive_probability,
+                positive=bool(positive),
+            )
+            for patch, positive in zip(placed, slide.positive, strict=True)
         ],
-        "positive_patches": facts["positive_patches"],
-        "area_fraction": facts["area_fraction"],
-        "score": facts["score"],
-        "operating_point": run.threshold,
-        "word": run.positive_words,
-        "geojson": json.loads(as_geojson(slide, run.positive_words)),
-        "notice": NOTICE,
-    }
+        positive_patches=figures.positive_patches,
+        area_fraction=figures.area_fraction,
+        score=figures.score,
+        operating_point=run.threshold,
+        word=run.positive_words,
+        geojson=as_geojson(slide, run.positive_words),
+        left_out=left_out,
+        notice=NOTICE,
+    )
 
 
 def step_of(boxes: np.ndarray) -> int:

@@ -9,13 +9,13 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import SUFFIXES, read_rgb
-from cancernet.base.notice import NOTICE
+from cancernet.base.notice import DRAWN, NOTICE
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.picture import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
 from cancernet.scoring.predictor import Prediction
 from cancernet.serving.heat_maps import method_for
-from cancernet.serving.service import DRAWN, INTENDED_USE
+from cancernet.serving.service import INTENDED_USE
 
 PREVIEW = 320  # pixels
 
@@ -56,7 +56,7 @@ def _say_what_it_is(explainer: Explainer) -> None:
     if run.drawn:
         streamlit.caption(DRAWN)
     if run.leak:
-        streamlit.warning(f"Its figures leak between splits: {run.leak}")
+        streamlit.warning(f"The splits of its data leak: {run.leak}")
     with streamlit.expander("What it is for"):
         streamlit.write(INTENDED_USE)
 

@@ -1,5 +1,1 @@
-"""Slide maps: patches put back in their places, with the model's probability over them."""
-
-from cancernet.slides.mosaic import Mosaic, SlideMap, map_of_patches
-
-__all__ = ["Mosaic", "SlideMap", "map_of_patches"]
+"""Slide maps: patches in their places, the probability over them, its outline."""

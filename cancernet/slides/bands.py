@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.errors import CancerNetError, ImageError, first_line
 from cancernet.base.images import read_rgb
 
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
@@ -51,7 +52,7 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> Bands:
             import tifffile
         except ImportError:
             raise CancerNetError(
-                f"{path}: reading large TIFF files needs more; {INSTALL}"
+                f"{path}: reading a large TIFF file needs tifffile; {INSTALL}"
             ) from None
         try:
             file = stack.enter_context(tifffile.TiffFile(path))
@@ -67,7 +68,7 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> Bands:
 def _whole_slide(path: Path) -> Any:
     try:
         import openslide
-    except ImportError:  # the package, or the library it stands on
+    except ImportError:  # the package, or the library it needs
         return None
     kind = openslide.OpenSlide.detect_format(str(path))
     if kind is None or (kind == "generic-tiff" and _is_plain_tiff(path)):
@@ -108,9 +109,7 @@ class _SlideBands:
                     rgba = np.asarray(self._slide.read_region((left, top), 0, (wide, tall)))
                 except Exception as error:  # OpenSlideError; the package is not imported here
                     raise CancerNetError(f"the slide cannot be decoded ({error})") from None
-                alpha = rgba[..., 3:].astype(np.uint16)
-                mixed = (rgba[..., :3] * alpha + 255 * (255 - alpha)) // 255
-                band[:, left : left + wide] = mixed
+                band[:, left : left + wide] = _rgb(rgba)
             yield band
 
 
@@ -133,7 +132,7 @@ class _TiffBands:
         if page.dtype != np.uint8 or page.samplesperpixel not in (1, 3, 4):
             reason = f"it holds {page.samplesperpixel} x {page.dtype}, not 8-bit grey, RGB or RGBA"
         elif page.planarconfig == 2:
-            reason = "its colours lie in planes of their own"
+            reason = "its colours are stored in separate planes"
         elif page.photometric not in (1, 2, 6):
             reason = f"its colours are {page.photometric.name}"
         elif page.photometric == 6 and page.compression not in _JPEG:
@@ -174,9 +173,11 @@ class _TiffBands:
         except CancerNetError:
             raise
         except Exception as error:  # decoders raise whatever they like
-            hint = "; " + INSTALL if "imagecodecs" in str(error) else ""
-            reason = str(error).splitlines()[0] if str(error) else repr(error)
-            raise CancerNetError(f"{self._path} cannot be decoded ({reason}){hint}") from None
+            lacking = self._page.compression not in _PLAIN and not find_spec("imagecodecs")
+            hint = f"; {INSTALL}" if lacking else ""
+            raise CancerNetError(
+                f"{self._path} cannot be decoded ({first_line(error)}){hint}"
+            ) from None
         yield band
 
     def _blank(self, top: int) -> NDArray[np.uint8]:
@@ -196,6 +197,7 @@ class _WholeImage:
 
 
 def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lays transparent pixels on white and repeats grey into three channels."""
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3:].astype(np.uint16)
         return ((pixels[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)

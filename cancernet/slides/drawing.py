@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cancernet.base.files import written_beside
+from cancernet.slides.cells import Polygon
 from cancernet.slides.mosaic import SlideMap
-from cancernet.slides.outline import Polygon
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,18 +42,18 @@ def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None
     for place in axes:
         place.imshow(slide.picture, extent=extent, interpolation="nearest")
         place.tick_params(labelsize=7)
-    facts = slide.facts()
+    figures = slide.figures
     axes[0].set_title(f"{slide.name}: patches in their places", fontsize=10, parse_math=False)
     if slide.has_truth:
         _draw(axes[1], slide.true_outline(), _TRUTH, width=_line(slide), filled=True)
         axes[1].set_title(
-            f"labelled {word}: {_percent(facts['true_area_fraction'])} of the area", fontsize=10
+            f"labelled {word}: {_percent(figures.true_area_fraction)} of the area", fontsize=10
         )
     shown = _lay_probability(axes[-1], slide)
     _draw(axes[-1], slide.outline(), _OUTLINE, width=_line(slide), filled=False)
     axes[-1].set_title(
-        f"called {word} at {slide.threshold:.3f}: {_percent(facts['area_fraction'])} of the area,"
-        f"\nmean probability {facts['score']:.3f}",
+        f"called {word} at {slide.threshold:.3f}: {_percent(figures.area_fraction)} of the area,"
+        f"\nmean probability {figures.score:.3f}",
         fontsize=10,
     )
     figure.colorbar(shown, ax=axes[-1], fraction=0.04, label=f"probability of {word}")
@@ -65,7 +65,7 @@ def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None
 
 
 def _lay_probability(axes: "Axes", slide: SlideMap) -> Any:
-    cells = slide.cells()
+    cells = slide.cells
     axes.imshow(np.full_like(slide.picture, 255), extent=axes.images[0].get_extent(), alpha=0.35)
     values = np.ma.masked_invalid(cells.values)
     limits = axes.get_xlim(), axes.get_ylim()
@@ -90,21 +90,15 @@ def _draw(
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path as Line
 
-    for polygon in polygons:
-        points = [point for ring in polygon for point in ring]
-        codes = [
-            Line.MOVETO if place == 0 else Line.CLOSEPOLY if place == len(ring) - 1 else Line.LINETO
-            for ring in polygon
-            for place in range(len(ring))
-        ]
-        line = Line(np.array(points, float), codes)
-        if width > 0.5:  # a dark rim lets the colour stand out, where there is room
-            axes.add_patch(
-                PathPatch(line, facecolor="none", edgecolor="black", linewidth=width + 1)
-            )
-        axes.add_patch(PathPatch(line, facecolor="none", edgecolor=colour, linewidth=width))
-        if filled:
-            axes.add_patch(PathPatch(line, facecolor=colour, edgecolor="none", alpha=0.25))
+    if not polygons:
+        return
+    rings = (Line(np.array(ring, float), closed=True) for polygon in polygons for ring in polygon)
+    line = Line.make_compound_path(*rings)
+    if width > 0.5:  # a dark rim lets the colour stand out, where there is room
+        axes.add_patch(PathPatch(line, facecolor="none", edgecolor="black", linewidth=width + 1))
+    axes.add_patch(PathPatch(line, facecolor="none", edgecolor=colour, linewidth=width))
+    if filled:
+        axes.add_patch(PathPatch(line, facecolor=colour, edgecolor="none", alpha=0.25))
 
 
 def _percent(share: float) -> str:

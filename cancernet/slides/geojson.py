@@ -8,16 +8,15 @@ and `measurements` as an object of numbers.
 
 import itertools
 import uuid
-from typing import Any
 
-from cancernet.base.files import json_text
+from cancernet.slides.cells import Polygon
 from cancernet.slides.mosaic import SlideMap
 
 _COLOUR = [213, 94, 0]
 _SPACE = uuid.UUID("5b5c2f0e-6a1e-4c39-9f2b-0d3f9a1c7e55")  # the same map, the same ids
 
 
-def as_geojson(slide: SlideMap, word: str) -> str:
+def as_geojson(slide: SlideMap, word: str) -> dict[str, object]:
     """Returns the positive area of a slide, one annotation for every polygon.
 
     Args:
@@ -28,10 +27,10 @@ def as_geojson(slide: SlideMap, word: str) -> str:
         _feature(slide.name, number, polygon, word)
         for number, polygon in enumerate(slide.outline(), start=1)
     ]
-    return json_text({"type": "FeatureCollection", "features": features})
+    return {"type": "FeatureCollection", "features": features}
 
 
-def _feature(name: str, number: int, polygon: list, word: str) -> dict[str, Any]:
+def _feature(name: str, number: int, polygon: Polygon, word: str) -> dict[str, object]:
     # RFC 7946 wants outer rings counterclockwise where y points up, holes clockwise. Ours
     # run clockwise on the screen, where y points down: the same order of the same numbers.
     rings = [[list(point) for point in ring] for ring in polygon]
@@ -44,13 +43,11 @@ def _feature(name: str, number: int, polygon: list, word: str) -> dict[str, Any]
             "name": f"{word} {number} (model)",
             "classification": {"name": word, "color": _COLOUR},
             "isLocked": True,
-            "measurements": {"Area px^2": float(_area(polygon))},
+            "measurements": {"Area px^2": _area(polygon)},
         },
     }
 
 
-def _area(polygon: list) -> float:
-    total = 0.0
-    for ring in polygon:
-        total += sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring)) / 2
-    return total
+def _area(polygon: Polygon) -> float:
+    sides = itertools.chain.from_iterable(map(itertools.pairwise, polygon))
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in sides) / 2

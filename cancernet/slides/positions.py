@@ -1,18 +1,12 @@
 """Which patches of which patient lie in a folder, by their names."""
 
 import dataclasses
-import re
 from pathlib import Path
 
+from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.images import SUFFIXES
 from cancernet.scoring.inputs import Inputs
-
-# As the IDC patches are named; the class is there only where somebody labelled them.
-_NAME = re.compile(
-    r"^(?P<patient>.+?)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})(_class(?P<label>[^_]+))?$",
-    re.IGNORECASE,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +21,7 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class PatientPatches:
     """The patches of one patient, and what came more than once.
 
     Attributes:
@@ -48,13 +42,13 @@ class Found:
 
 def read_place(path: Path) -> Place | None:
     """Reads `<patient>_idx5_x<X>_y<Y>[_class<C>].png`; None for another name."""
-    name = _NAME.match(path.stem)
-    if name is None or path.suffix.lower() not in SUFFIXES:
+    place = catalog.read_place(path.name)
+    if place is None or path.suffix.lower() not in SUFFIXES:
         return None
-    return Place(path, name["patient"], int(name["x"]), int(name["y"]), name["label"])
+    return Place(path, *place)
 
 
-def find_patients(folders: list[Path]) -> tuple[dict[str, Found], int]:
+def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
     """Finds every patient's patches in folders, however deep.
 
     A place that comes twice (the download may hold everything twice) counts once.
@@ -81,7 +75,7 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, Found], int]:
     return {patient: one_a_place(patients[patient]) for patient in sorted(patients)}, odd
 
 
-def one_a_place(patches: list[Place]) -> Found:
+def one_a_place(patches: list[Place]) -> PatientPatches:
     """Sorts one patient's patches, of which several may have the same place."""
     there: dict[tuple[int, int], list[Place]] = {}
     for place in patches:
@@ -100,4 +94,4 @@ def one_a_place(patches: list[Place]) -> Found:
         places.append(first)
         if len(copies) > 1:
             spares[x, y] = copies[1:]
-    return Found(places, spares, disputed)
+    return PatientPatches(places, spares, disputed)

@@ -1,6 +1,6 @@
 """From patches or a large image to slide maps, through the run's predictor."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,17 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.images import read_rgb, to_array
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
-from cancernet.slides.background import is_background
 from cancernet.slides.bands import Bands
-from cancernet.slides.grid import check_grid
-from cancernet.slides.mosaic import Mosaic, SlideMap
-from cancernet.slides.positions import Place
+from cancernet.slides.cells import check_grid
+from cancernet.slides.mosaic import Box, Mosaic, SlideMap
+from cancernet.slides.positions import PatientPatches
 
 PATCH = 50  # where the run does not tell
+# A pixel is glass when even its darkest channel is this bright: tissue stained with
+# haematoxylin or eosin always takes light out of one. Black is what a scanner left out.
+BRIGHT = 210
+BLACK = 16
+LEAST_TISSUE = 0.1  # of a patch's pixels
 
 
 def patch_side(run: Run) -> int:
@@ -29,20 +33,18 @@ def patch_side(run: Run) -> int:
 
 def map_of_places(
     predictor: Predictor,
-    patient: str,
-    places: list[Place],
+    name: str,
+    patches: PatientPatches,
     *,
     side: int,
-    spares: Mapping[tuple[int, int], list[Place]] | None = None,
 ) -> tuple[SlideMap, list[Failure]]:
     """Scores one patient's patches and puts them in their places.
 
     Args:
         predictor: of the run.
-        patient: name of the slide.
-        places: at least one.
+        name: of the slide.
+        patches: at least one; where one cannot be read, a copy at its place is tried.
         side: of a whole patch, pixels; those at an edge may be smaller.
-        spares: further copies at a place (x, y), for where the first cannot be read.
 
     Returns:
         The map, and the patches that could not be read; their places stay empty unless
@@ -51,8 +53,9 @@ def map_of_places(
     Raises:
         CancerNetError: the patches do not lie on one grid.
     """
+    places = patches.places
     mosaic = Mosaic(
-        patient,
+        name,
         left=min(place.x for place in places),
         top=min(place.y for place in places),
         right=max(place.x for place in places) + side,
@@ -60,8 +63,8 @@ def map_of_places(
     )
     failures = []
     results = predictor.predict_many([place.path for place in places])
-    for place, result in zip(places, _counted(results, patient, len(places)), strict=True):
-        copies = iter((spares or {}).get((place.x, place.y), ()))
+    for place, result in zip(places, _counted(results, name, len(places)), strict=True):
+        copies = iter(patches.spares.get((place.x, place.y), ()))
         answer: Prediction | Failure = result
         while isinstance(answer, Failure):
             failures.append(answer)
@@ -73,10 +76,10 @@ def map_of_places(
             mosaic.failed += 1
             continue
         pixels = np.asarray(read_rgb(Path(answer.path)))
-        mosaic.show(place.x, place.y, pixels)
+        mosaic.paste(place.x, place.y, pixels)
         box = (place.x, place.y, pixels.shape[1], pixels.shape[0])
         mosaic.add(box, answer.positive_probability, truth_of(place.label, predictor.run))
-    slide = mosaic.finish(predictor.run.threshold)
+    slide = mosaic.slide_map(predictor.run.threshold)
     check_grid(slide.boxes)
     return slide, failures
 
@@ -104,7 +107,7 @@ def map_of_image(predictor: Predictor, name: str, image: Bands, *, side: int) ->
         scores = predictor.probabilities(pixels)[:, indices].sum(axis=1)
         for box, score in zip(boxes, scores, strict=True):
             mosaic.add(box, float(score))
-    slide = mosaic.finish(run.threshold)
+    slide = mosaic.slide_map(run.threshold)
     if not len(slide.boxes):
         raise CancerNetError(
             f"{name}: all {mosaic.skipped:,} patches are background, so there is nothing to score"
@@ -112,13 +115,17 @@ def map_of_image(predictor: Predictor, name: str, image: Bands, *, side: int) ->
     return slide
 
 
-def _patches(
-    image: Bands, mosaic: Mosaic, side: int
-) -> Iterator[tuple[tuple[int, int, int, int], NDArray[np.uint8]]]:
+def is_background(pixels: NDArray[np.uint8]) -> bool:
+    """Tells whether less than `LEAST_TISSUE` of a patch (height, width, 3) is tissue."""
+    darkest, brightest = pixels.min(axis=-1), pixels.max(axis=-1)
+    return bool(((darkest < BRIGHT) & (brightest > BLACK)).mean() < LEAST_TISSUE)
+
+
+def _patches(image: Bands, mosaic: Mosaic, side: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
     top = 0
     total = -(-image.height // side)
     for band in _counted(image.bands(side), mosaic.name, total):
-        mosaic.show(0, top, band)
+        mosaic.paste(0, top, band)
         for left in range(0, image.width, side):
             pixels = band[:, left : left + side]
             if is_background(pixels):
@@ -129,8 +136,8 @@ def _patches(
 
 
 def _batches(
-    patches: Iterable[tuple[tuple[int, int, int, int], NDArray[np.uint8]]], run: Run
-) -> Iterator[tuple[list[tuple[int, int, int, int]], NDArray[np.uint8]]]:
+    patches: Iterable[tuple[Box, NDArray[np.uint8]]], run: Run
+) -> Iterator[tuple[list[Box], NDArray[np.uint8]]]:
     boxes, images = [], []
     for box, pixels in patches:
         boxes.append(box)

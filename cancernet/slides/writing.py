@@ -4,7 +4,6 @@ import contextlib
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, write_text, written_beside
@@ -42,20 +41,14 @@ def new_folder(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> dict[str, Any]:
-    """Writes `slide-<name>.png`, `.csv`, `.geojson` and a line of `slides.jsonl`.
-
-    Returns:
-        The figures of the slide.
-    """
+def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> None:
+    """Writes `slide-<name>.png`, `.csv`, `.geojson` and a line of `slides.jsonl`."""
     stem = f"slide-{slide.name}"
     save_picture(slide, folder / f"{stem}.png", word=word, footer=footer)
     _write_table(slide, folder / f"{stem}.csv")
-    write_text(folder / f"{stem}.geojson", as_geojson(slide, word) + "\n")
-    facts = slide.facts()
+    write_text(folder / f"{stem}.geojson", json_text(as_geojson(slide, word)) + "\n")
     with open(folder / SUMMARY, "a", encoding="utf-8") as file:
-        file.write(json_text(facts) + "\n")
-    return facts
+        file.write(json_text(slide.figures) + "\n")
 
 
 def _write_table(slide: SlideMap, path: Path) -> None:

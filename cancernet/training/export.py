@@ -1,20 +1,73 @@
-"""The trained network as `model.keras` and `model.onnx`, the second held to the first."""
+"""The trained network as `model.keras` and `model.onnx`, the second held to the first.
 
+Every weight becomes a constant of TensorFlow's graph, and the ONNX converter copies the
+graph dozens of times: 19 GB for a network of 300 MB. Large dense kernels are therefore
+inputs while the graph is converted; afterwards they are put back into the finished file
+as initializers. So memory stays near the size of the model.
+"""
+
+import contextlib
+import functools
+import io
+import math
+import os
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import onnx
 import onnxruntime
+import tensorflow as tf
+import tf2onnx
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import written_beside
-from cancernet.training.onnx_file import write_onnx
+from cancernet.models.registry import count_parameters
+from cancernet.runs import run_folder
+from cancernet.runs.run_record import NetworkFacts
+from cancernet.training.data.batches import PlainBatches
+from cancernet.training.plan import Training
 
 TOLERANCE = 1e-5  # largest difference in a probability; about 1e-7 is usual
+COMPARED_IMAGES = 256
+# A kernel of at least so many numbers is kept out of the conversion: 8 MB.
+LARGE = 2**21
+CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
-def export(model: keras.Model, keras_path: Path, onnx_path: Path, pixels: np.ndarray) -> float:
-    """Writes both files and verifies that they answer alike.
+def export(model: keras.Model, training: Training, images: PlainBatches) -> NetworkFacts:
+    """Writes both files of a run and returns what run.json says of the model.
+
+    Args:
+        model: the plain float32 network with the weights to keep.
+        training: into whose folder they go.
+        images: the first of them are real input to compare the two on.
+
+    Raises:
+        RunError: see `write_verified`.
+    """
+    difference = write_verified(
+        model,
+        training.folder / run_folder.MODEL_KERAS,
+        training.folder / run_folder.MODEL_ONNX,
+        images.pixels[np.arange(min(COMPARED_IMAGES, len(images.pixels)))],
+    )
+    facts = count_parameters(model)
+    return NetworkFacts(
+        name=training.config.model,
+        parameters=facts.total,
+        trainable=facts.trainable,
+        onnx_difference=difference,
+    )
+
+
+def write_verified(
+    model: keras.Model, keras_path: Path, onnx_path: Path, pixels: np.ndarray
+) -> float:
+    """Writes both files and verifies that they give the same probabilities.
 
     Args:
         model: a float32 model, called at least once.
@@ -26,7 +79,7 @@ def export(model: keras.Model, keras_path: Path, onnx_path: Path, pixels: np.nda
         The largest absolute difference of a probability between the two.
 
     Raises:
-        RunError: the network's answers are not numbers, or the two differ by more than
+        RunError: a probability is not a number, or the two differ by more than
             `TOLERANCE`; no ONNX file is left then.
     """
     with written_beside(keras_path) as temporary:
@@ -36,7 +89,7 @@ def export(model: keras.Model, keras_path: Path, onnx_path: Path, pixels: np.nda
     expected = saved.predict(pixels.astype(np.float32), verbose=0, batch_size=64)
     if not np.isfinite(expected).all():
         raise RunError(
-            "the network answers with what is no number: its training diverged; start a new run "
+            "the network's probabilities are not numbers: its training diverged; start a new run "
             "with a lower --learning-rate, or with --clip-value 1"
         )
     with written_beside(onnx_path) as temporary:
@@ -54,3 +107,76 @@ def export(model: keras.Model, keras_path: Path, onnx_path: Path, pixels: np.nda
                 "sound, please report this"
             )
     return difference
+
+
+def write_onnx(model: keras.Model, path: Path, *, large: int = LARGE) -> None:
+    """Writes a float32 model of one input for ONNX Runtime, all in one file.
+
+    `large` is the number of values from which a dense kernel is kept out of the conversion.
+    """
+    kernels = large_kernels(model, large)
+    shapes = {"image": model.inputs[0].shape, **{name: k.shape for name, k in kernels.items()}}
+    signature = [tf.TensorSpec(shape, tf.float32, name) for name, shape in shapes.items()]
+
+    @tf.function(autograph=False)
+    def answer(image: Any, *values: Any) -> Any:
+        """The model, with some of its weights as further inputs."""
+        given = list(zip(kernels.values(), values, strict=True))
+        with keras.StatelessScope(state_mapping=given):
+            return model(image, training=False)
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        # `model.export` does the same after it has traced the network once more and listed
+        # all that a SavedModel would need: a third of its time with a network of many layers.
+        convert = functools.partial(
+            tf2onnx.convert.from_function, answer, input_signature=signature, output_path=path
+        )
+        try:
+            with _without_copies():
+                convert()
+        except Exception:  # any simplification of the graph may fail; copies make it go back
+            convert()
+    if kernels:
+        _put_back(path, kernels)
+
+
+def large_kernels(model: keras.Model, large: int) -> dict[str, Any]:
+    """Returns the dense kernels of at least `large` numbers, each under a name of its own."""
+    kernels = [
+        layer.kernel
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Dense) and math.prod(layer.kernel.shape) >= large
+    ]
+    return {f"large_kernel_{number}": kernel for number, kernel in enumerate(kernels)}
+
+
+@contextlib.contextmanager
+def _without_copies() -> Iterator[None]:
+    """Lets the converter simplify the graph itself instead of a copy each time.
+
+    The copies are there for going back when a simplification fails. tf2onnx looks only
+    whether the variable is set.
+    """
+    if CATCH_ERRORS in os.environ:
+        yield
+        return
+    os.environ[CATCH_ERRORS] = "FALSE"
+    try:
+        yield
+    finally:
+        del os.environ[CATCH_ERRORS]
+
+
+def _put_back(path: Path, kernels: dict[str, Any]) -> None:
+    proto = onnx.load(path)
+    graph = proto.graph
+    rest = [each for each in graph.input if each.name not in kernels]
+    if len(rest) != len(graph.input) - len(kernels):
+        raise ValueError(f"the converter renamed {sorted(kernels)}")
+    del graph.input[:]
+    graph.input.extend(rest)
+    for name, kernel in kernels.items():
+        values = keras.ops.convert_to_numpy(kernel)
+        graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    onnx.save(proto, path)

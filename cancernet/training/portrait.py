@@ -9,57 +9,43 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb, to_array
-from cancernet.config import SPLITS, TrainConfig
+from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures import scored as scores
-from cancernet.measures.scored import Scored
-from cancernet.models.kernels import KERNELS, filter_image, filtered_pictures
+from cancernet.models import network
+from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filter_image
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
-from cancernet.training.complete import Finished
 from cancernet.training.data.batches import plain_batches
+from cancernet.training.plan import Finished, Training
 
 SAMPLES_A_CLASS = 6
 EXAMPLES = 16
 THUMBNAIL = 128  # pixels of the longer side
 # More would take minutes on the whole of IDC and change the third digit.
 MOST_TRAINING_IMAGES = 10_000
-KERNEL_NETWORKS = {
-    "kernel-cnn": "sharpening",
-    "kernel-cnn-relu": "sharpening",
-    "kernel-cnn-gaussian": "gaussian",
-    "kernel-cnn-mean": "mean",
-}
 
 
-def make_portrait(
-    model: keras.Model,
-    finished: Finished,
-    dataset: BuiltDataset,
-    config: TrainConfig,
-    folder: Path,
-) -> Portrait:
+def make_portrait(model: keras.Model, finished: Finished) -> Portrait:
     """Gathers it all; every random choice follows the settings' seed.
 
     Args:
         model: the network, with the weights that were kept.
-        finished: its scores.
-        dataset: what it was trained on.
-        config: the settings.
-        folder: the run folder, for the exported network.
+        finished: what came of its training.
     """
-    random = np.random.default_rng(config.seed)
-    examples, wrong = _examples(finished, dataset, random)
+    dataset = finished.training.dataset
+    random = np.random.default_rng(finished.training.config.seed)
+    examples, wrong = _examples(finished, random)
     return Portrait(
         counts={name: class_counts(dataset, name) for name in SPLITS},
         samples=_samples(dataset, random),
         layers=layers_of(model),
         summary=summary_text(model),
-        splits=_splits(finished, dataset, config, folder, random),
+        splits=_splits(finished, random),
         examples=examples,
         wrong=wrong,
-        kernels=_kernels(dataset, config, random),
+        kernels=_kernels(finished.training, random),
     )
 
 
@@ -113,9 +99,8 @@ def _samples(dataset: BuiltDataset, random: np.random.Generator) -> dict[str, li
     return found
 
 
-def _examples(
-    finished: Finished, dataset: BuiltDataset, random: np.random.Generator
-) -> tuple[list[Example], int]:
+def _examples(finished: Finished, random: np.random.Generator) -> tuple[list[Example], int]:
+    dataset = finished.training.dataset
     testing, assessment = finished.testing, finished.assessment
     predicted = scores.predicted_indices(
         testing.probabilities, assessment.positive_indices, assessment.operating_point.threshold
@@ -138,31 +123,20 @@ def _examples(
     ], int((~right).sum())
 
 
-def _splits(
-    finished: Finished,
-    dataset: BuiltDataset,
-    config: TrainConfig,
-    folder: Path,
-    random: np.random.Generator,
-) -> list[SplitFigures]:
-    labels = dataset.split("training").labels
+def _splits(finished: Finished, random: np.random.Generator) -> list[SplitFigures]:
+    training = finished.training
+    labels = training.dataset.split("training").labels
     places = np.sort(random.permutation(len(labels))[:MOST_TRAINING_IMAGES])
-    predictor = Predictor(Run(folder=folder, record=finished.record))
-    pixels = plain_batches(dataset, "training", config).pixels
+    predictor = Predictor(Run(folder=training.folder, record=finished.record))
+    pixels = plain_batches(training.dataset, "training", training.config).pixels
     rows = [
         predictor.probabilities(pixels[places[start : start + 256]])
         for start in range(0, len(places), 256)
     ]
-    training = _figures("training", labels[places], np.concatenate(rows), of=len(labels))
-    return [
-        training,
-        _of_scored("validation", finished.validation),
-        _of_scored("testing", finished.testing),
-    ]
-
-
-def _of_scored(name: str, split: Scored) -> SplitFigures:
-    return _figures(name, split.truth, split.probabilities, of=len(split.truth))
+    found = [_figures("training", labels[places], np.concatenate(rows), of=len(labels))]
+    for name, split in (("validation", finished.validation), ("testing", finished.testing)):
+        found.append(_figures(name, split.truth, split.probabilities, of=len(split.truth)))
+    return found
 
 
 def _figures(name: str, truth: np.ndarray, probabilities: np.ndarray, *, of: int) -> SplitFigures:
@@ -176,16 +150,16 @@ def _figures(name: str, truth: np.ndarray, probabilities: np.ndarray, *, of: int
     )
 
 
-def _kernels(
-    dataset: BuiltDataset, config: TrainConfig, random: np.random.Generator
-) -> KernelViews | None:
-    if config.model not in KERNEL_NETWORKS:
+def _kernels(training: Training, random: np.random.Generator) -> KernelViews | None:
+    dataset, config = training.dataset, training.config
+    used = network(config.model).kernel
+    if not used:
         return None
     part = dataset.split("training")
     path = dataset.folder / part.paths[int(random.integers(len(part.paths)))]
     size = config.image_size
     pixels = to_array(read_rgb(path), width=size, height=size, interpolation=config.interpolation)
-    return kernel_views(pixels, KERNEL_NETWORKS[config.model])
+    return kernel_views(pixels, used)
 
 
 def kernel_views(pixels: np.ndarray, used: str) -> KernelViews:
@@ -200,7 +174,7 @@ def kernel_views(pixels: np.ndarray, used: str) -> KernelViews:
         used=used,
         original=pixels,
         filtered={name: np.asarray(filter_image(batch, name))[0] for name in KERNELS},
-        stretched=filtered_pictures(pixels),
+        stretched={name: np.asarray(filter_and_stretch(batch, name))[0] for name in KERNELS},
         coefficients=KERNELS,
     )
 

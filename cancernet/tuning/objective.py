@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
-from cancernet.training.loop.after_epoch import HIGHER_IS_BETTER
+from cancernet.training.data.batches import open_batches
 from cancernet.training.loop.checkpoint import State
+from cancernet.training.loop.epoch_measures import HIGHER_IS_BETTER
 from cancernet.training.loop.fit import StoppedError, fit
+from cancernet.training.plan import Training
 from cancernet.tuning.space import Dimension
 from cancernet.tuning.study import NOTE, REFUSED, suggest
 
@@ -107,7 +109,9 @@ class Judge:
 
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                _, state = fit(fold, config, self.work, after_epoch=after_epoch)
+                batches = open_batches(fold, config)
+                training = Training(self.work, fold, config)
+                _, state = fit(training, batches, after_epoch=after_epoch)
         except StoppedError:
             raise KeyboardInterrupt from None
         finally:

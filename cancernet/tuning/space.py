@@ -11,7 +11,8 @@ import math
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.config import TrainConfig, check_setting
+from cancernet.base.settings import check_setting
+from cancernet.config import TrainConfig
 
 # The data are given, and a seed that wins a search is luck, not a setting.
 NOT_SEARCHED = {

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.base.errors import CancerNetError
+from cancernet.base.errors import CancerNetError, first_line
 from cancernet.base.locks import LockedError, lock
 from cancernet.tuning.space import Dimension, Value
 
@@ -274,8 +274,7 @@ def _own_words(place: StudyPlace) -> Iterator[None]:
         AttributeError,
         AssertionError,
     ) as error:  # what Optuna raises of a database that is almost a study
-        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-        reason = lines[0] if lines else type(error).__name__
+        reason = first_line(getattr(error, "orig", None) or error)
         raise CancerNetError(
             f"the study {place.shown} cannot be opened ({reason}); name a file that is a study or "
             "does not exist, or an address that answers"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED
-from cancernet.sample import drawn_sample
+from cancernet.sample import layouts
 from tests.helpers.building_trees import (
     build_it,
     facts,
@@ -143,9 +143,14 @@ def test_a_leak_is_loud(build, tmp_path):
     assert "--allow-leaks" in refusal and not (tmp_path / "out").exists()
     code, out, err = build(*flags, "--allow-leaks")
     assert code == EXIT_OK
-    assert facts(tmp_path / "out")["leaks"] == [
-        "3 of 3 patients are in more than one split: 1, 2, 3."
-    ]
+    (leak,) = facts(tmp_path / "out")["leaks"]
+    assert (leak["kind"], leak["unit"], leak["count"], leak["total"], leak["examples"]) == (
+        "by-image",
+        "patient",
+        3,
+        3,
+        ["1", "2", "3"],
+    )
     assert "LEAK" in err and out.count("LEAK") == 2 and "3 of 3 patients" in out
 
 
@@ -177,7 +182,7 @@ def test_lists_report_what_does_not_fit(build, tmp_path):
 
 @pytest.fixture
 def small_sample(monkeypatch):
-    monkeypatch.setattr(drawn_sample, "draw_sample", lambda folder: draw_small(folder))
+    monkeypatch.setattr(layouts, "draw_sample", lambda name, folder: draw_small(folder))
 
 
 def draw_small(folder):
@@ -201,7 +206,7 @@ def test_the_sample_is_built_apart_from_real_data(build, tmp_path, small_sample)
 
 
 def test_the_true_sample_can_be_drawn_and_built(tmp_path):
-    drawn_sample.draw_sample(tmp_path / "sample", patients=4)
+    layouts.draw_sample("idc", tmp_path / "sample", patients=4)
     build_it(tmp_path / "sample", tmp_path / "idc")
     content = facts(tmp_path / "idc")
     assert content["drawn"] is True and content["failed"] == 0

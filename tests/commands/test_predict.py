@@ -122,7 +122,7 @@ def test_tensorflow_is_never_imported(tiny_run, images):
     code = (
         "import runpy, sys, atexit\n"
         "atexit.register(lambda: print('HEAVY', sorted({'tensorflow', 'keras', 'cv2', 'sklearn',"
-        " 'matplotlib'} & set(sys.modules))))\n"
+        " 'matplotlib', 'shapely'} & set(sys.modules))))\n"
         f"sys.argv = ['predict.py', {str(images / 'a red.png')!r}, '--run', {str(tiny_run)!r}]\n"
         f"runpy.run_path({str(ROOT / 'predict.py')!r}, run_name='__main__')\n"
     )
@@ -186,8 +186,8 @@ def test_a_list_is_scored_in_its_order_and_counted(tiny_run, images, tmp_path):
     assert done.returncode == 1 and "gone.png: there is no such file" in done.stderr
     Image.new("RGB", (50, 50)).save(below / "a red.png")
     (tmp_path / "other.csv").write_text("name\na.png\n")
-    for table, words in ((tmp_path / "other.csv", "must name a column filename"),
-                         (tmp_path / "none.csv", "there is no list")):  # fmt: skip
+    for table, words in ((tmp_path / "other.csv", "has no column `path` or `filename`"),
+                         (tmp_path / "none.csv", "there is no table")):  # fmt: skip
         done = predict(below, "--run", tiny_run, "--list", table)
         assert done.returncode == 2 and words in done.stderr
 

@@ -13,6 +13,7 @@ from cancernet.building.build import build
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
+from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.intervals import patient_intervals
@@ -24,8 +25,12 @@ from cancernet.measures.validation.operating_point import choose_operating_point
 from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
 from cancernet.runs.run_record import FINISHED
-from cancernet.sample.drawn_sample import draw_sample
+from cancernet.sample.layouts import draw_sample
+from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
+from cancernet.training.network import FirstWeights
+from cancernet.training.plan import Plan, Resume, Training
+from cancernet.training.train import opened
 from tests.helpers.evaluation_examples import scored
 from tests.test_pipeline import build_settings
 
@@ -33,7 +38,7 @@ from tests.test_pipeline import build_settings
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("folds")
-    draw_sample(folder / "original", patients=8)
+    draw_sample("idc", folder / "original", patients=8)
     build(build_settings(folder / "original", folder / "idc"))
     return read_dataset(folder / "idc")
 
@@ -71,14 +76,15 @@ class TestPlan:
         assert one.fingerprint != other.fingerprint != drawn.fingerprint
 
     def test_a_shuffled_split_no_longer_leaks(self, drawn):
-        leaking = dataclasses.replace(drawn, leak="LEAK: divided (--split image); all")
+        patients = [Leak(kind=kind, count=3, total=9) for kind in LeakKind if kind.of_units]
+        leaking = dataclasses.replace(drawn, leaks=tuple(patients))
         fold = plan_folds(leaking, "2", seed=7)[0]
-        assert fold_dataset(leaking, fold).leak == ""
-        copies = "9 of 10 families of copies, by their names, are in more than one split: a."
-        both = dataclasses.replace(leaking, leaks=(copies,), leak=f"{leaking.leak} LEAK: masks.")
-        assert fold_dataset(both, fold).leak == f"LEAK: {copies} LEAK: masks."
-        other = dataclasses.replace(drawn, leak="LEAK: near duplicates")
-        assert fold_dataset(other, fold).leak == other.leak
+        assert len(patients) == 3 and fold_dataset(leaking, fold).leaks == ()
+        copies = Leak(kind=LeakKind.COPIES, count=9, total=10, examples=("a",))
+        masks = Leak(kind=LeakKind.MASKS, unit="image", count=4, total=9)
+        old = Leak(kind=LeakKind.SENTENCE, sentence="LEAK: near duplicates")
+        both = dataclasses.replace(leaking, leaks=(*patients, copies, masks, old))
+        assert fold_dataset(both, fold).leaks == (copies, masks, old)
 
     @pytest.mark.parametrize(
         ("folds", "only", "words"),
@@ -141,8 +147,16 @@ def test_pooled_calls_are_each_folds_own():
     assert spread == pytest.approx(np.std(values, ddof=1))
 
 
-def train_without_a_network(place, own, config, begun, network):
+def train_without_a_network(plan):
     """Leaves what a training leaves, with drawn scores; the training itself is tested elsewhere."""
+    own = open_dataset(plan.data, plan.config)
+    with opened(plan, Training(plan.folder, own, plan.config), FirstWeights(source="none")) as begun:
+        if plan.command == "stop":
+            raise StoppedError("stopped")
+        write_a_run(plan.folder, own, begun)
+
+
+def write_a_run(place, own, begun):
     generator = np.random.default_rng(len(own.split("testing").paths))
     for name, split in (("predictions", "testing"), ("validation_predictions", "validation")):
         part = own.split(split)
@@ -165,11 +179,9 @@ def train_without_a_network(place, own, config, begun, network):
 
 def test_too_small_a_limit_is_refused_before_there_is_a_folder(drawn, tmp_path):
     config = TrainConfig(image_size=16, limit=1)
-    wishes = cross_validate.FoldWishes(folds="2")
+    plan = Plan(folder=tmp_path / "x", data=drawn.folder, config=config, recipe="r")
     with pytest.raises(CancerNetError, match="--limit 1 is fewer images than the 2 classes"):
-        cross_validate.start_folds(
-            tmp_path / "x", drawn.folder, config, wishes, recipe="r", command="x"
-        )
+        cross_validate.start_folds(plan, "2")
     assert not (tmp_path / "x").exists()
 
 
@@ -178,30 +190,27 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     config = TrainConfig(epochs=1, image_size=16)
     trained = []
 
-    def counted(place, *arguments):
-        trained.append(place.name)
-        if trained == ["fold-01", "fold-02"]:
-            raise StoppedError("stopped")
-        train_without_a_network(place, *arguments)
+    def counted(plan):
+        trained.append(plan.folder.name)
+        stops = trained == ["fold-01", "fold-02"]
+        train_without_a_network(dataclasses.replace(plan, command="stop") if stops else plan)
 
-    monkeypatch.setattr(cross_validate, "train_and_finish", counted)
-    wishes = cross_validate.FoldWishes(folds="2")
+    monkeypatch.setattr(cross_validate, "train", counted)
+    plan = Plan(folder=folder, data=drawn.folder, config=config, recipe="r", command="python x")
     with pytest.raises(StoppedError, match=r"fold 2 of 2.*--resume --run"):
-        cross_validate.start_folds(
-            folder, drawn.folder, config, wishes, recipe="r", command="python x"
-        )
+        cross_validate.start_folds(plan, "2")
     assert read_run_file(folder / "fold-01").is_finished
     assert read_cross_validation(folder).status == "training"
     with pytest.raises(RunError, match="--epochs"):
-        cross_validate.resume_folds(folder, None, {"epochs": 9}, workers=1)
+        cross_validate.resume_folds(folder, None, Resume(given={"epochs": 9}), workers=1)
     with pytest.raises(RunError, match="began with --folds 2, not 5"):
-        cross_validate.resume_folds(folder, None, {}, asked="5", workers=1)
+        cross_validate.resume_folds(folder, None, Resume(), asked="5", workers=1)
     with pytest.raises(RunError, match="began with --recipe r, not other"):
-        cross_validate.resume_folds(folder, None, {}, recipe="other", workers=1)
-    cross_validate.resume_folds(folder, None, {}, workers=1)
+        cross_validate.resume_folds(folder, None, Resume(), recipe="other", workers=1)
+    cross_validate.resume_folds(folder, None, Resume(), workers=1)
     assert trained == ["fold-01", "fold-02", "fold-02"]
     with pytest.raises(RunError, match="finished"):
-        cross_validate.resume_folds(folder, None, {}, workers=1)
+        cross_validate.resume_folds(folder, None, Resume(), workers=1)
     with open(folder / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     every = [path for part in drawn.parts.values() for path in part.paths]

@@ -121,13 +121,12 @@ def test_the_pixels_of_a_fold_are_those_of_its_paths(dataset, cache):
 
 
 def test_a_fold_trains_like_a_data_set(dataset, tmp_path):
-    from cancernet.training.loop.fit import fit
+    from tests.helpers.training_runs import fitted
 
     heard = []
     config = TrainConfig(image_size=16, epochs=1, batch_size=16, precision="float32")
-    (tmp_path / "work").mkdir()
     fold = patient_folds(dataset, 2, seed=1)[0]
-    _, state = fit(fold, config, tmp_path / "work", after_epoch=lambda s: heard.append(s.epochs))
+    _, state = fitted(fold, config, tmp_path / "work", after_epoch=lambda s: heard.append(s.epochs))
     assert heard == [1] and 0 <= state.history[0]["val_auc"] <= 1
 
 

@@ -282,7 +282,7 @@ def test_unknown_patients_are_said(run, images):
 def test_a_group_that_is_no_patient_is_said(tmp_path):
     run = finished_run(tmp_path / "run", unit="source image")
     found = examine(read_finished(run), Wishes())
-    assert any("called a patient here is a source image" in remark for remark in found.remarks)
+    assert any("“Patient” here means a source image" in remark for remark in found.remarks)
 
 
 def test_an_unreadable_image_is_named_and_the_rest_judged(run, images, capsys):

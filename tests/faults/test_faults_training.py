@@ -24,21 +24,21 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.commands import train
 from cancernet.dataset.limit import limited
 from cancernet.dataset.manifest import MANIFEST, read_dataset
 from cancernet.models import MODELS
 from cancernet.models.registry import Network
-from cancernet.report.figures.run import FIGURES
+from cancernet.report.figures.drawings import FIGURES
 from cancernet.runs import run_folder, status
-from cancernet.training import begin
-from cancernet.training import complete as finishing
+from cancernet.training import train
+from cancernet.training.begin import held
 from cancernet.training.data import pixel_cache
-from cancernet.training.loop import fit
 from cancernet.training.loop.checkpoint import LATEST, PREVIOUS
+from cancernet.training.resume import plan_to_resume
 from tests.helpers.building_trees import build_it, make_tree
 from tests.helpers.fault_makers import JumpingClock, files_end_at, mode
 from tests.helpers.tiny_network import CONFIG, build_tiny
+from tests.helpers.training_runs import fitted, trained
 
 
 class Moments:
@@ -85,7 +85,7 @@ def undisturbed(tiny, data, tmp_path_factory):
     (folder / "run").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         moments = Moments(patch, folder / "run", folder / "copies")
-        model, state = fit.fit(dataset, CONFIG, folder / "run")
+        model, state = fitted(dataset, CONFIG, folder / "run")
     return dataset, model.get_weights(), state, moments
 
 
@@ -106,7 +106,7 @@ def test_a_training_killed_at_a_moment_ends_with_the_same_bits(
     shutil.copytree(moments.copies / moment, tmp_path / "run")
     checkpoint = tmp_path / "run" / run_folder.CHECKPOINT
     assert (checkpoint / LATEST).exists() or epochs == 0 or (checkpoint / PREVIOUS).exists()
-    model, state = fit.fit(dataset, CONFIG, tmp_path / "run")
+    model, state = fitted(dataset, CONFIG, tmp_path / "run")
     assert "damaged" not in capsys.readouterr().err
     assert without_times(state.history) == without_times(whole.history)
     assert (state.best_epoch, state.waited) == (whole.best_epoch, whole.waited)
@@ -121,7 +121,7 @@ def test_the_best_weights_of_the_checkpoint_before_are_kept(undisturbed, tmp_pat
     dataset, weights, _, moments = undisturbed
     shutil.copytree(moments.copies / "after latest.npz 4", tmp_path / "run")
     (tmp_path / "run" / run_folder.CHECKPOINT / LATEST).write_bytes(b"damaged")
-    model, state = fit.fit(dataset, CONFIG, tmp_path / "run")
+    model, state = fitted(dataset, CONFIG, tmp_path / "run")
     assert "latest.npz is damaged; going on from the one before" in capsys.readouterr().err
     assert state.best_epoch == 4
     for one, other in zip(model.get_weights(), weights, strict=True):
@@ -137,7 +137,8 @@ def results(run):
     return json.dumps(content), history, predictions
 
 
-def write_one_picture(folder, *_):
+def write_one_picture(finished, *_):
+    folder = finished.training.folder
     (folder / FIGURES).mkdir(exist_ok=True)
     (folder / FIGURES / "picture.png").write_bytes(b"")
 
@@ -150,7 +151,7 @@ def finished(tiny, data, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "write_pictures_and_report", write_one_picture)
         moments = Moments(patch, folder / "run", folder / "copies")
-        train.start_training(folder / "run", data, config, recipe="tiny", command="x")
+        trained(folder / "run", data, config)
     return results(folder / "run"), moments, config
 
 
@@ -163,7 +164,7 @@ def test_killed_while_it_is_written_out(moment, finished, tmp_path, monkeypatch)
     assert any(".part" in path.name for path in run.iterdir())
     with pytest.raises(RunError, match=r"not finished; go on with .*--resume"):
         run_folder.open_run(run)
-    train.resume_training(run, None, {}, finish_now=False)
+    train.train(plan_to_resume(run))
     assert results(run) == wanted
     assert run_folder.open_run(
         run, check=(run_folder.MODEL_KERAS, run_folder.MODEL_ONNX)
@@ -173,14 +174,14 @@ def test_killed_while_it_is_written_out(moment, finished, tmp_path, monkeypatch)
 
 def test_killed_before_there_was_a_run(finished, data, tmp_path, monkeypatch):
     _, moments, config = finished
-    monkeypatch.setattr(train, "train_and_finish", lambda *_, **__: None)
-    monkeypatch.setattr(train, "_tell", lambda *_: None)
+    monkeypatch.setattr(train, "open_batches", lambda *_: 1 / 0)
     run = tmp_path / "run"
     shutil.copytree(moments.copies / "before run.json 1", run)
     assert [path.name for path in run.iterdir() if ".part" in path.name]
     with pytest.raises(RunError, match=r"nothing was begun .* without --resume"):
-        train.resume_training(run, None, {}, finish_now=False)
-    train.start_training(run, data, config, recipe="tiny", command="x")
+        train.train(plan_to_resume(run))
+    with pytest.raises(ZeroDivisionError):
+        trained(run, data, config)
     assert [path.name for path in run.iterdir()] == [run_folder.RUN_FILE]
 
 
@@ -190,7 +191,7 @@ def test_killed_after_the_last_file(finished, tmp_path):
     shutil.copytree(moments.copies / "after run.json 2", run)
     assert run_folder.open_run(run) and (run / run_folder.CHECKPOINT).exists()
     with pytest.raises(RunError, match="finished; there is nothing to resume"):
-        train.resume_training(run, None, {}, finish_now=False)
+        train.train(plan_to_resume(run))
     assert not (run / run_folder.CHECKPOINT).exists()
 
 
@@ -198,23 +199,23 @@ def test_two_trainings_into_one_folder(finished, data, tmp_path, monkeypatch):
     """The second is refused before it has written anything, also where nothing is there yet."""
     _, _, config = finished
     run = tmp_path / "run"
-    with begin.held(run), pytest.raises(RunError, match="another process is training in"):
-        train.start_training(run, data, config, recipe="tiny", command="second")
+    with held(run), pytest.raises(RunError, match="another process is training in"):
+        trained(run, data, config)
     assert not (run / run_folder.RUN_FILE).exists()
     shutil.rmtree(run)
-    monkeypatch.setattr(train, "train_and_finish", lambda *_, **__: None)
-    monkeypatch.setattr(train, "_tell", lambda *_: None)
-    train.start_training(run, data, config, recipe="tiny", command="first")
+    monkeypatch.setattr(train, "open_batches", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trained(run, data, config)
     before = (run / run_folder.RUN_FILE).read_bytes()
-    with begin.held(run), pytest.raises(RunError, match="another process is training in"):
-        train.resume_training(run, None, {}, finish_now=False)
+    with held(run), pytest.raises(RunError, match="another process is training in"):
+        train.train(plan_to_resume(run))
     assert (run / run_folder.RUN_FILE).read_bytes() == before
 
 
 STAGES = {
     "training": (train, "fit", "after run.json 1"),
-    "exporting": (finishing, "export", "after latest.npz 1"),
-    "writing predictions": (finishing, "write_predictions", "after latest.npz 1"),
+    "exporting": (train, "export", "after latest.npz 1"),
+    "writing predictions": (train, "write_predictions", "after latest.npz 1"),
     "sealing": (train, "seal", "after latest.npz 1"),
 }
 
@@ -225,7 +226,6 @@ def test_a_disk_that_is_full_or_may_not_be_written(stage, fault, finished, tmp_p
     wanted, moments, _ = finished
     place, name, moment = STAGES[stage]
     monkeypatch.setattr(train, "write_pictures_and_report", write_one_picture)
-    monkeypatch.setattr(train, "_tell", lambda *_: None)
     run = tmp_path / "run"
     shutil.copytree(moments.copies / moment, run)
     original = getattr(place, name)
@@ -238,11 +238,11 @@ def test_a_disk_that_is_full_or_may_not_be_written(stage, fault, finished, tmp_p
         patch.setattr(place, name, troubled)
         said = {"full": "the disk is full", "read-only": "permission denied"}[fault]
         with pytest.raises(RunError, match=f"{said}.*--resume --run {run}"):
-            train.resume_training(run, None, {}, finish_now=False)
+            train.train(plan_to_resume(run))
     assert run_folder.read_run_file(run).status == "training"
     assert not [path.name for path in run.rglob("*.part*")]
     if stage in ("training", "sealing"):  # the rest of the way is the same for all
-        train.resume_training(run, None, {}, finish_now=False)
+        train.train(plan_to_resume(run))
         assert results(run) == wanted
 
 
@@ -262,9 +262,9 @@ def test_an_image_vanishes_between_two_epochs(split, tiny, data, tmp_path):
             image.rename(hidden)
 
     with pytest.raises(CancerNetError, match=re.escape(image.name)):
-        fit.fit(dataset, config, run, after_epoch=hide)
+        fitted(dataset, config, run, after_epoch=hide)
     hidden.rename(image)
-    _, state = fit.fit(dataset, config, run)
+    _, state = fitted(dataset, config, run)
     assert state.epochs == 2 and len(state.history) == 2
 
 
@@ -275,7 +275,7 @@ def test_a_training_whose_clock_jumps(undisturbed, tmp_path, monkeypatch):
     past = datetime.datetime.fromtimestamp
     monkeypatch.setattr(run_folder, "now", lambda: past(clock.time(), datetime.UTC).isoformat())
     (tmp_path / "run").mkdir()
-    model, state = fit.fit(dataset, CONFIG, tmp_path / "run")
+    model, state = fitted(dataset, CONFIG, tmp_path / "run")
     assert without_times(state.history) == without_times(whole.history)
     for one, other in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -293,9 +293,8 @@ def cached(tmp_path):
 
 
 def kept(dataset):
-    return pixel_cache.open_pixels(
-        dataset, "training", image_size=10, interpolation="nearest", cache=True
-    )
+    scaling = pixel_cache.Scaling(10, "nearest")
+    return pixel_cache.open_pixels(dataset, "training", scaling, cache=True)
 
 
 def test_caching_after_a_kill(cached):

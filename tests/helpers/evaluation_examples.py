@@ -5,7 +5,13 @@ import numpy as np
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import Assessment, assess
 from cancernet.measures.scored import Scored
-from cancernet.report.content import FlowStep, ReportContent
+from cancernet.report.content import (
+    Asked,
+    FlowStep,
+    Network,
+    ReportContent,
+    TrainingFacts,
+)
 
 NAMES = tuple(f"Density{number}{kind}" for number in (1, 2) for kind in ("Benign", "Malignant"))
 
@@ -55,7 +61,11 @@ def report_content(classes: int = 2, **changes) -> ReportContent:
         "assessment": assessment,
         "validation": validation,
         "testing": testing,
-        "asked": {"Data set": "IDC", "Network": "cancernet"},
+        "asked": Asked(
+            data_set="idc: IDC",
+            recipe="idc-cancernet",
+            network=Network(name="cancernet", width=48, height=48),
+        ),
         "flow": [
             FlowStep(name="found", patients=24, images=6724),
             FlowStep(name="testing", patients=12, images=240, positives=120, note="scored once"),
@@ -66,7 +76,7 @@ def report_content(classes: int = 2, **changes) -> ReportContent:
         "drawn": False,
         "history": {"loss": [0.7, 0.5], "val_loss": [0.8, 0.6], "accuracy": [0.6, 0.7]},
         "best_epoch": 2,
-        "training": {"Seconds": 12.5},
+        "training": TrainingFacts(seconds=12.5),
         "command": "python train_model.py --data datasets/idc",
         "seed": 7,
         "fingerprint": "ab" * 32,

@@ -40,11 +40,11 @@ from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.heat_maps import heat_map_of
 from cancernet.runs.run_record import RunRecord
 from cancernet.runs.status import describe_status
-from cancernet.sample.drawn_folder import drawn_marker
+from cancernet.sample.folder import drawn_marker
 from cancernet.scoring.foreign import parts, vetting
 from cancernet.scoring.listed_images import listed_images
 from cancernet.slides.positions import read_place
-from cancernet.training.data.array_file import map_array
+from cancernet.training.data.pixel_cache import map_array
 from tests.helpers.hostile_inputs import (
     HOSTILE_TEXT,
     changed_bytes,

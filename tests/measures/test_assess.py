@@ -257,6 +257,6 @@ class TestText:
         *_, found = assessed(2)
         report = text_report(found, unit="source")
         assert " sources; positive" in report and " sources resampled" in report
-        assert "What is called a patient below is a source." in report
+        assert "“Patient” below means a source." in report
         assert " patients resampled" in text_report(found)
         assert "What is called" not in text_report(found)

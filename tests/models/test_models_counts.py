@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from cancernet.models import CancerNet, build_model, model_facts
-from cancernet.models.parameters import count_parameters
+from cancernet.models.registry import count_parameters
 
 # network, input, classes, total, trainable
 PUBLISHED = [

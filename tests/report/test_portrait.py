@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from cancernet.measures.class_measures import class_rows, epoch_measures, fold, overall_accuracy
-from cancernet.report.figures import run
-from cancernet.report.figures.data import factor_counts
+from cancernet.measures.class_measures import class_table, epoch_measures, fold, overall_accuracy
+from cancernet.report.figures import drawings
+from cancernet.report.figures.classes import factor_counts
 from cancernet.report.figures.network import MOST_BOXES, boxes_of
-from cancernet.report.page import page
+from cancernet.report.page import report_page as page
+from cancernet.report.page import write_report
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
-from cancernet.report.sections import portrait as portrait_sections
 from tests.helpers.evaluation_examples import NAMES, report_content
 
 
@@ -27,25 +27,26 @@ def drawn_truth(classes=4, images=300, seed=3):
 
 def test_class_rows_are_scikit_learns():
     truth, called = drawn_truth()
-    rows = class_rows(reference.confusion_matrix(truth, called), NAMES)
+    table = class_table(reference.confusion_matrix(truth, called), NAMES)
     precision, recall, f1, support = reference.precision_recall_fscore_support(truth, called)
-    for index, row in enumerate(rows[:4]):
+    for index, row in enumerate(table.classes):
         found = (row.precision, row.recall, row.f1, row.support)
         assert found == pytest.approx((precision[index], recall[index], f1[index], support[index]))
         assert row.accuracy == pytest.approx(np.mean((truth == index) == (called == index)))
-    for row, average in zip(rows[4:], ("macro", "weighted"), strict=True):
+    for row, average in zip(table.means, ("macro", "weighted"), strict=True):
         expected = reference.precision_recall_fscore_support(truth, called, average=average)
         assert (row.precision, row.recall, row.f1) == pytest.approx(expected[:3])
         assert row.name == f"{average} mean" and math.isnan(row.accuracy)
 
 
 def test_what_is_undefined_is_nan_and_left_out_of_the_mean():
-    rows = class_rows([[3, 1, 1], [0, 0, 0], [0, 0, 4]], "abc")
+    found = class_table([[3, 1, 1], [0, 0, 0], [0, 0, 4]], "abc")
+    rows = found.classes
     # Called once, but there are none of it: not judged, and no 0 in the mean.
     assert math.isnan(rows[1].precision) and math.isnan(rows[1].recall)
-    assert rows[3].precision == pytest.approx((1 + 0.8) / 2)
+    assert found.macro.precision == pytest.approx((1 + 0.8) / 2)
     assert rows[1].support == 0
-    assert rows[3].recall == pytest.approx((0.6 + 1) / 2)
+    assert found.macro.recall == pytest.approx((0.6 + 1) / 2)
 
 
 def test_folded_one_benign_class_called_another_is_no_error():
@@ -141,29 +142,32 @@ def test_the_page_has_every_section(classes):
     assert ("Folded to two sides" in html) == (classes == 4)
     assert "<b>" not in html.split("Right and wrong")[1][:200]
     bare = page(dataclasses.replace(content, portrait=None))
-    assert "Class by class" in bare and "Right and wrong" not in bare
-    assert portrait_sections.network(dataclasses.replace(content, portrait=None)) == ""
+    assert "Class by class" in bare
+    assert "Right and wrong" not in bare and "<h2>Network</h2>" not in bare
 
 
 def test_the_folder_has_every_figure(tmp_path, monkeypatch):
     def save(figure, path):
+        path.parent.mkdir(exist_ok=True)
         path.with_suffix(".svg").write_text(f"<svg>{path.stem}</svg>")
 
-    monkeypatch.setattr(run, "save_figure", save)
+    monkeypatch.setattr(drawings, "save_figure", save)
     history = {"loss": [1.0], "precision": [0.5]}
     content = report_content(4, portrait=portrait(4), history=history)
-    rendered = run.write_figures(content, tmp_path)
-    assert set(rendered) == {
+    write_report(content, tmp_path)
+    folder = tmp_path / "figures"
+    assert {path.name for path in folder.iterdir()} == {
         "class_counts.svg", "samples.png", "network.svg", "examples.png", "factors.svg",
         "kernels.png", "classes.svg", "confusion_matrix_folded.svg", "history_measures.svg",
         "plot.svg", "confusion_matrix.svg", "roc.svg", "precision_recall.svg", "calibration.svg",
-        "decision_curve.svg", "history.svg",
+        "decision_curve.svg", "history.svg", "classes.csv", "splits.csv", "network.txt",
     }  # fmt: skip
-    assert rendered["samples.png"].startswith(b"\x89PNG")
-    shown = portrait_sections.network(dataclasses.replace(content, rendered=rendered))
+    assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
+    # What was drawn for the folder is not drawn again for the page.
+    shown = (tmp_path / "report.html").read_text()
     assert base64.b64encode(b"<svg>network</svg>").decode() in shown
-    rows = (tmp_path / "classes.csv").read_text().splitlines()
+    rows = (folder / "classes.csv").read_text().splitlines()
     assert rows[0] == "table,name,accuracy,precision,recall,f1,support"
     assert sum(row.startswith("Folded") for row in rows) == 4
-    assert (tmp_path / "network.txt").read_text() == "a network\n"
-    assert "training,5,9,0.25,0.8" in (tmp_path / "splits.csv").read_text()
+    assert (folder / "network.txt").read_text() == "a network\n"
+    assert "training,5,9,0.25,0.8" in (folder / "splits.csv").read_text()

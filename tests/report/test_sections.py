@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.dataset.manifest import read_audit
 from cancernet.report.content import Beside, FlowStep
-from cancernet.report.page import page
-from cancernet.report.patients_csv import write_patients
+from cancernet.report.page import report_page as page
+from cancernet.report.tables import write_patients
 from cancernet.report.worst_errors import surest_wrong
 from cancernet.runs.heat_maps import heat_map_of
 from tests.helpers.evaluation_examples import report_content, scored
@@ -34,7 +35,7 @@ def test_the_data_flow_adds_up():
 
 def test_the_audit_is_shown_or_said_to_be_missing():
     assert "No audit was recorded" in page(report_content())
-    checks = [("near duplicates", "LEAK", "12 pairs <b> across splits")]
+    checks = [CheckVerdict("near duplicates", Verdict.LEAK, "12 pairs <b> across splits")]
     found = page(report_content(audit=checks, leak="LEAK: near duplicates"))
     assert "12 pairs &lt;b&gt; across splits" in found and "Leaking split" in found
     assert '<td class="bad">LEAK</td>' in found
@@ -125,7 +126,8 @@ def test_another_run_stands_beside_with_its_leak():
 
 def test_patients_with_their_scores_by_a_plain_loop(tmp_path):
     content = report_content()
-    with open(write_patients(content, tmp_path), newline="") as file:
+    write_patients(content, tmp_path)
+    with open(tmp_path / "patients.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     accuracies = [float(row["accuracy"]) for row in rows]
     assert accuracies == sorted(accuracies) and len(rows) == 12

@@ -237,7 +237,7 @@ def test_a_token_is_asked_for_and_a_wrong_one_named(browser, run):
         page.fill("#token", token)
         page.click("#token-form button")
         if token == "wrong":
-            expect(page.locator("#token-problem")).to_have_text("That token is not the server's.")
+            expect(page.locator("#token-problem")).to_have_text("The server refuses this token.")
     expect(page.locator("body[data-ready]")).to_be_attached()
     page.set_input_files("#files", upload("a.png", picture()))
     expect(page.locator(".card .word")).to_have_text("IDC")

@@ -2,14 +2,17 @@
 
 import asyncio
 import base64
+import contextlib
 import io
 import json
+import tempfile
 import threading
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from cancernet.base.errors import CancerNetError
@@ -20,10 +23,11 @@ from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, P
 from cancernet.serving.application import make_application
 from cancernet.serving.decoding import is_large
 from cancernet.serving.http.journal import Journal
-from cancernet.serving.http.uploads import parse_uploads, safe_name
+from cancernet.serving.http.refusals import Refusal
+from cancernet.serving.http.uploads import Memory, read_uploads, safe_name
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
 from cancernet.serving.slides import step_of
-from cancernet.slides import grid
+from cancernet.slides import cells
 from tests.conftest import write_tiny_run
 from tests.helpers.serving_examples import (
     BLUE,
@@ -169,7 +173,7 @@ def test_slides_that_cannot_be_put_together(server, names, sentence):
 
 
 def test_patches_that_lie_anyhow_are_refused(server, monkeypatch):
-    monkeypatch.setattr(grid, "MOST_CELLS", 100)
+    monkeypatch.setattr(cells, "MOST_CELLS", 100)
     files = [(f"1_idx5_x{7 * n}_y{7 * n}.png", picture(size=(5, 5))) for n in range(20)]
     assert "not lie on one grid" in problem(server.send("/slide", *files, field="patches"), 422)
 
@@ -252,16 +256,62 @@ def test_malformed_forms(server, body):
     problem(response, 422 if body == b"--b--" else 400)
 
 
-def test_forms_are_taken_apart_to_the_byte():
+def read_form(content_type, body, *, piece=10**9, most=3):
+    """Reads a form that arrives in pieces."""
+    pieces = [body[start : start + piece] for start in range(0, len(body), piece)]
+
+    async def receive():
+        return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+    headers = [(b"content-type", content_type.encode())]
+    request = Request({"type": "http", "headers": headers}, receive)
+    with Memory(10**9).share() as share:
+        return asyncio.run(read_uploads(request, share, limit=10**9, most=most, seconds=60))
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 10**9])
+def test_forms_are_taken_apart_to_the_byte(piece):
     content = b"\r\n--bo\r\n--\x00boundar\r\n\r\n--"
     body = (
-        b"preamble\r\n--boundary\r\nContent-Disposition: form-data; name=note\r\n\r\nx"
+        b"\r\n--boundary\r\nContent-Disposition: form-data; name=note\r\n\r\nx"
         b'\r\n--boundary  \r\ncontent-disposition: form-data; filename="a;\\"\xc3\xa4.png";'
         b' name="i"\r\n'
         b"Content-Type: image/png\r\n\r\n" + content + b"\r\n--boundary--\r\nepilogue"
     )
-    [upload] = parse_uploads('multipart/form-data; boundary="boundary"', body, most=3)
+    [upload] = read_form('multipart/form-data; boundary="boundary"', body, piece=piece)
     assert upload.content == content and upload.field == "i" and upload.name.endswith("ä.png")
+
+
+@pytest.mark.parametrize(
+    "charset", ["utf-8", "latin-1", "idna", "punycode", "undefined", "base64", "no-such", "x" * 999]
+)
+def test_whatever_charset_a_form_names_it_is_read_or_malformed(charset):
+    body = b'--b\r\nContent-Disposition: form-data; name="i"; filename="\xff.png"\r\n\r\nx\r\n--b--'
+    with contextlib.suppress(Refusal):
+        [upload] = read_form(f"multipart/form-data; boundary=b; charset={charset}", body)
+        assert upload.content == b"x"
+
+
+def test_the_number_of_parts_is_limited_while_they_arrive():
+    part = b'--b\r\nContent-Disposition: form-data; name="i"; filename="a"\r\n\r\n\r\n'
+    form = "multipart/form-data; boundary=b"
+    assert len(read_form(form, 3 * part + b"--b--", most=3)) == 3
+    for files in (4, 200):
+        with pytest.raises(Refusal, match="more than the limit of 3 images"):
+            read_form(form, files * part + b"--b--", most=3)
+    with pytest.raises(Refusal, match="more than the limit of 3 images"):
+        read_form(form, 104 * part, most=3)  # the end is not waited for
+
+
+def test_uploads_never_touch_the_disk(run, monkeypatch):
+    def rolled(self):
+        pytest.fail("an upload was written to a temporary file")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", rolled)
+    large = picture(size=(2300, 2300), kind="BMP")
+    assert len(large) > 15 * MEBIBYTE
+    with Server(run) as server:
+        assert server.send("/predict", large).status_code == 200
 
 
 def test_names_lose_folders_and_control_characters():

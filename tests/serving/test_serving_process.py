@@ -191,7 +191,7 @@ def test_what_is_not_http_is_answered_in_a_sentence(address):
     with socket.create_connection((host, int(port)), timeout=60) as client:
         client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         answer = client.makefile("rb").read()
-    assert answer.startswith(b"HTTP/1.1 400") and b"not a proper HTTP request" in answer
+    assert answer.startswith(b"HTTP/1.1 400") and b"not a valid HTTP request" in answer
 
 
 @pytest.mark.parametrize(

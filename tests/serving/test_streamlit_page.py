@@ -47,7 +47,7 @@ def test_a_leak_is_said(tmp_path, monkeypatch):
     run_folder.write_run_file(run, dataclasses.replace(record, dataset=dataset))
     monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    assert app.warning[1].value == "Its figures leak between splits: patients on both sides"
+    assert app.warning[1].value == "The splits of its data leak: patients on both sides"
 
 
 def test_class_probability_and_heat_map(app):

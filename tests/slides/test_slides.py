@@ -17,11 +17,10 @@ from cancernet.base.errors import CancerNetError
 from cancernet.commands.slides import map_slides
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
-from cancernet.slides import bands, grid
-from cancernet.slides.background import is_background
+from cancernet.slides import bands, cells
 from cancernet.slides.bands import open_image
 from cancernet.slides.positions import find_patients, read_place
-from cancernet.slides.scoring import map_of_image
+from cancernet.slides.scoring import is_background, map_of_image
 from tests.helpers.serving_examples import tiled_tiff
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +106,7 @@ def test_a_place_with_two_labels_is_not_known(
 ) -> None:
     write_patch(patches, 151, 201, 0, BLUE)  # also labelled 1
     map_slides(run_folder.open_run(tiny_run), [patches], tmp_path / "maps", side=None)
-    assert "p7: 1 place with two labels, taken as not known" in capsys.readouterr().out
+    assert "p7: 1 place with two labels, treated as unlabelled" in capsys.readouterr().out
     with open(tmp_path / "maps" / "slide-p7.csv", encoding="utf-8", newline="") as file:
         truth = {(row["x"], row["y"]): row["true_positive"] for row in csv.DictReader(file)}
     assert truth["151", "201"] == "" and truth["101", "201"] == "0" and len(truth) == 5
@@ -135,7 +134,7 @@ def test_a_copy_stands_in_for_a_patch_that_cannot_be_read(
 def test_patches_that_lie_anyhow_are_refused_and_the_next_patient_is_mapped(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(grid, "MOST_CELLS", 100)
+    monkeypatch.setattr(cells, "MOST_CELLS", 100)
     folder = tmp_path / "patches"
     folder.mkdir()
     for step in range(20):
@@ -151,13 +150,13 @@ def test_whole_slides_lie_on_one_grid() -> None:
     """Also with gaps, and where most of it is glass; but not one patch over many edges."""
     y, x = np.divmod(np.arange(600 * 500), 600)
     boxes = np.stack([x * 100, y * 100, np.full_like(x, 50), np.full_like(x, 50)], axis=1)
-    grid.check_grid(boxes)
-    grid.check_grid(boxes[np.random.default_rng(7).permutation(len(boxes))[:5000]])
+    cells.check_grid(boxes)
+    cells.check_grid(boxes[np.random.default_rng(7).permutation(len(boxes))[:5000]])
     overlapping = boxes // [2, 2, 1, 1]
-    grid.check_grid(overlapping)
+    cells.check_grid(overlapping)
     huge = np.concatenate([boxes[:1000], np.tile([[0, 0, 60_000, 200]], (20_000, 1))])
     with pytest.raises(CancerNetError, match="21,000 of them"):
-        grid.check_grid(huge)
+        cells.check_grid(huge)
 
 
 def test_wrong_wishes(tiny_run: Path, tmp_path: Path) -> None:
@@ -198,9 +197,9 @@ def test_places_are_read_from_names() -> None:
 
 
 def test_the_drawn_sample_has_places(tmp_path: Path) -> None:
-    from cancernet.sample.drawn_sample import draw_sample
+    from cancernet.sample.layouts import draw_sample
 
-    draw_sample(tmp_path / "drawn", patients=1)
+    draw_sample("idc", tmp_path / "drawn", patients=1)
     patients, odd = find_patients([tmp_path / "drawn"])
     assert list(patients) == ["90001"] and odd == 0 and len(patients["90001"].places) > 20
 

@@ -9,15 +9,15 @@ import keras
 import tensorflow as tf
 
 from cancernet.base.errors import CancerNetError
-from cancernet.training.fast import optimizers
-from cancernet.training.fast.acceleration import accelerate
-from cancernet.training.fast.layers import ByteDropout, FusedBatchNormalization
-from cancernet.training.fast.precision import (
+from cancernet.training.fast.acceleration import (
+    accelerate,
     choose_precision,
     for_graphics,
     for_processor,
     processor_flags,
 )
+from cancernet.training.fast.layers import ByteDropout, FusedBatchNormalization
+from cancernet.training.loop import optimizers
 
 SHAPE = (12, 12, 3)
 

@@ -15,10 +15,9 @@ pytest.importorskip("tensorflow")
 from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part
-from cancernet.training.data import array_file, pixel_cache
+from cancernet.training.data import pixel_cache
 from cancernet.training.data.batches import fit_on, plain_batches, training_batches
-from cancernet.training.loop.after_epoch import single_steps
-from cancernet.training.loop.epoch_counts import EpochCounts
+from cancernet.training.loop.epoch_measures import EpochCounts, single_steps
 
 COUNTS = {"training": 23, "validation": 7, "testing": 5}
 QUIET = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0,
@@ -41,7 +40,7 @@ def dataset(tmp_path):
         parts[split] = Part(paths, np.arange(count) % 2, ["p"] * count, nowhere, nowhere)
     return BuiltDataset(
         folder=tmp_path, name="idc", title="", classes=("0", "1"), words=("a", "b"),
-        positive=("1",), drawn=True, leak="", warnings=(), split_kind="patient", counts={},
+        positive=("1",), drawn=True, split_kind="patient", counts={},
         left_out={}, image_size=(50, 50), fingerprint="0123456789abcdef" * 4, parts=parts,
     )  # fmt: skip
 
@@ -174,7 +173,7 @@ def test_kept_pixels_are_the_decoded_ones(real_or_drawn, monkeypatch):
     for interpolation in ("nearest", "bilinear", "bicubic"):
         decoded, kept = (
             pixel_cache.open_pixels(
-                real_or_drawn, "training", image_size=16, interpolation=interpolation, cache=cache
+                real_or_drawn, "training", pixel_cache.Scaling(16, interpolation), cache=cache
             )
             for cache in (False, True)
         )
@@ -202,9 +201,8 @@ def real_or_drawn(request, dataset, tmp_path):
 
 
 def opened(dataset):
-    return pixel_cache.open_pixels(
-        dataset, "training", image_size=16, interpolation="bilinear", cache=True
-    )
+    scaling = pixel_cache.Scaling(16, "bilinear")
+    return pixel_cache.open_pixels(dataset, "training", scaling, cache=True)
 
 
 def kept_file(dataset):
@@ -262,13 +260,13 @@ def test_nothing_is_kept_where_it_is_not_wanted(dataset):
 def test_training_goes_on_without_room(dataset, monkeypatch, capsys, trouble):
     if trouble == "full":
         usage = shutil.disk_usage(dataset.folder)._replace(free=1000)
-        monkeypatch.setattr(array_file.shutil, "disk_usage", lambda path: usage)
+        monkeypatch.setattr(pixel_cache.shutil, "disk_usage", lambda path: usage)
     elif trouble == "fills up":
 
         def refuse(*arguments):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(array_file.np.lib.format, "write_array_header_1_0", refuse)
+        monkeypatch.setattr(pixel_cache.np.lib.format, "write_array_header_1_0", refuse)
     else:
         # Also where the tests run as root, whom no permission stops.
         (dataset.folder / pixel_cache.FOLDER).write_text("a file in the way")

@@ -25,7 +25,7 @@ import keras
 from cancernet.training.fast.acceleration import accelerate
 from cancernet.training.data.augmentation import Ranges
 from cancernet.training.data.batches import TrainingBatches
-from cancernet.training.loop.distributed import Together, fit_together
+from cancernet.training.loop.distributed import Workers, fit_on_workers
 
 random = np.random.default_rng(0)
 images = random.integers(0, 256, (37, 12, 12, 3), np.uint8)  # batches of 16, 16 and 5
@@ -38,33 +38,33 @@ plain = keras.Sequential([
     keras.layers.Dense(2, activation="softmax"),
 ])
 
-def train(together, synchronized):
+def train(workers, synchronized):
     batches = TrainingBatches(
         images, labels, classes=2, batch_size=16, changes=Ranges(horizontal_flip=True), mixup=0.4,
         class_weights=np.array([1.0, 3.0], np.float32), seed=1,
     )
     keras.utils.set_random_seed(5)
-    with together.strategy.scope():
+    with workers.strategy.scope():
         model = accelerate(plain, precision="float32", synchronized=synchronized)
         model.compile(optimizer=keras.optimizers.SGD(0.01),
                       loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1))
         model.optimizer.build(model.trainable_variables)
-    if together.replicas == 1:
+    if workers.replicas == 1:
         model.fit(batches, epochs=2, shuffle=False, verbose=0)
     else:
-        fit_together(together, model, batches, [], first_epoch=0, epochs=2, label_smoothing=0.1)
+        fit_on_workers(workers, model, batches, [], first_epoch=0, epochs=2, label_smoothing=0.1)
     return model.get_weights()
 
 def largest(one, two):
     return max(float(np.abs(a - b).max()) for a, b in zip(one, two))
 
 two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-one = Together(tf.distribute.get_strategy(), 0, 1)
+one = Workers(tf.distribute.get_strategy(), 0, 1)
 fused = train(one, False)
 print(json.dumps({
-    "synchronized": largest(train(one, True), train(Together(two, 0, 1), True)),
-    "against the fused operation": largest(fused, train(Together(two, 0, 1), True)),
-    "each on its own": largest(fused, train(Together(two, 0, 1), False)),
+    "synchronized": largest(train(one, True), train(Workers(two, 0, 1), True)),
+    "against the fused operation": largest(fused, train(Workers(two, 0, 1), True)),
+    "each on its own": largest(fused, train(Workers(two, 0, 1), False)),
 }))
 """
 
@@ -105,14 +105,14 @@ def test_every_row_is_dealt_to_one_replica():
 
 def test_a_follower_has_a_folder_of_its_own(tmp_path):
     from cancernet.runs import run_folder
-    from cancernet.training.loop.distributed import Together, own_folder
+    from cancernet.training.loop.distributed import Workers, own_folder
 
     (tmp_path / run_folder.CHECKPOINT).mkdir()
     (tmp_path / run_folder.CHECKPOINT / "latest.npz").write_bytes(b"x")
     (tmp_path / run_folder.CHECKPOINT / ".latest.0a1b2c3d.part.npz").write_bytes(b"half")
-    with own_folder(Together(None, 0, 2), tmp_path) as folder:
+    with own_folder(Workers(None, 0, 2), tmp_path) as folder:
         assert folder == tmp_path
-    with own_folder(Together(None, 1, 2), tmp_path) as folder:
+    with own_folder(Workers(None, 1, 2), tmp_path) as folder:
         assert [path.name for path in (folder / run_folder.CHECKPOINT).iterdir()] == ["latest.npz"]
         assert (folder / run_folder.CHECKPOINT / "latest.npz").read_bytes() == b"x"
         (folder / run_folder.CHECKPOINT / "latest.npz").write_bytes(b"y")
@@ -134,14 +134,14 @@ def test_a_lost_worker_is_one_sentence(monkeypatch):
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     with pytest.raises(RunError, match=r"another worker was lost \(UnavailableError\).*--resume"):
-        module.fit_together(
-            module.Together(None, 0, 2), model, None, [], first_epoch=0, epochs=1,
+        module.fit_on_workers(
+            module.Workers(None, 0, 2), model, None, [], first_epoch=0, epochs=1,
             label_smoothing=0.0,
         )  # fmt: skip
 
 
 def test_epochs_with_and_without_other_workers_share_a_history(tmp_path):
-    from cancernet.training.loop.after_epoch import write_history
+    from cancernet.training.loop.callbacks import write_history
 
     write_history(tmp_path / "history.csv", [{"epoch": 1, "f1": 0.5}, {"epoch": 2, "loss": 0.25}])
     assert (tmp_path / "history.csv").read_text() == "epoch,f1,loss\n1,0.5,nan\n2,nan,0.25\n"

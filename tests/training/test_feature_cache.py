@@ -9,7 +9,7 @@ import keras
 
 from cancernet.base.errors import CancerNetError
 from cancernet.training.data.augmentation import Ranges
-from cancernet.training.data.batches import PlainBatches, TrainingBatches
+from cancernet.training.data.batches import Batches, PlainBatches, TrainingBatches
 from cancernet.training.fast.acceleration import accelerate
 from cancernet.training.fast.feature_cache import (
     keep_features,
@@ -68,7 +68,9 @@ def test_head_on_features_equals_the_whole_network(tmp_path, nested, precision):
     slow = train(build(), batches())
     model = build()
     before = model.get_weights()
-    head, training, validation = keep_features(model, batches(), batches(PlainBatches), tmp_path)
+    both = Batches(batches(), batches(PlainBatches))
+    head, kept = keep_features(model, both, tmp_path)
+    training, validation = kept.training, kept.validation
     assert head is not model and len(head.layers) < len(model.layers)
     assert isinstance(training.pixels, np.memmap) and training.pixels.dtype == np.float32
     fast = train(model, training, head)
@@ -124,19 +126,18 @@ def test_a_random_base_is_kept_only_up_to_its_noise():
 
 @pytest.mark.parametrize("changes", [{"changes": Ranges(rotation=5)}, {"mixup": 0.2}])
 def test_changing_images_are_not_kept(tmp_path, changes):
-    model, training, validation = network(), batches(**changes), batches(PlainBatches)
-    assert keep_features(model, training, validation, tmp_path) == (model, training, validation)
+    model, both = network(), Batches(batches(**changes), batches(PlainBatches))
+    assert keep_features(model, both, tmp_path) == (model, both)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_network_that_learns_as_a_whole_is_left_alone(tmp_path, capsys):
-    model, training, validation = network(frozen=False), batches(), batches(PlainBatches)
-    assert keep_features(model, training, validation, tmp_path)[0] is model
+    model, both = network(frozen=False), Batches(batches(), batches(PlainBatches))
+    assert keep_features(model, both, tmp_path)[0] is model
     assert capsys.readouterr().err == ""
 
 
 def test_without_room_the_whole_network_is_trained(tmp_path, capsys):
-    model, training, validation = network(), batches(), batches(PlainBatches)
-    result = keep_features(model, training, validation, tmp_path / "missing")
-    assert result == (model, training, validation)
+    model, both = network(), Batches(batches(), batches(PlainBatches))
+    assert keep_features(model, both, tmp_path / "missing") == (model, both)
     assert "computed in every epoch" in capsys.readouterr().err

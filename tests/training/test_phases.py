@@ -12,17 +12,17 @@ import keras
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
-from cancernet.commands import train
-from cancernet.commands.train import start_training
 from cancernet.dataset.limit import limited
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, build_model
 from cancernet.models.pretrained import backbone_part
 from cancernet.models.registry import Network
 from cancernet.runs import run_folder
+from cancernet.training import train
 from cancernet.training.loop import fit
 from cancernet.training.network import first_network, phases
 from tests.helpers.tiny_network import CONFIG, build_tiny
+from tests.helpers.training_runs import fitted, trained
 
 # The first test runs as trainings do; for the others the order of things is the point.
 UNTRACED = pytest.mark.usefixtures("untraced")
@@ -46,11 +46,6 @@ def config(weights):
 @pytest.fixture
 def dataset(built):
     return limited(read_dataset(built("busi")), CONFIG.limit, seed=CONFIG.seed)
-
-
-def fitted(dataset, config, folder):
-    folder.mkdir(exist_ok=True)
-    return fit.fit(dataset, config, folder)
 
 
 def test_the_head_learns_first_and_then_the_top_alone(dataset, config, tmp_path, capsys):
@@ -129,9 +124,9 @@ def test_the_checksum_is_shown_and_stored(built, config, weights, tmp_path, caps
     def stop(*_, **__):
         raise EnoughSeenError
 
-    monkeypatch.setattr(train, "train_and_finish", stop)
+    monkeypatch.setattr(train, "open_batches", stop)
     with pytest.raises(EnoughSeenError):
-        start_training(tmp_path / "run", built("busi"), config, recipe="x", command="x")
+        trained(tmp_path / "run", built("busi"), config)
     digest = sha256_of(weights)
     assert f"brought.weights.h5, SHA-256 {digest}" in capsys.readouterr().out
     stored = json.loads((tmp_path / "run" / run_folder.RUN_FILE).read_text())["weights"]

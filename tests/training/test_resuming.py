@@ -7,13 +7,14 @@ import pytest
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import write_json
-from cancernet.commands import train
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.runs import provenance, run_folder
-from cancernet.training import begin
+from cancernet.training import begin, resume, train
+from cancernet.training.network import FirstWeights
+from cancernet.training.plan import Plan, Resume, Training
 
 pytest.importorskip("tensorflow")
 
@@ -23,35 +24,46 @@ def dataset(built):
     return read_dataset(built("idc"))
 
 
+def begun(folder, dataset, config):
+    plan = Plan(folder=folder, data=dataset, config=config, recipe="x", command="x")
+    begin.begin(Training(folder, dataset, config), plan, FirstWeights(source="none"))
+    return folder
+
+
 @pytest.fixture
 def run(dataset, tmp_path):
-    begin.begin(tmp_path / "run", dataset, TrainConfig(), recipe="x", command="x")
-    return tmp_path / "run"
+    return begun(tmp_path / "run", dataset, TrainConfig())
+
+
+def go_on(run, dataset, given, *, insist=False):
+    """Resumes as far as run.json; returns the settings and its content."""
+    plan = resume.plan_to_resume(run, resume=Resume(given=given, insist=insist))
+    return plan.config, resume.go_on(Training(run, dataset, plan.config), plan.resume)
 
 
 def test_other_settings_or_data_are_refused(dataset, run):
     with pytest.raises(RunError, match="--epochs 40, not 5"):
-        begin.go_on(run, dataset, {"epochs": 5})
+        go_on(run, dataset, {"epochs": 5})
     other = dataclasses.replace(dataset, fingerprint="other")
     with pytest.raises(RunError, match="other data"):
-        begin.go_on(run, other, {})
-    config, content = begin.go_on(run, other, {"epochs": 5}, insist=True)
+        go_on(run, other, {})
+    config, content = go_on(run, other, {"epochs": 5}, insist=True)
     assert config.epochs == 5 and content.dataset.fingerprint == "other"
     assert ["--epochs 40, not 5" in one for one in content.differences] == [False, True]
     # What was let through once is how the run goes on from there.
-    assert begin.go_on(run, other, {})[0].epochs == 5
+    assert go_on(run, other, {})[0].epochs == 5
 
 
 def test_another_version_is_refused(dataset, run, monkeypatch):
     versions = provenance.versions()
     monkeypatch.setattr(provenance, "versions", lambda: {**versions, "keras": "99"})
     with pytest.raises(RunError, match=f"keras {versions['keras']}, now it is 99"):
-        begin.go_on(run, dataset, {})
+        go_on(run, dataset, {})
     monkeypatch.setattr(provenance, "versions", lambda: versions)
     monkeypatch.setattr(provenance, "commit", lambda: "f" * 40)
     with pytest.raises(RunError, match="now it is ffffffffffff"):
-        begin.go_on(run, dataset, {})
-    begin.go_on(run, dataset, {}, insist=True)
+        go_on(run, dataset, {})
+    go_on(run, dataset, {}, insist=True)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +71,10 @@ def test_another_version_is_refused(dataset, run, monkeypatch):
 )
 def test_another_network_is_refused_whoever_insists(dataset, run, given):
     before = (run / run_folder.RUN_FILE).read_bytes()
-    with pytest.raises(RunError, match="another network's"):
-        begin.go_on(run, dataset, given, insist=True)
+    with pytest.raises(RunError, match="another network"):
+        go_on(run, dataset, given, insist=True)
     with pytest.raises(RunError, match="the classes 0, 1, not a, b"):
-        begin.go_on(run, dataclasses.replace(dataset, classes=("a", "b")), {}, insist=True)
+        go_on(run, dataclasses.replace(dataset, classes=("a", "b")), {}, insist=True)
     assert (run / run_folder.RUN_FILE).read_bytes() == before
 
 
@@ -70,31 +82,29 @@ def test_the_record_stays_that_of_the_images_trained_on(dataset, tmp_path, monke
     """With a limit, run.json had the counts of all images after --insist."""
     run = tmp_path / "run"
     config = TrainConfig(limit=20)
-    few = train.limited(dataset, 20, seed=config.seed)
-    begin.begin(run, few, config, recipe="x", command="x")
-    monkeypatch.setattr(train, "train_and_finish", lambda *a, **k: None)
-    monkeypatch.setattr(train, "_tell", lambda *a: None)
-    train.resume_training(run, dataset.folder, {"epochs": 3}, finish_now=False, insist=True)
+    begun(run, begin.open_dataset(dataset, config), config)
+    monkeypatch.setattr(train, "open_batches", lambda *_: 1 / 0)
+    longer = resume.plan_to_resume(run, resume=Resume(given={"epochs": 3}, insist=True))
+    with pytest.raises(ZeroDivisionError):
+        train.train(longer)
     content = run_folder.read_run_file(run)
     assert content.config["epochs"] == 3
     assert content.dataset.counts["training"].images == 20
     with pytest.raises(CancerNetError, match="data set 'idc'"):
-        train.resume_training(
-            run, dataset.folder, {"dataset": "busi"}, finish_now=True, insist=True
+        train.train(
+            resume.plan_to_resume(run, resume=Resume(given={"dataset": "busi"}, insist=True))
         )
 
 
 def test_another_recipe_is_refused(dataset, run):
     with pytest.raises(RunError, match="began with --recipe x, not mammography-alexnet"):
-        train.resume_training(
-            run, dataset.folder, {}, recipe="mammography-alexnet", finish_now=False
-        )
+        resume.plan_to_resume(run, recipe="mammography-alexnet")
 
 
 def test_the_newest_may_be_a_cross_validation(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(begin, "OUTPUT", tmp_path)
+    monkeypatch.setattr(resume, "OUTPUT", tmp_path)
     with pytest.raises(RunError, match="no unfinished training"):
-        begin.newest_unfinished()
+        resume.newest_unfinished()
     for name, record, created in (
         ("one", run_folder.RUN_FILE, "2026-01-01"),
         ("folds", run_folder.CROSS_VALIDATION, "2026-01-02"),
@@ -105,13 +115,13 @@ def test_the_newest_may_be_a_cross_validation(dataset, tmp_path, monkeypatch):
         status = "finished" if name == "done" else "training"
         write_json(tmp_path / name / record, {"status": status, "created": created})
     (tmp_path / "damaged" / run_folder.CROSS_VALIDATION).write_text("{")
-    assert begin.newest_unfinished() == tmp_path / "folds"
+    assert resume.newest_unfinished() == tmp_path / "folds"
 
 
 def test_a_fold_is_gone_on_with_by_the_whole(dataset, tmp_path):
     fold = fold_dataset(dataset, plan_folds(dataset, "2", seed=7)[0])
     place = tmp_path / "folds" / "fold-01"
-    begin.begin(place, fold, TrainConfig(), recipe="x", command="x")
+    begun(place, fold, TrainConfig())
     assert run_folder.read_run_file(place).dataset.whole == dataset.fingerprint
     assert run_folder.whole_of(place) == place
     write_json(tmp_path / "folds" / run_folder.CROSS_VALIDATION, {})

@@ -8,11 +8,11 @@ import pytest
 
 from cancernet.dataset.manifest import read_dataset
 from cancernet.measures.scored import Scored
-from cancernet.slides import grid
+from cancernet.slides import cells
 
 pytest.importorskip("tensorflow")
 
-from cancernet.training.slide_pictures import write_slide_pictures
+from cancernet.training.report import write_slide_pictures
 
 
 def finished_with(dataset):
@@ -29,12 +29,13 @@ def finished_with(dataset):
         positive_indices=[1],
         operating_point=types.SimpleNamespace(threshold=0.4),
     )
-    return types.SimpleNamespace(testing=testing, assessment=assessment)
+    training = types.SimpleNamespace(dataset=dataset)
+    return types.SimpleNamespace(training=training, testing=testing, assessment=assessment)
 
 
 def test_every_testing_patient_has_a_map(built, tmp_path):
     dataset = read_dataset(built("idc"))
-    pictures = write_slide_pictures(tmp_path, finished_with(dataset), dataset, footer="drawn")
+    pictures = write_slide_pictures(finished_with(dataset), tmp_path, footer="drawn")
     names = {f"slide-{name}.png" for name in dataset.split("testing").patients}
     assert {picture.path.name for picture in pictures} == names
     part = dataset.split("testing")
@@ -50,6 +51,6 @@ def test_patches_off_a_grid_have_none_and_the_run_goes_on(built, tmp_path, monke
     places = np.random.default_rng(1).permutation(100_000)[: len(part.x)]
     odd = dataclasses.replace(part, x=places, y=places[::-1].copy())
     dataset = dataclasses.replace(dataset, parts={**dataset.parts, "testing": odd})
-    monkeypatch.setattr(grid, "MOST_CELLS", 1000)
-    assert write_slide_pictures(tmp_path, finished_with(dataset), dataset, footer="") == []
+    monkeypatch.setattr(cells, "MOST_CELLS", 1000)
+    assert write_slide_pictures(finished_with(dataset), tmp_path, footer="") == []
     assert "do not lie on one grid" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Checkpoint, keeper, optimizer and export, each on its own with small networks."""
+"""Checkpoint, callbacks, optimizer and export, each on its own with small networks."""
 
 import csv
 import math
@@ -14,11 +14,12 @@ pytest.importorskip("tensorflow")
 import keras
 import onnxruntime
 
-from cancernet.training import onnx_file
-from cancernet.training.export import export
+from cancernet.training import export
+from cancernet.training.export import write_verified
 from cancernet.training.loop import checkpoint as checkpoints
-from cancernet.training.loop.after_epoch import Keeper, averaged_weights, validation_measures
-from cancernet.training.loop.optimizer import make_optimizer, make_schedule
+from cancernet.training.loop.callbacks import ValidateAndCheckpoint
+from cancernet.training.loop.epoch_measures import averaged_weights, validation_measures
+from cancernet.training.loop.optimizers import make_optimizer, make_schedule
 
 
 def small_model(**config):
@@ -87,14 +88,21 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path, data):
         checkpoints.load_checkpoint(tmp_path, other)
 
 
-def keeper_for(folder, model, truth, **config):
-    keeper = Keeper(
+class Told:
+    """Validation that is told what it finds."""
+
+    loss = math.nan
+
+    def measures(self, model):
+        return {"val_loss": self.loss, "val_auc": 0.5}
+
+
+def keeper_for(folder, model, **config):
+    keeper = ValidateAndCheckpoint(
         config=TrainConfig(**config),
         folder=folder / "checkpoint",
         state=checkpoints.State(),
-        batches=np.zeros((len(truth), 6), np.float32),
-        truth=np.asarray(truth),
-        positive=[1],
+        validation=Told(),
     )
     (folder / "checkpoint").mkdir()
     keeper.set_model(model)
@@ -105,7 +113,7 @@ def run_epochs(keeper, values):
     """Feeds the keeper validation losses; tells after which epoch it stopped the training."""
     keeper.model.stop_training = False
     for epoch, value in enumerate(values):
-        keeper._validate = lambda value=value: {"val_loss": value, "val_auc": 0.5}
+        keeper._validation.loss = value
         keeper.on_epoch_begin(epoch)
         keeper.on_epoch_end(epoch, {"loss": 1.0})
         if keeper.model.stop_training:
@@ -114,7 +122,7 @@ def run_epochs(keeper, values):
 
 
 def test_the_best_epoch_is_kept_and_the_patience_ends_the_training(tmp_path):
-    keeper = keeper_for(tmp_path, small_model(), [0, 1], patience=2)
+    keeper = keeper_for(tmp_path, small_model(), patience=2)
     assert run_epochs(keeper, [0.9, 0.5, 0.6, math.nan, 0.1]) == 4
     assert keeper.state.best_epoch == 2 and keeper.state.best_value == 0.5
     with open(tmp_path / "history.csv", newline="") as file:
@@ -122,21 +130,21 @@ def test_the_best_epoch_is_kept_and_the_patience_ends_the_training(tmp_path):
 
 
 def test_the_last_epoch_can_be_the_one_that_is_kept(tmp_path):
-    keeper = keeper_for(tmp_path, small_model(), [0, 1], monitor="last")
+    keeper = keeper_for(tmp_path, small_model(), monitor="last")
     assert run_epochs(keeper, [0.5, 0.6, math.nan]) is None
     assert keeper.state.best_epoch == 3
 
 
 def test_higher_is_better_for_auc(tmp_path):
-    keeper = keeper_for(tmp_path, small_model(), [0, 1], monitor="val_auc")
+    keeper = keeper_for(tmp_path, small_model(), monitor="val_auc")
     keeper.state.best_epoch, keeper.state.best_value = 1, 0.7
-    assert keeper._is_best(0.8) and not keeper._is_best(0.7) and not keeper._is_best(math.nan)
+    assert keeper.is_best(0.8) and not keeper.is_best(0.7) and not keeper.is_best(math.nan)
 
 
 def test_a_plateau_lowers_the_rate_once_each_time(tmp_path):
     model = small_model(plateau_factor=0.5, schedule="constant", learning_rate=0.08)
     keeper = keeper_for(
-        tmp_path, model, [0, 1], plateau_factor=0.5, plateau_patience=2, schedule="constant"
+        tmp_path, model, plateau_factor=0.5, plateau_patience=2, schedule="constant"
     )
     run_epochs(keeper, [1.0, 1.1, 1.2, 1.3, 1.4])
     assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
@@ -164,10 +172,10 @@ def test_settings_without_effect_are_refused(settings, words):
 
 def test_epochs_with_other_columns_go_into_one_report():
     """A training begun alone and gone on with by several workers."""
-    from cancernet.training.present import _columns
+    from cancernet.training.report import _columns
 
     history = [{"epoch": 1.0, "precision": 0.5}, {"epoch": 2.0}]
-    found = _columns(checkpoints.State(history=history))
+    found = _columns(history)
     assert found["epoch"] == [1.0, 2.0]
     assert found["precision"][0] == 0.5 and math.isnan(found["precision"][1])
 
@@ -239,17 +247,17 @@ def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
         ]
     )
     pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
-    difference = export(model, tmp_path / "m.keras", tmp_path / "m.onnx", pixels)
+    difference = write_verified(model, tmp_path / "m.keras", tmp_path / "m.onnx", pixels)
     assert 0 <= difference < 1e-6
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras", "m.onnx"]
     broken = keras.models.clone_model(model)
     broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(RunError, match=r"diverged.*--learning-rate"):
-        export(broken, tmp_path / "b.keras", tmp_path / "b.onnx", pixels)
+        write_verified(broken, tmp_path / "b.keras", tmp_path / "b.onnx", pixels)
     assert not (tmp_path / "b.onnx").exists()
     monkeypatch.setattr("cancernet.training.export.TOLERANCE", -1.0)
     with pytest.raises(RunError, match="differs from the Keras model"):
-        export(model, tmp_path / "n.keras", tmp_path / "n.onnx", pixels)
+        write_verified(model, tmp_path / "n.keras", tmp_path / "n.onnx", pixels)
     assert not (tmp_path / "n.onnx").exists()
 
 
@@ -262,13 +270,13 @@ def test_large_kernels_go_round_the_conversion_and_are_in_the_file(tmp_path, mon
     model = keras.Model(image, keras.layers.Dense(3, activation="softmax")(x))
     model.layers[-1].bias.assign([0.1, -0.2, 0.3])
     converted = []
-    put_back = onnx_file._put_back
+    put_back = export._put_back
     monkeypatch.setattr(
-        onnx_file,
+        export,
         "_put_back",
         lambda path, kernels: (converted.append(path.stat().st_size), put_back(path, kernels)),
     )
-    onnx_file.write_onnx(model, tmp_path / "m.onnx", large=192 * 40)
+    export.write_onnx(model, tmp_path / "m.onnx", large=192 * 40)
     kernel_bytes = 192 * 40 * 4
     assert converted[0] < kernel_bytes < (tmp_path / "m.onnx").stat().st_size
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
@@ -279,5 +287,5 @@ def test_large_kernels_go_round_the_conversion_and_are_in_the_file(tmp_path, mon
     pixels = np.random.default_rng(1).uniform(0, 1, (7, 8, 8, 3)).astype(np.float32)
     expected = np.asarray(model(pixels, training=False))
     assert np.allclose(session.run(None, {only.name: pixels})[0], expected, atol=1e-6)
-    assert list(onnx_file.large_kernels(model, 192 * 40)) == ["large_kernel_0"]
-    assert not onnx_file.large_kernels(model, 192 * 40 + 1)
+    assert list(export.large_kernels(model, 192 * 40)) == ["large_kernel_0"]
+    assert not export.large_kernels(model, 192 * 40 + 1)

@@ -76,7 +76,7 @@ def test_asking_for_the_status_does_not_keep_a_training_out(tmp_path):
 def test_every_epoch_is_a_line_of_strict_json_and_a_scalar(tmp_path):
     import tensorflow as tf
 
-    from cancernet.training.loop.watch import watchers
+    from cancernet.training.loop.callbacks import watchers
 
     folder = begun(tmp_path / "run")
     for watcher in watchers(folder, tmp_path / "board"):

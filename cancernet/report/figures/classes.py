@@ -1,45 +1,162 @@
-"""Draws the measures of each class and of each side as bars."""
+"""Draws the classes: how many images each has, how they are called, and how well."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cancernet.measures.class_measures import MEASURES, ClassRow
+from cancernet.measures.class_measures import MEASURES, ClassTable
+from cancernet.measures.metrics import ratio
 from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = (GREY, BLUE, ORANGE, GREEN)
+SPLIT_COLOURS = {"training": BLUE, "validation": ORANGE, "testing": GREEN}
+MEASURE_COLOURS = (GREY, BLUE, ORANGE, GREEN)
+_DENSITY = re.compile(r"density\s*(?P<density>\d)", re.IGNORECASE)
 
 
-def draw_class_measures(tables: Mapping[str, Sequence[ClassRow]], *, footer: str = "") -> "Figure":
+def draw_class_counts(
+    counts: Mapping[str, Sequence[int]], words: Sequence[str], *, footer: str = ""
+) -> "Figure":
+    """Draws the images of each class in each split, with the numbers on the bars.
+
+    Args:
+        counts: split -> images of each class.
+        words: what each class means, in order.
+        footer: a line below.
+    """
+    total = sum(sum(row) for row in counts.values())
+    figure, (axes,) = new_figure(width=max(5.5, 1.6 + 1.15 * len(words)), height=4.4, footer=footer)
+    places, width = np.arange(len(words)), 0.8 / len(counts)
+    for number, (split, row) in enumerate(counts.items()):
+        offset = (number - (len(counts) - 1) / 2) * width
+        bars = axes.bar(
+            places + offset,
+            row,
+            width,
+            label=f"{split} ({sum(row):,})",
+            color=SPLIT_COLOURS.get(split, GREY),
+        )
+        size = 8 if len(words) <= 3 else 6.5
+        axes.bar_label(bars, labels=[f"{value:,}" for value in row], fontsize=size, padding=2)
+    _name_classes(axes, words)
+    axes.margins(y=0.12)
+    axes.set(ylabel="images")
+    axes.set_title(f"{total:,} images by class and split", fontsize=11)
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def factor_counts(
+    classes: Sequence[str], positive: Sequence[str], totals: Sequence[int]
+) -> dict[str, dict[str, int]]:
+    """Adds classes up by what their names say: density, and benign or malignant.
+
+    Args:
+        classes: names such as `Density2Malignant`.
+        positive: those that count as positive.
+        totals: images of each class.
+
+    Returns:
+        Factor to level to images; empty when there are only two classes or the names
+        say nothing.
+    """
+    if len(classes) < 3:
+        return {}
+    target = {"negative": 0, "positive": 0}
+    density: dict[str, int] = {}
+    for name, count in zip(classes, totals, strict=True):
+        target["positive" if name in positive else "negative"] += count
+        found = _DENSITY.search(name)
+        if found:
+            level = f"density {found['density']}"
+            density[level] = density.get(level, 0) + count
+    return {"target": target, **({"density": density} if density else {})}
+
+
+def draw_factors(factors: Mapping[str, Mapping[str, int]], *, footer: str = "") -> "Figure":
+    """Draws the sums of `factor_counts`, a panel each, with numbers and shares."""
+    figure, panels = new_figure(
+        width=4.2 * len(factors), height=3.6, columns=len(factors), footer=footer
+    )
+    for axes, (factor, levels) in zip(panels, factors.items(), strict=True):
+        total = sum(levels.values())
+        bars = axes.bar(list(levels), list(levels.values()), 0.6, color=BLUE)
+        labels = [f"{count:,}\n{count / max(total, 1):.1%}" for count in levels.values()]
+        axes.bar_label(bars, labels=labels, fontsize=8, padding=2)
+        axes.margins(y=0.22)
+        axes.set(ylabel="images")
+        axes.set_title(f"Images by {factor}", fontsize=11)
+    return figure
+
+
+def draw_confusion_matrix(
+    matrix: Any, words: Sequence[str], *, title: str = "", footer: str = ""
+) -> "Figure":
+    """Draws a confusion matrix: counts, and the share of each row (of the truth).
+
+    Args:
+        matrix: (classes, classes) counts, rows truth, columns prediction.
+        words: what each class means, in order.
+        title: what was judged and how.
+        footer: a line below.
+    """
+    counts = np.asarray(matrix, dtype=np.int64)
+    size = len(words)
+    if counts.shape != (size, size):
+        raise ValueError(f"a matrix of shape {counts.shape} does not fit {size} classes")
+    share = ratio(counts, counts.sum(axis=1, keepdims=True))
+    side = max(4.6, 1.6 + 0.95 * size)
+    figure, (axes,) = new_figure(width=side + 0.6, height=side, footer=footer)
+    axes.grid(False)
+    axes.imshow(np.nan_to_num(share), cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(size, size):
+        text = f"{counts[row, column]:,}"
+        if np.isfinite(share[row, column]):
+            text += f"\n{share[row, column]:.1%}"
+        dark = np.nan_to_num(share[row, column]) > 0.55
+        axes.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            color="white" if dark else "black",
+            fontsize=11 if size <= 3 else 8,
+        )
+    _name_classes(axes, words)
+    axes.set_yticks(range(size), list(words))
+    axes.set(xlabel="called", ylabel="truth")
+    axes.set_title(title, fontsize=11)
+    return figure
+
+
+def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -> "Figure":
     """Draws accuracy, precision, recall and F1, a panel a table.
 
     Args:
-        tables: title -> rows of `class_rows`; the means are left out.
+        tables: title -> the measures; the means are left out.
         footer: a line below.
     """
-    shown = {
-        title: [row for row in rows if not row.name.endswith(" mean")]
-        for title, rows in tables.items()
-    }
+    shown = {title: table.classes for title, table in tables.items()}
     classes = sum(len(rows) for rows in shown.values())
     figure, panels = new_figure(
         width=max(5.0, 1.5 + 0.95 * classes), height=4.2, columns=len(shown), footer=footer
     )
     for axes, (title, rows) in zip(panels, shown.items(), strict=True):
         places = np.arange(len(rows))
-        for number, measure in enumerate(MEASURES):
+        for number, (measure, colour) in enumerate(zip(MEASURES, MEASURE_COLOURS, strict=True)):
             values = np.array([getattr(row, measure) for row in rows], np.float64)
             where = places + (number - 1.5) * 0.2
-            axes.bar(where, np.nan_to_num(values), 0.19, color=_COLOURS[number], label=measure)
+            axes.bar(where, np.nan_to_num(values), 0.19, color=colour, label=measure)
             # What is undefined must not look like 0.
             for x in where[np.isnan(values)]:
                 axes.text(x, 0.01, "undefined", rotation=90, ha="center", va="bottom", fontsize=6)
-        turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if len(rows) > 3 else {}
-        axes.set_xticks(places, [row.name for row in rows], **turned)
+        _name_classes(axes, [row.name for row in rows])
         axes.set_ylim(0, 1.02)
         axes.set_title(title, fontsize=11)
     figure.legend(
@@ -50,3 +167,8 @@ def draw_class_measures(tables: Mapping[str, Sequence[ClassRow]], *, footer: str
         fontsize=9,
     )
     return figure
+
+
+def _name_classes(axes: "Axes", words: Sequence[str]) -> None:
+    turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if len(words) > 3 else {}
+    axes.set_xticks(range(len(words)), list(words), **turned)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cancernet.measures import checks
-from cancernet.measures.metrics import ratio
 from cancernet.measures.ranking import areas, curve_counts, rank
 from cancernet.measures.reliability import reliability
 from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure, square
@@ -67,49 +66,6 @@ def draw_plot(history: Mapping[str, Sequence[float]], *, footer: str = "") -> "F
     axes.set(xlabel="epoch", ylabel="loss and accuracy")
     axes.set_title("Loss and accuracy on training and validation", fontsize=11)
     axes.legend(frameon=False, fontsize=9)
-    return figure
-
-
-def draw_confusion_matrix(
-    matrix: Any, words: Sequence[str], *, title: str = "", footer: str = ""
-) -> "Figure":
-    """Draws a confusion matrix: counts, and the share of each row (of the truth).
-
-    Args:
-        matrix: (classes, classes) counts, rows truth, columns prediction.
-        words: what each class means, in order.
-        title: what was judged and how.
-        footer: a line below.
-    """
-    counts = np.asarray(matrix, dtype=np.int64)
-    size = len(words)
-    if counts.shape != (size, size):
-        raise ValueError(f"a matrix of shape {counts.shape} does not fit {size} classes")
-    share = ratio(counts, counts.sum(axis=1, keepdims=True))
-    side = max(4.6, 1.6 + 0.95 * size)
-    figure, (axes,) = new_figure(width=side + 0.6, height=side, footer=footer)
-    axes.grid(False)
-    axes.imshow(np.nan_to_num(share), cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(size, size):
-        text = f"{counts[row, column]:,}"
-        if np.isfinite(share[row, column]):
-            text += f"\n{share[row, column]:.1%}"
-        dark = np.nan_to_num(share[row, column]) > 0.55
-        axes.text(
-            column,
-            row,
-            text,
-            ha="center",
-            va="center",
-            color="white" if dark else "black",
-            fontsize=11 if size <= 3 else 8,
-        )
-    names = list(words)
-    turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if size > 3 else {}
-    axes.set_xticks(range(size), names, **turned)
-    axes.set_yticks(range(size), names)
-    axes.set(xlabel="called", ylabel="truth")
-    axes.set_title(title, fontsize=11)
     return figure
 
 

@@ -10,10 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cancernet.report.figures.style import BLUE, GREY
-from cancernet.report.portrait import KernelViews, Layer
+from cancernet.report.portrait import Layer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,56 +118,6 @@ def draw_network(layers: Sequence[Layer], *, title: str = "", footer: str = "") 
     if footer:
         figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
     return figure
-
-
-def draw_kernels(views: KernelViews, *, footer: str = "") -> "Figure":
-    """Draws one image beside what every kernel makes of it, before and after min-max.
-
-    Args:
-        views: of one training image.
-        footer: a line below.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.5, 3.15 * len(views.filtered)), layout="constrained")
-    grid = figure.subplots(len(views.filtered), 3, squeeze=False)
-    for row, name in zip(grid, views.filtered, strict=True):
-        filtered, stretched = views.filtered[name], views.stretched[name]
-        used = ", used here" if name == views.used else ""
-        row[0].imshow(views.original)
-        row[0].set_title(f"original, {views.original.min()} to {views.original.max()}", fontsize=9)
-        # Shown as a screen shows it: values outside 0-255 are cut off.
-        row[1].imshow(filtered.clip(0, 255).astype("uint8"))
-        row[1].set_title(
-            f"{name}{used}\nfiltered, {filtered.min():.0f} to {filtered.max():.0f}", fontsize=9
-        )
-        row[2].imshow(stretched)
-        row[2].set_title(
-            f"after min-max and scale\n{stretched.min():.2f} to {stretched.max():.2f}", fontsize=9
-        )
-        for axes in row:
-            axes.axis("off")
-        row[0].text(
-            -0.06,
-            0.5,
-            _coefficients(views.coefficients[name]),
-            transform=row[0].transAxes,
-            ha="right",
-            va="center",
-            fontsize=9,
-            family="monospace",
-        )
-    if footer:
-        figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
-    return figure
-
-
-def _coefficients(kernel: np.ndarray) -> str:
-    values = np.asarray(kernel, np.float64)
-    unit = np.abs(values[values != 0]).min()
-    lines = [" ".join(f"{round(value / unit):2d}" for value in row) for row in values]
-    scale = "" if unit == 1 else f"1/{round(1 / unit)} ·\n"
-    return scale + "\n".join(lines)
 
 
 def _arrow(axes: "Axes", number: int, rows: int) -> None:

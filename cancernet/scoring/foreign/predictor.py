@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.base.errors import RunError
+from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import sha256_of
 from cancernet.base.quiet import import_tensorflow_quietly
 from cancernet.runs.run_folder import Run
@@ -113,7 +113,7 @@ def open_bare(
         words=words,
         positive=positive,
         input=Input(width=width, height=height, interpolation=interpolation),
-        dataset=DatasetFacts(drawn=False, leak=""),
+        dataset=DatasetFacts(drawn=False, leak="", leaks=()),
         checksum=f"{sha256_of(path)} {classes} {height}x{width} {interpolation} {preprocessing}",
     )
     return BarePredictor(Run(folder=shown, record=record), model, preprocessing)
@@ -134,11 +134,9 @@ def load_bare(path: Path, shown: Path) -> Any:
         with contextlib.redirect_stdout(None):
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its parts raise
-        text = str(error).strip().splitlines()
-        reason = text[0][:160] if text else type(error).__name__
         raise RunError(
-            f"{shown} cannot be loaded by Keras {keras.__version__} ({reason}); save it again as "
-            ".keras with the version that wrote it"
+            f"{shown} cannot be loaded by Keras {keras.__version__} ({first_line(error)}); save it "
+            "again as .keras with the version that wrote it"
         ) from None
 
 

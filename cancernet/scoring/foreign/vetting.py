@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.base.archives import check_hdf5, check_zip
-from cancernet.base.errors import RunError
+from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import parse_json
 
 # Their configuration holds code or the path of a file to read.
@@ -61,9 +61,9 @@ def read_config(path: Path) -> dict[str, Any]:
     except RunError:
         raise
     except Exception as error:  # zipfile, zlib and HDF5 raise whatever they like
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RunError(
-            f"{path} is damaged or no model file of Keras ({reason}); bring a .keras or .h5 file"
+            f"{path} is damaged or no model file of Keras ({first_line(error)}); bring a "
+            ".keras or .h5 file"
         ) from None
     if not isinstance(config, dict):
         raise RunError(f"{path} is damaged: its configuration is no object")

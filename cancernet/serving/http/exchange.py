@@ -1,16 +1,15 @@
-"""One request and its answer: the headers every answer has, and an end to every request."""
+"""One request and its answer: the headers of every answer, and an end to every request."""
 
 import asyncio
 import contextlib
-import json
 import secrets
 
 from starlette.types import Message, Receive, Scope, Send
 
 from cancernet.serving.http.refusals import Refusal
 
-# What a client may go on sending after an answer it had not to wait for. Cut off at once, one
-# in the middle of its upload would see a broken connection and not the answer.
+# How long a client may go on sending after an answer that came before the end of its request.
+# Cut off at once, it would see a broken connection and not the answer.
 LINGER_SECONDS = 2.0
 
 _HEADERS = {
@@ -73,7 +72,7 @@ class Exchange:
         """Sends a refusal, unless an answer has begun: nothing of it can be taken back."""
         if self.status:
             return
-        content = refusal_body(refusal)
+        content = refusal.body()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(content)),
@@ -93,8 +92,3 @@ class Exchange:
                 while self._unread:
                     await self.receive()  # and keep nothing
         await self._send({"type": "http.response.body", "body": b""})
-
-
-def refusal_body(refusal: Refusal) -> bytes:
-    """The JSON of a refusal."""
-    return json.dumps({"error": refusal.sentence, **refusal.extra}).encode()

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cancernet.serving.http.exchange import Exchange
-from cancernet.serving.http.journal import Journal
+from cancernet.serving.http.journal import Fault, Journal
 from cancernet.serving.http.refusals import Gone, Refusal, busy
 from cancernet.serving.settings import ServeConfig
 
@@ -20,7 +20,7 @@ OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico", "/openapi.json"})
 OPEN_FOLDER = "/page/"
 
 _HOST = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?$")
-FAILED = "the server failed at this; its log says where; try another image"
+FAILED = "the server failed; its log says where; try another image"
 CLOSED_BY_CLIENT = 499  # in the log only; nobody is there to read it
 
 
@@ -52,7 +52,7 @@ class Guard:
         except Gone:
             exchange.status = CLOSED_BY_CLIENT
         except Exception as error:
-            self._journal.failure(error, request=exchange.identity)
+            self._journal.failure(Fault.of(error), request=exchange.identity)
             await exchange.refuse(Refusal(500, FAILED))
         finally:
             self._in_work -= posted
@@ -74,7 +74,7 @@ class Guard:
                     headers={"WWW-Authenticate": "Bearer"},
                 )
         if posted and self._in_work > self._config.queue:
-            raise busy("the server has as many requests in work as it may")
+            raise busy("the server is serving as many requests as it may")
 
     def _check_host(self, host: str) -> None:
         """Refuses names that are not the server's own (DNS rebinding)."""

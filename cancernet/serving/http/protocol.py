@@ -1,10 +1,11 @@
 """HTTP as uvicorn speaks it, with the limits it lacks: the size and the time of a head."""
 
 import asyncio
-import json
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from cancernet.serving.http.refusals import Refusal
 
 HEAD_BYTES = 65_536
 HEAD_SECONDS = 15.0
@@ -31,7 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread += len(data)
         super().data_received(data)
         if self._unread > HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("the request's headers are too large")
+            self._refuse("the request's headers are too large")
             self._stop_waiting()
 
     def on_message_begin(self) -> None:
@@ -51,10 +52,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
-        """Says that the request is malformed, as JSON, and closes."""
-        if "headers" not in msg:
-            msg = "this is not a proper HTTP request"
-        content = json.dumps({"error": msg}).encode()
+        """Says in our own words that the request is malformed."""
+        self._refuse("this is not a valid HTTP request")
+
+    def _refuse(self, sentence: str) -> None:
+        """Sends one sentence as JSON and closes."""
+        content = Refusal(400, sentence).body()
         self.transport.write(
             b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
             b"content-length: %d\r\n\r\n" % len(content) + content

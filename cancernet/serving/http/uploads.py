@@ -1,25 +1,31 @@
 """From a request's body to the uploaded files, in memory and within limits.
 
 Uploads are never written to disk: what a hospital sends must not end in a temporary
-folder. A body is therefore read whole, but only up to its limit and only while all
-bodies together stay below the server's memory limit.
+folder. A body is therefore taken into memory, but only up to its limit and only while
+all bodies together stay below the server's memory limit.
 """
 
 import asyncio
+import contextlib
 import dataclasses
+import logging
+import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import AsyncGenerator, Iterator
 
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from cancernet.serving.http.refusals import Gone, Refusal, busy
 
 MULTIPART = "multipart/form-data"
-_BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
-_PARAMETER = re.compile(r';\s*(name|filename)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))', re.IGNORECASE)
-_HEADER_BYTES = 8192
-_NAME_LENGTH = 255
+OTHER_FIELDS = 100  # parts that a form may hold besides its files
+NAME_LENGTH = 255
+
+# The parser reports malformed forms as log lines as well; the client is told, and that is enough.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Memory:
         self._limit = limit
         self._held = 0
 
-    @contextmanager
+    @contextlib.contextmanager
     def share(self) -> Iterator["Share"]:
         """One request's share; given back at the end of the block."""
         share = Share(self)
@@ -71,110 +77,135 @@ class Share:
         self.held += count
 
 
-async def read_body(request: Request, share: Share, *, limit: int, seconds: float) -> bytes:
-    """Reads a body whole.
+async def read_uploads(
+    request: Request, share: Share, *, limit: int, most: int, seconds: float
+) -> list[Upload]:
+    """Reads the files of a form; parts without a file name are left out.
 
     Args:
         request: the request.
         share: counts the bytes held.
-        limit: most bytes.
+        limit: most bytes of the body.
+        most: most files.
         seconds: time for the body to arrive.
 
     Raises:
-        Refusal: 408 too slow, 413 too large, 503 no memory left.
+        Refusal: 400 malformed, 408 too slow, 413 too large or too many files, 415 not a
+            form with files, 503 no memory left.
         Gone: the client went away.
     """
-    chunks: list[bytes] = []
-    size = 0
-    refused: Refusal | None = None
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        refused = _too_large(limit)
+    body = _Body(request, share, limit)
     try:
         async with asyncio.timeout(seconds):
-            while True:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise Gone
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if refused is None and size > limit:
-                    refused = _too_large(limit)
-                if refused is None:
-                    try:
-                        share.take(len(chunk))
-                    except Refusal as refusal:
-                        refused = refusal
-                if refused is None:
-                    chunks.append(chunk)
-                else:
-                    # Read on for a while without keeping anything: a client in the middle
-                    # of sending would otherwise see a broken connection, not the answer.
-                    chunks.clear()
-                if not message.get("more_body") or (refused and size > 4 * limit):
-                    break
+            try:
+                return await _parsed(request.headers, body, most)
+            except Refusal:
+                await body.skip()
+                raise
     except TimeoutError:
         raise Refusal(
             408, f"the upload did not arrive within {seconds:g} s; send it again or send less"
         ) from None
-    if refused is not None:
-        raise refused
-    return b"".join(chunks)
 
 
-def parse_uploads(content_type: str, body: bytes, *, most: int) -> list[Upload]:
-    """Takes a multipart body apart (RFC 2046, RFC 7578); parts without a file name are left out.
+class _Body:
+    """A request's body, piece by piece, up to its limit."""
 
-    Raises:
-        Refusal: 415 not multipart, 400 malformed, 413 too many files.
-    """
-    if content_type.partition(";")[0].strip().lower() != MULTIPART:
+    def __init__(self, request: Request, share: Share, limit: int) -> None:
+        self._request, self._share, self._limit = request, share, limit
+        self._size = 0
+        self._more = True
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        announced = self._request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._limit:
+            raise self._too_large()
+        while self._more:
+            piece = await self._next()
+            if self._size > self._limit:
+                raise self._too_large()
+            self._share.take(len(piece))
+            yield piece
+
+    async def skip(self) -> None:
+        """Reads on for a while and keeps nothing.
+
+        A client in the middle of sending would otherwise see a broken connection and not
+        the answer.
+        """
+        while self._more and self._size <= 4 * self._limit:
+            await self._next()
+
+    async def _next(self) -> bytes:
+        message = await self._request.receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        self._more = bool(message.get("more_body"))
+        piece: bytes = message.get("body", b"")
+        self._size += len(piece)
+        return piece
+
+    def _too_large(self) -> Refusal:
+        mebibytes = self._limit / 2**20
+        return Refusal(413, f"the upload is larger than the limit of {mebibytes:g} MiB; send less")
+
+
+async def _parsed(headers: Headers, body: _Body, most: int) -> list[Upload]:
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != MULTIPART:
         raise Refusal(415, f"send the image as {MULTIPART}, as a form with a file field does")
-    found = _BOUNDARY.search(content_type)
-    if found is None:
-        raise Refusal(
-            400, "the form has no boundary in its Content-Type; send it as a browser does"
+    async with contextlib.aclosing(body.pieces()) as pieces:
+        form = _Form(headers, pieces, most=most)
+        try:
+            found = await form.parse()
+        except (MultiPartException, ValueError):  # the latter of python-multipart
+            raise _malformed() from None
+    if not form.is_whole:
+        raise _malformed()
+    files = [(field, file) for field, file in found.multi_items() if isinstance(file, UploadFile)]
+    if len(files) > most:
+        raise _too_many(most)
+    return [_upload(field, file) for field, file in files]
+
+
+class _Form(MultiPartParser):
+    """Starlette's parser with files kept in memory, a limit of parts, and a check of the end."""
+
+    spool_max_size = sys.maxsize
+
+    def __init__(self, headers: Headers, pieces: AsyncGenerator[bytes, None], *, most: int) -> None:
+        # The body's own limit bounds what is unlimited here.
+        super().__init__(
+            headers, pieces, max_files=math.inf, max_fields=math.inf, max_part_size=sys.maxsize
         )
-    delimiter = b"\r\n--" + (found[1] or found[2]).encode("latin-1", "replace")
-    if body.count(delimiter) > most + 100:
-        raise _too_many(most)
-    pieces = (b"\r\n" + body).split(delimiter)
-    if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
-        raise Refusal(400, "the form is cut off or malformed; send it again")
-    uploads = [upload for piece in pieces[1:-1] if (upload := _part(piece)) is not None]
-    if len(uploads) > most:
-        raise _too_many(most)
-    return uploads
+        self.is_whole = False
+        self._most = most
+        self._parts = 0
+
+    def on_part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > self._most + OTHER_FIELDS:
+            raise _too_many(self._most)
+        super().on_part_begin()
+
+    def on_end(self) -> None:
+        self.is_whole = True
 
 
-def _part(piece: bytes) -> Upload | None:
-    head_end = piece.find(b"\r\n\r\n", 0, _HEADER_BYTES)
-    line_end = piece.find(b"\r\n")
-    if head_end < 0 or piece[:line_end].strip(b" \t"):
-        raise Refusal(400, "a part of the form has no proper header; send it as a browser does")
-    names: dict[str, str] = {}
-    for line in piece[line_end:head_end].decode("utf-8", "replace").split("\r\n"):
-        if line.lower().startswith("content-disposition:"):
-            names = {
-                key.lower(): quoted or plain for key, quoted, plain in _PARAMETER.findall(line)
-            }
-    if "name" not in names:
-        raise Refusal(400, "a part of the form has no name; send it as a browser does")
-    if "filename" not in names:
-        return None
-    return Upload(names["name"], safe_name(names["filename"]), piece[head_end + 4 :])
+def _upload(field: str, file: UploadFile) -> Upload:
+    with file.file as content:
+        return Upload(field, safe_name(file.filename or ""), content.read())
 
 
 def safe_name(name: str) -> str:
     """The last part of a file name, printable, at most 255 characters."""
     last = re.split(r"[/\\]", name)[-1]
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in last)[
-        -_NAME_LENGTH:
+        -NAME_LENGTH:
     ]
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal(413, f"the upload is larger than the limit of {limit / 2**20:g} MiB; send less")
+def _malformed() -> Refusal:
+    return Refusal(400, "the form is malformed or cut off; send it again, as a browser does")
 
 
 def _too_many(most: int) -> Refusal:

@@ -64,7 +64,7 @@ export class Card {
       this.find(".picture").classList.remove("alone");
       this.find(".no-preview").hidden = true;
     } catch {
-      // The line that says so stays.
+      // The line that says so remains.
     }
   }
 
@@ -132,7 +132,7 @@ export class Card {
     const note = this.find(".heat-note");
     button.disabled = true;
     note.classList.remove("problem");
-    note.textContent = "Looking at what speaks for the class; the first time takes some seconds.";
+    note.textContent = "Making the heat map; the first one takes some seconds.";
     try {
       const form = formOf("image_", [this.file]);
       this.heat = await post("/generate_heatmap", form, this.abort.signal);
@@ -140,8 +140,8 @@ export class Card {
       const word = this.facts.classes.find((c) => c.name === this.heat.explained)?.word;
       note.textContent = this.heat.zero
         ? `Nothing in the image speaks for ${word}, by ${this.heat.method}.`
-        : `Bright: speaks for ${word} (${this.heat.method}). Where the network looks, ` +
-          "not where disease is.";
+        : `Bright areas speak for ${word} (${this.heat.method}). They show where the network ` +
+          "looks, not where disease is.";
       button.disabled = this.heat.zero;
       return true;
     } catch (error) {

@@ -27,7 +27,7 @@ let pendingToken = null;
 function askForToken(wasWrong) {
   pendingToken ??= new Promise((resolve) => {
     by("token-form").hidden = false;
-    by("token-problem").textContent = wasWrong ? "That token is not the server's." : "";
+    by("token-problem").textContent = wasWrong ? "The server refuses this token." : "";
     by("token").focus();
     by("token-form").addEventListener(
       "submit",
@@ -47,10 +47,9 @@ function tellFacts(facts) {
   by("run").textContent = `Run ${facts.run}`;
   by("notice").textContent = facts.notice;
   by("drawn").hidden = !facts.drawn;
-  by("drawn").textContent =
-    "This model was trained on drawn pictures: its answers mean nothing for tissue.";
   by("leak").hidden = !facts.leak;
-  by("leak").textContent = `Its figures leak between splits: ${facts.leak}`;
+  by("leak").textContent = `The splits of its data leak: ${facts.leak}`;
+  by("files").accept = facts.limits.suffixes.join(",");
   by("limits").textContent = `, up to ${facts.limits.image_bytes / 2 ** 20} MiB each`;
   const positive = facts.classes.filter((c) => c.positive).map((c) => c.word).join(" or ");
   by("probability-head").textContent = `Probability of ${positive}`;

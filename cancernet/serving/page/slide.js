@@ -5,8 +5,6 @@ import { colour, counted, short } from "./scale.js";
 import { download, save } from "./table.js";
 
 const WIDEST = 1800; // pixels of the canvas
-const PLACE = /_idx\d+_x(\d+)_y(\d+)/i;
-const FORMATS = /\.(png|jpe?g|tiff?|bmp)$/i;
 
 const by = (id) => document.getElementById(id);
 
@@ -29,8 +27,10 @@ export class Slide {
 
   /** Sends a folder's images; rejects with a Problem. */
   async show(files) {
-    const patches = files.filter((file) => FORMATS.test(file.name) && !file.name.startsWith("."));
     const { limits } = this.facts;
+    const patches = files.filter(({ name }) => {
+      return !name.startsWith(".") && limits.suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
+    });
     const size = patches.reduce((sum, file) => sum + file.size, 0);
     if (!patches.length) throw new Problem("The folder holds no PNG, JPEG, TIFF or BMP image.");
     if (patches.length > limits.images) {
@@ -41,7 +41,7 @@ export class Slide {
     }
     this.say(`Scoring ${counted(patches.length, "patch", "patches")} …`);
     this.map = await post("/slide", formOf("patches", patches));
-    this.lay(this.map);
+    this.place(this.map);
     by("slide").hidden = false;
     this.tell();
     this.drawHeat();
@@ -51,7 +51,7 @@ export class Slide {
     this.say(`Slide map of ${counted(this.map.patches.length, "patch", "patches")}.`, true);
   }
 
-  lay(map) {
+  place(map) {
     this.margin = 0.1 * map.step; // room for the outline around patches at the edge
     const [width, height] = [map.width + 2 * this.margin, map.height + 2 * this.margin];
     this.scale = Math.min(1, WIDEST / width, WIDEST / height);
@@ -87,19 +87,15 @@ export class Slide {
 
   async drawTissue(files) {
     const context = by("slide-tissue").getContext("2d");
-    const byPlace = new Map();
-    for (const file of files) {
-      const found = PLACE.exec(file.name);
-      const key = found && `${+found[1]},${+found[2]}`;
-      if (found && !byPlace.has(key)) byPlace.set(key, file);
-    }
+    // Of files with one name the server takes the first as well.
+    const byName = new Map([...files].reverse().map((file) => [file.name, file]));
     for (const patch of this.map.patches) {
       try {
-        const image = await createImageBitmap(byPlace.get(`${patch.x},${patch.y}`));
+        const image = await createImageBitmap(byName.get(patch.name));
         context.drawImage(image, ...this.box(patch));
         image.close();
       } catch {
-        // A kind of image the browser cannot show: the map stands without it.
+        // The browser cannot show this kind of image: the map does without it.
       }
     }
   }

@@ -1,14 +1,15 @@
 """Batches of images for `model.fit` and `model.predict`.
 
 `ImageDataGenerator` describes the augmentation; Keras keeps it at
-`tensorflow.keras.preprocessing.image` only, so it is used in this one file. The
-doing is `cancernet.training.data.augmentation`'s. What a batch holds depends on nothing
-but (seed, epoch, number of the batch): a training that goes on after epoch 7 sees
+`tensorflow.keras.preprocessing.image` only, so it is used in this one file, and
+`cancernet.training.data.augmentation` does what it describes. What a batch holds depends
+on nothing but (seed, epoch, number of the batch): a training resumed after epoch 7 sees
 what it would have seen.
 """
 
 import contextlib
 import copy
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.training.data.augmentation import Ranges, change_images, mix_pairs
-from cancernet.training.data.pixel_cache import Pixels, open_pixels
+from cancernet.training.data.pixel_cache import Pixels, Scaling, open_pixels
 
 BATCHES_AHEAD = 4
 
@@ -231,6 +232,23 @@ def fit_on(
         model.fit(batches.stream(), shuffle=False, callbacks=[begins, *callbacks], **settings)
 
 
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """What a training sees of its images."""
+
+    training: TrainingBatches
+    validation: PlainBatches
+
+
+def open_batches(dataset: BuiltDataset, config: TrainConfig) -> Batches:
+    """Opens the training and validation images, decoding them if they are kept.
+
+    Raises:
+        CancerNetError: an image cannot be read while the pixels are kept.
+    """
+    return Batches(training_batches(dataset, config), plain_batches(dataset, "validation", config))
+
+
 def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatches:
     """Returns the training images: shuffled in each epoch, changed at random.
 
@@ -269,8 +287,7 @@ def _content(dataset: BuiltDataset, split: str, config: TrainConfig) -> dict[str
     pixels = open_pixels(
         dataset,
         split,
-        image_size=config.image_size,
-        interpolation=config.interpolation,
+        Scaling(config.image_size, config.interpolation),
         cache=config.cache and not config.limit,  # the file would hold a part of the split
     )
     return {

@@ -1,4 +1,4 @@
-"""Pixels of a data set, decoded once into a memory-mapped file, or at every use.
+"""Pixels of a data set: decoded once into a memory-mapped file, or at every use.
 
 The file lies in the data set's folder as
 `.cancernet-pixels/<split>-<size>-<interpolation>-<fingerprint>.npy`: uint8, shape
@@ -9,21 +9,21 @@ that are in use.
 
 import contextlib
 import os
+import shutil
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.files import remove_unfinished
+from cancernet.base.files import remove_unfinished, written_beside
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.locks import LockedError, lock
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
-from cancernet.training.data.array_file import map_array, write_array
 
 FOLDER = OWN_PREFIX + "-pixels"
 # Raise it when the same file is to give other pixels than before.
@@ -43,23 +43,28 @@ class Pixels(Protocol):
         """Returns uint8 of shape (len(places), size, size, 3)."""
 
 
+class Scaling(NamedTuple):
+    """How images become the network's input: side of the square in pixels, interpolation."""
+
+    size: int
+    interpolation: str
+
+
 class DecodedPixels:
     """Decodes the files at every use; memory holds one batch."""
 
-    def __init__(
-        self, folder: Path, paths: list[str], *, image_size: int, interpolation: str
-    ) -> None:
+    def __init__(self, folder: Path, paths: list[str], scaling: Scaling) -> None:
         """Takes paths relative to the folder; nothing is read yet."""
         self._folder = folder
         self._paths = paths
-        self._size = image_size
-        self._interpolation = interpolation
+        self._scaling = scaling
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, places: np.ndarray) -> np.ndarray:
-        images = np.empty((len(places), self._size, self._size, 3), np.uint8)
+        size = self._scaling.size
+        images = np.empty((len(places), size, size, 3), np.uint8)
         for row, place in enumerate(places):
             images[row] = self._decode(self._paths[place])
         return images
@@ -70,9 +75,8 @@ class DecodedPixels:
             image = read_rgb(file)
         except ImageError as error:
             raise CancerNetError(f"{file}: {error}; run build_dataset.py again") from None
-        return to_array(
-            image, width=self._size, height=self._size, interpolation=self._interpolation
-        )
+        size, interpolation = self._scaling
+        return to_array(image, width=size, height=size, interpolation=interpolation)
 
 
 class JoinedPixels:
@@ -103,33 +107,25 @@ class JoinedPixels:
         return images
 
 
-def open_pixels(
-    dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str, cache: bool
-) -> Pixels:
+def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: bool) -> Pixels:
     """Gives the pixels of a split, from the file if there is or can be one.
 
     Args:
         dataset: a built data set.
         split: `training`, `validation` or `testing`.
-        image_size: height and width, pixels.
-        interpolation: how images are brought to that size.
+        scaling: size and interpolation.
         cache: whether the file may be read and written.
 
     Raises:
         CancerNetError: an image cannot be read; it is named.
     """
     if cache and dataset.whole is not None:
-        return _of_whole(dataset, split, image_size=image_size, interpolation=interpolation)
-    decoded = DecodedPixels(
-        dataset.folder,
-        dataset.split(split).paths,
-        image_size=image_size,
-        interpolation=interpolation,
-    )
+        return _of_whole(dataset, dataset.whole, split, scaling)
+    decoded = DecodedPixels(dataset.folder, dataset.split(split).paths, scaling)
     if not cache or not len(decoded):
         return decoded
-    path = cache_path(dataset, split, image_size=image_size, interpolation=interpolation)
-    shape = (len(decoded), image_size, image_size, 3)
+    path = cache_path(dataset, split, scaling)
+    shape = (len(decoded), scaling.size, scaling.size, 3)
     kept = map_array(path, shape=shape, dtype=BYTE)
     if kept is not None:
         return kept
@@ -144,34 +140,25 @@ def open_pixels(
 
 
 def _of_whole(
-    dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str
+    dataset: BuiltDataset, whole: BuiltDataset, split: str, scaling: Scaling
 ) -> JoinedPixels:
     """Finds the images of another division where those of the whole are kept: decoded once."""
-    assert dataset.whole is not None
     wanted = dataset.split(split).paths
     place_of: dict[str, int] = {}
     kept: list[Pixels] = []
-    for name, part in dataset.whole.parts.items():
+    for name, part in whole.parts.items():
         if set(wanted).isdisjoint(part.paths):
             continue  # of a search, testing is not even decoded
         place_of |= {path: place for place, path in enumerate(part.paths, len(place_of))}
-        kept.append(
-            open_pixels(
-                dataset.whole,
-                name,
-                image_size=image_size,
-                interpolation=interpolation,
-                cache=True,
-            )
-        )
+        kept.append(open_pixels(whole, name, scaling, cache=True))
     places = np.array([place_of[path] for path in wanted], np.int64)
     return JoinedPixels(kept, places)
 
 
-def cache_path(dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str) -> Path:
+def cache_path(dataset: BuiltDataset, split: str, scaling: Scaling) -> Path:
     """Returns where the pixels of a split are kept; the name holds all they depend on."""
     key = dataset.fingerprint[:FINGERPRINT_DIGITS]
-    name = f"{split}-{image_size}-{interpolation}-v{DECODER_VERSION}-{key}.npy"
+    name = f"{split}-{scaling.size}-{scaling.interpolation}-v{DECODER_VERSION}-{key}.npy"
     return dataset.folder / FOLDER / name
 
 
@@ -189,16 +176,12 @@ def write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: s
         with contextlib.suppress(LockedError):
             held.enter_context(lock(path.parent / "lock"))
             remove_unfinished(path.parent)
-        _write_cache(path, decoded, shape, title=title)
-
-
-def _write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: str) -> None:
-    write_array(path, _decode_in_order(decoded, title), shape=shape, dtype=BYTE)
-    split_and_size = path.name.rsplit("-", 1)[0]
-    for old in path.parent.glob(f"{split_and_size}-*.npy"):
-        if old != path:
-            with contextlib.suppress(OSError):
-                old.unlink()
+        write_array(path, _decode_in_order(decoded, title), shape=shape, dtype=BYTE)
+        split_and_size = path.name.rsplit("-", 1)[0]
+        for old in path.parent.glob(f"{split_and_size}-*.npy"):
+            if old != path:
+                with contextlib.suppress(OSError):
+                    old.unlink()
 
 
 def _decode_in_order(decoded: Pixels, title: str) -> Iterator[np.ndarray]:
@@ -228,3 +211,51 @@ def _decode_in_order(decoded: Pixels, title: str) -> Iterator[np.ndarray]:
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def write_array(
+    path: Path, pieces: Iterable[np.ndarray], *, shape: tuple[int, ...], dtype: np.dtype
+) -> None:
+    """Writes pieces one after the other along the first axis; memory holds one of them.
+
+    It uses plain writes: they raise on a full disk, where writing to a mapped file would
+    kill the process.
+
+    Args:
+        path: what stands there is replaced when all is written.
+        pieces: together of the given shape.
+        shape: of the whole.
+        dtype: of the file; the pieces are converted to it.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
+        ValueError: the pieces do not add up to the shape.
+    """
+    needed = int(np.prod(shape)) * dtype.itemsize
+    if shutil.disk_usage(path.parent).free < needed:
+        raise OSError(f"{needed / 1e9:.1f} GB are needed")
+    length = 0
+    with written_beside(path) as temporary, open(temporary, "wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": shape,
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for piece in pieces:
+            if piece.shape[1:] != shape[1:]:
+                raise ValueError(f"a piece of shape {piece.shape} does not fit into {shape}")
+            file.write(np.ascontiguousarray(piece, dtype).tobytes())
+            length += len(piece)
+        if length != shape[0]:
+            raise ValueError(f"{length} rows were written where {shape[0]} were expected")
+
+
+def map_array(path: Path, *, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
+    """Maps a file; None where it is missing, cut short, of another shape or type."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception:  # NumPy and zipfile raise many kinds for a damaged file
+        return None
+    fits = isinstance(array, np.ndarray) and array.shape == shape and array.dtype == dtype
+    return array if fits else None

@@ -5,12 +5,12 @@ frozen part gives the same numbers each time. They are kept in a memory-mapped f
 and the head trains on them, in the order and with the random numbers that the whole
 network would have had:
 
-    to_fit, batches, validation = keep_features(model, batches, validation, folder)
+    to_fit, batches = keep_features(model, batches, folder)
     to_fit.compile(...)
-    to_fit.fit(batches, shuffle=False, ...)
+    to_fit.fit(batches.training, shuffle=False, ...)
 
 `to_fit` is then the head. Its layers are the model's own: the model is trained when
-its head is. Where nothing can be kept, all three come back as they were.
+its head is. Where nothing can be kept, both come back as they were.
 """
 
 import dataclasses
@@ -22,9 +22,9 @@ import keras
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.training.data.array_file import map_array, write_array
-from cancernet.training.data.batches import PlainBatches, TrainingBatches
-from cancernet.training.data.pixel_cache import Pixels
+from cancernet.models.keras_internals import seed_generators
+from cancernet.training.data.batches import Batches
+from cancernet.training.data.pixel_cache import Pixels, map_array, write_array
 
 FLOAT = np.dtype(np.float32)
 
@@ -43,14 +43,13 @@ class Split:
 
 
 def keep_features(
-    model: keras.Model, training: TrainingBatches, validation: PlainBatches, folder: Path
-) -> tuple[keras.Model, TrainingBatches, PlainBatches]:
+    model: keras.Model, batches: Batches, folder: Path
+) -> tuple[keras.Model, Batches]:
     """Puts features in the place of images, if the model and the batches allow it.
 
     Args:
         model: a built model, its first layers frozen; not necessarily compiled.
-        training: batches of training images.
-        validation: batches of validation images.
+        batches: of training and validation images.
         folder: an existing folder for two files, `features-*.npy`; they may be deleted
             after the training.
 
@@ -58,18 +57,19 @@ def keep_features(
         The head, and batches of features. Or the arguments, when images change from
         epoch to epoch, no first layer is frozen, or there is no room on the disk.
     """
+    training, validation = batches.training, batches.validation
     if not training.unchanged or not _has_frozen_weights(model):
-        return model, training, validation
+        return model, batches
     try:
         split = split_at_last_frozen(model)
         kept = [
-            write_features(split.base, batches.pixels, folder / f"features-{name}.npy")
-            for name, batches in (("training", training), ("validation", validation))
+            write_features(split.base, part.pixels, folder / f"features-{name}.npy")
+            for name, part in (("training", training), ("validation", validation))
         ]
     except (CancerNetError, OSError) as error:
         print(f"The frozen layers are computed in every epoch: {error}", file=sys.stderr)
-        return model, training, validation
-    return split.head, training.holding(kept[0]), validation.holding(kept[1])
+        return model, batches
+    return split.head, Batches(training.holding(kept[0]), validation.holding(kept[1]))
 
 
 def split_at_last_frozen(model: keras.Model) -> Split:
@@ -141,9 +141,6 @@ def _changes(layer: keras.layers.Layer) -> str:
     if layer.trainable_weights:
         return "learns"
     inside = layer.layers if isinstance(layer, keras.Model) else []
-    # Dropout and its like draw from a Keras seed generator, which is an attribute.
-    if any(isinstance(v, keras.random.SeedGenerator) for v in vars(layer).values()) or any(
-        _changes(each) for each in inside
-    ):
+    if any(True for _ in seed_generators(layer)) or any(_changes(each) for each in inside):
         return "is random"
     return ""

@@ -2,10 +2,10 @@
 
 `model.fit` fails under `MultiWorkerMirroredStrategy` in Keras 3 (keras issue 20585), so
 the epochs are a loop over `strategy.run`. Every worker draws the same batches, which
-depend on seed, epoch and number alone, and takes its rows of each: a worker's place,
-and then every so-manieth row. So every image is seen once an epoch, an uneven last batch
-counts right (the loss is divided by the size of the whole batch), and no list of files
-has to be dealt out. The first worker writes; the others follow in a scratch folder.
+depend on seed, epoch and number alone, and takes every n-th row of each, beginning with
+its own number. So every image is seen once an epoch, an uneven last batch counts right
+(the loss is divided by the size of the whole batch), and no list of files has to be
+divided. The first worker writes; the others follow in a scratch folder.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ LOST = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Together:
+class Workers:
     """The strategy, and which of the processes this one is.
 
     Attributes:
@@ -62,32 +62,41 @@ class Together:
         return self.rank == 0
 
     def sentence(self) -> str:
-        """Says it to a person."""
+        """Says which of the workers this is."""
         if self.processes == 1:
-            return f"Together: {self.replicas} devices of this machine"
-        return f"Together: worker {self.rank + 1} of {self.processes}, {self.replicas} replicas"
+            return f"Workers: {self.replicas} devices of this machine"
+        return f"Workers: worker {self.rank + 1} of {self.processes}, {self.replicas} replicas"
 
 
-def join() -> Together | None:
+def join_workers(folder: Path | None) -> Workers | None:
     """Joins the other workers, if the environment names any, or takes all GPUs of this machine.
 
     Reads TF_CONFIG, or Slurm's variables. Call it before anything else uses TensorFlow.
-    Returns None for one process with at most one GPU.
+
+    Args:
+        folder: the run folder that `--run` names, or None; several workers need one.
+
+    Returns:
+        None for one process with at most one GPU.
 
     Raises:
-        CancerNetError: TF_CONFIG cannot be read, or names other kinds of tasks than workers.
+        CancerNetError: TF_CONFIG cannot be read, or names other kinds of tasks than workers;
+            several workers were told no folder.
     """
+    resolver, rank, processes = None, 0, 1
     if "TF_CONFIG" in os.environ:
         rank, processes = read_tf_config(os.environ["TF_CONFIG"])
         if processes == 1:
             return None
-        return Together(_multi_worker(None), rank, processes)
-    if int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
+    elif int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
         rank, processes = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_NTASKS"])
-        return Together(_multi_worker(resolver), rank, processes)
+    if processes > 1:
+        if folder is None:
+            raise RunError("several workers train one run; name its folder to each with --run")
+        return Workers(_multi_worker(resolver), rank, processes)
     if len(tf.config.list_physical_devices("GPU")) > 1:
-        return Together(tf.distribute.MirroredStrategy(), 0, 1)
+        return Workers(tf.distribute.MirroredStrategy(), 0, 1)
     return None
 
 
@@ -123,9 +132,9 @@ def _multi_worker(resolver: Any) -> Any:
 
 
 @contextlib.contextmanager
-def own_folder(together: Together | None, folder: Path) -> Iterator[Path]:
+def own_folder(workers: Workers | None, folder: Path) -> Iterator[Path]:
     """Gives the run folder to the first worker, and a scratch copy of its checkpoint to others."""
-    if together is None or together.is_first:
+    if workers is None or workers.is_first:
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="cancernet-worker-") as scratch:
@@ -138,8 +147,8 @@ def own_folder(together: Together | None, folder: Path) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def fit_together(
-    together: Together,
+def fit_on_workers(
+    workers: Workers,
     model: keras.Model,
     batches: TrainingBatches,
     callbacks: list[keras.callbacks.Callback],
@@ -151,7 +160,7 @@ def fit_together(
     """Does what `model.fit` does: epochs from `first_epoch` (from 0) to `epochs`.
 
     Args:
-        together: the strategy in whose scope the model was made and compiled.
+        workers: the strategy in whose scope the model was made and compiled.
         model: compiled.
         batches: the same in every process.
         callbacks: called as by `fit`, at the beginning and end of training and epochs.
@@ -162,17 +171,17 @@ def fit_together(
     Raises:
         RunError: another worker was lost; the message says how to go on.
     """
-    step = _step(together, model, label_smoothing)
+    step = _step(workers, model, label_smoothing)
     everyone = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, verbose=0)
     model.stop_training = False
     try:
         everyone.on_train_begin()
         for epoch in range(first_epoch, epochs):
             everyone.on_epoch_begin(epoch)
-            logs = _epoch(together, step, batches)
+            logs = _epoch(workers, step, batches)
             everyone.on_epoch_end(epoch, logs)
             shown = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-            if together.is_first:
+            if workers.is_first:
                 print(f"Epoch {epoch + 1}/{epochs}  {shown}", flush=True)
             if model.stop_training:
                 break
@@ -184,15 +193,15 @@ def fit_together(
         ) from None
 
 
-def _epoch(together: Together, step: Any, batches: TrainingBatches) -> dict[str, float]:
+def _epoch(workers: Workers, step: Any, batches: TrainingBatches) -> dict[str, float]:
     from tqdm import tqdm
 
     batches.on_epoch_begin()
     loss, right, seen = 0.0, 0.0, 0
-    quiet = not together.is_first or not sys.stderr.isatty()
+    quiet = not workers.is_first or not sys.stderr.isatty()
     for index in tqdm(range(len(batches)), unit=" steps", leave=False, disable=quiet):
         batch = batches[index]
-        values = [_dealt(together, array) for array in (*batch, _sizes(together, batch[0]))]
+        values = [_dealt(workers, array) for array in (*batch, _sizes(workers, batch[0]))]
         step_loss, step_right = step(*values)
         loss += float(step_loss) * len(batch[0])
         right += float(step_right)
@@ -200,21 +209,21 @@ def _epoch(together: Together, step: Any, batches: TrainingBatches) -> dict[str,
     return {"loss": loss / seen, "accuracy": right / seen}
 
 
-def _sizes(together: Together, images: np.ndarray) -> np.ndarray:
+def _sizes(workers: Workers, images: np.ndarray) -> np.ndarray:
     """The size of the whole batch, once for each replica."""
-    return np.full(together.replicas, len(images), np.float32)
+    return np.full(workers.replicas, len(images), np.float32)
 
 
-def _dealt(together: Together, array: np.ndarray) -> Any:
-    """Gives each replica of this process its rows: its number, and every so-manieth after it."""
-    return together.strategy.experimental_distribute_values_from_function(
+def _dealt(workers: Workers, array: np.ndarray) -> Any:
+    """Gives each replica of this process every n-th row, beginning with its own number."""
+    return workers.strategy.experimental_distribute_values_from_function(
         lambda context: tf.constant(
             array[context.replica_id_in_sync_group :: context.num_replicas_in_sync]
         )
     )
 
 
-def _step(together: Together, model: keras.Model, label_smoothing: float) -> Any:
+def _step(workers: Workers, model: keras.Model, label_smoothing: float) -> Any:
     losses = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing, reduction=None)
 
     def own(images: Any, labels: Any, weights: Any, size: Any) -> tuple[Any, Any]:
@@ -224,7 +233,7 @@ def _step(together: Together, model: keras.Model, label_smoothing: float) -> Any
             # Divided by the whole batch: the sum of the replicas' gradients is its mean.
             loss = tf.reduce_sum(each) / size[0]
             for extra in model.losses:
-                loss += extra / together.replicas
+                loss += extra / workers.replicas
             scaled = model.optimizer.scale_loss(loss)
         trainable = model.trainable_variables
         gradients = tape.gradient(scaled, [variable.value for variable in trainable])
@@ -234,11 +243,11 @@ def _step(together: Together, model: keras.Model, label_smoothing: float) -> Any
 
     @tf.function(reduce_retracing=True)
     def step(*values: Any) -> tuple[Any, Any]:
-        loss, right = together.strategy.run(own, args=values)
+        loss, right = workers.strategy.run(own, args=values)
         total = tf.distribute.ReduceOp.SUM
         return (
-            together.strategy.reduce(total, loss, axis=None),
-            together.strategy.reduce(total, right, axis=None),
+            workers.strategy.reduce(total, loss, axis=None),
+            workers.strategy.reduce(total, right, axis=None),
         )
 
     return step

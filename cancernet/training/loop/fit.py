@@ -1,28 +1,21 @@
 """The epochs of one training, from the first or from a checkpoint."""
 
+import contextlib
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
 
 from cancernet.base.errors import RunError
 from cancernet.config import TrainConfig
-from cancernet.dataset.manifest import BuiltDataset
 from cancernet.runs import run_folder
-from cancernet.training.data.batches import (
-    PlainBatches,
-    TrainingBatches,
-    fit_on,
-    plain_batches,
-    training_batches,
-)
-from cancernet.training.fast.acceleration import accelerate, steps_at_once
+from cancernet.training.data.batches import Batches, fit_on
+from cancernet.training.fast.acceleration import accelerate, choose_precision, steps_at_once
 from cancernet.training.fast.feature_cache import keep_features
-from cancernet.training.fast.precision import choose_precision
-from cancernet.training.loop.after_epoch import Keeper
+from cancernet.training.loop.callbacks import ValidateAndCheckpoint, watchers
 from cancernet.training.loop.checkpoint import (
     State,
     has_checkpoint,
@@ -30,10 +23,9 @@ from cancernet.training.loop.checkpoint import (
     load_checkpoint,
     load_state,
 )
-from cancernet.training.loop.distributed import Together, fit_together
-from cancernet.training.loop.epoch_counts import EpochCounts
-from cancernet.training.loop.optimizer import make_optimizer
-from cancernet.training.loop.watch import watchers
+from cancernet.training.loop.distributed import Workers, fit_on_workers
+from cancernet.training.loop.epoch_measures import EpochCounts, Validation
+from cancernet.training.loop.optimizers import make_optimizer
 from cancernet.training.network import (
     choose_layers,
     first_network,
@@ -41,6 +33,7 @@ from cancernet.training.network import (
     frozen_at_random,
     phases,
 )
+from cancernet.training.plan import Training
 
 
 class StoppedError(RunError):
@@ -50,49 +43,45 @@ class StoppedError(RunError):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Surroundings:
+class _Phases:
     """What stays the same through the phases of a training.
 
     Attributes:
-        dataset: the images.
+        training: data set, settings and folder.
         batches: training and validation images.
-        folder: the run folder.
         policy: Keras dtype policy of the arithmetic.
         watching: callbacks that only look on.
         after_epoch: is told the bookkeeping after every epoch; or None.
-        together: the workers that train with this process, or None.
+        workers: those that train with this process, or None.
     """
 
-    dataset: BuiltDataset
-    batches: tuple[TrainingBatches, PlainBatches]
-    folder: Path
+    training: Training
+    batches: Batches
     policy: str
     watching: list[keras.callbacks.Callback]
     after_epoch: Callable[[State], None] | None
-    together: Together | None
+    workers: Workers | None
 
 
 def fit(
-    dataset: BuiltDataset,
-    config: TrainConfig,
-    folder: Path,
+    training: Training,
+    batches: Batches,
     network: keras.Model | None = None,
     *,
     log_dir: Path | None = None,
     after_epoch: Callable[[State], None] | None = None,
-    together: Together | None = None,
+    workers: Workers | None = None,
 ) -> tuple[keras.Model, State]:
     """Trains, or goes on from the folder's checkpoint, and returns the best epoch's model.
 
     Args:
-        dataset: a built data set with training and validation images.
-        config: the settings.
-        folder: the run folder, already begun.
+        training: data set, settings, and the run folder, which is there.
+        batches: training and validation images.
         network: what `first_network` has just built; None builds it here.
         log_dir: where TensorBoard's event files go, or None for none.
         after_epoch: is told the bookkeeping after every epoch; what it raises ends the
             training.
-        together: the workers that train this network with this process, or None.
+        workers: those that train this network with this process, or None.
 
     Returns:
         The plain float32 model with the weights of the best epoch, and the bookkeeping.
@@ -100,20 +89,21 @@ def fit(
     Raises:
         StoppedError: the user pressed Ctrl-C; the last complete epoch is kept.
     """
-    checkpoint = folder / run_folder.CHECKPOINT
+    config, checkpoint = training.config, training.checkpoint
     checkpoint.mkdir(exist_ok=True)
     state = load_state(checkpoint) if has_checkpoint(checkpoint) else State()
-    plain = network or _network_to_go_on(dataset, config, checkpoint, state)
+    plain = network or _network_to_go_on(training, state)
     policy, reason = choose_precision(config.precision)
+    if workers:
+        print(workers.sentence())
     print(f"Arithmetic: {policy} ({reason})")
-    around = _Surroundings(
-        dataset=dataset,
-        batches=(training_batches(dataset, config), plain_batches(dataset, "validation", config)),
-        folder=folder,
+    constant = _Phases(
+        training=training,
+        batches=batches,
         policy=policy,
-        watching=watchers(folder, log_dir),
+        watching=watchers(training.folder, log_dir),
         after_epoch=after_epoch,
-        together=together,
+        workers=workers,
     )
     for phase, settings in enumerate(phases(config)):
         if phase < state.phase or (phase == state.phase and _is_over(state, settings)):
@@ -127,40 +117,38 @@ def fit(
         choose_layers(plain, config, phase=phase)
         if phase == 0 and (warning := frozen_at_random(plain, config)):
             print(f"WARNING: {warning}")
-        state = _fit_phase(plain, settings, state, around)
+        state = _fit_phase(plain, settings, state, constant)
     plain.set_weights(load_best(checkpoint, state))
     return plain, state
 
 
-def best_so_far(
-    dataset: BuiltDataset, config: TrainConfig, folder: Path
-) -> tuple[keras.Model, State]:
+def best_so_far(training: Training) -> tuple[keras.Model, State]:
     """Returns the best epoch's model of an unfinished training, without training on.
 
     Raises:
         RunError: no epoch was complete yet.
     """
-    checkpoint = folder / run_folder.CHECKPOINT
+    checkpoint = training.checkpoint
     if not has_checkpoint(checkpoint):
-        raise RunError(f"no epoch of {folder} was complete, so there is nothing to finish with")
+        raise RunError(
+            f"no epoch of {training.folder} was complete, so there is nothing to finish with"
+        )
     state = load_state(checkpoint)
-    plain = fresh_network(config, len(dataset.classes))
-    choose_layers(plain, config, phase=state.phase)
+    plain = fresh_network(training.config, len(training.dataset.classes))
+    choose_layers(plain, training.config, phase=state.phase)
     plain.set_weights(load_best(checkpoint, state))
     return plain, state
 
 
-def _network_to_go_on(
-    dataset: BuiltDataset, config: TrainConfig, checkpoint: Path, state: State
-) -> keras.Model:
+def _network_to_go_on(training: Training, state: State) -> keras.Model:
     """Builds the network of a training that was begun, without the file of its first weights."""
-    classes = len(dataset.classes)
+    config, classes = training.config, len(training.dataset.classes)
     if state.best_epoch == 0:
         return first_network(config, classes)[0]
     keras.utils.set_random_seed(config.seed)
     plain = fresh_network(config, classes)
     # A frozen backbone is in no other file: where its features are kept, only the head is.
-    plain.set_weights(load_best(checkpoint, state))
+    plain.set_weights(load_best(training.checkpoint, state))
     return plain
 
 
@@ -169,68 +157,53 @@ def _is_over(state: State, settings: TrainConfig) -> bool:
     return state.epochs - state.phase_start >= settings.epochs or stopped_early
 
 
-def _fit_phase(
-    plain: keras.Model, settings: TrainConfig, state: State, around: _Surroundings
-) -> State:
-    """Trains a phase on the network's accelerated twin, or on the twin's head alone."""
-    dataset, together, policy = around.dataset, around.together, around.policy
-    checkpoint = around.folder / run_folder.CHECKPOINT
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Compiled:
+    """What the epochs of a phase run on.
+
+    Attributes:
+        model: compiled: the network's accelerated twin, or the twin's head alone.
+        twin: the whole twin, whose weights are kept.
+        batches: images, or the features of them that the head takes.
+        counts: the model's metric of the training images; None with several workers.
+        scorer: a copy that predicts where `model` cannot, or None.
+    """
+
+    model: keras.Model
+    twin: keras.Model
+    batches: Batches
+    counts: EpochCounts | None = None
+    scorer: keras.Model | None = None
+
+
+def _compiled(plain: keras.Model, settings: TrainConfig, constant: _Phases) -> _Compiled:
+    training, batches, workers = constant.training, constant.batches, constant.workers
     accelerated = functools.partial(
-        accelerate, plain, precision=policy, batch_norm_momentum=settings.batch_norm_momentum
+        accelerate,
+        plain,
+        precision=constant.policy,
+        batch_norm_momentum=settings.batch_norm_momentum,
     )
-    scorer = counts = None
-    if together is None:
-        twin = accelerated()
-        model, training, validation = keep_features(twin, *around.batches, checkpoint)
-        if model is not twin:
-            print("The frozen layers were computed once for every image; the rest is trained on")
-            if policy == "mixed_float16":
-                model.dtype_policy = policy  # `compile` looks here whether to scale the loss
-        counts = EpochCounts(len(dataset.classes))
-        _compile(model, settings, len(training), [counts])
-    else:
-        training, validation = around.batches
-        with together.strategy.scope():
-            model = twin = accelerated(synchronized=settings.synchronized)
-            _compile(model, settings, len(training), [])
-            model.optimizer.build(model.trainable_variables)
+    if workers is not None:
+        with workers.strategy.scope():
+            twin = accelerated(synchronized=settings.synchronized)
+            _compile(twin, settings, len(batches.training))
+            twin.optimizer.build(twin.trainable_variables)
         # Made second: the first twin draws the seeds that one process would draw.
-        scorer = accelerated()
-    if state.epochs > state.phase_start:
-        state, warning = load_checkpoint(checkpoint, model)
-        if warning:
-            print(f"warning: {warning}", file=sys.stderr)
-        print(f"Going on after epoch {state.epochs} of {state.phase_start + settings.epochs}")
-    training.next_epoch = state.epochs
-    keeper = Keeper(
-        config=settings,
-        folder=checkpoint,
-        state=state,
-        batches=validation,
-        truth=dataset.split("validation").labels,
-        positive=[dataset.classes.index(name) for name in dataset.positive],
-        whole=twin,
-        counts=counts,
-        after_epoch=around.after_epoch,
-        scorer=scorer,
-    )
-    if together is None:
-        _fit_epochs(model, training, validation, keeper, around.folder, around.watching)
-    else:
-        fit_together(
-            together,
-            model,
-            training,
-            [keeper, *around.watching],
-            first_epoch=state.epochs,
-            epochs=state.phase_start + settings.epochs,
-            label_smoothing=settings.label_smoothing,
-        )
-    return state
+        return _Compiled(model=twin, twin=twin, batches=batches, scorer=accelerated())
+    twin = accelerated()
+    model, batches = keep_features(twin, batches, training.checkpoint)
+    if model is not twin:
+        print("The frozen layers were computed once for every image; the rest is trained on")
+        if constant.policy == "mixed_float16":
+            model.dtype_policy = constant.policy  # `compile` looks here whether to scale the loss
+    counts = EpochCounts(len(training.dataset.classes))
+    _compile(model, settings, len(batches.training), counts)
+    return _Compiled(model=model, twin=twin, batches=batches, counts=counts)
 
 
 def _compile(
-    model: keras.Model, settings: TrainConfig, steps: int, metrics: list[keras.metrics.Metric]
+    model: keras.Model, settings: TrainConfig, steps: int, *metrics: keras.metrics.Metric
 ) -> None:
     model.compile(
         optimizer=make_optimizer(settings, steps_per_epoch=steps),
@@ -240,26 +213,60 @@ def _compile(
     )
 
 
-def _fit_epochs(
-    model: keras.Model,
-    training: TrainingBatches,
-    validation: PlainBatches,
-    keeper: Keeper,
-    folder: Path,
-    watching: list[keras.callbacks.Callback],
-) -> None:
-    state = keeper.state
-    epochs = state.phase_start + keeper.config.epochs
-    try:
-        with validation.own_errors():
+def _fit_phase(plain: keras.Model, settings: TrainConfig, state: State, constant: _Phases) -> State:
+    """Trains a phase, or goes on with it; returns the bookkeeping after it."""
+    training, workers = constant.training, constant.workers
+    compiled = _compiled(plain, settings, constant)
+    model, batches = compiled.model, compiled.batches
+    if state.epochs > state.phase_start:
+        state, warning = load_checkpoint(training.checkpoint, model)
+        if warning:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(f"Going on after epoch {state.epochs} of {state.phase_start + settings.epochs}")
+    batches.training.next_epoch = state.epochs
+    truth = training.dataset.split("validation").labels
+    keeper = ValidateAndCheckpoint(
+        config=settings,
+        folder=training.checkpoint,
+        state=state,
+        validation=Validation(batches.validation, truth, training.positive, compiled.scorer),
+        whole=compiled.twin,
+        counts=compiled.counts,
+        after_epoch=constant.after_epoch,
+    )
+    callbacks, end = [keeper, *constant.watching], state.phase_start + settings.epochs
+    if workers is None:
+        with _stopping(training.folder, state, end), batches.validation.own_errors():
             fit_on(
                 model,
-                training,
-                epochs=epochs,
+                batches.training,
+                epochs=end,
                 initial_epoch=state.epochs,
-                callbacks=[keeper, *watching],
+                callbacks=callbacks,
                 verbose=1 if sys.stdout.isatty() else 2,
             )
+    else:
+        fit_on_workers(
+            workers,
+            model,
+            batches.training,
+            callbacks,
+            first_epoch=state.epochs,
+            epochs=end,
+            label_smoothing=settings.label_smoothing,
+        )
+    return state
+
+
+@contextlib.contextmanager
+def _stopping(folder: Path, state: State, epochs: int) -> Iterator[None]:
+    """Turns Ctrl-C into a sentence that says how to go on.
+
+    Raises:
+        StoppedError: the user pressed Ctrl-C.
+    """
+    try:
+        yield
     except KeyboardInterrupt:
         whole = run_folder.whole_of(folder)
         again = f"python train_model.py --resume --run {whole}"

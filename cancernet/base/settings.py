@@ -1,0 +1,94 @@
+"""Settings spelled once: a field of a dataclass is a flag, its bounds and its help text.
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class ServerSettings:
+        port: int = setting(8000, "port to listen on", least=1, most=65535)
+
+        def __post_init__(self) -> None:
+            check_settings(self)
+
+`commands.command_line.add_settings` adds the flags (`--port`), `given_settings` reads them.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from cancernet.base.errors import CancerNetError
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: Sequence[Any] | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    metavar: str | tuple[str, ...] = "",
+    group: str = "",
+    switch: bool = False,
+) -> Any:
+    """Describes a field of a settings dataclass; a field without this is no flag.
+
+    Args:
+        default: of the field; `dataclasses.MISSING` for none.
+        help: what `--help` says.
+        choices: the only values allowed.
+        least, most: bounds that are allowed themselves.
+        above, below: bounds that are not.
+        metavar: stands for the value in `--help`; one name for each value where a flag
+            takes a fixed number of them.
+        group: heading in `--help` under which the flag stands.
+        switch: a truth value that the flag only turns on; without, there is `--no-…` too.
+    """
+    metadata = {
+        "help": help,
+        "choices": choices,
+        "least": least,
+        "most": most,
+        "above": above,
+        "below": below,
+        "metavar": metavar,
+        "group": group,
+        "switch": switch,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def setting_fields(settings: Any) -> list[dataclasses.Field[Any]]:
+    """Returns the fields of a settings class, or of an instance, that `setting` describes."""
+    return [field for field in dataclasses.fields(settings) if "help" in field.metadata]
+
+
+def flag_of(name: str) -> str:
+    """Returns the flag of a field: `--learning-rate` for `learning_rate`."""
+    return "--" + name.replace("_", "-")
+
+
+def check_settings(settings: Any) -> None:
+    """Raises CancerNetError, naming the flag, when a value of an instance is out of bounds."""
+    for field in setting_fields(settings):
+        check_setting(field, getattr(settings, field.name))
+
+
+def check_setting(field: dataclasses.Field[Any], value: Any) -> None:
+    """Raises CancerNetError, naming the flag, when a value is out of its bounds."""
+    flag, rule = flag_of(field.name), field.metadata
+    if isinstance(value, float) and math.isinf(value):
+        raise CancerNetError(f"{flag} is {value}, but must be a finite number")
+    if rule["choices"] is not None and value not in rule["choices"]:
+        known = ", ".join(map(str, rule["choices"]))
+        raise CancerNetError(f"{flag} is {value!r}; choose from {known}")
+    bounds = [
+        (rule["least"], lambda v, b: v >= b, "at least"),
+        (rule["most"], lambda v, b: v <= b, "at most"),
+        (rule["above"], lambda v, b: v > b, "above"),
+        (rule["below"], lambda v, b: v < b, "below"),
+    ]
+    for bound, holds, words in bounds:
+        # `not holds` also refuses NaN, for which every comparison is false.
+        if bound is not None and not holds(value, bound):
+            raise CancerNetError(f"{flag} is {value}, but must be {words} {bound}")

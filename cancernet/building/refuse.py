@@ -1,0 +1,101 @@
+"""What would fail later, or lose something, is refused at once."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from cancernet.base.errors import CancerNetError, SplitError
+from cancernet.building.find import Found
+from cancernet.building.identify import Identified
+from cancernet.building.plan import Plan
+from cancernet.building.settings import FOLDER, BuildSettings
+from cancernet.building.transfer import no_hard_links
+from cancernet.catalog import Dataset
+from cancernet.dataset.leaks import Leak, LeakKind
+from cancernet.dataset.words import name_leak
+
+BLOCK = 4096  # bytes; a file takes whole blocks of the disk
+# By the split in use: what helps depends on what was done already.
+WAYS_OUT = {
+    "patient": "say with --group-by content, a pattern or a table's column `patient` what belongs "
+    "together",
+    "lists": "put what belongs together on one list",
+}
+
+
+def check_folders(source: Path, output: Path) -> None:
+    """Raises CancerNetError where there is no source folder, or one folder is in the other."""
+    if not source.is_dir():
+        what = "is a file, not a folder" if source.exists() else "does not exist"
+        raise CancerNetError(f"the source folder {source} {what}; name another with --source")
+    inside, outside = os.path.join(os.path.realpath(source), ""), os.path.join(output, "")
+    if inside.startswith(outside) or outside.startswith(inside):
+        raise CancerNetError(
+            f"one of the source folder {source} and the output folder {output} is inside the "
+            "other; name an --output elsewhere"
+        )
+
+
+def check_images(found: Found, identified: Identified, dataset: Dataset, source: Path) -> None:
+    """Raises CancerNetError where no file belongs to the data set."""
+    if len(identified.images):
+        return
+    there = "no image (PNG, JPEG, TIFF or BMP)"
+    if found.images:
+        first = min(identified.left_out, key=lambda file: file.source)
+        detail = f": {first.detail}" if first.detail else ""
+        there = (
+            f"{len(found.images):,} images, but none that fits; first {first.source} "
+            f"({first.reason.value}{detail})"
+        )
+    advice = "see --help for where to get the images, and --dataset folder for images of your own"
+    if dataset.name == FOLDER:
+        advice = "name the folders by --classes as they are spelled"
+    raise CancerNetError(f"{source} has {there}; expected is the layout {dataset.layout}, {advice}")
+
+
+def check_leaks(leaks: Sequence[Leak], settings: BuildSettings) -> None:
+    """Lets nothing leak unless the user insists.
+
+    Raises:
+        SplitError: something leaks; the message names it.
+    """
+    # Masks were asked for by a flag of their own.
+    found = [leak for leak in leaks if leak.kind is not LeakKind.MASKS]
+    if found and not settings.allow_leaks:
+        named = " ".join(map(name_leak, found)).removesuffix(".")
+        raise SplitError(
+            f"this split leaks: {named}; {WAYS_OUT.get(settings.split, 'use --split patient')}, or "
+            "insist with --allow-leaks, and every report made from it will say so"
+        )
+
+
+def check_disk(plan: Plan, output: Path, settings: BuildSettings) -> None:
+    """Raises CancerNetError where copies do not fit on the disk, or hard links are impossible."""
+    if settings.link == "hard":
+        if os.stat(settings.source).st_dev != os.stat(output.parent).st_dev:
+            raise no_hard_links(str(settings.source), "they are on different disks")
+    elif settings.link == "copy":
+        need, free = _bytes_of(plan, settings.source), shutil.disk_usage(output.parent).free
+        if need > free:
+            raise CancerNetError(
+                f"the disk is full: copying needs about {need / 1e6:,.1f} MB, and "
+                f"{free / 1e6:,.1f} MB are free where {output} is; make room, or use --link hard "
+                "or --link symbolic"
+            )
+
+
+def _bytes_of(plan: Plan, source: Path) -> int:
+    """Returns the bytes of disk that copies will take, judged by a thousand of the images."""
+    step = -(-len(plan) // 1000)
+    some = [_size(os.path.join(source, path)) for path in plan.images.sources[::step]]
+    blocks = sum(-(-size // BLOCK) for size in some)
+    return round(blocks * BLOCK * len(plan) / len(some))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0  # it will be left out

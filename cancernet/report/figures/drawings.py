@@ -1,0 +1,141 @@
+"""The figures of a run or of an evaluation: drawn once, for the folder and for the report."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cancernet.measures.class_measures import fold
+from cancernet.report.content import ReportContent
+from cancernet.report.figures import classes, curves, images
+from cancernet.report.figures.decision_curve import decision_curve, draw_decision_curve
+from cancernet.report.figures.network import draw_network
+from cancernet.report.figures.style import save_figure, save_photographs, svg_text
+from cancernet.report.pictures import Picture
+from cancernet.report.portrait import Portrait
+from cancernet.report.tables import SIDES, class_tables, testing_counts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = "figures"
+# Made of pixels, so there is nothing to gain from SVG.
+PHOTOGRAPHS = {"samples", "examples", "kernels"}
+# Shown on the page only.
+NOT_A_FILE = {"confusion_matrix_of_calls"}
+HISTORY_MEASURES = ("precision", "recall", "f1")
+
+
+class Figures:
+    """The figures of a report by name; each is drawn when it is first asked for."""
+
+    def __init__(self, content: ReportContent) -> None:
+        self._footer = content.footer
+        self._drawings = drawings(content)
+        self._drawn: dict[str, Picture] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._drawings
+
+    def __getitem__(self, name: str) -> Picture:
+        if name not in self._drawn:
+            svg = svg_text(self._drawings[name](footer=self._footer))
+            self._drawn[name] = Picture("svg+xml", svg.encode())
+        return self._drawn[name]
+
+    def write(self, folder: Path) -> None:
+        """Writes every figure into a folder as PNG and SVG, photographs as PNG only."""
+        for name in [name for name in self._drawings if name not in NOT_A_FILE]:
+            figure, path = self._drawings[name](footer=self._footer), folder / f"{name}.png"
+            if name in PHOTOGRAPHS:
+                self._drawn[name] = Picture("png", save_photographs(figure, path))
+            else:
+                save_figure(figure, path)
+                self._drawn[name] = Picture("svg+xml", path.with_suffix(".svg").read_bytes())
+
+
+def drawings(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
+    """Returns what draws each figure, by the figure's name; all take `footer`."""
+    return {
+        **_of_testing(content),
+        **_of_training(content),
+        **({} if content.portrait is None else _of_data_and_network(content, content.portrait)),
+    }
+
+
+def _of_testing(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
+    assessment, threshold = content.assessment, content.marked
+    truth, score = content.positives(content.testing)
+    limits = assessment.intervals["testing"].limits
+    several = content.several_classes
+    how = "most probable class" if several else "at the operating point"
+    counts = testing_counts(content)
+    marks: dict[str, Any] = {"threshold": threshold}
+    found: dict[str, Callable[..., Figure]] = {
+        "confusion_matrix": partial(
+            classes.draw_confusion_matrix, counts, assessment.words, title=f"Testing, {how}"
+        ),
+        "classes": partial(classes.draw_class_measures, class_tables(content)),
+        "roc": partial(curves.draw_roc, truth, score, interval=limits["roc_auc"], **marks),
+        "precision_recall": partial(
+            curves.draw_precision_recall, truth, score, interval=limits["pr_auc"], **marks
+        ),
+        "calibration": partial(curves.draw_calibration, truth, score),
+        # Computed when it is drawn: asking for another figure should not cost it.
+        "decision_curve": lambda footer: draw_decision_curve(
+            decision_curve(truth, score), footer=footer, **marks
+        ),
+    }
+    if several:
+        cells = assessment.testing["confusion_matrix"]
+        found["confusion_matrix_of_calls"] = partial(
+            classes.draw_confusion_matrix,
+            [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]],
+            [assessment.negative_word, assessment.positive_word],
+            title="Testing, at the operating point",
+        )
+        found["confusion_matrix_folded"] = partial(
+            classes.draw_confusion_matrix,
+            fold(counts, assessment.positive_indices),
+            SIDES,
+            title="Testing, most probable class, folded",
+        )
+    return found
+
+
+def _of_training(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
+    history = content.history
+    if not history:
+        return {}
+    draw = partial(curves.draw_history, history, best_epoch=content.best_epoch)
+    found: dict[str, Callable[..., Figure]] = {
+        "history": draw,
+        "plot": partial(curves.draw_plot, history),
+    }
+    if "precision" in history:
+        found["history_measures"] = partial(draw, measures=HISTORY_MEASURES)
+    return found
+
+
+def _of_data_and_network(
+    content: ReportContent, portrait: Portrait
+) -> "dict[str, Callable[..., Figure]]":
+    assessment = content.assessment
+    found: dict[str, Callable[..., Figure]] = {
+        "class_counts": partial(classes.draw_class_counts, portrait.counts, assessment.words),
+        "samples": partial(images.draw_sample_grid, portrait.samples),
+        "network": partial(draw_network, portrait.layers),
+        "examples": partial(
+            images.draw_examples,
+            portrait.examples,
+            wrong=portrait.wrong,
+            of=len(content.testing.paths),
+        ),
+    }
+    totals = [sum(row) for row in zip(*portrait.counts.values(), strict=True)]
+    factors = classes.factor_counts(assessment.classes, assessment.positive, totals)
+    if factors:
+        found["factors"] = partial(classes.draw_factors, factors)
+    if portrait.kernels is not None:
+        found["kernels"] = partial(images.draw_kernels, portrait.kernels)
+    return found

@@ -1,0 +1,132 @@
+"""Draws images: some of every class, some that were judged, and one through every kernel."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cancernet.report.figures.style import GREEN, GREY, ORANGE, new_figure
+from cancernet.report.portrait import Example, KernelViews
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_sample_grid(samples: Mapping[str, Sequence[np.ndarray]], *, footer: str = "") -> "Figure":
+    """Draws some training images of every class, a row a class."""
+    columns = max((len(images) for images in samples.values()), default=1) or 1
+    figure, axes = _sheet(len(samples), columns, side=1.35, left=1.3, footer=footer)
+    for row, images in enumerate(samples.values()):
+        for column, pixels in enumerate(images):
+            _put(axes, pixels, row, column)
+    axes.set_yticks(range(len(samples)), list(samples), fontsize=9)
+    axes.set_xticks([])
+    axes.set_title("Training images, picked at random", fontsize=11)
+    return figure
+
+
+def draw_examples(
+    examples: Sequence[Example], *, wrong: int, of: int, columns: int = 4, footer: str = ""
+) -> "Figure":
+    """Draws testing images with truth, prediction and probability.
+
+    Args:
+        examples: picked at random from the wrong and from the right ones.
+        wrong: testing images that were called wrongly.
+        of: testing images in all.
+        columns: images a row.
+        footer: a line below.
+    """
+    rows = max(1, -(-len(examples) // columns))
+    figure, axes = _sheet(rows, columns, side=2.0, footer=footer, line=0.3)
+    for number, each in enumerate(examples):
+        row, column = divmod(number, columns)
+        _put(axes, each.pixels, row * 1.3, column)
+        verdict = "right" if each.right else "wrong"
+        axes.text(
+            column,
+            row * 1.3 - 0.48,
+            f"{verdict}: called {each.predicted}\nprobability {each.probability:.2f}\n"
+            f"truth: {each.truth}",
+            ha="center",
+            va="bottom",
+            fontsize=7,
+            color=GREEN if each.right else ORANGE,
+        )
+    axes.axis("off")
+    axes.set_title(f"Testing: {of - wrong:,} of {of:,} right", fontsize=11)
+    return figure
+
+
+def draw_kernels(views: KernelViews, *, footer: str = "") -> "Figure":
+    """Draws one image beside what every kernel makes of it, before and after min-max.
+
+    Args:
+        views: of one training image.
+        footer: a line below.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.5, 3.15 * len(views.filtered)), layout="constrained")
+    grid = figure.subplots(len(views.filtered), 3, squeeze=False)
+    for row, name in zip(grid, views.filtered, strict=True):
+        filtered, stretched = views.filtered[name], views.stretched[name]
+        used = ", used here" if name == views.used else ""
+        row[0].imshow(views.original)
+        row[0].set_title(f"original, {views.original.min()} to {views.original.max()}", fontsize=9)
+        # Shown as a screen shows it: values outside 0-255 are cut off.
+        row[1].imshow(filtered.clip(0, 255).astype("uint8"))
+        row[1].set_title(
+            f"{name}{used}\nfiltered, {filtered.min():.0f} to {filtered.max():.0f}", fontsize=9
+        )
+        row[2].imshow(stretched)
+        row[2].set_title(
+            f"after min-max and scale\n{stretched.min():.2f} to {stretched.max():.2f}", fontsize=9
+        )
+        for axes in row:
+            axes.axis("off")
+        row[0].text(
+            -0.06,
+            0.5,
+            _coefficients(views.coefficients[name]),
+            transform=row[0].transAxes,
+            ha="right",
+            va="center",
+            fontsize=9,
+            family="monospace",
+        )
+    if footer:
+        figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
+    return figure
+
+
+def _coefficients(kernel: np.ndarray) -> str:
+    values = np.asarray(kernel, np.float64)
+    unit = np.abs(values[values != 0]).min()
+    lines = [" ".join(f"{round(value / unit):2d}" for value in row) for row in values]
+    scale = "" if unit == 1 else f"1/{round(1 / unit)} ·\n"
+    return scale + "\n".join(lines)
+
+
+def _sheet(
+    rows: int, columns: int, *, side: float, footer: str, left: float = 0.0, line: float = 0.0
+) -> "tuple[Figure, Axes]":
+    """One pair of axes for all images: many of them would take the layout seconds."""
+    width, height = columns * side + left + 0.2, rows * side * (1 + line) + 0.8
+    figure, (axes,) = new_figure(width=max(4.5, width), height=height, footer=footer)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_aspect("equal")
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=((rows - 1) * (1 + line) + 0.5, -0.5 - line))
+    return figure, axes
+
+
+def _put(axes: "Axes", pixels: np.ndarray, y: float, x: float) -> None:
+    """Shows an image around a place, its longer side 0.94 of a cell."""
+    half = 0.47 * np.array(pixels.shape[:2]) / max(pixels.shape[:2])
+    extent = (x - half[1], x + half[1], y + half[0], y - half[0])
+    limits = axes.get_xlim(), axes.get_ylim()
+    axes.imshow(pixels, extent=extent, aspect="equal")
+    axes.set(xlim=limits[0], ylim=limits[1])

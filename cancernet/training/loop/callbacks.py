@@ -1,0 +1,205 @@
+"""Keras callbacks of a training: validate and checkpoint, a JSON line an epoch, TensorBoard."""
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cancernet.base.files import json_text, write_text
+from cancernet.config import TrainConfig
+from cancernet.measures.class_measures import epoch_measures
+from cancernet.runs import run_folder
+from cancernet.training.loop.checkpoint import State, best_path, save_checkpoint, save_weights
+from cancernet.training.loop.epoch_measures import (
+    HIGHER_IS_BETTER,
+    EpochCounts,
+    Validation,
+    averaged_weights,
+)
+
+
+class ValidateAndCheckpoint(keras.callbacks.Callback):
+    """After each epoch validates, keeps the best weights, writes history and checkpoint.
+
+    Keras's ModelCheckpoint, EarlyStopping and ReduceLROnPlateau in one, because their state
+    must be in the checkpoint for a resumed training to be the same.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: TrainConfig,
+        folder: Path,
+        state: State,
+        validation: Validation,
+        whole: keras.Model | None = None,
+        counts: EpochCounts | None = None,
+        after_epoch: Callable[[State], None] | None = None,
+    ) -> None:
+        """Takes what is validated and where the checkpoint goes.
+
+        `whole` is the network whose best weights are kept, where only its head is trained;
+        `counts` the model's metric that gives the training images' precision, recall and
+        F1; `after_epoch` gets the bookkeeping when all else is done.
+        """
+        super().__init__()
+        self.config = config
+        self.folder = folder
+        self.state = state
+        self._validation = validation
+        self._whole = whole
+        self._counts = counts
+        self._after_epoch = after_epoch
+        self._started = self._cpu_started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Starts the clock."""
+        self._started, self._cpu_started = time.perf_counter(), time.process_time()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Does everything that follows an epoch, the checkpoint last."""
+        logs, state = {} if logs is None else logs, self.state
+        training_seconds = time.perf_counter() - self._started
+        state.cpu_seconds += time.process_time() - self._cpu_started
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        with averaged_weights(self.model):
+            if self._counts is not None:
+                logs.update(epoch_measures(self._counts.counts(), self._validation.positive))
+            logs.update(self._validation.measures(self.model))
+            self._keep_if_best(epoch + 1, logs.get(self.config.monitor, math.nan))
+        self._lower_rate_on_plateau()
+        state.seconds += training_seconds
+        row = {"epoch": epoch + 1, "seconds": round(training_seconds, 3), "learning_rate": rate}
+        state.history.append({**row, **{name: float(v) for name, v in logs.items()}})
+        write_history(self.folder.parent / "history.csv", state.history)
+        save_checkpoint(self.folder, self.model, state)
+        if self.config.patience and state.waited >= self.config.patience:
+            self.model.stop_training = True
+        if self._after_epoch is not None:
+            self._after_epoch(state)
+
+    def _keep_if_best(self, epoch: int, value: float) -> None:
+        state = self.state
+        if self.is_best(value):
+            state.best_value, state.best_epoch = value, epoch
+            state.waited = state.plateau_waited = 0
+            whole = self._whole or self.model
+            save_weights(best_path(self.folder, epoch), whole.get_weights())
+        else:
+            state.waited += 1
+            state.plateau_waited += 1
+
+    def is_best(self, value: float) -> bool:
+        """Tells whether a value of the monitored measure is the best so far."""
+        best = self.state.best_value
+        if self.state.best_epoch == 0 or self.config.monitor == "last":
+            return True  # even a NaN: there must be weights to keep
+        if math.isnan(value):
+            return False
+        if math.isnan(best):
+            return True
+        return value > best if HIGHER_IS_BETTER[self.config.monitor] else value < best
+
+    def _lower_rate_on_plateau(self) -> None:
+        config = self.config
+        if config.plateau_factor and self.state.plateau_waited >= config.plateau_patience:
+            optimizer = self.model.optimizer
+            optimizer.learning_rate = float(optimizer.learning_rate) * config.plateau_factor
+            self.state.plateau_waited = 0
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Appends one JSON object a line for every complete epoch.
+
+    A line holds `time` (ISO 8601, UTC), `event`, `epoch` (counted from 1), `epochs` and the
+    epoch's measures; a measure that is not a finite number is null, because JSON has no NaN.
+    An epoch that a resumed training repeats is written again: the later line holds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Says that this process began to train."""
+        self._write(event="begin")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Writes the epoch's measures."""
+        measures = {name: float(value) for name, value in (logs or {}).items()}
+        self._write(event="epoch", epoch=epoch + 1, **measures)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Says that the epochs are over."""
+        self._write(event="end")
+
+    def _write(self, **values: Any) -> None:
+        line = {"time": run_folder.now(), "epochs": self.params.get("epochs"), **values}
+        # One write of one whole line: another terminal never reads half of it, unless the
+        # machine stops in the middle; readers skip a line that is not valid JSON.
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json_text(line) + "\n")
+
+
+class TensorBoardScalars(keras.callbacks.Callback):
+    """Writes every epoch's measures where `tensorboard --logdir` finds them.
+
+    Keras's own callback needs the package tensorboard, traces the graph and writes the
+    weights; scalars in TensorFlow's event format are all that is read while a training runs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self._writer: Any = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Writes the measures at step `epoch` + 1 and flushes them."""
+        import tensorflow as tf
+
+        if self._writer is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # TensorBoard looks for this in the name and takes the files in their order.
+            name = f"events.out.tfevents.{time.time_ns()}.cancernet"
+            self._writer = tf.io.TFRecordWriter(str(self.folder / name))
+        values = [
+            tf.compat.v1.Summary.Value(tag=name, simple_value=float(value))
+            for name, value in (logs or {}).items()
+        ]
+        summary = tf.compat.v1.Summary(value=values)
+        event = tf.compat.v1.Event(wall_time=time.time(), step=epoch + 1, summary=summary)
+        self._writer.write(event.SerializeToString())
+        self._writer.flush()
+
+
+def watchers(folder: Path, log_dir: Path | None = None) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks that record a training for others to watch.
+
+    They come after `ValidateAndCheckpoint`, because they write what it adds to the logs.
+
+    Args:
+        folder: the run folder; `log.jsonl` in it gets one line an epoch.
+        log_dir: where TensorBoard's event files go, or None for none.
+    """
+    found: list[keras.callbacks.Callback] = [EpochLines(folder / run_folder.LOG)]
+    if log_dir is not None:
+        found.append(TensorBoardScalars(log_dir / folder.resolve().name))
+    return found
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Writes one row per epoch; a column that an epoch lacks is `nan` there.
+
+    Epochs of several workers have fewer columns than those of one process.
+    """
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="nan", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(path, text.getvalue())

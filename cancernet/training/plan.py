@@ -1,0 +1,95 @@
+"""A training as values: what is asked for, what is trained where, and what came of it."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cancernet.config import TrainConfig
+from cancernet.dataset.manifest import BuiltDataset
+from cancernet.measures.assess import Assessment
+from cancernet.measures.scored import Scored
+from cancernet.runs import run_folder
+from cancernet.runs.run_record import FoldOfRun, RunRecord
+from cancernet.training.loop.checkpoint import State
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resume:
+    """How to resume an unfinished training.
+
+    Attributes:
+        given: settings given now; they must equal the run's unless `insist` is set.
+        insist: resume although the program, the data or a setting differs.
+        finish_now: train no further; finish with the best epoch so far.
+    """
+
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    insist: bool = False
+    finish_now: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is asked for: a new run, or to resume one.
+
+    Attributes:
+        folder: the run folder.
+        data: folder of a built data set, or a data set that is open already, such as a fold.
+        config: the settings.
+        recipe: name of the recipe, for the record.
+        command: the command line, for the record.
+        beside: finished runs whose figures the report shows beside these.
+        fold: what run.json says of the fold, where this is one of a cross-validation.
+        log_dir: where TensorBoard's event files go, or None for none.
+        resume: how to resume; None begins a new run.
+    """
+
+    folder: Path
+    data: Path | BuiltDataset
+    config: TrainConfig
+    recipe: str = ""
+    command: str = ""
+    beside: Sequence[Path] = ()
+    fold: FoldOfRun | None = None
+    log_dir: Path | None = None
+    resume: Resume | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What is trained, with which settings, into which folder."""
+
+    folder: Path
+    dataset: BuiltDataset
+    config: TrainConfig
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder of what an unfinished training needs to go on."""
+        return self.folder / run_folder.CHECKPOINT
+
+    @property
+    def positive(self) -> list[int]:
+        """Places of the positive classes among all classes."""
+        return [self.dataset.classes.index(name) for name in self.dataset.positive]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What came of a training.
+
+    Attributes:
+        training: data set, settings and folder.
+        state: the bookkeeping of the epochs.
+        assessment: the operating point and every figure at it.
+        validation, testing: the images with their calibrated probabilities.
+        record: run.json without the hashes of the run's files.
+    """
+
+    training: Training
+    state: State
+    assessment: Assessment
+    validation: Scored
+    testing: Scored
+    record: RunRecord

@@ -1,0 +1,200 @@
+"""The report of a finished training: its content, its pictures, its slide maps."""
+
+import dataclasses
+import math
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.images import read_rgb
+from cancernet.base.notice import NOTICE
+from cancernet.config import SPLITS
+from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
+from cancernet.evaluation.other_runs import read_besides
+from cancernet.measures import scored as scores
+from cancernet.report.content import (
+    Asked,
+    FlowStep,
+    Network,
+    ReportContent,
+    SlidePicture,
+    TrainingFacts,
+    say_unit,
+)
+from cancernet.report.figures.drawings import FIGURES
+from cancernet.report.page import write_cards, write_report
+from cancernet.runs.heat_maps import heat_map_of
+from cancernet.slides.cells import check_grid
+from cancernet.slides.drawing import save_picture
+from cancernet.slides.mosaic import Mosaic, SlideMap
+from cancernet.training.plan import Finished
+from cancernet.training.portrait import make_portrait
+
+MOST_SLIDES = 6  # maps in a report; more would make it slow to open
+
+
+def write_pictures_and_report(finished: Finished, model: keras.Model) -> None:
+    """Writes figures/, report.html, model_card.md and checklist.md of a run.
+
+    Args:
+        finished: what came of the training.
+        model: the network, with the weights that were kept.
+    """
+    folder = finished.training.folder
+    report = _report_content(finished)
+    report = dataclasses.replace(
+        report,
+        slides=write_slide_pictures(finished, folder / FIGURES, footer=report.footer),
+        portrait=make_portrait(model, finished),
+    )
+    write_report(report, folder)
+    write_cards(report, folder)
+
+
+def _report_content(finished: Finished) -> ReportContent:
+    training, state = finished.training, finished.state
+    folder, dataset, config = training.folder, training.dataset, training.config
+    record = finished.record
+    assert record.model and record.training and record.machine and record.finished
+    beside, missing = read_besides(record.beside)
+    return ReportContent(
+        title=folder.resolve().name,
+        assessment=finished.assessment,
+        validation=finished.validation,
+        testing=finished.testing,
+        asked=Asked(
+            data_set=f"{dataset.name}: {dataset.title}",
+            recipe=record.recipe,
+            network=Network(
+                name=config.model,
+                width=config.image_size,
+                height=config.image_size,
+                parameters=record.model.parameters,
+            ),
+        ),
+        flow=[_step(dataset, name) for name in SPLITS],
+        left_out=dataset.left_out,
+        split_method=dataset.split_kind,
+        leak=dataset.leak,
+        drawn=dataset.drawn,
+        history=_columns(state.history),
+        best_epoch=state.best_epoch,
+        training=TrainingFacts(
+            seconds=record.training.seconds,
+            cpu_seconds=record.training.cpu_seconds,
+            images_per_second=record.training.images_per_second,
+            epochs=record.training.epochs,
+            machine=f"{record.machine.processor}, {record.machine.cores} cores",
+        ),
+        command=record.command,
+        seed=config.seed,
+        fingerprint=dataset.fingerprint,
+        settings=dataclasses.asdict(config),
+        versions=record.versions,
+        commit=record.commit,
+        created=record.finished,
+        remarks=[*say_unit(dataset.unit), *dataset.warnings, *missing],
+        audit=read_audit(dataset.folder),
+        image_folder=dataset.folder,
+        heat_map=heat_map_of(folder),
+        beside=beside,
+    )
+
+
+def _step(dataset: BuiltDataset, name: str) -> FlowStep:
+    part = dataset.split(name)
+    positive = [dataset.classes.index(label) for label in dataset.positive]
+    return FlowStep(
+        name=name,
+        patients=len(set(part.patients)),
+        images=len(part.paths),
+        positives=int(np.isin(part.labels, positive).sum()),
+    )
+
+
+def _columns(history: list[dict[str, float]]) -> dict[str, list[float]]:
+    """Measure to its value in every epoch; NaN where an epoch lacks it, as with several workers."""
+    names = dict.fromkeys(name for row in history for name in row)
+    return {name: [row.get(name, math.nan) for row in history] for name in names}
+
+
+def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> list[SlidePicture]:
+    """Writes `slide-<patient>.png` of the testing patients with the most patches.
+
+    Nothing is written where the file names of a data set carry no places.
+
+    Args:
+        finished: the testing images' probabilities and the operating point.
+        folder: the figures folder.
+        footer: what must be known of the data; empty when nothing.
+
+    Returns:
+        The pictures for the report, at most `MOST_SLIDES`.
+    """
+    dataset = finished.training.dataset
+    part = dataset.split("testing")
+    patients = np.array(part.patients)
+    placed = part.x != NO_POSITION
+    names, counts = np.unique(patients[placed], return_counts=True)
+    chosen = sorted(names[np.argsort(-counts, kind="stable")][:MOST_SLIDES].tolist())
+    word = finished.assessment.positive_word
+    pictures = []
+    for name in chosen:
+        rows = np.flatnonzero(placed & (patients == name))
+        try:
+            check_grid(_boxes(dataset, rows))
+        except CancerNetError as error:  # a picture is not worth the run
+            print(f"No slide map of patient {name}: {error}", file=sys.stderr)
+            continue
+        slide = _slide(finished, str(name), rows)
+        path = folder / f"slide-{name}.png"
+        save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
+        figures = slide.figures
+        pictures.append(
+            SlidePicture(
+                path=path,
+                caption=(
+                    f"Patient {name}, {figures.patches:,} patches: {word} labelled in "
+                    f"{100 * figures.true_area_fraction:.1f} % of the area, called in "
+                    f"{100 * figures.area_fraction:.1f} %."
+                ),
+                patients=len(names),
+            )
+        )
+    return pictures
+
+
+def _boxes(dataset: BuiltDataset, rows: np.ndarray) -> np.ndarray:
+    """Left, top, width and height of testing patches, (patches, 4), as most images are."""
+    part = dataset.split("testing")
+    sizes = np.broadcast_to(dataset.image_size, (len(rows), 2))
+    return np.column_stack([part.x[rows], part.y[rows], sizes]).astype(np.int64)
+
+
+def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
+    dataset, testing = finished.training.dataset, finished.testing
+    part = dataset.split("testing")
+    columns = finished.assessment.positive_indices
+    score = scores.positive_score(testing.probabilities, columns)
+    truth = scores.positive_truth(testing, columns)
+    width, height = dataset.image_size
+    mosaic = Mosaic(
+        name,
+        left=int(part.x[rows].min()),
+        top=int(part.y[rows].min()),
+        right=int(part.x[rows].max()) + width,
+        bottom=int(part.y[rows].max()) + height,
+    )
+    for row in rows.tolist():
+        try:
+            pixels = np.asarray(read_rgb(dataset.folder / part.paths[row]))
+        except ImageError:  # it was read a minute ago; a picture is not worth the run
+            mosaic.failed += 1
+            continue
+        x, y = int(part.x[row]), int(part.y[row])
+        mosaic.paste(x, y, pixels)
+        mosaic.add((x, y, pixels.shape[1], pixels.shape[0]), float(score[row]), int(truth[row]))
+    return mosaic.slide_map(finished.assessment.operating_point.threshold)

@@ -1,0 +1,225 @@
+"""One training, from data to sealed run: `train` reads top to bottom."""
+
+import contextlib
+import dataclasses
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cancernet.base.errors import RunError, describe_os_error
+from cancernet.dataset.manifest import BuiltDataset
+from cancernet.measures.assess import assess, write_predictions
+from cancernet.measures.scored import Scored
+from cancernet.measures.validation.calibration import Calibration
+from cancernet.measures.validation.calibration_fit import fit_calibration
+from cancernet.runs import run_folder
+from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
+from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
+from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.training.begin import begin, held, open_dataset, refuse_used
+from cancernet.training.data.batches import open_batches
+from cancernet.training.export import export
+from cancernet.training.loop.checkpoint import State
+from cancernet.training.loop.distributed import Workers, own_folder
+from cancernet.training.loop.fit import best_so_far, fit
+from cancernet.training.network import first_network
+from cancernet.training.plan import Finished, Plan, Training
+from cancernet.training.report import write_pictures_and_report
+from cancernet.training.resume import go_on
+
+PREDICTIONS = "predictions.csv"
+VALIDATION_PREDICTIONS = "validation_predictions.csv"
+HISTORY = "history.csv"
+
+
+def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
+    """Trains one network and seals its run folder.
+
+    Args:
+        plan: what is asked for: a new run, or to resume one.
+        workers: the processes or devices that train it together, or None for one.
+
+    Returns:
+        What came of it; None in every worker but the first, which writes the run.
+
+    Raises:
+        CancerNetError: the data, the settings, the weights or the folder do not permit it.
+        StoppedError: the user pressed Ctrl-C; the last complete epoch is kept.
+    """
+    dataset = open_dataset(plan.data, plan.config)
+    training = Training(plan.folder, dataset, plan.config)
+    network = weights = None
+    if plan.resume is None:
+        # Before there is a folder: weights that cannot be had must not leave one behind.
+        network, weights = first_network(plan.config, len(dataset.classes))
+    if workers and not workers.is_first:
+        _follow(workers, training, network)
+        return None
+    with opened(plan, training, weights) as record, _advice_on_disk_errors(plan.folder):
+        batches = open_batches(dataset, plan.config)
+        if plan.resume and plan.resume.finish_now:
+            model, state = best_so_far(training)
+        else:
+            model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
+        network_facts = export(model, training, batches.validation)
+        record = dataclasses.replace(record, model=network_facts)
+
+        validation, calibration = calibrated(score(training, record, "validation"), training)
+        record = dataclasses.replace(record, calibration=calibration)
+        testing = score(training, record, "testing")  # once; nothing is chosen by it
+        assessment = assess(
+            validation,
+            testing,
+            classes=dataset.classes,
+            words=dataset.words,
+            positive=dataset.positive,
+            config=plan.config,
+            calibration=calibration,
+        )
+        record = dataclasses.replace(
+            record,
+            finished=run_folder.now(),
+            training=training_facts(state, dataset),
+            operating_point=assessment.operating_point,
+        )
+        finished = Finished(
+            training=training,
+            state=state,
+            assessment=assessment,
+            validation=validation,
+            testing=testing,
+            record=record,
+        )
+        write_results(finished)
+        write_pictures_and_report(finished, model)
+        seal(plan.folder, record)
+    return finished
+
+
+@contextlib.contextmanager
+def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iterator[RunRecord]:
+    """Holds the run folder, begun or gone on with; gives its run.json."""
+    if plan.resume is None:
+        refuse_used(plan.folder)
+    with held(plan.folder):
+        what = f"{plan.config.model} on {training.dataset.folder}"
+        if plan.resume is None:
+            assert weights is not None
+            record = begin(training, plan, weights)
+            said = [f"Run {plan.folder}: {what}", weights.sentence()]
+        else:
+            record = go_on(training, plan.resume)
+            differences = record.differences or ()
+            said = [f"WARNING: not the same training: {each}" for each in differences]
+            said.append(f"Going on with {plan.folder}: {what}")
+        if plan.fold is None:
+            print("\n".join(said))
+        for warning in _warnings(training.dataset):
+            print(f"WARNING: {warning}")
+        yield record
+
+
+def _warnings(dataset: BuiltDataset) -> list[str]:
+    drawn = "the images are drawn by a program; figures from them mean nothing for tissue"
+    return [*filter(None, [drawn if dataset.drawn else "", dataset.leak]), *dataset.warnings]
+
+
+@contextlib.contextmanager
+def _advice_on_disk_errors(folder: Path) -> Iterator[None]:
+    """Adds how to go on with the run to what the operating system refused."""
+    try:
+        yield
+    except OSError as error:
+        whole = run_folder.whole_of(folder)
+        raise RunError(
+            f"{describe_os_error(error)}: `python train_model.py --resume --run {whole}`"
+        ) from None
+
+
+def _follow(workers: Workers, training: Training, network: keras.Model | None) -> None:
+    """Trains with the others and writes nothing: the first worker finishes the run."""
+    with own_folder(workers, training.folder) as scratch:
+        own = dataclasses.replace(training, folder=scratch)
+        fit(own, open_batches(own.dataset, own.config), network, workers=workers)
+    print(f"The epochs are over; the first worker writes {training.folder}")
+
+
+def score(training: Training, record: RunRecord, split: str) -> Scored:
+    """Scores every image of a split from its file, as predict.py would with this run.json.
+
+    Raises:
+        RunError: an image can no longer be read.
+    """
+    from tqdm import tqdm
+
+    part = training.dataset.split(split)
+    paths = [training.dataset.folder / path for path in part.paths]
+    results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
+    rows = []
+    for result in tqdm(results, f"Scoring {split}", len(paths), unit=" images", disable=None):
+        if isinstance(result, Failure):
+            raise RunError(
+                f"{result.path} of the data set: {result.error}; build the data set again, then "
+                "`python train_model.py --resume` finishes this run"
+            )
+        rows.append(list(result.probabilities.values()))
+    return Scored(
+        paths=part.paths,
+        patients=part.patients,
+        truth=part.labels,
+        probabilities=np.array(rows, dtype=np.float64),
+    )
+
+
+def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]:
+    """Fits the calibration on validation; returns validation with corrected probabilities."""
+    calibration = fit_calibration(
+        scored.truth,
+        scored.probabilities,
+        method=training.config.calibration,
+        positive=training.positive[0],
+        patients=scored.patients,
+    )
+    corrected = calibration.apply(scored.probabilities)
+    return dataclasses.replace(scored, probabilities=corrected), calibration
+
+
+def write_results(finished: Finished) -> None:
+    """Writes predictions and metrics."""
+    folder, assessment = finished.training.folder, finished.assessment
+    write_predictions(folder / PREDICTIONS, finished.testing, assessment)
+    write_predictions(folder / VALIDATION_PREDICTIONS, finished.validation, assessment)
+    metrics = dataclasses.replace(metrics_of(assessment), training=finished.record.training)
+    write_metrics(folder, metrics)
+
+
+def training_facts(state: State, dataset: BuiltDataset) -> TrainingFacts:
+    """Returns how the training went."""
+    images = len(dataset.split("training").paths) * state.epochs
+    return TrainingFacts(
+        seconds=round(state.seconds, 3),
+        cpu_seconds=round(state.cpu_seconds, 3),
+        images_per_second=round(images / state.seconds, 1) if state.seconds else math.nan,
+        epochs=state.epochs,
+        best_epoch=state.best_epoch,
+    )
+
+
+def seal(folder: Path, record: RunRecord) -> None:
+    """Writes the final run.json with the hashes of the run's files; drops the checkpoint."""
+    names = [
+        run_folder.MODEL_KERAS,
+        run_folder.MODEL_ONNX,
+        METRICS,
+        PREDICTIONS,
+        VALIDATION_PREDICTIONS,
+        HISTORY,
+    ]
+    files = run_folder.vouch_for(folder, names)
+    run_folder.write_run_file(folder, dataclasses.replace(record, status=FINISHED, files=files))
+    shutil.rmtree(folder / run_folder.CHECKPOINT, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""Settings of any dataclass as flags."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from cancernet.base.errors import CancerNetError
+from cancernet.base.settings import check_settings, setting
+from cancernet.commands.command_line import Parser, add_settings, given_settings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    port: int = setting(8000, "port to listen on", least=1, most=65535)
+    names: tuple[str, ...] = setting((), "names", group="your own")
+    lists: tuple[Path, ...] = setting((), "three files", metavar=("A", "B", "C"))
+    folder: Path | None = setting(None, "folder", metavar="DIR")
+    quiet: bool = setting(False, "print less", switch=True)
+    verbose: bool = setting(True, "print more")
+    way: str = setting("one", "which way", choices=("one", "two"))
+    inside: str = "no flag"
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+def parsed(*flags):
+    parser = Parser("")
+    add_settings(parser, Settings, skip=("way",))
+    return given_settings(parser.parse_args(flags), Settings)
+
+
+def test_only_given_flags_become_settings():
+    assert parsed() == {}
+    given = parsed(
+        "--port", "80", "--names", "a", "b", "--lists", "x", "y", "z", "--folder", "f", "--quiet",
+        "--no-verbose",
+    )  # fmt: skip
+    assert given == {
+        "port": 80,
+        "names": ("a", "b"),
+        "lists": (Path("x"), Path("y"), Path("z")),
+        "folder": Path("f"),
+        "quiet": True,
+        "verbose": False,
+    }
+    assert Settings(**given).port == 80
+
+
+@pytest.mark.parametrize("flags", [["--inside", "x"], ["--way", "two"], ["--no-quiet"]])
+def test_fields_without_a_description_or_skipped_have_no_flag(flags, capsys):
+    with pytest.raises(SystemExit):
+        parsed(*flags)
+    assert flags[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"port": 0}, "--port is 0, but must be at least 1"),
+        ({"port": 70000}, "--port is 70000, but must be at most 65535"),
+        ({"way": "three"}, "--way is 'three'; choose from one, two"),
+    ],
+)
+def test_bounds_hold_without_the_command_line_too(values, said):
+    with pytest.raises(CancerNetError, match=said):
+        Settings(**values)

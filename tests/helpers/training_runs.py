@@ -1,0 +1,17 @@
+"""Trainings in tests: the epochs alone, or a whole run."""
+
+from cancernet.training.data.batches import open_batches
+from cancernet.training.loop.fit import fit
+from cancernet.training.plan import Plan, Training
+from cancernet.training.train import train
+
+
+def fitted(dataset, config, folder, network=None, **options):
+    """Trains the epochs alone; returns the best epoch's model and the bookkeeping."""
+    folder.mkdir(exist_ok=True)
+    return fit(Training(folder, dataset, config), open_batches(dataset, config), network, **options)
+
+
+def trained(folder, data, config, recipe="x"):
+    """Trains a whole new run."""
+    return train(Plan(folder=folder, data=data, config=config, recipe=recipe, command="x"))
