@@ -41,25 +41,35 @@ class Record:
     others: Mapping[str, object] = dataclasses.field(default_factory=dict, repr=False)
 
 
+class Sparse:
+    """Marks a dataclass whose empty entries are not written where empty is the default."""
+
+
 def as_json(value: Any) -> Any:
     """Returns plain JSON values of a record: objects, lists, texts; NaN and infinity as None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, enum.Enum):
         return value.value
+    if dataclasses.is_dataclass(value):
+        return {name: as_json(each) for name, each in _entries_of(value).items()}
     if isinstance(value, Mapping):
         return {key: as_json(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(each) for each in value]
-    if not dataclasses.is_dataclass(value):
-        return value
-    found = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, Record):
-        for field in dataclasses.fields(value):
-            if field.default is None and found[field.name] is None:
-                del found[field.name]
-        found.update(found.pop("others"))
-    return as_json(found)
+    return value
+
+
+def _entries_of(value: Any) -> dict[str, object]:
+    """Returns the entries of a dataclass that are written."""
+    found = {}
+    for field in dataclasses.fields(value):
+        each = getattr(value, field.name)
+        is_empty = each is None or (isinstance(value, Sparse) and not each)
+        may_miss = isinstance(value, Record | Sparse) and each == field.default
+        if not (is_empty and may_miss):
+            found[field.name] = each
+    return {**found, **found.pop("others")} if isinstance(value, Record) else found
 
 
 def from_json(kind: type[T], value: object, name: str = "") -> T:
@@ -86,6 +96,8 @@ def _read(kind: Any, value: Any, name: str) -> Any:
         return _number(value, name)
     if origin is tuple:
         return _read_tuple(parts, _of_type(list, value, name), name)
+    if origin is list:
+        return list(_read_tuple((parts[0], ...), _of_type(list, value, name), name))
     if origin in (dict, Mapping):
         entries = _of_type(dict, value, name).items()
         return {key: _read(parts[1], each, f"{name}.{key}") for key, each in entries}

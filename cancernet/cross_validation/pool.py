@@ -10,6 +10,7 @@ from cancernet.dataset.manifest import BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
 from cancernet.measures import scored as scores
+from cancernet.measures.classes import Classes
 from cancernet.measures.pooled import FoldScores, Pooled, pool, spread_over_folds
 from cancernet.report.content import Asked, FlowStep, Network, ReportContent, say_unit
 from cancernet.report.formatting import number
@@ -21,7 +22,6 @@ from cancernet.runs.metrics_file import (
     FoldMetrics,
     Metrics,
     TrainingSums,
-    figures_of,
     metrics_of,
     write_metrics,
 )
@@ -42,9 +42,7 @@ def write_pooled(
     folds = [fold_scores(one) for one in finished]
     pooled = pool(
         folds,
-        classes=dataset.classes,
-        words=dataset.words,
-        positive=dataset.positive,
+        Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
         seed=config.seed,
     )
     content = _content(folder, dataset, config, record, pooled, folds, finished[0].run)
@@ -70,7 +68,7 @@ def _metrics(pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun
                 patients=tuple(sorted(set(fold.testing.patients))),
                 operating_point=fold.point,
                 calibration=fold.calibration,
-                testing=figures_of(fold.metrics),
+                testing=fold.metrics,
             )
             for fold in folds
         ),

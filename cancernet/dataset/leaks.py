@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.base.records import Sparse
 from cancernet.config import SPLITS
 from cancernet.dataset.families import families
 from cancernet.dataset.images import Images
@@ -36,7 +37,7 @@ class LeakKind(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Leak:
+class Leak(Sparse):
     """One thing that makes results better than they would be for new patients.
 
     Attributes:

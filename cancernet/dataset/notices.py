@@ -7,6 +7,7 @@ import dataclasses
 import enum
 from collections.abc import Sequence
 
+from cancernet.base.records import Sparse
 from cancernet.catalog.patient_id import Respelled
 
 EXAMPLES = 5
@@ -32,7 +33,7 @@ class NoticeKind(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Notice:
+class Notice(Sparse):
     """One thing that a reader must know; which entries it has depends on its kind.
 
     Attributes:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
-from cancernet.base.records import as_json
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.report.content import Beside
@@ -44,11 +43,10 @@ def read_beside(folder: Path) -> Beside:
         split, leak = run.record.dataset.split, leak_of(run)
     metrics = read_metrics(folder)
     limits = metrics.intervals["testing"].limits if "testing" in metrics.intervals else {}
-    testing = as_json(metrics.testing)
     return Beside(
         name=folder.resolve().name,
         split_method=split,
         leak=leak,
-        metrics=testing,
-        limits={name: limits.get(name, (math.nan, math.nan)) for name in testing},
+        metrics=metrics.testing,
+        limits={name: limits.get(name, (math.nan, math.nan)) for name in metrics.testing},
     )

@@ -8,42 +8,14 @@ from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
 from cancernet.base.records import Record, from_json
 from cancernet.measures.assess import Assessment
+from cancernet.measures.figures import Figures
 from cancernet.measures.intervals import Intervals
+from cancernet.measures.predictive_values import PredictiveRow
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.operating_point import OperatingPoint
 from cancernet.runs.run_record import TrainingFacts
 
 METRICS = "metrics.json"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ConfusionMatrix(Record):
-    """Images of the positive classes against the rest, by truth and call."""
-
-    tn: int
-    fp: int
-    fn: int
-    tp: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Figures(Record):
-    """The figures of one split, as `binary_metrics` gives them; NaN where undefined."""
-
-    images: int
-    patients: int | None
-    accuracy: float
-    sensitivity: float
-    specificity: float
-    balanced_accuracy: float
-    precision: float
-    f1: float
-    mcc: float
-    roc_auc: float
-    pr_auc: float
-    brier: float
-    confusion_matrix: ConfusionMatrix
-    per_class: Mapping[str, object] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,7 +50,7 @@ class Metrics(Record):
         training: of a run; of a cross-validation its sums; absent in an evaluation.
         folds: of a cross-validation.
         subgroups: column -> rows of `subgroup_rows`; of an evaluation.
-        predictive_values: rows of `predictive_rows`; of an evaluation.
+        predictive_values: at the prevalences that were asked for; of an evaluation.
     """
 
     validation: Figures
@@ -90,24 +62,19 @@ class Metrics(Record):
     folds: tuple[FoldMetrics, ...] | None = None
     training: TrainingFacts | TrainingSums | None = None
     subgroups: Mapping[str, tuple[Mapping[str, object], ...]] | None = None
-    predictive_values: tuple[Mapping[str, object], ...] | None = None
+    predictive_values: tuple[PredictiveRow, ...] | None = None
 
 
 def metrics_of(found: Assessment) -> Metrics:
     """Returns the figures of an assessment."""
     return Metrics(
-        validation=figures_of(found.validation),
-        testing=figures_of(found.testing),
+        validation=found.validation,
+        testing=found.testing,
         operating_point=found.operating_point,
         calibration=found.calibration,
         intervals=found.intervals,
         warnings=found.warnings,
     )
-
-
-def figures_of(metrics: Mapping[str, object]) -> Figures:
-    """Returns the figures that `cancernet.measures.assess.judge` gave."""
-    return from_json(Figures, dict(metrics))
 
 
 def write_metrics(folder: Path, metrics: Metrics) -> None:

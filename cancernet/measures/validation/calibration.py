@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from cancernet.config import CALIBRATIONS
+from cancernet.measures.remarks import Remark
+from cancernet.measures.words import CORRECTIONS, sentences
 
 # float32 softmax ends near here; a probability of 0 would have no logarithm.
 _SMALLEST = 1e-30
@@ -32,7 +34,8 @@ class Calibration:
         temperature: above 0; 1 changes nothing, above 1 makes less sure.
         positive: index of the positive class, for "isotonic".
         knots: ((score, probability), …) rising, for "isotonic".
-        note: what a reader must know about this fit; empty when nothing.
+        remarks: what a reader must know about this fit.
+        note: the same in sentences, for readers of the record.
 
     Raises:
         ValueError: an unknown method, or numbers that no fit gives.
@@ -42,9 +45,12 @@ class Calibration:
     temperature: float = 1.0
     positive: int | None = None
     knots: tuple[tuple[float, float], ...] = ()
+    remarks: tuple[Remark, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
+        if not self.note:
+            object.__setattr__(self, "note", " ".join(sentences(self.remarks)))
         if self.method not in CALIBRATIONS:
             raise ValueError(f"the method {self.method!r:.40} is not known")
         if not 0 < self.temperature < np.inf:
@@ -72,11 +78,9 @@ class Calibration:
     @property
     def words(self) -> str:
         """What is done to the probabilities, for a reader."""
-        if self.method == "temperature":
-            return f"temperature {self.temperature:.3g}, fitted on validation"
-        if self.method == "isotonic":
-            return f"isotonic line of {len(self.knots)} corners, fitted on validation"
-        return "none: probabilities as the network gives them"
+        return CORRECTIONS[self.method].format(
+            temperature=self.temperature, corners=len(self.knots)
+        )
 
 
 def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
