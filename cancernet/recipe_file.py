@@ -31,7 +31,10 @@ def write_recipe(path: Path, config: TrainConfig, *, found: dict[str, Any]) -> N
         config: the settings.
         found: how they were found, plain JSON values.
     """
-    write_json(path, {"kind": KIND, "format": FORMAT, "settings": config.as_dict(), "found": found})
+    write_json(
+        path,
+        {"kind": KIND, "format": FORMAT, "settings": dataclasses.asdict(config), "found": found},
+    )
 
 
 def read_recipe(path: Path) -> TrainConfig:

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "auditing": {"building", "catalog", "config", "dataset", "lookalike", "report"},
     "sample": {"config"},
     "models": set(),
-    "runs": {"config", "measures"},
+    "runs": {"config", "dataset", "measures"},
     "measures": {"catalog", "config"},
     "report": {"config", "measures"},
     "scoring": {"catalog", "measures", "models", "recipe_file", "recipes", "runs"},

@@ -93,7 +93,7 @@ def subgroup_rows(
         rows.append(
             {
                 "group": str(name),
-                **metrics.as_dict(),
+                **metrics,
                 "limits": intervals.limits,
                 "notes": list(intervals.notes),
             }

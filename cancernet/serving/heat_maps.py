@@ -142,7 +142,7 @@ async def _start(run: Run, config: ServeConfig) -> asyncio.subprocess.Process:
         "-m",
         "cancernet.serving.heat_map_process",
         str(run.folder.resolve()),
-        run.content["checksum"],
+        str(run.record.checksum),
         str(config.maximum_pixels),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

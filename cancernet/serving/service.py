@@ -120,14 +120,14 @@ class Service:
     def facts(self) -> ModelFacts:
         """What is known of the model, and what the server takes."""
         run = self.run
-        data = run.content.get("dataset", {})
-        known = DATASETS.get(data.get("name", ""))
-        title = known.title if known else str(data.get("title") or data.get("name") or "unknown")
+        record, data = run.record, run.record.dataset
+        known = DATASETS.get(data.name)
+        title = known.title if known else data.title or data.name or "unknown"
         return ModelFacts(
             run=self.name,
-            recipe=str(run.content.get("recipe") or ""),
-            network=str(run.content.get("config", {}).get("model") or ""),
-            finished=str(run.content.get("finished") or ""),
+            recipe=record.recipe,
+            network=str(record.config.get("model", "")),
+            finished=record.finished or "",
             classes=[
                 ClassFact(name=name, word=word, positive=name in run.positive)
                 for name, word in zip(run.classes, run.words, strict=True)
@@ -137,7 +137,7 @@ class Service:
             input_width=run.width,
             input_height=run.height,
             data=f"{title}. {DRAWN}" if run.drawn else title,
-            split=str(data.get("split") or ""),
+            split=data.split,
             drawn=run.drawn,
             leak=run.leak,
             intended_use=INTENDED_USE,

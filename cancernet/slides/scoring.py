@@ -27,8 +27,8 @@ LEAST_TISSUE = 0.1  # of a patch's pixels
 
 def patch_side(run: Run) -> int:
     """Side of the patches the run was trained on, pixels at full resolution."""
-    size = run.content.get("dataset", {}).get("image_size")
-    return int(size[0]) if size else PATCH
+    size = run.record.dataset.image_size
+    return size[0] if size else PATCH
 
 
 def map_of_places(

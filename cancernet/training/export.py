@@ -27,6 +27,7 @@ from cancernet.base.errors import RunError
 from cancernet.base.files import written_beside
 from cancernet.models.registry import count_parameters
 from cancernet.runs import run_folder
+from cancernet.runs.run_record import NetworkFacts
 from cancernet.training.data.batches import PlainBatches
 from cancernet.training.plan import Training
 
@@ -37,7 +38,7 @@ LARGE = 2**21
 CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
-def export(model: keras.Model, training: Training, images: PlainBatches) -> dict[str, Any]:
+def export(model: keras.Model, training: Training, images: PlainBatches) -> NetworkFacts:
     """Writes both files of a run and returns what run.json says of the model.
 
     Args:
@@ -55,12 +56,12 @@ def export(model: keras.Model, training: Training, images: PlainBatches) -> dict
         images.pixels[np.arange(min(COMPARED_IMAGES, len(images.pixels)))],
     )
     facts = count_parameters(model)
-    return {
-        "name": training.config.model,
-        "parameters": facts.total,
-        "trainable": facts.trainable,
-        "onnx_difference": difference,
-    }
+    return NetworkFacts(
+        name=training.config.model,
+        parameters=facts.total,
+        trainable=facts.trainable,
+        onnx_difference=difference,
+    )
 
 
 def write_verified(

@@ -1,6 +1,7 @@
 """predict.py from the outside: text, JSON, CSV, bad input, exit codes, no TensorFlow."""
 
 import csv
+import dataclasses
 import json
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.records import from_json
+from cancernet.measures.validation.calibration import Calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.answers import CsvFile
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
@@ -317,8 +320,10 @@ def test_symbolic_link_loops_do_not_hang(tiny_run, images):
 
 
 def with_calibration(folder, calibration):
-    content = run_folder.read_run_file(folder)
-    run_folder.write_run_file(folder, {**content, "calibration": calibration})
+    record = dataclasses.replace(
+        run_folder.read_run_file(folder), calibration=from_json(Calibration, calibration)
+    )
+    run_folder.write_run_file(folder, record)
     return Predictor(run_folder.open_run(folder))
 
 
@@ -341,8 +346,11 @@ def test_an_isotonic_line_of_the_run_is_applied(tiny_run, images):
 
 
 def test_a_garbled_calibration_is_refused(tiny_run):
-    with pytest.raises(RunError, match="calibration"):
-        with_calibration(tiny_run, {"method": "temperature", "temperature": -1})
+    content = json.loads((tiny_run / run_folder.RUN_FILE).read_text())
+    calibration = {"method": "temperature", "temperature": -1}
+    run_folder.write_run_file(tiny_run, {**content, "calibration": calibration})
+    with pytest.raises(RunError, match=r"`calibration`: the temperature -1\.0 is not above 0"):
+        run_folder.open_run(tiny_run)
 
 
 def test_a_model_that_names_another_file_reads_none(tiny_run, images, tmp_path):

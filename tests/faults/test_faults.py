@@ -101,7 +101,7 @@ def test_building_from_files_that_vanish_change_or_cannot_be_read(source, out, m
 
     with monkeypatch.context() as patch:
         patch.setattr(building, "transfer", meddle)
-        assert build_it(source, out).facts["failed"] == 3
+        assert build_it(source, out).facts.failed == 3
     said = {name.rpartition("/")[2]: why for name, why in left_out(out).items()}
     assert said[gone.name] == (Reason.UNREADABLE.value, "there is no such file")
     assert said[cut.name][0] == Reason.UNDECODABLE.value
@@ -115,7 +115,7 @@ def test_building_from_files_that_vanish_change_or_cannot_be_read(source, out, m
     (source.parent / "gone.png").rename(gone)
     cut.write_bytes(good)
     outcome = build_it(source, out)
-    assert not outcome.unchanged and outcome.facts["failed"] == 0
+    assert not outcome.unchanged and outcome.facts.failed == 0
 
 
 @in_fresh_process
@@ -130,7 +130,7 @@ def test_building_with_little_memory(source, out):
     ((name, why),) = left_out(out).items()
     assert name == patch_path("8001", 0, 200)
     assert why == (Reason.UNREADABLE.value, "the image does not fit into memory")
-    assert build_it(source, out).facts["failed"] == 0
+    assert build_it(source, out).facts.failed == 0
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EBUSY])
@@ -175,7 +175,7 @@ def test_building_when_clocks_jump(source, out, monkeypatch):
         when = year * 365 * 86400
         os.utime(source / patch_path("8001", 0, place), (when, when))
     monkeypatch.setattr(time, "time", JumpingClock().time)
-    assert build_it(source, out).facts["failed"] == 0
+    assert build_it(source, out).facts.failed == 0
     assert build_it(source, out).unchanged
     # An audit dated after the set is not that of the set as it is now.
     beside = out.parent / "idc.audit"
