@@ -140,7 +140,9 @@ class PredictFlags:
         return ""
 
     def _first_given(self, names: tuple[str, ...]) -> str:
-        return next((flag_of(name) for name in names if getattr(self, name)), "")
+        defaults = PredictFlags()
+        given = (name for name in names if getattr(self, name) != getattr(defaults, name))
+        return next((flag_of(name) for name in given), "")
 
 
 # What scores image by image, which a slide map has no use for, and the other way round.
@@ -155,8 +157,8 @@ _OF_BARE_MODELS = (
 )  # fmt: skip
 
 
-def main(description: str | None) -> int:
-    """Predicts what the command line names; returns the exit code."""
+def parse_arguments(description: str | None) -> tuple[list[Path], PredictFlags]:
+    """Returns the images that the command line names, and its flags."""
     parser = Parser(description)
     parser.add_argument(
         "images",
@@ -170,6 +172,12 @@ def main(description: str | None) -> int:
     flags = PredictFlags(**given_settings(arguments, PredictFlags))
     if conflict := flags.conflict(arguments.images):
         parser.error(conflict)
+    return arguments.images, flags
+
+
+def main(description: str | None) -> int:
+    """Predicts what the command line names; returns the exit code."""
+    images, flags = parse_arguments(description)
     if flags.workers or flags.scheduler:
         from cancernet.base.cluster import check_wishes
 
@@ -178,11 +186,11 @@ def main(description: str | None) -> int:
 
     with contextlib.ExitStack() as stack:
         if bare := _bare_model(flags, stack):
-            return _predict(arguments.images, flags, bare.run, bare)
+            return _predict(images, flags, bare.run, bare)
         trained = open_run(flags.run if flags.run is not None else newest_run())
         if flags.slide:
             return _map_slides(flags, trained)
-        return _predict(arguments.images, flags, trained, None)
+        return _predict(images, flags, trained, None)
 
 
 def _bare_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "BarePredictor | None":

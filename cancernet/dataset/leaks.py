@@ -21,7 +21,7 @@ NOT_NAMED = ("group", "image")
 
 
 class LeakKind(enum.StrEnum):
-    """What leaks; the values stand in `build.json` and `run.json`."""
+    """What leaks; `build.json` and `run.json` hold the values."""
 
     UNITS = "units"  # patients, sources or groups
     BY_IMAGE = "by-image"  # the same, since images were divided without regard to them

@@ -14,7 +14,7 @@ EXAMPLES = 5
 
 
 class NoticeKind(enum.StrEnum):
-    """What a notice is about; the values stand in `build.json`."""
+    """What a notice is about; `build.json` holds the values."""
 
     SAME_NUMBER = "same-number"  # ids in several spellings are one patient
     NO_IMAGES = "no-images"  # a split has no image of a class
