@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "base": set(),
     "config": set(),
     "recipes": {"catalog", "config"},
-    "recipe_file": {"config"},
+    "recipe_file": {"config", "recipes"},
     "__main__": {"commands"},
     "cancernet": {"models"},
     "catalog": set(),

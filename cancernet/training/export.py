@@ -141,7 +141,7 @@ def write_onnx(model: keras.Model, path: Path, *, large: int = LARGE) -> None:
         _put_back(path, kernels)
 
 
-def large_kernels(model: keras.Model, large: int) -> dict[str, Any]:
+def large_kernels(model: keras.Model, large: int) -> dict[str, keras.Variable]:
     """Returns the dense kernels of at least `large` numbers, each under a name of its own."""
     kernels = [
         layer.kernel
@@ -168,7 +168,7 @@ def _without_copies() -> Iterator[None]:
         del os.environ[CATCH_ERRORS]
 
 
-def _put_back(path: Path, kernels: dict[str, Any]) -> None:
+def _put_back(path: Path, kernels: dict[str, keras.Variable]) -> None:
     proto = onnx.load(path)
     graph = proto.graph
     rest = [each for each in graph.input if each.name not in kernels]
