@@ -2,24 +2,35 @@
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.building.check import check_files
 from cancernet.building.described import describe_dataset
 from cancernet.building.existing import as_built
-from cancernet.building.find import find_files
-from cancernet.building.identify import identify_paths
-from cancernet.building.plan import make_plan
+from cancernet.building.find import Found, find_files
+from cancernet.building.identify import Identified, identify_paths
+from cancernet.building.plan import Plan, make_plan
 from cancernet.building.record import as_row, read_failed, write_record
-from cancernet.building.refuse import check_disk, check_folders, check_images, check_leaks
-from cancernet.building.settings import BuildSettings
+from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.building.staging import alone, refuse_what_is_not_ours, staged
-from cancernet.building.transfer import transfer
-from cancernet.dataset.leaks import Leak, read_leaks
+from cancernet.building.transfer import no_hard_links, transfer
+from cancernet.catalog import Dataset
+from cancernet.dataset.leaks import Leak, LeakKind, read_leaks
 from cancernet.dataset.notices import Notice
+from cancernet.dataset.words import name_leak
 from cancernet.lookalike.content_groups import group_by_content
+
+BLOCK = 4096  # bytes; a file takes whole blocks of the disk
+# By the split in use: what helps depends on what was done already.
+WAYS_OUT = {
+    "patient": "say with --group-by content, a pattern or a table's column `patient` what belongs "
+    "together",
+    "lists": "put what belongs together on one list",
+}
 
 Announce = Callable[[Sequence[Notice], Sequence[Leak]], None]
 
@@ -54,12 +65,12 @@ def build(settings: BuildSettings, *, announce: Announce = lambda notices, leaks
     """
     # A link to a folder on a larger disk stays a link; what it leads to is replaced.
     output = Path(os.path.realpath(settings.output))
-    check_folders(settings.source, output)
+    _check_folders(settings.source, output)
     refuse_what_is_not_ours(output)
     found = find_files(settings.source)
     dataset = describe_dataset(settings, found.images)
     identified = identify_paths(found.images, dataset)
-    check_images(found, identified, dataset, settings.source)
+    _check_images(found, identified, dataset, settings.source)
     if dataset.by_content:
         # Comparing images takes much longer than reading paths: not again for what is there.
         facts = as_built(output, settings, found, identified, identified.images.sources)
@@ -68,23 +79,100 @@ def build(settings: BuildSettings, *, announce: Announce = lambda notices, leaks
         images = group_by_content(settings.source, identified.images)
         identified = dataclasses.replace(identified, images=images)
     plan = make_plan(identified.images, dataset, settings)
-    check_leaks(plan.leaks, settings)
+    _check_leaks(plan.leaks, settings)
     announce([*identified.notices, *plan.notices], plan.leaks)
     with alone(output):
         facts = as_built(output, settings, found, identified, plan.images.sources)
         if facts is not None:
             return _unchanged(facts, settings)
-        check_disk(plan, output, settings)
+        _check_disk(plan, output, settings)
         with staged(output) as staging:
             plan.make_folders(staging)
             done = transfer(plan, staging, settings)
             checked = check_files(staging, plan, done, identified.left_out, settings)
-            check_leaks(checked.plan.leaks, settings)
+            _check_leaks(checked.plan.leaks, settings)
             facts, failed = write_record(staging, checked, found, identified, settings)
     return Outcome(settings.output, facts, [as_row(file) for file in failed], unchanged=False)
 
 
 def _unchanged(facts: dict[str, Any], settings: BuildSettings) -> Outcome:
-    check_leaks(read_leaks(facts), settings)
+    _check_leaks(read_leaks(facts), settings)
     failed = read_failed(settings.output, facts["failed_reasons"])
     return Outcome(settings.output, facts, failed, unchanged=True)
+
+
+def _check_folders(source: Path, output: Path) -> None:
+    """Raises CancerNetError where there is no source folder, or one folder is in the other."""
+    if not source.is_dir():
+        what = "is a file, not a folder" if source.exists() else "does not exist"
+        raise CancerNetError(f"the source folder {source} {what}; name another with --source")
+    inside, outside = os.path.join(os.path.realpath(source), ""), os.path.join(output, "")
+    if inside.startswith(outside) or outside.startswith(inside):
+        raise CancerNetError(
+            f"one of the source folder {source} and the output folder {output} is inside the "
+            "other; name an --output elsewhere"
+        )
+
+
+def _check_images(found: Found, identified: Identified, dataset: Dataset, source: Path) -> None:
+    """Raises CancerNetError where no file belongs to the data set."""
+    if len(identified.images):
+        return
+    there = "no image (PNG, JPEG, TIFF or BMP)"
+    if found.images:
+        first = min(identified.left_out, key=lambda file: file.source)
+        detail = f": {first.detail}" if first.detail else ""
+        there = (
+            f"{len(found.images):,} images, but none that fits; first {first.source} "
+            f"({first.reason.value}{detail})"
+        )
+    advice = "see --help for where to get the images, and --dataset folder for images of your own"
+    if dataset.name == FOLDER:
+        advice = "name the folders by --classes as they are spelled"
+    raise CancerNetError(f"{source} has {there}; expected is the layout {dataset.layout}, {advice}")
+
+
+def _check_leaks(leaks: Sequence[Leak], settings: BuildSettings) -> None:
+    """Lets nothing leak unless the user insists.
+
+    Raises:
+        SplitError: something leaks; the message names it.
+    """
+    # Masks were asked for by a flag of their own.
+    found = [leak for leak in leaks if leak.kind is not LeakKind.MASKS]
+    if found and not settings.allow_leaks:
+        named = " ".join(map(name_leak, found)).removesuffix(".")
+        raise SplitError(
+            f"this split leaks: {named}; {WAYS_OUT.get(settings.split, 'use --split patient')}, or "
+            "insist with --allow-leaks, and every report made from it will say so"
+        )
+
+
+def _check_disk(plan: Plan, output: Path, settings: BuildSettings) -> None:
+    """Raises CancerNetError where copies do not fit on the disk, or hard links are impossible."""
+    if settings.link == "hard":
+        if os.stat(settings.source).st_dev != os.stat(output.parent).st_dev:
+            raise no_hard_links(str(settings.source), "they are on different disks")
+    elif settings.link == "copy":
+        need, free = _bytes_of(plan, settings.source), shutil.disk_usage(output.parent).free
+        if need > free:
+            raise CancerNetError(
+                f"the disk is full: copying needs about {need / 1e6:,.1f} MB, and "
+                f"{free / 1e6:,.1f} MB are free where {output} is; make room, or use --link hard "
+                "or --link symbolic"
+            )
+
+
+def _bytes_of(plan: Plan, source: Path) -> int:
+    """Returns the bytes of disk that copies will take, judged by a thousand of the images."""
+    step = -(-len(plan) // 1000)
+    some = [_size(os.path.join(source, path)) for path in plan.images.sources[::step]]
+    blocks = sum(-(-size // BLOCK) for size in some)
+    return round(blocks * BLOCK * len(plan) / len(some))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0  # it will be left out

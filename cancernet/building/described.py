@@ -15,9 +15,9 @@ UNIT_UNKNOWN = (
     "patient of its own: if some belong together, the splits leak."
 )
 BY_LOOKING = (
-    "No name says which images are of one patient: images that look alike, or by their names are "
-    "copies, are one group, but two different images of one patient are not recognised and may be "
-    "in two splits."
+    "No name says which images are of one patient: images that look alike, or whose names say "
+    "that they are copies, are one group, but two different images of one patient are not "
+    "recognised and may be in two splits."
 )
 
 

@@ -18,6 +18,7 @@ from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile
 from cancernet.config import SPLITS
+from cancernet.dataset.leaks import Leak
 from cancernet.dataset.manifest import (
     BUILD,
     COLUMNS,
@@ -25,6 +26,7 @@ from cancernet.dataset.manifest import (
     MANIFEST,
     NO_POSITION,
 )
+from cancernet.dataset.notices import Notice
 from cancernet.dataset.words import say_leaks, say_notice, say_split
 
 BLOCK = 4096  # rows
@@ -66,9 +68,9 @@ def write_record(
         "unit": dataset.unit,
         "absent": _absent(counts),
         "leak": say_leaks(plan.leaks),
-        "leaks": [dataclasses.asdict(leak) for leak in plan.leaks],
+        "leaks": [_entries(leak) for leak in plan.leaks],
         "warnings": [say_notice(notice) for notice in notices],
-        "notices": [dataclasses.asdict(notice) for notice in notices],
+        "notices": [_entries(notice) for notice in notices],
         "same_patients": same_patients(identified),
         "counts": counts,
         "left_out": count_reasons(left_out),
@@ -81,6 +83,11 @@ def write_record(
     }
     write_json(folder / BUILD, facts)
     return facts, failed
+
+
+def _entries(value: Leak | Notice) -> dict[str, Any]:
+    """Returns the entries of a leak or notice that are not empty."""
+    return {name: entry for name, entry in dataclasses.asdict(value).items() if entry}
 
 
 def _say_split(plan: Plan, settings: BuildSettings) -> str:

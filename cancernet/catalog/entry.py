@@ -91,8 +91,9 @@ class Dataset:
         return f"https://www.kaggle.com/datasets/{self.kaggle}" if self.kaggle else self.origin
 
     def called(self, index: int) -> str:
-        """Returns a class as a reader knows it: `0 (no IDC)`."""
-        return f"{self.classes[index]} ({self.words[index]})"
+        """Returns a class as a reader knows it: `0 (no IDC)`, `benign`."""
+        name, word = self.classes[index], self.words[index]
+        return name if name == word else f"{name} ({word})"
 
 
 DATASETS: dict[str, Dataset] = {}

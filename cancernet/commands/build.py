@@ -1,15 +1,16 @@
 """`build_dataset.py`: builds a data set, or audits one."""
 
 import argparse
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet import catalog
+from cancernet.base.cluster import check_wishes
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.building.settings import FOLDER, BuildSettings
-from cancernet.commands.audit import add_audit_flags, audit_command
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, ORIGINAL
 from cancernet.dataset.leaks import Leak
@@ -24,11 +25,20 @@ def main(description: str | None) -> int:
     """Builds or audits what the command line says; returns the exit code."""
     arguments = _parse(description)
     dataset = arguments.dataset or catalog.DEFAULT
+    check_wishes(arguments.workers, arguments.scheduler)
     if arguments.audit is not None:
-        return audit_command(arguments, arguments.output or DATASETS / dataset)
+        built = arguments.output or DATASETS / dataset
+        return audit_command(
+            Path(arguments.audit) if arguments.audit else built,
+            report=arguments.report,
+            dataset=arguments.dataset,
+            group_by=arguments.group_by or "",
+            scheduler=arguments.scheduler,
+            workers=arguments.workers,
+        )
     if arguments.workers or arguments.scheduler:
         raise CancerNetError("--workers and --scheduler are for --audit; a build has its own")
-    return build_command(arguments, dataset)
+    return _build(arguments, dataset)
 
 
 def _parse(description: str | None) -> argparse.Namespace:
@@ -42,11 +52,11 @@ def _parse(description: str | None) -> argparse.Namespace:
     parser.add_argument(
         "--download", action="store_true", help="fetch the data set with kagglehub first"
     )
-    add_audit_flags(parser)
+    _add_audit_flags(parser)
     return parser.parse_args()
 
 
-def build_command(arguments: argparse.Namespace, name: str) -> int:
+def _build(arguments: argparse.Namespace, name: str) -> int:
     """Builds what the flags ask for and prints what came of it.
 
     Args:
@@ -106,7 +116,10 @@ def _with_images(settings: BuildSettings, arguments: argparse.Namespace) -> Buil
                 f"--dataset {FOLDER} needs --source DIR, the folder of your images"
             )
     elif sample:
-        draw(settings.dataset, settings.source)
+        from cancernet.sample.layouts import draw_sample
+
+        print(f"Drawing the sample into {settings.source}, unless it is there ...", file=sys.stderr)
+        draw_sample(settings.dataset, settings.source)
     elif fetch:
         from cancernet.building.download import download
 
@@ -122,19 +135,6 @@ def _default_source(name: str, *, sample: bool) -> Path:
     return folder if name == catalog.DEFAULT else folder.with_name(f"{folder.name}-{name}")
 
 
-def draw(name: str, folder: Path) -> None:
-    """Draws the sample of a data set.
-
-    Raises:
-        CancerNetError: there is none, or something else is in the folder.
-    """
-    from cancernet.sample.layouts import SAMPLES, draw_sample
-
-    if name in SAMPLES:
-        print(f"Drawing the sample into {folder}, unless it is there already ...", file=sys.stderr)
-    draw_sample(name, folder)
-
-
 def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
     if folder.is_dir() and any(entry.name != "README.md" for entry in folder.iterdir()):
         return
@@ -146,3 +146,79 @@ def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
         f"there{by_itself}; to try everything on a drawn sample: python build_dataset.py "
         f"--sample{flags}"
     )
+
+
+def _add_audit_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of an audit, in a group of their own."""
+    add = parser.add_argument_group("looking for leaks, without building").add_argument
+    add(
+        "--audit",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="audit a built set (default: --output), or any folder with train, val, test folders; "
+        "--dataset or --group-by then say how its names tell patients; exit code 1: it leaks",
+    )
+    add(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="folder of the audit's page (default: <set>.audit beside a built set, else here)",
+    )
+    add("--workers", type=int, default=0, metavar="N", help="read in N Dask processes here")
+    add("--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers")
+
+
+def audit_command(
+    folder: Path,
+    *,
+    report: Path | None,
+    dataset: str | None,
+    group_by: str,
+    scheduler: str = "",
+    workers: int = 0,
+) -> int:
+    """Audits a folder, prints the verdicts and writes the report.
+
+    Args:
+        folder: a built set, or any folder of images.
+        report: folder of the report; None for `<folder>.audit` beside a built set, and for any
+            other folder `<its name>.audit` here.
+        dataset: name in the catalogue, to read the groups of a folder not built here.
+        group_by: a pattern that names the group in a path, likewise.
+        scheduler: address of a Dask scheduler whose workers read the images; or
+        workers: number of such processes to start here; neither: this machine's processors.
+
+    Returns:
+        The exit code: 1 when something leaks.
+
+    Raises:
+        CancerNetError: nothing there to audit, or the report cannot be written there.
+    """
+    from cancernet.auditing.audit import audit
+    from cancernet.auditing.report import PAGE, lines, write_report
+    from cancernet.base.cluster import Cluster
+
+    target = report or _place_of_report(folder)
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise CancerNetError(
+            f"the report would be inside {folder}, in which nothing is written; name a folder "
+            "elsewhere with --report"
+        )
+    with contextlib.ExitStack() as stack:
+        cluster = None
+        if scheduler or workers:
+            cluster = stack.enter_context(Cluster(scheduler=scheduler, workers=workers))
+        found = audit(folder, dataset=dataset, group_by=group_by, cluster=cluster)
+    write_report(found, target)
+    print("\n".join(lines(found)))
+    print(f"Report: {target / PAGE}")
+    return EXIT_SOME_FAILED if found.leaks else EXIT_OK
+
+
+def _place_of_report(folder: Path) -> Path:
+    """Returns `<folder>.audit`, beside a built set, and for any other folder here."""
+    from cancernet.dataset.manifest import BUILD
+
+    name = f"{folder.resolve().name or 'root'}.audit"
+    return folder.resolve().parent / name if (folder / BUILD).is_file() else Path(name)

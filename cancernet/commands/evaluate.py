@@ -99,7 +99,7 @@ def _write(
                          for row in rows]
                 for column, rows in found.subgroups.items()
             },
-            "predictive_values": predictive(found, wishes),
+            "predictive_values": [dict(row) for row in predictive(found, wishes)],
         },
     )  # fmt: skip
     run = finished.run
@@ -141,13 +141,13 @@ def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
                 for name in GROUP_FIGURES
             )
             lines.append(f"  {row['group']}: {images_of(row['images'], row['patients'])}: {cells}")
-    for row in predictive(found, wishes):
+    for at in predictive(found, wishes):
         lines += [
             "",
-            f"At a prevalence of {100 * row['prevalence']:.3g}%: a positive call is right in "
-            f"{number(row['positive_predictive_value'])} {interval(row['positive_limits'])}, a "
-            f"negative one in {number(row['negative_predictive_value'])} "
-            f"{interval(row['negative_limits'])}; {number(row['calls_per_hundred'], 1)} calls in "
+            f"At a prevalence of {100 * at['prevalence']:.3g}%: a positive call is right in "
+            f"{number(at['positive_predictive_value'])} {interval(at['positive_limits'])}, a "
+            f"negative one in {number(at['negative_predictive_value'])} "
+            f"{interval(at['negative_limits'])}; {number(at['calls_per_hundred'], 1)} calls in "
             "100 images",
         ]
     return "\n".join(lines)

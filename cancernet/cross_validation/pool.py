@@ -12,6 +12,7 @@ from cancernet.dataset.manifest import BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
 from cancernet.measures import scored as scores
+from cancernet.measures.classes import Classes
 from cancernet.measures.pooled import FoldScores, Pooled, pool, spread_over_folds
 from cancernet.report.content import Asked, FlowStep, Network, ReportContent, say_unit
 from cancernet.report.formatting import number
@@ -35,9 +36,7 @@ def write_pooled(
     folds = [fold_scores(one) for one in finished]
     pooled = pool(
         folds,
-        classes=dataset.classes,
-        words=dataset.words,
-        positive=dataset.positive,
+        Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
         seed=config.seed,
     )
     content = _content(folder, dataset, config, record, pooled, folds, finished[0].run)
@@ -65,7 +64,7 @@ def _metrics(
                 "patients": sorted(set(fold.testing.patients)),
                 "operating_point": fold.point.as_dict(),
                 "calibration": fold.calibration.as_dict(),
-                "testing": fold.metrics,
+                "testing": fold.metrics.as_dict(),
             }
             for fold in folds
         ],

@@ -5,6 +5,8 @@ all images and of each class as near the ratios as can be found (`nearest_split`
 By image: the tutorial's shuffle of patches, for comparison only; it leaks.
 """
 
+import contextlib
+
 import numpy as np
 
 from cancernet.base.errors import SplitError
@@ -12,7 +14,7 @@ from cancernet.base.words import counted
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
 from cancernet.dataset.images import Images
-from cancernet.dataset.nearest_split import cover_every_class, nearest_split
+from cancernet.dataset.nearest_split import nearest_split
 from cancernet.dataset.notices import Notice, NoticeKind
 
 # Attempts to place the patients of scarce classes before it is called impossible.
@@ -38,14 +40,11 @@ def split_by_patient(
     if len(scarce):
         return _split_around(counts, ratios, scarce, seed=seed)[images.patient].astype(np.int8)
     refuse_too_few(counts, images, dataset)
-    if not _can_be_divided(counts, seed=seed):
-        raise _indivisible()
-    return _divide(counts, ratios, seed=seed)[images.patient].astype(np.int8)
-
-
-def _can_be_divided(counts: np.ndarray, *, seed: int, fixed: np.ndarray | None = None) -> bool:
-    rng = np.random.default_rng(seed)
-    return cover_every_class(counts > 0, len(SPLITS), rng=rng, fixed=fixed) is not None
+    try:
+        splits = _divide(counts, ratios, seed=seed)
+    except ValueError:
+        raise _indivisible() from None
+    return splits[images.patient].astype(np.int8)
 
 
 def _divide(
@@ -113,7 +112,7 @@ def _split_around(
     for _ in range(PLACINGS):
         place = _place_scarce(counts, scarce, rng)
         fixed = place[divided]
-        if _can_be_divided(ample[divided], seed=seed, fixed=fixed):
+        with contextlib.suppress(ValueError):
             place[divided] = _divide(ample[divided], ratios, seed=seed, fixed=fixed)
             return place
     raise _indivisible()

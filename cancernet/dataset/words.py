@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cancernet.base.words import counted
+from cancernet.base.words import counted, joined
 from cancernet.config import SPLITS
 from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.notices import Notice, NoticeKind
@@ -85,7 +85,7 @@ def _say_few_images(notice: Notice) -> str:
         for name, count in zip(notice.classes, notice.counts, strict=True)
     ]
     return (
-        f"{notice.split} has few images, {' and '.join(few)}: what is measured there about them "
+        f"{notice.split} has few images, {joined(few)}: what is measured there about them "
         "is uncertain."
     )
 

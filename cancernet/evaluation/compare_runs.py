@@ -10,6 +10,7 @@ from cancernet.base.files import sha256_of
 from cancernet.base.words import images_of
 from cancernet.evaluation.run_results import PREDICTIONS, fold_scores, read_finished
 from cancernet.evaluation.trained_on import leak_of
+from cancernet.measures.classes import Classes
 from cancernet.measures.paired_comparison import Comparison, compare
 from cancernet.measures.pooled import pool
 from cancernet.measures.scored import Scored, positive_indices, read_scored
@@ -106,9 +107,7 @@ def _read_folds(folder: Path) -> Side:
     run = folds[0].run
     pooled = pool(
         [fold_scores(fold) for fold in folds],
-        classes=run.classes,
-        words=run.words,
-        positive=run.positive,
+        Classes(classes=run.classes, words=run.words, positive=run.positive),
         seed=7,
         resamples=2,  # only the scores are wanted here
     )

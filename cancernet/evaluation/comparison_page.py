@@ -6,11 +6,11 @@ import math
 from cancernet.base.notice import NOTICE
 from cancernet.evaluation.compare_runs import WORDS, Side
 from cancernet.measures.paired_comparison import Comparison
-from cancernet.measures.patient_table import patient_rows
+from cancernet.measures.patients import patient_rows
 from cancernet.measures.scored import positive_indices, positive_score, positive_truth
 from cancernet.report.content import DRAWN
 from cancernet.report.page import alerts
-from cancernet.report.templates import render
+from cancernet.report.rendering import render
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

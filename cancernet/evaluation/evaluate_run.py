@@ -16,6 +16,7 @@ from cancernet.evaluation.run_results import FinishedRun
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
 from cancernet.measures import scored as scores
 from cancernet.measures.assess import Assessment, assess_at
+from cancernet.measures.classes import Classes
 from cancernet.measures.scored import Scored
 from cancernet.measures.subgroups import NOT_GIVEN, read_columns, subgroup_rows
 from cancernet.measures.validation.operating_point import OperatingPoint, choose_operating_point
@@ -118,9 +119,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         point,
         finished.validation,
         testing,
-        classes=run.classes,
-        words=run.words,
-        positive=run.positive,
+        Classes(classes=run.classes, words=run.words, positive=run.positive),
         calibration=run.calibration,
         seed=_seed(finished),
     )

@@ -1,7 +1,7 @@
 """The way in: validation chooses the operating point, then testing is judged once."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,86 +9,64 @@ import numpy as np
 
 from cancernet.config import TrainConfig
 from cancernet.measures import scored as scores
+from cancernet.measures.class_measures import per_class_metrics
+from cancernet.measures.classes import Classes
+from cancernet.measures.figures import Figures
 from cancernet.measures.intervals import RESAMPLES, Intervals, patient_intervals
-from cancernet.measures.metrics import binary_metrics, per_class_metrics
-from cancernet.measures.patient_table import patient_rows
+from cancernet.measures.metrics import binary_metrics
+from cancernet.measures.patients import PatientRow, patient_rows
+from cancernet.measures.remarks import Kind, Remark, remark
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import NONE, Calibration
 from cancernet.measures.validation.operating_point import OperatingPoint, choose_operating_point
+from cancernet.measures.words import sentences
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Assessment:
+class Assessment(Classes):
     """All that is known of a run from its scored images.
 
     Attributes:
-        classes: names in the order of the probabilities.
-        words: what each class means to a reader, in the same order.
-        positive: names of the positive classes.
         operating_point: chosen on validation.
         calibration: the correction that the probabilities have had.
-        validation: metrics of validation at that point, as `metrics.json` holds them.
-        testing: metrics of testing at that point, likewise.
+        validation: figures of validation at that point.
+        testing: figures of testing at that point.
         intervals: of "validation" and "testing".
-        per_patient: rows of `patient_rows` for testing, the worst first.
-        warnings: sentences that a reader must see before any figure.
+        per_patient: testing's patients, the worst first.
+        remarks: what a reader must know before any figure.
     """
 
-    classes: tuple[str, ...]
-    words: tuple[str, ...]
-    positive: tuple[str, ...]
     operating_point: OperatingPoint
     calibration: Calibration
-    validation: dict[str, Any]
-    testing: dict[str, Any]
+    validation: Figures
+    testing: Figures
     intervals: dict[str, Intervals]
-    per_patient: list[dict[str, Any]]
-    warnings: tuple[str, ...]
+    per_patient: list[PatientRow]
+    remarks: tuple[Remark, ...]
 
     @property
-    def positive_indices(self) -> list[int]:
-        """Columns of the positive classes."""
-        return scores.positive_indices(self.classes, self.positive)
-
-    @property
-    def positive_word(self) -> str:
-        """What positive means to a reader; `positive` when that is several classes."""
-        return self._word(positive=True, several="positive")
-
-    @property
-    def negative_word(self) -> str:
-        """What the rest means to a reader; `the rest` when that is several classes."""
-        return self._word(positive=False, several="the rest")
-
-    @property
-    def positive_words(self) -> str:
-        """The words of all positive classes."""
-        return "; ".join(self.words[index] for index in self.positive_indices)
+    def warnings(self) -> tuple[str, ...]:
+        """The remarks in sentences."""
+        stored = self.operating_point.note if not self.operating_point.remarks else ""
+        return (*([stored] if stored else []), *sentences(self.remarks))
 
     def as_dict(self) -> dict[str, Any]:
         """Returns what belongs into `metrics.json`, plain JSON values (NaN included)."""
         return {
-            "validation": self.validation,
-            "testing": self.testing,
+            "validation": self.validation.as_dict(),
+            "testing": self.testing.as_dict(),
             "operating_point": self.operating_point.as_dict(),
             "calibration": self.calibration.as_dict(),
             "intervals": {name: found.as_dict() for name, found in self.intervals.items()},
             "warnings": list(self.warnings),
         }
 
-    def _word(self, *, positive: bool, several: str) -> str:
-        named = zip(self.classes, self.words, strict=True)
-        words = [word for name, word in named if (name in self.positive) == positive]
-        return words[0] if len(words) == 1 else several
-
 
 def assess(
     validation: Scored,
     testing: Scored,
+    classes: Classes,
     *,
-    classes: Sequence[str],
-    words: Sequence[str],
-    positive: Sequence[str],
     config: TrainConfig,
     calibration: Calibration = NONE,
     resamples: int = RESAMPLES,
@@ -98,20 +76,17 @@ def assess(
     Args:
         validation: chooses; nothing of `testing` does.
         testing: judged once.
-        classes: names in the order of the probabilities.
-        words: what each class means to a reader, in the same order.
-        positive: names of the positive classes, some but not all.
+        classes: what the probabilities are of.
         config: for the rule of the operating point and the seed.
         calibration: what the probabilities were corrected by, for the record.
         resamples: bootstrap draws of every interval.
 
     Raises:
-        ValueError: classes that do not fit the probabilities or each other.
+        ValueError: classes that do not fit the probabilities.
     """
-    columns = scores.positive_indices(classes, positive)
     point = choose_operating_point(
-        scores.positive_truth(validation, columns),
-        scores.positive_score(validation.probabilities, columns),
+        scores.positive_truth(validation, classes.positive_indices),
+        scores.positive_score(validation.probabilities, classes.positive_indices),
         rule=config.operating_rule,
         target_sensitivity=config.target_sensitivity,
         threshold=config.threshold,
@@ -122,9 +97,7 @@ def assess(
         point,
         validation,
         testing,
-        classes=classes,
-        words=words,
-        positive=positive,
+        classes,
         calibration=calibration,
         seed=config.seed,
         resamples=resamples,
@@ -135,64 +108,43 @@ def assess_at(
     point: OperatingPoint,
     validation: Scored,
     testing: Scored,
+    classes: Classes,
     *,
-    classes: Sequence[str],
-    words: Sequence[str],
-    positive: Sequence[str],
     calibration: Calibration,
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Assessment:
-    """Judges both splits at an operating point that stays as it is; as `assess`.
-
-    Args:
-        point: the operating point.
-        validation: what it was chosen on.
-        testing: the images to judge.
-        classes: names in the order of the probabilities.
-        words: what each class means to a reader, in the same order.
-        positive: names of the positive classes, some but not all.
-        calibration: what the probabilities were corrected by, for the record.
-        seed: of the intervals.
-        resamples: bootstrap draws of every interval.
-
-    Raises:
-        ValueError: classes that do not fit the probabilities or each other.
-    """
-    if len(words) != len(classes):
-        raise ValueError(f"{len(classes)} classes need as many words, but there are {len(words)}")
-    columns = scores.positive_indices(classes, positive)
-    judged = {
-        name: judge(split, classes=classes, positive=positive, threshold=point.threshold)
-        for name, split in (("validation", validation), ("testing", testing))
-    }
-    intervals = {
-        name: split_intervals(split, columns, point.threshold, seed, resamples)
-        for name, split in (("validation", validation), ("testing", testing))
-    }
+    """Judges both splits at an operating point that stays as it is; else as `assess`."""
+    columns = classes.positive_indices
+    judged, intervals = {}, {}
+    for name, split in (("validation", validation), ("testing", testing)):
+        judged[name] = judge(
+            split, classes=classes.classes, positive=classes.positive, threshold=point.threshold
+        )
+        intervals[name] = split_intervals(split, columns, point.threshold, seed, resamples)
+    remarks = [
+        *point.remarks,
+        *split_remarks(testing, classes),
+        *intervals["testing"].remarks,
+    ]
     return Assessment(
-        classes=tuple(classes),
-        words=tuple(words),
-        positive=tuple(positive),
+        classes=classes.classes,
+        words=classes.words,
+        positive=classes.positive,
         operating_point=point,
         calibration=calibration,
         validation=judged["validation"],
         testing=judged["testing"],
         intervals=intervals,
-        per_patient=patient_rows(
-            scores.positive_truth(testing, columns),
-            scores.positive_score(testing.probabilities, columns),
-            point.threshold,
-            testing.patients,
-        ),
-        warnings=tuple(_warnings(point, testing, classes, columns, intervals["testing"])),
+        per_patient=split_patients(testing, columns, point.threshold),
+        remarks=tuple(remarks),
     )
 
 
 def judge(
     split: Scored, *, classes: Sequence[str], positive: Sequence[str], threshold: Any
-) -> dict[str, Any]:
-    """Judges one split: `binary_metrics`, and `per_class` for more than two classes.
+) -> Figures:
+    """Judges one split, class by class too where there are more than two.
 
     Raises:
         ValueError: classes that do not fit the probabilities.
@@ -208,9 +160,10 @@ def judge(
         threshold,
         patients=split.patients,
     )
-    if len(classes) > 2:
-        found["per_class"] = per_class_metrics(split.truth, split.probabilities, classes)
-    return found
+    if len(classes) == 2:
+        return found
+    per_class = per_class_metrics(split.truth, split.probabilities, classes)
+    return dataclasses.replace(found, per_class=per_class)
 
 
 def split_intervals(
@@ -227,32 +180,30 @@ def split_intervals(
     )
 
 
+def split_patients(split: Scored, columns: list[int], threshold: Any) -> list[PatientRow]:
+    """Judges every patient of a split by itself, the worst first."""
+    return patient_rows(
+        scores.positive_truth(split, columns),
+        scores.positive_score(split.probabilities, columns),
+        threshold,
+        split.patients,
+    )
+
+
+def split_remarks(testing: Scored, classes: Classes) -> Iterator[Remark]:
+    """Says which classes testing has no image of."""
+    truth = scores.positive_truth(testing, classes.positive_indices)
+    if truth.min() == truth.max():
+        yield remark(Kind.TESTING_OF_ONE_CLASS, only="positive" if truth[0] else "negative")
+    missing = np.setdiff1d(np.arange(len(classes.classes)), testing.truth).tolist()
+    if len(classes.classes) > 2 and missing:
+        names = tuple(classes.classes[index] for index in missing)
+        yield remark(Kind.CLASSES_WITHOUT_IMAGES, names=names)
+
+
 def write_predictions(path: Path, scored: Scored, assessment: Assessment) -> None:
     """Writes `predictions.csv`: two classes by the operating point, more by the most probable."""
     predicted = scores.predicted_indices(
         scored.probabilities, assessment.positive_indices, assessment.operating_point.threshold
     )
     scores.write_scored(path, scored, classes=assessment.classes, predicted=predicted)
-
-
-def _warnings(
-    point: OperatingPoint,
-    testing: Scored,
-    classes: Sequence[str],
-    columns: list[int],
-    intervals: Intervals,
-) -> list[str]:
-    found = [point.note] if point.note else []
-    truth = scores.positive_truth(testing, columns)
-    if truth.min() == truth.max():
-        only = "positive" if truth[0] else "negative"
-        found.append(
-            f"The testing images are all {only}: what depends on both classes is undefined."
-        )
-    missing = np.setdiff1d(np.arange(testing.probabilities.shape[1]), testing.truth)
-    if testing.probabilities.shape[1] > 2 and len(missing):
-        named = ", ".join(classes[index] for index in missing.tolist())
-        found.append(
-            f"Without a testing image, so not judged, and left out of the averages: {named}."
-        )
-    return found + list(intervals.notes)

@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.measures import checks
+from cancernet.measures.figures import ClassFigures, MeanFigures, PerClass
 from cancernet.measures.metrics import confusion_table, count_metrics, ratio
+from cancernet.measures.ranking import areas, rank
 
 MEASURES = ("accuracy", "precision", "recall", "f1")
 
@@ -62,34 +65,74 @@ def class_table(table: Any, words: Sequence[str]) -> ClassTable:
     )
     columns = {
         "accuracy": found["accuracy"],
-        # As `metrics`: of a class without images neither is defined, whatever was called it.
+        # Without an image of the class every call of it is wrong; that says nothing of the class.
         "precision": np.where(truth > 0, found["precision"], np.nan),
         "recall": found["sensitivity"],
         "f1": found["f1"],
     }
     rows = [
         ClassRow(
-            word,
-            float(columns["accuracy"][index]),
-            float(columns["precision"][index]),
-            float(columns["recall"][index]),
-            float(columns["f1"][index]),
-            int(truth[index]),
+            name=word,
+            **{name: float(columns[name][index]) for name in MEASURES},
+            support=int(truth[index]),
         )
         for index, word in enumerate(words)
     ]
+
+    def mean(name: str, weights: np.ndarray) -> ClassRow:
+        means = {measure: _mean(columns[measure], weights) for measure in MEASURES[1:]}
+        return ClassRow(name, math.nan, **means, support=int(truth.sum()))
+
     return ClassTable(
         rows,
-        macro=_mean_row("macro mean", columns, (truth > 0).astype(np.float64), truth),
-        weighted=_mean_row("weighted mean", columns, truth, truth),
+        macro=mean("macro mean", (truth > 0).astype(np.float64)),
+        weighted=mean("weighted mean", truth),
     )
 
 
-def _mean_row(
-    name: str, columns: dict[str, np.ndarray], weights: np.ndarray, truth: np.ndarray
-) -> ClassRow:
-    means = {measure: _mean(columns[measure], weights) for measure in MEASURES[1:]}
-    return ClassRow(name, math.nan, **means, support=int(truth.sum()))
+def per_class_metrics(truth: Any, probabilities: Any, classes: Sequence[str]) -> PerClass:
+    """Judges every class against the others, as scikit-learn's `zero_division=nan`.
+
+    Args:
+        truth: (images,) class indices.
+        probabilities: (images, classes), rows adding up to 1. Of equally probable
+            classes the first is predicted.
+        classes: names in the order of the columns.
+
+    Raises:
+        ValueError: shapes that differ, truth that is no class, probabilities outside 0-1.
+    """
+    truth = checks.check_truth(truth, len(classes))
+    probabilities = checks.check_probabilities(probabilities, len(truth), len(classes))
+    counts = confusion_table(truth, probabilities.argmax(axis=1), len(classes))
+    found = class_table(counts, classes)
+    roc_auc = [
+        areas(rank(truth == index, probabilities[:, index]))[0] for index in range(len(classes))
+    ]
+    support, called = counts.sum(axis=1), counts.sum(axis=0)
+
+    def mean(row: ClassRow, weights: np.ndarray) -> MeanFigures:
+        return MeanFigures(
+            precision=row.precision,
+            recall=row.recall,
+            f1=row.f1,
+            roc_auc=_mean(np.array(roc_auc), weights),
+        )
+
+    return PerClass(
+        classes={
+            row.name: ClassFigures(
+                **{name: getattr(row, name) for name in (*MEASURES, "support")}, roc_auc=area
+            )
+            for row, area in zip(found.classes, roc_auc, strict=True)
+        },
+        macro=mean(found.macro, np.ones(len(classes))),
+        weighted=mean(found.weighted, support),
+        accuracy=overall_accuracy(counts),
+        confusion_matrix=counts.tolist(),
+        absent=[name for name, count in zip(classes, support, strict=True) if not count],
+        never_predicted=[name for name, count in zip(classes, called, strict=True) if not count],
+    )
 
 
 def fold(table: Any, positive: Sequence[int]) -> np.ndarray:

@@ -12,11 +12,11 @@ Percentile and BCa limits were tried first and are too narrow with 30 patients;
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from cancernet.base.words import counted
 from cancernet.measures.bootstrap import (
     METRICS,
     PatientSums,
@@ -25,10 +25,11 @@ from cancernet.measures.bootstrap import (
     patient_sums,
     strata,
 )
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
+from cancernet.measures.words import sentences
 
 LEVEL = 0.95
 RESAMPLES = 2000
-FEW_PATIENTS = 10
 # A metric that is undefined in more draws than this gets no interval.
 MOST_UNDEFINED = 0.1
 
@@ -45,7 +46,8 @@ class Intervals:
         patients_with_negatives: of them.
         resamples: number of draws.
         seed: of the draws.
-        notes: sentences on what these intervals cannot tell.
+        remarks: what these intervals cannot tell.
+        notes: the same in sentences, for readers of `metrics.json`.
     """
 
     limits: dict[str, tuple[float, float]]
@@ -55,7 +57,12 @@ class Intervals:
     patients_with_negatives: int
     resamples: int
     seed: int
-    notes: tuple[str, ...]
+    remarks: tuple[Remark, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.notes:
+            object.__setattr__(self, "notes", sentences(self.remarks))
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain JSON values."""
@@ -115,7 +122,7 @@ def patient_intervals(
         patients_with_negatives=negatives,
         resamples=resamples,
         seed=seed,
-        notes=tuple(_notes(len(sums.counts), positives, negatives, limits, level)),
+        remarks=tuple(_remarks(len(sums.counts), positives, negatives, limits, level)),
     )
 
 
@@ -167,23 +174,35 @@ def interval_of(
         are equal, as when no image was misclassified: no spread was seen, which is not
         certainty.
     """
-    from scipy.special import stdtrit
-
-    defined = draws[~np.isnan(draws)]
-    too_few = len(defined) < max(2, (1 - MOST_UNDEFINED) * len(draws))
-    effective = rests_on.patients
-    if np.isnan(value) or too_few or np.ptp(defined) == 0 or effective <= 1:
+    defined = spread_of(value, draws, rests_on.patients)
+    if defined is None:
         return float("nan"), float("nan")
     share, step = (value - lowest) / (1 - lowest), rests_on.step
     if 0 < share < 1:  # a ratio of unequal classes may lie nearer to 0 or 1 than a step
         step = min(step, share / 2, (1 - share) / 2)
     middle = _log_odds(value, lowest, step)
     error = np.std(_log_odds(defined, lowest, step))
-    reach = error * stdtrit(effective - 1, (1 + level) / 2) * np.sqrt(effective / (effective - 1))
+    reach = error * standard_errors(rests_on.patients, level)
     # exp may overflow to inf for hopeless evidence; the limit is then 0 or 1, rightly.
     with np.errstate(over="ignore"):
         low, high = 1 / (1 + np.exp(-np.array([middle - reach, middle + reach])))
     return float(lowest + (1 - lowest) * low), float(lowest + (1 - lowest) * high)
+
+
+def spread_of(value: float, draws: np.ndarray, patients: float) -> np.ndarray | None:
+    """Returns the draws where the figure is defined; None where they give no interval."""
+    defined = draws[~np.isnan(draws)]
+    too_few = len(defined) < max(2, (1 - MOST_UNDEFINED) * len(draws))
+    if np.isnan(value) or too_few or np.ptp(defined) == 0 or patients <= 1:
+        return None
+    return defined
+
+
+def standard_errors(patients: float, level: float) -> float:
+    """Returns how many standard errors an interval reaches with so many effective patients."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(patients - 1, (1 + level) / 2) * np.sqrt(patients / (patients - 1)))
 
 
 def evidence(sums: PatientSums, name: str) -> Evidence:
@@ -213,42 +232,26 @@ def effective_patients(images: np.ndarray) -> float:
     return float(total**2 / (images**2).sum()) if total > 0 else 0.0
 
 
-def _word(name: str) -> str:
-    """A metric's name as a reader knows it."""
-    known = {
-        "roc_auc": "AUC",
-        "pr_auc": "average precision",
-        "mcc": "Matthews correlation",
-        "brier": "Brier score",
-    }
-    return known.get(name, name.replace("_", " ").replace("f1", "F1"))
-
-
 def _log_odds(value: Any, lowest: float, step: float) -> Any:
     share = np.clip((value - lowest) / (1 - lowest), step, 1 - step)
     return np.log(share) - np.log1p(-share)
 
 
-def _notes(
+def _remarks(
     patients: int,
     positives: int,
     negatives: int,
     limits: dict[str, tuple[float, float]],
     level: float,
-) -> list[str]:
-    notes = []
+) -> Iterator[Remark]:
     if min(positives, negatives) < FEW_PATIENTS:
-        notes.append(
-            f"{counted(patients, 'patient')} ({positives} with positives, {negatives} with "
-            f"negatives) {'is' if patients == 1 else 'are'} too few for the {level:.0%} intervals "
-            "to be trusted: they show how these patients differ, not how patients unlike them "
-            "would fare."
+        yield remark(
+            Kind.FEW_PATIENTS,
+            patients=patients,
+            with_positives=positives,
+            with_negatives=negatives,
+            level=level,
         )
-    without = [name for name, pair in limits.items() if np.isnan(pair[0])]
+    without = tuple(name for name, pair in limits.items() if np.isnan(pair[0]))
     if without:
-        notes.append(
-            f"No interval for {', '.join(map(_word, without))}: undefined, the same in every "
-            "draw, or the mean of one that is; which says that the patients are too few or too "
-            "alike, not that it is certain."
-        )
-    return notes
+        yield remark(Kind.NO_INTERVAL, figures=without)

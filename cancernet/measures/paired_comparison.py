@@ -1,6 +1,7 @@
 """Two runs on the same testing images: paired, with patients resampled."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,16 @@ from cancernet.measures.bootstrap import (
     patient_sums,
     strata,
 )
-from cancernet.measures.intervals import FEW_PATIENTS, LEVEL, RESAMPLES, evidence
+from cancernet.measures.intervals import (
+    LEVEL,
+    RESAMPLES,
+    evidence,
+    spread_of,
+    standard_errors,
+)
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 from cancernet.measures.scored import Scored
+from cancernet.measures.words import sentences
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +39,8 @@ class Comparison:
         limits: (low, high) around every difference; NaN where no spread was seen.
         patients: that were resampled.
         resamples: number of draws.
-        notes: sentences on what the intervals cannot tell.
+        remarks: what the intervals cannot tell.
+        notes: the same in sentences.
     """
 
     first: dict[str, float]
@@ -39,7 +49,12 @@ class Comparison:
     limits: dict[str, tuple[float, float]]
     patients: int
     resamples: int
-    notes: tuple[str, ...]
+    remarks: tuple[Remark, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.notes:
+            object.__setattr__(self, "notes", sentences(self.remarks))
 
 
 def compare(
@@ -91,7 +106,7 @@ def compare(
         limits=limits,
         patients=everybody.shape[1],
         resamples=resamples,
-        notes=tuple(_notes(sums[0], first, second)),
+        remarks=tuple(_remarks(sums[0], first, second)),
     )
 
 
@@ -122,27 +137,16 @@ def _limits(
     value: float, draws: np.ndarray, sums: list[PatientSums], name: str
 ) -> tuple[float, float]:
     """As `intervals.interval_of`, but on the plain scale: differences may be negative."""
-    from scipy.special import stdtrit
-
-    defined = draws[~np.isnan(draws)]
     effective = evidence(sums[0], name).patients
-    if np.isnan(value) or len(defined) < 0.9 * len(draws) or effective <= 1:
+    spread = spread_of(value, draws, effective)
+    if spread is None:
         return float("nan"), float("nan")
-    spread = np.std(defined)
-    if spread == 0:
-        return float("nan"), float("nan")
-    width = stdtrit(effective - 1, (1 + LEVEL) / 2) * np.sqrt(effective / (effective - 1))
-    return float(value - width * spread), float(value + width * spread)
+    reach = standard_errors(effective, LEVEL) * np.std(spread)
+    return float(value - reach), float(value + reach)
 
 
-def _notes(sums: PatientSums, first: Scored, second: Scored) -> list[str]:
-    notes = []
+def _remarks(sums: PatientSums, first: Scored, second: Scored) -> Iterator[Remark]:
     if (first.probabilities == second.probabilities).all():
-        notes.append("The two runs gave every image the same probabilities.")
-    fewer = min(int((sums.positives > 0).sum()), int((sums.negatives > 0).sum()))
-    if fewer < FEW_PATIENTS:
-        notes.append(
-            f"{len(sums.counts)} patients are too few to trust these intervals: a difference "
-            "between the runs may be one between these patients."
-        )
-    return notes
+        yield remark(Kind.SAME_PROBABILITIES)
+    if min((sums.positives > 0).sum(), (sums.negatives > 0).sum()) < FEW_PATIENTS:
+        yield remark(Kind.FEW_PATIENTS_COMPARED, patients=len(sums.counts))

@@ -7,15 +7,21 @@ different networks, so that they also hold how far the networks agree on a scale
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cancernet.measures import scored as scores
-from cancernet.measures.assess import Assessment, judge, split_intervals
-from cancernet.measures.intervals import FEW_PATIENTS, RESAMPLES
-from cancernet.measures.patient_table import patient_rows
+from cancernet.measures.assess import (
+    Assessment,
+    judge,
+    split_intervals,
+    split_patients,
+    split_remarks,
+)
+from cancernet.measures.classes import Classes
+from cancernet.measures.figures import Figures
+from cancernet.measures.intervals import RESAMPLES
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.operating_point import OperatingPoint
@@ -39,7 +45,7 @@ class FoldScores:
     testing: Scored
     point: OperatingPoint
     calibration: Calibration
-    metrics: dict[str, Any]
+    metrics: Figures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,60 +66,43 @@ class Pooled:
 
 
 def pool(
-    folds: Sequence[FoldScores],
-    *,
-    classes: Sequence[str],
-    words: Sequence[str],
-    positive: Sequence[str],
-    seed: int,
-    resamples: int = RESAMPLES,
+    folds: Sequence[FoldScores], classes: Classes, *, seed: int, resamples: int = RESAMPLES
 ) -> Pooled:
     """Judges all folds together; arguments as in `assess`."""
-    columns = scores.positive_indices(classes, positive)
+    columns = classes.positive_indices
     testing, thresholds = _joined(folds, "testing")
     validation, promised_at = _joined(folds, "validation")
-    judged = {
-        name: judge(split, classes=classes, positive=positive, threshold=threshold)
-        for name, split, threshold in (
-            ("validation", validation, promised_at),
-            ("testing", testing, thresholds),
-        )
-    }
+    promised, judged = (
+        judge(split, classes=classes.classes, positive=classes.positive, threshold=threshold)
+        for split, threshold in ((validation, promised_at), (testing, thresholds))
+    )
     intervals = split_intervals(testing, columns, thresholds, seed, resamples)
     nothing = dict.fromkeys(intervals.limits, (math.nan, math.nan))
     point = OperatingPoint(
         threshold=math.nan,
         rule=folds[0].point.rule,
         rule_name=folds[0].point.rule_name,
-        sensitivity=judged["validation"]["sensitivity"],
-        specificity=judged["validation"]["specificity"],
+        sensitivity=promised.sensitivity,
+        specificity=promised.specificity,
         images=len(set(validation.paths)),  # folds may share validating patients
         patients=len(set(validation.patients)),
-        note=_note(folds),
+        remarks=tuple(_few_validated(folds)),
     )
     return Pooled(
         assessment=Assessment(
-            classes=tuple(classes),
-            words=tuple(words),
-            positive=tuple(positive),
+            classes=classes.classes,
+            words=classes.words,
+            positive=classes.positive,
             operating_point=point,
-            calibration=Calibration(
-                method="none", note="Each fold has a correction of its own, in the table of folds."
-            ),
-            validation=judged["validation"],
-            testing=judged["testing"],
+            calibration=Calibration(method="none", remarks=(remark(Kind.CALIBRATED_BY_FOLD),)),
+            validation=promised,
+            testing=judged,
             intervals={
-                "validation": dataclasses.replace(intervals, limits=nothing, notes=()),
+                "validation": dataclasses.replace(intervals, limits=nothing, remarks=(), notes=()),
                 "testing": intervals,
             },
-            per_patient=patient_rows(
-                scores.positive_truth(testing, columns),
-                scores.positive_score(testing.probabilities, columns),
-                thresholds,
-                testing.patients,
-            ),
-            warnings=tuple(filter(None, [point.note, *_one_class(testing, columns)]))
-            + intervals.notes,
+            per_patient=split_patients(testing, columns, thresholds),
+            remarks=(*point.remarks, *split_remarks(testing, classes), *intervals.remarks),
         ),
         validation=validation,
         testing=testing,
@@ -145,18 +134,7 @@ def _joined(folds: Sequence[FoldScores], split: str) -> tuple[Scored, np.ndarray
     )
 
 
-def _note(folds: Sequence[FoldScores]) -> str:
+def _few_validated(folds: Sequence[FoldScores]) -> Iterator[Remark]:
     few = sum(fold.point.patients is None or fold.point.patients < FEW_PATIENTS for fold in folds)
-    if not few:
-        return ""
-    return (
-        f"In {few} of {len(folds)} folds fewer than {FEW_PATIENTS} patients validated: their "
-        "operating points may well be others with other patients."
-    )
-
-
-def _one_class(testing: Scored, columns: list[int]) -> list[str]:
-    truth = scores.positive_truth(testing, columns)
-    if truth.min() != truth.max():
-        return []
-    return ["The tested images are all of one side: what depends on both is undefined."]
+    if few:
+        yield remark(Kind.FEW_VALIDATED_FOLDS, few=few, folds=len(folds), fewest=FEW_PATIENTS)

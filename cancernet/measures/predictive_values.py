@@ -1,11 +1,13 @@
 """What a call means where positives are rarer, or more frequent, than in the data set."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cancernet.measures.bootstrap import draw_weights, judge_weighted, patient_sums, strata
+from cancernet.measures.figures import ByName
 from cancernet.measures.intervals import LEVEL, RESAMPLES, Evidence, effective_patients, interval_of
 from cancernet.measures.metrics import ratio
 
@@ -35,6 +37,21 @@ def predictive_values(
     return ratio(hits, hits + alarms), ratio(rejections, rejections + misses)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictiveRow(ByName):
+    """Predictive values at one prevalence, with 95 % limits; NaN where undefined.
+
+    `calls_per_hundred` is the number of positive calls among 100 images.
+    """
+
+    prevalence: float
+    positive_predictive_value: float
+    positive_limits: tuple[float, float]
+    negative_predictive_value: float
+    negative_limits: tuple[float, float]
+    calls_per_hundred: float
+
+
 def predictive_rows(
     truth: Any,
     score: Any,
@@ -44,7 +61,7 @@ def predictive_rows(
     *,
     resamples: int = RESAMPLES,
     seed: int = 7,
-) -> list[dict[str, Any]]:
+) -> list[PredictiveRow]:
     """Predictive values at stated prevalences with intervals over patients.
 
     They carry sensitivity and specificity over to another prevalence, which holds only
@@ -58,11 +75,6 @@ def predictive_rows(
         prevalences: shares of positives expected, 0-1 each.
         resamples: bootstrap draws.
         seed: of the draws.
-
-    Returns:
-        A row for every prevalence: `prevalence, positive_predictive_value,
-        positive_limits, negative_predictive_value, negative_limits, calls_per_hundred`
-        (positive calls among 100 images). NaN where undefined.
     """
     sums = patient_sums(truth, score, threshold, patients)
     draws = judge_weighted(sums, draw_weights(strata(sums), resamples, seed))
@@ -72,21 +84,20 @@ def predictive_rows(
     rests_on = Evidence(patients=fewer, step=step)
     rows = []
     for prevalence in prevalences:
-        values = predictive_values(once["sensitivity"], once["specificity"], prevalence)
+        positive, negative = (
+            float(value[0])
+            for value in predictive_values(once["sensitivity"], once["specificity"], prevalence)
+        )
         drawn = predictive_values(draws["sensitivity"], draws["specificity"], prevalence)
         calls = once["sensitivity"] * prevalence + (1 - once["specificity"]) * (1 - prevalence)
         rows.append(
-            {
-                "prevalence": float(prevalence),
-                "positive_predictive_value": float(values[0][0]),
-                "positive_limits": interval_of(
-                    float(values[0][0]), drawn[0], rests_on, level=LEVEL
-                ),
-                "negative_predictive_value": float(values[1][0]),
-                "negative_limits": interval_of(
-                    float(values[1][0]), drawn[1], rests_on, level=LEVEL
-                ),
-                "calls_per_hundred": float(100 * calls[0]),
-            }
+            PredictiveRow(
+                prevalence=float(prevalence),
+                positive_predictive_value=positive,
+                positive_limits=interval_of(positive, drawn[0], rests_on, level=LEVEL),
+                negative_predictive_value=negative,
+                negative_limits=interval_of(negative, drawn[1], rests_on, level=LEVEL),
+                calls_per_hundred=float(100 * calls[0]),
+            )
         )
     return rows

@@ -6,15 +6,11 @@ from typing import Any
 import numpy as np
 
 from cancernet.measures import checks
+from cancernet.measures.figures import ByName
 from cancernet.measures.metrics import ratio
+from cancernet.measures.words import CALIBRATION_ERROR
 
 SIMULATIONS = 200
-BIAS_NOTE = (
-    "The expected calibration error (ECE) is never negative and adds the scatter of every bin, "
-    "so that even a perfectly calibrated network gets more than 0 on a finite set; compare it "
-    "with the value that perfect calibration would have given on as many images, and mind that "
-    "patches of one patient scatter together, which makes that value too small."
-)
 _SMALLEST = 1e-12
 
 
@@ -48,7 +44,43 @@ def reliability(truth: np.ndarray, score: np.ndarray, bins: int = 10) -> Reliabi
     )
 
 
-def calibration_metrics(truth: Any, score: Any, *, bins: int = 10, seed: int = 7) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CalibrationFigures(ByName):
+    """How far the scores of positives are from what happens.
+
+    Attributes:
+        images: that were judged.
+        bins: of equal width.
+        brier: mean squared distance of score and truth.
+        log_loss: natural logarithm, scores kept 1e-12 from 0 and 1.
+        ece: mean distance of observed share and mean score over bins, weighted by images
+            (Naeini et al. 2015).
+        ece_if_perfect: its mean when labels are drawn from the scores.
+        ece_if_perfect_95: its 95th percentile then.
+        in_the_large: log odds to add to every score so that the mean fits; 0 is right.
+        slope: of the log odds; 1 is right, below 1 too sure of itself. Both are NaN with one
+            class only, the slope also when the scores separate the classes.
+    """
+
+    images: int
+    bins: int
+    brier: float
+    log_loss: float
+    ece: float
+    ece_if_perfect: float
+    ece_if_perfect_95: float
+    in_the_large: float
+    slope: float
+
+    @property
+    def note(self) -> str:
+        """How to read the expected calibration error."""
+        return CALIBRATION_ERROR
+
+
+def calibration_metrics(
+    truth: Any, score: Any, *, bins: int = 10, seed: int = 7
+) -> CalibrationFigures:
     """Measures the calibration of the scores of positives against the rest.
 
     Args:
@@ -57,15 +89,6 @@ def calibration_metrics(truth: Any, score: Any, *, bins: int = 10, seed: int = 7
         bins: of equal width.
         seed: of the simulation behind `ece_if_perfect`.
 
-    Returns:
-        `brier`; `log_loss` (natural logarithm, scores kept 1e-12 from 0 and 1); `ece`, the
-        mean distance of observed share and mean score over bins, weighted by images
-        (Naeini et al. 2015); `ece_if_perfect` and `ece_if_perfect_95`, its mean and 95th
-        percentile when labels are drawn from the scores; `in_the_large`, log odds to add
-        to every score so that the mean fits (0 is right); `slope` of the log odds (1 is
-        right, below 1 too sure of itself); `note` on the bias of ECE. The last two
-        figures are NaN with one class only or when the scores separate the classes.
-
     Raises:
         ValueError: shapes that differ or values out of range.
     """
@@ -73,18 +96,17 @@ def calibration_metrics(truth: Any, score: Any, *, bins: int = 10, seed: int = 7
     score = checks.check_score(score, len(truth))
     drawn = _simulated_errors(score, bins, seed)
     sure = np.clip(score, _SMALLEST, 1 - _SMALLEST)
-    return {
-        "images": len(truth),
-        "bins": bins,
-        "brier": float(np.mean((score - truth) ** 2)),
-        "log_loss": float(-np.mean(np.where(truth == 1, np.log(sure), np.log1p(-sure)))),
-        "ece": expected_calibration_error(truth, score, bins),
-        "ece_if_perfect": float(drawn.mean()),
-        "ece_if_perfect_95": float(np.quantile(drawn, 0.95)),
-        "in_the_large": logistic_fit(truth, sure, with_slope=False)[0],
-        "slope": logistic_fit(truth, sure, with_slope=True)[1],
-        "note": BIAS_NOTE,
-    }
+    return CalibrationFigures(
+        images=len(truth),
+        bins=bins,
+        brier=float(np.mean((score - truth) ** 2)),
+        log_loss=float(-np.mean(np.where(truth == 1, np.log(sure), np.log1p(-sure)))),
+        ece=expected_calibration_error(truth, score, bins),
+        ece_if_perfect=float(drawn.mean()),
+        ece_if_perfect_95=float(np.quantile(drawn, 0.95)),
+        in_the_large=logistic_fit(truth, sure, with_slope=False)[0],
+        slope=logistic_fit(truth, sure, with_slope=True)[1],
+    )
 
 
 def expected_calibration_error(truth: np.ndarray, score: np.ndarray, bins: int = 10) -> float:

@@ -93,7 +93,7 @@ def subgroup_rows(
         rows.append(
             {
                 "group": str(name),
-                **metrics,
+                **metrics.as_dict(),
                 "limits": intervals.limits,
                 "notes": list(intervals.notes),
             }

@@ -129,12 +129,18 @@ class SlidePicture:
 
     Attributes:
         path: the PNG.
-        caption: what it shows, in words.
+        patient: whose slide it is.
+        patches: on it.
+        labelled: share of the area that is labelled positive, 0-1.
+        called: share of the area that is called positive, 0-1.
         patients: how many testing patients could be shown.
     """
 
     path: Path
-    caption: str
+    patient: str
+    patches: int
+    labelled: float
+    called: float
     patients: int
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cancernet.config import SPLITS
-from cancernet.measures.patient_level import patient_metrics, patient_scores
+from cancernet.measures.patients import PatientMetrics, patient_metrics, patient_scores
 from cancernet.measures.pooled import FoldScores, spread_over_folds
-from cancernet.measures.predictive_values import predictive_rows
-from cancernet.measures.reliability import calibration_metrics
+from cancernet.measures.predictive_values import PredictiveRow, predictive_rows
+from cancernet.measures.reliability import CalibrationFigures, calibration_metrics
 from cancernet.measures.validation.calibration import scale
 from cancernet.measures.validation.threshold_spread import ThresholdSpread, threshold_spread
 from cancernet.report.content import FlowStep, ReportContent
@@ -61,7 +61,7 @@ def operating_point_spread(content: ReportContent) -> ThresholdSpread:
     )
 
 
-def calibrations(content: ReportContent) -> dict[str, dict[str, Any]]:
+def calibrations(content: ReportContent) -> dict[str, CalibrationFigures]:
     """Returns the calibration of both splits, and of testing before the correction."""
     fit, testing = content.assessment.calibration, content.testing
     columns = {"testing": testing}
@@ -86,7 +86,7 @@ class Decisions:
     """
 
     useful: tuple[float, float]
-    rows: list[dict[str, Any]]
+    rows: list[PredictiveRow]
 
 
 def decisions(content: ReportContent) -> Decisions:
@@ -106,7 +106,7 @@ def decisions(content: ReportContent) -> Decisions:
     )
 
 
-def patients_as_units(content: ReportContent) -> dict[str, Any]:
+def patients_as_units(content: ReportContent) -> PatientMetrics:
     """Returns how well one score a patient ranks the patients; `patient_metrics`."""
     truth, score = content.positives(content.testing)
     found = patient_scores(truth, score, content.threshold, content.testing.patients)

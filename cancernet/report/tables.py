@@ -12,7 +12,7 @@ import numpy as np
 from cancernet.base.files import write_bytes, write_text
 from cancernet.measures.class_measures import ClassRow, ClassTable, class_table, fold
 from cancernet.measures.metrics import confusion_table
-from cancernet.measures.patient_level import patient_scores
+from cancernet.measures.patients import patient_scores
 from cancernet.measures.scored import predicted_indices
 from cancernet.report.content import ReportContent
 from cancernet.report.portrait import SplitFigures

@@ -155,11 +155,10 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
         pictures.append(
             SlidePicture(
                 path=path,
-                caption=(
-                    f"Patient {name}, {figures.patches:,} patches: {word} labelled in "
-                    f"{100 * figures.true_area_fraction:.1f} % of the area, called in "
-                    f"{100 * figures.area_fraction:.1f} %."
-                ),
+                patient=str(name),
+                patches=figures.patches,
+                labelled=figures.true_area_fraction,
+                called=figures.area_fraction,
                 patients=len(names),
             )
         )

@@ -14,6 +14,7 @@ from cancernet.base.errors import RunError, describe_os_error
 from cancernet.base.files import write_json
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import assess, write_predictions
+from cancernet.measures.classes import Classes
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.calibration_fit import fit_calibration
@@ -23,7 +24,7 @@ from cancernet.training.begin import begin, held, open_dataset, refuse_used
 from cancernet.training.data.batches import open_batches
 from cancernet.training.export import export
 from cancernet.training.loop.checkpoint import State
-from cancernet.training.loop.distributed import Workers, own_folder
+from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
 from cancernet.training.network import FirstWeights, first_network
 from cancernet.training.plan import Finished, Plan, Training
@@ -73,9 +74,7 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         assessment = assess(
             validation,
             testing,
-            classes=dataset.classes,
-            words=dataset.words,
-            positive=dataset.positive,
+            Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
             config=plan.config,
             calibration=calibration,
         )
@@ -137,7 +136,7 @@ def _advice_on_disk_errors(folder: Path) -> Iterator[None]:
 
 def _follow(workers: Workers, training: Training, network: keras.Model | None) -> None:
     """Trains with the others and writes nothing: the first worker finishes the run."""
-    with own_folder(workers, training.folder) as scratch:
+    with scratch_folder(training.folder) as scratch:
         own = dataclasses.replace(training, folder=scratch)
         fit(own, open_batches(own.dataset, own.config), network, workers=workers)
     print(f"The epochs are over; the first worker writes {training.folder}")

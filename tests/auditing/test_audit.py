@@ -16,7 +16,7 @@ from cancernet.auditing.inventory import read_inventory
 from cancernet.auditing.page import SHOWN
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import LeftOut
-from cancernet.commands.audit import audit_command
+from cancernet.commands.build import audit_command
 from cancernet.dataset.families import base_name, families
 from cancernet.dataset.label_table import patient_of
 from tests.helpers.building_trees import build_it, files_under, make_tree

@@ -17,6 +17,7 @@ from cancernet.cross_validation.record import read_record
 from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.compare_runs import compare_sides, read_side
+from cancernet.measures.classes import Classes
 from cancernet.measures.intervals import patient_intervals
 from cancernet.measures.metrics import binary_metrics
 from cancernet.measures.pooled import FoldScores, pool, spread_over_folds
@@ -126,7 +127,10 @@ def test_pooled_calls_are_each_folds_own():
     """The confusion matrix is the sum of the folds'; the rest against a plain computation."""
     folds = [fold_scores(1, 0.3), fold_scores(2, 0.7), fold_scores(3, 0.5, only_class=1)]
     found = pool(
-        folds, classes=("0", "1"), words=("no", "yes"), positive=("1",), seed=3, resamples=200
+        folds,
+        Classes(classes=("0", "1"), words=("no", "yes"), positive=("1",)),
+        seed=3,
+        resamples=200,
     )
     cells = found.assessment.testing["confusion_matrix"]
     for name in cells:

@@ -4,6 +4,7 @@ import numpy as np
 
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import Assessment, assess
+from cancernet.measures.classes import Classes
 from cancernet.measures.scored import Scored
 from cancernet.report.content import (
     Asked,
@@ -44,9 +45,7 @@ def assessed(classes: int = 2, **config) -> tuple[Scored, Scored, Assessment]:
     found = assess(
         validation,
         testing,
-        classes=names,
-        words=words,
-        positive=positive,
+        Classes(classes=names, words=words, positive=positive),
         config=TrainConfig(**config),
         resamples=200,
     )

@@ -1,6 +1,7 @@
 """The way from scored images to metrics, files and text."""
 
 import csv
+import dataclasses
 import json
 import math
 
@@ -12,12 +13,15 @@ from cancernet.base.errors import RunError
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import assess, judge, write_predictions
 from cancernet.measures.bootstrap import METRICS
-from cancernet.measures.patient_table import patient_rows
+from cancernet.measures.classes import Classes
+from cancernet.measures.figures import ConfusionMatrix
+from cancernet.measures.patients import patient_rows
+from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.scored import Scored, positive_indices, read_scored
 from cancernet.report.terminal import text_report
 from tests.helpers.evaluation_examples import assessed, scored
 
-TWO = {"classes": ("0", "1"), "words": ("no IDC", "IDC"), "positive": ("1",)}
+TWO = Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",))
 
 
 def table(path):
@@ -36,7 +40,7 @@ def test_metrics_follow_from_predictions_csv(tmp_path):
     score = np.array([float(row["probability_1"]) for row in rows])
     assert (called == (score >= found.operating_point.threshold)).all()
     tn, fp, fn, tp = reference.confusion_matrix(truth, called).ravel()
-    assert found.testing["confusion_matrix"] == {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
+    assert found.testing.confusion_matrix == ConfusionMatrix(tn, fp, fn, tp)
     expected = {
         "accuracy": reference.accuracy_score(truth, called),
         "sensitivity": reference.recall_score(truth, called),
@@ -70,7 +74,7 @@ def test_more_than_two_classes_predict_the_most_probable(tmp_path):
     calls = [row["predicted"] for row in table(tmp_path / "p.csv")]
     assert calls == [found.classes[index] for index in testing.probabilities.argmax(axis=1)]
     right = np.mean([row["predicted"] == row["label"] for row in table(tmp_path / "p.csv")])
-    assert found.testing["per_class"]["accuracy"] == pytest.approx(right)
+    assert found.testing.per_class.accuracy == pytest.approx(right)
     malignant = testing.probabilities[:, 1] + testing.probabilities[:, 3]
     truth = np.isin(testing.truth, (1, 3))
     assert found.testing["roc_auc"] == pytest.approx(reference.roc_auc_score(truth, malignant))
@@ -87,7 +91,7 @@ def test_names_with_commas_quotes_lines_and_strange_bytes_survive(tmp_path):
         truth=np.array([0, 1, 0, 1]),
         probabilities=np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]),
     )
-    found = assess(split, split, **TWO, config=TrainConfig(), resamples=50)
+    found = assess(split, split, TWO, config=TrainConfig(), resamples=50)
     write_predictions(tmp_path / "p.csv", split, found)
     again, _ = read_scored(tmp_path / "p.csv")
     assert list(again.paths) == names
@@ -119,7 +123,7 @@ def test_a_foreign_table_is_refused_in_a_sentence(tmp_path, content):
 def test_testing_has_no_say_in_the_operating_point():
     validation = scored(1)
     points = [
-        assess(validation, scored(seed), **TWO, config=TrainConfig(), resamples=20).operating_point
+        assess(validation, scored(seed), TWO, config=TrainConfig(), resamples=20).operating_point
         for seed in (2, 3)
     ]
     assert points[0] == points[1]
@@ -151,11 +155,14 @@ def one_class(label):
 
 
 def test_one_class_splits_are_judged_with_a_warning():
-    found = assess(one_class(0), one_class(1), **TWO, config=TrainConfig(), resamples=20)
-    text = " ".join(found.warnings)
-    assert "validation images are all negative" in text
-    assert "testing images are all positive" in text
+    found = assess(one_class(0), one_class(1), TWO, config=TrainConfig(), resamples=20)
+    assert [(each.kind, each.values.get("only")) for each in found.remarks[:3]] == [
+        (Kind.VALIDATION_OF_ONE_CLASS, "negative"),
+        (Kind.FEW_PATIENTS_CHOSE, None),
+        (Kind.TESTING_OF_ONE_CLASS, "positive"),
+    ]
     assert found.operating_point.threshold == 0.5
+    assert found.operating_point.is_fallback
     assert found.testing["sensitivity"] == 0.5
     assert math.isnan(found.testing["specificity"])
     assert "undefined" in text_report(found)
@@ -170,10 +177,11 @@ def test_absent_classes_are_told():
         truth=testing.truth[kept],
         probabilities=testing.probabilities[kept],
     )
-    names = {"classes": tuple("abc"), "words": tuple("abc"), "positive": ("b",)}
-    found = assess(validation, testing, **names, config=TrainConfig(), resamples=20)
+    names = Classes(classes=tuple("abc"), words=tuple("abc"), positive=("b",))
+    found = assess(validation, testing, names, config=TrainConfig(), resamples=20)
+    assert remark(Kind.CLASSES_WITHOUT_IMAGES, names=("c",)) in found.remarks
     assert any(note.endswith("left out of the averages: c.") for note in found.warnings)
-    assert found.testing["per_class"]["absent"] == ["c"]
+    assert found.testing.per_class.absent == ["c"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +190,7 @@ def test_absent_classes_are_told():
 )
 def test_classes_that_do_not_fit_are_refused(changes):
     with pytest.raises(ValueError, match=r"positive|words"):
-        assess(scored(1), scored(2), **{**TWO, **changes}, config=TrainConfig())
+        dataclasses.replace(TWO, **changes)
 
 
 def test_wrong_number_of_classes_is_refused():
@@ -229,7 +237,7 @@ class TestText:
             probabilities=np.array([[1 - p, p] for p in (0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.4, 0.05)]),
         )
         config = TrainConfig(operating_rule="fixed", threshold=0.5)
-        lines = text_report(assess(split, split, **TWO, config=config, resamples=50)).splitlines()
+        lines = text_report(assess(split, split, TWO, config=config, resamples=50)).splitlines()
 
         def line(start):
             return next(row for row in lines if row.strip().startswith(start))

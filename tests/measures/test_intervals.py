@@ -9,10 +9,12 @@ from cancernet.measures.bootstrap import METRICS, draw_weights, judge_weighted, 
 from cancernet.measures.intervals import (
     Evidence,
     effective_patients,
+    evidence,
     interval_of,
     patient_intervals,
 )
 from cancernet.measures.metrics import binary_metrics
+from cancernet.measures.remarks import Kind
 
 
 def study(seed, *, patients=8, images=200, digits=2):
@@ -102,7 +104,7 @@ def test_no_error_at_all_is_no_certainty():
     found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(12), 2), resamples=100)
     assert np.isnan(found.limits["sensitivity"]).all()
     assert np.isnan(found.limits["roc_auc"]).all()
-    assert "not that it is certain" in " ".join(found.notes)
+    assert "not certainty" in " ".join(found.notes)
 
 
 def test_one_patient_gets_no_interval():
@@ -117,7 +119,7 @@ def test_few_patients_are_told(patients, warns):
     truth = np.tile([0, 1], 5 * patients)
     score = generator.random(len(truth))
     found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(patients), 10), resamples=100)
-    assert any("too few" in note for note in found.notes) == warns
+    assert any(each.kind == Kind.FEW_PATIENTS for each in found.remarks) == warns
 
 
 def test_few_with_positives_count_as_few():
@@ -223,3 +225,87 @@ def test_few_positives_leave_average_precision_an_interval_that_says_something()
     low, high = found.limits["pr_auc"]
     value = binary_metrics(truth, score, 0.5)["pr_auc"]
     assert 0.9 < value < 1 and low > 0.6 and high > value
+
+
+def test_an_interval_of_a_figure_from_minus_one_by_hand():
+    """As above on the scale -1 to 1: the share is (value + 1) / 2."""
+    shares = 1 / (1 + np.exp(-np.array([-0.5, 0.5] * 10)))
+    rests_on = Evidence(patients=10, step=1e-6)
+    reach = 0.5 * 2.262157 * math.sqrt(10 / 9)
+    low, high = interval_of(0.0, 2 * shares - 1, rests_on, level=0.95, lowest=-1.0)
+    assert low == pytest.approx(2 / (1 + math.exp(reach)) - 1, abs=1e-6)
+    assert high == pytest.approx(-low)
+
+
+@pytest.mark.parametrize("value", [-0.999, -0.9, 0.9, 0.999])
+def test_a_figure_from_minus_one_near_its_ends_by_hand(value):
+    share = (value + 1) / 2
+    middle = math.log(share / (1 - share))
+    draws = 2 / (1 + np.exp(-(middle + np.array([-0.3, 0.3] * 10)))) - 1
+    reach = 0.3 * 2.262157 * math.sqrt(10 / 9)
+    found = interval_of(value, draws, Evidence(patients=10, step=1e-9), level=0.95, lowest=-1.0)
+    expected = [2 / (1 + math.exp(-middle - side * reach)) - 1 for side in (-1, 1)]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_calling_the_opposite_mirrors_the_matthews_interval(seed):
+    truth, score, patients = study(seed)
+    score = np.where(score == 0.5, 0.51, score)
+    usual, opposite = (
+        patient_intervals(truth, each, 0.5, patients, resamples=200).limits["mcc"]
+        for each in (score, 1 - score)
+    )
+    assert usual == pytest.approx((-opposite[1], -opposite[0]))
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.0, 0.25), (1.0, 0.75)])
+def test_a_figure_at_its_end_is_taken_a_step_away(value, expected):
+    """Draws of 0.25 and 0.75 have log odds of -1.0986 and 1.0986, and so has the figure."""
+    draws = np.array([0.25, 0.75] * 10)
+    spread = math.log(3)
+    reach = spread * 2.262157 * math.sqrt(10 / 9)
+    found = interval_of(value, draws, Evidence(patients=10, step=0.25), level=0.95)
+    middle = math.log(expected / (1 - expected))
+    assert found == pytest.approx(
+        [1 / (1 + math.exp(-middle - s * reach)) for s in (-1, 1)], abs=1e-6
+    )
+
+
+def test_what_every_figure_rests_on_by_hand():
+    """Patient a: 3 positives and 1 negative; b: 1 and 4; c: 5 negatives."""
+    truth = [1, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    sums = patient_sums(truth, [0.5] * 14, 0.5, list("aaaabbbbbccccc"))
+    positives, negatives = 4**2 / (9 + 1), 10**2 / (1 + 16 + 25)
+    everything = 14**2 / (16 + 25 + 25)
+    expected = {
+        "accuracy": (everything, 0.5 / 14),
+        "brier": (everything, 0.5 / 14),
+        "sensitivity": (positives, 0.5 / 4),
+        "specificity": (negatives, 0.5 / 10),
+        "balanced_accuracy": (positives, 0.5 / 4),
+        "precision": (positives, 0.5 / 4),
+        "f1": (positives, 0.5 / 4),
+        "mcc": (positives, 0.5 / 4),
+        "roc_auc": (positives, 0.5 / 40),
+        "pr_auc": (positives, 0.5 / 20),
+    }
+    assert set(expected) == set(METRICS)
+    for name, (patients, step) in expected.items():
+        found = evidence(sums, name)
+        assert (found.patients, found.step) == pytest.approx((patients, step)), name
+
+
+def test_evidence_without_a_class_does_not_divide_by_nothing():
+    sums = patient_sums([0, 0], [0.1, 0.2], 0.5, ["a", "b"])
+    assert (evidence(sums, "sensitivity").patients, evidence(sums, "sensitivity").step) == (0, 0.5)
+    assert evidence(sums, "roc_auc").patients == 0
+    assert evidence(sums, "specificity").step == 0.25
+
+
+def test_without_a_spread_of_one_half_there_is_none_of_the_mean():
+    truth, score, patients = study(5)
+    score = np.where(truth == 1, 0.9, score)  # no positive is missed
+    limits = patient_intervals(truth, score, 0.4, patients, resamples=100).limits
+    assert np.isnan(limits["sensitivity"]).all() and np.isnan(limits["balanced_accuracy"]).all()
+    assert not np.isnan(limits["specificity"]).any()

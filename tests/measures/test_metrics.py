@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from cancernet.measures.metrics import binary_metrics, per_class_metrics, ratio
+from cancernet.measures.class_measures import per_class_metrics
+from cancernet.measures.figures import ConfusionMatrix
+from cancernet.measures.metrics import binary_metrics, ratio
 
 # Three positives of which two are found, five negatives of which four are.
 TRUTH = [1, 1, 1, 0, 0, 0, 0, 0]
@@ -18,7 +20,7 @@ SCORE = [0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.4, 0.05]
 
 def test_worked_by_hand():
     found = binary_metrics(TRUTH, SCORE, 0.5, patients=list("aabbbccc"))
-    assert found["confusion_matrix"] == {"tn": 4, "fp": 1, "fn": 1, "tp": 2}
+    assert found.confusion_matrix == ConfusionMatrix(tn=4, fp=1, fn=1, tp=2)
     assert found["images"] == 8
     assert found["patients"] == 3
     assert found["accuracy"] == pytest.approx(6 / 8)
@@ -42,7 +44,7 @@ def test_exactly_the_keys_of_the_contract():
         "images patients accuracy sensitivity specificity balanced_accuracy precision f1 mcc "
         "roc_auc pr_auc brier confusion_matrix"
     )
-    assert " ".join(binary_metrics(TRUTH, SCORE, 0.5)) == names
+    assert " ".join(binary_metrics(TRUTH, SCORE, 0.5).as_dict()) == names
 
 
 def test_sensitivity_is_the_recall_of_the_positive_and_not_swapped():
@@ -118,7 +120,7 @@ def test_like_scikit_learn(rows, threshold):
     called = (score >= threshold).astype(int)
     found = binary_metrics(truth, score, threshold)
     tn, fp, fn, tp = reference.confusion_matrix(truth, called, labels=[0, 1]).ravel()
-    assert found["confusion_matrix"] == {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
+    assert found.confusion_matrix == ConfusionMatrix(tn, fp, fn, tp)
     expected = {
         "accuracy": reference.accuracy_score(truth, called),
         "sensitivity": reference.recall_score(truth, called, pos_label=1),

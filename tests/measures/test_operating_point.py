@@ -10,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cancernet.config import RULES, TrainConfig
-from cancernet.measures.validation.candidates import MARGIN, candidates, log_odds
-from cancernet.measures.validation.operating_point import (
-    SHIFT,
-    choose_operating_point,
-    smoothed_youden,
-)
+from cancernet.measures.remarks import Kind, remark
+from cancernet.measures.validation.candidates import MARGIN, Candidates, candidates, log_odds
+from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.measures.validation.rules import SHIFT, Rule, best_candidate, smoothed_youden
 
 TRUTH = [0, 0, 0, 1, 0, 1, 1, 1]
 CHOOSING = [rule for rule in RULES if rule != "fixed"]
@@ -56,10 +54,10 @@ def test_ties_that_overshoot_the_target_are_stated():
     score = [0.1, 0.2, 0.5, 0.5, 0.5, 0.9]
     point = choose_operating_point(truth, score, rule="sensitivity", target_sensitivity=0.5)
     assert point.sensitivity == 1
-    assert "reaches 0.2500" in point.note
-    assert "reaches 1.0000" in point.note
+    assert point.remarks == (remark(Kind.TIED_SCORES, following=0.25, sensitivity=1.0),)
+    assert "only 0.2500" in point.note and "reaches 1.0000" in point.note
     usual = choose_operating_point(TRUTH, SCORE, rule="sensitivity", target_sensitivity=0.7)
-    assert usual.note == ""
+    assert usual.remarks == () and usual.note == ""
 
 
 @pytest.mark.parametrize(("ratio", "misses", "alarms"), [(10, 0, 1), (0.1, 1, 0)])
@@ -80,7 +78,10 @@ def test_fixed_is_taken_as_it_is():
 def test_one_class_falls_back_and_says_so(rule, only):
     point = choose_operating_point([only] * 3, [0.1, 0.2, 0.9], rule=rule)
     assert point.threshold == 0.5
-    assert ("all positive" if only else "all negative") in point.note
+    assert point.is_fallback
+    word = "positive" if only else "negative"
+    assert point.remarks == (remark(Kind.VALIDATION_OF_ONE_CLASS, only=word, threshold=0.5),)
+    assert f"All validation images are {word}" in point.note
     assert math.isnan(point.specificity if only else point.sensitivity)
 
 
@@ -98,7 +99,7 @@ def test_constant_scores_do_not_pretend():
 def test_few_patients_are_stated():
     point = choose_operating_point(TRUTH, SCORE, patients=list("aabbccdd"))
     assert point.patients == 4
-    assert "positives of 3 and negatives of 3 patients" in point.note
+    assert "positives of 3 patients and negatives of 3 patients" in point.note
     fixed = choose_operating_point(TRUTH, SCORE, rule="fixed", patients=list("aabbccdd"))
     assert fixed.note == ""
 
@@ -235,6 +236,45 @@ def test_the_smoothed_rule_is_the_expected_youden_index_under_shifts():
         called = odds[:, None] + shifts[None, :] >= threshold
         expected = called[truth == 1].mean() + (~called[truth == 0]).mean() - 1
         assert values[place] == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("shift", [0.5, 1.0, 3.0])
+def test_the_smoothed_index_is_the_integral_over_the_logistic_distribution(shift):
+    """Tightly, at both ends too: the index between candidates is straight in log odds."""
+    odds = np.array([-6.0, -2.0, -1.5, 0.0, 0.5, 4.0])
+    youden = np.array([0.0, 0.6, 0.3, 0.8, 0.5, -0.1])
+    found = Candidates(
+        threshold=1 / (1 + np.exp(-odds)),
+        sensitivity=np.full(6, 1.0),
+        specificity=youden,
+        width=np.ones(6),
+        prevalence=0.5,
+    )
+    uniform = (np.arange(200_000) + 0.5) / 200_000
+    shifts = shift * np.log(uniform / (1 - uniform))
+    expected = [np.interp(each + shifts, odds, youden).mean() for each in odds]
+    assert smoothed_youden(found, shift) == pytest.approx(expected, abs=3e-4)
+
+
+def test_the_shift_of_the_rule_is_one_in_log_odds():
+    assert SHIFT == 1.0
+
+
+def test_of_equally_good_candidates_the_widest_gap_then_the_lowest():
+    found = Candidates(
+        threshold=np.array([0.1, 0.2, 0.3, 0.4, 0.5]),
+        sensitivity=np.ones(5),
+        specificity=np.zeros(5),
+        width=np.array([9.0, 1.0, 2.0, 2.0, 1.0]),
+        prevalence=0.5,
+    )
+    value = np.array([0.5, 1.0, 1.0 - 1e-13, 1.0, 0.9])
+    assert best_candidate(value, found) == 2
+
+
+def test_a_fixed_rule_does_not_choose():
+    with pytest.raises(ValueError, match="does not choose"):
+        Rule("fixed").goal(candidates(np.array(TRUTH), np.array(SCORE)))
 
 
 def test_the_smoothed_rule_does_not_follow_one_odd_image():

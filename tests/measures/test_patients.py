@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from cancernet.base.errors import CancerNetError
 from cancernet.measures.metrics import binary_metrics
 from cancernet.measures.paired_comparison import compare
-from cancernet.measures.patient_level import patient_metrics, patient_scores
+from cancernet.measures.patients import patient_metrics, patient_scores
 from cancernet.measures.predictive_values import predictive_rows, predictive_values
 from cancernet.measures.scored import Scored
 from cancernet.measures.subgroups import read_columns, subgroup_rows
@@ -59,7 +59,7 @@ class TestPatientScores:
     def test_patients_who_are_all_alike_have_no_ranking(self):
         found = patient_scores([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.3], 0.5, list("aabb"))
         metrics = patient_metrics(found, resamples=50)
-        assert "All 2 patients are positive" in metrics["note"]
+        assert "All 2 patients are positive" in metrics.note
         assert math.isnan(metrics["scores"]["mean score"]["roc_auc"])
 
     def test_top_must_be_positive(self):
@@ -195,7 +195,7 @@ class TestSubgroups:
         part = np.array([group.get(name) == "north" for name in split.patients])
         expected = binary_metrics(truth[part], score[part], 0.5)
         assert rows[0]["sensitivity"] == expected["sensitivity"]
-        assert rows[0]["confusion_matrix"] == expected["confusion_matrix"]
+        assert rows[0]["confusion_matrix"] == dict(expected.confusion_matrix)
         assert rows[0]["limits"]["roc_auc"][0] < rows[0]["roc_auc"]
 
     def test_by_path(self):
@@ -257,7 +257,7 @@ class TestThresholdSpread:
         """Each draw chooses as if its images stood there as often as they were drawn."""
         from cancernet.measures.bootstrap import draw_weights, patient_sums, strata
         from cancernet.measures.validation.candidates import candidates
-        from cancernet.measures.validation.operating_point import cost
+        from cancernet.measures.validation.rules import cost
         from cancernet.measures.validation.threshold_spread import _resampled
 
         split = scored(9, patients=6, images=60)
@@ -282,7 +282,7 @@ class TestThresholdSpread:
     @pytest.mark.parametrize(
         ("truth", "patients", "rule", "words"),
         [
-            ([0, 0], ["a", "b"], "youden", "one class only"),
+            ([0, 0], ["a", "b"], "youden", "of one class"),
             ([0, 1], ["a", "a"], "youden", "One patient"),
             ([0, 1], ["a", "b"], "fixed", "fixed threshold"),
         ],

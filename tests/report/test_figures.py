@@ -13,6 +13,7 @@ from PIL import Image
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import assess
+from cancernet.measures.classes import Classes
 from cancernet.measures.reliability import calibration_metrics, reliability
 from cancernet.measures.scored import Scored
 from cancernet.report.checklist import CLAIM, TRIPOD_AI
@@ -189,15 +190,13 @@ def test_report_of_one_class_validation_is_written():
     assessment = assess(
         validation,
         content.testing,
-        classes=("0", "1"),
-        words=("no IDC", "IDC"),
-        positive=("1",),
+        Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",)),
         config=TrainConfig(),
         resamples=20,
     )
     text = page(dataclasses.replace(content, validation=validation, assessment=assessment))
-    assert "validation images are all negative" in text
-    assert "Validation has one class only" in text
+    assert "All validation images are negative" in text
+    assert "All validation images are of one class" in text
     assert "undefined" in text
 
 
@@ -298,7 +297,7 @@ def test_a_leak_that_an_audit_found_is_a_band_too():
 
 
 def quiet(assessment):
-    return dataclasses.replace(assessment, warnings=())
+    return dataclasses.replace(assessment, remarks=())
 
 
 def test_a_report_without_its_notice_is_refused():

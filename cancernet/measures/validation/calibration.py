@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from cancernet.config import CALIBRATIONS
+from cancernet.measures.remarks import Remark
+from cancernet.measures.words import CORRECTIONS, sentences
 
 # float32 softmax ends near here; a probability of 0 would have no logarithm.
 _SMALLEST = 1e-30
@@ -32,14 +34,20 @@ class Calibration:
         temperature: above 0; 1 changes nothing, above 1 makes less sure.
         positive: index of the positive class, for "isotonic".
         knots: ((score, probability), …) rising, for "isotonic".
-        note: what a reader must know about this fit; empty when nothing.
+        remarks: what a reader must know about this fit.
+        note: the same in sentences, for readers of the record.
     """
 
     method: str
     temperature: float = 1.0
     positive: int | None = None
     knots: tuple[tuple[float, float], ...] = ()
+    remarks: tuple[Remark, ...] = ()
     note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.note:
+            object.__setattr__(self, "note", " ".join(sentences(self.remarks)))
 
     def apply(self, probabilities: Any) -> np.ndarray:
         """Corrects probabilities of shape (images, classes), rows adding up to 1."""
@@ -66,13 +74,14 @@ class Calibration:
             ValueError: an unknown method or numbers that cannot be.
         """
         if not isinstance(content, dict):
-            raise ValueError(f"this is no calibration: {content!r:.80}")
+            raise ValueError(f"this is not a calibration: {content!r:.80}")
         names = {field.name for field in dataclasses.fields(cls)}
         values = {key: value for key, value in content.items() if key in names}
         values["knots"] = tuple((float(x), float(y)) for x, y in values.get("knots", ()))
+        values["remarks"] = tuple(Remark(**each) for each in values.get("remarks", ()))
         found = cls(**values)
         if found.method not in CALIBRATIONS or not 0 < found.temperature < np.inf:
-            raise ValueError(f"this is no calibration: {content!r:.80}")
+            raise ValueError(f"this is not a calibration: {content!r:.80}")
         if found.method == "isotonic":
             rising = all(0 <= x <= 1 and 0 <= y <= 1 for x, y in found.knots)
             rising = rising and list(found.knots) == sorted(found.knots)
@@ -85,11 +94,9 @@ class Calibration:
     @property
     def words(self) -> str:
         """What is done to the probabilities, for a reader."""
-        if self.method == "temperature":
-            return f"temperature {self.temperature:.3g}, fitted on validation"
-        if self.method == "isotonic":
-            return f"isotonic line of {len(self.knots)} corners, fitted on validation"
-        return "none: probabilities as the network gives them"
+        return CORRECTIONS[self.method].format(
+            temperature=self.temperature, corners=len(self.knots)
+        )
 
 
 def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:

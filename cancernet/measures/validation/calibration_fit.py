@@ -5,19 +5,18 @@ next patient, so it is drawn towards 1: log T counts p / (p + PRIOR_PATIENTS) wi
 validating patients, as the mean of a normal distribution would move.
 """
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
 from cancernet.config import CALIBRATIONS
 from cancernet.measures import checks
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 from cancernet.measures.validation.calibration import NONE, Calibration
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 # What the expectation that 1 is right counts for, in patients (benchmarks/README.md).
 PRIOR_PATIENTS = 10
-FEW_PATIENTS = 10
 FEW_IMAGES = 1000
 _SMALLEST = 1e-30
 
@@ -41,7 +40,7 @@ def fit_calibration(
             temperature is drawn towards 1. Without them it is taken as found.
 
     Returns:
-        The fit; with one class only, or without a single error, none, and a note.
+        The fit; with one class only, or without a single error, none, with a remark.
 
     Raises:
         ValueError: an unknown method, isotonic for more than two classes, bad input.
@@ -56,34 +55,16 @@ def fit_calibration(
     if method == "none":
         return NONE
     if truth.min() == truth.max():
-        return Calibration(
-            method="none",
-            note="Not calibrated: all validation images are of one class, which shows nothing.",
-        )
-    note = _few(len(truth), patients, method)
+        return _none(Kind.NOT_CALIBRATED_ON_ONE_CLASS)
+    count = None if patients is None else len(checks.check_patients(patients, len(truth))[0])
+    few = () if count is None or count >= FEW_PATIENTS else (_few_patients(count),)
     if method == "temperature":
-        fitted = _fit_temperature(truth, probabilities, note)
-        return fitted if patients is None else drawn_towards_one(fitted, patients)
+        return _fit_temperature(truth, probabilities, count, few)
     assert positive is not None
+    if len(truth) < FEW_IMAGES:
+        few = (*few, remark(Kind.FEW_IMAGES_FITTED, images=len(truth)))
     knots = isotonic_knots(truth == positive, probabilities[:, positive])
-    return Calibration(method="isotonic", positive=positive, knots=knots, note=note)
-
-
-def drawn_towards_one(found: Calibration, patients: Any) -> Calibration:
-    """Returns the temperature T as T^(p / (p + PRIOR_PATIENTS)) with p patients."""
-    if found.method != "temperature":
-        return found
-    count = len(np.unique(np.asarray(patients).astype(str)))
-    trust = count / (count + PRIOR_PATIENTS)
-    temperature = float(found.temperature**trust)
-    note = (
-        f"The {count} validating patients alone ask for a temperature of "
-        f"{found.temperature:.3g}; so few are trusted by {trust:.0%}, which makes it "
-        f"{temperature:.3g}. {found.note}"
-        if count < FEW_PATIENTS
-        else found.note
-    )
-    return dataclasses.replace(found, temperature=temperature, note=note.strip())
+    return Calibration(method="isotonic", positive=positive, knots=knots, remarks=few)
 
 
 def isotonic_knots(truth: np.ndarray, score: np.ndarray) -> tuple[tuple[float, float], ...]:
@@ -104,17 +85,12 @@ def isotonic_knots(truth: np.ndarray, score: np.ndarray) -> tuple[tuple[float, f
     return tuple((float(x), float(y)) for x, y in zip(scores[kept], fitted[kept], strict=True))
 
 
-def _fit_temperature(truth: np.ndarray, probabilities: np.ndarray, note: str) -> Calibration:
+def best_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Returns the temperature of the least log loss, within the bounds."""
     from scipy.optimize import minimize_scalar
 
     logs = np.log(np.maximum(probabilities, _SMALLEST))
     own = logs[np.arange(len(truth)), truth]
-    if (logs.argmax(axis=1) == truth).all():
-        return Calibration(
-            method="none",
-            note="Not calibrated: no validation image is misclassified, so that no temperature "
-            "is too low.",
-        )
 
     def loss(log_temperature: float) -> float:
         cold = np.exp(-log_temperature)
@@ -124,20 +100,31 @@ def _fit_temperature(truth: np.ndarray, probabilities: np.ndarray, note: str) ->
 
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8})
-    temperature = float(np.exp(found.x))
-    if temperature > 0.99 * HIGHEST_TEMPERATURE:
-        note = f"{note} The best temperature is at its bound: these scores know nothing.".strip()
-    return Calibration(method="temperature", temperature=temperature, note=note)
+    return float(np.exp(found.x))
 
 
-def _few(images: int, patients: Any, method: str) -> str:
-    notes = []
-    if patients is not None:
-        count = len(checks.check_patients(patients, images)[0])
-        if count < FEW_PATIENTS:
-            notes.append(f"The fit rests on {count} patients only; on others it may well be wrong.")
-    if method == "isotonic" and images < FEW_IMAGES:
-        notes.append(
-            f"Isotonic calibration on {images} images follows their chance; temperature is safer."
-        )
-    return " ".join(notes)
+def _fit_temperature(
+    truth: np.ndarray, probabilities: np.ndarray, patients: int | None, few: tuple[Remark, ...]
+) -> Calibration:
+    """Fits the temperature T; of p patients T^(p / (p + PRIOR_PATIENTS)) is taken."""
+    if (probabilities.argmax(axis=1) == truth).all():
+        return _none(Kind.NOTHING_MISCLASSIFIED)
+    alone = best_temperature(truth, probabilities)
+    if alone > 0.99 * HIGHEST_TEMPERATURE:
+        few = (*few, remark(Kind.UNINFORMATIVE_SCORES))
+    if patients is None:
+        return Calibration(method="temperature", temperature=alone, remarks=few)
+    weight = patients / (patients + PRIOR_PATIENTS)
+    temperature = alone**weight
+    if patients < FEW_PATIENTS:
+        values = {"alone": alone, "weight": weight, "temperature": temperature}
+        few = (remark(Kind.TEMPERATURE_SHRUNK, patients=patients, **values), *few)
+    return Calibration(method="temperature", temperature=temperature, remarks=few)
+
+
+def _none(why: Kind) -> Calibration:
+    return Calibration(method="none", remarks=(remark(why),))
+
+
+def _few_patients(count: int) -> Remark:
+    return remark(Kind.FEW_PATIENTS_FITTED, patients=count)

@@ -7,13 +7,11 @@ import numpy as np
 
 from cancernet.measures import checks
 from cancernet.measures.bootstrap import draw_weights, patient_sums, strata
-from cancernet.measures.validation.operating_point import (
-    Candidates,
-    candidates,
-    check_rule,
-    patients_of_rarer_class,
-    preferred,
-)
+from cancernet.measures.remarks import Kind, Remark, remark
+from cancernet.measures.validation.candidates import Candidates, candidates
+from cancernet.measures.validation.operating_point import patients_by_class
+from cancernet.measures.validation.rules import Rule
+from cancernet.measures.words import sentence
 
 BLOCK = 500_000
 
@@ -27,19 +25,19 @@ class ThresholdSpread:
         sensitivity: (low, high) of what each would have given on the validation set.
         specificity: likewise.
         resamples: number of draws in which both classes occurred.
-        note: why there are no figures; empty when there are.
+        reason: why there are no figures; None when there are.
     """
 
     threshold: tuple[float, float]
     sensitivity: tuple[float, float]
     specificity: tuple[float, float]
     resamples: int
-    note: str = ""
+    reason: Remark | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        pairs = ("threshold", "sensitivity", "specificity")
-        return {**dataclasses.asdict(self), **{name: list(getattr(self, name)) for name in pairs}}
+    @property
+    def note(self) -> str:
+        """The reason in a sentence; empty when there are figures."""
+        return sentence(self.reason) if self.reason else ""
 
 
 def threshold_spread(
@@ -70,35 +68,38 @@ def threshold_spread(
     """
     truth = checks.check_truth(truth)
     score = checks.check_score(score, len(truth))
-    check_rule(rule, target_sensitivity, cost_ratio)
-    nothing = (float("nan"), float("nan"))
-    none = ThresholdSpread(
-        threshold=nothing, sensitivity=nothing, specificity=nothing, resamples=0, note="-"
-    )
+    how = Rule(rule, target_sensitivity, cost_ratio)
     if rule == "fixed":
-        return dataclasses.replace(none, note="A fixed threshold does not depend on patients.")
+        return _nothing(Kind.THRESHOLD_GIVEN)
     if truth.min() == truth.max():
-        return dataclasses.replace(none, note="Validation has one class only.")
+        return _nothing(Kind.NO_SPREAD_OF_ONE_CLASS)
     sums = patient_sums(truth, score, 0.5, patients)
     if len(sums.counts) < 2:
-        return dataclasses.replace(none, note="One patient cannot be resampled.")
+        return _nothing(Kind.NO_SPREAD_OF_ONE_PATIENT)
     once = candidates(truth, score)
     weights = draw_weights(strata(sums), resamples, seed)
-    few = patients_of_rarer_class(truth, patients)
+    fewer = min(patients_by_class(truth, sums.patient_index))
     chosen = []
     rows = max(1, BLOCK // len(truth))
     for start in range(0, resamples, rows):
         block = weights[start : start + rows]
         for found in _resampled(once, truth, score, sums.patient_index, block):
             if found is not None:
-                chosen.append(preferred(found, rule, target_sensitivity, cost_ratio, few))
+                chosen.append(how.preferred(found, fewer))
     if not chosen:
-        return dataclasses.replace(none, note="No draw of patients held both classes.")
+        return _nothing(Kind.NO_DRAW_OF_BOTH_CLASSES)
     return ThresholdSpread(
         threshold=_middle(once.threshold[chosen]),
         sensitivity=_middle(once.sensitivity[chosen]),
         specificity=_middle(once.specificity[chosen]),
         resamples=len(chosen),
+    )
+
+
+def _nothing(why: Kind) -> ThresholdSpread:
+    none = (float("nan"), float("nan"))
+    return ThresholdSpread(
+        threshold=none, sensitivity=none, specificity=none, resamples=0, reason=remark(why)
     )
 
 

@@ -133,7 +133,7 @@ def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: b
         write_cache(path, decoded, shape, title=f"Decoding {split} images")
     except OSError as error:
         reason = error.strerror or error
-        print(f"Images are decoded in every epoch: no room beside them ({reason})", file=sys.stderr)
+        print(f"Images are decoded in every epoch: they cannot be kept ({reason})", file=sys.stderr)
         return decoded
     kept = map_array(path, shape=shape, dtype=BYTE)
     return decoded if kept is None else kept

@@ -51,7 +51,7 @@ class _Phases:
         batches: training and validation images.
         policy: Keras dtype policy of the arithmetic.
         watching: callbacks that only look on.
-        after_epoch: is told the bookkeeping after every epoch; or None.
+        after_epoch: gets the bookkeeping after every epoch; or None.
         workers: those that train with this process, or None.
     """
 
@@ -79,7 +79,7 @@ def fit(
         batches: training and validation images.
         network: what `first_network` has just built; None builds it here.
         log_dir: where TensorBoard's event files go, or None for none.
-        after_epoch: is told the bookkeeping after every epoch; what it raises ends the
+        after_epoch: gets the bookkeeping after every epoch; what it raises ends the
             training.
         workers: those that train this network with this process, or None.
 
@@ -194,7 +194,7 @@ def _compiled(plain: keras.Model, settings: TrainConfig, constant: _Phases) -> _
     twin = accelerated()
     model, batches = keep_features(twin, batches, training.checkpoint)
     if model is not twin:
-        print("The frozen layers were computed once for every image; the rest is trained on")
+        print("The frozen layers were computed once for every image; only the rest is trained")
         if constant.policy == "mixed_float16":
             model.dtype_policy = constant.policy  # `compile` looks here whether to scale the loss
     counts = EpochCounts(len(training.dataset.classes))
@@ -225,7 +225,7 @@ def _fit_phase(plain: keras.Model, settings: TrainConfig, state: State, constant
         print(f"Going on after epoch {state.epochs} of {state.phase_start + settings.epochs}")
     batches.training.next_epoch = state.epochs
     truth = training.dataset.split("validation").labels
-    keeper = ValidateAndCheckpoint(
+    checkpointing = ValidateAndCheckpoint(
         config=settings,
         folder=training.checkpoint,
         state=state,
@@ -234,7 +234,7 @@ def _fit_phase(plain: keras.Model, settings: TrainConfig, state: State, constant
         counts=compiled.counts,
         after_epoch=constant.after_epoch,
     )
-    callbacks, end = [keeper, *constant.watching], state.phase_start + settings.epochs
+    callbacks, end = [checkpointing, *constant.watching], state.phase_start + settings.epochs
     if workers is None:
         with _stopping(training.folder, state, end), batches.validation.own_errors():
             fit_on(

@@ -1,0 +1,58 @@
+"""Classes of very few patients, or of none."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from cancernet.base.errors import SplitError
+from cancernet.catalog import dataset
+from cancernet.config import split_ratios
+from cancernet.dataset.patient_split import scarce_classes, split_by_patient, warn_of_scarce
+from tests.dataset.test_splitting import images_of
+
+RATIOS = split_ratios()
+THREE = dataclasses.replace(
+    dataset("idc"), classes=("a", "b", "c"), words=("A", "B", "C"), positive=("a",)
+)
+
+
+def counts_with(having):
+    """Nine patients with a and b; `having` of them with one image of c."""
+    counts = np.full((9, 3), 4)
+    counts[:, 2] = np.arange(9) < having
+    return counts
+
+
+@pytest.mark.parametrize(("having", "scarce"), [(1, [2]), (2, [2]), (3, []), (9, [])])
+def test_a_class_is_scarce_with_fewer_patients_than_splits(having, scarce):
+    assert scarce_classes(counts_with(having), THREE).tolist() == scarce
+
+
+@pytest.mark.parametrize("having", [1, 2])
+def test_only_patients_who_have_the_class_are_counted(having):
+    images = images_of(counts_with(having))
+    splits = split_by_patient(images, THREE, RATIOS, seed=3)
+    [warning] = warn_of_scarce(images, splits, THREE)
+    [number] = re.findall(r"only (\d+) patient", str(warning))
+    assert int(number) == having
+    assert warn_of_scarce(images_of(counts_with(3)), splits[:0], THREE) == []
+
+
+def test_a_class_that_no_patient_has_is_refused():
+    with pytest.raises(SplitError, match="C"):
+        split_by_patient(images_of(counts_with(0)), THREE, RATIOS, seed=3)
+
+
+def test_of_two_classes_none_may_be_scarce():
+    counts = counts_with(9)[:, :2]
+    counts[1:, 1] = 0
+    two = dataclasses.replace(THREE, classes=("a", "b"), words=("A", "B"))
+    assert scarce_classes(counts, two).tolist() == []
+
+
+def test_positives_and_the_rest_each_keep_a_class_that_is_not_scarce():
+    counts = counts_with(1)
+    counts[1:, 1] = 0  # b and c are all that is not positive
+    assert scarce_classes(counts, THREE).tolist() == []
