@@ -16,10 +16,10 @@ SUMMARY = "slides.jsonl"
 
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[None]:
-    """Makes a folder before the work that is to fill it; gone again when nothing came into it.
+    """Makes a folder before the work that fills it; removes it again if it stays empty.
 
     Raises:
-        CancerNetError: it holds something, or cannot be made or written to.
+        CancerNetError: it is not empty, or cannot be made or written to.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CancerNetError(f"{folder} exists and is not empty; name another folder with --output")

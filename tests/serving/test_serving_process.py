@@ -197,7 +197,7 @@ def test_what_is_not_http_is_answered_in_a_sentence(address):
 @pytest.mark.parametrize(
     "host, token, words",
     [
-        ("0.0.0.0", None, "images travel unprotected"),
+        ("0.0.0.0", None, "no token is set"),
         ("::", "x" * 20, "unencrypted"),
         ("127.0.0.1", None, ""),
     ],
