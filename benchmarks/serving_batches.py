@@ -40,10 +40,11 @@ def command(run: Path, port: int, most: int) -> list[object]:
     """Starts the server with another limit."""
     arguments = ["serve.py", "--run", str(run), "--port", str(port)]
     code = (
-        "import sys, cancernet.serving.scoring as scoring, serve\n"
+        "import sys, cancernet.serving.scoring as scoring\n"
+        "from cancernet.commands.serve import main\n"
         f"scoring.BATCH_IMAGES = {most}\n"
         f"sys.argv = {arguments!r}\n"
-        "serve.main()"
+        "main(None)"
     )
     return ["-c", code]
 

@@ -55,9 +55,9 @@ def write_tiff(path: Path, side: int) -> None:
     import tifffile
 
     sys.path.insert(0, str(ROOT))
-    from cancernet.sample.drawn_sample import draw_patient
+    from cancernet.sample.histology import draw_slide
 
-    tissue = draw_patient(7, 90001, 0.4).pixels
+    tissue = draw_slide(7, 90001, 0.4).pixels
     high, wide = tissue.shape[:2]
     glass = np.full((TILE, TILE, 3), 244, np.uint8)
 

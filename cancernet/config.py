@@ -66,54 +66,55 @@ class TrainConfig:
         CancerNetError: a value is outside its bounds; the message names the flag.
     """
 
-    dataset: str = setting("idc", "data set as `build_dataset.py --dataset` built it")
+    dataset: str = setting("idc", "data set, by the name that `build_dataset.py --dataset` takes")
     model: str = setting("cancernet", "network, by its name in the registry")
     image_size: int = setting(48, "height and width of the network's input, pixels", least=8)
     interpolation: str = setting(
-        "bilinear", "how images are brought to that size", choices=INTERPOLATIONS
+        "bilinear", "how images are resized to that size", choices=INTERPOLATIONS
     )
 
     weights: str = setting(
         "none",
-        "first weights: none (random numbers), imagenet (of the backbone; Keras downloads them), "
-        "or a file with those of the backbone or of the whole network",
+        "initial weights: none (random numbers), imagenet (of the backbone; Keras downloads "
+        "them), or a file with those of the backbone or of the whole network",
     )
     freeze: str = setting(
         "auto",
-        "whether the backbone keeps its first weights; auto: as the network was published",
+        "whether the backbone keeps its initial weights; auto: as in the published network",
         choices=FREEZE,
     )
     fine_tune_epochs: int = setting(
         0,
-        "a second phase of so many epochs after the head alone has learnt: the top of the backbone "
-        "learns too, its batch normalization does not; 0: no such phase",
+        "epochs of a second phase, after the head has been trained alone: it also trains the top "
+        "of the backbone, except its batch normalization; 0: no second phase",
         least=0,
     )
     fine_tune_layers: int = setting(
-        12, "layers with weights of the backbone that learn in the second phase", least=1
+        12, "how many of the backbone's last layers the second phase trains", least=1
     )
     fine_tune_learning_rate: float = setting(
-        1e-5, "first (peak) learning rate of the second phase", above=0
+        1e-5, "initial (peak) learning rate of the second phase", above=0
     )
 
     epochs: int = setting(40, "passes over the training images", least=1)
-    batch_size: int = setting(32, "images a step", least=1)
+    batch_size: int = setting(32, "images per step", least=1)
     optimizer: str = setting("adagrad", "optimizer", choices=OPTIMIZERS)
-    learning_rate: float = setting(1e-2, "first (peak) learning rate", above=0)
+    learning_rate: float = setting(1e-2, "initial (peak) learning rate", above=0)
     schedule: str = setting(
         "inverse-time",
-        "how the rate falls: inverse-time is rate/(1 + step*rate/epochs), the tutorial's decay",
+        "how the learning rate falls; inverse-time is rate/(1 + step*rate/epochs), the "
+        "tutorial's decay",
         choices=SCHEDULES,
     )
     warmup_epochs: float = setting(
-        0.0, "epochs over which the rate of a cosine rises from 0", least=0
+        0.0, "epochs in which the rate of a cosine schedule first rises from 0", least=0
     )
     momentum: float = setting(0.0, "momentum of SGD", least=0, below=1)
     weight_decay: float = setting(0.0, "decoupled weight decay of AdamW", least=0)
-    clip_value: float = setting(0.0, "clip every gradient to +-this; 0 does not clip", least=0)
+    clip_value: float = setting(0.0, "clip every gradient to +-this; 0: no clipping", least=0)
     weight_averaging: float = setting(
         0.0,
-        "keep an exponential average of the weights with this momentum; 0 does not",
+        "keep an exponential average of the weights with this momentum; 0: no averaging",
         least=0,
         below=1,
     )
@@ -135,38 +136,40 @@ class TrainConfig:
     )
 
     mixup: float = setting(
-        0.0, "mix pairs of images and labels, shares from Beta(this, this); 0 does not", least=0
+        0.0, "mix pairs of images and labels, with shares from Beta(X, X); 0: no mixing", least=0
     )
     batch_norm_momentum: float = setting(
-        0.99, "momentum of the batch statistics that prediction will use", above=0, below=1
+        0.99, "momentum of the moving batch statistics, which prediction uses", above=0, below=1
     )
 
     monitor: str = setting(
         "val_loss",
-        "validation measure whose best epoch is kept; `last` keeps the last epoch, the end of a "
+        "validation measure whose best epoch is kept; `last` keeps the last epoch, for a "
         "schedule that falls to 0",
         choices=MONITORS,
     )
-    patience: int = setting(0, "stop after so many epochs without a better one; 0 never", least=0)
+    patience: int = setting(0, "stop after N epochs without a better one; 0: never", least=0)
     plateau_factor: float = setting(
-        0.0, "multiply the rate by this on a plateau; 0 does not", least=0, below=1
+        0.0, "multiply the learning rate by this on a plateau; 0: never", least=0, below=1
     )
-    plateau_patience: int = setting(3, "epochs without a better one that make a plateau", least=1)
+    plateau_patience: int = setting(
+        3, "epochs without a better one that count as a plateau", least=1
+    )
 
     calibration: str = setting(
         "temperature",
-        "correction of the probabilities, fitted on validation and applied wherever they are "
-        "read: one temperature, drawn towards 1 when few patients validate; isotonic, for two "
-        "classes and many patients; or none",
+        "correction of the probabilities, fitted on validation and applied to every prediction: "
+        "`temperature` (one number, pulled towards 1 when validation has few patients), "
+        "`isotonic` (for two classes and many patients) or `none`",
         choices=CALIBRATIONS,
     )
     operating_rule: str = setting(
         "youden",
-        "how the operating point is chosen on validation: `sensitivity` for screening, where a "
-        "missed cancer is the worse error (reaches --target-sensitivity); `cost` where both "
-        "errors have a price; `youden` for most sensitivity + specificity, and `smoothed` the "
-        "same expected for patients whose scores are shifted, for comparing methods with few "
-        "patients; `fixed` for --threshold",
+        "how the operating point is chosen on validation: `sensitivity` reaches "
+        "--target-sensitivity, for screening, where a missed cancer is the worse error; `cost` "
+        "weighs the two errors by --cost-ratio; `youden` gives the most sensitivity + "
+        "specificity; `smoothed` the most that can be expected when scores shift from patient "
+        "to patient, for comparing methods on few patients; `fixed` takes --threshold",
         choices=RULES,
     )
     target_sensitivity: float = setting(
@@ -180,17 +183,15 @@ class TrainConfig:
     )
     threshold: float = setting(0.5, "threshold of `--operating-rule fixed`", least=0, most=1)
 
-    limit: int = setting(
-        0, "use at most so many images of each split, for trying a system; 0: all", least=0
-    )
+    limit: int = setting(0, "use at most N images of each split, to try a system; 0: all", least=0)
     synchronized: bool = setting(
-        True, "with several workers or GPUs: batch statistics over all of them"
+        True, "with several workers or GPUs, take batch statistics over all of them"
     )
     seed: int = setting(SEED, "seed of every random number", least=0, most=2**31 - 1)
     precision: str = setting(
         "auto", "arithmetic of the training; the saved model is float32", choices=PRECISIONS
     )
-    cache: bool = setting(True, "decode every image once into a file beside the data set")
+    cache: bool = setting(True, "decode every image once, into a file beside the data set")
 
     def __post_init__(self) -> None:
         check_settings(self)

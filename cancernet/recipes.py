@@ -25,14 +25,14 @@ class Recipe:
         loss: the cross entropy that fits its network's last layer: `binary` behind one sigmoid
             unit, else `categorical`. Both are the same function of the probabilities of all
             classes: labels are one-hot, and a sigmoid unit's p goes on as the pair [1 - p, p].
-        mended: what differs from the published system because it changes a number, or "".
+        corrected: what differs from the published system because it changes a number, or "".
     """
 
     settings: TrainConfig
     total: int
     trainable: int
     loss: str = "categorical"
-    mended: str = ""
+    corrected: str = ""
 
 
 # What paid off on patients left out one by one (benchmarks/README.md): AdamW with one
@@ -94,7 +94,7 @@ RECIPES: dict[str, Recipe] = {
         TrainConfig(interpolation="nearest", monitor="last"),
         total=1_235_133,
         trainable=1_233_533,
-        mended="split by patient; class weights that Keras takes; a rate that does fall; "
+        corrected="split by patient; class weights that Keras takes; a rate that does fall; "
         "sensitivity is that of IDC; no batch counted twice",
     ),
     "idc-cancernet": Recipe(TrainConfig(**_SHORT, epochs=12), total=1_235_133, trainable=1_233_533),
@@ -117,45 +117,45 @@ RECIPES: dict[str, Recipe] = {
         ),
         total=75_787_843,
         trainable=68_750_339,
-        mended="masks left out; near-duplicate scans in one split; DenseNet's own input scaling "
+        corrected="masks left out; near-duplicate scans in one split; DenseNet's own input scaling "
         "(as published: --model densenet121-dense-head-unit); every figure from the best epoch",
     ),
     "mammography-simple": Recipe(
         TrainConfig(**_MAMMOGRAPHY, model="simple-cnn", batch_size=128),
         total=5_977_640,
         trainable=5_977_640,
-        mended=_GROUPED,
+        corrected=_GROUPED,
     ),
     "mammography-shufflenet": Recipe(
         TrainConfig(**_MAMMOGRAPHY, model="shufflenet", batch_size=8),
         total=8_176_784,
         trainable=8_143_568,
-        mended=_GROUPED,
+        corrected=_GROUPED,
     ),
     "mammography-densenet121": Recipe(
         TrainConfig(**_MAMMOGRAPHY, model="densenet121", batch_size=8),
         total=7_438_920,
         trainable=7_355_272,
-        mended=_GROUPED + "; DenseNet's own input scaling; softmax and loss in float32",
+        corrected=_GROUPED + "; DenseNet's own input scaling; softmax and loss in float32",
     ),
     "mammography-efficientnetv2b0": Recipe(
         TrainConfig(**_MAMMOGRAPHY, model="efficientnetv2b0", batch_size=32),
         total=5_929_560,
         trainable=5_868_952,
-        mended=_GROUPED + "; input scaled once; one softmax (72 parameters fewer); softmax and "
+        corrected=_GROUPED + "; input scaled once; one softmax (72 parameters fewer); softmax and "
         "loss in float32",
     ),
     "mammography-vgg16": Recipe(
         TrainConfig(**_MAMMOGRAPHY, model="vgg16", batch_size=8),
         total=14_915_400,
         trainable=14_915_400,
-        mended=_GROUPED + "; VGG's own input scaling; softmax and loss in float32",
+        corrected=_GROUPED + "; VGG's own input scaling; softmax and loss in float32",
     ),
     "mammography-alexnet": Recipe(
         TrainConfig(**{**_MAMMOGRAPHY, "image_size": 227}, model="alexnet", batch_size=64),
         total=62_386_352,
         trainable=62_386_352,
-        mended=_GROUPED,
+        corrected=_GROUPED,
     ),
     "mammography-kernel-cnn": Recipe(
         TrainConfig(
@@ -181,7 +181,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         total=1_794_168,
         trainable=1_793_848,
-        mended=_GROUPED + "; class weights, and the plateau in a loss that has them too; batch "
+        corrected=_GROUPED + "; class weights, and the plateau in a loss that has them too; batch "
         "statistics that follow within 50 steps; the random changes do happen (zoom 0.5: the "
         "published 1.0 magnifies without end); kernels do not saturate; the dense layers stay "
         "linear (with ReLU: --model kernel-cnn-relu)",
@@ -206,7 +206,7 @@ RECIPES: dict[str, Recipe] = {
         total=18_910_017,
         trainable=4_195_329,
         loss="binary",
-        mended="split by source scan, with a testing part of its own; VGG's own input scaling "
+        corrected="split by source scan, with a testing part of its own; VGG's own input scaling "
         "(as published: --model vgg16-dense-head-unit); best epoch kept",
     ),
 }
@@ -238,7 +238,7 @@ def flags_for(dataset: str) -> str:
 
 
 def describe_recipes() -> str:
-    """Returns a table of the recipes for a person to read, and what is mended in them."""
+    """Returns a table of the recipes for a person to read, and what is corrected in them."""
     rows: list[tuple[str, ...]] = [_HEADING]
     rows += [_row(name, entry) for name, entry in RECIPES.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -246,9 +246,11 @@ def describe_recipes() -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    mended = [f"  {name}: {entry.mended}" for name, entry in RECIPES.items() if entry.mended]
+    corrected = [
+        f"  {name}: {entry.corrected}" for name, entry in RECIPES.items() if entry.corrected
+    ]
     return "\n".join(
-        [*lines, "", "Mended in the published systems, where it changes a number:", *mended]
+        [*lines, "", "Corrected in the published systems, where it changes a number:", *corrected]
     )
 
 

@@ -46,7 +46,7 @@ def build(tmp_path, monkeypatch, capsys):
     def call(*flags):
         monkeypatch.setattr(sys, "argv", ["build_dataset.py", *map(str, flags)])
         with pytest.raises(SystemExit) as left:
-            build_dataset.run(build_dataset.main)
+            build_dataset.run(lambda: build_dataset.main(build_dataset.__doc__))
         printed = capsys.readouterr()
         return left.value.code, printed.out, printed.err
 
@@ -147,15 +147,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def sample(name: str) -> Path:
         from cancernet.building.build import build
         from cancernet.building.settings import BuildSettings
-        from cancernet.commands.build import draw
-        from cancernet.sample.drawn_sample import draw_sample
+        from cancernet.sample.layouts import draw_sample
 
         original = folder / f"{name}-original"
         if not original.exists():
-            if name == "idc":
-                draw_sample(original, patients=8)
-            else:
-                draw(name, original)
+            draw_sample(name, original, patients=8 if name == "idc" else None)
             build(
                 BuildSettings(
                     dataset=name, source=original, output=folder / name, validation_split=0.25

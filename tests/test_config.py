@@ -6,7 +6,14 @@ from pathlib import PurePosixPath
 import pytest
 
 from cancernet.base.errors import CancerNetError
-from cancernet.catalog import DATASETS, LeftOut, dataset, identify_idc, is_mask, key_idc
+from cancernet.catalog import (
+    DATASETS,
+    LeftOut,
+    dataset,
+    identify_idc,
+    is_mask,
+    key_idc,
+)
 from cancernet.config import TrainConfig, split_ratios
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
 
@@ -79,10 +86,10 @@ def test_idc_name_in_another_form_is_taken_by_its_folders():
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("8863/1/8863_idx5_x1_y1_class0.png", "class 1, the file name says class 0"),
+        ("8863/1/8863_idx5_x1_y1_class0.png", "class 1, the file name class 0"),
         ("8863/1/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),
-        ("8863/2/a.png", "not in a folder"),
-        ("1/a.png", "not in a folder"),
+        ("8863/2/a.png", "not in the folder of a class"),
+        ("1/a.png", "not in the folder of a class"),
         ("8863/1/a_mask.png", "mask"),
     ],
 )

@@ -19,7 +19,7 @@ from cancernet.building.build import build
 from cancernet.building.settings import BuildSettings
 from cancernet.dataset.manifest import read_dataset
 from cancernet.measures.validation.calibration import Calibration
-from cancernet.sample.drawn_sample import draw_sample
+from cancernet.sample.layouts import draw_sample
 
 ROOT = Path(__file__).parents[1]
 # A few steps more than two epochs of the small drawn set, so that something is learnt.
@@ -74,7 +74,7 @@ def build_settings(source, output, **options):
 def drawn(tmp_path_factory):
     """A small drawn data set, built."""
     folder = tmp_path_factory.mktemp("drawn")
-    draw_sample(folder / "original", patients=8)
+    draw_sample("idc", folder / "original", patients=8)
     build(build_settings(folder / "original", folder / "idc"))
     return folder / "idc"
 

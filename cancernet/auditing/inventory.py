@@ -20,17 +20,10 @@ from cancernet.building.find import find_files
 from cancernet.building.settings import BY_CONTENT, BY_IMAGE
 from cancernet.catalog.patient_id import one_spelling
 from cancernet.config import SPLITS
-from cancernet.dataset.group_pattern import group_of
 from cancernet.dataset.leaks import NOT_NAMED
 from cancernet.dataset.manifest import BUILD, read_dataset
 
 NONE = -1
-SPLIT_NAMES = {
-    "training": ("train", "training", "trainset", "train_set"),
-    "validation": ("val", "valid", "validation", "validate", "dev", "valset", "val_set"),
-    "testing": ("test", "testing", "testset", "test_set", "holdout", "eval"),
-}
-_SPLIT_OF = {name: place for place, split in enumerate(SPLITS) for name in SPLIT_NAMES[split]}
 
 NOT_KNOWN = "nothing in the names says which images belong together"
 # What helps, by what was said already.
@@ -40,7 +33,6 @@ SAY_OTHER = "give --group-by a pattern that matches the paths"
 
 # Names in a form that is in wide use, and what their first group is.
 KNOWN_NAMES = (
-    (re.compile(r"^(\d+)_idx\d+_x\d+_y\d+_class\d"), "patient", "IDC patches"),
     (re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})", re.IGNORECASE), "patient", "TCGA barcodes"),
     (re.compile(r"^SOB_[BM]_[A-Z]+-(\d+-[0-9A-Z]+)-", re.IGNORECASE), "patient", "BreakHis"),
     (re.compile(r"(?:patient|subject|case|pid)[_\-]?([0-9]+)", re.IGNORECASE), "patient", "names"),
@@ -193,12 +185,8 @@ def _of_any(folder: Path, grouper: Grouper, not_known: str) -> Inventory:
 
 def _without_split(path: str) -> tuple[int, str]:
     """Returns the split a path names (-1: none), and the path without that folder."""
-    parts = path.split("/")
-    for place, part in enumerate(parts[:-1]):
-        split = _SPLIT_OF.get(part.casefold().replace("-", "_"))
-        if split is not None:
-            return split, "/".join(parts[:place] + parts[place + 1 :])
-    return NONE, path
+    split, rest = catalog.shipped_split(PurePosixPath(path))
+    return (SPLITS.index(split) if split else NONE), str(rest)
 
 
 def _grouper(dataset: str | None, group_by: str) -> Grouper:
@@ -213,7 +201,7 @@ def _grouper(dataset: str | None, group_by: str) -> Grouper:
         except re.error as error:
             raise CancerNetError(f"--group-by {group_by!r} is no pattern: {error}") from None
         return (
-            lambda path: group_of(PurePosixPath(path), pattern),
+            lambda path: catalog.group_of(PurePosixPath(path), pattern),
             "patient",
             f"by --group-by {group_by}.",
         )
@@ -243,6 +231,9 @@ def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
 
 
 def _from_known_name(path: str) -> str | None:
+    place = catalog.read_place(path)
+    if place is not None:
+        return place.patient
     for pattern, _, _ in KNOWN_NAMES:
         found = pattern.search(PurePosixPath(path).name)
         if found is not None:

@@ -11,7 +11,7 @@ from cancernet.base.words import counted, some
 from cancernet.config import SPLITS
 from cancernet.dataset.families import families
 
-NO_SPLITS = "there are not two splits here: nothing can leak between them yet"
+NO_SPLITS = "there are fewer than two splits, so nothing can leak between them"
 # A class's share may differ so much between splits, in points and as a ratio.
 SHARE_POINTS, SHARE_RATIO = 0.10, 1.5
 # Share of images in groups of a single class from which on it is a warning.
@@ -51,13 +51,13 @@ def check_families(inventory: Inventory) -> Check:
     inside = int((family != NONE).sum())
     numbers = {"families": len(names), "images": inside}
     if not names:
-        return Check(name, OK, "no names of augmented copies were seen.", numbers=numbers)
-    there = counted(inside, "image is", "images are")
-    there += f" {counted(len(names), 'family', 'families')}"
+        return Check(name, OK, "no file is named like an augmented copy.", numbers=numbers)
+    there = counted(inside, "image forms", "images form")
+    there += f" {counted(len(names), 'family', 'families')} of copies by name"
     if not inventory.has_splits:
         return Check(
             name, WARNING,
-            f"{there} of copies by name ({some(names, 3)}): they must stay together.",
+            f"{there} ({some(names, 3)}): each must stay in one split.",
             _examples(family, names), numbers,
         )  # fmt: skip
     straddling = _straddling(inventory, family, names)
@@ -73,11 +73,11 @@ def check_families(inventory: Inventory) -> Check:
     if tested.any():
         return Check(
             name, WARNING,
-            f"{there} by name, each in one split; {int(tested.sum()):,} copies are in validation "
-            "or testing, where they count one image several times.",
+            f"{there}, each in one split; {int(tested.sum()):,} copies are in validation or "
+            "testing, where one image counts several times.",
             numbers=numbers,
         )  # fmt: skip
-    return Check(name, OK, f"{there} by name, all of them in training.", numbers=numbers)
+    return Check(name, OK, f"{there}, all of them in training.", numbers=numbers)
 
 
 def check_prevalence(inventory: Inventory) -> Check:
@@ -91,7 +91,7 @@ def check_prevalence(inventory: Inventory) -> Check:
         return Check(
             name,
             NOT_CHECKABLE,
-            "that needs two splits with images in folders of classes.",
+            "this needs two splits with images in class folders.",
         )
     counts = np.zeros((len(SPLITS), len(inventory.labels)), np.int64)
     np.add.at(counts, (inventory.split[usable], inventory.label[usable]), 1)
@@ -127,7 +127,7 @@ def check_prevalence(inventory: Inventory) -> Check:
             numbers=numbers, table=table,
         )  # fmt: skip
     return Check(
-        name, OK, f"shares differ by at most {100 * spread.max():.1f} points.",
+        name, OK, f"the shares of the classes differ by at most {100 * spread.max():.1f} points.",
         numbers=numbers, table=table,
     )  # fmt: skip
 
@@ -138,14 +138,14 @@ def check_confounding(inventory: Inventory) -> Check:
     if inventory.unit != "patient":
         return Check(
             name, NOT_CHECKABLE,
-            f"a {inventory.unit} has one label by its nature, and nobody knows the patients.",
+            f"a {inventory.unit} always has one label, and the patients are not known.",
         )  # fmt: skip
     usable = (inventory.group != NONE) & (inventory.label != NONE)
     used = inventory.group[usable]
     if not usable.any() or len(np.unique(inventory.label[usable])) < 2:
         return Check(
             name, NOT_CHECKABLE,
-            f"that needs images of two classes and known {inventory.unit}s.",
+            f"this needs images of two classes with known {inventory.unit}s.",
         )  # fmt: skip
     if len(np.unique(used)) * 2 > len(used):
         return Check(name, NOT_CHECKABLE, f"most {inventory.unit}s have a single image.")
@@ -172,14 +172,14 @@ def check_confounding(inventory: Inventory) -> Check:
     ]
     sentence = (
         f"{int(single.sum()):,} of {counted(len(counts), inventory.unit)} have images of one "
-        f"class only ({100 * share:.0f} % of the images); the {inventory.unit} alone would label "
-        f"{100 * by_group:.0f} % right, the commonest class {100 * by_majority:.0f} %"
+        f"class only ({100 * share:.0f} % of the images); knowing the {inventory.unit} alone would "
+        f"label {100 * by_group:.0f} % correctly, the most common class {100 * by_majority:.0f} %"
     )
     if share > ONE_CLASS_SHARE:
         return Check(
             name, WARNING,
-            f"{sentence}: what a network learns of a class it may have learnt of the "
-            f"{inventory.unit}s that have it ({some(few, 3)}).",
+            f"{sentence}: a network may learn to tell the {inventory.unit}s apart instead of the "
+            f"classes ({some(few, 3)}).",
             numbers=numbers,
         )  # fmt: skip
     return Check(name, OK, f"{sentence}.", numbers=numbers)

@@ -8,7 +8,7 @@ from cancernet.auditing.verdict import Check, Finding
 from cancernet.base.notice import NOTICE
 from cancernet.report.page import DRAWN_ALERT
 from cancernet.report.pictures import Picture, small_picture
-from cancernet.report.templates import render
+from cancernet.report.rendering import render
 
 SHOWN = 24  # findings of a check whose images are shown
 LISTED = 60  # findings without images that are listed

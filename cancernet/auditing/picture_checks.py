@@ -59,7 +59,7 @@ def check_identical(inventory: Inventory, pictures: Pictures) -> Check:
         "groups of copies": len(groups),
         "groups in more than one split": across,
     }
-    blank = f"; {int(plain.sum()):,} more are nearly blank, which is no evidence" * bool(
+    blank = f"; {int(plain.sum()):,} more are nearly blank, which proves nothing" * bool(
         plain.any()
     )
     if across:
@@ -105,8 +105,8 @@ def check_near(inventory: Inventory, pictures: Pictures, pairs: list[Pair]) -> C
             return Check(name, OK, f"no two images resemble each other{aside}.", numbers=numbers)
         return Check(
             name, WARNING,
-            f"{counted(len(changed), 'pair')} of images resemble each other: they must go to one "
-            f"split{aside}.",
+            f"{counted(len(changed), 'pair')} of images resemble each other: each pair must go to "
+            f"one split{aside}.",
             _findings(changed), numbers,
         )  # fmt: skip
     split = inventory.split
@@ -118,14 +118,14 @@ def check_near(inventory: Inventory, pictures: Pictures, pairs: list[Pair]) -> C
     numbers["pairs across splits"] = len(across)
     if not across:
         return Check(
-            name, OK, f"no image of one split was found changed in another{aside}.",
+            name, OK, f"no altered copy of an image was found in another split{aside}.",
             numbers=numbers,
         )  # fmt: skip
     images = len({place for pair in across for place in (pair.first, pair.second)})
     return Check(
         name, LEAK,
-        f"{counted(len(across), 'pair')} of images in different splits show the same, changed "
-        f"({images:,} images){aside}.",
+        f"{counted(len(across), 'pair')} of images in different splits show the same thing, "
+        f"altered ({images:,} images){aside}.",
         _findings(across), numbers,
     )  # fmt: skip
 
@@ -134,7 +134,7 @@ def check_labels(inventory: Inventory, pairs: list[Pair]) -> Check:
     """One picture with two labels."""
     name = "one label an image"
     if len(inventory.labels) < 2:
-        return Check(name, NOT_CHECKABLE, "there is one label only.")
+        return Check(name, NOT_CHECKABLE, "there is only one label.")
     label = inventory.label
     torn = [
         pair for pair in pairs
@@ -164,8 +164,8 @@ def check_masks(inventory: Inventory, pictures: Pictures) -> Check:
     first = inventory.paths[drawn[0]] if seen else inventory.masks[0]
     return Check(
         name, WARNING,
-        f"{named:,} files are masks by their names and {seen:,} more by their looks, first "
-        f"{first}: they are no images to classify.",
+        f"{counted(named, 'file is a mask', 'files are masks')} by name and {seen:,} more by "
+        f"appearance, first {first}: they are not images to classify.",
         findings, {"by name": named, "by looks": seen},
     )  # fmt: skip
 

@@ -30,8 +30,8 @@ def lines(audit: Audit) -> list[str]:
     leaks = len(audit.leaks)
     if leaks:
         text.append(
-            f"LEAK: {leaks} check{'s' if leaks > 1 else ''} found the same thing in more than one "
-            "split; results on this set are better than they would be on new patients."
+            f"LEAK: {counted(leaks, 'check')} found the same thing in more than one split; results "
+            "on this set are too good to hold for new patients."
         )
     else:
         text.append("No leak was found. docs/AUDIT.md says what these checks cannot see.")

@@ -36,7 +36,7 @@ def check_stain(inventory: Inventory, pictures: Pictures) -> Check:
     if len(large) < FEWEST_GROUPS:
         return Check(
             name, NOT_CHECKABLE,
-            f"that needs {FEWEST_GROUPS} {unit}s of {FEWEST_IMAGES} images; there "
+            f"this needs {FEWEST_GROUPS} {unit}s with {FEWEST_IMAGES} images each; there "
             f"{'is' if len(large) == 1 else 'are'} {len(large)}.",
         )  # fmt: skip
     colour = pictures.colour[usable].astype(np.float64)
@@ -65,12 +65,13 @@ def check_stain(inventory: Inventory, pictures: Pictures) -> Check:
     numbers = {"groups": len(large), "outliers": len(outliers)}
     if not len(outliers):
         return Check(
-            name, OK, f"the colours of {len(large):,} {unit}s are of one kind.", numbers=numbers
+            name, OK, f"the colours of the {len(large):,} {unit}s are alike.", numbers=numbers
         )
     names = some([inventory.groups[large[place]] for place in outliers.tolist()])
+    differ = "differs" if len(outliers) == 1 else "differ"
     return Check(
         name, WARNING,
-        f"{len(outliers):,} of {len(large):,} {unit}s differ in colour from the rest ({names}): "
-        "look whether a class or a split is theirs alone.",
+        f"{len(outliers):,} of {len(large):,} {unit}s {differ} in colour from the rest ({names}): "
+        "check whether a class or a split is theirs alone.",
         findings, numbers, ([unit, "split", "images", "how"], rows),
     )  # fmt: skip

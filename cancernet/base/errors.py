@@ -22,6 +22,10 @@ class ImageError(CancerNetError):
     """One image could not be read; the message is the reason, without the path."""
 
 
+class NoMemoryError(ImageError):
+    """There is not enough memory for the image now; another time there may be."""
+
+
 class SplitError(CancerNetError):
     """The patients at hand cannot give the split that was asked for."""
 

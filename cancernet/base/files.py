@@ -37,6 +37,23 @@ def plain_name(name: str, *, most: int = 160) -> str:
     return f"{content[: most - 9].decode('utf-8', 'ignore')}-{digits}"
 
 
+class FreeNames:
+    """Gives each thing a file name of its own, so that none overwrites another."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, name: str) -> str:
+        """Returns the name as `plain_name` makes it, with `-2`, `-3`, … where it is taken."""
+        name = plain_name(name)
+        number, free = 1, name
+        while free in self._taken:
+            number += 1
+            free = f"{name}-{number}"
+        self._taken.add(free)
+        return free
+
+
 @contextlib.contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Gives a temporary path in the same folder; renames it to `path` on success.

@@ -11,22 +11,20 @@ How every kind of image becomes 8-bit RGB:
 """
 
 import io
-import stat
 import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from cancernet.base.errors import ImageError, first_line
+from cancernet.base.errors import ImageError, NoMemoryError, first_line
+from cancernet.base.reading import read_file
 from cancernet.base.tiff import largest_tile
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 MAXIMUM_PIXELS = 64_000_000
-MAXIMUM_BYTES = 16 * MAXIMUM_PIXELS  # four channels of 32 bits, not packed
 PLAIN_TILE = 2048 * 2048  # pixels that a tile may have, however small its image
-NO_MEMORY = "the image does not fit into memory"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
 PLAIN_PNG_INFO = frozenset({"transparency", "dpi", "gamma", "srgb", "interlace", "aspect"})
@@ -52,16 +50,7 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
     Raises:
         ImageError: not an image, damaged, empty, too large, or unreadable.
     """
-    try:
-        content = source if isinstance(source, bytes) else _read(Path(source))
-    except FileNotFoundError:
-        raise ImageError("there is no such file") from None
-    except IsADirectoryError:
-        raise ImageError("this is a folder, not an image") from None
-    except OSError as error:
-        raise ImageError(f"the file cannot be read ({error.strerror or error})") from None
-    except ValueError:  # of a name with a zero byte
-        raise ImageError("there is no such file") from None
+    content = source if isinstance(source, bytes) else read_file(source)[0]
     if not content:
         raise ImageError("the file is empty (0 bytes)")
     try:
@@ -76,23 +65,11 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
     except Image.UnidentifiedImageError:
         raise ImageError("this is not a PNG, JPEG, TIFF or BMP image") from None
     except MemoryError:
-        raise ImageError(NO_MEMORY) from None
+        raise NoMemoryError("the image does not fit into memory") from None
     except Exception as error:
         # Decoders meet bytes that others wrote and raise whatever they like
         # (OSError, SyntaxError, ValueError, struct.error, zlib.error, ...).
         raise ImageError(f"the image is damaged ({first_line(error, longest=120)})") from None
-
-
-def _read(path: Path) -> bytes:
-    """Reads a regular file; a pipe would wait for ever, a device never end."""
-    facts = path.stat()
-    if stat.S_ISDIR(facts.st_mode):
-        raise ImageError("this is a folder, not an image")
-    if not stat.S_ISREG(facts.st_mode):
-        raise ImageError("this is a pipe or a device, not an image file")
-    if facts.st_size > MAXIMUM_BYTES:
-        raise ImageError(f"the file has more than {MAXIMUM_BYTES:,} bytes")
-    return path.read_bytes()
 
 
 def to_array(

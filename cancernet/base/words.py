@@ -17,3 +17,8 @@ def some(names: Sequence[str], most: int = 5) -> str:
     """Names the first few, and says how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def joined(names: Sequence[str]) -> str:
+    """Lists names as a sentence does: `a`, `a and b`, `a, b and c`."""
+    return " and ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])

@@ -1,9 +1,9 @@
 """Tells whether an image decodes, and how large it is.
 
-`cancernet.base.images.read_rgb` is the truth. Most files of a patch data set are the
-plainest PNG there is; for those the same is known by unpacking the pixel data (which
-carry a checksum of their own) and counting the bytes, in a fifth of the time: ISA-L
-unpacks and sums faster than zlib. Anything that is not exactly so is left to `read_rgb`.
+`cancernet.base.images.read_rgb` is the reference. Most files of a patch data set are the
+plainest PNG there is. For those, unpacking the pixel data (which carry a checksum of their
+own) and counting the bytes tells the same in a fifth of the time: ISA-L unpacks and sums
+faster than zlib. Everything else is left to `read_rgb`.
 """
 
 import struct
@@ -15,7 +15,7 @@ from cancernet.base.images import MAXIMUM_PIXELS, read_rgb
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # depth 8; grey, RGB, with or without transparency -> bytes a pixel
 PLAIN = {b"\x08\x00": 1, b"\x08\x02": 3, b"\x08\x04": 2, b"\x08\x06": 4}
-# Chunks that no decoder stumbles over when they are at least so long. Others (palettes,
+# Chunks that no decoder refuses when they are at least so long. Others (palettes,
 # colour profiles, compressed text, orientation) are for `read_rgb` to judge.
 HARMLESS = {b"tIME": 7, b"tEXt": 2, b"pHYs": 9, b"gAMA": 4, b"sRGB": 1}
 FILTERS = 5

@@ -1,23 +1,23 @@
 """Which data set is built: one of the catalogue, or one that the flags describe."""
 
 import dataclasses
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.building.settings import BY_CONTENT, BY_IMAGE, FOLDER, BuildSettings
-from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut
-from cancernet.catalog.entry import key_path, shipped_part
-from cancernet.dataset.label_table import IdentifyByTable, patient_of, read_labels, table_path
+from cancernet.building.settings import FOLDER, BuildSettings
+from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut, Reason
+from cancernet.catalog.paths import key_path, refuse_mask, shipped_split
+from cancernet.dataset.label_table import IdentifyByTable, patient_of, read_labels
 
 UNIT_UNKNOWN = (
     "Nobody said which images are of one patient (--group-by image), so every image counts as a "
     "patient of its own: if some belong together, the splits leak."
 )
 BY_LOOKING = (
-    "No name says which images are of one patient: images that look alike, or by their names are "
-    "copies, are one group, but two different images of one patient are not recognised and may be "
-    "in two splits."
+    "No name says which images are of one patient: images that look alike, or whose names say "
+    "that they are copies, are one group, but two different images of one patient are not "
+    "recognised and may be in two splits."
 )
 
 
@@ -38,12 +38,11 @@ def describe_dataset(settings: BuildSettings, images: list[str]) -> Dataset:
     if path is None:
         return entry
     table = read_labels(path, entry.classes)
-    pattern = _pattern(settings)
     if table.patients and settings.group_by:
         raise CancerNetError(
             f"{path} has a column `patient`, which says what belongs together; leave out --group-by"
         )
-    identify = IdentifyByTable.match(table, entry, images, pattern=pattern)
+    identify = IdentifyByTable.match(table, entry, images, pattern=settings.pattern)
     if table.patients:
         return dataclasses.replace(
             entry, identify=identify, unit="patient", by_content=False, grouping=""
@@ -51,11 +50,21 @@ def describe_dataset(settings: BuildSettings, images: list[str]) -> Dataset:
     return dataclasses.replace(entry, identify=identify)
 
 
+def table_path(settings: BuildSettings) -> Path | None:
+    """Returns the file with the labels; None when the folders are the labels."""
+    if settings.table is not None:
+        return settings.table
+    entry = catalog.DATASETS.get(settings.dataset)
+    if entry is None or entry.tables is None:
+        return None
+    return settings.source / entry.tables.labelled
+
+
 @dataclasses.dataclass(frozen=True)
 class IdentifyByFolder:
     """Reads `…/<class>/…/<name>`; what belongs together by a pattern on the path.
 
-    A dataclass and no closure, so that it can be sent to other processes.
+    A dataclass, not a closure, so that it can be sent to other processes.
 
     Attributes:
         classes: names of the class folders.
@@ -71,21 +80,20 @@ class IdentifyByFolder:
 
         Raises:
             LeftOut: not in a class folder, a mask, or the pattern does not match.
-            Contradiction: folders of two classes lie above it.
+            Contradiction: it is in folders of two classes.
         """
         above = [part for part in path.parts[:-1] if part in self.classes]
         if not above:
-            raise LeftOut("not in the folder of a class")
+            raise LeftOut(Reason.NO_CLASS)
         if len(set(above)) > 1:
-            raise Contradiction(f"it lies in folders of two classes, {above[0]} and {above[-1]}")
-        if catalog.is_mask(path):
-            raise LeftOut("a mask, not an image")
-        return Identity(patient_of(path, self.pattern), above[-1], part=shipped_part(path))
+            raise Contradiction(f"it is in folders of two classes, {above[0]} and {above[-1]}")
+        refuse_mask(path)
+        patient = patient_of(path, self.pattern)
+        return Identity(patient, above[-1], part=shipped_split(path)[0])
 
 
 def _of_flags(settings: BuildSettings) -> Dataset:
-    by_content = settings.group_by in ("", BY_CONTENT)
-    pattern = _pattern(settings)
+    by_content, pattern = settings.by_content, settings.pattern
     grouping = BY_LOOKING if by_content else UNIT_UNKNOWN if not pattern else ""
     return Dataset(
         name=FOLDER,
@@ -102,7 +110,3 @@ def _of_flags(settings: BuildSettings) -> Dataset:
         by_content=by_content,
         grouping=grouping,
     )
-
-
-def _pattern(settings: BuildSettings) -> str:
-    return "" if settings.group_by in ("", BY_CONTENT, BY_IMAGE) else settings.group_by

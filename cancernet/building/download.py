@@ -22,7 +22,7 @@ def download(dataset: Dataset) -> Path:
     except ImportError:
         raise CancerNetError(
             "--download needs kagglehub, which is not installed: pip install kagglehub; "
-            f"or fetch {where_to_get(dataset)} by hand"
+            f"or fetch {dataset.address} by hand"
         ) from None
     try:
         return Path(kagglehub.dataset_download(dataset.kaggle))
@@ -30,10 +30,5 @@ def download(dataset: Dataset) -> Path:
         # A client of somebody else's: network, login and disk errors of every kind.
         raise CancerNetError(
             f"Kaggle did not give {dataset.kaggle} ({first_line(error)}); try again, or fetch "
-            f"it by hand from {where_to_get(dataset)}"
+            f"it by hand from {dataset.address}"
         ) from None
-
-
-def where_to_get(dataset: Dataset) -> str:
-    """The address of a data set, or where it comes from."""
-    return f"https://www.kaggle.com/datasets/{dataset.kaggle}" if dataset.kaggle else dataset.origin

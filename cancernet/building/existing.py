@@ -1,87 +1,63 @@
-"""What stands in the output folder already: ours or not, changed or not."""
+"""Tells whether a build would make exactly what is there already."""
 
+import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cancernet import __version__
 from cancernet.base.errors import CancerNetError
-from cancernet.base.words import some
+from cancernet.base.files import sha256_of
+from cancernet.building.described import table_path
+from cancernet.building.find import Found
+from cancernet.building.identify import Identified
+from cancernet.building.settings import BuildSettings
 from cancernet.building.transfer import NO_STAMP
-from cancernet.config import SPLITS
-from cancernet.dataset.manifest import (
-    BUILD,
-    LEFT_OUT,
-    MANIFEST,
-    MARKER,
-    OWN_PREFIX,
-    check_kinds,
-    manifest_rows,
-    read_build,
-)
-
-# File managers put these into every folder that is looked at.
-RUBBISH = {".DS_Store", "Thumbs.db", "desktop.ini"}
-NAMED = 3
+from cancernet.catalog.patient_id import patient_key
+from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, check_kinds, manifest_rows, read_build
+from cancernet.dataset.split_lists import read_lists
+from cancernet.lookalike import content_groups
 
 
-def refuse_what_is_not_ours(output: Path) -> None:
-    """Makes sure that nothing of the user's would be lost with the output folder.
-
-    Raises:
-        CancerNetError: it is a file, was not made by a build, or holds other files too.
-    """
-    if not os.path.lexists(output):
-        return
-    if not output.is_dir():
-        raise CancerNetError(f"{output} is not a folder; name another one with --output")
-    if not any(output.iterdir()):
-        return
-    if not (output / MARKER).is_file():
-        raise CancerNetError(
-            f"{output} was not made by build_dataset.py and is left as it is; name another "
-            "folder with --output"
-        )
-    foreign = sorted(_foreign_files(output))
-    if foreign:
-        raise CancerNetError(
-            f"{output} holds what no build put there: {some(foreign, NAMED)}; "
-            "nothing was touched: move it away, or name another folder with --output"
-        )
-
-
-def is_as_built(
-    output: Path, source: Path, settings: dict[str, Any], found: list[str], images: list[str]
+def as_built(
+    output: Path,
+    settings: BuildSettings,
+    found: Found,
+    identified: Identified,
+    images: Sequence[str],
 ) -> dict[str, Any] | None:
-    """Tells whether a build now would make exactly what is there.
+    """Returns the content of `build.json` where a build now would make exactly what is there.
 
     That is so when the settings, the source's files (by path, size and time of change)
     and the built files (the same) are all as they were.
 
     Args:
         output: where a built set may be.
-        source: folder as downloaded.
-        settings: as `build.json` records them.
-        found: every image file under the source folder, sorted.
+        settings: every choice.
+        found: the files under the source folder.
+        identified: what their paths say.
         images: those of them that would be read.
-
-    Returns:
-        The content of `build.json`, or None if there is something to do.
     """
     try:
         facts = read_build(output)
-        check_kinds(facts)  # what an earlier version built, no script of this one may read
-        if facts["settings"] != settings:
+        check_kinds(facts)  # of an earlier version it would be of no use to this one
+        if facts["settings"] != settings_as_built(settings):
             return None
-        stamps = np.array([_stamp(os.path.join(source, path)) for path in images], np.int64)
-        if facts["listing"] != listing(found, stamps) or not (output / LEFT_OUT).is_file():
+        # An earlier version took the spellings of one patient for several, and knew no notices.
+        if facts["same_patients"] != same_patients(identified) or "notices" not in facts:
+            return None
+        stamps = np.array(
+            [_stamp(os.path.join(settings.source, path)) for path in images], np.int64
+        )
+        if facts["listing"] != listing(found.images, stamps) or not (output / LEFT_OUT).is_file():
             return None
         for path, origin, *_ in manifest_rows(output / MANIFEST):
-            built, original = os.path.join(output, path), os.path.join(source, origin)
-            if not _same_file(built, original, settings["link"]):
+            built, original = os.path.join(output, path), os.path.join(settings.source, origin)
+            if not _same_file(built, original, settings.link):
                 return None
     except (CancerNetError, OSError, KeyError, TypeError, ValueError):
         return None  # whatever is wrong with it, building again mends it
@@ -117,30 +93,29 @@ def _same_file(built: str, origin: str, link: str) -> bool:
     return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
-def _foreign_files(output: Path) -> Iterator[str]:
-    try:
-        ours = {path for path, *_ in manifest_rows(output / MANIFEST)}
-    except (OSError, ValueError):
-        ours = set()
-    folders = {path.rpartition("/")[0] for path in ours} | _class_folders(output)
-    ours |= {MANIFEST, LEFT_OUT, BUILD}
-    root = os.path.join(output, "")
-    for here, names, files in os.walk(output):
-        inside = here[len(root) :].replace(os.sep, "/")
-        if not inside:
-            names[:] = [name for name in names if not name.startswith(OWN_PREFIX)]
-            files = [name for name in files if not name.startswith(OWN_PREFIX)]
-        for name in files:
-            path = f"{inside}/{name}" if inside else name
-            if path not in ours and name not in RUBBISH:
-                yield path
-        if inside and not names and not files and inside not in folders:
-            yield inside + "/"
+def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
+    """Returns what, besides the source's files, decides how the built set looks."""
+    lists = read_lists(settings.split_lists) if settings.split == "lists" else {}
+    ids = sorted((patient_key(patient), split) for patient, split in lists.items())
+    content = dataclasses.asdict(settings)
+    for name in ("source", "output", "split_lists", "allow_leaks"):
+        del content[name]
+    return {
+        **{name: list(v) if isinstance(v, tuple) else v for name, v in content.items()},
+        "version": __version__,
+        "lists": hashlib.sha256(repr(ids).encode("utf-8", "surrogateescape")).hexdigest(),
+        "looking": content_groups.VERSION,
+        "table": _digest_of(table_path(settings)),
+    }
 
 
-def _class_folders(output: Path) -> set[str]:
+def _digest_of(table: Path | None) -> str:
     try:
-        classes = read_build(output)["classes"]
-    except (CancerNetError, KeyError):
-        return set()
-    return {f"{split}/{label}" for split in SPLITS for label in classes}
+        return sha256_of(table) if table is not None else ""
+    except OSError:
+        return ""  # reading it for its labels gives the reason
+
+
+def same_patients(identified: Identified) -> dict[str, list[str]]:
+    """Returns, for each patient with several spellings, the one that is kept -> the others."""
+    return {one.kept: list(one.others) for one in identified.respelled}

@@ -1,29 +1,23 @@
-"""Finds every file under the source folder, and says what is not an image."""
+"""Finds every file under the source folder, and what of it is not an image."""
 
 import dataclasses
 import os
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
-from cancernet.dataset.images import LeftOutFile
-from cancernet.sample.drawn_folder import MARKER
-
-NOT_AN_IMAGE = "not an image file"
-FOLDER_UNREADABLE = "the folder cannot be read"
-LINK_AGAIN = "a link to a folder that is read anyway"
-LINK_UP = "a link to a folder that it lies in"
-FOLDER_AGAIN = "a folder that is read anyway, through another link"
+from cancernet.catalog import LeftOutFile, Reason
+from cancernet.sample.folder import MARKER
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What lies under a source folder.
+    """What is under a source folder.
 
     Attributes:
         images: files with an image's suffix, relative, with `/`; those nearest to the
             source folder first, then by name, whatever order the file system lists.
         left_out: everything else.
-        drawn: whether the marker of a drawn sample lies among them.
+        drawn: whether the marker of a drawn sample is among them.
     """
 
     images: list[str]
@@ -34,12 +28,12 @@ class Found:
 def find_files(source: Path) -> Found:
     """Lists the files under a folder; links to folders are followed, but never in circles.
 
-    `imutils.paths.list_images` finds the images. It passes over in silence what a
-    person must hear of (other files, folders that cannot be read, links to folders),
-    so a second walk, a second for 277,524 files, looks after those.
+    `imutils.paths.list_images` finds the images. It skips without a word what a person
+    must hear of (other files, folders that cannot be read, links to folders), so a second
+    walk finds those; it takes a second for 277,524 files.
 
     Raises:
-        CancerNetError: the folder is missing, no folder, or cannot be read.
+        CancerNetError: the folder cannot be read.
     """
     from imutils import paths
 
@@ -51,20 +45,20 @@ def find_files(source: Path) -> Found:
     waiting: list[tuple[str, set[str]]] = [(root, set())]
     while waiting:
         folder, elsewhere = waiting.pop()
-        left_out += (LeftOutFile(path[len(root) :], FOLDER_AGAIN) for path in elsewhere)
+        left_out += (LeftOutFile(path[len(root) :], Reason.FOLDER_AGAIN) for path in elsewhere)
         beyond = tuple(os.path.join(path, "") for path in elsewhere)
         images += (
             _relative(path, root)
             for path in paths.list_images(folder)
             if not _is_fork(path) and not path.startswith(beyond)
         )
-        links = _look_after_the_rest(folder, root, paths.image_types, left_out, elsewhere)
+        links = _note_the_rest(folder, root, paths.image_types, left_out, elsewhere)
         for link in sorted(links):
             real = os.path.realpath(link)
             if any(_lies_in(real, other) for other in seen):
-                left_out.append(LeftOutFile(link[len(root) :], LINK_AGAIN, real))
+                left_out.append(LeftOutFile(link[len(root) :], Reason.LINK_AGAIN, real))
             elif any(_lies_in(os.path.realpath(place), real) for place in (root, folder)):
-                left_out.append(LeftOutFile(link[len(root) :], LINK_UP, real))
+                left_out.append(LeftOutFile(link[len(root) :], Reason.LINK_UP, real))
             else:
                 inside = {other[len(real) + 1 :] for other in seen if _lies_in(other, real)}
                 seen.add(real)
@@ -76,14 +70,14 @@ def find_files(source: Path) -> Found:
     return Found(images, left_out, drawn)
 
 
-def _look_after_the_rest(
+def _note_the_rest(
     folder: str,
     root: str,
     suffixes: tuple[str, ...],
     left_out: list[LeftOutFile],
     elsewhere: set[str],
 ) -> list[str]:
-    """Notes what `list_images` passed over; returns the links to folders."""
+    """Notes what `list_images` skipped; returns the links to folders."""
     links = []
 
     def cannot_read(error: OSError) -> None:
@@ -91,7 +85,7 @@ def _look_after_the_rest(
         if len(path) <= len(root):
             raise CancerNetError(f"{path} cannot be read: {error.strerror}") from None
         left_out.append(
-            LeftOutFile(path[len(root) :], FOLDER_UNREADABLE, str(error.strerror), True)
+            LeftOutFile(path[len(root) :], Reason.FOLDER_UNREADABLE, str(error.strerror), True)
         )
 
     for here, folders, files in os.walk(folder, onerror=cannot_read):
@@ -102,11 +96,11 @@ def _look_after_the_rest(
             if os.path.islink(path):
                 links.append(path)
             elif name.lower().endswith(suffixes):
-                left_out.append(LeftOutFile(path[len(root) :], NOT_AN_IMAGE, "a folder"))
+                left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE, "a folder"))
         for name in files:
             if not name.lower().endswith(suffixes) or _is_fork(name):
                 path = os.path.join(here, name)
-                left_out.append(LeftOutFile(path[len(root) :], NOT_AN_IMAGE))
+                left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE))
     return links
 
 
@@ -121,5 +115,5 @@ def _relative(path: str, root: str) -> str:
 
 
 def _lies_in(one: str, other: str) -> bool:
-    """Whether the one folder is the other, or lies in it."""
+    """Tells whether a folder is another one, or inside it."""
     return os.path.join(one, "").startswith(os.path.join(other, ""))

@@ -1,4 +1,4 @@
-"""Reads from the paths alone what every image is: patient, class, position, second copy."""
+"""Reads from its path what every image is: patient, class, position, second copy."""
 
 import contextlib
 import dataclasses
@@ -9,24 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cancernet import catalog
 from cancernet.base.parallel import in_parallel
+from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut, LeftOutFile, Reason
 from cancernet.catalog.patient_id import Respelled, find_respelled, kept_spellings
 from cancernet.config import SPLITS
-from cancernet.dataset.images import Images, LeftOutFile, first_alike
+from cancernet.dataset.images import Images, first_alike
 from cancernet.dataset.leaks import NOT_NAMED
 from cancernet.dataset.manifest import NO_POSITION
-
-SECOND_COPY = "second copy of an image"
-CONTRADICTION = "folder and file name disagree"
-UNWRITABLE_NAME = "the name cannot be written as text"
+from cancernet.dataset.notices import Notice, notice_respelled
 
 CHUNK = 2048
 KEY_BYTES = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class Identified:
     """What the paths say.
 
     Attributes:
@@ -39,18 +36,23 @@ class Look:
     left_out: list[LeftOutFile]
     respelled: tuple[Respelled, ...] = ()
 
+    @property
+    def notices(self) -> list[Notice]:
+        """What a reader must know of the paths."""
+        return notice_respelled(self.respelled)
 
-class _Seen(NamedTuple):
+
+class _Chunk(NamedTuple):
     """The same for one chunk of paths; arrays have one entry a path that belongs."""
 
     belongs: np.ndarray  # places in the chunk
     patients: list[str]
     columns: np.ndarray  # int64 (n, 4): label, x, y, part
     digests: np.ndarray  # uint8 (n, 2 * KEY_BYTES): of the key; of class and name
-    left_out: list[tuple[int, str, str, bool]]
+    left_out: list[tuple[int, Reason, str, bool]]
 
 
-def look_at_paths(paths: list[str], dataset: catalog.Dataset) -> Look:
+def identify_paths(paths: list[str], dataset: Dataset) -> Identified:
     """Asks the catalogue about every path, in parallel; no file is touched.
 
     Args:
@@ -63,7 +65,7 @@ def look_at_paths(paths: list[str], dataset: catalog.Dataset) -> Look:
     first = places[first_alike(digests[places, :KEY_BYTES])]
     for copy, original in zip(places.tolist(), first.tolist(), strict=True):
         if copy != original:
-            left_out.append(LeftOutFile(paths[copy], SECOND_COPY, paths[original]))
+            left_out.append(LeftOutFile(paths[copy], Reason.SECOND_COPY, paths[original]))
     kept = places[first == places]
     alike = first_alike(digests[kept, KEY_BYTES:])
     images.common_name[kept] = np.bincount(alike, minlength=len(alike))[alike] > 1
@@ -71,11 +73,11 @@ def look_at_paths(paths: list[str], dataset: catalog.Dataset) -> Look:
     respelled = () if dataset.unit in NOT_NAMED else tuple(find_respelled(images.patients))
     if respelled:
         images = _join_patients(images, kept_spellings(respelled))
-    return Look(_with_sorted_patients(images), left_out, respelled)
+    return Identified(_with_sorted_patients(images), left_out, respelled)
 
 
 def _ask_catalogue(
-    paths: list[str], dataset: catalog.Dataset
+    paths: list[str], dataset: Dataset
 ) -> tuple[Images, np.ndarray, list[LeftOutFile]]:
     """Returns a row for every path, with label -1 where it does not belong, and the digests."""
     patient = np.zeros(len(paths), np.int32)
@@ -84,7 +86,7 @@ def _ask_catalogue(
     number: dict[str, int] = {}
     left_out: list[LeftOutFile] = []
     chunks = (paths[begin : begin + CHUNK] for begin in range(0, len(paths), CHUNK))
-    work = functools.partial(_look_at_chunk, dataset)
+    work = functools.partial(_identify_chunk, dataset)
     with contextlib.closing(in_parallel(work, chunks)) as results:
         for place, seen in results:
             rows = seen.belongs + place * CHUNK
@@ -104,18 +106,17 @@ def _ask_catalogue(
     return images, digests, left_out
 
 
-def _look_at_chunk(dataset: catalog.Dataset, paths: list[str]) -> _Seen:
+def _identify_chunk(dataset: Dataset, paths: list[str]) -> _Chunk:
     belongs, patients, rows, left_out = [], [], [], []
     digests = bytearray()
     for place, path in enumerate(paths):
         try:
             identity, key = _identify(path, dataset)
-        except catalog.Contradiction as contradiction:
-            left_out.append((place, CONTRADICTION, str(contradiction), True))
+        except LeftOut as left:
+            failed = isinstance(left, Contradiction)
+            left_out.append((place, left.reason, left.detail, failed))
         except UnicodeEncodeError:
-            left_out.append((place, UNWRITABLE_NAME, ascii(path), True))
-        except catalog.LeftOut as reason:
-            left_out.append((place, str(reason), "", False))
+            left_out.append((place, Reason.UNWRITABLE_NAME, ascii(path), True))
         else:
             label = dataset.classes.index(identity.label)
             belongs.append(place)
@@ -125,7 +126,7 @@ def _look_at_chunk(dataset: catalog.Dataset, paths: list[str]) -> _Seen:
             # Folded: on macOS and Windows `A.png` and `a.png` are one file.
             name = path.rpartition("/")[2].casefold()
             digests += _digest(key) + _digest(f"{label}/{name}")
-    return _Seen(
+    return _Chunk(
         np.array(belongs, np.int64),
         patients,
         np.array(rows, np.int64).reshape(-1, 4),
@@ -134,7 +135,7 @@ def _look_at_chunk(dataset: catalog.Dataset, paths: list[str]) -> _Seen:
     )
 
 
-def _identify(path: str, dataset: catalog.Dataset) -> tuple[catalog.Identity, str]:
+def _identify(path: str, dataset: Dataset) -> tuple[Identity, str]:
     path.encode()  # fails for names that are not text, which no table could hold
     pure = PurePosixPath(path)
     return dataset.identify(pure), dataset.key(pure)
@@ -163,5 +164,5 @@ def _digest(text: str) -> bytes:
 
 
 def _position(value: int | None) -> int:
-    # No slide is so large; such a number in a name is not a position.
+    # No slide is so large: such a number in a name is not a position.
     return value if value is not None and value < 1 << 31 else NO_POSITION

@@ -1,52 +1,85 @@
 """What goes where: decided from the paths, before anything is written."""
 
 import dataclasses
+import functools
 import hashlib
-from pathlib import PurePosixPath
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cancernet import __version__
-from cancernet.building.settings import BuildSettings
-from cancernet.catalog import Dataset, is_mask
-from cancernet.catalog.patient_id import patient_key, say_respelled
+from cancernet.building.settings import LEAVE_OUT, BuildSettings
+from cancernet.catalog import Dataset, LeftOutFile, is_mask
 from cancernet.config import SPLITS
 from cancernet.dataset import patient_split
-from cancernet.dataset.images import Images, LeftOutFile
-from cancernet.dataset.label_table import table_digest
+from cancernet.dataset.images import Images
 from cancernet.dataset.leaks import Leak, LeakKind, find_leaks
+from cancernet.dataset.notices import Notice, NoticeKind, notice_respelled
 from cancernet.dataset.shipped_split import split_as_shipped
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
 from cancernet.lookalike import content_groups
 
 # Fewer images of a class than this say little, and the reader should know.
 FEW = 50
+LONGEST = 255  # bytes of a file name that every common file system takes
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
     """What goes where.
 
     Attributes:
+        dataset: the catalogue's entry.
         images: those that have a split.
         splits: int8, one an image, places in `config.SPLITS`.
         left_out: images that the split leaves out.
-        warnings: sentences that belong beside every result.
+        notices: what belongs beside every result.
         leaks: what makes results too good.
         without_images: ids on a list of whom there is no image.
         unlisted: `patients` and `images` on none of the lists.
-        absent: split -> classes of which it has no image.
     """
 
+    dataset: Dataset
     images: Images
     splits: np.ndarray
-    left_out: list[LeftOutFile]
-    warnings: list[str]
-    leaks: list[Leak]
-    without_images: list[str]
-    unlisted: dict[str, int]
-    absent: dict[str, list[str]]
+    left_out: list[LeftOutFile] = dataclasses.field(default_factory=list)
+    notices: list[Notice] = dataclasses.field(default_factory=list)
+    leaks: list[Leak] = dataclasses.field(default_factory=list)
+    without_images: list[str] = dataclasses.field(default_factory=list)
+    unlisted: Mapping[str, int] = dataclasses.field(
+        default_factory=lambda: {"patients": 0, "images": 0}
+    )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @functools.cached_property
+    def _folders(self) -> tuple[list[int], list[int]]:
+        return self.splits.tolist(), self.images.label.tolist()
+
+    def path_of(self, place: int) -> str:
+        """Returns the path of an image in the built set: `<split>/<class>/<name>`.
+
+        A name keeps the form it was published in. Only where two images of a class have
+        the same (`1.png` of every patient), digits made from the source path and the
+        patient come first. Within a class every name occurs once, whatever the split.
+        """
+        # Made when asked for: the list of all would be as large as that of the sources.
+        splits, labels = self._folders
+        source = self.images.sources[place]
+        name = source.rpartition("/")[2]
+        if self.images.common_name[place]:
+            name = _prefixed(source, self.images.patients[int(self.images.patient[place])])
+        return f"{SPLITS[splits[place]]}/{self.dataset.classes[labels[place]]}/{name}"
+
+    def make_folders(self, folder: Path) -> None:
+        """Makes the folder of every class in every split, also those that stay empty.
+
+        Loaders number the classes by the folders they see.
+        """
+        for split in SPLITS:
+            for label in self.dataset.classes:
+                (folder / split / label).mkdir(parents=True, exist_ok=True)
 
 
 def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
@@ -56,131 +89,89 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
         SplitError: they cannot be divided so; the message says what to do.
         CancerNetError: a list of patients is missing or wrong.
     """
-    left_out: list[LeftOutFile] = []
-    warnings: list[str] = []
-    without_images: list[str] = []
-    unlisted = {"patients": 0, "images": 0}
-    if settings.split == "lists":
-        listed = split_by_lists(images, read_lists(settings.split_lists), settings.unlisted)
-        images, splits, left_out = listed.images, listed.splits, listed.left_out
-        without_images, unlisted = listed.without_images, listed.unlisted
-        warnings += filter(None, [say_respelled(listed.respelled)])
-        warnings += check_lists(images, splits, dataset)
-    elif settings.split == "image":
-        splits = patient_split.split_by_image(images, dataset, settings.ratios, seed=settings.seed)
-    elif settings.split == "shipped":
-        splits = split_as_shipped(images, dataset, settings)
-    else:
-        splits = patient_split.split_by_patient(
-            images, dataset, settings.ratios, seed=settings.seed
-        )
-        warnings += patient_split.warn_of_scarce(images, splits, dataset)
-    warnings += _warn_of_few(images, splits, dataset)
+    plan = _divide(images, dataset, settings)
+    notices = [*plan.notices, *_notice_few(plan)]
     if dataset.by_content:
-        warnings += content_groups.warn_of_two_labels(images, dataset)
+        notices += content_groups.notice_two_labels(plan.images, dataset)
     if dataset.grouping:
-        warnings.append(dataset.grouping)
-    absent = find_absent(images, splits, dataset)
-    return Plan(
-        images=images,
-        splits=splits,
-        left_out=left_out,
-        warnings=warnings,
-        leaks=_find_leaks(images, splits, dataset, settings),
-        without_images=without_images,
-        unlisted=unlisted,
-        absent=absent,
-    )
+        notices.append(Notice(kind=NoticeKind.GROUPING, sentence=dataset.grouping))
+    return dataclasses.replace(plan, notices=notices, leaks=_find_leaks(plan, settings))
 
 
-def describe_split(settings: BuildSettings, dataset: Dataset, *, leaks: bool) -> str:
-    """Says in words how the splits were made."""
+def _divide(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
+    seed, ratios = settings.seed, settings.ratios
     if settings.split == "lists":
-        return "by lists of patients: " + ", ".join(path.name for path in settings.split_lists)
-    shares = " / ".join(f"{100 * settings.ratios[split]:g} %" for split in SPLITS)
-    unit = dataset.unit
-    if settings.split == "shipped":
-        return f"as shipped by its authors, validation from its training part by {unit}"
+        unlisted = None if settings.unlisted == LEAVE_OUT else settings.unlisted
+        listed = split_by_lists(images, read_lists(settings.split_lists), unlisted)
+        return Plan(
+            dataset=dataset,
+            images=listed.images,
+            splits=listed.splits,
+            left_out=listed.left_out,
+            notices=[
+                *notice_respelled(listed.respelled),
+                *check_lists(listed.images, listed.splits, dataset),
+            ],
+            without_images=listed.without_images,
+            unlisted=listed.unlisted,
+        )
     if settings.split == "image":
-        mark = " (LEAK)" if leaks else ""
-        return f"by image, without regard to {unit}s{mark}, {shares}, seed {settings.seed}"
-    return f"by {unit}, nearest to {shares}, seed {settings.seed}"
+        splits = patient_split.split_by_image(images, dataset, ratios, seed=seed)
+        return Plan(dataset=dataset, images=images, splits=splits)
+    if settings.split == "shipped":
+        splits = split_as_shipped(images, dataset, settings.validation_split, seed=seed)
+        return Plan(dataset=dataset, images=images, splits=splits)
+    splits = patient_split.split_by_patient(images, dataset, ratios, seed=seed)
+    notices = patient_split.notice_scarce(images, splits, dataset)
+    return Plan(dataset=dataset, images=images, splits=splits, notices=notices)
 
 
-def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
-    """What, besides the source's files, decides how the built set looks."""
-    lists = read_lists(settings.split_lists) if settings.split == "lists" else {}
-    ids = sorted((patient_key(patient), split) for patient, split in lists.items())
-    return {
-        "version": __version__,
-        "dataset": settings.dataset,
-        "split": settings.split,
-        "lists": hashlib.sha256(repr(ids).encode("utf-8", "surrogateescape")).hexdigest(),
-        "unlisted": settings.unlisted,
-        "link": settings.link,
-        "seed": settings.seed,
-        "train_split": settings.train_split,
-        "validation_split": settings.validation_split,
-        "include_masks": settings.include_masks,
-        "classes": list(settings.classes),
-        "positive": list(settings.positive),
-        "words": list(settings.words),
-        "group_by": settings.group_by,
-        "looking": content_groups.VERSION,
-        "table": table_digest(settings),
-    }
-
-
-def find_absent(images: Images, splits: np.ndarray, dataset: Dataset) -> dict[str, list[str]]:
-    """Returns split -> classes of which it has no image, for every split."""
-    absent = {}
-    for place, split in enumerate(SPLITS):
-        present = set(images.label[splits == place].tolist())
-        absent[split] = [n for i, n in enumerate(dataset.classes) if i not in present]
-    return absent
-
-
-def _find_leaks(
-    images: Images, splits: np.ndarray, dataset: Dataset, settings: BuildSettings
-) -> list[Leak]:
+def _find_leaks(plan: Plan, settings: BuildSettings) -> list[Leak]:
+    kind_of = {"image": LeakKind.BY_IMAGE, "shipped": LeakKind.AS_SHIPPED}
     found = []
-    for leak in find_leaks(images, splits, dataset.unit):
-        if leak.kind is LeakKind.UNITS and settings.split == "image":
-            leak = dataclasses.replace(leak, kind=LeakKind.BY_IMAGE)
-        elif leak.kind is LeakKind.UNITS and settings.split == "shipped":
-            leak = _as_shipped(leak, images, splits)
+    for leak in find_leaks(plan.images, plan.splits, plan.dataset.unit):
+        if leak.kind is LeakKind.UNITS and settings.split in kind_of:
+            leak = dataclasses.replace(leak, kind=kind_of[settings.split])
+        if leak.kind is LeakKind.AS_SHIPPED:
+            leak = _count_siblings(leak, plan)
         found.append(leak)
     if settings.include_masks:
-        masks = sum(is_mask(PurePosixPath(path)) for path in images.sources)
-        found.append(Leak(kind=LeakKind.MASKS, unit="image", count=masks, total=len(images)))
+        masks = sum(is_mask(PurePosixPath(path)) for path in plan.images.sources)
+        found.append(Leak(kind=LeakKind.MASKS, unit="image", count=masks, total=len(plan)))
     return found
 
 
-def _as_shipped(leak: Leak, images: Images, splits: np.ndarray) -> Leak:
-    tested = splits == SPLITS.index("testing")
-    known = np.isin(images.patient, np.unique(images.patient[~tested]))
-    return dataclasses.replace(
-        leak,
-        kind=LeakKind.AS_SHIPPED,
-        tested=int(tested.sum()),
-        siblings=int((tested & known).sum()),
-    )
+def _count_siblings(leak: Leak, plan: Plan) -> Leak:
+    tested = plan.splits == SPLITS.index("testing")
+    known = np.isin(plan.images.patient, np.unique(plan.images.patient[~tested]))
+    return dataclasses.replace(leak, tested=int(tested.sum()), siblings=int((tested & known).sum()))
 
 
-def _warn_of_few(images: Images, splits: np.ndarray, dataset: Dataset) -> list[str]:
-    warnings = []
-    for place, split in enumerate(SPLITS):
-        if split == "training":
-            continue
-        counts = np.bincount(images.label[splits == place], minlength=len(dataset.classes))
-        few = [
-            f"{count} of class {name} ({word})"
-            for name, word, count in zip(dataset.classes, dataset.words, counts, strict=True)
-            if 0 < count < FEW
-        ]
+def _notice_few(plan: Plan) -> list[Notice]:
+    notices = []
+    for place, split in enumerate(SPLITS[1:], start=1):
+        labels = plan.images.label[plan.splits == place]
+        counts = np.bincount(labels, minlength=len(plan.dataset.classes)).tolist()
+        few = [index for index, count in enumerate(counts) if 0 < count < FEW]
         if few:
-            warnings.append(
-                f"{split} has few images, {' and '.join(few)}: what is measured there about "
-                "them is uncertain."
+            notices.append(
+                Notice(
+                    kind=NoticeKind.FEW_IMAGES,
+                    split=split,
+                    classes=tuple(map(plan.dataset.called, few)),
+                    counts=tuple(counts[index] for index in few),
+                )
             )
-    return warnings
+    return notices
+
+
+def _prefixed(source: str, patient: str) -> str:
+    digits = hashlib.sha256(source.encode()).hexdigest()[:8]
+    # A group found by comparing is named by a path, and a table may say anything.
+    patient = patient.replace("/", "_").replace("\\", "_")
+    name = f"{digits}-{patient}-{source.rpartition('/')[2]}"
+    if len(name.encode()) <= LONGEST:
+        return name
+    suffix = Path(source).suffix
+    kept = name.encode()[: LONGEST - len(suffix.encode())].decode(errors="ignore")
+    return kept + suffix

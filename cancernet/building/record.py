@@ -1,65 +1,139 @@
 """Writes what a build leaves beside the images: manifest, left-out list, `build.json`."""
 
 import csv
+import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cancernet.base.files import write_json
-from cancernet.catalog import Dataset
+from cancernet.base.files import sha256_of, write_json
+from cancernet.building.check import Checked
+from cancernet.building.existing import listing, same_patients, settings_as_built
+from cancernet.building.find import Found
+from cancernet.building.identify import Identified
+from cancernet.building.plan import Plan
+from cancernet.building.settings import BuildSettings
+from cancernet.catalog import LeftOutFile
 from cancernet.config import SPLITS
-from cancernet.dataset.images import Images, LeftOutFile
-from cancernet.dataset.manifest import BUILD, COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
+from cancernet.dataset.leaks import Leak
+from cancernet.dataset.manifest import (
+    BUILD,
+    COLUMNS,
+    LEFT_OUT,
+    MANIFEST,
+    NO_POSITION,
+)
+from cancernet.dataset.notices import Notice
+from cancernet.dataset.words import say_leaks, say_notice, say_split
 
 BLOCK = 4096  # rows
+LEFT_OUT_COLUMNS = ("source", "reason", "detail")
 
 
-def write_manifest(folder: Path, images: Images, splits: np.ndarray, name_of: Callable[[int], str],
-                   sha256: np.ndarray, dataset: Dataset) -> None:  # fmt: skip
-    """Writes `manifest.csv`, sorted by path.
+def write_record(
+    folder: Path,
+    checked: Checked,
+    found: Found,
+    identified: Identified,
+    settings: BuildSettings,
+) -> tuple[dict[str, Any], list[LeftOutFile]]:
+    """Writes all that is beside the images.
 
-    Args:
-        folder: where.
-        images: what the set holds.
-        splits: int8, one an image, places in `config.SPLITS`.
-        name_of: from the place of an image to its path under `folder`.
-        sha256: uint8 (n, 32).
-        dataset: the catalogue's entry.
+    Returns:
+        The content of `build.json`, and the files with a defect.
     """
+    plan, done = checked.plan, checked.done
+    dataset = plan.dataset
+    counts = count_splits(plan)
+    notices = [*identified.notices, *plan.notices]
+    left_out = sorted([*found.left_out, *checked.left_out], key=lambda file: file.source)
+    write_manifest(folder, plan, done.sha256)
+    write_left_out(folder, left_out)
+    failed = [file for file in left_out if file.failed]
+    facts = {
+        "program": "cancernet build_dataset.py",
+        "dataset": dataset.name,
+        "title": dataset.title,
+        "classes": list(dataset.classes),
+        "words": list(dataset.words),
+        "positive": list(dataset.positive),
+        "drawn": found.drawn,
+        "source": str(settings.source),
+        "listing": listing(found.images, checked.stamps),
+        "settings": settings_as_built(settings),
+        "split_kind": _say_split(plan, settings),
+        "unit": dataset.unit,
+        "absent": _absent(counts),
+        "leak": say_leaks(plan.leaks),
+        "leaks": [_entries(leak) for leak in plan.leaks],
+        "warnings": [say_notice(notice) for notice in notices],
+        "notices": [_entries(notice) for notice in notices],
+        "same_patients": same_patients(identified),
+        "counts": counts,
+        "left_out": count_reasons(left_out),
+        "failed": len(failed),
+        "failed_reasons": sorted({file.reason.value for file in failed}),
+        "listed_without_images": plan.without_images,
+        "unlisted": dict(plan.unlisted),
+        "image_size": most_common_size(done.width, done.height),
+        "fingerprint": sha256_of(folder / MANIFEST),
+    }
+    write_json(folder / BUILD, facts)
+    return facts, failed
+
+
+def _entries(value: Leak | Notice) -> dict[str, Any]:
+    """Returns the entries of a leak or notice that are not empty."""
+    return {name: entry for name, entry in dataclasses.asdict(value).items() if entry}
+
+
+def _say_split(plan: Plan, settings: BuildSettings) -> str:
+    return say_split(
+        settings.split,
+        plan.dataset.unit,
+        lists=[path.name for path in settings.split_lists],
+        ratios=settings.ratios,
+        seed=settings.seed,
+        leaks=bool(plan.leaks),
+    )
+
+
+def write_manifest(folder: Path, plan: Plan, sha256: np.ndarray) -> None:
+    """Writes `manifest.csv`, sorted by path; `sha256` is uint8 (n, 32)."""
     rows = (
         row
-        for group in _groups(images, splits, dataset)
-        for row in _rows(sorted(group, key=name_of), images, splits, name_of, sha256, dataset)
+        for group in _groups(plan)
+        for row in _rows(sorted(group, key=plan.path_of), plan, sha256)
     )
-    _write_csv(folder / MANIFEST, COLUMNS, rows, images.sources)
+    _write_csv(folder / MANIFEST, COLUMNS, rows, plan.images.sources)
 
 
-def _groups(images: Images, splits: np.ndarray, dataset: Dataset) -> Iterator[list[int]]:
-    """The images of each class folder, in the order of the folders' paths."""
+def _groups(plan: Plan) -> Iterator[list[int]]:
+    """Gives the images of each class folder, in the order of the folders' paths."""
     folders = {
         f"{split}/{label}/": (split_place, label_place)
         for split_place, split in enumerate(SPLITS)
-        for label_place, label in enumerate(dataset.classes)
+        for label_place, label in enumerate(plan.dataset.classes)
     }
     for _, (split, label) in sorted(folders.items()):
-        yield np.flatnonzero((splits == split) & (images.label == label)).tolist()
+        yield np.flatnonzero((plan.splits == split) & (plan.images.label == label)).tolist()
 
 
-def _rows(order: list[int], images: Images, splits: np.ndarray, name_of: Callable[[int], str],
-          sha256: np.ndarray, dataset: Dataset) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+def _rows(order: list[int], plan: Plan, sha256: np.ndarray) -> Iterator[tuple[Any, ...]]:
     # In blocks: an array gives its values much faster as a list, but a list of them
     # all would take more memory than everything else.
+    images = plan.images
     for begin in range(0, len(order), BLOCK):
         block = order[begin : begin + BLOCK]
         yield from zip(
-            map(name_of, block),
+            map(plan.path_of, block),
             [images.sources[i] for i in block],
             [images.patients[i] for i in images.patient[block].tolist()],
-            [dataset.classes[i] for i in images.label[block].tolist()],
-            [SPLITS[i] for i in splits[block].tolist()],
+            [plan.dataset.classes[i] for i in images.label[block].tolist()],
+            [SPLITS[i] for i in plan.splits[block].tolist()],
             [row.tobytes().hex() for row in sha256[block]],
             ["" if x == NO_POSITION else x for x in images.x[block].tolist()],
             ["" if y == NO_POSITION else y for y in images.y[block].tolist()],
@@ -67,48 +141,55 @@ def _rows(order: list[int], images: Images, splits: np.ndarray, name_of: Callabl
         )
 
 
-def write_left_out(folder: Path, left_out: list[LeftOutFile]) -> None:
+def write_left_out(folder: Path, left_out: Sequence[LeftOutFile]) -> None:
     """Writes `left_out.csv`: every file that is not in the set, and why."""
-    rows = ((_as_text(f.source), f.reason, _as_text(f.detail)) for f in left_out)
-    names = (name for f in left_out for name in (f.source, f.detail))
-    _write_csv(folder / LEFT_OUT, ("source", "reason", "detail"), rows, names)
+    names = (name for file in left_out for name in (file.source, file.detail))
+    _write_csv(folder / LEFT_OUT, LEFT_OUT_COLUMNS, map(as_row, left_out), names)
 
 
-def read_failed(folder: Path, reasons: list[str]) -> list[LeftOutFile]:
-    """Returns the files that `left_out.csv` lists with one of these reasons."""
+def as_row(file: LeftOutFile) -> tuple[str, str, str]:
+    """Returns a file as its row in `left_out.csv` says it."""
+    return _as_text(file.source), file.reason.value, _as_text(file.detail)
+
+
+def read_failed(folder: Path, reasons: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Returns the rows of `left_out.csv` that have one of these reasons."""
     with open(folder / LEFT_OUT, encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
         return [
-            LeftOutFile(row["source"], row["reason"], row["detail"], True)
-            for row in rows
+            (row["source"], row["reason"], row["detail"])
+            for row in csv.DictReader(file)
             if row["reason"] in reasons
         ]
 
 
-def write_build(folder: Path, facts: dict[str, Any]) -> None:
-    """Writes `build.json`."""
-    write_json(folder / BUILD, facts)
-
-
-def count_splits(images: Images, splits: np.ndarray, dataset: Dataset) -> dict[str, Any]:
+def count_splits(plan: Plan) -> dict[str, Any]:
     """Returns for each split its patients, images, positives and images of each class."""
+    classes = plan.dataset.classes
     counts = {}
     for place, split in enumerate(SPLITS):
-        inside = splits == place
-        per_class = np.bincount(images.label[inside], minlength=len(dataset.classes)).tolist()
-        by_name = dict(zip(dataset.classes, per_class, strict=True))
+        inside = plan.splits == place
+        per_class = np.bincount(plan.images.label[inside], minlength=len(classes)).tolist()
+        by_name = dict(zip(classes, per_class, strict=True))
         counts[split] = {
-            "patients": len(np.unique(images.patient[inside])),
+            "patients": len(np.unique(plan.images.patient[inside])),
             "images": int(inside.sum()),
-            "positives": sum(by_name[name] for name in dataset.positive),
+            "positives": sum(by_name[name] for name in plan.dataset.positive),
             "classes": by_name,
         }
     return counts
 
 
+def _absent(counts: dict[str, Any]) -> dict[str, list[str]]:
+    """Returns split -> classes of which it has no image, for every split."""
+    return {
+        split: [name for name, images in count["classes"].items() if not images]
+        for split, count in counts.items()
+    }
+
+
 def count_reasons(left_out: Iterable[LeftOutFile]) -> dict[str, int]:
     """Returns reason -> number of files, the most frequent first."""
-    counter = Counter(file.reason for file in left_out)
+    counter = Counter(file.reason.value for file in left_out)
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -139,5 +220,5 @@ def _write_csv(
 
 
 def _as_text(name: str) -> str:
-    """A name that is not valid text, with its odd bytes written as `\\udcXX`."""
+    """Returns a name that is not valid text with its odd bytes written as `\\udcXX`."""
     return name.encode("utf-8", "backslashreplace").decode() if not name.isascii() else name

@@ -6,73 +6,116 @@ from pathlib import Path
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.config import SEED, SPLITS, TRAIN_SPLIT, VALIDATION_SPLIT, split_ratios
+from cancernet.base.settings import check_settings, setting
+from cancernet.config import (
+    DATASETS,
+    ORIGINAL,
+    SEED,
+    SPLITS,
+    TRAIN_SPLIT,
+    VALIDATION_SPLIT,
+    split_ratios,
+)
 
-SPLIT_KINDS = ("patient", "image", "lists", "shipped")
-LINKS = ("copy", "hard", "symbolic")
 LEAVE_OUT = "leave-out"
 # A data set without an entry in the catalogue, described by flags.
 FOLDER = "folder"
 BY_CONTENT = "content"
 BY_IMAGE = "image"
 MOST_CLASSES = 127  # a label takes one byte in `Images.label`
-UNLISTED = (LEAVE_OUT, *SPLITS)
+OWN = f"your own images (--dataset {FOLDER})"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildSettings:
     """Every choice of one build.
 
-    Attributes:
-        dataset: name in the catalogue.
-        source: folder as downloaded.
-        output: folder that will hold the built set.
-        split: `patient`, `image`, `lists` or `shipped`.
-        split_lists: files of patient ids for training, validation, testing.
-        unlisted: what becomes of patients on none of the lists.
-        link: whether images are copied or linked.
-        seed: of the split.
-        train_split, validation_split: see `config.split_ratios`.
-        include_masks: take segmentation masks for images, to repeat a published fault.
-        classes, positive, words: of a data set without an entry in the catalogue.
-        group_by: how its images belong together: `content`, `image`, or a regular expression.
-        allow_leaks: build a split that leaks all the same.
-        table: its CSV file of `filename,label[,patient]`, where the labels are not folders.
-
     Raises:
         CancerNetError: a value makes no sense, or values do not go together.
     """
 
-    dataset: str
-    source: Path
-    output: Path
-    split: str = "patient"
-    split_lists: tuple[Path, ...] = ()
-    unlisted: str = LEAVE_OUT
-    link: str = "copy"
-    seed: int = SEED
-    train_split: float = TRAIN_SPLIT
-    validation_split: float = VALIDATION_SPLIT
-    include_masks: bool = False
-    classes: tuple[str, ...] = ()
-    positive: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    group_by: str = ""
-    table: Path | None = None
-    allow_leaks: bool = False
+    dataset: str = setting(
+        catalog.DEFAULT,
+        f"one of {', '.join(catalog.DATASETS)}, or `{FOLDER}` for your own (default: "
+        f"{catalog.DEFAULT})",
+    )
+    source: Path = setting(
+        dataclasses.MISSING,
+        f"folder with the images as downloaded (default: {ORIGINAL}; for a data set other than "
+        f"{catalog.DEFAULT}, {ORIGINAL}-<data set>)",
+        metavar="DIR",
+    )
+    output: Path = setting(
+        dataclasses.MISSING,
+        f"folder of the built set (default: {DATASETS}/<data set>)",
+        metavar="DIR",
+    )
+    split: str = setting(
+        "patient",
+        "by patient, or by whatever must stay together (default); by image, for comparison: it "
+        "LEAKS; by lists of patients; as shipped by the authors, leaks counted",
+        choices=("patient", "image", "lists", "shipped"),
+    )
+    split_lists: tuple[Path, ...] = setting(
+        (),
+        "three files with one patient id a line, for --split lists",
+        metavar=("TRAIN", "VAL", "TEST"),
+    )
+    unlisted: str = setting(
+        LEAVE_OUT,
+        f"where patients on none of the lists go (default: {LEAVE_OUT})",
+        choices=(LEAVE_OUT, *SPLITS),
+    )
+    link: str = setting(
+        "copy",
+        "copy the images (default), or link to the source, which must then stay as it is",
+        choices=("copy", "hard", "symbolic"),
+    )
+    seed: int = setting(SEED, f"seed of the split (default: {SEED})", least=0)
+    train_split: float = setting(
+        TRAIN_SPLIT,
+        f"share for training and validation together (default: {TRAIN_SPLIT})",
+    )
+    validation_split: float = setting(
+        VALIDATION_SPLIT,
+        f"share of the former for validation (default: {VALIDATION_SPLIT})",
+    )
+    classes: tuple[str, ...] = setting((), "folders of the classes, in order", group=OWN)
+    positive: tuple[str, ...] = setting((), "classes that are positive", group=OWN)
+    words: tuple[str, ...] = setting(
+        (), "what each class means to a reader", metavar="WORD", group=OWN
+    )
+    group_by: str = setting(
+        "",
+        f"finds the patient in a path (its first group); `{BY_CONTENT}` (default): images that "
+        f"look alike stay together; `{BY_IMAGE}`: each image is on its own",
+        metavar="REGEX",
+        group=OWN,
+    )
+    table: Path | None = setting(
+        None,
+        "CSV of filename,label[,patient] where the labels are not the folders",
+        metavar="FILE",
+        group=OWN,
+    )
+    include_masks: bool = setting(
+        False,
+        "busi only: take masks for images, the FAULT of a published system, to repeat it",
+        switch=True,
+    )
+    allow_leaks: bool = setting(
+        False,
+        "build a split even if it leaks; every report made from it will say so",
+        switch=True,
+    )
 
     def __post_init__(self) -> None:
-        self._check_description()
+        if self.dataset == FOLDER:
+            self._check_own()
+        else:
+            self._check_entry()
         split_ratios(self.train_split, self.validation_split)
-        for flag, value, known in (
-            ("--split", self.split, SPLIT_KINDS),
-            ("--unlisted", self.unlisted, UNLISTED),
-            ("--link", self.link, LINKS),
-        ):
-            if value not in known:
-                raise CancerNetError(f"{flag} is {value!r}; choose from {', '.join(known)}")
-        if self.seed < 0:
-            raise CancerNetError(f"--seed is {self.seed}, but must be at least 0")
+        check_settings(self)
         if self.split == "lists" and len(self.split_lists) != len(SPLITS):
             raise CancerNetError(
                 "--split lists needs --split-lists TRAIN VAL TEST, three files with one patient "
@@ -81,29 +124,39 @@ class BuildSettings:
         if self.split != "lists" and (self.split_lists or self.unlisted != LEAVE_OUT):
             raise CancerNetError("--split-lists and --unlisted go with --split lists")
 
-    def _check_description(self) -> None:
-        if self.dataset != FOLDER:
-            entry = catalog.dataset(self.dataset)
-            if self.classes or self.positive or self.words or self.group_by or self.table:
-                raise CancerNetError(
-                    "--classes, --positive, --words, --group-by and --table describe a data set "
-                    f"without an entry in the catalogue: use --dataset {FOLDER}"
-                )
-            if self.include_masks and entry.identify_with_masks is None:
-                raise CancerNetError(
-                    f"--include-masks repeats a fault that no system had on {self.dataset}"
-                )
-            return
-        _check_classes(self.classes, self.positive, self.words)
+    def _check_entry(self) -> None:
+        entry = catalog.dataset(self.dataset)
+        if self.classes or self.positive or self.words or self.group_by or self.table:
+            raise CancerNetError(
+                "--classes, --positive, --words, --group-by and --table describe a data set "
+                f"without an entry in the catalogue: use --dataset {FOLDER}"
+            )
+        if self.include_masks and entry.identify_with_masks is None:
+            raise CancerNetError(
+                f"--include-masks repeats a fault that no system had on {self.dataset}"
+            )
+
+    def _check_own(self) -> None:
+        _check_classes(self.classes)
+        _check_meaning(self.classes, self.positive, self.words)
         if self.include_masks:
             raise CancerNetError("--include-masks repeats the fault of one system, on busi only")
-        if self.group_by not in ("", BY_CONTENT, BY_IMAGE):
-            try:
-                re.compile(self.group_by)
-            except re.error as error:
-                raise CancerNetError(
-                    f"--group-by {self.group_by!r} is no regular expression ({error})"
-                ) from None
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise CancerNetError(
+                f"--group-by {self.group_by!r} is not a regular expression ({error})"
+            ) from None
+
+    @property
+    def by_content(self) -> bool:
+        """Whether own images that look alike stay together."""
+        return self.group_by in ("", BY_CONTENT)
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression of `group_by`, or empty."""
+        return "" if self.group_by in ("", BY_CONTENT, BY_IMAGE) else self.group_by
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -111,9 +164,7 @@ class BuildSettings:
         return split_ratios(self.train_split, self.validation_split)
 
 
-def _check_classes(
-    classes: tuple[str, ...], positive: tuple[str, ...], words: tuple[str, ...]
-) -> None:
+def _check_classes(classes: tuple[str, ...]) -> None:
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise CancerNetError(
             f"--dataset {FOLDER} needs --classes with at least two different names, in the order "
@@ -121,14 +172,18 @@ def _check_classes(
         )
     if len(classes) > MOST_CLASSES:
         raise CancerNetError(
-            f"--classes has {len(classes)} names, more than the {MOST_CLASSES} that there may be; "
-            "join some"
+            f"--classes has {len(classes)} names, more than the limit of {MOST_CLASSES}; join some"
         )
     for name in classes:
         if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
             raise CancerNetError(f"--classes has {name!r}, which cannot be the name of a folder")
     if len({name.casefold() for name in classes}) < len(classes):
-        raise CancerNetError("--classes has two names that differ in capitals only")
+        raise CancerNetError("--classes has two names that differ only in upper and lower case")
+
+
+def _check_meaning(
+    classes: tuple[str, ...], positive: tuple[str, ...], words: tuple[str, ...]
+) -> None:
     strangers = [name for name in positive if name not in classes]
     if strangers:
         raise CancerNetError(
@@ -142,4 +197,4 @@ def _check_classes(
     if words and len(words) != len(classes):
         raise CancerNetError(f"--words has {len(words)} names for {len(classes)} --classes")
     if len(set(words)) < len(words):
-        raise CancerNetError("--words has the same word for two classes; nobody could tell them")
+        raise CancerNetError("--words has the same word for two classes; give each its own")

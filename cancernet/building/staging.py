@@ -6,28 +6,42 @@ Beside the folder `idc` there may be, while a build runs or after it was killed:
     .idc.previous   the old set, complete, between the two renames that replace it
     .idc.lock       held by the build that runs
 
-Each carries the program's mark from its first moment to its last, and only what
-carries it is ever removed.
+Each carries the program's mark from its first moment to its last, and only what carries
+it is ever removed.
 """
 
 import contextlib
 import errno
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.locks import LockedError, lock
-from cancernet.dataset.manifest import MARKER
+from cancernet.base.staging import Mark, beside
+from cancernet.base.words import some
+from cancernet.config import SPLITS
+from cancernet.dataset.manifest import (
+    BUILD,
+    LEFT_OUT,
+    MANIFEST,
+    MARKER,
+    OWN_PREFIX,
+    manifest_rows,
+    read_build,
+)
 
 # A build that was killed has workers that end within a moment, and hold the lock until then.
 PATIENCE_SECONDS = 2.0
+# File managers put these into every folder that is looked at.
+RUBBISH = {".DS_Store", "Thumbs.db", "desktop.ini"}
+EXAMPLES = 3
 
-MARKER_TEXT = (
+MARK = Mark(
+    MARKER,
     "build_dataset.py made this folder and replaces it whole when it is run again.\n"
-    "Keep nothing of your own in it.\n"
+    "Keep nothing of your own in it.\n",
 )
 
 
@@ -36,14 +50,14 @@ def alone(output: Path) -> Iterator[None]:
     """Holds the lock of an output folder, and mends what a killed build left.
 
     Raises:
-        CancerNetError: another build is writing there.
+        CancerNetError: another build is writing there, or the folder is not ours.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                stack.enter_context(lock(_beside(output, "lock")))
+                stack.enter_context(lock(beside(output, "lock")))
                 break
             except LockedError:
                 if time.monotonic() > deadline:
@@ -52,23 +66,25 @@ def alone(output: Path) -> Iterator[None]:
                     ) from None
                 time.sleep(0.05)
         _mend(output)
+        refuse_what_is_not_ours(output)
         yield
 
 
 @contextlib.contextmanager
 def staged(output: Path) -> Iterator[Path]:
-    """Gives a new, marked folder beside the output; removes it unless it was put in place."""
-    staging = _beside(output, "building")
-    staging.mkdir(exist_ok=True)  # an empty one may be left from a build killed right here
+    """Gives a new, marked folder; makes it the output folder when all went well."""
+    staging = beside(output, "building")
     try:
-        # Written in place: beside and renamed, a kill would leave a folder without a mark.
-        (staging / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
+        MARK.make(staging)
         yield staging
+        # Minutes have passed; somebody may have put a file there.
+        refuse_what_is_not_ours(output)
+        _put_in_place(staging, output)
     finally:
-        _remove(staging)
+        MARK.remove(staging)
 
 
-def put_in_place(staging: Path, output: Path) -> None:
+def _put_in_place(staging: Path, output: Path) -> None:
     """Makes the staged folder the output folder; what was there is removed.
 
     The images are flushed to the disk first, all at once: a sync for each would take
@@ -81,23 +97,22 @@ def put_in_place(staging: Path, output: Path) -> None:
     """
     if hasattr(os, "sync"):
         os.sync()
-    if not (output / MARKER).exists():
-        _rename_whole(staging, output)  # nothing there, or an empty folder
+    if not MARK.is_on(output):
+        _rename(staging, output, output)  # nothing there, or an empty folder
         return
-    previous = _beside(output, "previous")
-    _rename_whole(output, previous)
+    previous = beside(output, "previous")
+    _rename(output, previous, output)
     os.rename(staging, output)
     os.rename(previous, staging)
-    _remove(staging)
+    MARK.remove(staging)
 
 
-def _rename_whole(folder: Path, name: Path) -> None:
+def _rename(folder: Path, name: Path, output: Path) -> None:
     try:
         os.rename(folder, name)
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.EXDEV):
             raise
-        output = name if folder.name.endswith(".building") else folder
         raise CancerNetError(
             f"{output} cannot be replaced as a whole ({error.strerror}): it is a mount point or "
             "part of a container's image; name a folder inside it with --output"
@@ -105,38 +120,70 @@ def _rename_whole(folder: Path, name: Path) -> None:
 
 
 def _mend(output: Path) -> None:
-    previous = _beside(output, "previous")
-    if (previous / MARKER).exists():
-        if (output / MARKER).exists():
-            _remove(_beside(output, "building"))
-            os.rename(previous, _beside(output, "building"))
+    building, previous = beside(output, "building"), beside(output, "previous")
+    if MARK.is_on(previous):
+        if MARK.is_on(output):
+            MARK.remove(building)
+            os.rename(previous, building)
         elif not output.exists() or not any(output.iterdir()):
             os.rename(previous, output)
-    for name in ("building", "previous"):
-        _remove(_beside(output, name))
-        if os.path.lexists(_beside(output, name)):
+    for folder in (building, previous):
+        MARK.remove(folder)
+        if os.path.lexists(folder):
             raise CancerNetError(
-                f"{_beside(output, name)} is in the way and was not made by build_dataset.py; "
-                "move it away"
+                f"{folder} is in the way and was not made by build_dataset.py; move it away"
             )
 
 
-def _remove(folder: Path) -> None:
-    """Removes a folder with the program's mark, the mark last; or an empty one."""
-    if folder.is_symlink() or not folder.is_dir():
+def refuse_what_is_not_ours(output: Path) -> None:
+    """Makes sure that nothing of the user's would be lost with the output folder.
+
+    Raises:
+        CancerNetError: it is a file, was not made by a build, or holds other files too.
+    """
+    if not os.path.lexists(output):
         return
-    if (folder / MARKER).is_file():
-        for entry in os.scandir(folder):
-            if entry.name == MARKER:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                os.unlink(entry.path)
-        os.unlink(folder / MARKER)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
+    if not output.is_dir():
+        raise CancerNetError(f"{output} is not a folder; name another one with --output")
+    if not any(output.iterdir()):
+        return
+    if not MARK.is_on(output):
+        raise CancerNetError(
+            f"{output} was not made by build_dataset.py and is left as it is; name another "
+            "folder with --output"
+        )
+    foreign = sorted(_foreign_files(output))
+    if foreign:
+        raise CancerNetError(
+            f"{output} holds what no build put there: {some(foreign, EXAMPLES)}; "
+            "nothing was touched: move it away, or name another folder with --output"
+        )
 
 
-def _beside(output: Path, what: str) -> Path:
-    return output.parent / f".{output.name}.{what}"
+def _foreign_files(output: Path) -> Iterator[str]:
+    try:
+        ours = {path for path, *_ in manifest_rows(output / MANIFEST)}
+    except (OSError, ValueError):
+        ours = set()
+    folders = {path.rpartition("/")[0] for path in ours} | _class_folders(output)
+    ours |= {MANIFEST, LEFT_OUT, BUILD}
+    root = os.path.join(output, "")
+    for here, names, files in os.walk(output):
+        inside = here[len(root) :].replace(os.sep, "/")
+        if not inside:
+            names[:] = [name for name in names if not name.startswith(OWN_PREFIX)]
+            files = [name for name in files if not name.startswith(OWN_PREFIX)]
+        for name in files:
+            path = f"{inside}/{name}" if inside else name
+            if path not in ours and name not in RUBBISH:
+                yield path
+        if inside and not names and not files and inside not in folders:
+            yield inside + "/"
+
+
+def _class_folders(output: Path) -> set[str]:
+    try:
+        classes = read_build(output)["classes"]
+    except (CancerNetError, KeyError):
+        return set()
+    return {f"{split}/{label}" for split in SPLITS for label in classes}

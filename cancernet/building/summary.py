@@ -1,13 +1,13 @@
 """What a build says on the screen."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import LEAVE_OUT
 from cancernet.config import SPLITS
-from cancernet.dataset.images import LeftOutFile
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
 from cancernet.recipes import flags_for
 
@@ -90,12 +90,11 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def name_failed(failed: list[LeftOutFile]) -> list[str]:
-    """Returns a line for each file with a defect, and a count when they are many."""
+def name_failed(failed: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Returns a line for each file with a defect (its row), and a count when they are many."""
     lines = [
-        f"left out: {shown(file.source)}: {file.reason}"
-        + (f" ({file.detail})" if file.detail else "")
-        for file in failed[:NAMED]
+        f"left out: {shown(source)}: {reason}" + (f" ({detail})" if detail else "")
+        for source, reason, detail in failed[:NAMED]
     ]
     if len(failed) > NAMED:
         lines.append(f"left out: {len(failed) - NAMED:,} more, all in {LEFT_OUT}")

@@ -12,20 +12,19 @@ import functools
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import NO_MEMORY
+from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
 from cancernet.base.parallel import in_parallel
-from cancernet.base.reading import CannotRead, read_file
+from cancernet.base.reading import CannotReadError, read_file
 from cancernet.building.decode import decoded_size
-from cancernet.dataset.images import LeftOutFile
-
-UNREADABLE = "the file cannot be read"
-UNDECODABLE = "the image does not decode"
+from cancernet.building.plan import Plan
+from cancernet.building.settings import BuildSettings
+from cancernet.catalog import LeftOutFile, Reason
 
 CHUNK = 256
 HASH_BYTES = 32
@@ -50,35 +49,49 @@ class Transferred:
     stamp: np.ndarray
     failed: dict[int, LeftOutFile]
 
+    def take(self, chosen: np.ndarray) -> "Transferred":
+        """Returns the same of the images at these places, none of which failed."""
+        return Transferred(
+            self.sha256[chosen], self.width[chosen], self.height[chosen], self.stamp[chosen], {}
+        )
+
 
 def transfer(
-    source: Path,
-    target: Path,
-    pairs: Iterator[tuple[str, str]],
-    count: int,
-    *,
-    link: str,
-    progress: Callable[[int], None],
+    plan: Plan, target: Path, settings: BuildSettings, *, places: Sequence[int] | None = None
 ) -> Transferred:
-    """Brings images from one folder to another, checking each.
+    """Brings images from the source folder to where the plan says, checking each.
 
     Args:
-        source: folder as downloaded.
-        target: folder with every sub-folder that is needed.
-        pairs: (path under source, path under target), `count` of them.
-        count: how many.
-        link: `copy`, `hard` or `symbolic`.
-        progress: told how many more images are done.
+        plan: what goes where.
+        target: the folder of the built set, with the folder of every class.
+        settings: the source folder, and whether images are copied or linked.
+        places: of the images; all of them if None.
 
     Raises:
         OSError: the target cannot be written (a full disk).
         CancerNetError: hard links are not possible there.
     """
+    from tqdm import tqdm
+
+    places = range(len(plan)) if places is None else places
+    pairs = ((plan.images.sources[place], plan.path_of(place)) for place in places)
+    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
+    with tqdm(total=len(places), desc="Building", unit=" images", mininterval=wait) as bar:
+        return _transfer(settings, target, pairs, len(places), bar.update)
+
+
+def _transfer(
+    settings: BuildSettings,
+    target: Path,
+    pairs: Iterator[tuple[str, str]],
+    count: int,
+    progress: Callable[[int], object],
+) -> Transferred:
     sha256 = np.zeros((count, HASH_BYTES), np.uint8)
     table = np.zeros((count, 4), np.int64)
     failed: dict[int, LeftOutFile] = {}
-    root, there = os.path.abspath(source), os.path.abspath(target)
-    work = functools.partial(_transfer_chunk, root, there, link, os.getpid())
+    root, there = os.path.abspath(settings.source), os.path.abspath(target)
+    work = functools.partial(_transfer_chunk, root, there, settings.link, os.getpid())
     with contextlib.closing(in_parallel(work, _chunked(pairs))) as results:
         for place, (hashes, rows, failures) in results:
             begin = place * CHUNK
@@ -104,7 +117,7 @@ def _chunked(pairs: Iterator[tuple[str, str]]) -> Iterator[list[tuple[str, str]]
 
 def _transfer_chunk(
     source: str, target: str, link: str, parent: int, pairs: list[tuple[str, str]]
-) -> tuple[bytes, np.ndarray, list[tuple[int, str, str, str]]]:
+) -> tuple[bytes, np.ndarray, list[tuple[int, str, Reason, str]]]:
     place_it = {"copy": _write, "hard": _link_hard, "symbolic": _link_symbolic}[link]
     source, target = os.path.join(source, ""), os.path.join(target, "")
     hashes = bytearray()
@@ -118,12 +131,12 @@ def _transfer_chunk(
             row = (0, 0, status.st_size, status.st_mtime_ns)
             row = (*decoded_size(content), *row[2:])
             digest = hashlib.sha256(content).digest()
-        except CannotRead as error:
-            failures.append((offset, here, UNREADABLE, str(error)))
+        except CannotReadError as error:
+            failures.append((offset, here, Reason.UNREADABLE, error.detail))
         except ImageError as error:
-            reason = UNDECODABLE
-            if str(error) == NO_MEMORY:  # another time there may be: not seen as it is
-                reason, row = UNREADABLE, (0, 0, *NO_STAMP)
+            reason = Reason.UNDECODABLE
+            if isinstance(error, NoMemoryError):  # another time there may be enough: try again
+                reason, row = Reason.UNREADABLE, (0, 0, *NO_STAMP)
             failures.append((offset, here, reason, str(error)))
         else:
             place_it(source + here, target + there, content, status)
@@ -173,7 +186,7 @@ def _link_symbolic(path: str, target: str, content: bytes, status: os.stat_resul
 
 
 def no_hard_links(path: str, reason: str) -> CancerNetError:
-    """The sentence for a place where hard links cannot be made."""
+    """Returns the error of a place where hard links cannot be made."""
     return CancerNetError(
         f"no hard link to {path} can be made from the output folder ({reason}); "
         "use --link copy or --link symbolic"

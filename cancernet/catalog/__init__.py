@@ -1,35 +1,50 @@
 """Facts about the data sets: classes, layout, patients, origin, known defects.
 
-Facts, not choices: what a person may want different stands in `cancernet.config`.
-To add a data set, write one entry (and the function that reads its paths) into the file
-of its kind of image.
+Facts, not choices: what a person may want to change is in `cancernet.config`. To add a
+data set, write one entry, and the function that reads its paths, into the file of its
+kind of image.
 """
 
 # Importing a file enters its data sets, in this order.
 from cancernet.catalog import histology, ultrasound, mammography  # noqa: F401, I001
 from cancernet.catalog.entry import (
     DATASETS,
-    Contradiction,
+    DEFAULT,
     Dataset,
     Identity,
-    LeftOut,
     Tables,
     dataset,
+)
+from cancernet.catalog.histology import Place, identify_idc, key_idc, read_place
+from cancernet.catalog.left_out import Contradiction, LeftOut, LeftOutFile, Reason
+from cancernet.catalog.paths import (
+    class_folder,
+    group_of,
     is_mask,
+    key_path,
+    shipped_split,
     without_mask,
 )
-from cancernet.catalog.histology import identify_idc, key_idc
 
 __all__ = [
     "DATASETS",
+    "DEFAULT",
     "Contradiction",
     "Dataset",
     "Identity",
     "LeftOut",
+    "LeftOutFile",
+    "Place",
+    "Reason",
     "Tables",
+    "class_folder",
     "dataset",
+    "group_of",
     "identify_idc",
     "is_mask",
     "key_idc",
+    "key_path",
+    "read_place",
+    "shipped_split",
     "without_mask",
 ]

@@ -2,45 +2,68 @@
 
 import re
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from cancernet.catalog.entry import Contradiction, Dataset, Identity, LeftOut, is_mask, register
+from cancernet.catalog.entry import Dataset, Identity, register
+from cancernet.catalog.left_out import Contradiction, LeftOut, Reason
+from cancernet.catalog.paths import refuse_mask
+from cancernet.catalog.patient_id import patient_key
 
-_IDC_NAME = re.compile(
-    r"^(?P<patient>\d+)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})_class(?P<label>\d+)$"
+_PLACE = re.compile(
+    r"(?P<patient>.+?)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})(?:_class(?P<label>[^_]+))?",
+    re.IGNORECASE,
 )
+
+
+class Place(NamedTuple):
+    """What the name of an IDC patch says.
+
+    `x` and `y` are the patch's upper left corner on its slide in pixels; `label` is None
+    in names of patches that nobody labelled.
+    """
+
+    patient: str
+    x: int
+    y: int
+    label: str | None
+
+
+def read_place(name: str) -> Place | None:
+    """Reads `<patient>_idx5_x<X>_y<Y>[_class<C>].png`; None for another name."""
+    found = _PLACE.fullmatch(PurePosixPath(name).stem)
+    if found is None:
+        return None
+    return Place(found["patient"], int(found["x"]), int(found["y"]), found["label"])
 
 
 def identify_idc(path: PurePosixPath) -> Identity:
     """Reads `…/<patient>/<0|1>/<patient>_idx5_x<X>_y<Y>_class<0|1>.png`.
 
-    The folders decide; a name in the published form must agree with them. A name
-    in another form is taken by its folders alone, without a position.
+    The folders decide; a name in the published form must agree with them. Of a name in
+    another form the folders alone count, and there is no position.
 
     Raises:
         LeftOut: not in such folders, or a mask.
         Contradiction: folder and name do not agree.
     """
     if len(path.parts) < 3 or path.parts[-2] not in ("0", "1"):
-        raise LeftOut("not in a folder <patient>/0 or <patient>/1")
-    if is_mask(path):
-        raise LeftOut("a mask, not a scan")
+        raise LeftOut(Reason.NO_CLASS, "expected <patient>/0 or <patient>/1")
+    refuse_mask(path)
     patient, label = path.parts[-3], path.parts[-2]
-    name = _IDC_NAME.match(path.stem)
-    if name is None:
+    place = read_place(path.name)
+    if place is None:
         return Identity(patient, label)
-    if name["label"] != label:
-        raise Contradiction(
-            f"the folder says class {label}, the file name says class {name['label']}"
-        )
-    if name["patient"] != patient:
-        raise Contradiction(f"the folder says patient {patient}, the file name {name['patient']}")
-    return Identity(patient, label, int(name["x"]), int(name["y"]))
+    if place.label not in (label, None):
+        raise Contradiction(f"the folder says class {label}, the file name class {place.label}")
+    if patient_key(place.patient) != patient_key(patient):
+        raise Contradiction(f"the folder says patient {patient}, the file name {place.patient}")
+    return Identity(patient, label, place.x, place.y)
 
 
 def key_idc(path: PurePosixPath) -> str:
-    """The download may hold everything twice, again under `IDC_regular_ps50_idx5/`.
+    """Names the image: the download may hold everything again in `IDC_regular_ps50_idx5/`.
 
-    No other folder is passed over: `siteA/8863/0/1.png` and `siteB/8863/0/1.png` are two images.
+    No other folder is skipped: `siteA/8863/0/1.png` and `siteB/8863/0/1.png` are two images.
     """
     return "/".join(part for part in path.parts if part != "IDC_regular_ps50_idx5")
 

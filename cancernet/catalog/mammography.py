@@ -3,16 +3,8 @@
 import re
 from pathlib import PurePosixPath
 
-from cancernet.catalog.entry import (
-    Dataset,
-    Identity,
-    LeftOut,
-    Tables,
-    class_folder,
-    is_mask,
-    key_path,
-    register,
-)
+from cancernet.catalog.entry import Dataset, Identity, Tables, register
+from cancernet.catalog.paths import class_folder, key_path, refuse_mask
 
 MAMMOGRAPHY_CLASSES = tuple(
     f"Density{density}{kind}" for density in (1, 2, 3, 4) for kind in ("Benign", "Malignant")
@@ -31,13 +23,12 @@ def identify_mammography(path: PurePosixPath) -> Identity:
         LeftOut: not in a class folder, or a mask.
     """
     label = class_folder(path, MAMMOGRAPHY_CLASSES)
-    if is_mask(path):
-        raise LeftOut("a mask, not a mammogram")
+    refuse_mask(path)
     return Identity(_COUNTER.sub("", path.stem), label)
 
 
 def key_mammography(path: PurePosixPath) -> str:
-    """Both sizes hold the same images; `Before…` has other names for some of `After…`."""
+    """Names the image: both sizes hold the same, `Before…` and `After…` have names of their own."""
     before = any("before" in part.lower() for part in path.parts[:-2])
     return "/".join(("before" if before else "after", *path.parts[-2:]))
 
@@ -87,9 +78,10 @@ register(
         by_content=True,
         tables=Tables("Training_set.csv", folder="train", unlabelled="Testing_set.csv"),
         grouping=(
-            "The numbers of the mammograms are lost: variants of one are found by looking, which "
-            "was reliable on 79 of the 106 whose numbers are known (docs/DATASETS.md); two "
-            "mammograms of one patient are not recognised and may be in two splits."
+            "The numbers of the mammograms are lost: variants of one are found by comparing "
+            "images, which was reliable on 79 of the 106 whose numbers are known "
+            "(docs/DATASETS.md); two mammograms of one patient are not recognised and may be in "
+            "two splits."
         ),
         defects=(
             "the numbers of the 106 mammograms are lost, so variants of one can straddle splits",

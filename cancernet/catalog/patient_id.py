@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 _NUMBER = re.compile(r"0*([0-9]+)(?:\.0*)?")
-NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,12 +59,3 @@ def one_spelling(names: Sequence[str]) -> list[str]:
     """Returns the names with one spelling for each patient."""
     kept = kept_spellings(find_respelled(set(names)))
     return [kept.get(name, name) for name in names] if kept else list(names)
-
-
-def say_respelled(respelled: Sequence[Respelled]) -> str:
-    """Says which spellings were taken for one patient; empty where there are none."""
-    if not respelled:
-        return ""
-    named = [" and ".join((one.kept, *one.others)) for one in respelled[:NAMED]]
-    more = f"; and {len(respelled) - NAMED:,} more" if len(respelled) > NAMED else ""
-    return f"Ids that are the same number are one patient: {'; '.join(named)}{more}."

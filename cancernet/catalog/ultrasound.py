@@ -3,15 +3,12 @@
 import re
 from pathlib import PurePosixPath
 
-from cancernet.catalog.entry import (
-    Dataset,
-    Identity,
-    LeftOut,
+from cancernet.catalog.entry import Dataset, Identity, register
+from cancernet.catalog.paths import (
     class_folder,
-    is_mask,
     key_path,
-    register,
-    shipped_part,
+    refuse_mask,
+    shipped_split,
     without_mask,
 )
 
@@ -19,18 +16,17 @@ BUSI_CLASSES = ("benign", "malignant", "normal")
 
 
 def identify_busi(path: PurePosixPath) -> Identity:
-    """Reads `<class>/<class> (N).png`; nobody knows the patients, so each scan names itself.
+    """Reads `<class>/<class> (N).png`; no patient is known, so each scan names itself.
 
     Raises:
         LeftOut: not in a class folder, or a mask.
     """
-    if is_mask(path):
-        raise LeftOut("a mask, not a scan")
+    refuse_mask(path)
     return identify_busi_with_masks(path)
 
 
 def identify_busi_with_masks(path: PurePosixPath) -> Identity:
-    """The same, but a mask counts as an image of its scan: the fault of a published system.
+    """Does the same, but takes a mask for an image of its scan, as a published system did.
 
     Raises:
         LeftOut: not in a class folder.
@@ -86,11 +82,10 @@ def identify_ultrasound(path: PurePosixPath) -> Identity:
         LeftOut: not in a class folder, or a mask.
     """
     label = class_folder(path, ("benign", "malignant"))
-    if is_mask(path):
-        raise LeftOut("a mask, not a scan")
+    refuse_mask(path)
     found = _SOURCE_SCAN.match(path.stem)
     source = found["source"].strip() if found else path.stem
-    return Identity(f"{label}/{source}", label, part=shipped_part(path))
+    return Identity(f"{label}/{source}", label, part=shipped_split(path)[0])
 
 
 register(

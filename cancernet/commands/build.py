@@ -1,113 +1,138 @@
-"""What `build_dataset.py` does with its flags."""
+"""`build_dataset.py`: builds a data set, or audits one."""
 
+import argparse
+import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cancernet import catalog
+from cancernet.base.cluster import check_wishes
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.building.build import build
-from cancernet.building.download import download, where_to_get
 from cancernet.building.settings import FOLDER, BuildSettings
-from cancernet.building.summary import describe, name_failed
+from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, ORIGINAL
+from cancernet.dataset.leaks import Leak
+from cancernet.dataset.notices import Notice, read_notices
+from cancernet.dataset.words import say_leaks, say_notice
 
 # Apart from every real data set, so that drawn and real images never come together.
 SAMPLE = DATASETS / "sample"
 
 
-def build_command(
-    *, source: Path | None, output: Path | None, sample: bool, download_it: bool, **choices: Any
-) -> int:
+def main(description: str | None) -> int:
+    """Builds or audits what the command line says; returns the exit code."""
+    arguments = _parse(description)
+    dataset = arguments.dataset or catalog.DEFAULT
+    check_wishes(arguments.workers, arguments.scheduler)
+    if arguments.audit is not None:
+        built = arguments.output or DATASETS / dataset
+        return audit_command(
+            Path(arguments.audit) if arguments.audit else built,
+            report=arguments.report,
+            dataset=arguments.dataset,
+            group_by=arguments.group_by or "",
+            scheduler=arguments.scheduler,
+            workers=arguments.workers,
+        )
+    if arguments.workers or arguments.scheduler:
+        raise CancerNetError("--workers and --scheduler are for --audit; a build has its own")
+    return _build(arguments, dataset)
+
+
+def _parse(description: str | None) -> argparse.Namespace:
+    parser = Parser(description)
+    add_settings(parser, BuildSettings)
+    parser.add_argument(
+        "--sample",
+        action="store_true",
+        help=f"draw a sample into {SAMPLE}/original and build from it",
+    )
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the data set with kagglehub first"
+    )
+    _add_audit_flags(parser)
+    return parser.parse_args()
+
+
+def _build(arguments: argparse.Namespace, name: str) -> int:
     """Builds what the flags ask for and prints what came of it.
 
     Args:
-        source: as given; None for the default folder.
-        output: as given; None for the default folder.
-        sample: draw the sample and build from it.
-        download_it: fetch the data set and build from it.
-        choices: the other fields of `BuildSettings`.
+        arguments: the flags.
+        name: of the data set.
 
     Returns:
-        The exit code.
+        The exit code: 1 when some files have a defect.
 
     Raises:
         CancerNetError: bad input or settings.
     """
-    name = choices["dataset"]
-    if sample and download_it:
-        raise CancerNetError("--sample and --download exclude each other; choose one")
-    if download_it and source is not None:
-        raise CancerNetError("--download says itself where it puts the images; leave out --source")
-    settings = BuildSettings(
-        source=source or default_source(name, sample=sample),
-        output=output or ((SAMPLE if sample else DATASETS) / name),
-        **choices,
-    )
-    if name == FOLDER:
-        _refuse_what_needs_an_entry(sample, download_it, source)
-    elif sample:
-        draw(name, settings.source)
-    elif download_it:
-        settings = dataclasses.replace(settings, source=download(catalog.dataset(name)))
-    elif source is None:
-        _refuse_no_data(catalog.dataset(name), settings.source)
-    announced: list[str] = []
+    from cancernet.building.build import build
+    from cancernet.building.summary import describe, name_failed
 
-    def announce(warnings: list[str]) -> None:
-        for warning in warnings:
-            if warning not in announced:
-                announced.append(warning)
-                print(f"warning: {warning}", file=sys.stderr)
+    settings = BuildSettings(
+        **{
+            "dataset": name,
+            "source": _default_source(name, sample=arguments.sample),
+            "output": (SAMPLE if arguments.sample else DATASETS) / name,
+            **given_settings(arguments, BuildSettings),
+        }
+    )
+    settings = _with_images(settings, arguments)
+    announced: set[str] = set()
+
+    def announce(notices: Sequence[Notice], leaks: Sequence[Leak]) -> None:
+        for text in [*map(say_notice, notices), say_leaks(leaks)]:
+            if text and text not in announced:
+                announced.add(text)
+                print(f"warning: {text}", file=sys.stderr)
 
     outcome = build(settings, announce=announce)
     # Once more: the files that had to be left out may have changed the numbers.
-    announce(outcome.facts["warnings"])
+    announce(read_notices(outcome.facts), ())
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
     print(describe(outcome))
-    return EXIT_SOME_FAILED if outcome.facts["failed"] else EXIT_OK
+    return EXIT_SOME_FAILED if outcome.failed else EXIT_OK
 
 
-def default_source(name: str, *, sample: bool) -> Path:
-    """Returns where the images of a data set lie unless the user says otherwise."""
+def _with_images(settings: BuildSettings, arguments: argparse.Namespace) -> BuildSettings:
+    """Draws or fetches the images where that was asked; returns where they are."""
+    sample, fetch, given = arguments.sample, arguments.download, arguments.source is not None
+    if sample and fetch:
+        raise CancerNetError("--sample and --download exclude each other; choose one")
+    if fetch and given:
+        raise CancerNetError("--download decides where the images go; leave out --source")
+    if settings.dataset == FOLDER:
+        if sample or fetch:
+            raise CancerNetError(
+                f"--dataset {FOLDER} has no sample and no download; name your images with "
+                f"--source, or a data set of the catalogue: {', '.join(catalog.DATASETS)}"
+            )
+        if not given:
+            raise CancerNetError(
+                f"--dataset {FOLDER} needs --source DIR, the folder of your images"
+            )
+    elif sample:
+        from cancernet.sample.layouts import draw_sample
+
+        print(f"Drawing the sample into {settings.source}, unless it is there ...", file=sys.stderr)
+        draw_sample(settings.dataset, settings.source)
+    elif fetch:
+        from cancernet.building.download import download
+
+        return dataclasses.replace(settings, source=download(catalog.dataset(settings.dataset)))
+    elif not given:
+        _refuse_no_data(catalog.dataset(settings.dataset), settings.source)
+    return settings
+
+
+def _default_source(name: str, *, sample: bool) -> Path:
+    """Returns where the images of a data set are unless the user says otherwise."""
     folder = SAMPLE / "original" if sample else ORIGINAL
-    return folder if name == "idc" else folder.with_name(f"{folder.name}-{name}")
-
-
-def draw(name: str, folder: Path) -> None:
-    """Draws the sample of a data set.
-
-    Raises:
-        CancerNetError: there is none, or something else is in the folder.
-    """
-    from cancernet.sample import drawn_sample, drawn_scans
-
-    drawers: dict[str, Callable[[Path], None]] = {
-        "idc": drawn_sample.draw_sample,
-        "busi": drawn_scans.draw_ultrasound_sample,
-        "ultrasound": drawn_scans.draw_binary_ultrasound_sample,
-        "mammography": drawn_scans.draw_mammography_sample,
-        "mammography-csv": drawn_scans.draw_mammography_csv_sample,
-    }
-    if name not in drawers:
-        raise CancerNetError(
-            f"there is no drawn sample of {name}, only of {', '.join(sorted(drawers))}"
-        )
-    print(f"Drawing the sample into {folder}, unless it is there already ...", file=sys.stderr)
-    drawers[name](folder)
-
-
-def _refuse_what_needs_an_entry(sample: bool, download_it: bool, source: Path | None) -> None:
-    if sample or download_it:
-        raise CancerNetError(
-            f"--dataset {FOLDER} has no sample and no download; name your images with --source, "
-            f"or a data set of the catalogue: {', '.join(catalog.DATASETS)}"
-        )
-    if source is None:
-        raise CancerNetError(f"--dataset {FOLDER} needs --source DIR, the folder of your images")
+    return folder if name == catalog.DEFAULT else folder.with_name(f"{folder.name}-{name}")
 
 
 def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
@@ -115,8 +140,85 @@ def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
         return
     kaggle = f" (Kaggle name {dataset.kaggle})" if dataset.kaggle else ""
     by_itself = ", or use --download" if dataset.kaggle else ""
+    flags = "" if dataset.name == catalog.DEFAULT else f" --dataset {dataset.name}"
     raise CancerNetError(
-        f"there are no images in {folder}: download {where_to_get(dataset)}{kaggle} and unpack "
-        f"it there{by_itself}; to try everything on a drawn sample: python build_dataset.py "
-        f"--sample{'' if dataset.name == 'idc' else f' --dataset {dataset.name}'}"
+        f"there are no images in {folder}: download {dataset.address}{kaggle} and unpack it "
+        f"there{by_itself}; to try everything on a drawn sample: python build_dataset.py "
+        f"--sample{flags}"
     )
+
+
+def _add_audit_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of an audit, in a group of their own."""
+    add = parser.add_argument_group("looking for leaks, without building").add_argument
+    add(
+        "--audit",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="audit a built set (default: --output), or any folder with train, val, test folders; "
+        "--dataset or --group-by then say how its names tell patients; exit code 1: it leaks",
+    )
+    add(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="folder of the audit's page (default: <set>.audit beside a built set, else here)",
+    )
+    add("--workers", type=int, default=0, metavar="N", help="read in N Dask processes here")
+    add("--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers")
+
+
+def audit_command(
+    folder: Path,
+    *,
+    report: Path | None,
+    dataset: str | None,
+    group_by: str,
+    scheduler: str = "",
+    workers: int = 0,
+) -> int:
+    """Audits a folder, prints the verdicts and writes the report.
+
+    Args:
+        folder: a built set, or any folder of images.
+        report: folder of the report; None for `<folder>.audit` beside a built set, and for any
+            other folder `<its name>.audit` here.
+        dataset: name in the catalogue, to read the groups of a folder not built here.
+        group_by: a pattern that names the group in a path, likewise.
+        scheduler: address of a Dask scheduler whose workers read the images; or
+        workers: number of such processes to start here; neither: this machine's processors.
+
+    Returns:
+        The exit code: 1 when something leaks.
+
+    Raises:
+        CancerNetError: nothing there to audit, or the report cannot be written there.
+    """
+    from cancernet.auditing.audit import audit
+    from cancernet.auditing.report import PAGE, lines, write_report
+    from cancernet.base.cluster import Cluster
+
+    target = report or _place_of_report(folder)
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise CancerNetError(
+            f"the report would be inside {folder}, in which nothing is written; name a folder "
+            "elsewhere with --report"
+        )
+    with contextlib.ExitStack() as stack:
+        cluster = None
+        if scheduler or workers:
+            cluster = stack.enter_context(Cluster(scheduler=scheduler, workers=workers))
+        found = audit(folder, dataset=dataset, group_by=group_by, cluster=cluster)
+    write_report(found, target)
+    print("\n".join(lines(found)))
+    print(f"Report: {target / PAGE}")
+    return EXIT_SOME_FAILED if found.leaks else EXIT_OK
+
+
+def _place_of_report(folder: Path) -> Path:
+    """Returns `<folder>.audit`, beside a built set, and for any other folder here."""
+    from cancernet.dataset.manifest import BUILD
+
+    name = f"{folder.resolve().name or 'root'}.audit"
+    return folder.resolve().parent / name if (folder / BUILD).is_file() else Path(name)

@@ -1,15 +1,12 @@
 """What `evaluate_model.py` does with its flags."""
 
 import dataclasses
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.files import sha256_of, write_json, write_text
 from cancernet.base.notice import NOTICE
+from cancernet.base.staging import made_beside
 from cancernet.base.words import counted, images_of
 from cancernet.evaluation import compare_runs, comparison_page
 from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
@@ -79,25 +76,6 @@ def free_folder(parent: Path, name: str) -> Path:
         number_ += 1
         folder = parent / f"{name}-{number_}"
     return folder
-
-
-@contextmanager
-def made_beside(folder: Path) -> Iterator[Path]:
-    """Gives a new folder beside, renamed to `folder` when all went well.
-
-    Raises:
-        CancerNetError: `folder` is there already and not empty.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CancerNetError(f"{folder} exists already; name another --output folder")
-    staging = folder.with_name(f".{folder.name[:80]}.{secrets.token_hex(4)}.part")
-    staging.mkdir(parents=True)
-    try:
-        yield staging
-        staging.rename(folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
 
 
 def _name(wishes: Wishes, found: Examined) -> str:

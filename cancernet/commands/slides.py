@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import plain_name
+from cancernet.base.files import FreeNames
 from cancernet.base.notice import NOTICE
 from cancernet.base.words import counted
 from cancernet.runs.run_folder import Run
@@ -50,12 +50,12 @@ class _Slides:
     def __init__(self, predictor: Predictor, output: Path, side: int) -> None:
         self.done = self.failed = 0
         self._predictor, self._output, self._side = predictor, output, side
-        self._names: set[str] = set()
+        self._names = FreeNames()
 
     def map_folders(self, folders: list[Path]) -> None:
         patients, unplaced = find_patients(folders)
         for patient, patches in patients.items():
-            self._map_patient(self._free(patient), patches)
+            self._map_patient(self._names.take(patient), patches)
         if unplaced:
             images = counted(unplaced, "image")
             print(f"{images} without a place in the name skipped", file=sys.stderr)
@@ -63,7 +63,9 @@ class _Slides:
     def map_image(self, path: Path) -> None:
         try:
             with open_image(path) as image:
-                slide = map_of_image(self._predictor, self._free(path.stem), image, side=self._side)
+                slide = map_of_image(
+                    self._predictor, self._names.take(path.stem), image, side=self._side
+                )
         except CancerNetError as error:
             self._fail(str(error))
         else:
@@ -91,16 +93,6 @@ class _Slides:
     def _fail(self, sentence: str) -> None:
         print(f"error: {sentence}", file=sys.stderr)
         self.failed += 1
-
-    def _free(self, name: str) -> str:
-        """Returns a name that no other slide has, so that no map overwrites another."""
-        name = plain_name(name)
-        number, free = 1, name
-        while free in self._names:
-            number += 1
-            free = f"{name}-{number}"
-        self._names.add(free)
-        return free
 
     def _write(self, slide: SlideMap) -> None:
         run, figures = self._predictor.run, slide.figures

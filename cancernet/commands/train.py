@@ -1,15 +1,15 @@
 """What `train_model.py` does: flags, which of them go together, what is printed at the end."""
 
-import argparse
 import dataclasses
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.notice import NOTICE
-from cancernet.base.settings import check_setting
+from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.recipe_file import is_recipe_file, read_recipe
@@ -21,204 +21,181 @@ if TYPE_CHECKING:
     from cancernet.training.plan import Finished, Plan
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What `train_model.py` takes besides the settings of the training.
+
+    Raises:
+        CancerNetError: flags that do not go together.
+    """
+
+    recipe: str | None = setting(
+        None,
+        f"named settings, see --list-recipes, or a file of them (default: {DEFAULT_RECIPE})",
+        metavar="NAME_OR_FILE",
+    )
+    data: Path | None = setting(
+        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR"
+    )
+    run: Path | None = setting(None, f"run folder (default: a new one in {OUTPUT}/)", metavar="DIR")
+    resume: bool = setting(
+        False, "resume an unfinished training (--run, or the newest)", switch=True
+    )
+    finish: bool = setting(
+        False,
+        "with --resume: train no further, finish with the best epoch so far",
+        switch=True,
+    )
+    insist: bool = setting(
+        False,
+        "with --resume: resume even if the program, the data or a setting has changed since the "
+        "beginning (with --folds: the program only)",
+        switch=True,
+    )
+    log_dir: Path | None = setting(None, "also write TensorBoard's scalars there", metavar="DIR")
+    status: Path | None = setting(
+        None, "show how far the training in RUN has got, and exit", metavar="RUN"
+    )
+    folds: str | None = setting(
+        None,
+        "cross-validation in K folds of whole patients, or `patients` to leave out one after the "
+        "other; each fold is a run in <run>/fold-XX, pooled in one report",
+        metavar="K",
+    )
+    fold_patients: tuple[str, ...] = setting(
+        (), "with --folds patients: leave out only these patients", metavar="ID"
+    )
+    fold_workers: int = setting(
+        1, "train N folds at the same time, in processes (default: 1)", least=1
+    )
+    beside: tuple[Path, ...] = setting(
+        (), "finished runs whose figures the report shows beside these", metavar="RUN"
+    )
+    list_recipes: bool = setting(False, "show the recipes and exit", switch=True)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        for wrong, sentence in (
+            (self.finish and not self.resume, "--finish goes with --resume"),
+            (self.insist and not self.resume, "--insist goes with --resume"),
+            (
+                self.beside and self.resume,
+                "--beside goes with a new run; --resume keeps what it began with",
+            ),
+            (
+                self.fold_patients and self.folds is None,
+                "--fold-patients goes with --folds patients",
+            ),
+        ):
+            if wrong:
+                raise CancerNetError(sentence)
+
+    @property
+    def recipe_name(self) -> str | None:
+        """The recipe that was named, of a file its stem; None where none was."""
+        named = self.recipe
+        return Path(named).stem if named and is_recipe_file(named) else named
+
+    def check_folds(self) -> None:
+        """Raises CancerNetError where a flag does not go with a cross-validation."""
+        for flag, given in (("--finish", self.finish), ("--log-dir", self.log_dir)):
+            if given:
+                raise CancerNetError(f"{flag} goes with a single run, not with --folds")
+
+
 def main(description: str | None) -> int:
     """Trains as the command line says; returns the exit code."""
-    arguments = parse_arguments(description)
-    if arguments.list_recipes:
+    parser = Parser(description)
+    add_settings(parser, TrainOptions)
+    add_settings(parser.add_argument_group("settings (default: those of the recipe)"), TrainConfig)
+    arguments = parser.parse_args()
+    options = TrainOptions(**given_settings(arguments, TrainOptions))
+    given = given_settings(arguments, TrainConfig)
+    if options.list_recipes:
         print(describe_recipes())
-    elif arguments.status:
-        print(describe_status(arguments.status))
+    elif options.status:
+        print(describe_status(options.status))
     else:
-        check_combinations(arguments)
-        given = given_settings(arguments, TrainConfig)
         # Settings out of bounds are refused before TensorFlow takes seconds to load.
-        config = settings_of(arguments, given)
-        if arguments.resume:
-            _resume(arguments, given)
+        config = _settings(options, given)
+        if options.resume:
+            _resume(options, given)
         else:
-            _start(arguments, config)
+            _start(options, config)
     return EXIT_OK
 
 
-def parse_arguments(description: str | None) -> argparse.Namespace:
-    """Reads the command line."""
-    parser = Parser(description)
-    add = parser.add_argument
-    add(
-        "--recipe",
-        metavar="NAME_OR_FILE",
-        help=f"named settings, see --list-recipes, or a file of them (default: {DEFAULT_RECIPE})",
-    )
-    add("--data", type=Path, metavar="DIR", help=f"built data set (default: {DATASETS}/<dataset>)")
-    add("--run", type=Path, metavar="DIR", help=f"run folder (default: a new one in {OUTPUT}/)")
-    add(
-        "--resume",
-        action="store_true",
-        help="resume an unfinished training (--run, or the newest)",
-    )
-    add(
-        "--finish",
-        action="store_true",
-        help="with --resume: train no further, finish with the best epoch so far",
-    )
-    add(
-        "--insist",
-        action="store_true",
-        help="with --resume: resume even if the program, the data or a setting has changed since "
-        "the beginning (with --folds: the program only)",
-    )
-    add("--log-dir", type=Path, metavar="DIR", help="also write TensorBoard's scalars there")
-    add(
-        "--status",
-        type=Path,
-        metavar="RUN",
-        help="show how far the training in RUN has got, and exit",
-    )
-    add(
-        "--folds",
-        metavar="K",
-        help="cross-validation in K folds of whole patients, or `patients` to leave out one "
-        "after the other; each fold is a run in <run>/fold-XX, pooled in one report",
-    )
-    add(
-        "--fold-patients",
-        nargs="+",
-        metavar="ID",
-        default=[],
-        help="with --folds patients: leave out only these patients",
-    )
-    add(
-        "--fold-workers",
-        type=int,
-        default=1,
-        metavar="N",
-        help="train N folds at the same time, in processes (default: 1)",
-    )
-    add(
-        "--beside",
-        nargs="+",
-        type=Path,
-        metavar="RUN",
-        default=[],
-        help="finished runs whose figures the report shows beside these",
-    )
-    add("--list-recipes", action="store_true", help="show the recipes and exit")
-    add_settings(parser.add_argument_group("settings (default: those of the recipe)"), TrainConfig)
-    return parser.parse_args()
-
-
-def check_combinations(arguments: argparse.Namespace) -> None:
-    """Raises CancerNetError when flags do not go together."""
-    folds = arguments.folds is not None
-    for wrong, sentence in (
-        (arguments.finish and not arguments.resume, "--finish goes with --resume"),
-        (arguments.insist and not arguments.resume, "--insist goes with --resume"),
-        (
-            arguments.beside and arguments.resume,
-            "--beside goes with a new run; --resume keeps what it began with",
-        ),
-        (
-            arguments.fold_workers < 1,
-            f"--fold-workers is {arguments.fold_workers}, but must be at least 1",
-        ),
-        (
-            arguments.fold_patients and not folds,
-            "--fold-patients goes with --folds patients",
-        ),
-    ):
-        if wrong:
-            raise CancerNetError(sentence)
-
-
-def _check_folds(arguments: argparse.Namespace) -> None:
-    """Raises CancerNetError where a flag does not go with a cross-validation."""
-    for name in ("finish", "log_dir"):
-        if getattr(arguments, name):
-            flag = "--" + name.replace("_", "-")
-            raise CancerNetError(f"{flag} goes with a single run, not with --folds")
-
-
-def settings_of(arguments: argparse.Namespace, given: dict[str, Any]) -> TrainConfig:
-    """Returns the recipe's settings with those given; of a run to resume only checks each.
+def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
+    """Returns the recipe's settings with those given; to resume a run, only checks each.
 
     Raises:
         CancerNetError: an unknown recipe, or a setting out of its bounds.
     """
-    name = arguments.recipe or DEFAULT_RECIPE
+    name = options.recipe or DEFAULT_RECIPE
     settings = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
-    if not arguments.resume:
+    if not options.resume:
         return dataclasses.replace(settings, **given)
-    for field in dataclasses.fields(settings):
+    for field in setting_fields(settings):
         if field.name in given:
             check_setting(field, given[field.name])
     return settings
 
 
-def _recipe_name(arguments: argparse.Namespace) -> str | None:
-    """Returns the recipe that was named, of a file its stem; None where none was."""
-    named = arguments.recipe
-    return Path(named).stem if named and is_recipe_file(named) else named
-
-
-def _start(arguments: argparse.Namespace, config: TrainConfig) -> None:
+def _start(options: TrainOptions, config: TrainConfig) -> None:
     from cancernet.evaluation.other_runs import read_beside
     from cancernet.training.begin import new_folder
     from cancernet.training.plan import Plan
 
-    name = _recipe_name(arguments) or DEFAULT_RECIPE
-    folds = arguments.folds is not None
-    for other in arguments.beside:
+    name = options.recipe_name or DEFAULT_RECIPE
+    folds = options.folds
+    for other in options.beside:
         read_beside(other)  # what is wrong with it is said before the training
     plan = Plan(
-        folder=arguments.run or new_folder(f"{name}-folds" if folds else name),
-        data=arguments.data or DATASETS / config.dataset,
+        folder=options.run or new_folder(f"{name}-folds" if folds is not None else name),
+        data=options.data or DATASETS / config.dataset,
         config=config,
         recipe=name,
         command=shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
-        beside=arguments.beside,
-        log_dir=arguments.log_dir,
+        beside=options.beside,
+        log_dir=options.log_dir,
     )
-    if not folds:
-        _train_and_tell(plan, arguments.run)
+    if folds is None:
+        _train_and_tell(plan, options.run)
         return
     from cancernet.commands.cross_validate import start_folds
 
-    _check_folds(arguments)
-    start_folds(plan, arguments.folds, only=arguments.fold_patients, workers=arguments.fold_workers)
+    options.check_folds()
+    start_folds(plan, folds, only=options.fold_patients, workers=options.fold_workers)
 
 
-def _resume(arguments: argparse.Namespace, given: dict[str, Any]) -> None:
+def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
     from cancernet.training.plan import Resume
     from cancernet.training.resume import newest_unfinished, plan_to_resume
 
-    folder = arguments.run or newest_unfinished()
+    folder = options.run or newest_unfinished()
     has_folds = (folder / CROSS_VALIDATION).is_file()
-    resume = Resume(given=given, insist=arguments.insist, finish_now=arguments.finish)
-    if arguments.folds is None and not has_folds:
+    resume = Resume(given=given, insist=options.insist, finish_now=options.finish)
+    if options.folds is None and not has_folds:
         plan = plan_to_resume(
-            folder,
-            arguments.data,
-            resume,
-            recipe=_recipe_name(arguments),
-            log_dir=arguments.log_dir,
+            folder, options.data, resume, recipe=options.recipe_name, log_dir=options.log_dir
         )
-        _train_and_tell(plan, arguments.run)
+        _train_and_tell(plan, options.run)
         return
     from cancernet.commands.cross_validate import resume_folds
 
-    _check_folds(arguments)
-    if arguments.fold_patients or not (has_folds or arguments.run):
+    options.check_folds()
+    if options.fold_patients or not (has_folds or options.run):
         raise CancerNetError(
             "--resume goes on with the folds it began with; name the cross-validation by --run, "
             "without --fold-patients"
         )
     resume_folds(
         folder,
-        arguments.data,
+        options.data,
         resume,
-        asked=arguments.folds,
-        recipe=_recipe_name(arguments),
-        workers=arguments.fold_workers,
+        asked=options.folds,
+        recipe=options.recipe_name,
+        workers=options.fold_workers,
     )
 
 

@@ -108,7 +108,7 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
         parts=parts,
         counts={name: _count(dataset, part) for name, part in parts.items()},
         leaks=remaining_leaks(dataset.leaks),
-        warnings=(),
+        notices=tuple(notice for notice in dataset.notices if not notice.kind.of_splits),
         split_kind=(
             f"in folds of whole patients; this fold tests {len(fold.testing)} and validates on "
             f"{len(fold.validation)} of {len(set(whole.patients))} patients"

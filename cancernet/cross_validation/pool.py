@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.base.files import write_json
-from cancernet.base.notice import NOTICE
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import joined
 from cancernet.cross_validation.record import folds_of
@@ -15,19 +14,12 @@ from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_fini
 from cancernet.measures import scored as scores
 from cancernet.measures.classes import Classes
 from cancernet.measures.pooled import FoldScores, Pooled, pool, spread_over_folds
-from cancernet.report.content import (
-    Asked,
-    Choices,
-    FlowStep,
-    Network,
-    ReportContent,
-    TrainingFacts,
-    say_unit,
-)
+from cancernet.report.content import Asked, FlowStep, Network, ReportContent, say_unit
 from cancernet.report.formatting import number
 from cancernet.report.page import write_cards, write_report
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
+from cancernet.runs.run_folder import Run
 
 PREDICTIONS = "predictions.csv"
 
@@ -47,7 +39,7 @@ def write_pooled(
         Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
         seed=config.seed,
     )
-    content = _content(folder, dataset, config, record, pooled, folds, finished)
+    content = _content(folder, dataset, config, record, pooled, folds, finished[0].run)
     predicted = scores.predicted_indices(
         pooled.testing.probabilities, pooled.assessment.positive_indices, pooled.thresholds
     )
@@ -90,16 +82,11 @@ def _content(
     record: dict[str, Any],
     pooled: Pooled,
     folds: list[FoldScores],
-    finished: list[FinishedRun],
+    run: Run,
 ) -> ReportContent:
-    run = finished[0].run.content
-    whole, tested = joined(dataset), pooled.assessment.testing
-    cells = tested["confusion_matrix"]
-    images = len(whole.paths)
     beside, missing = read_besides(record["beside"])
     return ReportContent(
         title=folder.resolve().name,
-        notice=NOTICE,
         assessment=pooled.assessment,
         validation=pooled.validation,
         testing=pooled.testing,
@@ -111,39 +98,41 @@ def _content(
             network=Network(name=config.model, width=config.image_size, height=config.image_size),
             folds_asked=record["asked"],
         ),
-        flow=[
-            FlowStep(name="in the set", patients=len(set(whole.patients)), images=images),
-            FlowStep(
-                name="tested once, by the fold that left them out",
-                patients=tested["patients"],
-                images=tested["images"],
-                positives=cells["tp"] + cells["fn"],
-            ),
-        ],
+        flow=_flow(dataset, pooled),
         left_out=dataset.left_out,
         split_method=(
             f"in {len(folds)} folds of whole patients: those tested in a fold are in neither "
             "its training nor its validation. Each fold has its own validation patients, for "
             f"calibration and operating point, some of them in several folds. Seed {config.seed}."
         ),
-        leak=finished[0].run.leak,
+        leak=run.leak,
         drawn=dataset.drawn,
-        history={},
-        best_epoch=None,
-        training=TrainingFacts(),
         command=record["command"],
         seed=config.seed,
         fingerprint=dataset.fingerprint,
         settings=config.as_dict(),
-        choices=Choices.of(config.as_dict()),
-        versions=run.get("versions", {}),
-        commit=run.get("commit", ""),
+        versions=run.content.get("versions", {}),
+        commit=run.content.get("commit", ""),
         created=run_folder.now(),
         remarks=[*say_unit(dataset.unit), *say_limit(config.limit), *missing],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,
         beside=beside,
     )
+
+
+def _flow(dataset: BuiltDataset, pooled: Pooled) -> list[FlowStep]:
+    whole, tested = joined(dataset), pooled.assessment.testing
+    cells = tested["confusion_matrix"]
+    return [
+        FlowStep(name="in the set", patients=len(set(whole.patients)), images=len(whole.paths)),
+        FlowStep(
+            name="tested once, by the fold that left them out",
+            patients=tested["patients"],
+            images=tested["images"],
+            positives=cells["tp"] + cells["fn"],
+        ),
+    ]
 
 
 def _as_text(pooled: Pooled, folds: list[FoldScores], unit: str) -> str:

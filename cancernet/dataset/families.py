@@ -1,4 +1,4 @@
-"""Which images are variants of one, going by their names.
+"""Finds images that are variants of one by their names.
 
 scan.png   scan (1).png   scan - Copy.png   scan_rot90.png   scan-flipped-2.png
 scan_jpg.rf.0a1b2c….jpg (Roboflow)
@@ -28,9 +28,9 @@ def families(
 ) -> tuple[np.ndarray, list[str]]:
     """Sorts images into families by name.
 
-    A number in brackets makes a variant (`scan7 (1)`) only when the name without it is there
-    itself, or holds a digit and is not what a whole folder is called: `benign (1)`, `benign (2)`
-    are simply numbered, and so are `class1 (1)`, `class1 (2)`; see `_folders_are_numbered`.
+    A number in brackets makes a variant (`scan7 (1)`) only if the name without it is there
+    too, or has a digit and is not the name of a whole folder: `benign (1)`, `benign (2)` are
+    only numbered, and so are `class1 (1)`, `class1 (2)`; see `_folders_are_numbered`.
 
     Args:
         paths: of images, with `/`.
@@ -88,11 +88,11 @@ def base_name(
 
 
 def _folders_are_numbered(stems: Sequence[str], labels: Sequence[int]) -> bool:
-    """Tells whether numbers in brackets do no more than tell the images of a class apart.
+    """Tells whether numbers in brackets only tell the images of a class apart.
 
-    So Windows calls files that are renamed together: `class1 (1)`, `class1 (2)`, …. All over
-    the set a class then has one such name; most of the class is called so, and nothing by the
-    name alone. Mammograms multiplied by others have many names a class (`20588680 (3)`).
+    Windows names files that are renamed together so: `class1 (1)`, `class1 (2)`, …. Each class
+    of the set then has one such name, most of the class has it, and no image has the name
+    alone. Mammograms that were augmented have many names a class (`20588680 (3)`).
     """
     there = set(zip(labels, (stem.casefold() for stem in stems), strict=True))
     sizes = Counter(labels)

@@ -3,8 +3,8 @@
     for fold in patient_folds(dataset, 3, seed=7):
         model, state = fit(fold, config, folder)
 
-A fold is a data set like any other, except that it has no testing images at all: who
-asks for them gets a KeyError.
+A fold is a data set like any other, except that it has no testing images: asking for them
+is a KeyError.
 """
 
 import dataclasses

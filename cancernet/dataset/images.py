@@ -1,29 +1,12 @@
-"""The images of a build as columns, and the files that are left out as rows.
+"""The images of a build as columns.
 
 A data set has hundreds of thousands of images: arrays keep them in some 150 bytes an
 image where one object each would take a kilobyte.
 """
 
 import dataclasses
-from typing import NamedTuple
 
 import numpy as np
-
-
-class LeftOutFile(NamedTuple):
-    """A file that is not in the set.
-
-    Attributes:
-        source: relative to the source folder, with `/`.
-        reason: one of a few phrases, by which the files are counted.
-        detail: the other file, or what exactly was wrong.
-        failed: whether this is a defect of the data; else it was to be expected.
-    """
-
-    source: str
-    reason: str
-    detail: str = ""
-    failed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,21 +1,16 @@
 """Labels in a CSV file instead of folders: `filename,label[,patient]`."""
 
-import csv
 import dataclasses
-import hashlib
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.building.settings import BuildSettings
-from cancernet.catalog import Dataset, Identity, LeftOut
-from cancernet.catalog.entry import shipped_part
+from cancernet.base.tables import FILE, LABEL, PATIENT, plain_path, read_table
+from cancernet.base.words import some
+from cancernet.catalog import Dataset, Identity, LeftOut, Reason, group_of, shipped_split
 from cancernet.catalog.patient_id import patient_key
-from cancernet.dataset.group_pattern import group_of
 
-FILENAME, LABEL, PATIENT = "filename", "label", "patient"
-NAMED = 3
+EXAMPLES = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,106 +21,54 @@ class Labels:
         path: the file.
         labels: file name as the table has it, with `/` -> label.
         patients: the same -> patient; empty when the table has no such column.
-        rows: the same -> the row that names it, as the lines of the file are counted.
+        lines: the same -> the line of the row that first names it.
     """
 
     path: Path
     labels: dict[str, str]
     patients: dict[str, str]
-    rows: dict[str, int]
-
-
-def table_path(settings: BuildSettings) -> Path | None:
-    """Returns the file with the labels; None when folders say them."""
-    if settings.table is not None:
-        return settings.table
-    entry = catalog.DATASETS.get(settings.dataset)
-    if entry is None or entry.tables is None:
-        return None
-    return settings.source / entry.tables.labelled
-
-
-def table_digest(settings: BuildSettings) -> str:
-    """Returns the SHA-256 of the file with the labels, or nothing."""
-    path = table_path(settings)
-    if path is None:
-        return ""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""  # reading it for its labels gives the reason
+    lines: dict[str, int]
 
 
 def read_labels(path: Path, classes: tuple[str, ...]) -> Labels:
-    """Reads a CSV file with a heading that has `filename`, `label` and perhaps `patient`.
+    """Reads a CSV file with a heading that names `filename` and `label`, perhaps `patient`.
 
     Raises:
-        CancerNetError: missing, no such columns, a label that is no class, or a file
-            that stands there twice with two labels or patients; the message names the row.
+        CancerNetError: missing, no such columns, a label that is no class, or a file that
+            two rows give two labels or patients; the message names the row.
     """
+    table = read_table(path)
+    file, label_, patient_ = table.need(FILE), table.need(LABEL), table.find(PATIENT)
     labels: dict[str, str] = {}
     patients: dict[str, str] = {}
-    numbers: dict[str, int] = {}
-    for number, row in read_table(path, (FILENAME, LABEL)):
-        name, label = row[FILENAME].replace("\\", "/").removeprefix("./"), row[LABEL]
+    lines: dict[str, int] = {}
+    for row in table.rows:
+        name, label = plain_path(row.cells[file]), row.cells[label_]
+        where = f"row {row.line} of {path}"
         if label not in classes:
             raise CancerNetError(
-                f"row {number} of {path} has the label {label!r}, which is none of the classes "
+                f"{where} has the label {label!r}, which is none of the classes "
                 f"{', '.join(classes)}"
             )
         if labels.setdefault(name, label) != label:
             raise CancerNetError(
-                f"row {number} of {path} gives {name} the label {label}, an earlier row "
-                f"{labels[name]}; take one of them out"
+                f"{where} gives {name} the label {label}, an earlier row {labels[name]}; take one "
+                "of them out"
             )
-        if PATIENT in row:
-            if not row[PATIENT]:
-                raise CancerNetError(f"row {number} of {path} names no patient")
-            first = patients.setdefault(name, row[PATIENT])
-            if patient_key(first) != patient_key(row[PATIENT]):
+        if patient_ is not None:
+            patient = row.cells[patient_]
+            if not patient:
+                raise CancerNetError(f"{where} names no patient")
+            first = patients.setdefault(name, patient)
+            if patient_key(first) != patient_key(patient):
                 raise CancerNetError(
-                    f"row {number} of {path} says that {name} is of patient {row[PATIENT]}, an "
-                    f"earlier row of {first}; take one of them out"
+                    f"{where} says that {name} is of patient {patient}, an earlier row of "
+                    f"{first}; take one of them out"
                 )
-        numbers.setdefault(name, number)
+        lines.setdefault(name, row.line)
     if not labels:
         raise CancerNetError(f"{path} has a heading but no rows")
-    return Labels(path, labels, patients, numbers)
-
-
-def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """Reads a CSV file; returns (line number, row) with lower-case column names.
-
-    Raises:
-        CancerNetError: it cannot be read or lacks a column.
-    """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            heading = [name.strip().lower() for name in next(rows, [])]
-            missing = [name for name in columns if name not in heading]
-            if missing:
-                raise CancerNetError(
-                    f"{path} has no column {' and no column '.join(missing)} (its first line must "
-                    f"name the columns: {','.join(columns)})"
-                )
-            found = []
-            for row in rows:
-                if not any(cell.strip() for cell in row):
-                    continue
-                if len(row) < len(heading):
-                    raise CancerNetError(f"row {rows.line_num} of {path} is incomplete")
-                cells = (cell.strip() for cell in row)
-                found.append((rows.line_num, dict(zip(heading, cells, strict=False))))
-            return found
-    except FileNotFoundError:
-        raise CancerNetError(f"there is no table {path}") from None
-    except IsADirectoryError:
-        raise CancerNetError(f"{path} is a folder, not a CSV file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CancerNetError(f"{path} is no CSV file in UTF-8 ({error})") from None
-    except OSError as error:
-        raise CancerNetError(f"{path} cannot be read ({error.strerror})") from None
+    return Labels(path, labels, patients, lines)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,8 +122,8 @@ class IdentifyByTable:
         if missing:
             raise CancerNetError(
                 f"{len(missing):,} of {len(table.labels):,} files that {table.path} names are not "
-                f"in the source folder, first {', '.join(missing[:NAMED])}; unpack all, or take "
-                "their rows out"
+                f"in the source folder: {some(missing, EXAMPLES)}; unpack all, or take their rows "
+                "out"
             )
         return cls(table.path.name, known)
 
@@ -191,9 +134,9 @@ class IdentifyByTable:
             LeftOut: the table does not have it.
         """
         if str(path) not in self.known:
-            raise LeftOut(f"without a label in {self.table}")
+            raise LeftOut(Reason.NO_LABEL, self.table)
         label, patient = self.known[str(path)]
-        return Identity(patient, label, part=shipped_part(path))
+        return Identity(patient, label, part=shipped_split(path)[0])
 
 
 def patient_of(path: PurePosixPath, pattern: str) -> str:
@@ -206,16 +149,16 @@ def patient_of(path: PurePosixPath, pattern: str) -> str:
         return str(path.with_suffix(""))
     group = group_of(path, pattern)
     if group is None:
-        raise LeftOut("--group-by does not match the path")
+        raise LeftOut(Reason.NO_GROUP)
     return group
 
 
 def _two_answers(table: Labels, file: str, one: str, other: str) -> CancerNetError:
-    """The sentence for a file that two rows mean, by different spellings (`0.png`, `img/0.png`)."""
+    """Returns the error of a file that two rows spell differently: `0.png`, `img/0.png`."""
     return CancerNetError(
-        f"rows {table.rows[one]} and {table.rows[other]} of {table.path} mean the same file {file} "
-        f"by the names {one} and {other}, but give it different labels or patients; take one of "
-        "them out"
+        f"rows {table.lines[one]} and {table.lines[other]} of {table.path} mean the same file "
+        f"{file} by the names {one} and {other}, but give it different labels or patients; take "
+        "one of them out"
     )
 
 

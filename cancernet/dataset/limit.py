@@ -7,6 +7,8 @@ import numpy as np
 from cancernet.base.errors import CancerNetError
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset, Part
+from cancernet.dataset.notices import Notice, NoticeKind
+from cancernet.dataset.words import say_notice
 
 
 def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
@@ -35,7 +37,7 @@ def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
             name: {**dataset.counts[name], **_counts(part, dataset)} for name, part in parts.items()
         },
         split_kind=f"{dataset.split_kind}; of each split only {limit} images (--limit {limit})",
-        warnings=(*dataset.warnings, *say_limit(limit)),
+        notices=(*dataset.notices, Notice(kind=NoticeKind.TRIAL, count=limit)),
     )
 
 
@@ -50,9 +52,7 @@ def check_limit(dataset: BuiltDataset, limit: int) -> None:
 
 def say_limit(limit: int) -> list[str]:
     """Returns what a reader must know of a training with few images."""
-    if not limit:
-        return []
-    return [f"--limit {limit} leaves out most images: this is a trial, not a result"]
+    return [say_notice(Notice(kind=NoticeKind.TRIAL, count=limit))] if limit else []
 
 
 def shares(counts: np.ndarray, limit: int) -> np.ndarray:

@@ -20,7 +20,8 @@ from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import counted
 from cancernet.config import DATASETS, SPLITS
 from cancernet.dataset.leaks import Leak, read_leaks
-from cancernet.dataset.words import say_leaks
+from cancernet.dataset.notices import Notice, read_notices
+from cancernet.dataset.words import say_leaks, say_notice
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"
@@ -66,7 +67,7 @@ class BuiltDataset:
         classes, words, positive: as in the catalogue when it was built.
         drawn: whether the images were drawn by a program.
         leaks: what makes results too good.
-        warnings: what a reader of any result must know, in sentences.
+        notices: what a reader of any result must know.
         split_kind: how the splits were made, in words.
         counts: split -> patients, images, positives and `classes` (label -> images).
         left_out: reason -> number of files.
@@ -85,7 +86,6 @@ class BuiltDataset:
     words: tuple[str, ...]
     positive: tuple[str, ...]
     drawn: bool
-    warnings: tuple[str, ...]
     split_kind: str
     counts: dict[str, Any]
     left_out: dict[str, int]
@@ -94,6 +94,7 @@ class BuiltDataset:
     parts: dict[str, Part]
     unit: str = "patient"
     leaks: tuple[Leak, ...] = ()
+    notices: tuple[Notice, ...] = ()
     absent: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     whole: "BuiltDataset | None" = None
 
@@ -101,6 +102,11 @@ class BuiltDataset:
     def leak(self) -> str:
         """What leaks, in words; empty when nothing does."""
         return say_leaks(self.leaks)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of any result must know, a sentence each."""
+        return [say_notice(notice) for notice in self.notices]
 
     def split(self, name: str) -> Part:
         """Returns the images of `training`, `validation` or `testing`."""
@@ -152,7 +158,6 @@ def read_dataset(folder: Path) -> BuiltDataset:
             words=tuple(facts["words"]),
             positive=tuple(facts["positive"]),
             drawn=bool(facts["drawn"]),
-            warnings=tuple(facts["warnings"]),
             split_kind=facts["split_kind"],
             counts=facts["counts"],
             left_out=facts["left_out"],
@@ -161,6 +166,7 @@ def read_dataset(folder: Path) -> BuiltDataset:
             parts=_read_parts(manifest, classes),
             unit=facts["unit"],
             leaks=read_leaks(facts),
+            notices=read_notices(facts),
             absent=facts["absent"],
         )
     except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
@@ -270,6 +276,7 @@ def check_kinds(facts: dict[str, Any]) -> None:
             raise TypeError(f"{name} is no list of texts")
     facts["leaks"]  # an earlier version did not write them
     read_leaks(facts)
+    read_notices(facts)
     for name in ("dataset", "title", "split_kind", "unit"):
         if not isinstance(facts[name], str):
             raise TypeError(f"{name} is no text")

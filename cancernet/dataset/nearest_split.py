@@ -1,14 +1,15 @@
 """Divides whole patients so that the shares come as near the ratios as can be found.
 
-What is made small is the sum over splits s and columns c of
+It minimises the sum over splits s and columns c of
 (share of c in s - ratio of s)^2 / ratio of s, where the columns are the classes and
 all images together (Pearson's chi-square, so that a miss of 2 % weighs more in a
 split of 8 % than in one of 72 %). That every class is in every split comes first and
 is never given up for nearness.
 
-To find the very best division is a hard problem (it contains number partitioning).
-Where there are up to `EXHAUSTIVE` divisions all are tried; beyond, several random starts are
-improved by moving one patient or exchanging two, until nothing improves.
+Finding the best division is hard (it contains number partitioning). Up to `EXHAUSTIVE`
+divisions are all tried; beyond, several random starts are improved by moving one patient
+or exchanging two, until nothing improves. By hand, since SciPy's MILP took 11 s where this
+takes 0.01 s.
 """
 
 import itertools

@@ -5,6 +5,8 @@ all images and of each class as near the ratios as can be found (`nearest_split`
 By image: the tutorial's shuffle of patches, for comparison only; it leaks.
 """
 
+import contextlib
+
 import numpy as np
 
 from cancernet.base.errors import SplitError
@@ -12,9 +14,10 @@ from cancernet.base.words import counted
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
 from cancernet.dataset.images import Images
-from cancernet.dataset.nearest_split import cover_every_class, nearest_split
+from cancernet.dataset.nearest_split import nearest_split
+from cancernet.dataset.notices import Notice, NoticeKind
 
-# Ways of placing the patients of scarce classes that are tried before it is called impossible.
+# Attempts to place the patients of scarce classes before it is called impossible.
 PLACINGS = 8
 WAYS_OUT = "add patients, or say yourself who goes where with --split lists"
 
@@ -24,9 +27,9 @@ def split_by_patient(
 ) -> np.ndarray:
     """Returns the split of every image, int8 places in `SPLITS`; no patient is divided.
 
-    Of more than two classes, one with too few patients for every split does not stand in
-    the way of the others: the only patient of a class trains, of two one trains and one
-    tests (`warn_of_scarce` says so).
+    With more than two classes, one with too few patients for every split does not stop the
+    others: the only patient of a class trains; of two, one trains and one tests
+    (see `notice_scarce`).
 
     Raises:
         SplitError: the patients cannot give every split every class.
@@ -37,14 +40,11 @@ def split_by_patient(
     if len(scarce):
         return _split_around(counts, ratios, scarce, seed=seed)[images.patient].astype(np.int8)
     refuse_too_few(counts, images, dataset)
-    if not _can_be_divided(counts, seed=seed):
-        raise _indivisible()
-    return _divide(counts, ratios, seed=seed)[images.patient].astype(np.int8)
-
-
-def _can_be_divided(counts: np.ndarray, *, seed: int, fixed: np.ndarray | None = None) -> bool:
-    rng = np.random.default_rng(seed)
-    return cover_every_class(counts > 0, len(SPLITS), rng=rng, fixed=fixed) is not None
+    try:
+        splits = _divide(counts, ratios, seed=seed)
+    except ValueError:
+        raise _indivisible() from None
+    return splits[images.patient].astype(np.int8)
 
 
 def _divide(
@@ -56,8 +56,8 @@ def _divide(
 
 def _indivisible() -> SplitError:
     return SplitError(
-        "each class has patients enough, but they cannot be divided so that every split "
-        f"has every class, because too many patients have several; {WAYS_OUT}"
+        "each class has enough patients, but they cannot be divided so that every split has "
+        f"every class, because too many patients have several; {WAYS_OUT}"
     )
 
 
@@ -79,24 +79,23 @@ def scarce_classes(counts: np.ndarray, dataset: Dataset) -> np.ndarray:
     return np.flatnonzero(few)
 
 
-def warn_of_scarce(images: Images, splits: np.ndarray, dataset: Dataset) -> list[str]:
-    """Says which classes are missing in a split because they have too few patients."""
+def notice_scarce(images: Images, splits: np.ndarray, dataset: Dataset) -> list[Notice]:
+    """Returns which classes have too few patients to be in every split."""
     counts = images.counts(len(dataset.classes))
-    warnings = []
-    for index in scarce_classes(counts, dataset).tolist():
-        having = int((counts[:, index] > 0).sum())
-        there = [s for i, s in enumerate(SPLITS) if (images.label[splits == i] == index).any()]
-        lacking = " and ".join(split for split in SPLITS if split not in there)
-        few = counted(having, dataset.unit)
-        if "testing" in there:
-            fate = "what is measured there about it rests on a single one."
-        else:
-            fate = "it is not judged, and the averages over classes leave it out."
-        warnings.append(
-            f"Class {dataset.classes[index]} ({dataset.words[index]}) has only {few}: it is in "
-            f"{' and '.join(there)}, not in {lacking}, so {fate}"
+    return [
+        Notice(
+            kind=NoticeKind.FEW_UNITS,
+            classes=(dataset.called(index),),
+            count=int((counts[:, index] > 0).sum()),
+            unit=dataset.unit,
+            splits=tuple(
+                split
+                for place, split in enumerate(SPLITS)
+                if (images.label[splits == place] == index).any()
+            ),
         )
-    return warnings
+        for index in scarce_classes(counts, dataset).tolist()
+    ]
 
 
 def _split_around(
@@ -113,7 +112,7 @@ def _split_around(
     for _ in range(PLACINGS):
         place = _place_scarce(counts, scarce, rng)
         fixed = place[divided]
-        if _can_be_divided(ample[divided], seed=seed, fixed=fixed):
+        with contextlib.suppress(ValueError):
             place[divided] = _divide(ample[divided], ratios, seed=seed, fixed=fixed)
             return place
     raise _indivisible()
@@ -139,23 +138,16 @@ def split_by_image(
     _refuse_missing_classes(images.counts(len(dataset.classes)), dataset)
     rng = np.random.default_rng(seed)
     splits = np.empty(len(images), np.int8)
-    for label, name in enumerate(dataset.classes):
+    for label in range(len(dataset.classes)):
         members = np.flatnonzero(images.label == label)
         if len(members) < len(SPLITS):
             raise SplitError(
-                f"class {name} ({dataset.word(name)}) has only {len(members)} images, fewer than "
+                f"class {dataset.called(label)} has only {len(members)} images, fewer than "
                 f"the {len(SPLITS)} splits; add images"
             )
         quotas = _quotas(len(members), [ratios[split] for split in SPLITS])
         splits[rng.permutation(members)] = np.repeat(np.arange(len(SPLITS), dtype=np.int8), quotas)
     return splits
-
-
-def straddling_patients(images: Images, splits: np.ndarray) -> int:
-    """Returns how many patients have images in more than one split."""
-    present = np.zeros((len(images.patients), len(SPLITS)), bool)
-    present[images.patient, splits] = True
-    return int((present.sum(axis=1) > 1).sum())
 
 
 def _quotas(total: int, ratios: list[float]) -> np.ndarray:
@@ -172,9 +164,9 @@ def _quotas(total: int, ratios: list[float]) -> np.ndarray:
 
 def _refuse_missing_classes(counts: np.ndarray, dataset: Dataset) -> None:
     per_class = counts.sum(axis=0)
-    missing = [_called(dataset, i) for i in np.flatnonzero(per_class == 0).tolist()]
+    missing = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class == 0).tolist()]
     if missing:
-        there = [_called(dataset, i) for i in np.flatnonzero(per_class).tolist()]
+        there = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class).tolist()]
         raise SplitError(
             f"all {per_class.sum():,} images are of {' and '.join(there)}, none of "
             f"{' or '.join(missing)}; a network needs images of every class: add some"
@@ -199,10 +191,6 @@ def refuse_too_few(
     for index in np.flatnonzero(having < needed).tolist():
         few = counted(int(having[index]), f"{unit} has", f"{unit}s have")
         raise SplitError(
-            f"only {few} images of {_called(dataset, index)}, but {needed} are needed, one "
+            f"only {few} images of class {dataset.called(index)}, but {needed} are needed, one "
             f"each for {', '.join(SPLITS[:needed])}; {WAYS_OUT}"
         )
-
-
-def _called(dataset: Dataset, index: int) -> str:
-    return f"class {dataset.classes[index]} ({dataset.words[index]})"

@@ -3,7 +3,6 @@
 import numpy as np
 
 from cancernet.base.errors import SplitError
-from cancernet.building.settings import BuildSettings
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
 from cancernet.dataset import patient_split
@@ -13,7 +12,9 @@ from cancernet.dataset.nearest_split import nearest_split
 TRAINING, VALIDATION, TESTING = range(3)
 
 
-def split_as_shipped(images: Images, dataset: Dataset, settings: BuildSettings) -> np.ndarray:
+def split_as_shipped(
+    images: Images, dataset: Dataset, validation_split: float, *, seed: int
+) -> np.ndarray:
     """Returns the split of every image, int8 places in `SPLITS`.
 
     Published sets often ship `train` and `val` only, and report on `val`: that part
@@ -34,7 +35,9 @@ def split_as_shipped(images: Images, dataset: Dataset, settings: BuildSettings) 
         splits[splits == VALIDATION] = TESTING
     if not (splits == VALIDATION).any():
         inside = np.flatnonzero(splits == TRAINING)
-        splits[inside[_validates(images.take(inside), dataset, settings)]] = VALIDATION
+        splits[inside[_validates(images.take(inside), dataset, validation_split, seed)]] = (
+            VALIDATION
+        )
     for place, split in enumerate(SPLITS):
         present = set(images.label[splits == place].tolist())
         missing = [n for i, n in enumerate(dataset.classes) if i not in present]
@@ -46,13 +49,13 @@ def split_as_shipped(images: Images, dataset: Dataset, settings: BuildSettings) 
     return splits
 
 
-def _validates(images: Images, dataset: Dataset, settings: BuildSettings) -> np.ndarray:
+def _validates(images: Images, dataset: Dataset, validation_split: float, seed: int) -> np.ndarray:
     """Tells which of the training images validate, by whole patients."""
     counts = images.counts(len(dataset.classes))
     patient_split.refuse_too_few(counts, images, dataset, needed=2)
-    shares = np.array([1 - settings.validation_split, settings.validation_split])
+    shares = np.array([1 - validation_split, validation_split])
     try:
-        place = nearest_split(counts, shares, seed=settings.seed)
+        place = nearest_split(counts, shares, seed=seed)
     except ValueError:
         raise SplitError(
             "the shipped training part cannot be divided so that training and validation both "

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, SplitError
-from cancernet.building.settings import LEAVE_OUT
-from cancernet.catalog import Dataset
+from cancernet.catalog import Dataset, LeftOutFile, Reason
 from cancernet.catalog.patient_id import Respelled, find_respelled, patient_key
 from cancernet.config import SPLITS
-from cancernet.dataset.images import Images, LeftOutFile
+from cancernet.dataset.images import Images
+from cancernet.dataset.notices import Notice, NoticeKind
 
-UNLISTED = "the patient is on none of the lists"
 COMMENT = "#"
 
 
@@ -38,7 +37,7 @@ class Listed:
 
 
 def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
-    """Reads one id a line; blank lines and whatever follows a `#` do not count.
+    """Reads one id a line; blank lines, and what follows a `#`, do not count.
 
     Args:
         files: for training, validation and testing.
@@ -47,7 +46,7 @@ def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
         Patient id, as the lists first spell it -> split.
 
     Raises:
-        CancerNetError: a file is missing, empty or no text, or an id is on two lists.
+        CancerNetError: a file is missing, empty or not text, or an id is on two lists.
     """
     split_of: dict[str, str] = {}
     spelled: dict[str, str] = {}
@@ -66,15 +65,15 @@ def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
     return split_of
 
 
-def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str) -> Listed:
+def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str | None = None) -> Listed:
     """Gives every image the split of its patient.
 
     Args:
         images: all that there are.
         split_of: as `read_lists` returns it.
-        unlisted: a split for the patients on no list, or `settings.LEAVE_OUT`.
+        unlisted: a split for the patients on none of the lists; without, they are left out.
     """
-    default = -1 if unlisted == LEAVE_OUT else SPLITS.index(unlisted)
+    default = -1 if unlisted is None else SPLITS.index(unlisted)
     place_of = {patient_key(patient): SPLITS.index(split) for patient, split in split_of.items()}
     keys = [patient_key(patient) for patient in images.patients]
     place = np.array([place_of.get(key, default) for key in keys], np.int8)
@@ -87,7 +86,7 @@ def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str) -> L
         images=images.take(kept),
         splits=splits[kept],
         left_out=[
-            LeftOutFile(images.sources[i], UNLISTED, images.patients[int(images.patient[i])])
+            LeftOutFile(images.sources[i], Reason.UNLISTED, images.patients[int(images.patient[i])])
             for i in np.flatnonzero(splits < 0).tolist()
         ],
         without_images=sorted(set(split_of) - listed_here),
@@ -99,41 +98,35 @@ def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str) -> L
     )
 
 
-def check_lists(images: Images, splits: np.ndarray, dataset: Dataset) -> list[str]:
-    """Says what the splits lack; refuses what nothing can be learnt or judged from.
+def check_lists(images: Images, splits: np.ndarray, dataset: Dataset) -> list[Notice]:
+    """Returns what validation and testing lack; refuses what cannot be trained or judged.
 
     Somebody chose these lists, perhaps to repeat a published result: a class that is
-    missing in validation or testing makes measures undefined, which is said loudly but
-    is theirs to decide. Training without a class, or a split without any image, would
-    only fail later.
+    missing in validation or testing leaves measures undefined, which is theirs to decide.
+    Training without a class, or a split without any image, would only fail later.
 
     Raises:
         SplitError: a split has no image, or training lacks a class.
     """
-    warnings = []
+    notices = []
     for place, split in enumerate(SPLITS):
-        labels = images.label[splits == place]
-        if not len(labels):
+        present = set(images.label[splits == place].tolist())
+        if not present:
             raise SplitError(
                 f"none of the patients on the {split} list has an image here; compare the ids "
                 "on the list with the folders' names, or use --split patient"
             )
-        present = set(labels.tolist())
-        for index, name in enumerate(dataset.classes):
-            if index in present:
-                continue
-            called = f"class {name} ({dataset.words[index]})"
+        for index in sorted(set(range(len(dataset.classes))) - present):
             if split == "training":
                 raise SplitError(
-                    f"the patients on the training list have no image of {called}, so a network "
-                    "cannot learn it; change the lists, or use --split patient"
+                    "the patients on the training list have no image of class "
+                    f"{dataset.called(index)}, so a network cannot learn it; change the lists, or "
+                    "use --split patient"
                 )
-            warnings.append(
-                f"{split} has no image of {called}: what is measured there about this class is "
-                "undefined. Change the lists, send unlisted patients there with "
-                f"--unlisted {split}, or use --split patient."
+            notices.append(
+                Notice(kind=NoticeKind.NO_IMAGES, split=split, classes=(dataset.called(index),))
             )
-    return warnings
+    return notices
 
 
 def _read_ids(file: Path) -> list[str]:

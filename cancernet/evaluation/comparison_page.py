@@ -10,7 +10,7 @@ from cancernet.measures.patients import patient_rows
 from cancernet.measures.scored import positive_indices, positive_score, positive_truth
 from cancernet.report.content import DRAWN
 from cancernet.report.page import alerts
-from cancernet.report.templates import render
+from cancernet.report.rendering import render
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from cancernet.evaluation.run_results import FinishedRun, asked_of, flow_of, ful
 from cancernet.evaluation.trained_on import own_audit
 from cancernet.measures.predictive_values import PredictiveRow, predictive_rows
 from cancernet.measures.scored import positive_score, positive_truth
-from cancernet.report.content import Beside, Choices, FlowStep, ReportContent, TrainingFacts
+from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
 from cancernet.runs import run_folder
 from cancernet.runs.heat_maps import heat_map_of
 
@@ -27,7 +27,6 @@ def report_content(
         note=_judged(found),
     )
     dataset, took = content["dataset"], content.get("training", {})
-    settings = _settings(finished, wishes)
     return ReportContent(
         title=f"{full_name(run)}: {found.name}",
         assessment=found.assessment,
@@ -55,8 +54,7 @@ def report_content(
         command=command,
         seed=int(finished.settings.get("seed", 7)),
         fingerprint=found.content or str(dataset.get("fingerprint", "")),
-        settings=settings,
-        choices=Choices.of(settings),
+        settings=_settings(finished, wishes),
         versions=content.get("versions", {}),
         commit=content.get("commit", ""),
         created=run_folder.now(),

@@ -1,6 +1,5 @@
 """Reads labelled images of any form: a built set, a manifest, or folders named by class."""
 
-import csv
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable
@@ -11,14 +10,18 @@ import numpy as np
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file, sha256_of
+from cancernet.base.tables import FILE, LABEL, PATIENT, plain_path, read_table
 from cancernet.base.words import counted
-from cancernet.catalog.patient_id import find_respelled, kept_spellings, say_respelled
+from cancernet.catalog.patient_id import find_respelled, kept_spellings
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BUILD, MANIFEST, digest, read_dataset
+from cancernet.dataset.notices import notice_respelled
+from cancernet.dataset.words import say_notice
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 
 ALL = "all"
+UNKNOWN_CLASS = "of a class that the run does not know"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,8 +91,8 @@ def read_labelled(path: Path, run: Run, *, split: str | None = None) -> Labelled
 
     Args:
         path: a built data set, a folder with a `manifest.csv` or with folders named by
-            class somewhere above the files, or a CSV table of `path,label` and perhaps
-            `patient`.
+            class somewhere above the files, or a CSV table of `path,label` (or
+            `filename,label`) and perhaps `patient`.
         run: for its classes and its data set.
         split: one of `SPLITS` or "all", for built sets; None takes testing of the run's
             own set and all of another.
@@ -145,49 +148,40 @@ def _read_built(folder: Path, run: Run, split: str | None) -> Labelled:
     )
 
 
-def _read_table(table: Path, run: Run) -> Labelled:
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            header = list(reader.fieldnames or [])
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CancerNetError(f"{table} cannot be read as a CSV table ({error})") from None
-    if not {"path", "label"} <= set(header):
-        raise CancerNetError(
-            f"{table} needs the columns `path` and `label` (and `patient`, where known); it has "
-            f"{', '.join(header) or 'none'}"
-        )
-    short = next((number for number, row in enumerate(rows, 2) if not row["path"]), None)
-    if short is not None:
-        raise CancerNetError(f"row {short} of {table} names no path")
-    kept = [row for row in rows if row["label"] in run.classes]
-    twice = [path for path, count in Counter(row["path"] for row in kept).items() if count > 1]
+def _read_table(path: Path, run: Run) -> Labelled:
+    table = read_table(path)
+    file, label, patient = table.need(FILE), table.need(LABEL), table.find(PATIENT)
+    nameless = next((row.line for row in table.rows if not row.cells[file]), None)
+    if nameless is not None:
+        raise CancerNetError(f"row {nameless} of {path} names no file")
+    kept = [row.cells for row in table.rows if row.cells[label] in run.classes]
+    paths = [plain_path(cells[file]) for cells in kept]
+    twice = [name for name, count in Counter(paths).items() if count > 1]
     if twice:
         raise CancerNetError(
-            f"{table} names {counted(len(twice), 'image')} more than once, first "
+            f"{path} names {counted(len(twice), 'image')} more than once, first "
             f"{twice[0]}; name each image once, or it counts twice"
         )
-    patients = [(row.get("patient") or "").strip() for row in kept]
-    respelled = find_respelled(set(patients))
-    spelling = kept_spellings(respelled)
-    patients = [spelling.get(name, name) for name in patients]
-    missing = [row["path"] for row in kept if not is_file(table.parent / row["path"])]
+    missing = [name for name in paths if not is_file(path.parent / name)]
     if missing:
         raise CancerNetError(
-            f"{table} names {len(missing):,} images that are not there, first {missing[0]}; paths "
+            f"{path} names {len(missing):,} images that are not there, first {missing[0]}; paths "
             "are relative to the table"
         )
+    named = [cells[patient] if patient is not None else "" for cells in kept]
+    respelled = find_respelled(set(named))
+    spelling = kept_spellings(respelled)
+    patients = [spelling.get(name, name) for name in named]
     return Labelled(
-        name=table.parent.resolve().name if table.name == MANIFEST else table.stem,
-        folder=table.parent,
-        paths=[row["path"] for row in kept],
-        labels=np.array([run.classes.index(row["label"]) for row in kept], np.int64),
-        patients=[name or row["path"] for name, row in zip(patients, kept, strict=True)],
+        name=path.parent.resolve().name if path.name == MANIFEST else path.stem,
+        folder=path.parent,
+        paths=paths,
+        labels=np.array([run.classes.index(cells[label]) for cells in kept], np.int64),
+        patients=[name or place for name, place in zip(patients, paths, strict=True)],
         unnamed=patients.count(""),
-        left_out=_counted("of a class that the run does not know" for _ in rows[len(kept) :]),
-        how=f"all images of {table.name}",
-        respelled=say_respelled(respelled),
+        left_out=_counted([UNKNOWN_CLASS] * (len(table.rows) - len(kept))),
+        how=f"all images of {path.name}",
+        respelled=" ".join(map(say_notice, notice_respelled(respelled))),
     )
 
 
@@ -200,7 +194,7 @@ def _read_folders(folder: Path, run: Run) -> Labelled:
         try:
             label, patient = _identity(relative, run.classes, dataset)
         except catalog.LeftOut as reason:
-            reasons.append(str(reason))
+            reasons.append(reason.reason.value)
             continue
         unnamed += not patient
         paths.append(str(relative))
@@ -240,9 +234,9 @@ def _identity(
             if sure or found.x is not None:
                 return found.label, found.patient
     if catalog.is_mask(path):
-        raise catalog.LeftOut("a mask, not a scan")
+        raise catalog.LeftOut(catalog.Reason.MASK)
     if label is None:
-        raise catalog.LeftOut("not in a folder named by a class")
+        raise catalog.LeftOut(catalog.Reason.NO_CLASS)
     return label, ""
 
 

@@ -1,6 +1,6 @@
-"""Seeing why: heat maps of what a network's answer rests on.
+"""Heat maps of what a network's answer depends on.
 
-`Explainer` is light to import; TensorFlow is loaded when the first gradient is asked for.
+`Explainer` is light to import; TensorFlow is loaded with the first gradient.
 """
 
 from cancernet.explaining.explainer import Explainer, Explanation

@@ -46,7 +46,7 @@ class Explanation:
 
 
 class Explainer:
-    """Explains the answers of one run; may be used from several threads."""
+    """Explains the answers of one run, from several threads if need be."""
 
     def __init__(self, run: Run, *, predictor: Predictor | None = None) -> None:
         """Takes a finished run; the Keras model is loaded when first needed.
@@ -82,19 +82,23 @@ class Explainer:
             CancerNetError: unknown method, class or layer.
             RunError: the run's Keras model is missing, altered or cannot be loaded.
         """
-        self._check(pixels, class_index, layer, method)
+        height, width = self.run.height, self.run.width
+        if pixels.shape != (height, width, 3):
+            raise ValueError(f"pixels of shape {pixels.shape}, not {(height, width, 3)}")
         if class_index is None:
             class_index = self._predicted(pixels)
+        elif not 0 <= class_index < len(self.run.classes):
+            raise CancerNetError(
+                f"class {class_index} is not one of 0 to {len(self.run.classes) - 1}"
+            )
+        name = self.layer_name(method, layer)
         if method == "occlusion":
             raw = occlusion(pixels, class_index, probabilities=self.predictor.probabilities)
-            name, score = "", float("nan")
+            score = float("nan")
         else:
-            gradients = self.gradients()
-            name = gradients.layer_name(layer)
-            features, gradient, scores = gradients.at(pixels, class_index, layer=layer)
+            features, gradient, scores = self.gradients().at(pixels, class_index, layer=layer)
             raw = GRADIENT_METHODS[method](features, gradient)
             score = float(scores[class_index])
-        height, width = pixels.shape[:2]
         return Explanation(
             map=spread(raw, height=height, width=width),
             raw=raw,
@@ -104,15 +108,34 @@ class Explainer:
             score=score,
         )
 
+    def layer_name(self, method: str, layer: str | None) -> str:
+        """Returns the name of the layer that a method will explain; empty for occlusion.
+
+        Raises:
+            CancerNetError: unknown method or layer.
+            RunError: see `gradients`.
+        """
+        if method not in METHODS:
+            raise CancerNetError(f"unknown method {method!r}; choose from {', '.join(METHODS)}")
+        if method != "occlusion":
+            return self.gradients().layer_name(layer)
+        if layer is not None:
+            raise CancerNetError("occlusion explains no layer; leave --layer out")
+        return ""
+
     def gradients(self) -> "Gradients":
-        """Loads the Keras model, once, after verifying its SHA-256."""
+        """Loads the Keras model, once, after verifying its SHA-256.
+
+        Raises:
+            RunError: it is missing, altered, of another run, or cannot be loaded.
+        """
         with self._lock:
             if self._gradients is None:
                 from cancernet.explaining.gradients import Gradients
 
                 there = open_run(self.run.folder, check=(MODEL_KERAS,))
                 if there.content["checksum"] != self.run.content["checksum"]:
-                    raise RunError(f"{self.run.folder} holds another run than before; start again")
+                    raise RunError(f"{self.run.folder} now holds another run; start again")
                 self._gradients = Gradients.of_file(self.run.keras)
             return self._gradients
 
@@ -134,16 +157,3 @@ class Explainer:
     def _predicted(self, pixels: NDArray[np.uint8]) -> int:
         row = self.predictor.probabilities(pixels[None])[0]
         return self.run.classes.index(self.predictor.interpret("", row).label)
-
-    def _check(
-        self, pixels: NDArray[np.uint8], class_index: int | None, layer: str | None, method: str
-    ) -> None:
-        run = self.run
-        if method not in METHODS:
-            raise CancerNetError(f"unknown method {method!r}; choose from {', '.join(METHODS)}")
-        if method == "occlusion" and layer is not None:
-            raise CancerNetError("occlusion looks at no layer; leave --layer out")
-        if class_index is not None and not 0 <= class_index < len(run.classes):
-            raise CancerNetError(f"class {class_index} is not one of 0 to {len(run.classes) - 1}")
-        if pixels.shape != (run.height, run.width, 3):
-            raise ValueError(f"pixels of shape {pixels.shape}, not {(run.height, run.width, 3)}")

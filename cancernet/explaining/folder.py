@@ -1,13 +1,12 @@
-"""What `predict.py --explain DIR` writes: a heat map, an overlay and the numbers an image."""
+"""What `predict.py --explain DIR` writes of each image: a heat map, an overlay, the numbers."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import plain_name, written_beside
+from cancernet.base.files import FreeNames, written_beside
 from cancernet.base.images import read_rgb
 from cancernet.explaining.explainer import Explainer, Explanation
 from cancernet.explaining.maps import spread
@@ -49,13 +48,9 @@ class ExplanationFolder:
         self._explainer = Explainer(run)
         self._method, self._layer = method, layer
         self._class = None if class_name is None else self._explainer.class_index(class_name)
-        if method == "occlusion":
-            if layer is not None:
-                raise CancerNetError("occlusion looks at no layer; leave --layer out")
-        else:
-            self._explainer.gradients().layer_name(layer)
+        self._explainer.layer_name(method, layer)
         folder.mkdir(parents=True, exist_ok=True)
-        self._names: set[str] = set()
+        self._names = FreeNames()
 
     def explain(self, prediction: Prediction) -> None:
         """Explains one scored image and writes its files."""
@@ -66,7 +61,7 @@ class ExplanationFolder:
         explanation = self._explainer.explain(
             self._explainer.predictor.prepare(path), chosen, layer=self._layer, method=self._method
         )
-        name = self._free_name(path.stem)
+        name = self._names.take(path.stem)
         picture = enlarged(np.asarray(read_rgb(path)))
         height, width = picture.shape[:2]
         heat = colours(spread(explanation.map, height=height, width=width))
@@ -75,22 +70,22 @@ class ExplanationFolder:
                 save_png(temporary, pixels)
         with written_beside(self.folder / f"{name}-raw.npy") as temporary:
             np.save(temporary, explanation.raw, allow_pickle=False)
-        self._append(self._facts(prediction, explanation, name))
+        self._append(prediction, explanation, name)
         self.written += 1
         self._zero += explanation.is_zero
 
     def summary(self) -> str:
-        """What was written, and what a heat map is not, for a person to read."""
-        zero = f"; {self._zero} of them zero: nothing speaks for the class" if self._zero else ""
+        """Says what was written, and what a heat map is not."""
+        zero = f"; {self._zero} are zero: nothing speaks for the class" if self._zero else ""
         return (
             f"{self.folder}: {self.written} explained by {self._method}{zero}. A heat map shows "
             "where the network looks, not where disease is."
         )
 
-    def _facts(self, prediction: Prediction, explanation: Explanation, name: str) -> dict[str, Any]:
+    def _append(self, prediction: Prediction, explanation: Explanation, name: str) -> None:
         run = self._explainer.run
         label = run.classes[explanation.class_index]
-        return {
+        line = {
             "path": prediction.path,
             "class": label,
             "word": run.word(label),
@@ -98,23 +93,12 @@ class ExplanationFolder:
             "score": None if np.isnan(explanation.score) else explanation.score,
             "method": explanation.method,
             "layer": explanation.layer or None,
-            "shape": list(explanation.raw.shape),
+            "shape": explanation.raw.shape,
             "largest": float(explanation.raw.max()),
             "zero": explanation.is_zero,
             "heat": f"{name}-heat.png",
             "overlay": f"{name}-overlay.png",
             "raw": f"{name}-raw.npy",
         }
-
-    def _append(self, facts: dict[str, Any]) -> None:
         with open(self.folder / LINES, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(json.dumps(facts, ensure_ascii=False) + "\n")
-
-    def _free_name(self, stem: str) -> str:
-        stem = plain_name(stem)
-        name, number = stem, 1
-        while name in self._names:
-            number += 1
-            name = f"{stem}-{number}"
-        self._names.add(name)
-        return name
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

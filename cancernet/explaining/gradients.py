@@ -1,4 +1,4 @@
-"""Gradients of a class's score with respect to feature maps. The one file with TensorFlow."""
+"""Gradients of a class's score with respect to feature maps, by TensorFlow."""
 
 import threading
 from pathlib import Path
@@ -21,10 +21,10 @@ Array = NDArray[np.float32]
 
 
 class Gradients:
-    """A network with what is needed to ask it for gradients, from several threads."""
+    """Computes gradients of one network, from several threads if need be."""
 
     def __init__(self, model: keras.Model) -> None:
-        """Lays the network open; its weights are used as they are."""
+        """Unrolls the network; its weights are shared."""
         self._network = OpenNetwork(model)
         self._compiled: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -77,8 +77,8 @@ class Gradients:
         features, gradient, scores = (np.asarray(value[0]) for value in found)
         if not (np.isfinite(features).all() and np.isfinite(gradient).all()):
             raise CancerNetError(
-                "the network gives values that are no numbers for this image; its weights are "
-                "damaged or its training diverged"
+                "the network computes undefined values for this image; its weights are damaged or "
+                "its training diverged"
             )
         return features, gradient, scores
 

@@ -57,8 +57,8 @@ METHODS = (*GRADIENT_METHODS, "occlusion")
 def spread(raw: Array, *, height: int, width: int) -> Array:
     """Brings a raw map to an image's size and to 0-1, its largest value being 1.
 
-    Bilinear, a value standing at the middle of its cell. A map without any positive
-    value stays 0 everywhere.
+    Bilinear, each value at the middle of its cell. A map without positive values is 0
+    everywhere.
     """
     cut = np.maximum(np.asarray(raw, np.float32), 0)
     if cut.shape != (height, width):

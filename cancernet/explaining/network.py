@@ -1,4 +1,4 @@
-"""A network laid open: every layer's output, and the scores before softmax or sigmoid.
+"""A network unrolled: the output of every layer, and the scores before softmax or sigmoid.
 
 Models inside models are unrolled, whatever their depth, so that a layer is found by
 its name and its gradient reaches it. Weights are shared with the network given.
@@ -59,10 +59,10 @@ class OpenNetwork:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        """Unrolls a Sequential or Functional model, also with such models inside.
+        """Unrolls a Sequential or Functional model and all models inside it.
 
         Raises:
-            CancerNetError: a model of another kind, or one whose ending is not known.
+            CancerNetError: a model of another kind, or with an unknown last layer.
         """
         model = _plain(model)
         self.image = keras.Input(model.input_shape[1:], name="explained_image")
@@ -91,12 +91,14 @@ class OpenNetwork:
             if step.has_extent:
                 return step
             raise CancerNetError(
-                f"the layer {layer!r} gives {tuple(step.output.shape[1:])}, which is no feature "
-                f"map of more than 1x1; the last that does is {extended[-1].name!r}"
+                f"the layer {layer!r} gives {tuple(step.output.shape[1:])}, not feature maps of "
+                f"more than 1x1; the last layer that does is {extended[-1].name!r}"
             )
         names = list(dict.fromkeys(step.name for step in extended))
         shown = ", ".join(names if len(names) <= 24 else [*names[:4], "...", *names[-16:]])
-        raise CancerNetError(f"the network has no layer {layer!r}; with feature maps are: {shown}")
+        raise CancerNetError(
+            f"the network has no layer {layer!r}; layers with feature maps: {shown}"
+        )
 
     def probe(self, step: Step) -> keras.Model:
         """Returns the model from the image to the layer's output and the scores."""
@@ -111,7 +113,7 @@ class OpenNetwork:
         if walk is None or not hasattr(model, "operations"):
             raise CancerNetError(
                 f"the network {model.name!r} is neither Sequential nor Functional, so its layers "
-                "cannot be laid open; use --method occlusion"
+                "cannot be found; use --method occlusion"
             )
         return walk(tensor, call_fn=self._call)
 
@@ -191,7 +193,7 @@ class OpenNetwork:
 def _plain(model: keras.Model) -> keras.Model:
     """Returns a model that computes in float32 and whose layers have a name each.
 
-    Gradients of 16 bits would vanish or overflow. The model itself where it is so already.
+    Gradients of 16 bits would vanish or overflow. A model of this kind is returned itself.
     """
     parts = list(_parts(model))
     taken = collections.Counter(part.name for part in parts)

@@ -7,8 +7,9 @@ from PIL import Image
 from cancernet.explaining.maps import spread
 
 # From dark violet to light yellow: brightness rises with the value, so that the scale
-# reads the same in grey and to colour-blind eyes, and none of it looks like H&E.
-_SCALE = np.array(
+# reads the same in grey and to colour-blind eyes, and no colour looks like H&E. The page
+# has the same (serving/page/scale.js).
+SCALE = np.array(
     [
         [13, 8, 60],
         [62, 18, 110],
@@ -25,16 +26,16 @@ OPACITY = 0.65
 
 def colours(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Colours a map of values 0-1, shape (h, w); returns RGB, shape (h, w, 3)."""
-    places = np.linspace(0, 1, len(_SCALE))
+    places = np.linspace(0, 1, len(SCALE))
     clipped = np.clip(values, 0, 1)
-    channels = [np.interp(clipped, places, _SCALE[:, channel]) for channel in range(3)]
+    channels = [np.interp(clipped, places, SCALE[:, channel]) for channel in range(3)]
     return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
 def overlay(
     pixels: NDArray[np.uint8], values: NDArray[np.float32], *, opacity: float = OPACITY
 ) -> NDArray[np.uint8]:
-    """Lays a map over its image; where the map is 0 the image shows unchanged.
+    """Lays a map over its image, which stays unchanged where the map is 0.
 
     Args:
         pixels: RGB 0-255, shape (height, width, 3).
@@ -52,7 +53,7 @@ def overlay(
 
 
 def enlarged(pixels: NDArray[np.uint8], *, least: int = 400) -> NDArray[np.uint8]:
-    """Repeats the pixels of a small image so often that its longer side has `least`."""
+    """Repeats the pixels of a small image until its longer side has about `least`."""
     factor = max(1, round(least / max(pixels.shape[:2])))
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 

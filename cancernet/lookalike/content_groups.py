@@ -11,12 +11,13 @@ import numpy as np
 from cancernet.catalog import Dataset
 from cancernet.dataset.families import families
 from cancernet.dataset.images import Images
+from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.lookalike.near_duplicates import connected, find_near_duplicates
 from cancernet.lookalike.siblings import group_siblings
 
 # To be raised whenever the same images give other groups: sets are then built again.
 VERSION = 3
-NAMED = 3
+EXAMPLES = 3
 
 
 def group_by_content(source: Path, images: Images) -> Images:
@@ -86,19 +87,17 @@ def _neighbours(group: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(order[:-1][same].tolist(), order[1:][same].tolist(), strict=True))
 
 
-def warn_of_two_labels(images: Images, dataset: Dataset) -> list[str]:
-    """Names groups of like images that have several labels."""
+def notice_two_labels(images: Images, dataset: Dataset) -> list[Notice]:
+    """Returns a notice of the groups of like images that have several labels, if there are any."""
     counts = images.counts(len(dataset.classes)) > 0
     mixed = np.flatnonzero(counts.sum(axis=1) > 1)
     if not len(mixed):
         return []
     examples = []
-    for group in mixed[:NAMED].tolist():
+    for group in mixed[:EXAMPLES].tolist():
         members = np.flatnonzero(images.patient == group)
         _, first = np.unique(images.label[members], return_index=True)
         examples.append(" and ".join(images.sources[members[i]] for i in first[:2].tolist()))
     return [
-        f"{len(mixed):,} groups of like images have more than one label (first "
-        f"{'; '.join(examples)}): one of the labels is wrong, or the images differ in what "
-        "looking does not see."
+        Notice(kind=NoticeKind.TWO_LABELS, count=len(mixed), unit="group", examples=tuple(examples))
     ]

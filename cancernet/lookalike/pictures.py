@@ -12,7 +12,7 @@ import numpy as np
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb
 from cancernet.base.parallel import in_parallel
-from cancernet.base.reading import CannotRead, read_file
+from cancernet.base.reading import read_file
 from cancernet.lookalike.descriptors import BOXES, LENGTH, describe, to_grey
 
 CHUNK = 256
@@ -129,7 +129,7 @@ def look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[i
     failures = []
     for place, name in enumerate(names):
         try:
-            content = _read(name)
+            content = read_file(name)[0]
             pixels = np.asarray(read_rgb(content))
         except ImageError as error:
             failures.append((place, str(error)))
@@ -163,13 +163,6 @@ def _thumb(grey: np.ndarray) -> np.ndarray:
 
     small = cv2.resize(grey, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
     return np.rint(small).clip(0, 255).astype(np.uint8)
-
-
-def _read(name: str) -> bytes:
-    try:
-        return read_file(name)[0]
-    except CannotRead as error:
-        raise ImageError(f"the file cannot be read ({error})") from None
 
 
 def _digest(*contents: bytes) -> np.ndarray:

@@ -1,6 +1,5 @@
 """The same figures for parts of the patients: site, scanner, age group, whatever a table says."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.tables import FILE, PATIENT, plain_path, read_table
 from cancernet.catalog.patient_id import patient_key
 from cancernet.measures.intervals import RESAMPLES, patient_intervals
 from cancernet.measures.metrics import binary_metrics
 
 NOT_GIVEN = "not given"
-KEYS = ("path", "patient")
 
 
 def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
@@ -27,34 +26,29 @@ def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
         CancerNetError: no such file, no key column, no other column, or a key that
             stands there twice with different values.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            header = list(reader.fieldnames or [])
-            rows = list(reader)
-    except FileNotFoundError:
-        raise CancerNetError(f"there is no table {path}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CancerNetError(f"{path} cannot be read as a CSV table ({error})") from None
-    key = next((name for name in KEYS if name in header), None)
-    columns = [name for name in header if name not in KEYS]
-    if key is None or not columns:
+    table = read_table(path)
+    file, patient = table.find(FILE), table.find(PATIENT)
+    columns = {place: name for place, name in enumerate(table.columns)
+               if place not in (file, patient)}  # fmt: skip
+    if (file is None and patient is None) or not columns:
         raise CancerNetError(
             f"{path} needs a column `patient` or `path` and one more to group by; it has "
-            f"{', '.join(header) or 'none'}"
+            f"{', '.join(table.columns) or 'none'}"
         )
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise CancerNetError(f"{path} has two columns {twice!r}; name them differently")
-    found: dict[str, dict[str, str]] = {name: {} for name in columns}
-    for row in rows:
-        row[key] = patient_key(row[key] or "") if key == "patient" else (row[key] or "").strip()
-        for name in columns:
-            value = (row[name] or "").strip() or NOT_GIVEN
-            if found[name].setdefault(row[key], value) != value:
+    for name in columns.values():
+        table.need((name.casefold(),))  # refuses two of the same name
+    key = "path" if file is not None else "patient"
+    found: dict[str, dict[str, str]] = {name: {} for name in columns.values()}
+    for row in table.rows:
+        who = plain_path(row.cells[file]) if file is not None else ""
+        if patient is not None and file is None:
+            who = patient_key(row.cells[patient])
+        for place, name in columns.items():
+            value = row.cells[place] or NOT_GIVEN
+            if found[name].setdefault(who, value) != value:
                 raise CancerNetError(
-                    f"{path}: {key} {row[key]} has two values of {name}, "
-                    f"{found[name][row[key]]} and {value}; correct the table"
+                    f"{path}: {key} {who} has two values of {name}, {found[name][who]} and "
+                    f"{value}; correct the table"
                 )
     return key, found
 

@@ -1,29 +1,21 @@
 """The networks. `from cancernet.models import build_model, CancerNet`.
 
-To add one, write its builder into a file here, decorated with `@register("name")`,
-and add the file to the imports below.
+To add one, write its builder into a file of this folder and decorate it with
+`@register("name")`: all of them are imported here.
 """
+
+import importlib
+import pkgutil
 
 from cancernet.base.quiet import import_tensorflow_quietly
 
 import_tensorflow_quietly()  # before the imports below load Keras
 
-from cancernet.models import (  # noqa: E402
-    alexnet,
-    backbones,
-    densenet,
-    efficientnet,
-    kernel_cnn,
-    shufflenet,
-    simple_cnn,
-    vgg,
-)
+for _file in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_file.name}")
+
 from cancernet.models.cancernet import CancerNet  # noqa: E402
-from cancernet.models.fine_tuning import (  # noqa: E402
-    freeze_backbone,
-    unfreeze_all,
-    unfreeze_top,
-)
+from cancernet.models.fine_tuning import freeze_backbone, unfreeze_all, unfreeze_top  # noqa: E402
 from cancernet.models.registry import (  # noqa: E402
     MODELS,
     build_model,
@@ -37,20 +29,12 @@ __all__ = [
     "MODELS",
     "CancerNet",
     "WeightsRecord",
-    "alexnet",
-    "backbones",
     "build_model",
-    "densenet",
-    "efficientnet",
     "freeze_backbone",
-    "kernel_cnn",
     "load_weights",
     "model_facts",
     "network",
     "register",
-    "shufflenet",
-    "simple_cnn",
     "unfreeze_all",
     "unfreeze_top",
-    "vgg",
 ]

@@ -1,4 +1,4 @@
-"""ImageNet weights: Keras downloads and verifies them; when it cannot, which file to bring."""
+"""ImageNet weights: Keras downloads and verifies them; if it cannot, which file to put where."""
 
 import contextlib
 import os
@@ -24,7 +24,8 @@ def imagenet_file(application: str | None) -> Path:
         application: a name of `APPLICATIONS`, or None for a network without a backbone.
 
     Raises:
-        CancerNetError: the network has none, or they cannot be had; names the file to bring.
+        CancerNetError: the network has none, or they cannot be downloaded; the message then
+            names the file and its place.
     """
     if application is None:
         raise SettingsError(
@@ -43,7 +44,7 @@ def imagenet_file(application: str | None) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise CancerNetError(
-        f"Keras did not leave {name} in {_cache_folders()[0]}; bring it there or use --weights FILE"
+        f"Keras did not leave {name} in {_cache_folders()[0]}; put it there or use --weights FILE"
     )
 
 
@@ -53,9 +54,9 @@ def _how_to_bring(application: str, name: str, reason: str) -> str:
     # Keras: "URL fetch failure on <address>: None -- <the reason>"
     reason = re.sub(r"^URL fetch failure on \S+ (None -- )?", "", reason.strip().split("\n")[0])
     return (
-        f"the ImageNet weights of {application} cannot be had ({reason}): bring the "
-        f"file {name}{source} into {_cache_folders()[0]}, or name it with --weights FILE; to start "
-        "from random numbers say --weights none"
+        f"the ImageNet weights of {application} cannot be downloaded ({reason}): put the file "
+        f"{name}{source} into {_cache_folders()[0]}, or name it with --weights FILE; to start from "
+        "random numbers use --weights none"
     )
 
 

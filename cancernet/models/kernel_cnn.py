@@ -9,6 +9,8 @@ The arithmetic is float32 and does not saturate. OpenCV saturates when it filter
 `uint8` images; on the float images that an ImageDataGenerator hands over it does not.
 """
 
+import functools
+
 import keras
 import numpy as np
 
@@ -62,53 +64,12 @@ def filter_and_stretch(image: keras.KerasTensor, kernel: str) -> keras.KerasTens
     return (filtered - least) / keras.ops.maximum(spread, 1.0)
 
 
-def filtered_pictures(pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """Filters one image with every kernel, for the picture that compares them.
-
-    Args:
-        pixels: 0-255, shape (height, width, 3).
-
-    Returns:
-        Kernel name to what the network sees, float32 0-1, shape (height, width, 3).
-    """
-    batch = np.asarray(pixels, np.float32)[None]
-    return {name: np.asarray(filter_and_stretch(batch, name))[0] for name in KERNELS}
-
-
-@register("kernel-cnn", kernel="sharpening")
-def build_kernel_cnn(input_shape: Shape, classes: int) -> keras.Model:
-    """Sharpened mammograms, as published; 1,794,168 parameters at 224x224, 8 classes."""
-    return kernel_cnn(input_shape, classes, kernel="sharpening")
-
-
-@register("kernel-cnn-gaussian", kernel="gaussian")
-def build_kernel_cnn_gaussian(input_shape: Shape, classes: int) -> keras.Model:
-    """The kernel CNN behind the Gaussian kernel."""
-    return kernel_cnn(input_shape, classes, kernel="gaussian")
-
-
-@register("kernel-cnn-mean", kernel="mean")
-def build_kernel_cnn_mean(input_shape: Shape, classes: int) -> keras.Model:
-    """The kernel CNN behind the mean kernel."""
-    return kernel_cnn(input_shape, classes, kernel="mean")
-
-
-@register("kernel-cnn-relu", kernel="sharpening")
-def build_kernel_cnn_relu(input_shape: Shape, classes: int) -> keras.Model:
-    """The published one with ReLU between its dense layers, which else are one linear map."""
-    return kernel_cnn(input_shape, classes, kernel="sharpening", hidden_activation="relu")
-
-
 def kernel_cnn(
-    input_shape: Shape, classes: int, *, kernel: str, hidden_activation: str = "linear"
+    input_shape: Shape, classes: int, *, kernel: str, hidden_activation: str
 ) -> keras.Model:
-    """Three convolutions and three dense layers behind a fixed 3x3 kernel.
+    """Three convolutions and three dense layers; 1,794,168 parameters at 224x224, 8 classes.
 
-    Args:
-        input_shape: (height, width, channels), pixels.
-        classes: number of outputs.
-        kernel: a name of `KERNELS`.
-        hidden_activation: of the two hidden dense layers; linear as published.
+    `kernel` is a name of `KERNELS`, `hidden_activation` that of the two hidden dense layers.
     """
     image = keras.Input(input_shape, name="image")
     x = filter_and_stretch(image, kernel)
@@ -128,3 +89,15 @@ def kernel_cnn(
         classes, activation="softmax", kernel_initializer="random_normal", dtype="float32"
     )(x)
     return keras.Model(image, x, name="kernel_cnn")
+
+
+for _name, _kernel, _activation in (
+    ("kernel-cnn", "sharpening", "linear"),  # as published
+    ("kernel-cnn-gaussian", "gaussian", "linear"),
+    ("kernel-cnn-mean", "mean", "linear"),
+    # Without ReLU the dense layers are one linear map.
+    ("kernel-cnn-relu", "sharpening", "relu"),
+):
+    register(_name, kernel=_kernel)(
+        functools.partial(kernel_cnn, kernel=_kernel, hidden_activation=_activation)
+    )

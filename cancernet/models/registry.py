@@ -103,7 +103,7 @@ def build_model(
 
     Raises:
         CancerNetError: unknown name, too few classes, images too small for the network,
-            or weights that cannot be had or do not fit.
+            or weights that cannot be loaded or do not fit.
     """
     entry = network(name)
     if classes < 2:

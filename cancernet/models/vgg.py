@@ -43,7 +43,7 @@ def dense_head(input_shape: Shape, classes: int, *, preprocessing: str) -> keras
     if classes != 2:
         raise SettingsError(
             f"vgg16-dense-head ends in one sigmoid unit and tells 2 classes apart, not {classes}; "
-            "take backbone:VGG16"
+            "use backbone:VGG16"
         )
     image, x = backbone("VGG16", input_shape, preprocessing=preprocessing)
     x = keras.layers.Flatten(name="head_flatten")(x)

@@ -1,4 +1,4 @@
-"""Where a network's first weights come from: ImageNet, a file, or chance, never silently.
+"""Loads a network's initial weights from ImageNet or a file; never silently random numbers.
 
 A file may hold the whole network or its backbone without the classifier; which of
 the two, its number of parameters says.
@@ -90,9 +90,9 @@ def parameters_in(path: Path) -> int:
 def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
     try:
         count = parameters_in(path)
-    except Exception as error:  # zipfile, zlib and HDF5 raise whatever they like
+    except Exception as error:  # zipfile, zlib and HDF5 raise many kinds
         raise CancerNetError(
-            f"{path} is damaged or no weights file of Keras ({first_line(error)}); bring a .h5, "
+            f"{path} is damaged or not a weights file of Keras ({first_line(error)}); use a .h5, "
             ".weights.h5 or .keras file"
         ) from None
     whole, backbone = model.count_params(), backbone_part(model)

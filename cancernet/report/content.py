@@ -9,6 +9,7 @@ import numpy as np
 
 from cancernet.base.notice import NOTICE
 from cancernet.base.verdicts import CheckVerdict
+from cancernet.config import TrainConfig
 from cancernet.measures.assess import Assessment
 from cancernet.measures.pooled import FoldScores
 from cancernet.measures.scored import Scored, positive_score, positive_truth
@@ -83,30 +84,6 @@ class TrainingFacts:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What validation was asked to choose.
-
-    Attributes:
-        epoch: whether it chose the epoch.
-        target_sensitivity: of the rule of the operating point.
-        cost_ratio: likewise.
-    """
-
-    epoch: bool = True
-    target_sensitivity: float = 0.95
-    cost_ratio: float = 5.0
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> "Choices":
-        """Reads them from the settings of a training, which an older run may lack."""
-        return cls(
-            epoch=settings.get("monitor") != "last",
-            target_sensitivity=float(settings.get("target_sensitivity", cls.target_sensitivity)),
-            cost_ratio=float(settings.get("cost_ratio", cls.cost_ratio)),
-        )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class FlowStep:
     """One box of the data flow.
 
@@ -152,12 +129,18 @@ class SlidePicture:
 
     Attributes:
         path: the PNG.
-        caption: what it shows, in words.
+        patient: whose slide it is.
+        patches: on it.
+        labelled: share of the area that is labelled positive, 0-1.
+        called: share of the area that is called positive, 0-1.
         patients: how many testing patients could be shown.
     """
 
     path: Path
-    caption: str
+    patient: str
+    patches: int
+    labelled: float
+    called: float
     patients: int
 
 
@@ -183,8 +166,7 @@ class ReportContent:
         command: what to type to repeat it.
         seed: of every random number.
         fingerprint: of the data set.
-        settings: every setting by name, to be listed.
-        choices: what validation was asked to choose.
+        settings: every setting of the training by name.
         versions: of the program and what it stands on, by name.
         commit: of the program; empty when not known.
         created: when, as ISO 8601.
@@ -214,17 +196,16 @@ class ReportContent:
     split_method: str
     leak: str
     drawn: bool
-    history: Mapping[str, Sequence[float]]
-    best_epoch: int | None
-    training: TrainingFacts
     command: str
     seed: int
     fingerprint: str
-    settings: Mapping[str, object]
-    choices: Choices
+    settings: Mapping[str, Any]
     versions: Mapping[str, str]
     commit: str
     created: str
+    history: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    best_epoch: int | None = None
+    training: TrainingFacts = TrainingFacts()
     notice: str = NOTICE
     remarks: Sequence[str] = ()
     beside: Sequence[Beside] = ()
@@ -276,6 +257,10 @@ class ReportContent:
     def marked(self) -> float | None:
         """The threshold to mark in a figure; None where images have different ones."""
         return None if self.thresholds is not None else float(self.threshold)
+
+    def setting(self, name: str) -> Any:
+        """Returns a setting of the training; the default where an older run lacks it."""
+        return self.settings.get(name, getattr(TrainConfig, name))
 
     def positives(self, split: Scored) -> tuple[np.ndarray, np.ndarray]:
         """Returns truth (1 for positive) and score of a split's images."""

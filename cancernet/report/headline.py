@@ -88,7 +88,7 @@ def chosen_on_validation(content: ReportContent) -> list[str]:
     """Returns what validation decided in this training."""
     assessment = content.assessment
     chosen = {
-        "the epoch": content.choices.epoch,
+        "the epoch": content.setting("monitor") != "last",
         "the calibration": bool(content.folds) or assessment.calibration.method != "none",
         "the operating point": assessment.operating_point.rule_name != "fixed",
     }

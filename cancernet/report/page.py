@@ -11,6 +11,7 @@ from cancernet.report.content import ReportContent
 from cancernet.report.figures.drawings import FIGURES, Figures
 from cancernet.report.headline import asked_rows, chosen_on_validation, headline, two_sides
 from cancernet.report.pictures import small_picture
+from cancernet.report.rendering import page_bytes, render
 from cancernet.report.tables import (
     class_tables,
     rows_with_scores,
@@ -18,7 +19,6 @@ from cancernet.report.tables import (
     write_patients,
     write_tables,
 )
-from cancernet.report.templates import page_bytes, render
 from cancernet.report.worst_errors import MOST_OF_A_PATIENT, worst_errors
 
 REPORT, MODEL_CARD, CHECKLIST = "report.html", "model_card.md", "checklist.md"

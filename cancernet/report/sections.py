@@ -55,8 +55,8 @@ def operating_point_spread(content: ReportContent) -> ThresholdSpread:
         score,
         content.validation.patients,
         rule=content.assessment.operating_point.rule_name,
-        target_sensitivity=content.choices.target_sensitivity,
-        cost_ratio=content.choices.cost_ratio,
+        target_sensitivity=content.setting("target_sensitivity"),
+        cost_ratio=content.setting("cost_ratio"),
         seed=content.seed,
     )
 

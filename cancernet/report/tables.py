@@ -19,8 +19,11 @@ from cancernet.report.portrait import SplitFigures
 
 PATIENTS = "patients.csv"
 SIDES = ("negative", "positive")
-_COUNTS = ("patient", "images", "positives", "true_share")
-_JUDGED = ("accuracy", "sensitivity", "specificity", "roc_auc", "tn", "fp", "fn", "tp")
+_PATIENT = (
+    "patient", "images", "positives", "true_share", "mean_score", "area_fraction",
+    "mean_of_the_top_10", "accuracy", "sensitivity", "specificity", "roc_auc",
+    "tn", "fp", "fn", "tp",
+)  # fmt: skip
 
 
 def testing_counts(content: ReportContent) -> np.ndarray:
@@ -78,10 +81,8 @@ def rows_with_scores(content: ReportContent) -> list[dict[str, Any]]:
 
 def write_patients(content: ReportContent, folder: Path) -> None:
     """Writes `patients.csv` into a folder: every testing patient, the worst first."""
-    rows = rows_with_scores(content)
-    own = [name for name in rows[0] if name.startswith(("area_", "mean_"))]
-    header = [*_COUNTS, *own, *_JUDGED]
-    _write_csv(folder / PATIENTS, header, ([row[name] for name in header] for row in rows))
+    rows = ([row[name] for name in _PATIENT] for row in rows_with_scores(content))
+    _write_csv(folder / PATIENTS, _PATIENT, rows)
 
 
 def _names(record: type) -> list[str]:

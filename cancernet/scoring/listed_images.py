@@ -1,17 +1,15 @@
 """The images that a list names, such as the `Testing_set.csv` of a published set."""
 
-import csv
 from collections import defaultdict
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file
-
-FILENAME = "filename"
+from cancernet.base.tables import FILE, plain_path, read_table
 
 
 def listed_images(table: Path, folders: list[Path]) -> list[Path]:
-    """Returns the files that a CSV's column `filename` names, in the list's order.
+    """Returns the files that a CSV's column `filename` (or `path`) names, in the list's order.
 
     A name is a path under one of the folders, or the name of the only file so called
     anywhere below them. One that is nowhere is returned too: scoring it says so.
@@ -22,7 +20,7 @@ def listed_images(table: Path, folders: list[Path]) -> list[Path]:
     names = _read_names(table)
     strangers = [str(folder) for folder in folders if not folder.is_dir()]
     if strangers:
-        raise CancerNetError(f"with --list name folders of images; {strangers[0]} is none")
+        raise CancerNetError(f"with --list name folders of images; {strangers[0]} is not one")
     anywhere: dict[str, list[Path]] | None = None
     found = []
     for name in names:
@@ -49,22 +47,10 @@ def _by_name(folders: list[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _read_names(table: Path) -> list[str]:
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            heading = [cell.strip().lower() for cell in next(rows, [])]
-            if FILENAME not in heading:
-                raise CancerNetError(f"the first line of {table} must name a column {FILENAME}")
-            place = heading.index(FILENAME)
-            cells = (row[place].strip() for row in rows if len(row) > place)
-            names = [cell.replace("\\", "/") for cell in cells if cell]
-    except FileNotFoundError:
-        raise CancerNetError(f"there is no list {table}") from None
-    except IsADirectoryError:
-        raise CancerNetError(f"{table} is a folder, not a CSV file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CancerNetError(f"{table} is no CSV file in UTF-8 ({error})") from None
+def _read_names(path: Path) -> list[str]:
+    table = read_table(path)
+    place = table.need(FILE)
+    names = [plain_path(row.cells[place]) for row in table.rows if row.cells[place]]
     if not names:
-        raise CancerNetError(f"{table} names no file")
+        raise CancerNetError(f"{path} names no file")
     return names

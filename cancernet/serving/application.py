@@ -74,7 +74,7 @@ async def _icon() -> FileResponse:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return _response(error)
+    return error.response()
 
 
 async def _not_served(_: Request, error: Exception) -> Response:
@@ -84,18 +84,9 @@ async def _not_served(_: Request, error: Exception) -> Response:
         405: "this address does not take this method; GET /openapi.json lists what it takes",
     }
     sentence = sentences.get(error.status_code, "the request could not be served")
-    return _response(Refusal(error.status_code, sentence, headers=error.headers))
+    return Refusal(error.status_code, sentence, headers=error.headers).response()
 
 
 async def _failed(_: Request, error: Exception) -> Response:
     """Starlette raises the error again afterwards, and the guard logs it."""
-    return _response(Refusal(500, FAILED))
-
-
-def _response(refusal: Refusal) -> Response:
-    return Response(
-        refusal.body(),
-        status_code=refusal.status,
-        headers=refusal.headers,
-        media_type="application/json",
-    )
+    return Refusal(500, FAILED).response()

@@ -23,7 +23,7 @@ from cancernet.serving.answers import (
 )
 from cancernet.serving.http.guard import note
 from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import MULTIPART, Upload, read_uploads
+from cancernet.serving.http.uploads import MULTIPART, Body, Upload
 from cancernet.serving.service import service_of
 
 ROUTER = APIRouter()
@@ -150,24 +150,21 @@ async def _uploads(
     """
     service = service_of(request)
     config = service.config
-    with service.memory.share() as share:
-        found = await read_uploads(
-            request,
-            share,
-            limit=config.request_bytes if many else config.image_bytes,
-            most=config.maximum_images if many else 100,
-            seconds=config.time_limit,
+    body = Body(request, service.memory, limit=config.request_bytes if many else config.image_bytes)
+    try:
+        found = await body.uploads(
+            most=config.maximum_images if many else 100, seconds=config.time_limit
         )
-        note(request.scope, bytes=share.held)
+        note(request.scope, bytes=body.held)
         uploads = [upload for upload in found if upload.field == field]
         if not uploads:
             raise Refusal(422, f"the form has no file in its field {field!r}; send the image there")
         if len(uploads) > 1 and not many:
             raise Refusal(422, "send one image here; /predict/batch takes several")
-        for upload in uploads:
-            if len(upload.content) > config.image_bytes:
-                raise Refusal(
-                    413,
-                    f"an image is larger than the limit of {config.maximum_megabytes} MiB",
-                )
+        if any(len(upload.content) > config.image_bytes for upload in uploads):
+            raise Refusal(
+                413, f"an image is larger than the limit of {config.maximum_megabytes} MiB"
+            )
         yield uploads
+    finally:
+        body.release()

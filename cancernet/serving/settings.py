@@ -1,9 +1,11 @@
-"""Every setting of the server, with the bounds its flag gets."""
+"""Every setting of the server: a field is a flag, its bounds and its help text."""
 
 import dataclasses
 import os
+from typing import Any
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.settings import check_settings, setting
 
 MEBIBYTE = 2**20
 TOKEN_VARIABLE = "CANCERNET_TOKEN"
@@ -11,70 +13,46 @@ LEAST_TOKEN = 16
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+def _flag(default: Any, text: str, **rules: Any) -> Any:
+    return setting(default, f"{text} (default: {default})", **rules)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServeConfig:
-    """How the server listens and what it takes. Checked when made.
+    """How the server listens and what it accepts. Checked when made.
 
     Attributes:
-        host: address to listen on.
-        port: port to listen on; 0 takes a free one.
         token: what clients must send as `Authorization: Bearer …`; None asks for nothing.
         allowed_hosts: names, besides localhost and plain addresses, that requests may
             be addressed to.
-        maximum_megabytes: largest image file, MiB.
-        maximum_request_megabytes: largest request with many images, MiB.
-        maximum_pixels: largest image, pixels.
-        maximum_images: most images in one request.
-        queue: most requests in work at once; further ones are answered 503.
-        memory_megabytes: most bytes of uploads held at once, MiB; beyond it 503.
-        workers: threads that decode and score; 0 takes one per core.
-        time_limit: seconds for an upload to arrive, and again for its answer.
-        heat_map_time_limit: seconds for a heat map, the loading of TensorFlow included.
-        heat_map_queue: most heat maps waiting at once.
 
     Raises:
         CancerNetError: a value is outside its bounds; the message names the flag.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8000
     token: str | None = dataclasses.field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
-    maximum_megabytes: int = 16
-    maximum_request_megabytes: int = 128
-    maximum_pixels: int = 25_000_000
-    maximum_images: int = 10_000
-    queue: int = 128
-    memory_megabytes: int = 256
-    workers: int = 0
-    time_limit: float = 30.0
-    heat_map_time_limit: float = 90.0
-    heat_map_queue: int = 8
+    host: str = _flag("127.0.0.1", "address to listen on", metavar="ADDRESS")
+    port: int = _flag(8000, "port to listen on; 0 takes a free one", least=0, most=65535)
+    maximum_megabytes: int = _flag(16, "largest image file, MiB", least=1)
+    maximum_request_megabytes: int = _flag(128, "largest request with many images, MiB", least=1)
+    maximum_pixels: int = _flag(25_000_000, "largest image, pixels", least=1)
+    maximum_images: int = _flag(10_000, "most images in one request", least=1)
+    queue: int = _flag(128, "most requests served at once; more are answered 503", least=1)
+    memory_megabytes: int = _flag(
+        256, "most memory for uploads, MiB; more are answered 503", least=1
+    )
+    workers: int = _flag(0, "threads that decode and score; 0 takes one per core", least=0)
+    time_limit: float = _flag(
+        30.0, "seconds for an upload to arrive, and again for its answer", above=0
+    )
+    heat_map_time_limit: float = _flag(
+        90.0, "seconds for a heat map, including the start of TensorFlow", above=0
+    )
+    heat_map_queue: int = _flag(8, "most heat maps waiting at once", least=1)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise CancerNetError(f"--port is {self.port}, but ports go from 0 to 65535")
-        for name, least in (
-            ("maximum_megabytes", 1),
-            ("maximum_request_megabytes", 1),
-            ("maximum_pixels", 1),
-            ("maximum_images", 1),
-            ("queue", 1),
-            ("memory_megabytes", 1),
-            ("workers", 0),
-            ("heat_map_queue", 1),
-        ):
-            if getattr(self, name) < least:
-                flag = "--" + name.replace("_", "-")
-                raise CancerNetError(
-                    f"{flag} is {getattr(self, name)}, but must be {least} or more"
-                )
-        for name in ("time_limit", "heat_map_time_limit"):
-            if not 0 < getattr(self, name) < float("inf"):
-                flag = "--" + name.replace("_", "-")
-                raise CancerNetError(
-                    f"{flag} is {getattr(self, name)}, but must be above 0 seconds"
-                )
+        check_settings(self)
         if self.memory_megabytes < self.maximum_request_megabytes:
             raise CancerNetError(
                 f"--memory-megabytes {self.memory_megabytes} is below --maximum-request-megabytes "

@@ -1,18 +1,12 @@
 """Which patches of which patient lie in a folder, by their names."""
 
 import dataclasses
-import re
 from pathlib import Path
 
+from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.images import SUFFIXES
 from cancernet.scoring.inputs import Inputs
-
-# As the IDC patches are named; the class is there only where somebody labelled them.
-_NAME = re.compile(
-    r"^(?P<patient>.+?)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})(_class(?P<label>[^_]+))?$",
-    re.IGNORECASE,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +42,10 @@ class PatientPatches:
 
 def read_place(path: Path) -> Place | None:
     """Reads `<patient>_idx5_x<X>_y<Y>[_class<C>].png`; None for another name."""
-    name = _NAME.match(path.stem)
-    if name is None or path.suffix.lower() not in SUFFIXES:
+    place = catalog.read_place(path.name)
+    if place is None or path.suffix.lower() not in SUFFIXES:
         return None
-    return Place(path, name["patient"], int(name["x"]), int(name["y"]), name["label"])
+    return Place(path, *place)
 
 
 def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:

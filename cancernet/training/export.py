@@ -52,7 +52,7 @@ def export(model: keras.Model, training: Training, images: PlainBatches) -> dict
         model,
         training.folder / run_folder.MODEL_KERAS,
         training.folder / run_folder.MODEL_ONNX,
-        _first_pixels(images),
+        images.pixels[np.arange(min(COMPARED_IMAGES, len(images.pixels)))],
     )
     facts = count_parameters(model)
     return {
@@ -179,12 +179,3 @@ def _put_back(path: Path, kernels: dict[str, Any]) -> None:
         values = keras.ops.convert_to_numpy(kernel)
         graph.initializer.append(onnx.numpy_helper.from_array(values, name))
     onnx.save(proto, path)
-
-
-def _first_pixels(images: PlainBatches) -> np.ndarray:
-    found: list[np.ndarray] = []
-    for index in range(len(images)):
-        found.append(np.asarray(images[index][0]))
-        if sum(map(len, found)) >= COMPARED_IMAGES:
-            break
-    return np.concatenate(found)[:COMPARED_IMAGES]

@@ -1,4 +1,4 @@
-"""The network of a training: built, with its first weights, and what of it learns when."""
+"""The network of a training: built, with its initial weights; which layers learn in a phase."""
 
 import dataclasses
 from pathlib import Path
@@ -103,6 +103,6 @@ def frozen_at_random(model: keras.Model, config: TrainConfig) -> str:
         return ""
     return (
         f"the backbone of {config.model} is frozen, but --weights none left it with random "
-        "numbers: it has learnt nothing and will not; take --weights imagenet, --weights FILE, "
+        "numbers: it has learnt nothing and never will; use --weights imagenet, --weights FILE, "
         "or --freeze no to train all of it"
     )

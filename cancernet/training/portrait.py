@@ -13,7 +13,7 @@ from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures import scored as scores
 from cancernet.models import network
-from cancernet.models.kernel_cnn import KERNELS, filter_image, filtered_pictures
+from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filter_image
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
@@ -174,7 +174,7 @@ def kernel_views(pixels: np.ndarray, used: str) -> KernelViews:
         used=used,
         original=pixels,
         filtered={name: np.asarray(filter_image(batch, name))[0] for name in KERNELS},
-        stretched=filtered_pictures(pixels),
+        stretched={name: np.asarray(filter_and_stretch(batch, name))[0] for name in KERNELS},
         coefficients=KERNELS,
     )
 

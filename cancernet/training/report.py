@@ -17,7 +17,6 @@ from cancernet.evaluation.other_runs import read_besides
 from cancernet.measures import scored as scores
 from cancernet.report.content import (
     Asked,
-    Choices,
     FlowStep,
     Network,
     ReportContent,
@@ -62,7 +61,6 @@ def _report_content(finished: Finished) -> ReportContent:
     beside, missing = read_besides(content.get("beside", ()))
     return ReportContent(
         title=folder.resolve().name,
-        notice=NOTICE,
         assessment=finished.assessment,
         validation=finished.validation,
         testing=finished.testing,
@@ -94,7 +92,6 @@ def _report_content(finished: Finished) -> ReportContent:
         seed=config.seed,
         fingerprint=dataset.fingerprint,
         settings=config.as_dict(),
-        choices=Choices.of(config.as_dict()),
         versions=content["versions"],
         commit=content["commit"],
         created=content["finished"],
@@ -158,11 +155,10 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
         pictures.append(
             SlidePicture(
                 path=path,
-                caption=(
-                    f"Patient {name}, {figures.patches:,} patches: {word} labelled in "
-                    f"{100 * figures.true_area_fraction:.1f} % of the area, called in "
-                    f"{100 * figures.area_fraction:.1f} %."
-                ),
+                patient=str(name),
+                patches=figures.patches,
+                labelled=figures.true_area_fraction,
+                called=figures.area_fraction,
                 patients=len(names),
             )
         )

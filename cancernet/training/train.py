@@ -16,6 +16,7 @@ from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import assess, write_predictions
 from cancernet.measures.classes import Classes
 from cancernet.measures.scored import Scored
+from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.calibration_fit import fit_calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Failure, Predictor
@@ -23,7 +24,7 @@ from cancernet.training.begin import begin, held, open_dataset, refuse_used
 from cancernet.training.data.batches import open_batches
 from cancernet.training.export import export
 from cancernet.training.loop.checkpoint import State
-from cancernet.training.loop.distributed import Workers, own_folder
+from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
 from cancernet.training.network import FirstWeights, first_network
 from cancernet.training.plan import Finished, Plan, Training
@@ -67,18 +68,8 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
         content["model"] = export(model, training, batches.validation)
 
-        uncalibrated = score(training, content, "validation")
-        calibration = fit_calibration(
-            uncalibrated.truth,
-            uncalibrated.probabilities,
-            method=plan.config.calibration,
-            positive=training.positive[0],
-            patients=uncalibrated.patients,
-        )
+        validation, calibration = calibrated(score(training, content, "validation"), training)
         content["calibration"] = calibration.as_dict()
-        validation = dataclasses.replace(
-            uncalibrated, probabilities=calibration.apply(uncalibrated.probabilities)
-        )
         testing = score(training, content, "testing")  # once; nothing is chosen by it
         assessment = assess(
             validation,
@@ -145,7 +136,7 @@ def _advice_on_disk_errors(folder: Path) -> Iterator[None]:
 
 def _follow(workers: Workers, training: Training, network: keras.Model | None) -> None:
     """Trains with the others and writes nothing: the first worker finishes the run."""
-    with own_folder(workers, training.folder) as scratch:
+    with scratch_folder(training.folder) as scratch:
         own = dataclasses.replace(training, folder=scratch)
         fit(own, open_batches(own.dataset, own.config), network, workers=workers)
     print(f"The epochs are over; the first worker writes {training.folder}")
@@ -176,6 +167,19 @@ def score(training: Training, content: dict[str, Any], split: str) -> Scored:
         truth=part.labels,
         probabilities=np.array(rows, dtype=np.float64),
     )
+
+
+def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]:
+    """Fits the calibration on validation; returns validation with corrected probabilities."""
+    calibration = fit_calibration(
+        scored.truth,
+        scored.probabilities,
+        method=training.config.calibration,
+        positive=training.positive[0],
+        patients=scored.patients,
+    )
+    corrected = calibration.apply(scored.probabilities)
+    return dataclasses.replace(scored, probabilities=corrected), calibration
 
 
 def write_results(finished: Finished) -> None:

@@ -16,7 +16,7 @@ from cancernet.auditing.inventory import read_inventory
 from cancernet.auditing.page import SHOWN
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import LeftOut
-from cancernet.commands.audit import audit_command
+from cancernet.commands.build import audit_command
 from cancernet.dataset.families import base_name, families
 from cancernet.dataset.label_table import patient_of
 from tests.helpers.building_trees import build_it, files_under, make_tree
@@ -109,7 +109,7 @@ def plant_changed(folder):
     jpeg(image.transpose(Image.Transpose.ROTATE_90)).save(
         folder / "validation" / name_of("9006", 1, 30)
     )
-    return "1 pair of images in different splits show the same, changed (2 images)"
+    return "1 pair of images in different splits show the same thing, altered (2 images)"
 
 
 def plant_family(folder):
@@ -123,7 +123,7 @@ def plant_mask(folder):
     pixels[10:30, 20:40] = 255
     Image.fromarray(pixels).save(folder / "training" / name_of("9001", 0, 31))
     texture(3).save(folder / "training" / "0" / "9001_idx5_x1_y1_class0_mask.png")
-    return "1 files are masks by their names and 1 more by their looks"
+    return "1 file is a mask by name and 1 more by appearance"
 
 
 def plant_label(folder):
@@ -137,7 +137,7 @@ def plant_stain(folder):
         path = folder / "testing" / name_of("9009", label, place)
         pixels = np.asarray(Image.open(path)).astype(float) * [1.0, 0.6, 0.9]
         Image.fromarray(pixels.astype(np.uint8)).save(path)
-    return "1 of 9 patients differ in colour from the rest (9009)"
+    return "1 of 9 patients differs in colour from the rest (9009)"
 
 
 def plant_damage(folder):
@@ -254,7 +254,7 @@ def test_a_pipe_among_the_images_is_named_and_not_waited_for(planted, tmp_path):
     code, checks, _ = audited(planted, tmp_path / "report")
     check = checks["every image decodes"]
     assert code == 0 and check["verdict"] == "warning"
-    assert "pipe.png: the file cannot be read (it is not a regular file)" in check["sentence"]
+    assert "pipe.png: this is a pipe or a device, not an image file" in check["sentence"]
 
 
 def test_other_names_of_splits_and_a_pattern_for_groups(clean, tmp_path):

@@ -14,8 +14,8 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_rgb
-from cancernet.building import decode, find, identify, transfer
-from cancernet.building.duplicates import CONTRADICTED, DUPLICATE
+from cancernet.building import decode, find
+from cancernet.catalog import Reason
 from cancernet.dataset.images import first_alike
 from tests.helpers.building_trees import (
     build_it,
@@ -127,9 +127,9 @@ def test_what_is_no_image_is_found_and_named(tmp_path):
     (source / "8001" / "thumbs.png").mkdir()
     found = find.find_files(source)
     assert {f.source: f.reason for f in found.left_out} == {
-        "notes.txt": find.NOT_AN_IMAGE,
-        "8001/0/._8001_idx5_x1_y51_class0.png": find.NOT_AN_IMAGE,
-        "8001/thumbs.png": find.NOT_AN_IMAGE,
+        "notes.txt": Reason.NOT_AN_IMAGE,
+        "8001/0/._8001_idx5_x1_y51_class0.png": Reason.NOT_AN_IMAGE,
+        "8001/thumbs.png": Reason.NOT_AN_IMAGE,
     }
     assert not found.drawn and len(found.images) == 63
     (source / "DRAWN.json").write_text("{}")
@@ -145,8 +145,8 @@ def test_links_to_folders_are_followed_once_and_never_in_circles(tmp_path):
     found = find.find_files(source)
     assert len(found.images) == 3 + 5
     assert {f.source: f.reason for f in found.left_out} == {
-        "8001/0/loop": find.LINK_AGAIN,
-        "9001/up": find.LINK_UP,
+        "8001/0/loop": Reason.LINK_AGAIN,
+        "9001/up": Reason.LINK_UP,
     }
 
 
@@ -167,11 +167,11 @@ def test_a_link_to_a_folder_around_linked_ones_is_read_but_for_those(tmp_path):
         for place in range(count)
     )
     assert {f.source: f.reason for f in found.left_out} == {
-        "all/1": find.FOLDER_AGAIN,
-        "all/2": find.FOLDER_AGAIN,
-        "all/3/notes.txt": find.NOT_AN_IMAGE,
-        "late": find.LINK_AGAIN,
-        "above": find.LINK_UP,
+        "all/1": Reason.FOLDER_AGAIN,
+        "all/2": Reason.FOLDER_AGAIN,
+        "all/3/notes.txt": Reason.NOT_AN_IMAGE,
+        "late": Reason.LINK_AGAIN,
+        "above": Reason.LINK_UP,
     }
 
 
@@ -187,7 +187,7 @@ def test_unreadable_folders_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     found = find.find_files(source)
     (lost,) = found.left_out
-    assert (lost.source, lost.reason, lost.failed) == ("8002", find.FOLDER_UNREADABLE, True)
+    assert (lost.source, lost.reason, lost.failed) == ("8002", Reason.FOLDER_UNREADABLE, True)
 
 
 def test_unreadable_source_is_refused(tmp_path, monkeypatch):
@@ -225,7 +225,7 @@ def test_second_copy_of_the_download_is_not_counted(tmp_path):
     reasons = left_out(tmp_path / "out")
     assert len(reasons) == 63
     for path, (reason, same) in reasons.items():
-        assert reason == identify.SECOND_COPY and path == f"IDC_regular_ps50_idx5/{same}"
+        assert reason == Reason.SECOND_COPY and path == f"IDC_regular_ps50_idx5/{same}"
 
 
 def test_equal_paths_under_two_folders_are_no_second_copies(tmp_path):
@@ -241,7 +241,7 @@ def test_equal_paths_under_two_folders_are_no_second_copies(tmp_path):
     build_it(tmp_path / "source", tmp_path / "out")
     rows = manifest(tmp_path / "out")
     assert len(rows) == 15 and {row["patient"] for row in rows} == {"1", "2", "3", "4"}
-    assert left_out(tmp_path / "out") == {"siteB/4/1/1.png": (DUPLICATE, "siteA/4/1/1.png")}
+    assert left_out(tmp_path / "out") == {"siteB/4/1/1.png": (Reason.DUPLICATE, "siteA/4/1/1.png")}
 
 
 @pytest.mark.parametrize("link", ["copy", "symbolic"])
@@ -260,9 +260,9 @@ def test_a_second_copy_stands_in_for_a_damaged_file(tmp_path, link):
     taken = tmp_path / "out" / rows[copy]["path"]
     assert taken.read_bytes() == (again / damaged).read_bytes()
     reasons = left_out(tmp_path / "out")
-    assert reasons[damaged][0] == transfer.UNDECODABLE and copy not in reasons
+    assert reasons[damaged][0] == Reason.UNDECODABLE and copy not in reasons
     assert reasons[damaged][1].endswith(f"its second copy {copy} is taken")
-    assert reasons[lost][0] == transfer.UNDECODABLE and "second copy" not in reasons[lost][1]
+    assert reasons[lost][0] == Reason.UNDECODABLE and "second copy" not in reasons[lost][1]
     assert outcome.facts["failed"] == 2 and len(reasons) == 63 + 1
     assert build_it(source, tmp_path / "out", link=link).unchanged
     (again / damaged).unlink()
@@ -283,10 +283,10 @@ def test_masks_strays_and_contradictions_are_left_out(tmp_path):
         write_patch(source / path, seed=1000 + seed)
     outcome = build_it(source, tmp_path / "out")
     reasons = left_out(tmp_path / "out")
-    assert reasons["8001/0/8001_idx5_x1_y1_class0_mask.png"][0] == "a mask, not a scan"
-    assert reasons["preview.png"][0].startswith("not in a folder")
-    assert reasons["8001/0/8001_idx5_x9_y9_class1.png"][0] == identify.CONTRADICTION
-    assert reasons["8001/1/8002_idx5_x9_y9_class1.png"][0] == identify.CONTRADICTION
+    assert reasons["8001/0/8001_idx5_x1_y1_class0_mask.png"][0] == Reason.MASK
+    assert reasons["preview.png"][0] is Reason.NO_CLASS
+    assert reasons["8001/0/8001_idx5_x9_y9_class1.png"][0] == Reason.CONTRADICTION
+    assert reasons["8001/1/8002_idx5_x9_y9_class1.png"][0] == Reason.CONTRADICTION
     assert len(reasons) == 4 and outcome.facts["failed"] == 2
 
 
@@ -302,10 +302,16 @@ def test_files_that_do_not_decode_are_left_out(tmp_path):
     outcome = build_it(source, tmp_path / "out")
     reasons = left_out(tmp_path / "out")
     for place in range(4):
-        assert reasons[patch_path("8001", 0, 100 + place)][0] == transfer.UNDECODABLE
+        assert reasons[patch_path("8001", 0, 100 + place)][0] == Reason.UNDECODABLE
     assert reasons[patch_path("8001", 0, 100)][1] == "the file is empty (0 bytes)"
-    assert reasons[patch_path("8001", 0, 200)] == (transfer.UNREADABLE, "it is not a regular file")
-    assert reasons[patch_path("8001", 0, 201)] == (transfer.UNREADABLE, "the link leads nowhere")
+    assert reasons[patch_path("8001", 0, 200)] == (
+        Reason.UNREADABLE,
+        "this is a pipe or a device, not an image file",
+    )
+    assert reasons[patch_path("8001", 0, 201)] == (
+        Reason.UNREADABLE,
+        "the link leads nowhere",
+    )
     assert outcome.facts["failed"] == 6
     assert len(manifest(tmp_path / "out")) == 63
     assert len(list((tmp_path / "out").rglob("*.png"))) == 63
@@ -323,7 +329,7 @@ def test_a_file_that_cannot_be_read_is_left_out_and_tried_again(tmp_path, monkey
     with monkeypatch.context() as patched:
         patched.setattr(os, "open", refuse)
         build_it(source, tmp_path / "out")
-    assert left_out(tmp_path / "out") == {locked: (transfer.UNREADABLE, "Permission denied")}
+    assert left_out(tmp_path / "out") == {locked: (Reason.UNREADABLE, "Permission denied")}
     # `chmod` leaves size and time of change alone; it must not be "already built".
     outcome = build_it(source, tmp_path / "out")
     assert not outcome.unchanged and outcome.facts["failed"] == 0
@@ -351,7 +357,7 @@ def test_exact_duplicates_of_one_label_are_kept_once(tmp_path):
     rows = manifest(tmp_path / "out")
     assert len({row["sha256"] for row in rows}) == len(rows) == 63
     assert left_out(tmp_path / "out") == {
-        patch_path(p, 0, 70): (DUPLICATE, patch_path("8001", 0, 0)) for p in ("8001", "8003")
+        patch_path(p, 0, 70): (Reason.DUPLICATE, patch_path("8001", 0, 0)) for p in ("8001", "8003")
     }
     assert outcome.facts["failed"] == 0
 
@@ -363,7 +369,7 @@ def test_exact_duplicates_of_two_labels_are_all_left_out(tmp_path):
     (source / patch_path("8004", 1, 70)).write_bytes(content)
     outcome = build_it(source, tmp_path / "out")
     reasons = left_out(tmp_path / "out")
-    assert {reason for reason, _ in reasons.values()} == {CONTRADICTED}
+    assert {reason for reason, _ in reasons.values()} == {Reason.CONTRADICTED}
     assert reasons[patch_path("8001", 0, 0)][1] == f"{patch_path('8003', 1, 70)} is of class 1"
     assert reasons[patch_path("8004", 1, 70)][1] == f"{patch_path('8001', 0, 0)} is of class 0"
     assert len(reasons) == 3 and len(manifest(tmp_path / "out")) == 62

@@ -24,7 +24,7 @@ class Moments:
         self.names, self.kill_at = [], kill_at
         for place, names in (
             (os, ("mkdir", "rename", "unlink", "rmdir", "sync", "utime")),
-            (record, ("write_manifest", "write_left_out", "write_build")),
+            (record, ("write_manifest", "write_left_out", "write_json")),
             (staging, ("_mend",)),
         ):
             for name in names:

@@ -8,7 +8,8 @@ import pytest
 
 from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.base.files import sha256_of
-from cancernet.building import existing, transfer
+from cancernet.building import staging, transfer
+from cancernet.catalog import Reason
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import manifest_rows
 from tests.helpers.building_trees import (
@@ -178,8 +179,8 @@ def test_names_that_are_no_text_are_left_out(source, out):
     outcome = build_it(source, out)
     assert outcome.facts["failed"] == 1
     reasons = left_out(out)
-    assert reasons["8001/0/odd\\udcff.png"][0] == "the name cannot be written as text"
-    assert reasons["no\\udcffte.txt"][0] == "not an image file"
+    assert reasons["8001/0/odd\\udcff.png"][0] is Reason.UNWRITABLE_NAME
+    assert reasons["no\\udcffte.txt"][0] is Reason.NOT_AN_IMAGE
 
 
 def test_equal_names_in_one_class_get_a_prefix(source, out):
@@ -292,7 +293,7 @@ def test_files_of_the_user_in_a_built_set_stop_the_next_build(source, out, name)
 
 def test_a_file_put_there_during_the_build_is_not_lost(source, out, monkeypatch):
     build_it(source, out)
-    check, calls = existing.refuse_what_is_not_ours, []
+    check, calls = staging.refuse_what_is_not_ours, []
 
     def meddle(output):
         calls.append(output)
@@ -300,7 +301,8 @@ def test_a_file_put_there_during_the_build_is_not_lost(source, out, monkeypatch)
             (out / "late.txt").write_text("mine")
         check(output)
 
-    monkeypatch.setattr("cancernet.building.build.refuse_what_is_not_ours", meddle)
+    for room in ("build", "staging"):
+        monkeypatch.setattr(f"cancernet.building.{room}.refuse_what_is_not_ours", meddle)
     with pytest.raises(CancerNetError, match=r"late\.txt"):
         build_it(source, out, split="image")
     assert (out / "late.txt").exists() and facts(out)["leak"] == ""
@@ -327,7 +329,7 @@ def test_an_empty_folder_and_a_link_to_a_folder_are_used(source, out, tmp_path):
 
 def test_source_and_output_may_not_lie_in_one_another(source, tmp_path):
     for output in (source, source / "built", tmp_path):
-        with pytest.raises(CancerNetError, match="lie in one another"):
+        with pytest.raises(CancerNetError, match="is inside the other"):
             build_it(source, output)
     assert len(files_under(tmp_path)) == 63
 

@@ -9,13 +9,15 @@ import pytest
 from PIL import Image
 
 from cancernet import catalog
-from cancernet.catalog import Identity, LeftOut
+from cancernet.catalog import Identity, LeftOut, Reason
 from cancernet.dataset.manifest import read_dataset
+from cancernet.dataset.notices import NoticeKind
+from cancernet.dataset.words import say_notice
 from cancernet.lookalike import siblings
-from cancernet.sample import drawn_scans
-from cancernet.sample.drawn_mammography import draw_mammogram
-from cancernet.sample.drawn_ultrasound import draw_scan
-from cancernet.sample.drawn_variants import vary
+from cancernet.sample import layouts
+from cancernet.sample.layouts import vary
+from cancernet.sample.mammography import draw_mammogram
+from cancernet.sample.ultrasound import draw_scan
 from tests.helpers.building_trees import facts, left_out, manifest
 
 MAMMOGRAPHY, BUSI = catalog.dataset("mammography"), catalog.dataset("busi")
@@ -111,7 +113,7 @@ def test_a_class_of_one_source_trains_and_is_judged_nowhere(build, tmp_path):
         "testing": ["Density4Malignant"],
     }
     assert all(len(found) == 1 for found in splits_of(tmp_path / "out").values())
-    one, two = [line for line in built.warnings if "has only" in line][::-1]
+    one, two = [say_notice(n) for n in built.notices if n.kind is NoticeKind.FEW_UNITS][::-1]
     assert "Density4Malignant" in one and "only 1 source: it is in training, not in" in one
     assert "it is not judged" in one and one in err
     assert "Density4Benign" in two and "training and testing, not in validation" in two
@@ -136,10 +138,10 @@ def test_nor_more_when_no_positive_class_is_left(build, tmp_path):
 @pytest.fixture
 def busi(tmp_path, monkeypatch):
     """A few drawn scans with everything for which the published set is known."""
-    monkeypatch.setattr(drawn_scans, "SCANS", {"benign": 8, "malignant": 8, "normal": 5})
-    monkeypatch.setattr(drawn_scans, "COPIES", {("malignant", 4): ("benign", 3)})
-    monkeypatch.setattr(drawn_scans, "NEAR_COPIES", {("benign", 7): ("benign", 6)})
-    drawn_scans.draw_ultrasound_sample(tmp_path / "source")
+    monkeypatch.setattr(layouts, "SCANS", {"benign": 8, "malignant": 8, "normal": 5})
+    monkeypatch.setattr(layouts, "COPIES", {("malignant", 4): ("benign", 3)})
+    monkeypatch.setattr(layouts, "NEAR_COPIES", {("benign", 7): ("benign", 6)})
+    layouts.draw_sample("busi", tmp_path / "source")
     return "--dataset", "busi", "--source", "source", "--output", "out"
 
 
@@ -153,7 +155,7 @@ def test_busi_without_masks_near_copies_together_and_two_labels_named(build, bus
     assert all(len(found) == 1 for found in splits_of(tmp_path / "out").values())
     gone = left_out(tmp_path / "out")
     for source in ("benign/benign (3).png", "malignant/malignant (4).png"):
-        assert gone[source][0] == "exact duplicate of an image of another class"
+        assert gone[source][0] is Reason.CONTRADICTED
     assert "under two labels" in err and "malignant (4).png is of class malignant" in err
     assert "groups" in out and "no patient ids" in err
     code, out, _ = build(*busi)
@@ -315,7 +317,10 @@ def test_own_table_with_patients(build, tmp_path):
     found = {row["source"].rpartition("/")[2]: row["label"] for row in manifest(tmp_path / "out")}
     assert found == labels
     assert splits_of(tmp_path / "out").keys() == {f"p{i}" for i in range(9)}
-    assert left_out(tmp_path / "out")["images/more.png"][0] == "without a label in labels.csv"
+    assert left_out(tmp_path / "out")["images/more.png"] == (
+        Reason.NO_LABEL,
+        "labels.csv",
+    )
 
 
 @pytest.mark.parametrize("group_by", ["content", "image", "table"])
@@ -341,7 +346,7 @@ def test_equal_names_in_groups_named_by_paths(build, tmp_path, group_by):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([("file", "label"), ("a.png", "no")], "no column filename"),
+        ([("file", "label"), ("a.png", "no")], "no column `path` or `filename`"),
         ([("filename", "label"), ("p0_0.png", "perhaps")], "row 2 of labels.csv has the label"),
         ([("filename", "label"), ("p0_0.png", "no"), ("p0_0.png", "yes")], "an earlier row no"),
         ([("filename", "label"), ("p0_0.png", "no"), ("./p0_0.png", "yes")], "an earlier row no"),
@@ -354,7 +359,7 @@ def test_equal_names_in_groups_named_by_paths(build, tmp_path, group_by):
         ([("filename", "label"), ("gone.png", "no")], "1 of 1 files that labels.csv names are not"),
         ([("filename", "label")], "heading but no rows"),
         ([("filename", "label", "patient"), ("p0_0.png", "no", "")], "labels.csv names no"),
-        ([("filename", "label"), ("p0_0.png",)], "row 2 of labels.csv is incomplete"),
+        ([("filename", "label"), ("p0_0.png",)], "row 2 of labels.csv has the label ''"),
         ([("filename", "label"), ("twice.png", "no")], "fits several files"),
         (None, "there is no table labels.csv"),
     ],
@@ -375,7 +380,7 @@ def test_a_wrong_table_is_one_sentence(build, tmp_path, rows, words):
     [
         ([], "needs --classes"),
         (["--classes", "a", "a", "--positive", "a"], "needs --classes"),
-        (["--classes", "a", "A", "--positive", "a"], "differ in capitals"),
+        (["--classes", "a", "A", "--positive", "a"], "differ only in upper and lower case"),
         (["--classes", "a", "../b", "--positive", "a"], "cannot be the name of a folder"),
         (["--classes", "a", "b"], "--positive must name some"),
         (["--classes", "a", "b", "--positive", "a", "b"], "--positive must name some"),
@@ -383,7 +388,7 @@ def test_a_wrong_table_is_one_sentence(build, tmp_path, rows, words):
         (["--classes", *map(str, range(128)), "--positive", "1"], "--classes has 128 names"),
         ([*CLASSES, "--words", "one"], "--words has 1 names"),
         ([*CLASSES, "--words", "a", "b", "a"], "--words has the same word"),
-        ([*CLASSES, "--group-by", "("], "is no regular expression"),
+        ([*CLASSES, "--group-by", "("], "is not a regular expression"),
         ([*CLASSES, "--group-by", "xyz"], "--group-by does not match the path"),
         ([*CLASSES, "--include-masks"], "on busi only"),
         ([*CLASSES, "--sample"], "has no sample"),
@@ -410,7 +415,7 @@ def variants(tmp_path_factory):
     folder, paths = tmp_path_factory.mktemp("variants"), {}
     pictures = [draw_mammogram(np.random.default_rng(s), density=s % 4 + 1, malignant=s % 2 > 0)
                 for s in range(4)]  # fmt: skip
-    pictures += [draw_scan(np.random.default_rng(s), (200, 200), "benign").pixels for s in (8, 9)]
+    pictures += [draw_scan(np.random.default_rng(s), (200, 200), "benign")[0] for s in (8, 9)]
     for source, pixels in enumerate(pictures):
         for turn, mirrored, equalised in (
             (0, 0, 0),
@@ -434,15 +439,15 @@ def test_turned_and_mirrored_variants_are_siblings_and_strangers_are_not(variant
 
 def test_the_sample_without_numbers_finds_its_sources(build, monkeypatch, tmp_path):
     sources = {(density, malignant): 3 for density in (1, 2, 3, 4) for malignant in (False, True)}
-    monkeypatch.setattr(drawn_scans, "MAMMOGRAM_SOURCES", {**sources, (4, True): 1})
-    monkeypatch.setattr(drawn_scans, "MAMMOGRAM_VARIANTS", 4)
+    monkeypatch.setattr(layouts, "MAMMOGRAM_SOURCES", {**sources, (4, True): 1})
+    monkeypatch.setattr(layouts, "MAMMOGRAM_VARIANTS", 4)
     code, out, err = build("--sample", "--dataset", "mammography-csv")
     assert code == 0, err
     sample = tmp_path / "datasets" / "sample"
     rows, gone = manifest(sample / "mammography-csv"), left_out(sample / "mammography-csv")
     unlabelled = [r for s, (r, _) in gone.items() if s.startswith("test/")]
-    assert len(unlabelled) == 22 and set(unlabelled) == {"without a label in Training_set.csv"}
-    assert len(rows) == 88 - 22 and "DRAWN SAMPLE" in out and "found by looking" in err
+    assert len(unlabelled) == 22 and set(unlabelled) == {Reason.NO_LABEL}
+    assert len(rows) == 88 - 22 and "DRAWN SAMPLE" in out and "found by comparing" in err
     assert len({row["patient"] for row in rows}) == 22
     assert all(len(found) == 1 for found in splits_of(sample / "mammography-csv").values())
 

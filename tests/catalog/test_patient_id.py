@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 from cancernet.auditing.inventory import read_inventory
 from cancernet.base.errors import CancerNetError
 from cancernet.building.described import describe_dataset
-from cancernet.building.identify import look_at_paths
+from cancernet.building.identify import identify_paths
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog.patient_id import (
     Respelled,
     find_respelled,
     one_spelling,
     patient_key,
-    say_respelled,
 )
 from cancernet.config import SPLITS
+from cancernet.dataset.notices import notice_respelled
 from cancernet.dataset.patient_split import split_by_patient
 from cancernet.dataset.split_lists import read_lists, split_by_lists
+from cancernet.dataset.words import say_notice
 from cancernet.measures.subgroups import read_columns
 from tests.helpers.building_trees import facts, make_tree, manifest, write_patch
 
@@ -47,8 +48,9 @@ def test_the_plainest_spelling_stays_and_no_other_id_changes():
 
 
 def test_what_was_joined_is_said():
-    assert say_respelled([]) == ""
-    words = say_respelled(find_respelled([*map(str, range(7)), *(f"{n}.0" for n in range(7))]))
+    assert notice_respelled([]) == []
+    found = find_respelled([*map(str, range(7)), *(f"{n}.0" for n in range(7))])
+    words = " ".join(map(say_notice, notice_respelled(found)))
     assert words.endswith("patient: 0 and 0.0; 1 and 1.0; 2 and 2.0; 3 and 3.0; 4 and 4.0; "
                           "and 2 more.")  # fmt: skip
 
@@ -83,7 +85,7 @@ def test_nobody_is_on_two_sides_by_any_spelling(tmp_path_factory, names, seed):
                             table=folder / "labels.csv")  # fmt: skip
     paths = [f"images/{name}" for name, *_ in rows]
     dataset = describe_dataset(choices, paths)
-    images = look_at_paths(paths, dataset).images
+    images = identify_paths(paths, dataset).images
     assert len(images.patients) == len({meaning(name) for name in names})
     try:
         splits = split_by_patient(images, dataset, choices.ratios, seed=seed)

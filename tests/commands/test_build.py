@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED
-from cancernet.sample import drawn_sample
+from cancernet.sample import layouts
 from tests.helpers.building_trees import (
     build_it,
     facts,
@@ -182,7 +182,7 @@ def test_lists_report_what_does_not_fit(build, tmp_path):
 
 @pytest.fixture
 def small_sample(monkeypatch):
-    monkeypatch.setattr(drawn_sample, "draw_sample", lambda folder: draw_small(folder))
+    monkeypatch.setattr(layouts, "draw_sample", lambda name, folder: draw_small(folder))
 
 
 def draw_small(folder):
@@ -206,7 +206,7 @@ def test_the_sample_is_built_apart_from_real_data(build, tmp_path, small_sample)
 
 
 def test_the_true_sample_can_be_drawn_and_built(tmp_path):
-    drawn_sample.draw_sample(tmp_path / "sample", patients=4)
+    layouts.draw_sample("idc", tmp_path / "sample", patients=4)
     build_it(tmp_path / "sample", tmp_path / "idc")
     content = facts(tmp_path / "idc")
     assert content["drawn"] is True and content["failed"] == 0

@@ -19,7 +19,7 @@ from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.scored import Scored, write_scored
 from cancernet.measures.validation.operating_point import choose_operating_point
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
-from cancernet.sample.drawn_sample import draw_sample
+from cancernet.sample.layouts import draw_sample
 from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.network import FirstWeights
@@ -31,7 +31,7 @@ from tests.test_pipeline import build_settings
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("folds")
-    draw_sample(folder / "original", patients=8)
+    draw_sample("idc", folder / "original", patients=8)
     build(build_settings(folder / "original", folder / "idc"))
     return read_dataset(folder / "idc")
 

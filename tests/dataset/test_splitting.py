@@ -14,7 +14,9 @@ from cancernet.catalog import dataset
 from cancernet.config import SPLITS, split_ratios
 from cancernet.dataset import nearest_split as search
 from cancernet.dataset.images import Images
-from cancernet.dataset.patient_split import split_by_image, split_by_patient, straddling_patients
+from cancernet.dataset.leaks import find_leaks
+from cancernet.dataset.notices import NoticeKind
+from cancernet.dataset.patient_split import split_by_image, split_by_patient
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
 
 RATIOS = split_ratios()
@@ -77,7 +79,7 @@ def test_a_split_is_found_exactly_when_there_is_one(counts, seed):
         return
     splits = split_by_patient(images, IDC, RATIOS, seed=seed)
     assert len(splits) == len(images) and set(splits.tolist()) <= {0, 1, 2}
-    assert straddling_patients(images, splits) == 0
+    assert find_leaks(images, splits, "patient") == []
     for split in range(3):
         assert set(images.label[splits == split].tolist()) == {0, 1}
 
@@ -215,7 +217,7 @@ def test_patients_of_a_scarce_class_count_for_their_other_classes():
     images = images_of(counts)
     for seed in range(8):
         splits = split_by_patient(images, with_classes("a", "b", "c"), RATIOS, seed=seed)
-        assert straddling_patients(images, splits) == 0
+        assert find_leaks(images, splits, "patient") == []
         for split in range(3):
             assert {0, 1} <= set(images.label[splits == split].tolist())
         assert set(splits[images.label == 2].tolist()) == {0, 2}
@@ -257,7 +259,8 @@ def test_shuffling_images_keeps_the_shares_and_leaks():
         inside = splits[images.label == label]
         for split in range(3):
             assert abs((inside == split).sum() - SHARES[split] * len(inside)) <= 1
-    assert straddling_patients(images, splits) == 12
+    (leak,) = find_leaks(images, splits, "patient")
+    assert (leak.count, leak.total) == (12, 12)
     assert (splits == split_by_image(images, IDC, RATIOS, seed=7)).all()
     assert (splits != split_by_image(images, IDC, RATIOS, seed=8)).any()
 
@@ -315,7 +318,7 @@ def test_missing_list_is_named(tmp_path):
 def test_lists_decide_and_tell_what_does_not_fit():
     images = images_of([[2, 2], [3, 1], [1, 1], [4, 4]], ["a", "b", "c", "d"])
     split_of = {"a": "training", "b": "validation", "c": "testing", "ghost": "testing"}
-    listed = split_by_lists(images, split_of, "leave-out")
+    listed = split_by_lists(images, split_of)
     assert listed.images.patients == ["a", "b", "c"]
     assert [SPLITS[s] for s in listed.splits] == (
         ["training"] * 4 + ["validation"] * 4 + ["testing"] * 2
@@ -331,7 +334,8 @@ def test_lists_that_lack_a_class_are_refused_or_warned_of():
     images = images_of([[2, 2], [3, 0], [1, 1]])
     splits = images.patient.astype(np.int8)
     (warning,) = check_lists(images, splits, IDC)
-    assert warning.startswith("validation has no image of class 1 (IDC)")
+    assert (warning.kind, warning.split) == (NoticeKind.NO_IMAGES, "validation")
+    assert warning.classes == ("1 (IDC)",)
     with pytest.raises(SplitError, match="training list have no image of class 1"):
         check_lists(images, np.array([1, 0, 2], np.int8)[images.patient], IDC)
     with pytest.raises(SplitError, match="testing list has an image"):

@@ -248,9 +248,9 @@ def test_an_unknown_ending_is_refused_and_a_linear_one_is_the_score() -> None:
 
 def test_layers_are_named_when_one_is_not_known() -> None:
     gradients = Gradients(network("nested"))
-    with pytest.raises(CancerNetError, match=r"no layer 'x'; with feature maps are: .*deep"):
+    with pytest.raises(CancerNetError, match=r"no layer 'x'; layers with feature maps: .*deep"):
         gradients.at(pixels(), 0, layer="x")
-    with pytest.raises(CancerNetError, match="no feature map"):
+    with pytest.raises(CancerNetError, match="not feature maps"):
         gradients.at(pixels(), 0, layer=_flat(gradients))
 
 
@@ -330,16 +330,16 @@ def test_files_of_an_explanation(run: run_folder.Run, tmp_path: Path, method: st
         ExplanationFolder(tmp_path / "why", run, method=method)
 
 
-def test_wrong_wishes_are_answered_before_anything_is_written(
+def test_wrong_options_are_refused_before_anything_is_written(
     run: run_folder.Run, tmp_path: Path
 ) -> None:
-    for wish, message in (
+    for options, message in (
         ({"method": "grad-cam", "layer": "none"}, "no layer 'none'"),
         ({"method": "occlusion", "layer": "conv"}, "no layer; leave"),
         ({"method": "grad-cam", "class_name": "3"}, r"no class '3'.*1 \(IDC\)"),
     ):
         with pytest.raises(CancerNetError, match=message):
-            ExplanationFolder(tmp_path / "why", run, **wish)
+            ExplanationFolder(tmp_path / "why", run, **options)
         assert not (tmp_path / "why").exists()
     with pytest.raises(CancerNetError, match="unknown method"):
         Explainer(run).explain(pixels(48), 0, method="guess")

@@ -20,8 +20,9 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, describe_os_error
 from cancernet.building import build as building
-from cancernet.building import staging, transfer
+from cancernet.building import staging
 from cancernet.building.find import find_files
+from cancernet.catalog import Reason
 from cancernet.commands.predict import predict_named
 from cancernet.dataset.manifest import read_audit, read_dataset
 from cancernet.runs import run_folder
@@ -102,9 +103,9 @@ def test_building_from_files_that_vanish_change_or_cannot_be_read(source, out, m
         patch.setattr(building, "transfer", meddle)
         assert build_it(source, out).facts["failed"] == 3
     said = {name.rpartition("/")[2]: why for name, why in left_out(out).items()}
-    assert said[gone.name] == (transfer.UNREADABLE, "it has vanished")
-    assert said[cut.name][0] == transfer.UNDECODABLE
-    assert said[locked.name] == (transfer.UNREADABLE, "Permission denied")
+    assert said[gone.name] == (Reason.UNREADABLE.value, "there is no such file")
+    assert said[cut.name][0] == Reason.UNDECODABLE.value
+    assert said[locked.name] == (Reason.UNREADABLE.value, "Permission denied")
     rows = {row["source"]: row for row in manifest(out)}
     assert len(rows) == 60
     # Of a file that changed, the copy and its checksum are of the same bytes.
@@ -128,7 +129,7 @@ def test_building_with_little_memory(source, out):
         build_it(source, out)
     ((name, why),) = left_out(out).items()
     assert name == patch_path("8001", 0, 200)
-    assert why == (transfer.UNREADABLE, "the image does not fit into memory")
+    assert why == (Reason.UNREADABLE.value, "the image does not fit into memory")
     assert build_it(source, out).facts["failed"] == 0
 
 

@@ -293,9 +293,8 @@ def cached(tmp_path):
 
 
 def kept(dataset):
-    return pixel_cache.open_pixels(
-        dataset, "training", image_size=10, interpolation="nearest", cache=True
-    )
+    scaling = pixel_cache.Scaling(10, "nearest")
+    return pixel_cache.open_pixels(dataset, "training", scaling, cache=True)
 
 
 def test_caching_after_a_kill(cached):
@@ -312,7 +311,7 @@ def test_caching_on_a_disk_that_fills_up_or_may_not_be_written(cached, capsys):
     folder = cached.folder / pixel_cache.FOLDER
     with files_end_at(2000):
         decoded = kept(cached)[np.arange(3)]
-    assert "decoded in every epoch: no room beside them (File too large)" in capsys.readouterr().err
+    assert "decoded in every epoch: they cannot be kept (File too large)" in capsys.readouterr().err
     assert not list(folder.iterdir())
     with mode(folder, 0o555):
         kept(cached)

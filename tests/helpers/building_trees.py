@@ -9,6 +9,7 @@ from PIL import Image
 
 from cancernet.building.build import Outcome, build
 from cancernet.building.settings import BuildSettings
+from cancernet.catalog import Reason
 
 # (patches of class 0, of class 1) for each patient; enough for every split.
 PATIENTS = {
@@ -61,9 +62,9 @@ def manifest(output: Path) -> list[dict[str, str]]:
     return read_rows(output / "manifest.csv")
 
 
-def left_out(output: Path) -> dict[str, tuple[str, str]]:
+def left_out(output: Path) -> dict[str, tuple[Reason, str]]:
     rows = read_rows(output / "left_out.csv")
-    reasons = {row["source"]: (row["reason"], row["detail"]) for row in rows}
+    reasons = {row["source"]: (Reason(row["reason"]), row["detail"]) for row in rows}
     assert len(reasons) == len(rows)
     return reasons
 

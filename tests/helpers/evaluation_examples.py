@@ -8,7 +8,6 @@ from cancernet.measures.classes import Classes
 from cancernet.measures.scored import Scored
 from cancernet.report.content import (
     Asked,
-    Choices,
     FlowStep,
     Network,
     ReportContent,
@@ -81,7 +80,6 @@ def report_content(classes: int = 2, **changes) -> ReportContent:
         "seed": 7,
         "fingerprint": "ab" * 32,
         "settings": {"epochs": 2},
-        "choices": Choices(),
         "versions": {"python": "3.12"},
         "commit": "",
         "created": "2026-01-02T03:04:05+00:00",

@@ -39,7 +39,7 @@ from cancernet.recipe_file import read_recipe
 from cancernet.runs import run_folder
 from cancernet.runs.heat_maps import heat_map_of
 from cancernet.runs.status import describe_status
-from cancernet.sample.drawn_folder import drawn_marker
+from cancernet.sample.folder import drawn_marker
 from cancernet.scoring.foreign import parts, vetting
 from cancernet.scoring.listed_images import listed_images
 from cancernet.slides.positions import read_place

@@ -229,7 +229,7 @@ class TestSubgroups:
         with pytest.raises(CancerNetError, match="no table"):
             read_columns(tmp_path / "none.csv")
         (tmp_path / "b.csv").write_bytes(b"patient,site\n\xff\xfe,1\n")
-        with pytest.raises(CancerNetError, match="cannot be read"):
+        with pytest.raises(CancerNetError, match="is not a CSV file in UTF-8"):
             read_columns(tmp_path / "b.csv")
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filtered_pictures
+from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filter_image
 from cancernet.models.preprocessing import preprocess
 from cancernet.models.pretrained import APPLICATIONS
+from cancernet.training.portrait import kernel_views
 
 MODULES = [
     module
@@ -78,11 +79,13 @@ def test_filter_is_opencv_filter2d_and_min_max(kernel: str) -> None:
 
 def test_the_picture_shows_every_kernel() -> None:
     pixels = np.random.default_rng(6).integers(0, 256, (16, 20, 3), dtype=np.uint8)
-    pictures = filtered_pictures(pixels)
-    assert list(pictures) == list(KERNELS)
-    for kernel, picture in pictures.items():
-        expected = np.asarray(filter_and_stretch(pixels[None].astype(np.float32), kernel))[0]
-        np.testing.assert_array_equal(picture, expected)
+    views = kernel_views(pixels, "mean")
+    assert views.used == "mean" and list(views.coefficients) == list(KERNELS)
+    batch = pixels[None].astype(np.float32)
+    for kernel in KERNELS:
+        filtered, stretched = filter_image(batch, kernel), filter_and_stretch(batch, kernel)
+        np.testing.assert_array_equal(views.filtered[kernel], np.asarray(filtered)[0])
+        np.testing.assert_array_equal(views.stretched[kernel], np.asarray(stretched)[0])
 
 
 def test_an_image_of_less_than_one_grey_level_is_flat() -> None:

@@ -1,4 +1,4 @@
-"""Weights from ImageNet, from files, and the errors when they cannot be had."""
+"""Weights from ImageNet, from files, and the errors when they cannot be loaded."""
 
 import hashlib
 from pathlib import Path
@@ -163,8 +163,8 @@ def test_the_file_to_bring_is_the_one_keras_asks_for(
     [(file, address)] = asked
     assert APPLICATIONS[name].file == file
     message = str(caught.value)
-    assert f"ImageNet weights of {name} cannot be had (no route to host)" in message
-    assert f"bring the file {file} from {address} into {tmp_path / 'models'}" in message
+    assert f"ImageNet weights of {name} cannot be downloaded (no route to host)" in message
+    assert f"put the file {file} from {address} into {tmp_path / 'models'}" in message
     assert "--weights FILE" in message
 
 
@@ -185,8 +185,8 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path, notop_file: Path) -
         (tmp_path / "none.h5", "there is no weights file"),
         (wrong, r"do not fit: the file holds [\d,]+ parameters, this network has [\d,]+$"),
         (notop_file, "do not fit: the file holds"),
-        (damaged, "damaged or no weights file"),
-        (text, "damaged or no weights file"),
+        (damaged, "damaged or not a weights file"),
+        (text, "damaged or not a weights file"),
     ):
         with pytest.raises(CancerNetError, match=message):
             load_weights(model, str(path))

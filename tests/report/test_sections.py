@@ -2,15 +2,18 @@
 
 import csv
 import json
+import math
 import os
 
 import numpy as np
 import pytest
+from jinja2 import UndefinedError
 from PIL import Image
 
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.dataset.manifest import read_audit
-from cancernet.report.content import Beside, FlowStep
+from cancernet.report import formatting, rendering
+from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.tables import write_patients
 from cancernet.report.worst_errors import surest_wrong
@@ -138,3 +141,55 @@ def test_patients_with_their_scores_by_a_plain_loop(tmp_path):
         assert float(row["mean_score"]) == pytest.approx(score[own].mean())
         assert float(row["mean_of_the_top_10"]) == pytest.approx(np.sort(score[own])[-10:].mean())
     assert "mean of top 10" in page(content)
+
+
+def test_slide_maps_say_what_they_show(tmp_path):
+    Image.new("RGB", (90, 30), (200, 0, 90)).save(tmp_path / "slide.png")
+    slide = SlidePicture(
+        path=tmp_path / "slide.png", patient="<7>", patches=1234, labelled=0.25, called=0.125,
+        patients=3,
+    )  # fmt: skip
+    found = page(report_content(slides=[slide]))
+    caption = (
+        "Patient &lt;7&gt;, 1,234 patches: IDC labelled in 25.0% of the area, called in 12.5%."
+    )
+    assert caption in found and "data:image/jpeg;base64," in found
+    assert "The 1 of 3 testing patients with the most patches." in found
+
+
+def test_every_template_is_well_formed_and_misses_nothing_silently():
+    environment = rendering._environment()
+    assert {"report.html.j2", "audit.html.j2", "model_card.md.j2"} <= set(
+        environment.list_templates()
+    )
+    for name in environment.list_templates():
+        environment.get_template(name)
+    with pytest.raises(UndefinedError, match="is undefined"):
+        rendering.render("comparison.html.j2", title="<b>")
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (formatting.number(math.nan), "undefined"),
+        (formatting.number(0.98765, 2), "0.99"),
+        (formatting.interval((math.nan, math.nan)), "—"),
+        (formatting.interval((0.1, 0.25)), "[0.100, 0.250]"),
+        (formatting.signed(-0.05), "−0.050"),
+        (formatting.signed_interval((-0.1, 0.2)), "[−0.100, +0.200]"),
+        (formatting.percent(0.5), "50.0%"),
+        (formatting.percent(math.nan), "undefined"),
+        (formatting.score(0.99951), "above 0.9995"),
+        (formatting.score(1.0), "1.000"),
+        (formatting.score(0.0004), "below 0.0005"),
+        (formatting.plain(None), "—"),
+        (formatting.plain(12345), "12,345"),
+        (formatting.plain(True), "True"),
+        (formatting.plain(0.5), "0.5"),
+        (formatting.listed(["a"]), "a"),
+        (formatting.listed(["a", "b", "c"]), "a, b and c"),
+        (formatting.markdown("a|b\n<i>"), "a\\|b \\<i\\>"),
+    ],
+)
+def test_numbers_look_the_same_everywhere(shown, expected):
+    assert shown == expected

@@ -16,15 +16,16 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from cancernet.base.errors import CancerNetError
+from cancernet.explaining import picture as picture_colours
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
 from cancernet.serving import decoding, service
 from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, Problem, SlideMap
-from cancernet.serving.application import make_application
+from cancernet.serving.application import PAGE, make_application
 from cancernet.serving.decoding import is_large
 from cancernet.serving.http.journal import Journal
 from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import Memory, read_uploads, safe_name
+from cancernet.serving.http.uploads import Body, Memory, safe_name
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
 from cancernet.serving.slides import step_of
 from cancernet.slides import cells
@@ -172,7 +173,7 @@ def test_slides_that_cannot_be_put_together(server, names, sentence):
     assert sentence in problem(server.send("/slide", *files, field="patches"), 422)
 
 
-def test_patches_that_lie_anyhow_are_refused(server, monkeypatch):
+def test_patches_off_a_grid_are_refused(server, monkeypatch):
     monkeypatch.setattr(cells, "MOST_CELLS", 100)
     files = [(f"1_idx5_x{7 * n}_y{7 * n}.png", picture(size=(5, 5))) for n in range(20)]
     assert "not lie on one grid" in problem(server.send("/slide", *files, field="patches"), 422)
@@ -265,8 +266,8 @@ def read_form(content_type, body, *, piece=10**9, most=3):
 
     headers = [(b"content-type", content_type.encode())]
     request = Request({"type": "http", "headers": headers}, receive)
-    with Memory(10**9).share() as share:
-        return asyncio.run(read_uploads(request, share, limit=10**9, most=most, seconds=60))
+    body = Body(request, Memory(10**9), limit=10**9)
+    return asyncio.run(body.uploads(most=most, seconds=60))
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, 10**9])
@@ -466,5 +467,10 @@ def test_forms_cut_anywhere_are_refused(server):
      {"token": "x" * 20 + " "}, {"memory_megabytes": 1}],
 )  # fmt: skip
 def test_settings_outside_their_bounds_are_refused(settings):
-    with pytest.raises(CancerNetError, match=r"must|below|ports go"):
+    with pytest.raises(CancerNetError, match=r"^(--port|--queue|--time-limit|the token|--memory)"):
         ServeConfig(**settings)
+
+
+def test_the_page_colours_heat_maps_as_the_pictures_do():
+    script = (PAGE / "scale.js").read_text().partition("const SCALE = [")[2].partition("];")[0]
+    assert json.loads(f"[{script.strip().rstrip(',')}]") == picture_colours.SCALE.tolist()

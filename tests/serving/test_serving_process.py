@@ -213,7 +213,7 @@ def test_an_open_address_is_warned_of(run, capsys, host, token, words):
         (["--port", "PORT"], r"cannot listen on 127\.0\.0\.1 port \d+ \(Address already in use\)"),
         (["--host", "no.such.host.invalid"], r"cannot listen on no\.such\.host\.invalid"),
         (["--token", "short"], "the token must be at least 16"),
-        (["--queue", "0"], "--queue is 0, but must be 1 or more"),
+        (["--queue", "0"], "--queue is 0, but must be at least 1"),
         (["--run", "/nowhere"], "there is no run folder"),
     ],
 )

@@ -131,7 +131,7 @@ def test_a_copy_stands_in_for_a_patch_that_cannot_be_read(
     assert facts["patches"] == 4 and facts["unreadable"] == 1
 
 
-def test_patches_that_lie_anyhow_are_refused_and_the_next_patient_is_mapped(
+def test_patches_off_a_grid_are_refused_and_the_next_patient_is_mapped(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(cells, "MOST_CELLS", 100)
@@ -159,7 +159,7 @@ def test_whole_slides_lie_on_one_grid() -> None:
         cells.check_grid(huge)
 
 
-def test_wrong_wishes(tiny_run: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_mapped_is_refused(tiny_run: Path, tmp_path: Path) -> None:
     run = run_folder.open_run(tiny_run)
     (tmp_path / "empty").mkdir()
     with pytest.raises(CancerNetError, match="no patches with a place"):
@@ -197,9 +197,9 @@ def test_places_are_read_from_names() -> None:
 
 
 def test_the_drawn_sample_has_places(tmp_path: Path) -> None:
-    from cancernet.sample.drawn_sample import draw_sample
+    from cancernet.sample.layouts import draw_sample
 
-    draw_sample(tmp_path / "drawn", patients=1)
+    draw_sample("idc", tmp_path / "drawn", patients=1)
     patients, odd = find_patients([tmp_path / "drawn"])
     assert list(patients) == ["90001"] and odd == 0 and len(patients["90001"].places) > 20
 

@@ -40,7 +40,7 @@ def dataset(tmp_path):
         parts[split] = Part(paths, np.arange(count) % 2, ["p"] * count, nowhere, nowhere)
     return BuiltDataset(
         folder=tmp_path, name="idc", title="", classes=("0", "1"), words=("a", "b"),
-        positive=("1",), drawn=True, warnings=(), split_kind="patient", counts={},
+        positive=("1",), drawn=True, split_kind="patient", counts={},
         left_out={}, image_size=(50, 50), fingerprint="0123456789abcdef" * 4, parts=parts,
     )  # fmt: skip
 
@@ -173,7 +173,7 @@ def test_kept_pixels_are_the_decoded_ones(real_or_drawn, monkeypatch):
     for interpolation in ("nearest", "bilinear", "bicubic"):
         decoded, kept = (
             pixel_cache.open_pixels(
-                real_or_drawn, "training", image_size=16, interpolation=interpolation, cache=cache
+                real_or_drawn, "training", pixel_cache.Scaling(16, interpolation), cache=cache
             )
             for cache in (False, True)
         )
@@ -201,9 +201,8 @@ def real_or_drawn(request, dataset, tmp_path):
 
 
 def opened(dataset):
-    return pixel_cache.open_pixels(
-        dataset, "training", image_size=16, interpolation="bilinear", cache=True
-    )
+    scaling = pixel_cache.Scaling(16, "bilinear")
+    return pixel_cache.open_pixels(dataset, "training", scaling, cache=True)
 
 
 def kept_file(dataset):

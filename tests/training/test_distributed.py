@@ -105,14 +105,12 @@ def test_every_row_is_dealt_to_one_replica():
 
 def test_a_follower_has_a_folder_of_its_own(tmp_path):
     from cancernet.runs import run_folder
-    from cancernet.training.loop.distributed import Workers, own_folder
+    from cancernet.training.loop.distributed import scratch_folder
 
     (tmp_path / run_folder.CHECKPOINT).mkdir()
     (tmp_path / run_folder.CHECKPOINT / "latest.npz").write_bytes(b"x")
     (tmp_path / run_folder.CHECKPOINT / ".latest.0a1b2c3d.part.npz").write_bytes(b"half")
-    with own_folder(Workers(None, 0, 2), tmp_path) as folder:
-        assert folder == tmp_path
-    with own_folder(Workers(None, 1, 2), tmp_path) as folder:
+    with scratch_folder(tmp_path) as folder:
         assert [path.name for path in (folder / run_folder.CHECKPOINT).iterdir()] == ["latest.npz"]
         assert (folder / run_folder.CHECKPOINT / "latest.npz").read_bytes() == b"x"
         (folder / run_folder.CHECKPOINT / "latest.npz").write_bytes(b"y")

@@ -109,7 +109,8 @@ def fake_fit(stop_at=None):
     """A training whose value is known: best at a rate of 0.01, worse with larger batches."""
     calls = []
 
-    def fit(fold, config, folder, *, after_epoch):
+    def fit(training, batches, *, after_epoch):
+        config = training.config
         calls.append(config)
         state = State()
         for epoch in range(1, config.epochs + 1):
@@ -201,10 +202,10 @@ def study_of(dataset, folder, monkeypatch, fit):
 
 
 def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_path, monkeypatch):
-    def diverge(fold, config, folder, *, after_epoch):
+    def diverge(training, batches, *, after_epoch):
         after_epoch(State(history=[{"val_auc": float("nan")}], best_epoch=1))
 
-    def refuse(fold, config, folder, *, after_epoch):
+    def refuse(training, batches, *, after_epoch):
         raise CancerNetError("an image cannot be read")
 
     place = study_of(dataset, tmp_path, monkeypatch, diverge)
@@ -222,8 +223,8 @@ def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_pa
 def test_a_combination_that_cannot_be_trained_is_one_trial(dataset, tmp_path, monkeypatch):
     refused = []
 
-    def fit(fold, config, folder, *, after_epoch):
-        if config.batch_size == 32 or refused == ["all"]:
+    def fit(training, batches, *, after_epoch):
+        if training.config.batch_size == 32 or refused == ["all"]:
             raise SettingsError("too small an image for this network")
         state = State(history=[{"val_auc": 0.7}], best_epoch=1)
         after_epoch(state)

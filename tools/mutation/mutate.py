@@ -12,7 +12,7 @@ The room `measures` is cancernet/measures/ (or cancernet/measures.py), tested by
 (or tests/test_measures*.py, or what --tests names). mutmut plants the faults and runs only the
 tests that reach the function, in a copy under output/mutation/; nothing here changes. The sample
 is the same for the same code and --seed. `late` counts faults that were noticed only because the
-tests took far too long: look at them when the machine was busy.
+tests took far too long: try them again if the machine was busy.
 
 Not planted: faults outside functions and in decorated ones, which mutmut cannot; and those in the
 words of a message, in `strict=` and in `encoding=`, which say nothing of the tests. A fault
@@ -65,7 +65,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=100, help="faults a room; 0: all (100)")
     parser.add_argument("--seed", type=int, default=7, help="which faults the sample takes (7)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="faults tried at once")
-    parser.add_argument("--again", action="store_true", help="only those not noticed last time")
+    parser.add_argument(
+        "--again", action="store_true", help="only those not noticed, or late, last time"
+    )
     return parser.parse_args()
 
 
@@ -129,9 +131,9 @@ def equivalent_faults() -> set[tuple[str, str]]:
 
 
 def chosen(names: list[str], before: dict[str, str], arguments: argparse.Namespace) -> list[str]:
-    """Returns the faults to try: those not noticed before, or a sample."""
+    """Returns the faults to try: those not noticed or only late before, or a sample."""
     if arguments.again:
-        return [name for name in names if before.get(name, "killed") not in NOTICED]
+        return [name for name in names if before.get(name, "killed") != "killed"]
     if arguments.sample and arguments.sample < len(names):
         return sorted(random.Random(arguments.seed).sample(names, arguments.sample))
     return names
@@ -192,7 +194,7 @@ def report(room: str, found: dict[str, Fault], statuses: dict[str, str], seconds
     late, share = kinds["timeout"], f"{noticed / len(statuses):.0%}"
     counts = f"{len(found):>8}{len(statuses):>8}{noticed:>9}{late:>6}{share:>8}"
     print(f"{room:<18}{counts}{seconds / 60:>9.1f}", flush=True)
-    for kind in sorted(kinds.keys() - NOTICED):
+    for kind in sorted(kinds.keys() - {"killed"}):
         print(f"  {kind}:")
         for name in sorted(statuses):
             if statuses[name] == kind:

@@ -37,7 +37,7 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Takes what the server gives for one request."""
-        self._receive, self._send = receive, send
+        self._scope, self._receive, self._send = scope, receive, send
         headers = dict(scope["headers"])
         self._unread = (
             headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
@@ -72,16 +72,7 @@ class Exchange:
         """Sends a refusal, unless an answer has begun: nothing of it can be taken back."""
         if self.status:
             return
-        content = refusal.body()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(content)),
-        ]
-        headers += [(k.lower().encode(), v.encode()) for k, v in refusal.headers.items()]
-        await self.send(
-            {"type": "http.response.start", "status": refusal.status, "headers": headers}
-        )
-        await self.send({"type": "http.response.body", "body": content})
+        await refusal.response()(self._scope, self.receive, self.send)
 
     async def end(self) -> None:
         """Ends an answer before whose end the request was not read, which closes the connection."""

@@ -57,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, sentence: str) -> None:
         """Sends one sentence as JSON and closes."""
-        content = Refusal(400, sentence).body()
+        content = bytes(Refusal(400, sentence).response().body)
         self.transport.write(
             b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
             b"content-length: %d\r\n\r\n" % len(content) + content

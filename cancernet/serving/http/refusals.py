@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from starlette.responses import Response
+
 from cancernet.serving.answers import Problem, Unreadable
 
 
@@ -31,11 +33,16 @@ class Refusal(Exception):
         self.headers = dict(headers or {})
         self.results = results
 
-    def body(self) -> bytes:
-        """Returns the JSON of the answer."""
+    def response(self) -> Response:
+        """Returns the answer: a `Problem` as JSON."""
         results = None if self.results is None else list(self.results)
         problem = Problem(error=self.sentence, results=results)
-        return problem.model_dump_json(exclude_none=True).encode()
+        return Response(
+            problem.model_dump_json(exclude_none=True),
+            status_code=self.status,
+            headers=self.headers,
+            media_type="application/json",
+        )
 
 
 def busy(what: str, *, seconds: int = 1) -> Refusal:

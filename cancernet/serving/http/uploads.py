@@ -12,7 +12,7 @@ import logging
 import math
 import re
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -37,21 +37,12 @@ class Upload:
     content: bytes
 
 
+@dataclasses.dataclass
 class Memory:
-    """Counts the bytes of all uploads in work and refuses what would exceed the limit."""
+    """Counts the bytes of all uploads in work."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held = 0
-
-    @contextlib.contextmanager
-    def share(self) -> Iterator["Share"]:
-        """One request's share; given back at the end of the block."""
-        share = Share(self)
-        try:
-            yield share
-        finally:
-            self._held -= share.held
+    limit: int
+    held: int = 0
 
     def take(self, count: int) -> None:
         """Takes bytes.
@@ -59,64 +50,51 @@ class Memory:
         Raises:
             Refusal: 503, the server's memory for uploads is used up.
         """
-        if self._held + count > self._limit:
+        if self.held + count > self.limit:
             raise busy("the server is holding as many uploads as it may", seconds=2)
-        self._held += count
-
-
-class Share:
-    """What one request holds of the `Memory`, bytes."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self.held = 0
-
-    def take(self, count: int) -> None:
-        """Takes bytes or raises `Refusal` (503)."""
-        self._memory.take(count)
         self.held += count
 
 
-async def read_uploads(
-    request: Request, share: Share, *, limit: int, most: int, seconds: float
-) -> list[Upload]:
-    """Reads the files of a form; parts without a file name are left out.
+class Body:
+    """A request's body, read piece by piece, up to its limit and while there is memory."""
 
-    Args:
-        request: the request.
-        share: counts the bytes held.
-        limit: most bytes of the body.
-        most: most files.
-        seconds: time for the body to arrive.
-
-    Raises:
-        Refusal: 400 malformed, 408 too slow, 413 too large or too many files, 415 not a
-            form with files, 503 no memory left.
-        Gone: the client went away.
-    """
-    body = _Body(request, share, limit)
-    try:
-        async with asyncio.timeout(seconds):
-            try:
-                return await _parsed(request.headers, body, most)
-            except Refusal:
-                await body.skip()
-                raise
-    except TimeoutError:
-        raise Refusal(
-            408, f"the upload did not arrive within {seconds:g} s; send it again or send less"
-        ) from None
-
-
-class _Body:
-    """A request's body, piece by piece, up to its limit."""
-
-    def __init__(self, request: Request, share: Share, limit: int) -> None:
-        self._request, self._share, self._limit = request, share, limit
+    def __init__(self, request: Request, memory: Memory, *, limit: int) -> None:
+        """Reads nothing yet; `limit` is the most bytes."""
+        self.held = 0
+        self._request, self._memory, self._limit = request, memory, limit
         self._size = 0
         self._more = True
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
+    async def uploads(self, *, most: int, seconds: float) -> list[Upload]:
+        """Reads the body as a form and returns its files; what has no file name is left out.
+
+        Args:
+            most: most files.
+            seconds: time for the body to arrive.
+
+        Raises:
+            Refusal: 400 malformed, 408 too slow, 413 too large or too many files, 415 not a
+                form with files, 503 no memory left.
+            Gone: the client went away.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                try:
+                    return await _parsed(self._request.headers, self._pieces(), most)
+                except Refusal:
+                    await self._skip()
+                    raise
+        except TimeoutError:
+            raise Refusal(
+                408, f"the upload did not arrive within {seconds:g} s; send it again or send less"
+            ) from None
+
+    def release(self) -> None:
+        """Gives back the memory."""
+        self._memory.held -= self.held
+        self.held = 0
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
         announced = self._request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._limit:
             raise self._too_large()
@@ -124,10 +102,11 @@ class _Body:
             piece = await self._next()
             if self._size > self._limit:
                 raise self._too_large()
-            self._share.take(len(piece))
+            self._memory.take(len(piece))
+            self.held += len(piece)
             yield piece
 
-    async def skip(self) -> None:
+    async def _skip(self) -> None:
         """Reads on for a while and keeps nothing.
 
         A client in the middle of sending would otherwise see a broken connection and not
@@ -150,10 +129,10 @@ class _Body:
         return Refusal(413, f"the upload is larger than the limit of {mebibytes:g} MiB; send less")
 
 
-async def _parsed(headers: Headers, body: _Body, most: int) -> list[Upload]:
+async def _parsed(headers: Headers, pieces: AsyncGenerator[bytes, None], most: int) -> list[Upload]:
     if headers.get("content-type", "").partition(";")[0].strip().lower() != MULTIPART:
         raise Refusal(415, f"send the image as {MULTIPART}, as a form with a file field does")
-    async with contextlib.aclosing(body.pieces()) as pieces:
+    async with contextlib.aclosing(pieces):
         form = _Form(headers, pieces, most=most)
         try:
             found = await form.parse()

@@ -1,4 +1,4 @@
-"""Random changes of images: which ones, and their doing through OpenCV.
+"""Random changes of images: how far they may go, and how OpenCV applies them.
 
 The geometry is that of Keras's `ImageDataGenerator` (rotation, shift, shear, zoom,
 flips), composed into one matrix an image and applied in one pass; colours change by

@@ -23,7 +23,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.training.data.augmentation import Ranges, change_images, mix_pairs
-from cancernet.training.data.pixel_cache import Pixels, open_pixels
+from cancernet.training.data.pixel_cache import Pixels, Scaling, open_pixels
 
 BATCHES_AHEAD = 4
 
@@ -287,8 +287,7 @@ def _content(dataset: BuiltDataset, split: str, config: TrainConfig) -> dict[str
     pixels = open_pixels(
         dataset,
         split,
-        image_size=config.image_size,
-        interpolation=config.interpolation,
+        Scaling(config.image_size, config.interpolation),
         cache=config.cache and not config.limit,  # the file would hold a part of the split
     )
     return {

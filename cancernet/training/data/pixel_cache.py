@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -43,23 +43,28 @@ class Pixels(Protocol):
         """Returns uint8 of shape (len(places), size, size, 3)."""
 
 
+class Scaling(NamedTuple):
+    """How images become the network's input: side of the square in pixels, interpolation."""
+
+    size: int
+    interpolation: str
+
+
 class DecodedPixels:
     """Decodes the files at every use; memory holds one batch."""
 
-    def __init__(
-        self, folder: Path, paths: list[str], *, image_size: int, interpolation: str
-    ) -> None:
+    def __init__(self, folder: Path, paths: list[str], scaling: Scaling) -> None:
         """Takes paths relative to the folder; nothing is read yet."""
         self._folder = folder
         self._paths = paths
-        self._size = image_size
-        self._interpolation = interpolation
+        self._scaling = scaling
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, places: np.ndarray) -> np.ndarray:
-        images = np.empty((len(places), self._size, self._size, 3), np.uint8)
+        size = self._scaling.size
+        images = np.empty((len(places), size, size, 3), np.uint8)
         for row, place in enumerate(places):
             images[row] = self._decode(self._paths[place])
         return images
@@ -70,9 +75,8 @@ class DecodedPixels:
             image = read_rgb(file)
         except ImageError as error:
             raise CancerNetError(f"{file}: {error}; run build_dataset.py again") from None
-        return to_array(
-            image, width=self._size, height=self._size, interpolation=self._interpolation
-        )
+        size, interpolation = self._scaling
+        return to_array(image, width=size, height=size, interpolation=interpolation)
 
 
 class JoinedPixels:
@@ -103,33 +107,25 @@ class JoinedPixels:
         return images
 
 
-def open_pixels(
-    dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str, cache: bool
-) -> Pixels:
+def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: bool) -> Pixels:
     """Gives the pixels of a split, from the file if there is or can be one.
 
     Args:
         dataset: a built data set.
         split: `training`, `validation` or `testing`.
-        image_size: height and width, pixels.
-        interpolation: how images are brought to that size.
+        scaling: size and interpolation.
         cache: whether the file may be read and written.
 
     Raises:
         CancerNetError: an image cannot be read; it is named.
     """
     if cache and dataset.whole is not None:
-        return _of_whole(dataset, split, image_size=image_size, interpolation=interpolation)
-    decoded = DecodedPixels(
-        dataset.folder,
-        dataset.split(split).paths,
-        image_size=image_size,
-        interpolation=interpolation,
-    )
+        return _of_whole(dataset, dataset.whole, split, scaling)
+    decoded = DecodedPixels(dataset.folder, dataset.split(split).paths, scaling)
     if not cache or not len(decoded):
         return decoded
-    path = cache_path(dataset, split, image_size=image_size, interpolation=interpolation)
-    shape = (len(decoded), image_size, image_size, 3)
+    path = cache_path(dataset, split, scaling)
+    shape = (len(decoded), scaling.size, scaling.size, 3)
     kept = map_array(path, shape=shape, dtype=BYTE)
     if kept is not None:
         return kept
@@ -137,41 +133,32 @@ def open_pixels(
         write_cache(path, decoded, shape, title=f"Decoding {split} images")
     except OSError as error:
         reason = error.strerror or error
-        print(f"Images are decoded in every epoch: no room beside them ({reason})", file=sys.stderr)
+        print(f"Images are decoded in every epoch: they cannot be kept ({reason})", file=sys.stderr)
         return decoded
     kept = map_array(path, shape=shape, dtype=BYTE)
     return decoded if kept is None else kept
 
 
 def _of_whole(
-    dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str
+    dataset: BuiltDataset, whole: BuiltDataset, split: str, scaling: Scaling
 ) -> JoinedPixels:
     """Finds the images of another division where those of the whole are kept: decoded once."""
-    assert dataset.whole is not None
     wanted = dataset.split(split).paths
     place_of: dict[str, int] = {}
     kept: list[Pixels] = []
-    for name, part in dataset.whole.parts.items():
+    for name, part in whole.parts.items():
         if set(wanted).isdisjoint(part.paths):
             continue  # of a search, testing is not even decoded
         place_of |= {path: place for place, path in enumerate(part.paths, len(place_of))}
-        kept.append(
-            open_pixels(
-                dataset.whole,
-                name,
-                image_size=image_size,
-                interpolation=interpolation,
-                cache=True,
-            )
-        )
+        kept.append(open_pixels(whole, name, scaling, cache=True))
     places = np.array([place_of[path] for path in wanted], np.int64)
     return JoinedPixels(kept, places)
 
 
-def cache_path(dataset: BuiltDataset, split: str, *, image_size: int, interpolation: str) -> Path:
+def cache_path(dataset: BuiltDataset, split: str, scaling: Scaling) -> Path:
     """Returns where the pixels of a split are kept; the name holds all they depend on."""
     key = dataset.fingerprint[:FINGERPRINT_DIGITS]
-    name = f"{split}-{image_size}-{interpolation}-v{DECODER_VERSION}-{key}.npy"
+    name = f"{split}-{scaling.size}-{scaling.interpolation}-v{DECODER_VERSION}-{key}.npy"
     return dataset.folder / FOLDER / name
 
 
@@ -189,16 +176,12 @@ def write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: s
         with contextlib.suppress(LockedError):
             held.enter_context(lock(path.parent / "lock"))
             remove_unfinished(path.parent)
-        _write_cache(path, decoded, shape, title=title)
-
-
-def _write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: str) -> None:
-    write_array(path, _decode_in_order(decoded, title), shape=shape, dtype=BYTE)
-    split_and_size = path.name.rsplit("-", 1)[0]
-    for old in path.parent.glob(f"{split_and_size}-*.npy"):
-        if old != path:
-            with contextlib.suppress(OSError):
-                old.unlink()
+        write_array(path, _decode_in_order(decoded, title), shape=shape, dtype=BYTE)
+        split_and_size = path.name.rsplit("-", 1)[0]
+        for old in path.parent.glob(f"{split_and_size}-*.npy"):
+            if old != path:
+                with contextlib.suppress(OSError):
+                    old.unlink()
 
 
 def _decode_in_order(decoded: Pixels, title: str) -> Iterator[np.ndarray]:
@@ -272,7 +255,7 @@ def map_array(path: Path, *, shape: tuple[int, ...], dtype: np.dtype) -> np.ndar
     """Maps a file; None where it is missing, cut short, of another shape or type."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception:  # NumPy and zipfile raise whatever they like about a damaged file
+    except Exception:  # NumPy and zipfile raise many kinds for a damaged file
         return None
     fits = isinstance(array, np.ndarray) and array.shape == shape and array.dtype == dtype
     return array if fits else None

@@ -137,7 +137,7 @@ def for_graphics(capabilities: list[tuple[int, ...]]) -> tuple[str, str]:
         return "mixed_bfloat16", f"the GPU has compute capability {number}"
     if weakest >= (7, 0):
         return "mixed_float16", f"the GPU has compute capability {number}, too old for bfloat16"
-    return "float32", "the GPU has no 16-bit tensor cores that are known"
+    return "float32", "the GPU is not known to have 16-bit tensor cores"
 
 
 def for_processor(flags: frozenset[str]) -> tuple[str, str]:

@@ -3,8 +3,8 @@
 One `.npz` holds every variable of the model (weights, batch statistics, seeds) and
 of the optimizer, and the bookkeeping as JSON. It is written beside, read back and
 renamed; the one before is kept, so that a damaged file costs one epoch and not the run.
-The weights of the best epoch carry its number in their name: a process that is killed
-after it wrote them and before its checkpoint leaves those that the checkpoint speaks of.
+The file of the best epoch's weights carries its number: a process that is killed between
+writing them and its checkpoint does not overwrite those that the last checkpoint names.
 """
 
 import dataclasses
@@ -72,10 +72,10 @@ def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:
         np.savez(temporary, allow_pickle=False, **arrays)
         try:
             _read(temporary)  # compares the checksum of every array
-        except Exception as error:  # NumPy, zipfile and zlib raise whatever they like
+        except Exception as error:  # NumPy, zipfile and zlib raise many kinds
             raise RunError(
-                f"{latest} was not written as it should be ({error}), so the one before is kept; "
-                "see that the disk is sound, then --resume"
+                f"{latest} was not written correctly ({error}), so the one before is kept; check "
+                "the disk, then --resume"
             ) from None
         if latest.exists():
             latest.replace(folder / PREVIOUS)
@@ -119,7 +119,7 @@ def _read_newest(folder: Path) -> tuple[Path, list[np.ndarray], State]:
         try:
             arrays, state = _read(folder / name)
             return folder / name, arrays, state
-        except Exception:  # NumPy, zipfile and zlib raise whatever they like
+        except Exception:  # NumPy, zipfile and zlib raise many kinds
             continue  # missing or damaged: the one before is tried
     raise RunError(
         f"{folder} holds no checkpoint that can be read; start again with a new --run folder"
@@ -132,7 +132,7 @@ def best_path(folder: Path, epoch: int) -> Path:
 
 
 def load_best(folder: Path, state: State) -> list[np.ndarray]:
-    """Reads the weights of the best epoch of which a checkpoint speaks.
+    """Reads the weights of the best epoch that a checkpoint names.
 
     Raises:
         RunError: missing or damaged.
@@ -141,7 +141,7 @@ def load_best(folder: Path, state: State) -> list[np.ndarray]:
 
 
 def _remove_older_best(folder: Path, best_epoch: int) -> None:
-    """Keeps the best weights, and those before them: the checkpoint before may speak of them."""
+    """Keeps the best weights, and those before them, which the checkpoint before may name."""
     numbers = {int(found[1]) for path in folder.iterdir() if (found := _BEST.fullmatch(path.name))}
     kept = sorted(number for number in numbers if number <= best_epoch)[-2:]
     for number in numbers.difference(kept):
@@ -164,7 +164,7 @@ def load_weights(path: Path) -> list[np.ndarray]:
         check_zip(path)
         with np.load(path, allow_pickle=False) as file:
             return [file[name] for name in sorted(file.files)]
-    except Exception as error:  # NumPy, zipfile and zlib raise whatever they like
+    except Exception as error:  # NumPy, zipfile and zlib raise many kinds
         raise RunError(f"the best weights in {path} cannot be read ({error})") from None
 
 
@@ -183,7 +183,7 @@ def _read(path: Path) -> tuple[list[np.ndarray], State]:
 
 
 def _sound(state: State) -> State:
-    """Raises ValueError where the bookkeeping is none; a training would stumble much later."""
+    """Raises ValueError when the bookkeeping is not sound; a training would fail much later."""
     whole = (state.best_epoch, state.waited, state.plateau_waited, state.phase, state.phase_start)
     rows = isinstance(state.history, list) and all(
         isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())

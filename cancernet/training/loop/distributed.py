@@ -132,11 +132,8 @@ def _multi_worker(resolver: Any) -> Any:
 
 
 @contextlib.contextmanager
-def own_folder(workers: Workers | None, folder: Path) -> Iterator[Path]:
-    """Gives the run folder to the first worker, and a scratch copy of its checkpoint to others."""
-    if workers is None or workers.is_first:
-        yield folder
-        return
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Gives a worker that is not the first a copy of the checkpoint, in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="cancernet-worker-") as scratch:
         if (folder / run_folder.CHECKPOINT).is_dir():
             # The first worker tidies up half-written files at the same moment.

@@ -51,7 +51,7 @@ class _Phases:
         batches: training and validation images.
         policy: Keras dtype policy of the arithmetic.
         watching: callbacks that only look on.
-        after_epoch: is told the bookkeeping after every epoch; or None.
+        after_epoch: gets the bookkeeping after every epoch; or None.
         workers: those that train with this process, or None.
     """
 
@@ -79,7 +79,7 @@ def fit(
         batches: training and validation images.
         network: what `first_network` has just built; None builds it here.
         log_dir: where TensorBoard's event files go, or None for none.
-        after_epoch: is told the bookkeeping after every epoch; what it raises ends the
+        after_epoch: gets the bookkeeping after every epoch; what it raises ends the
             training.
         workers: those that train this network with this process, or None.
 
@@ -157,29 +157,67 @@ def _is_over(state: State, settings: TrainConfig) -> bool:
     return state.epochs - state.phase_start >= settings.epochs or stopped_early
 
 
-def _fit_phase(plain: keras.Model, settings: TrainConfig, state: State, constant: _Phases) -> State:
-    """Trains a phase on the network's accelerated twin, or on the twin's head alone."""
-    training, workers, policy = constant.training, constant.workers, constant.policy
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Compiled:
+    """What the epochs of a phase run on.
+
+    Attributes:
+        model: compiled: the network's accelerated twin, or the twin's head alone.
+        twin: the whole twin, whose weights are kept.
+        batches: images, or the features of them that the head takes.
+        counts: the model's metric of the training images; None with several workers.
+        scorer: a copy that predicts where `model` cannot, or None.
+    """
+
+    model: keras.Model
+    twin: keras.Model
+    batches: Batches
+    counts: EpochCounts | None = None
+    scorer: keras.Model | None = None
+
+
+def _compiled(plain: keras.Model, settings: TrainConfig, constant: _Phases) -> _Compiled:
+    training, batches, workers = constant.training, constant.batches, constant.workers
     accelerated = functools.partial(
-        accelerate, plain, precision=policy, batch_norm_momentum=settings.batch_norm_momentum
+        accelerate,
+        plain,
+        precision=constant.policy,
+        batch_norm_momentum=settings.batch_norm_momentum,
     )
-    batches, scorer, counts = constant.batches, None, None
-    if workers is None:
-        twin = accelerated()
-        model, batches = keep_features(twin, batches, training.checkpoint)
-        if model is not twin:
-            print("The frozen layers were computed once for every image; the rest is trained on")
-            if policy == "mixed_float16":
-                model.dtype_policy = policy  # `compile` looks here whether to scale the loss
-        counts = EpochCounts(len(training.dataset.classes))
-        _compile(model, settings, len(batches.training), [counts])
-    else:
+    if workers is not None:
         with workers.strategy.scope():
-            model = twin = accelerated(synchronized=settings.synchronized)
-            _compile(model, settings, len(batches.training), [])
-            model.optimizer.build(model.trainable_variables)
+            twin = accelerated(synchronized=settings.synchronized)
+            _compile(twin, settings, len(batches.training))
+            twin.optimizer.build(twin.trainable_variables)
         # Made second: the first twin draws the seeds that one process would draw.
-        scorer = accelerated()
+        return _Compiled(model=twin, twin=twin, batches=batches, scorer=accelerated())
+    twin = accelerated()
+    model, batches = keep_features(twin, batches, training.checkpoint)
+    if model is not twin:
+        print("The frozen layers were computed once for every image; only the rest is trained")
+        if constant.policy == "mixed_float16":
+            model.dtype_policy = constant.policy  # `compile` looks here whether to scale the loss
+    counts = EpochCounts(len(training.dataset.classes))
+    _compile(model, settings, len(batches.training), counts)
+    return _Compiled(model=model, twin=twin, batches=batches, counts=counts)
+
+
+def _compile(
+    model: keras.Model, settings: TrainConfig, steps: int, *metrics: keras.metrics.Metric
+) -> None:
+    model.compile(
+        optimizer=make_optimizer(settings, steps_per_epoch=steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=["accuracy", *metrics],
+        steps_per_execution=steps_at_once(settings.batch_size),
+    )
+
+
+def _fit_phase(plain: keras.Model, settings: TrainConfig, state: State, constant: _Phases) -> State:
+    """Trains a phase, or goes on with it; returns the bookkeeping after it."""
+    training, workers = constant.training, constant.workers
+    compiled = _compiled(plain, settings, constant)
+    model, batches = compiled.model, compiled.batches
     if state.epochs > state.phase_start:
         state, warning = load_checkpoint(training.checkpoint, model)
         if warning:
@@ -187,16 +225,16 @@ def _fit_phase(plain: keras.Model, settings: TrainConfig, state: State, constant
         print(f"Going on after epoch {state.epochs} of {state.phase_start + settings.epochs}")
     batches.training.next_epoch = state.epochs
     truth = training.dataset.split("validation").labels
-    keeper = ValidateAndCheckpoint(
+    checkpointing = ValidateAndCheckpoint(
         config=settings,
         folder=training.checkpoint,
         state=state,
-        validation=Validation(batches.validation, truth, training.positive, scorer),
-        whole=twin,
-        counts=counts,
+        validation=Validation(batches.validation, truth, training.positive, compiled.scorer),
+        whole=compiled.twin,
+        counts=compiled.counts,
         after_epoch=constant.after_epoch,
     )
-    callbacks, end = [keeper, *constant.watching], state.phase_start + settings.epochs
+    callbacks, end = [checkpointing, *constant.watching], state.phase_start + settings.epochs
     if workers is None:
         with _stopping(training.folder, state, end), batches.validation.own_errors():
             fit_on(
@@ -218,17 +256,6 @@ def _fit_phase(plain: keras.Model, settings: TrainConfig, state: State, constant
             label_smoothing=settings.label_smoothing,
         )
     return state
-
-
-def _compile(
-    model: keras.Model, settings: TrainConfig, steps: int, metrics: list[keras.metrics.Metric]
-) -> None:
-    model.compile(
-        optimizer=make_optimizer(settings, steps_per_epoch=steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        metrics=["accuracy", *metrics],
-        steps_per_execution=steps_at_once(settings.batch_size),
-    )
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Drawn ultrasound and mammograms: the published layouts, their known defects, marked as drawn."""
 
 import collections
+import csv
 import re
 from pathlib import Path, PurePosixPath
 
@@ -8,41 +9,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cancernet.base.errors import CancerNetError
-from cancernet.catalog import is_mask
-from cancernet.sample import drawn_scans
-from cancernet.sample.drawn_folder import MARKER, drawn_marker
-from cancernet.sample.drawn_scans import (
-    COPIES,
-    SCANS,
-    draw_binary_ultrasound_sample,
-    draw_mammography_sample,
-    draw_ultrasound_sample,
-)
-from cancernet.sample.drawn_variants import vary
+from cancernet.catalog import DATASETS, LeftOut, is_mask
+from cancernet.sample import layouts
+from cancernet.sample.folder import drawn_marker
+from cancernet.sample.layouts import COPIES, SCANS, draw_sample, vary
 
-DRAWERS = {
-    "busi": draw_ultrasound_sample,
-    "binary": draw_binary_ultrasound_sample,
-    "mammography": draw_mammography_sample,
-}
+NAMES = ("busi", "ultrasound", "mammography", "mammography-csv")
 SIX_MEGABYTES = 6_000_000
 
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    """All three, drawn once; no test may change them."""
+    """All of them, drawn once; no test may change them."""
     place = tmp_path_factory.mktemp("drawn")
-    for name, draw in DRAWERS.items():
-        draw(place / name)
+    for name in NAMES:
+        draw_sample(name, place / name)
     return place
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    """Path in the folder -> bytes of every PNG."""
+def files(folder: Path, pattern: str = "*.png") -> dict[str, bytes]:
+    """Path in the folder -> bytes of every PNG, or of every file of a pattern."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*.png"))
+        for path in sorted(folder.rglob(pattern))
+        if path.is_file()
     }
 
 
@@ -52,7 +42,7 @@ def grey(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-@pytest.mark.parametrize("name", DRAWERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_marked_as_drawn_and_small(samples, name):
     folder = samples / name
     found = files(folder)
@@ -65,37 +55,53 @@ def test_marked_as_drawn_and_small(samples, name):
             assert image.info["Description"] == "Drawn by a program; not a photograph of a breast."
 
 
-@pytest.mark.parametrize("name", DRAWERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_same_seed_same_bytes_other_seed_other_pictures(samples, tmp_path, monkeypatch, name):
     fewer = {"benign": 2, "malignant": 1}
-    monkeypatch.setattr(drawn_scans, "SCANS", fewer)
-    monkeypatch.setattr(drawn_scans, "BINARY_SOURCES", fewer)
-    monkeypatch.setattr(drawn_scans, "MAMMOGRAM_SOURCES", {(1, False): 2})
-    draw, before = DRAWERS[name], files(samples / name)
-    draw(tmp_path / "same")
-    draw(tmp_path / "other", seed=8)
+    monkeypatch.setattr(layouts, "SCANS", fewer)
+    monkeypatch.setattr(layouts, "BINARY_SOURCES", fewer)
+    monkeypatch.setattr(layouts, "MAMMOGRAM_SOURCES", {(1, False): 2})
+    for folder, seed in (("same", 7), ("again", 7), ("other", 8)):
+        draw_sample(name, tmp_path / folder, seed=seed)
+    assert files(tmp_path / "same", "*") == files(tmp_path / "again", "*")
+    before = files(samples / name)
     same, other = files(tmp_path / "same"), files(tmp_path / "other")
-    assert same and all(before[path] == data for path, data in same.items())
+    if name == "mammography-csv":  # fewer images have other numbers
+        assert set(same.values()) <= set(before.values())
+    else:
+        assert same.items() <= before.items()
     scans = {data for path, data in other.items() if not is_mask(PurePosixPath(path))}
     assert scans and not scans & set(before.values())
 
 
-@pytest.mark.parametrize("name", DRAWERS)
-def test_drawing_again_does_nothing_and_foreign_folders_are_refused(samples, tmp_path, name):
-    before = {path: path.stat().st_mtime_ns for path in (samples / name).rglob("*")}
-    DRAWERS[name](samples / name)
-    assert before == {path: path.stat().st_mtime_ns for path in (samples / name).rglob("*")}
-    (tmp_path / "benign").mkdir()
-    (tmp_path / "benign" / "benign (1).png").write_bytes(b"mine")
-    with pytest.raises(CancerNetError, match="not a drawn sample"):
-        DRAWERS[name](tmp_path)
-    assert files(tmp_path) == {"benign/benign (1).png": b"mine"}
-    assert not (tmp_path / MARKER).exists()
+@pytest.mark.parametrize("name", NAMES[:3])
+def test_the_catalogue_reads_every_name(samples, name):
+    entry, labels = DATASETS[name], set()
+    for path in map(PurePosixPath, files(samples / name)):
+        if is_mask(path):
+            with pytest.raises(LeftOut, match="mask"):
+                entry.identify(path)
+        else:
+            labels.add(entry.identify(path).label)
+    assert labels == set(entry.classes)
 
 
-def test_one_sample_is_not_taken_for_another(samples):
-    with pytest.raises(CancerNetError, match="other settings"):
-        draw_mammography_sample(samples / "busi")
+def test_the_tables_of_the_csv_edition_list_every_image(samples):
+    folder = samples / "mammography-csv"
+    listed = {}
+    for part, name in (("train", "Training_set.csv"), ("test", "Testing_set.csv")):
+        with open(folder / name, encoding="utf-8", newline="") as file:
+            listed |= {
+                f"{part}/{row['filename']}": row.get("label") for row in csv.DictReader(file)
+            }
+    found = files(folder)
+    assert listed.keys() == found.keys()
+    # The images of the edition that has numbers, each under its own class.
+    classes = {
+        data: PurePosixPath(path).parts[0] for path, data in files(samples / "mammography").items()
+    }
+    for path, label in listed.items():
+        assert classes[found[path]] == label if path.startswith("train/") else label is None
 
 
 def test_busi_layout(samples):
@@ -106,7 +112,7 @@ def test_busi_layout(samples):
         assert re.fullmatch(rf"{path.parts[0]} \(\d+\)\.png", path.name)
         assert path.with_name(f"{path.stem}_mask.png") in found
     second = [path for path in found if path.stem.endswith("_mask_1")]
-    assert len(second) == len(drawn_scans.TWO_LESIONS)
+    assert len(second) == len(layouts.TWO_LESIONS)
 
 
 def test_busi_sizes_and_masks(samples):
@@ -164,13 +170,13 @@ def test_malignant_lesions_are_more_ragged(samples):
 
 def test_binary_layout_and_its_leak(samples):
     parts, images = collections.defaultdict(set), 0
-    for name in files(samples / "binary"):
+    for name in files(samples / "ultrasound"):
         part, kind, file = PurePosixPath(name).parts
         match = re.fullmatch(rf"({kind} \(\d+\))(-sharpened)?(-rotated[12])?\.png", file)
         assert match and part in ("train", "val")
         parts[match[1]].add(part)
         images += 1
-    assert images == 6 * len(parts) == 6 * sum(drawn_scans.BINARY_SOURCES.values())
+    assert images == 6 * len(parts) == 6 * sum(layouts.BINARY_SOURCES.values())
     # The published set has this fault: variants of a source on both sides.
     assert sum(sides == {"train", "val"} for sides in parts.values()) > len(parts) / 3
 

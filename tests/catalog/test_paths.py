@@ -1,0 +1,64 @@
+"""What a path says: splits under any of their names, positions, masks."""
+
+from pathlib import PurePosixPath
+
+import pytest
+
+from cancernet.auditing.inventory import read_inventory
+from cancernet.building.described import describe_dataset
+from cancernet.building.find import find_files
+from cancernet.building.identify import identify_paths
+from cancernet.building.settings import BuildSettings
+from cancernet.catalog import read_place, shipped_split
+from cancernet.catalog.paths import SPLIT_NAMES
+from cancernet.config import SPLITS
+from tests.helpers.building_trees import write_patch
+
+
+@pytest.mark.parametrize(
+    ("path", "split", "rest"),
+    [
+        ("train/benign/a.png", "training", "benign/a.png"),
+        ("set/Dev/benign/a.png", "validation", "set/benign/a.png"),
+        ("train/val/benign/a.png", "validation", "train/benign/a.png"),
+        ("benign/holdout/a.png", "testing", "benign/a.png"),
+        ("test-set/a.png", "testing", "a.png"),
+        ("benign/train.png", "", "benign/train.png"),
+    ],
+)
+def test_the_nearest_folder_names_the_split(path, split, rest):
+    assert shipped_split(PurePosixPath(path)) == (split, PurePosixPath(rest))
+
+
+def test_building_and_auditing_know_the_same_names_of_splits(tmp_path):
+    number = 0
+    for names in SPLIT_NAMES.values():
+        for name in names:
+            for label in ("no", "yes"):
+                number += 1
+                write_patch(tmp_path / "set" / name / label / f"{number}.png", seed=number)
+    settings = BuildSettings(
+        dataset="folder", source=tmp_path / "set", output=tmp_path / "out", split="shipped",
+        classes=("no", "yes"), positive=("yes",),
+    )  # fmt: skip
+    found = find_files(settings.source).images
+    built = identify_paths(found, describe_dataset(settings, found)).images
+    audited = read_inventory(tmp_path / "set")
+    assert len(built) == number and set(built.part.tolist()) == {0, 1, 2}
+    assert dict(zip(built.sources, built.part.tolist(), strict=True)) == dict(
+        zip(audited.paths, audited.split.tolist(), strict=True)
+    )
+    assert set(SPLIT_NAMES) == set(SPLITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("8863_idx5_x1001_y51_class1.png", ("8863", 1001, 51, "1")),
+        ("A_7_IDX5_X1_Y2.tif", ("A_7", 1, 2, None)),
+        ("8863_idx5_x1001_class1.png", None),
+        ("benign (1).png", None),
+    ],
+)
+def test_places_are_read_from_names(name, place):
+    assert read_place(name) == place

@@ -1,0 +1,30 @@
+"""Notices as values, of this version's records and of older ones."""
+
+import dataclasses
+import json
+
+import pytest
+
+from cancernet.dataset.notices import Notice, NoticeKind, read_notices
+from cancernet.dataset.words import say_notice
+
+FULL = Notice(
+    kind=NoticeKind.FEW_IMAGES, split="testing", classes=("0 (no IDC)", "1 (IDC)"), counts=(3, 4),
+    count=5, unit="source", splits=("training", "testing"), examples=("a", "b"), sentence="Said.",
+)  # fmt: skip
+
+
+def test_notices_come_back_from_json():
+    record = json.loads(json.dumps({"notices": [dataclasses.asdict(FULL), {"kind": "trial"}]}))
+    assert read_notices(record) == (FULL, Notice(kind=NoticeKind.TRIAL))
+
+
+def test_the_sentences_of_0_1_0_are_kept():
+    (notice,) = read_notices({"warnings": ["Few images."]})
+    assert say_notice(notice) == "Few images." and not notice.kind.of_splits
+
+
+@pytest.mark.parametrize("kind", list(NoticeKind))
+def test_every_kind_has_a_sentence(kind):
+    said = say_notice(dataclasses.replace(FULL, kind=kind))
+    assert said and "{" not in said
