@@ -14,6 +14,7 @@ from cancernet.measures.reliability import (
     calibration_metrics,
     expected_calibration_error,
     logistic_fit,
+    reliability,
 )
 from cancernet.measures.validation.calibration import Calibration, scale
 from cancernet.measures.validation.calibration_fit import (
@@ -261,3 +262,12 @@ class TestDecisionCurve:
             "act on nobody",
             "operating point 0.3",
         ]
+
+
+def test_reliability_by_hand():
+    found = reliability(np.array([0, 1, 1, 0]), np.array([0.0, 0.1, 0.15, 1.0]), bins=10)
+    assert found.images.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert found.mean_score[1] == pytest.approx(0.125)
+    assert found.observed[:2].tolist() == [0, 1]
+    assert np.isnan(found.observed[2])
+    assert found.observed[9] == 0
