@@ -50,6 +50,7 @@ MAY_IMPORT = {
     },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
+        "explaining",
         "measures", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",
         "slides", "training", "tuning",
     },
