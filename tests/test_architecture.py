@@ -50,8 +50,9 @@ MAY_IMPORT = {
     },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
-        "explaining", "measures", "recipe_file", "recipes", "report", "runs", "sample", "scoring",
-        "serving", "slides", "training", "tuning",
+        "explaining",
+        "measures", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",
+        "slides", "training", "tuning",
     },
 }  # fmt: skip
 ALWAYS = {"base", ""}

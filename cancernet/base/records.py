@@ -69,7 +69,8 @@ def _entries_of(value: Any) -> dict[str, object]:
         may_miss = isinstance(value, Record | Sparse) and each == field.default
         if not (is_empty and may_miss):
             found[field.name] = each
-    return {**found, **found.pop("others")} if isinstance(value, Record) else found
+    others = found.pop("others") if isinstance(value, Record) else {}
+    return {**found, **others}
 
 
 def from_json(kind: type[T], value: object, name: str = "") -> T:

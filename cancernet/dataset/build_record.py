@@ -7,16 +7,7 @@ from typing import Any
 from cancernet.base.records import Record
 from cancernet.dataset.leaks import Leak, upgraded_leaks
 from cancernet.dataset.notices import Notice, NoticeKind
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SplitCounts(Record):
-    """What one split holds; `classes` is class -> images."""
-
-    patients: int
-    images: int
-    positives: int
-    classes: Mapping[str, int]
+from cancernet.dataset.split_counts import SplitCounts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

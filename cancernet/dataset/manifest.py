@@ -20,9 +20,10 @@ from cancernet.base.records import EntryError, Record, from_json
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import counted
 from cancernet.config import DATASETS, SPLITS
-from cancernet.dataset.build_record import BuildRecord, SplitCounts
+from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.leaks import Leak
 from cancernet.dataset.notices import Notice
+from cancernet.dataset.split_counts import SplitCounts
 from cancernet.dataset.words import say_leaks, say_notice
 
 MANIFEST = "manifest.csv"

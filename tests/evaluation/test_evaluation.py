@@ -95,7 +95,7 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments, "--prevalence", "0.01"])
     assert evaluate_model.main() == 0
     printed = capsys.readouterr().out
-    for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not a scan"):
+    for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not an image"):
         assert words in printed
     assert contents(run) == before
     folder = run / "evaluations" / "clinic"
@@ -210,7 +210,7 @@ def test_files_left_out_are_counted_where_they_were(tmp_path, images):
     found = examine(read_finished(run), Wishes(data=images))
     content = report_content(read_finished(run), found, Wishes(data=images), "x")
     assert content.left_out == {"does not decode": 4}
-    assert "1 file left out, a mask, not a scan" in content.flow[-1].note
+    assert "1 file left out, a mask, not an image" in content.flow[-1].note
     assert not found.own and not content.audit
 
 

@@ -18,7 +18,9 @@ def opened_with(run, **changes):
             content[entry][key] = value
         else:
             content[entry] = value
-    run_folder.write_run_file(run, content)
+    # Not by `write_run_file`, which knows no infinity.
+    content["checksum"] = run_folder._checksum(content)
+    (run / run_folder.RUN_FILE).write_text(json.dumps(content))
     return run_folder.open_run(run)
 
 
