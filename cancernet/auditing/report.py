@@ -1,7 +1,5 @@
 """What an audit leaves: lines for the terminal, `audit.json`, and a page to look at."""
 
-import json
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from cancernet.auditing.audit import Audit
 from cancernet.auditing.page import page
 from cancernet.auditing.verdict import Check, Finding
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import write_bytes
+from cancernet.base.files import json_text, write_bytes
 from cancernet.base.words import counted
 
 JSON, PAGE = "audit.json", "audit.html"
@@ -51,7 +49,7 @@ def write_report(audit: Audit, folder: Path) -> None:
             f"{folder} holds other files and no earlier report; name another folder with --report"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(as_json(audit), indent=1, ensure_ascii=True, allow_nan=False)
+    content = json_text(as_json(audit), indent=1, ascii_only=True)
     write_bytes(folder / JSON, (content + "\n").encode())
     write_bytes(folder / PAGE, page(audit).encode("utf-8", errors="backslashreplace"))
 
@@ -79,7 +77,7 @@ def _check(audit: Audit, check: Check) -> dict[str, Any]:
         "name": check.name,
         "verdict": check.verdict,
         "sentence": check.sentence,
-        "numbers": {name: _number(value) for name, value in check.numbers.items()},
+        "numbers": check.numbers,
         "findings": [_finding(audit, finding) for finding in check.findings],
     }
 
@@ -93,7 +91,3 @@ def _finding(audit: Audit, finding: Finding) -> dict[str, Any]:
         "labels": [inventory.label_name(place) for place in places],
         "groups": [inventory.group_name(place) for place in places],
     }
-
-
-def _number(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value

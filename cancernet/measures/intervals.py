@@ -64,11 +64,6 @@ class Intervals:
         if not self.notes:
             object.__setattr__(self, "notes", sentences(self.remarks))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        limits = {name: list(pair) for name, pair in self.limits.items()}
-        return {**dataclasses.asdict(self), "limits": limits, "notes": list(self.notes)}
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:

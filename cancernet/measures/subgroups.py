@@ -90,7 +90,7 @@ def subgroup_rows(
         rows.append(
             {
                 "group": str(name),
-                **metrics.as_dict(),
+                **metrics,
                 "limits": intervals.limits,
                 "notes": list(intervals.notes),
             }

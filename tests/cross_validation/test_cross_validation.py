@@ -12,13 +12,14 @@ from cancernet.building.build import build
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
-from cancernet.cross_validation.record import read_record
 from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.scored import Scored, write_scored
 from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
+from cancernet.runs.run_record import FINISHED
 from cancernet.sample.layouts import draw_sample
 from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
@@ -97,7 +98,9 @@ class TestPlan:
 def train_without_a_network(plan):
     """Leaves what a training leaves, with drawn scores; the training itself is tested elsewhere."""
     own = open_dataset(plan.data, plan.config)
-    with opened(plan, Training(plan.folder, own, plan.config), FirstWeights("none")) as begun:
+    with opened(
+        plan, Training(plan.folder, own, plan.config), FirstWeights(source="none")
+    ) as begun:
         if plan.command == "stop":
             raise StoppedError("stopped")
         write_a_run(plan.folder, own, begun)
@@ -119,11 +122,9 @@ def write_a_run(place, own, begun):
         write_scored(place / f"{name}.csv", images, classes=own.classes, predicted=called)
     point = choose_operating_point(part.labels, score, rule="fixed", threshold=0.4)
     files = vouch_for(place, ["predictions.csv", "validation_predictions.csv"])
-    assert read_run_file(place)["fold"]["testing"] == sorted(set(own.split("testing").patients))
-    write_run_file(
-        place,
-        {**begun, "status": "finished", "operating_point": point.as_dict(), "files": files},
-    )
+    assert list(read_run_file(place).fold.testing) == sorted(set(own.split("testing").patients))
+    record = dataclasses.replace(begun, status=FINISHED, operating_point=point, files=files)
+    write_run_file(place, record)
 
 
 def test_too_small_a_limit_is_refused_before_there_is_a_folder(drawn, tmp_path):
@@ -148,8 +149,8 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     plan = Plan(folder=folder, data=drawn.folder, config=config, recipe="r", command="python x")
     with pytest.raises(StoppedError, match=r"fold 2 of 2.*--resume --run"):
         cross_validate.start_folds(plan, "2")
-    assert read_run_file(folder / "fold-01")["status"] == "finished"
-    assert read_record(folder)["status"] == "training"
+    assert read_run_file(folder / "fold-01").is_finished
+    assert read_cross_validation(folder).status == "training"
     with pytest.raises(RunError, match="--epochs"):
         cross_validate.resume_folds(folder, None, Resume(given={"epochs": 9}), workers=1)
     with pytest.raises(RunError, match="began with --folds 2, not 5"):
