@@ -228,6 +228,20 @@ class TestOperatingPoint:
         youden = choose_operating_point([0, 1, 1, 1, 1], [0.1, 0.4, 0.6, 0.6, 0.8])
         assert youden.remarks == ()
 
+    def test_what_is_not_asked_for_is_youden_95_percent_and_five_alarms(self):
+        split = scored(1, images=60)
+        truth, score = split.truth, split.probabilities[:, 1]
+        asked = {
+            "youden": {},
+            "sensitivity": {"target_sensitivity": 0.95},
+            "cost": {"cost_ratio": 5.0},
+            "fixed": {"threshold": 0.5},
+        }
+        for rule, numbers in asked.items():
+            usual = choose_operating_point(truth, score, rule=rule)
+            assert usual == choose_operating_point(truth, score, rule=rule, **numbers)
+        assert choose_operating_point(truth, score).rule_name == "youden"
+
     def test_chance_is_told_with_its_figures(self):
         found = choose_operating_point([1, 0, 1, 0], [0.5] * 4, rule="sensitivity")
         assert remark(Kind.NO_BETTER_THAN_CHANCE, sensitivity=1.0, specificity=0.0) in found.remarks
@@ -349,6 +363,20 @@ class TestComparison:
         said = remark(Kind.FEW_PATIENTS_COMPARED, patients=patients)
         assert found.remarks == ((said,) if few else ())
 
+    @pytest.mark.parametrize("rare", [0, 1])
+    def test_the_rarer_class_decides_whether_patients_are_few(self, rare):
+        truth = np.where(np.arange(20) < 3, rare, 1 - rare)
+        score = np.random.default_rng(1).random(20)
+        run = Scored(
+            paths=[str(k) for k in range(20)],
+            patients=np.arange(20),
+            truth=truth,
+            probabilities=np.stack([1 - score, score], axis=1),
+        )
+        other = dataclasses.replace(run, probabilities=run.probabilities[:, ::-1])
+        found = compare(run, other, positive=[1], thresholds=(0.5, 0.5), resamples=20)
+        assert found.remarks == (remark(Kind.FEW_PATIENTS_COMPARED, patients=20),)
+
     def test_a_threshold_of_every_image_follows_its_image(self):
         run = scored(4, images=50)
         order = np.random.default_rng(2).permutation(50)
@@ -402,3 +430,12 @@ class TestThresholdSpread:
         )
         # One in four draws takes patient b twice, who has positives only.
         assert 400 * 0.68 < found.resamples < 400 * 0.82
+
+    @pytest.mark.parametrize("rare", [0, 1])
+    def test_a_draw_with_one_image_of_a_class_counts(self, rare):
+        truth = np.array([0, 1, 0]) if rare else np.array([1, 0, 1])
+        found = threshold_spread(
+            truth, [0.4, 0.6, 0.2], ["a", "a", "b"], rule="youden", resamples=400
+        )
+        assert 400 * 0.68 < found.resamples < 400 * 0.82
+        assert not np.isnan(found.sensitivity).any() and not np.isnan(found.specificity).any()
