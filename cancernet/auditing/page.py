@@ -5,7 +5,7 @@ import dataclasses
 from cancernet.auditing.audit import Audit
 from cancernet.auditing.inventory import Inventory
 from cancernet.auditing.verdict import Check, Finding
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.report.page import DRAWN_ALERT
 from cancernet.report.pictures import Picture, small_picture
 from cancernet.report.rendering import render
