@@ -1,11 +1,15 @@
 """The audit as one page: verdicts first, then the images side by side."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
+from cancernet.auditing import words
 from cancernet.auditing.audit import Audit
+from cancernet.auditing.checks import Check
 from cancernet.auditing.inventory import Inventory
-from cancernet.auditing.verdict import Check, Finding
 from cancernet.base.notice import NOTICE
+from cancernet.base.verdicts import CheckVerdict
 from cancernet.report.page import DRAWN_ALERT
 from cancernet.report.pictures import Picture, small_picture
 from cancernet.report.rendering import render
@@ -49,56 +53,64 @@ class Section:
     """A check with what it found.
 
     Attributes:
-        check: the check.
+        check: its name, verdict and sentence.
+        numbers: its figures by name.
+        table: heading and rows, for a check that has one.
         cards: findings whose images are shown.
         more_cards: how many more there are.
-        files: findings about files that are not in the inventory.
+        files: paths and words of findings about files that are not in the inventory.
         more_files: how many more there are.
     """
 
-    check: Check
+    check: CheckVerdict
+    numbers: Mapping[str, float]
+    table: tuple[list[str], list[list[Any]]] | None
     cards: list[Card]
     more_cards: int
-    files: list[Finding]
+    files: list[tuple[tuple[str, ...], str]]
     more_files: int
 
 
 def page(audit: Audit) -> str:
     """Returns the page as one HTML document that fetches nothing."""
     inventory, alerts = audit.inventory, [DRAWN_ALERT] * audit.inventory.drawn
+    told = [words.say_check(check, inventory) for check in audit.checks]
     if audit.leaks:
-        names = ", ".join(check.name for check in audit.leaks)
-        alerts.append(f"LEAK ({names}): results on this set are too good to hold for new patients.")
+        names = ", ".join(one.name for one in told if one.leaks)
+        alerts.append(f"LEAK ({names}): {words.TOO_GOOD}.")
     return render(
         "audit.html.j2",
         title=f"Audit of {inventory.title}",
         notice=NOTICE,
         alerts=alerts,
         inventory=inventory,
-        checks=audit.checks,
+        grouping=words.say_grouping(inventory),
+        checks=told,
         sections=[
-            _section(inventory, check)
-            for check in audit.checks
-            if check.findings or check.table or check.numbers
+            _section(inventory, check, verdict)
+            for check, verdict in zip(audit.checks, told, strict=True)
+            if check.findings or check.shares or check.numbers
         ],
     )
 
 
-def _section(inventory: Inventory, check: Check) -> Section:
+def _section(inventory: Inventory, check: Check, told: CheckVerdict) -> Section:
     with_images = [finding for finding in check.findings if finding.places]
     files = [finding for finding in check.findings if not finding.places]
     cards = [
         Card(
-            words=finding.words,
+            words=words.say_fault(finding.fault),
             images=[_image(inventory, place) for place in finding.places],
         )
         for finding in with_images[:SHOWN]
     ]
     return Section(
-        check=check,
+        check=told,
+        numbers=check.numbers,
+        table=words.tabulate(check, inventory),
         cards=cards,
         more_cards=len(with_images) - len(cards),
-        files=files[:LISTED],
+        files=[(finding.paths, words.say_fault(finding.fault)) for finding in files[:LISTED]],
         more_files=max(0, len(files) - LISTED),
     )
 

@@ -7,48 +7,44 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
+from cancernet.auditing import words
 from cancernet.auditing.audit import Audit
+from cancernet.auditing.checks import Finding
+from cancernet.auditing.inventory import Inventory
 from cancernet.auditing.page import page
-from cancernet.auditing.verdict import Check, Finding
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import write_bytes
 from cancernet.base.words import counted
 
 JSON, PAGE = "audit.json", "audit.html"
-WIDEST = 100  # characters of a line on the terminal
 
 
 def lines(audit: Audit) -> list[str]:
-    """Returns the table for the terminal: verdict, check, sentence."""
+    """Returns the table for the terminal, verdict, check and sentence, and what it comes to."""
     inventory = audit.inventory
     groups = f", {counted(len(inventory.groups), inventory.unit)}" if inventory.has_groups else ""
-    text = [f"Audit of {inventory.folder}: {counted(len(inventory), 'image')}{groups}", ""]
-    wide = max(len(check.name) for check in audit.checks)
-    for check in audit.checks:
-        text.append(f"{check.verdict:13}  {check.name:{wide}}  {check.sentence}")
-    text.append("")
-    leaks = len(audit.leaks)
-    if leaks:
-        text.append(
-            f"LEAK: {counted(leaks, 'check')} found the same thing in more than one split; results "
-            "on this set are too good to hold for new patients."
-        )
-    else:
-        text.append("No leak was found. docs/AUDIT.md says what these checks cannot see.")
-    return text
+    told = [words.say_check(check, inventory) for check in audit.checks]
+    wide = max(len(one.name) for one in told)
+    return [
+        f"Audit of {inventory.folder}: {counted(len(inventory), 'image')}{groups}",
+        "",
+        *(f"{one.verdict:13}  {one.name:{wide}}  {one.sentence}" for one in told),
+        "",
+        words.conclude(audit.checks, inventory),
+    ]
 
 
 def write_report(audit: Audit, folder: Path) -> None:
     """Writes `audit.json` and `audit.html` into a folder of their own.
 
     Raises:
-        CancerNetError: the folder holds something that is not a report.
+        CancerNetError: the folder holds something other than an earlier report.
     """
     if folder.exists() and not folder.is_dir():
         raise CancerNetError(f"{folder} is a file; name a folder with --report")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / JSON).is_file():
         raise CancerNetError(
-            f"{folder} holds other files and no earlier report; name another folder with --report"
+            f"{folder} holds other files than an earlier report; name another with --report"
         )
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(as_json(audit), indent=1, ensure_ascii=True, allow_nan=False)
@@ -59,6 +55,7 @@ def write_report(audit: Audit, folder: Path) -> None:
 def as_json(audit: Audit) -> dict[str, Any]:
     """The whole audit: every check, and every finding with its images."""
     inventory = audit.inventory
+    leaks = [words.say_check(check, inventory) for check in audit.leaks]
     return {
         "program": f"cancernet {__version__}, build_dataset.py --audit",
         "folder": os.fspath(inventory.folder),
@@ -68,32 +65,28 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "images": len(inventory),
         "unit": inventory.unit,
         "groups": len(inventory.groups),
-        "grouping": inventory.grouping,
-        "leaks": [f"{check.name}: {check.sentence}" for check in audit.leaks],
-        "checks": [_check(audit, check) for check in audit.checks],
+        "grouping": words.say_grouping(inventory),
+        "leaks": [f"{one.name}: {one.sentence}" for one in leaks],
+        "checks": [
+            {
+                **words.say_check(check, inventory)._asdict(),
+                "numbers": {
+                    name: None if math.isnan(value) else value
+                    for name, value in check.numbers.items()
+                },
+                "findings": [_finding(inventory, finding) for finding in check.findings],
+            }
+            for check in audit.checks
+        ],
     }
 
 
-def _check(audit: Audit, check: Check) -> dict[str, Any]:
+def _finding(inventory: Inventory, finding: Finding) -> dict[str, Any]:
+    places = finding.places
     return {
-        "name": check.name,
-        "verdict": check.verdict,
-        "sentence": check.sentence,
-        "numbers": {name: _number(value) for name, value in check.numbers.items()},
-        "findings": [_finding(audit, finding) for finding in check.findings],
-    }
-
-
-def _finding(audit: Audit, finding: Finding) -> dict[str, Any]:
-    inventory, places = audit.inventory, finding.places
-    return {
-        "words": finding.words,
-        "paths": [inventory.paths[place] for place in places] + list(finding.paths),
+        "words": words.say_fault(finding.fault),
+        "paths": [*(inventory.paths[place] for place in places), *finding.paths],
         "splits": [inventory.split_name(place) for place in places],
         "labels": [inventory.label_name(place) for place in places],
         "groups": [inventory.group_name(place) for place in places],
     }
-
-
-def _number(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
