@@ -9,7 +9,6 @@ from typing import Any
 from cancernet.auditing import name_checks, picture_checks
 from cancernet.auditing.checks import LEAK, Check
 from cancernet.auditing.inventory import Inventory, read_inventory
-from cancernet.auditing.stain_check import check_stain
 from cancernet.base.cluster import Cluster
 from cancernet.lookalike.near_duplicates import find_near_duplicates, step_bars
 from cancernet.lookalike.pictures import look_at_pictures
@@ -76,7 +75,7 @@ def audit(
             picture_checks.check_masks(inventory, pictures),
             picture_checks.check_readable(inventory, pictures),
             confounding,
-            check_stain(inventory, pictures),
+            picture_checks.check_stain(inventory, pictures),
             name_checks.check_prevalence(inventory),
         ],
     )

@@ -73,7 +73,7 @@ class Unreadable(NamedTuple):
 
 
 class Colour(enum.StrEnum):
-    """What is measured of a group's colours; see `stain_check`."""
+    """What is measured of a group's colours; see `picture_checks`."""
 
     DENSITY_OF_RED = "density of red"
     DENSITY_OF_GREEN = "density of green"

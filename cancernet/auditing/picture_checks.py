@@ -1,4 +1,4 @@
-"""What the pixels tell: duplicates, near duplicates, two labels, masks, unreadable files."""
+"""What the pixels tell: duplicates, two labels, masks, unreadable files, and other stains."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,12 @@ from cancernet.auditing.checks import (
     WARNING,
     Check,
     CheckKind,
+    Colour,
     Copies,
     Finding,
     MaskBy,
     Missing,
+    Outlier,
     Unreadable,
     not_checkable,
 )
@@ -21,6 +23,14 @@ from cancernet.auditing.inventory import NONE, Inventory
 from cancernet.dataset.images import first_alike
 from cancernet.lookalike.near_duplicates import Pair
 from cancernet.lookalike.pictures import Pictures
+
+# From this modified z score on a value is an outlier (Iglewicz & Hoaglin 1993).
+APART = 3.5
+MAD_TO_SIGMA = 1.4826  # of a normal distribution
+FEWEST_GROUPS = 8
+FEWEST_IMAGES = 5
+# Differences smaller than this are no difference, however alike the others are.
+LEAST_DENSITY, LEAST_SPREAD = 0.02, 2.0
 
 
 def check_readable(inventory: Inventory, pictures: Pictures) -> Check:
@@ -114,6 +124,45 @@ def check_masks(inventory: Inventory, pictures: Pictures) -> Check:
     return Check(CheckKind.MASKS, WARNING, findings=findings, numbers=numbers)
 
 
+def check_stain(inventory: Inventory, pictures: Pictures) -> Check:
+    """Robust z scores of every group's colours among all groups.
+
+    The colours of a group are the medians, over its images that are not blank, of the
+    optical densities -log10((mean + 1) / 256) of red, green and blue and of their standard
+    deviations within an image.
+    """
+    usable = np.flatnonzero((inventory.group != NONE) & pictures.comparable)
+    group = inventory.group[usable]
+    sizes = np.bincount(group, minlength=len(inventory.groups))
+    large = np.flatnonzero(sizes >= FEWEST_IMAGES)
+    if len(large) < FEWEST_GROUPS:
+        return not_checkable(CheckKind.STAIN, Missing.MORE_GROUPS, groups=len(large))
+    colour = pictures.table["colour"][usable].astype(np.float64)
+    colour[:, :3] = -np.log10((colour[:, :3] + 1) / 256)
+    order = np.argsort(group, kind="stable")
+    begins = np.searchsorted(group[order], np.arange(len(sizes) + 1))
+    medians = np.array(
+        [np.median(colour[order[begins[g] : begins[g + 1]]], axis=0) for g in large.tolist()]
+    )
+    scores = _robust_scores(medians)
+    worst = np.abs(scores).max(axis=1)
+    outliers = np.flatnonzero(worst > APART)
+    findings = []
+    for place in outliers[np.argsort(-worst[outliers], kind="stable")].tolist():
+        number = int(large[place])
+        measure = int(np.argmax(np.abs(scores[place])))
+        fault = Outlier(
+            name=inventory.groups[number],
+            images=int(sizes[number]),
+            colour=list(Colour)[measure],
+            deviations=float(scores[place, measure]),
+        )
+        findings.append(Finding(fault, (int(usable[order[begins[number]]]),)))
+    numbers = {"groups": len(large), "outliers": len(findings)}
+    verdict = WARNING if findings else OK
+    return Check(CheckKind.STAIN, verdict, findings=findings, numbers=numbers)
+
+
 def _that_differ(pairs: Sequence[Pair], value: np.ndarray) -> list[Pair]:
     """Returns the pairs of images whose values are known and differ."""
     return [
@@ -126,3 +175,11 @@ def _that_differ(pairs: Sequence[Pair], value: np.ndarray) -> list[Pair]:
 def _findings(pairs: Sequence[Pair]) -> list[Finding]:
     ordered = sorted(pairs, key=lambda pair: (pair.distance, pair.first, pair.second))
     return [Finding(pair, (pair.first, pair.second)) for pair in ordered]
+
+
+def _robust_scores(values: np.ndarray) -> np.ndarray:
+    """Returns how far each row lies from the median row, in robust standard deviations."""
+    middle = np.median(values, axis=0)
+    least = np.repeat([LEAST_DENSITY, LEAST_SPREAD], 3)
+    deviation = np.maximum(MAD_TO_SIGMA * np.median(np.abs(values - middle), axis=0), least)
+    return (values - middle) / deviation

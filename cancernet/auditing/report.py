@@ -11,12 +11,18 @@ from cancernet.auditing import words
 from cancernet.auditing.audit import Audit
 from cancernet.auditing.checks import Finding
 from cancernet.auditing.inventory import Inventory
-from cancernet.auditing.page import page
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import write_bytes
+from cancernet.base.notice import NOTICE
 from cancernet.base.words import counted
+from cancernet.report.page import DRAWN_ALERT
+from cancernet.report.pictures import Picture, small_picture
+from cancernet.report.rendering import page_bytes, render
 
 JSON, PAGE = "audit.json", "audit.html"
+SHOWN = 24  # findings of a check whose images are shown on the page
+LISTED = 60  # findings about other files that are listed
+LONGEST, SHORTEST = 160, 96  # pixels of the longer side of an image on the page
 
 
 def lines(audit: Audit) -> list[str]:
@@ -49,7 +55,7 @@ def write_report(audit: Audit, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(as_json(audit), indent=1, ensure_ascii=True, allow_nan=False)
     write_bytes(folder / JSON, (content + "\n").encode())
-    write_bytes(folder / PAGE, page(audit).encode("utf-8", errors="backslashreplace"))
+    write_bytes(folder / PAGE, page_bytes(page(audit)))
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
@@ -79,6 +85,37 @@ def as_json(audit: Audit) -> dict[str, Any]:
             for check in audit.checks
         ],
     }
+
+
+def page(audit: Audit) -> str:
+    """Returns the page as one HTML document that fetches nothing."""
+    inventory, alerts = audit.inventory, [DRAWN_ALERT] * audit.inventory.drawn
+    told = [words.say_check(check, inventory) for check in audit.checks]
+    if audit.leaks:
+        names = ", ".join(one.name for one in told if one.leaks)
+        alerts.append(f"LEAK ({names}): {words.TOO_GOOD}.")
+
+    def picture(path: str) -> Picture | None:
+        return small_picture(inventory.folder / path, longest=LONGEST, shortest=SHORTEST)
+
+    return render(
+        "audit.html.j2",
+        title=f"Audit of {inventory.title}",
+        notice=NOTICE,
+        alerts=alerts,
+        inventory=inventory,
+        grouping=words.say_grouping(inventory),
+        verdicts=told,
+        checks=[
+            (check, verdict, words.tabulate(check, inventory))
+            for check, verdict in zip(audit.checks, told, strict=True)
+            if check.findings or check.shares or check.numbers
+        ],
+        say=words.say_fault,
+        picture=picture,
+        shown=SHOWN,
+        listed=LISTED,
+    )
 
 
 def _finding(inventory: Inventory, finding: Finding) -> dict[str, Any]:

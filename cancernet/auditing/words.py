@@ -22,13 +22,13 @@ from cancernet.auditing.checks import (
     Unreadable,
 )
 from cancernet.auditing.inventory import Grouping, GroupsFrom, Inventory
-from cancernet.auditing.stain_check import FEWEST_GROUPS, FEWEST_IMAGES
+from cancernet.auditing.picture_checks import FEWEST_GROUPS, FEWEST_IMAGES
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.base.words import counted, some
 from cancernet.config import SPLITS
 from cancernet.lookalike.near_duplicates import Change, Pair
 
-TOO_GOOD = "results on this set are too good to hold for new patients"
+TOO_GOOD = "results on this set will be too optimistic for new patients"
 LIMITS = "docs/AUDIT.md says what these checks cannot see."
 
 
@@ -237,7 +237,7 @@ def _labels(check: Check, inventory: Inventory) -> str:
 
 def _masks(check: Check, inventory: Inventory) -> str:
     if check.verdict is OK:
-        return "no image is named or looks like a mask."
+        return "no image is named like a mask or looks like one."
     named = counted(int(check.numbers["by name"]), "file is a mask", "files are masks")
     seen = int(check.numbers["by looks"])
     return (
@@ -283,7 +283,7 @@ def _stain(check: Check, inventory: Inventory) -> str:
     differ = "differs" if outliers == 1 else "differ"
     return (
         f"{outliers:,} of {groups} {differ} in colour from the rest ({some(_names_of(check))}): "
-        "check whether a class or a split is theirs alone."
+        "make sure that no class and no split consists of them alone."
     )
 
 
@@ -292,7 +292,7 @@ def _prevalence(check: Check, inventory: Inventory) -> str:
         split: [label for label, share in zip(inventory.labels, shares, strict=True) if not share]
         for split, (_, shares) in check.shares.items()
     }
-    none = [f"{split} has none of {label}" for split, labels in missing.items() for label in labels]
+    none = [f"{split} has no image of {label}" for split, labels in missing.items() for label in labels]
     if none:
         return f"{some(none, 3)}."
     if check.verdict is OK:
