@@ -19,8 +19,8 @@ from pathlib import Path
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.commands.command_line import Parser, add_settings, given_settings, run
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
-from cancernet.recipe_file import is_recipe_file, read_recipe
-from cancernet.recipes import DEFAULT_RECIPE, recipe
+from cancernet.recipe_file import named_settings, short_name
+from cancernet.recipes import DEFAULT_RECIPE
 
 MEASURES = ("val_auc", "val_balanced_loss", "val_loss", "val_accuracy")
 SEARCH = ("learning_rate=1e-4..1e-1:log", "batch_size=16,32,64", "epochs=4..20")
@@ -82,9 +82,8 @@ def main() -> int:
     # Nonsense is answered before TensorFlow takes its seconds to load.
     dimensions = parse_search(arguments.search or list(SEARCH))
     name = arguments.recipe or DEFAULT_RECIPE
-    base: TrainConfig = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
-    base = dataclasses.replace(base, **given_settings(arguments, TrainConfig))
-    short = Path(name).stem if is_recipe_file(name) else name
+    base = dataclasses.replace(named_settings(name), **given_settings(arguments, TrainConfig))
+    short = short_name(name)
     place = study_place(
         arguments.study or str(OUTPUT / f"{short}-study.db"), OUTPUT / f"{short}-study"
     )

@@ -7,7 +7,6 @@ the run. `cancernet.recipes` fills it in, one named row per system.
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.base.settings import check_settings, setting
@@ -210,7 +209,3 @@ class TrainConfig:
                 f"--plateau-factor lowers a constant rate, but the schedule is {self.schedule}; "
                 "add --schedule constant"
             )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the settings as plain JSON values."""
-        return dataclasses.asdict(self)

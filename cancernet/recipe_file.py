@@ -12,6 +12,7 @@ from typing import Any
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, write_json
 from cancernet.config import TrainConfig
+from cancernet.recipes import recipe
 
 KIND = "cancernet recipe"
 FORMAT = 1
@@ -23,6 +24,20 @@ def is_recipe_file(name: str) -> bool:
     return name.endswith(SUFFIX) or "/" in name or "\\" in name
 
 
+def named_settings(name: str) -> TrainConfig:
+    """Returns the settings that `--recipe` names, of the table or of a file.
+
+    Raises:
+        CancerNetError: an unknown name, or a file that cannot be read.
+    """
+    return read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
+
+
+def short_name(name: str) -> str:
+    """Returns what a run is called by: the name that `--recipe` gives, of a file its stem."""
+    return Path(name).stem if is_recipe_file(name) else name
+
+
 def write_recipe(path: Path, config: TrainConfig, *, found: dict[str, Any]) -> None:
     """Writes every setting, so that the file means the same when a default changes.
 
@@ -31,7 +46,10 @@ def write_recipe(path: Path, config: TrainConfig, *, found: dict[str, Any]) -> N
         config: the settings.
         found: how they were found, plain JSON values.
     """
-    write_json(path, {"kind": KIND, "format": FORMAT, "settings": config.as_dict(), "found": found})
+    write_json(
+        path,
+        {"kind": KIND, "format": FORMAT, "settings": dataclasses.asdict(config), "found": found},
+    )
 
 
 def read_recipe(path: Path) -> TrainConfig:

@@ -97,6 +97,12 @@ def write_tiny_onnx(path: Path, classes: int = 2, scale: float = 0.02) -> None:
     save(model, path)
 
 
+POINT = {
+    "threshold": 0.4, "rule": "fixed threshold 0.4", "rule_name": "fixed", "sensitivity": 0.9,
+    "specificity": None, "images": 20, "patients": 2, "note": "", "chosen_on": None,
+}  # fmt: skip
+
+
 def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00") -> Path:
     """A finished run around the network by hand."""
     from cancernet.runs import run_folder
@@ -106,6 +112,7 @@ def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00")
     run_folder.write_run_file(
         folder,
         {
+            "format": 1,
             "status": "finished",
             "finished": finished,
             "created": finished,
@@ -113,7 +120,7 @@ def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00")
             "words": ["no IDC", "IDC"],
             "positive": ["1"],
             "input": {"width": 48, "height": 48, "interpolation": "bilinear"},
-            "operating_point": {"threshold": 0.4, "rule": "fixed threshold 0.4"},
+            "operating_point": POINT,
             "dataset": {"drawn": True, "leak": "", "name": "idc"},
             "files": run_folder.vouch_for(folder, [run_folder.MODEL_ONNX]),
         },

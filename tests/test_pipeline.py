@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from cancernet.base.records import from_json
 from cancernet.building.build import build
 from cancernet.building.settings import BuildSettings
 from cancernet.dataset.manifest import read_dataset
@@ -200,7 +201,7 @@ assert not any(name.startswith("cancernet") for name in sys.modules)
     scores = json.loads(done.stdout.splitlines()[-1])
     # The files hold the network as trained; the run's calibration comes after it.
     content = json.loads((run / "run.json").read_text())
-    calibration = Calibration.from_dict(content["calibration"])
+    calibration = from_json(Calibration, content["calibration"])
     corrected = calibration.apply(np.stack([1 - np.array(scores), scores], axis=1))
     expected = [float(row["probability_1"]) for row in rows]
     assert corrected[:, 1] == pytest.approx(expected, abs=1e-5)

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow")
 
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import DATASETS
-from cancernet.commands.predict import predict_named
+from cancernet.commands.predict_images import predict_named
 from cancernet.commands.train import tell
 from cancernet.config import TrainConfig
 from cancernet.dataset.limit import limited, shares
@@ -129,8 +129,8 @@ def ask_run(name, config, data, run, image, capsys):
     assert "a trial, not a result" in printed
     found = open_run(run)
     assert found.classes == DATASETS[config.dataset].classes
-    assert found.content["recipe"] == name and found.content["weights"]["source"] == "none"
-    assert found.content["model"]["onnx_difference"] < 1e-5
+    assert found.record.recipe == name and found.record.weights.source == "none"
+    assert found.record.model.onnx_difference < 1e-5
     assert len((run / "predictions.csv").read_text().splitlines()) <= 1 + LIMIT
     assert predict_named(found, [image], as_json_lines=True, csv_path=None) == (1, 0)
 
@@ -185,7 +185,7 @@ def test_a_limit_is_said_and_the_same_every_time(built):
         place = whole.paths.index(part.paths[-1])
         assert part.labels[-1] == whole.labels[place]
         assert part.patients[-1] == whole.patients[place]
-        assert few.counts[name]["images"] == len(part.paths)
+        assert few.counts[name].images == len(part.paths)
     assert "--limit 12" in few.split_kind and few.fingerprint == dataset.fingerprint
     assert limited(dataset, 0, seed=1) is dataset
     with pytest.raises(CancerNetError, match="--limit 2 is fewer images than the 3 classes"):

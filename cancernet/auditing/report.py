@@ -1,7 +1,5 @@
 """What an audit leaves: lines for the terminal, `audit.json`, and a page to look at."""
 
-import json
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from cancernet.auditing.audit import Audit
 from cancernet.auditing.checks import Finding
 from cancernet.auditing.inventory import Inventory
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import write_bytes
+from cancernet.base.files import json_text, write_bytes
 from cancernet.base.notice import NOTICE
 from cancernet.base.words import counted
 from cancernet.report.page import DRAWN_ALERT
@@ -53,7 +51,7 @@ def write_report(audit: Audit, folder: Path) -> None:
             f"{folder} holds other files than an earlier report; name another with --report"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(as_json(audit), indent=1, ensure_ascii=True, allow_nan=False)
+    content = json_text(as_json(audit), indent=1, ascii_only=True)
     write_bytes(folder / JSON, (content + "\n").encode())
     write_bytes(folder / PAGE, page_bytes(page(audit)))
 
@@ -76,10 +74,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "checks": [
             {
                 **words.say_check(check, inventory)._asdict(),
-                "numbers": {
-                    name: None if math.isnan(value) else value
-                    for name, value in check.numbers.items()
-                },
+                "numbers": check.numbers,
                 "findings": [_finding(inventory, finding) for finding in check.findings],
             }
             for check in audit.checks

@@ -292,7 +292,9 @@ def _prevalence(check: Check, inventory: Inventory) -> str:
         split: [label for label, share in zip(inventory.labels, shares, strict=True) if not share]
         for split, (_, shares) in check.shares.items()
     }
-    none = [f"{split} has no image of {label}" for split, labels in missing.items() for label in labels]
+    none = [
+        f"{split} has no image of {label}" for split, labels in missing.items() for label in labels
+    ]
     if none:
         return f"{some(none, 3)}."
     if check.verdict is OK:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.records import as_json
+
 # What `written_beside` calls a file while it is being written.
 _UNFINISHED = re.compile(r"\..*\.[0-9a-f]{8}\.part(\..*)?", re.DOTALL)
 
@@ -103,10 +105,15 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def json_text(content: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Returns JSON that every language reads: records as objects, undefined as `null`."""
+    return json.dumps(as_json(content), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON atomically, indented, NaN as `NaN` (Python's json reads it back)."""
-    # A file name that is no text has lone surrogates; as \udc80 they are sound JSON.
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    """Writes a record or plain values as JSON, atomically and indented; undefined is `null`."""
+    # A file name that is not valid text has lone surrogates; as \udc80 they are sound JSON.
+    text = json_text(content, indent=2) + "\n"
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
@@ -114,7 +121,7 @@ def parse_json(text: str | bytes) -> Any:
     """Reads JSON that anybody may have written.
 
     Raises:
-        ValueError: it is no JSON, or nested deeper than Python follows.
+        ValueError: it is not valid JSON, or nested deeper than Python follows.
     """
     try:
         return json.loads(text)
@@ -127,7 +134,7 @@ def read_json(path: Path) -> Any:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no JSON, or nested deeper than Python follows.
+        ValueError: it is not valid JSON, or nested deeper than Python follows.
     """
     return parse_json(Path(path).read_text(encoding="utf-8"))
 

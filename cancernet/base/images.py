@@ -111,7 +111,7 @@ def _check_size(image: Image.Image, content: bytes, maximum_pixels: int) -> None
     if decoded > min(maximum_pixels, 4 * own + PLAIN_TILE):
         raise ImageError(
             f"its {image.width} x {image.height} pixels are stored in a tile of {decoded:,}; "
-            "save it anew, in strips or smaller tiles"
+            "save it again, in strips or smaller tiles"
         )
 
 

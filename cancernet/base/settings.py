@@ -31,7 +31,7 @@ def setting(
     group: str = "",
     switch: bool = False,
 ) -> Any:
-    """Describes a field of a settings dataclass; a field without this is no flag.
+    """Describes a field of a settings dataclass; only such fields become flags.
 
     Args:
         default: of the field; `dataclasses.MISSING` for none.
@@ -41,7 +41,7 @@ def setting(
         above, below: bounds that are not.
         metavar: stands for the value in `--help`; one name for each value where a flag
             takes a fixed number of them.
-        group: heading in `--help` under which the flag stands.
+        group: heading of the flag in `--help`.
         switch: a truth value that the flag only turns on; without, there is `--no-…` too.
     """
     metadata = {
@@ -64,8 +64,8 @@ def setting_fields(settings: Any) -> list[dataclasses.Field[Any]]:
 
 
 def flag_of(name: str) -> str:
-    """Returns the flag of a field: `--learning-rate` for `learning_rate`."""
-    return "--" + name.replace("_", "-")
+    """Returns the flag of a field: `--image-size` for `image_size`, `--class` for `class_`."""
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 def check_settings(settings: Any) -> None:

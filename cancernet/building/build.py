@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.building.check import check_files
@@ -19,7 +18,8 @@ from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.building.staging import alone, refuse_what_is_not_ours, staged
 from cancernet.building.transfer import no_hard_links, transfer
 from cancernet.catalog import Dataset
-from cancernet.dataset.leaks import Leak, LeakKind, read_leaks
+from cancernet.dataset.build_record import BuildRecord
+from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.notices import Notice
 from cancernet.dataset.words import name_leak
 from cancernet.lookalike.content_groups import group_by_content
@@ -47,7 +47,7 @@ class Outcome:
     """
 
     output: Path
-    facts: dict[str, Any]
+    facts: BuildRecord
     failed: list[tuple[str, str, str]]
     unchanged: bool
 
@@ -95,9 +95,9 @@ def build(settings: BuildSettings, *, announce: Announce = lambda notices, leaks
     return Outcome(settings.output, facts, [as_row(file) for file in failed], unchanged=False)
 
 
-def _unchanged(facts: dict[str, Any], settings: BuildSettings) -> Outcome:
-    _check_leaks(read_leaks(facts), settings)
-    failed = read_failed(settings.output, facts["failed_reasons"])
+def _unchanged(facts: BuildRecord, settings: BuildSettings) -> Outcome:
+    _check_leaks(facts.leaks, settings)
+    failed = read_failed(settings.output, facts.failed_reasons)
     return Outcome(settings.output, facts, failed, unchanged=True)
 
 

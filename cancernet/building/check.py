@@ -123,7 +123,7 @@ def find_duplicates(
     Args:
         images: all that were read.
         sha256: uint8 (n, 32) of their bytes.
-        readable: bool (n,); the others are no duplicates of anything.
+        readable: bool (n,); the others are not compared.
         dataset: the catalogue's entry.
 
     Returns:

@@ -9,8 +9,8 @@ from cancernet.catalog import Dataset
 def download(dataset: Dataset) -> Path:
     """Returns the folder that Kaggle's own client keeps the data set in.
 
-    What is there already is not fetched again, and nothing is copied out of it: the
-    build reads it where it lies.
+    A folder that is there already is not fetched again. Nothing is copied out of it: the
+    build reads the images there.
 
     Raises:
         CancerNetError: not on Kaggle, `kagglehub` is not installed, or Kaggle refused.

@@ -18,7 +18,8 @@ from cancernet.building.identify import Identified
 from cancernet.building.settings import BuildSettings
 from cancernet.building.transfer import NO_STAMP
 from cancernet.catalog.patient_id import patient_key
-from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, check_kinds, manifest_rows, read_build
+from cancernet.dataset.build_record import BuildRecord
+from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, manifest_rows, read_build
 from cancernet.dataset.split_lists import read_lists
 from cancernet.lookalike import content_groups
 
@@ -29,7 +30,7 @@ def as_built(
     found: Found,
     identified: Identified,
     images: Sequence[str],
-) -> dict[str, Any] | None:
+) -> BuildRecord | None:
     """Returns the content of `build.json` where a build now would make exactly what is there.
 
     That is so when the settings, the source's files (by path, size and time of change)
@@ -44,22 +45,21 @@ def as_built(
     """
     try:
         facts = read_build(output)
-        check_kinds(facts)  # of an earlier version it would be of no use to this one
-        if facts["settings"] != settings_as_built(settings):
+        if facts.settings != settings_as_built(settings):
             return None
-        # An earlier version took the spellings of one patient for several, and knew no notices.
-        if facts["same_patients"] != same_patients(identified) or "notices" not in facts:
+        # An earlier version took the spellings of one patient for several.
+        if facts.same_patients != same_patients(identified):
             return None
         stamps = np.array(
             [_stamp(os.path.join(settings.source, path)) for path in images], np.int64
         )
-        if facts["listing"] != listing(found.images, stamps) or not (output / LEFT_OUT).is_file():
+        if facts.listing != listing(found.images, stamps) or not (output / LEFT_OUT).is_file():
             return None
         for path, origin, *_ in manifest_rows(output / MANIFEST):
             built, original = os.path.join(output, path), os.path.join(settings.source, origin)
             if not _same_file(built, original, settings.link):
                 return None
-    except (CancerNetError, OSError, KeyError, TypeError, ValueError):
+    except (CancerNetError, OSError, ValueError):
         return None  # whatever is wrong with it, building again mends it
     return facts
 
@@ -116,6 +116,6 @@ def _digest_of(table: Path | None) -> str:
         return ""  # reading it for its labels gives the reason
 
 
-def same_patients(identified: Identified) -> dict[str, list[str]]:
+def same_patients(identified: Identified) -> dict[str, tuple[str, ...]]:
     """Returns, for each patient with several spellings, the one that is kept -> the others."""
-    return {one.kept: list(one.others) for one in identified.respelled}
+    return {one.kept: tuple(one.others) for one in identified.respelled}

@@ -13,8 +13,8 @@ from cancernet.base.parallel import in_parallel
 from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut, LeftOutFile, Reason
 from cancernet.catalog.patient_id import Respelled, find_respelled, kept_spellings
 from cancernet.config import SPLITS
+from cancernet.dataset.find_leaks import NOT_NAMED
 from cancernet.dataset.images import Images, first_alike
-from cancernet.dataset.leaks import NOT_NAMED
 from cancernet.dataset.manifest import NO_POSITION
 from cancernet.dataset.notices import Notice, notice_respelled
 

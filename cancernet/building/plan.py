@@ -12,8 +12,9 @@ from cancernet.building.settings import LEAVE_OUT, BuildSettings
 from cancernet.catalog import Dataset, LeftOutFile, is_mask
 from cancernet.config import SPLITS
 from cancernet.dataset import patient_split
+from cancernet.dataset.find_leaks import find_leaks
 from cancernet.dataset.images import Images
-from cancernet.dataset.leaks import Leak, LeakKind, find_leaks
+from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.notices import Notice, NoticeKind, notice_respelled
 from cancernet.dataset.shipped_split import split_as_shipped
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists

@@ -1,15 +1,15 @@
 """Writes what a build leaves beside the images: manifest, left-out list, `build.json`."""
 
 import csv
-import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cancernet.base.files import sha256_of, write_json
+from cancernet.base.records import from_json
 from cancernet.building.check import Checked
 from cancernet.building.existing import listing, same_patients, settings_as_built
 from cancernet.building.find import Found
@@ -18,7 +18,7 @@ from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile
 from cancernet.config import SPLITS
-from cancernet.dataset.leaks import Leak
+from cancernet.dataset.build_record import BuildRecord, ImageSize, Unlisted
 from cancernet.dataset.manifest import (
     BUILD,
     COLUMNS,
@@ -26,7 +26,7 @@ from cancernet.dataset.manifest import (
     MANIFEST,
     NO_POSITION,
 )
-from cancernet.dataset.notices import Notice
+from cancernet.dataset.split_counts import SplitCounts
 from cancernet.dataset.words import say_leaks, say_notice, say_split
 
 BLOCK = 4096  # rows
@@ -39,7 +39,7 @@ def write_record(
     found: Found,
     identified: Identified,
     settings: BuildSettings,
-) -> tuple[dict[str, Any], list[LeftOutFile]]:
+) -> tuple[BuildRecord, list[LeftOutFile]]:
     """Writes all that is beside the images.
 
     Returns:
@@ -53,41 +53,35 @@ def write_record(
     write_manifest(folder, plan, done.sha256)
     write_left_out(folder, left_out)
     failed = [file for file in left_out if file.failed]
-    facts = {
-        "program": "cancernet build_dataset.py",
-        "dataset": dataset.name,
-        "title": dataset.title,
-        "classes": list(dataset.classes),
-        "words": list(dataset.words),
-        "positive": list(dataset.positive),
-        "drawn": found.drawn,
-        "source": str(settings.source),
-        "listing": listing(found.images, checked.stamps),
-        "settings": settings_as_built(settings),
-        "split_kind": _say_split(plan, settings),
-        "unit": dataset.unit,
-        "absent": _absent(counts),
-        "leak": say_leaks(plan.leaks),
-        "leaks": [_entries(leak) for leak in plan.leaks],
-        "warnings": [say_notice(notice) for notice in notices],
-        "notices": [_entries(notice) for notice in notices],
-        "same_patients": same_patients(identified),
-        "counts": counts,
-        "left_out": count_reasons(left_out),
-        "failed": len(failed),
-        "failed_reasons": sorted({file.reason.value for file in failed}),
-        "listed_without_images": plan.without_images,
-        "unlisted": dict(plan.unlisted),
-        "image_size": most_common_size(done.width, done.height),
-        "fingerprint": sha256_of(folder / MANIFEST),
-    }
+    facts = BuildRecord(
+        dataset=dataset.name,
+        title=dataset.title,
+        classes=dataset.classes,
+        words=dataset.words,
+        positive=dataset.positive,
+        drawn=found.drawn,
+        source=str(settings.source),
+        listing=listing(found.images, checked.stamps),
+        settings=settings_as_built(settings),
+        split_kind=_say_split(plan, settings),
+        unit=dataset.unit,
+        absent=_absent(counts),
+        leak=say_leaks(plan.leaks),
+        leaks=tuple(plan.leaks),
+        warnings=tuple(map(say_notice, notices)),
+        notices=tuple(notices),
+        same_patients=same_patients(identified),
+        counts=counts,
+        left_out=count_reasons(left_out),
+        failed=len(failed),
+        failed_reasons=tuple(sorted({file.reason.value for file in failed})),
+        listed_without_images=tuple(plan.without_images),
+        unlisted=from_json(Unlisted, dict(plan.unlisted)),
+        image_size=most_common_size(done.width, done.height),
+        fingerprint=sha256_of(folder / MANIFEST),
+    )
     write_json(folder / BUILD, facts)
     return facts, failed
-
-
-def _entries(value: Leak | Notice) -> dict[str, Any]:
-    """Returns the entries of a leak or notice that are not empty."""
-    return {name: entry for name, entry in dataclasses.asdict(value).items() if entry}
 
 
 def _say_split(plan: Plan, settings: BuildSettings) -> str:
@@ -162,7 +156,7 @@ def read_failed(folder: Path, reasons: Sequence[str]) -> list[tuple[str, str, st
         ]
 
 
-def count_splits(plan: Plan) -> dict[str, Any]:
+def count_splits(plan: Plan) -> dict[str, SplitCounts]:
     """Returns for each split its patients, images, positives and images of each class."""
     classes = plan.dataset.classes
     counts = {}
@@ -170,19 +164,19 @@ def count_splits(plan: Plan) -> dict[str, Any]:
         inside = plan.splits == place
         per_class = np.bincount(plan.images.label[inside], minlength=len(classes)).tolist()
         by_name = dict(zip(classes, per_class, strict=True))
-        counts[split] = {
-            "patients": len(np.unique(plan.images.patient[inside])),
-            "images": int(inside.sum()),
-            "positives": sum(by_name[name] for name in plan.dataset.positive),
-            "classes": by_name,
-        }
+        counts[split] = SplitCounts(
+            patients=len(np.unique(plan.images.patient[inside])),
+            images=int(inside.sum()),
+            positives=sum(by_name[name] for name in plan.dataset.positive),
+            classes=by_name,
+        )
     return counts
 
 
-def _absent(counts: dict[str, Any]) -> dict[str, list[str]]:
+def _absent(counts: Mapping[str, SplitCounts]) -> dict[str, tuple[str, ...]]:
     """Returns split -> classes of which it has no image, for every split."""
     return {
-        split: [name for name, images in count["classes"].items() if not images]
+        split: tuple(name for name, images in count.classes.items() if not images)
         for split, count in counts.items()
     }
 
@@ -193,15 +187,13 @@ def count_reasons(left_out: Iterable[LeftOutFile]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def most_common_size(width: np.ndarray, height: np.ndarray) -> dict[str, int]:
+def most_common_size(width: np.ndarray, height: np.ndarray) -> ImageSize:
     """Returns the size in pixels that most images have, and how many those are."""
     sizes, images = np.unique(np.stack([width, height]), axis=1, return_counts=True)
     place = int(np.argmax(images))
-    return {
-        "width": int(sizes[0, place]),
-        "height": int(sizes[1, place]),
-        "images": int(images[place]),
-    }
+    return ImageSize(
+        width=int(sizes[0, place]), height=int(sizes[1, place]), images=int(images[place])
+    )
 
 
 def _write_csv(

@@ -183,7 +183,7 @@ def _foreign_files(output: Path) -> Iterator[str]:
 
 def _class_folders(output: Path) -> set[str]:
     try:
-        classes = read_build(output)["classes"]
-    except (CancerNetError, KeyError):
+        classes = read_build(output).classes
+    except CancerNetError:
         return set()
     return {f"{split}/{label}" for split in SPLITS for label in classes}

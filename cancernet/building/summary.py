@@ -2,13 +2,14 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
 
 from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import LEAVE_OUT
 from cancernet.config import SPLITS
+from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
+from cancernet.dataset.split_counts import SplitCounts
 from cancernet.recipes import flags_for
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
@@ -18,61 +19,63 @@ NAMED = 20
 def describe(outcome: Outcome) -> str:
     """Returns the closing text: the table, what was left out, what to do next."""
     facts = outcome.facts
-    lines = [f"{facts['title']}, split {facts['split_kind']}", ""]
+    lines = [f"{facts.title}, split {facts.split_kind}", ""]
     lines += split_table(facts)
-    if len(facts["classes"]) > 2:
+    if len(facts.classes) > 2:
         lines += ["", *class_table(facts)]
     lines += ["", *_left_out(facts), ""]
-    if missing := facts["listed_without_images"]:
+    if missing := facts.listed_without_images:
         names = some([shown(name) for name in missing])
         lines.append(
             f"On the lists, but without images: {counted(len(missing), 'patient')} ({names})"
         )
-    if unlisted := facts["unlisted"]["patients"]:
-        where = facts["settings"]["unlisted"]
+    if unlisted := facts.unlisted.patients:
+        where = facts.settings["unlisted"]
         fate = "left out" if where == LEAVE_OUT else f"sent to {where}"
         lines.append(
             f"On none of the lists: {counted(unlisted, 'patient')} with "
-            f"{counted(facts['unlisted']['images'], 'image')}, {fate} (--unlisted)"
+            f"{counted(facts.unlisted.images, 'image')}, {fate} (--unlisted)"
         )
-    remarks = [DRAWN if facts["drawn"] else "", facts["leak"]]
+    remarks = [DRAWN if facts.drawn else "", facts.leak]
     lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
     data = f"--data {shlex.quote(shown(str(outcome.output)))}"
-    flags = f"{flags_for(facts['dataset'])} {data}".lstrip()
+    flags = f"{flags_for(facts.dataset)} {data}".lstrip()
     lines += [
-        f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts['fingerprint'][:16]})",
+        f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts.fingerprint[:16]})",
         f"Next: python train_model.py {flags}",
     ]
     return "\n".join(lines)
 
 
-def split_table(facts: dict[str, Any]) -> list[str]:
+def split_table(facts: BuildRecord) -> list[str]:
     """Returns split x patients, images, positives and prevalence as aligned lines."""
-    words = dict(zip(facts["classes"], facts["words"], strict=True))
-    several = len(facts["positive"]) > 1
-    positive = "positive" if several else words[facts["positive"][0]]
-    unit = facts["unit"] + "s"
+    words = dict(zip(facts.classes, facts.words, strict=True))
+    several = len(facts.positive) > 1
+    positive = "positive" if several else words[facts.positive[0]]
+    unit = facts.unit + "s"
     rows: list[tuple[str, ...]] = [("split", unit, "images", positive, "prevalence")]
     for split in SPLITS:
-        rows.append(_row(split, facts["counts"][split]))
-    total = {
-        name: sum(facts["counts"][split][name] for split in SPLITS)
-        for name in ("patients", "images", "positives")
-    }
-    if facts["leak"]:
-        total["patients"] = ""  # they would be counted more than once
-    rows.append(_row("all", total))
+        rows.append(_row(split, facts.counts[split]))
+    every = [facts.counts[split] for split in SPLITS]
+    total = SplitCounts(
+        patients=sum(one.patients for one in every),
+        images=sum(one.images for one in every),
+        positives=sum(one.positives for one in every),
+        classes={},
+    )
+    # Where patients are in several splits, their sum would count them more than once.
+    rows.append(_row("all", total, patients=not facts.leaks))
     return _aligned(rows)
 
 
-def class_table(facts: dict[str, Any]) -> list[str]:
+def class_table(facts: BuildRecord) -> list[str]:
     """Returns class x images of each split as aligned lines; positive classes have a +."""
     rows: list[tuple[str, ...]] = [("class", *SPLITS)]
-    for name, word in zip(facts["classes"], facts["words"], strict=True):
-        mark = " +" if name in facts["positive"] else ""
+    for name, word in zip(facts.classes, facts.words, strict=True):
+        mark = " +" if name in facts.positive else ""
         called = name if name == word else f"{name} ({word})"
-        counts = [facts["counts"][split]["classes"][name] for split in SPLITS]
+        counts = [facts.counts[split].classes[name] for split in SPLITS]
         rows.append((called + mark, *(f"{count:,}" for count in counts)))
     return _aligned(rows)
 
@@ -106,20 +109,18 @@ def shown(name: str) -> str:
     return name if name.isprintable() else name.encode("unicode_escape").decode()
 
 
-def _row(split: str, counts: dict[str, Any]) -> tuple[str, ...]:
-    patients = counts["patients"]
-    images, positives = counts["images"], counts["positives"]
+def _row(split: str, counts: SplitCounts, *, patients: bool = True) -> tuple[str, ...]:
     return (
         split,
-        f"{patients:,}" if patients != "" else "",
-        f"{images:,}",
-        f"{positives:,}",
-        f"{100 * positives / images:.1f} %" if images else "-",
+        f"{counts.patients:,}" if patients else "",
+        f"{counts.images:,}",
+        f"{counts.positives:,}",
+        f"{100 * counts.positives / counts.images:.1f} %" if counts.images else "-",
     )
 
 
-def _left_out(facts: dict[str, Any]) -> list[str]:
-    reasons = facts["left_out"]
+def _left_out(facts: BuildRecord) -> list[str]:
+    reasons = facts.left_out
     if not reasons:
         return ["Left out: nothing."]
     width = max(len(f"{count:,}") for count in reasons.values())

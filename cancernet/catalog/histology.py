@@ -19,7 +19,7 @@ class Place(NamedTuple):
     """What the name of an IDC patch says.
 
     `x` and `y` are the patch's upper left corner on its slide in pixels; `label` is None
-    in names of patches that nobody labelled.
+    in the name of a patch without a label.
     """
 
     patient: str
@@ -39,8 +39,8 @@ def read_place(name: str) -> Place | None:
 def identify_idc(path: PurePosixPath) -> Identity:
     """Reads `…/<patient>/<0|1>/<patient>_idx5_x<X>_y<Y>_class<0|1>.png`.
 
-    The folders decide; a name in the published form must agree with them. Of a name in
-    another form the folders alone count, and there is no position.
+    The folders decide; a name in the published form must agree with them. With a name in
+    another form only the folders count, and the position is unknown.
 
     Raises:
         LeftOut: not in such folders, or a mask.

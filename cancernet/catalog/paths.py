@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from cancernet.catalog.left_out import LeftOut, Reason
 
-# Names that folders of a split have, wherever they stand in a path.
+# Names that the folders of a split have, anywhere in a path.
 SPLIT_NAMES = {
     "training": ("train", "training", "trainset", "train_set"),
     "validation": ("val", "valid", "validation", "validate", "dev", "valset", "val_set"),

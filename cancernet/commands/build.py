@@ -14,7 +14,7 @@ from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, ORIGINAL
 from cancernet.dataset.leaks import Leak
-from cancernet.dataset.notices import Notice, read_notices
+from cancernet.dataset.notices import Notice
 from cancernet.dataset.words import say_leaks, say_notice
 
 # Apart from every real data set, so that drawn and real images never come together.
@@ -91,7 +91,7 @@ def _build(arguments: argparse.Namespace, name: str) -> int:
 
     outcome = build(settings, announce=announce)
     # Once more: the files that had to be left out may have changed the numbers.
-    announce(read_notices(outcome.facts), ())
+    announce(outcome.facts.notices, ())
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
     print(describe(outcome))

@@ -78,7 +78,7 @@ def add_settings(
         title = field.metadata["group"]
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        groups[title].add_argument(flag_of(field.name), **_options(field))
+        groups[title].add_argument(flag_of(field.name), dest=field.name, **_options(field))
 
 
 def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:

@@ -1,19 +1,25 @@
 """What `train_model.py --folds` does: plan, train what is not finished, pool, report."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import RunError
 from cancernet.base.notice import NOTICE
 from cancernet.base.words import some
 from cancernet.config import TrainConfig
-from cancernet.cross_validation.plan import Fold, fold_dataset, plan_folds
+from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
-from cancernet.cross_validation.record import folds_of, read_record, write_record
 from cancernet.dataset.limit import check_limit
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.runs import provenance, run_folder
+from cancernet.runs.cross_validation_file import (
+    CrossValidationRecord,
+    WholeDataset,
+    read_cross_validation,
+    write_cross_validation,
+)
+from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
 from cancernet.training import resume as resuming
 from cancernet.training.begin import check_fit, held, read_whole, refuse_used
 from cancernet.training.loop.fit import StoppedError
@@ -40,24 +46,24 @@ def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: in
     check_limit(dataset, config.limit)
     divided = plan_folds(dataset, folds, only=only, seed=config.seed)
     refuse_used(folder)
-    content = {
-        "status": "training",
-        "created": run_folder.now(),
-        "command": plan.command,
-        "recipe": plan.recipe,
-        "config": config.as_dict(),
-        "dataset": {"folder": str(dataset.folder), "fingerprint": dataset.fingerprint},
-        "asked": folds,
-        "folds": [fold.as_dict() for fold in divided],
-        "beside": [str(path) for path in plan.beside],
-        "versions": provenance.versions(),
-        "commit": provenance.commit(),
-    }
+    record = CrossValidationRecord(
+        status=TRAINING,
+        created=run_folder.now(),
+        command=plan.command,
+        recipe=plan.recipe,
+        config=dataclasses.asdict(config),
+        dataset=WholeDataset(folder=str(dataset.folder), fingerprint=dataset.fingerprint),
+        asked=folds,
+        folds=tuple(divided),
+        beside=tuple(map(str, plan.beside)),
+        versions=provenance.versions(),
+        commit=provenance.commit(),
+    )
     with held(folder):
         refuse_used(folder)  # another may have begun in the meantime
-        write_record(folder, content)
+        write_cross_validation(folder, record)
         print(f"Cross-validation {folder}: {len(divided)} folds of {dataset.folder}")
-        _train_and_pool(folder, dataset, config, content, workers=workers)
+        _train_and_pool(folder, dataset, config, record, workers=workers)
 
 
 def resume_folds(
@@ -79,46 +85,46 @@ def resume_folds(
         RunError: finished already, or the data or a setting differs.
     """
     resuming.refuse_not_begun(folder)
-    content = read_record(folder)
-    if content["status"] == "finished":
+    record = read_cross_validation(folder)
+    if record.is_finished:
         raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
-    resuming.refuse_another_recipe(folder, content, recipe)
-    if asked not in (None, str(content["asked"])):
+    resuming.refuse_another_recipe(folder, record, recipe)
+    if asked not in (None, record.asked):
         raise RunError(
-            f"the cross-validation in {folder} began with --folds {content['asked']}, not {asked}; "
+            f"the cross-validation in {folder} began with --folds {record.asked}, not {asked}; "
             "leave --folds out, or start a new one"
         )
-    config = resuming.read_config(content, folder)
-    dataset = read_whole(data if data is not None else Path(content["dataset"]["folder"]))
+    config = resuming.read_config(record, folder)
+    dataset = read_whole(data if data is not None else Path(record.dataset.folder))
     found = [
         *resuming.changed_settings(config, resume.given),
-        *resuming.other_data(content, dataset),
-        *([] if resume.insist else resuming.other_program(content)),
+        *resuming.other_data(record.dataset.fingerprint, dataset),
+        *([] if resume.insist else resuming.other_program(record)),
     ]
     resuming.refuse(folder, found)
     with held(folder):
         print(f"Going on with the cross-validation in {folder}")
-        _train_and_pool(folder, dataset, config, content, workers=workers)
+        _train_and_pool(folder, dataset, config, record, workers=workers)
 
 
 def train_fold(folder: Path, number: int, data: Path) -> None:
     """Trains one fold of a data set, or goes on with it; does nothing when it is finished."""
-    content = read_record(folder)
+    record = read_cross_validation(folder)
     dataset = read_whole(data)
-    resuming.refuse(folder, resuming.other_data(content, dataset))
-    fold = next(fold for fold in folds_of(content) if fold.number == number)
-    _train_fold(folder, dataset, resuming.read_config(content, folder), content, fold)
+    resuming.refuse(folder, resuming.other_data(record.dataset.fingerprint, dataset))
+    fold = next(fold for fold in record.folds if fold.number == number)
+    _train_fold(folder, dataset, resuming.read_config(record, folder), record, fold)
 
 
 def _train_and_pool(
     folder: Path,
     dataset: BuiltDataset,
     config: TrainConfig,
-    content: dict[str, Any],
+    record: CrossValidationRecord,
     *,
     workers: int,
 ) -> None:
-    folds = folds_of(content)
+    folds = record.folds
     again = f"python train_model.py --resume --run {folder}"
     if workers > 1:
         from cancernet.cross_validation.workers import train_in_processes
@@ -128,14 +134,15 @@ def _train_and_pool(
         for fold in folds:
             print(f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}")
             try:
-                _train_fold(folder, dataset, config, content, fold)
+                _train_fold(folder, dataset, config, record, fold)
             except StoppedError:
                 raise StoppedError(
                     f"stopped in fold {fold.number} of {len(folds)}; finished folds and the "
                     f"last complete epoch are kept; go on with `{again}`"
                 ) from None
-    text = write_pooled(folder, dataset, config, content)
-    write_record(folder, {**content, "status": "finished", "finished": run_folder.now()})
+    text = write_pooled(folder, dataset, config, record)
+    done = dataclasses.replace(record, status=FINISHED, finished=run_folder.now())
+    write_cross_validation(folder, done)
     print(text)
     print(f"Report:  {folder / 'report.html'}")
     print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each predicts by itself")
@@ -146,20 +153,25 @@ def _train_fold(
     folder: Path,
     dataset: BuiltDataset,
     config: TrainConfig,
-    content: dict[str, Any],
+    record: CrossValidationRecord,
     fold: Fold,
 ) -> None:
     place = folder / fold.name
     begun = (place / run_folder.RUN_FILE).exists()
-    if begun and run_folder.read_run_file(place)["status"] == "finished":
+    if begun and run_folder.read_run_file(place).is_finished:
         return
     plan = Plan(
         folder=place,
         data=fold_dataset(dataset, fold),
         config=config,
-        recipe=content["recipe"],
-        command=content["command"],
-        fold={**fold.as_dict(), "of": len(content["folds"])},
+        recipe=record.recipe,
+        command=record.command,
+        fold=FoldOfRun(
+            number=fold.number,
+            testing=fold.testing,
+            validation=fold.validation,
+            of=len(record.folds),
+        ),
         # Whether another version may go on was decided for all folds together.
         resume=Resume(insist=True) if begun else None,
     )

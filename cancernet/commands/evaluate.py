@@ -10,6 +10,7 @@ from cancernet.base.staging import made_beside
 from cancernet.base.words import counted, images_of
 from cancernet.evaluation import compare_runs, comparison_page
 from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
+from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord
 from cancernet.evaluation.evaluation_report import predictive, report_content
 from cancernet.evaluation.run_results import PREDICTIONS, FinishedRun, read_finished
 from cancernet.measures.assess import write_predictions
@@ -17,6 +18,7 @@ from cancernet.report.formatting import interval, number
 from cancernet.report.page import write_report
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
+from cancernet.runs.metrics_file import metrics_of, write_metrics
 
 EVALUATIONS = "evaluations"
 SETTING_OF = {"sensitivity": "target_sensitivity", "cost": "cost_ratio", "fixed": "threshold"}
@@ -89,40 +91,31 @@ def _write(
     content = report_content(finished, found, wishes, command)
     write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
     write_report(content, folder)
-    figures = found.assessment.as_dict()
-    write_json(
-        folder / "metrics.json",
-        {
-            **figures,
-            "subgroups": {
-                column: [{**row, "limits": {k: list(v) for k, v in row["limits"].items()}}
-                         for row in rows]
-                for column, rows in found.subgroups.items()
-            },
-            "predictive_values": [dict(row) for row in predictive(found, wishes)],
-        },
-    )  # fmt: skip
-    run = finished.run
-    write_json(
-        folder / compare_runs.EVALUATION,
-        {
-            "run": run.name,
-            "run_checksum": run.content["checksum"],
-            "data": found.name,
-            "images": found.how,
-            "fingerprint": "" if wishes.data else run.content["dataset"].get("fingerprint", ""),
-            "content": found.content or run.content["dataset"].get("testing_content", ""),
-            "positive": list(run.positive),
-            "operating_point": figures["operating_point"],
-            "calibration": figures["calibration"],
-            "left_out": found.left_out,
-            "leak": found.leak,
-            "drawn": found.drawn,
-            "command": command,
-            "made": run_folder.now(),
-            "predictions": sha256_of(folder / PREDICTIONS),
-        },
+    metrics = dataclasses.replace(
+        metrics_of(found.assessment),
+        subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
+        predictive_values=tuple(predictive(found, wishes)),
     )
+    write_metrics(folder, metrics)
+    run, dataset = finished.run, finished.run.record.dataset
+    record = EvaluationRecord(
+        run=run.name,
+        run_checksum=run.record.checksum or "",
+        data=found.name,
+        images=found.how,
+        fingerprint="" if wishes.data else dataset.fingerprint,
+        content=found.content or dataset.testing_content,
+        positive=run.positive,
+        operating_point=found.assessment.operating_point,
+        calibration=found.assessment.calibration,
+        left_out=found.left_out,
+        leak=found.leak,
+        drawn=found.drawn,
+        command=command,
+        made=run_folder.now(),
+        predictions=sha256_of(folder / PREDICTIONS),
+    )
+    write_json(folder / EVALUATION, record)
 
 
 def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:

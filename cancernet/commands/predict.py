@@ -1,137 +1,308 @@
-"""What `predict.py` does: score the named images and print or write the answers."""
+"""`predict.py`: scores images with a run or with another model, and maps slides."""
 
 import contextlib
+import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.base.words import counted
-from cancernet.runs.run_folder import Run
-from cancernet.scoring.answers import CsvFile, as_json, as_text, distribution
-from cancernet.scoring.inputs import Inputs
-from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.base.notice import NOTICE
+from cancernet.base.settings import flag_of, setting
+from cancernet.commands.command_line import Parser, add_settings, given_settings
+from cancernet.config import INTERPOLATIONS, OUTPUT
 
 if TYPE_CHECKING:
-    from cancernet.scoring.distributed import SpreadPredictor
+    from cancernet.explaining.folder import ExplanationFolder
+    from cancernet.runs.run_folder import Run
+    from cancernet.scoring.foreign.predictor import BarePredictor
+    from cancernet.scoring.predictor import Prediction
+
+_BARE = "a bare model, without a run folder (--run FILE)"
+_MAPS = "heat maps (docs/EXPLAIN.md says what they show)"
+_SLIDES = "slide maps (docs/SLIDES.md)"
+_SPREAD = "many images on many processes (needs Dask)"
 
 
-def predict_named(
-    run: Run,
-    named: list[Path],
-    *,
-    as_json_lines: bool,
-    csv_path: Path | None,
-    also: Callable[[Prediction], None] | None = None,
-    scheduler: str = "",
-    workers: int = 0,
-    predictor: Predictor | None = None,
-) -> tuple[int, int]:
-    """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictFlags:
+    """The flags of `predict.py`: what to score, with what, and what to write."""
 
-    Args:
-        run: the run that scores.
-        named: files and folders.
-        as_json_lines: print JSON instead of words.
-        csv_path: the table to fill instead of printing.
-        also: called with every prediction before it is printed or written.
-        scheduler: address of a Dask scheduler whose workers score, or empty.
-        workers: number of processes to score in; 0 scores in this one.
-        predictor: what scores, when it is not the run's own model.
-
-    Returns:
-        How many images have been scored and how many could not be, rows of an
-        interrupted CSV included.
-    """
-    inputs = Inputs(named)
-    own = _predictor(run, scheduler, workers)
-    with contextlib.nullcontext(predictor) if predictor is not None else own as scoring:
-        if csv_path is None:
-            results = _passing_by(scoring.predict_many(inputs), also)
-            tally = _print_all(results, run, as_json_lines)
-        else:
-            table = CsvFile(csv_path, scoring.run, named)
-            tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
-    if inputs.passed_over:
-        others = counted(inputs.passed_over, "file that is no image", "files that are no images")
-        print(f"{others} passed over", file=sys.stderr)
-    return tally
-
-
-@contextlib.contextmanager
-def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | SpreadPredictor]":
-    if not scheduler and not workers:
-        yield Predictor(run)
-        return
-    from cancernet.scoring.distributed import SpreadPredictor
-
-    with SpreadPredictor(run, scheduler=scheduler, workers=workers) as predictor:
-        yield predictor
-
-
-def _print_all(
-    results: Iterable[Prediction | Failure], run: Run, as_json_lines: bool
-) -> tuple[int, int]:
-    scored = failed = 0
-    for result in results:
-        if isinstance(result, Failure):
-            failed += 1
-            print(f"error: {result.path}: {result.error}", file=sys.stderr)
-            if as_json_lines:
-                print(as_json(result))
-        else:
-            scored += 1
-            print(as_json(result) if as_json_lines else as_text(result, run))
-    return scored, failed
-
-
-def _fill_csv(
-    predictor: "Predictor | SpreadPredictor",
-    inputs: Inputs,
-    table: CsvFile,
-    as_json_lines: bool,
-    also: Callable[[Prediction], None] | None,
-) -> tuple[int, int]:
-    from tqdm import tqdm
-
-    before = len(table.done) - table.failed
-    if table.done:
-        unread = f", {table.failed:,} could not be read" if table.failed else ""
-        print(f"{counted(before, 'image')} scored before{unread}; going on", file=sys.stderr)
-    todo = (image for image in inputs if str(image) not in table.done)
-    results = table.write(_passing_by(predictor.predict_many(todo), also))
-    with contextlib.closing(tqdm(unit=" images", disable=None)) as bar:
-        passing = _counting(results, bar)
-        if as_json_lines:
-            scored, failed = _print_all(passing, predictor.run, True)
-        else:
-            scored = failed = 0
-            for result in passing:
-                failed += isinstance(result, Failure)
-                scored += isinstance(result, Prediction)
-                if isinstance(result, Failure):
-                    bar.clear()
-                    print(f"error: {result.path}: {result.error}", file=sys.stderr)
-    scored, failed = scored + before, failed + table.failed
-    print(
-        f"{table.path}: {scored:,} scored, {failed:,} could not be read",
-        file=sys.stderr if as_json_lines else sys.stdout,
+    run: Path | None = setting(
+        None,
+        f"run folder (default: the newest in {OUTPUT}/), or a bare .keras or .h5 model",
+        metavar="DIR_OR_FILE",
     )
-    if not as_json_lines:
-        print("\n".join(distribution(table.path, predictor.run)))
-    return scored, failed
+    json: bool = setting(False, "print one JSON object a line", switch=True)
+    csv: Path | None = setting(
+        None,
+        "write a table, row by row; after an interruption the same command continues it",
+        metavar="FILE",
+    )
+    list_: Path | None = setting(
+        None,
+        "score only the images that the column `filename` of this CSV names, in its order, "
+        "from the folders that are named",
+        metavar="FILE",
+    )
+    figure: Path | None = setting(
+        None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
+    )
+
+    dataset: str | None = setting(
+        None, "its classes in order, as in the catalogue", group=_BARE, metavar="NAME"
+    )
+    preprocessing: str | None = setting(
+        None,
+        "how its pixels are prepared: unit is 0-1; inside: the model does it",
+        group=_BARE,
+        choices=("inside", "unit", "tf", "torch", "caffe"),
+    )
+    image_size: int | None = setting(
+        None, "height and width, where the file does not say", group=_BARE, metavar="N"
+    )
+    interpolation: str | None = setting(
+        None, "default: bilinear", group=_BARE, choices=INTERPOLATIONS
+    )
+    recipe: str | None = setting(
+        None,
+        "take data set, size and interpolation from a recipe, whose models prepare pixels "
+        "themselves",
+        group=_BARE,
+        metavar="NAME_OR_FILE",
+    )
+    sha256: str | None = setting(None, "the hash the file must have", group=_BARE, metavar="HEX")
+
+    explain: Path | None = setting(
+        None,
+        "write a heat map, an overlay and the raw numbers of every image into a new folder",
+        group=_MAPS,
+        metavar="DIR",
+    )
+    method: str | None = setting(
+        None,
+        "how the map is made; occlusion needs only predictions (default: grad-cam)",
+        group=_MAPS,
+        choices=("grad-cam", "hirescam", "grad-cam++", "occlusion"),
+    )
+    layer: str | None = setting(
+        None,
+        "the layer whose feature maps are used (default: the last with spatial extent)",
+        group=_MAPS,
+        metavar="NAME",
+    )
+    class_: str | None = setting(
+        None,
+        "the class to explain (default: the one predicted for the image)",
+        group=_MAPS,
+        metavar="NAME",
+    )
+
+    slide: tuple[Path, ...] = setting(
+        (),
+        "folders of patches with x and y in their names, or TIFF and whole-slide files: "
+        "write a map of every patient or image as PNG, CSV and GeoJSON",
+        group=_SLIDES,
+        metavar="FOLDER_OR_IMAGE",
+    )
+    output: Path | None = setting(
+        None, "a new folder for the maps (default: slides)", group=_SLIDES, metavar="DIR"
+    )
+    patch_size: int | None = setting(
+        None,
+        "side of a patch in pixels of the image (default: that of the run's data)",
+        group=_SLIDES,
+        metavar="N",
+    )
+
+    workers: int = setting(0, "start N processes here", group=_SPREAD, metavar="N")
+    scheduler: str = setting(
+        "", "use this Dask scheduler's workers", group=_SPREAD, metavar="ADDRESS"
+    )
+
+    def conflict(self, images: list[Path]) -> str:
+        """Says in a sentence which flags do not go together; empty where all do.
+
+        No flag may be passed over in silence.
+        """
+        if bool(images) == bool(self.slide):
+            return "name images or folders, or slides with --slide"
+        if self.slide and (flag := self._first_given(_OF_IMAGES)):
+            return f"{flag} does not go with --slide"
+        if not self.slide and (flag := self._first_given(_OF_SLIDES)):
+            return f"{flag} goes with --slide"
+        if self.csv and self.explain:
+            return (
+                "--csv can continue after a stop and --explain cannot, so they do not go "
+                "together; run one after the other"
+            )
+        return ""
+
+    def _first_given(self, names: tuple[str, ...]) -> str:
+        defaults = PredictFlags()
+        given = (name for name in names if getattr(self, name) != getattr(defaults, name))
+        return next((flag_of(name) for name in given), "")
 
 
-def _passing_by(
-    results: Iterable[Prediction | Failure], also: Callable[[Prediction], None] | None
-) -> Iterator[Prediction | Failure]:
-    for result in results:
-        if also is not None and isinstance(result, Prediction):
-            also(result)
-        yield result
+# What scores image by image, which a slide map has no use for, and the other way round.
+_OF_IMAGES = (
+    "csv", "json", "list_", "figure", "explain", "method", "layer", "class_", "workers",
+    "scheduler",
+)  # fmt: skip
+_OF_SLIDES = ("output", "patch_size")
+# What must be stated of a bare model; a run folder knows it.
+_OF_BARE_MODELS = (
+    "dataset", "recipe", "image_size", "interpolation", "preprocessing", "sha256",
+)  # fmt: skip
 
 
-def _counting(results: Iterable, bar) -> Iterator:  # type: ignore[no-untyped-def]
-    for result in results:
-        bar.update()
-        yield result
+def parse_arguments(description: str | None) -> tuple[list[Path], PredictFlags]:
+    """Returns the images that the command line names, and its flags."""
+    parser = Parser(description)
+    parser.add_argument(
+        "images",
+        nargs="*",
+        type=Path,
+        metavar="IMAGE_OR_DIR",
+        help="PNG, JPEG, TIFF or BMP files, or folders of them",
+    )
+    add_settings(parser, PredictFlags)
+    arguments = parser.parse_args()
+    flags = PredictFlags(**given_settings(arguments, PredictFlags))
+    if conflict := flags.conflict(arguments.images):
+        parser.error(conflict)
+    return arguments.images, flags
+
+
+def main(description: str | None) -> int:
+    """Predicts what the command line names; returns the exit code."""
+    images, flags = parse_arguments(description)
+    if flags.workers or flags.scheduler:
+        from cancernet.base.cluster import check_wishes
+
+        check_wishes(flags.workers, flags.scheduler)
+    from cancernet.runs.run_folder import newest_run, open_run
+
+    with contextlib.ExitStack() as stack:
+        if bare := _bare_model(flags, stack):
+            return _predict(images, flags, bare.run, bare)
+        trained = open_run(flags.run if flags.run is not None else newest_run())
+        if flags.slide:
+            return _map_slides(flags, trained)
+        return _predict(images, flags, trained, None)
+
+
+def _bare_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "BarePredictor | None":
+    """Opens the bare model that --run names; None when it names a run folder."""
+    stated = {name: getattr(flags, name) for name in _OF_BARE_MODELS}
+    if flags.run is not None and not flags.run.is_dir():
+        from cancernet.scoring.foreign.parts import is_model_file
+
+        if is_model_file(flags.run):
+            if flags.slide or flags.explain or flags.workers or flags.scheduler:
+                raise CancerNetError(
+                    "--slide, --explain, --workers and --scheduler need a run folder, not a "
+                    "bare model"
+                )
+            from cancernet.scoring.foreign.open import Stated, opened
+
+            return stack.enter_context(opened(flags.run, Stated(**stated)))
+    for name, value in stated.items():
+        if value is not None:
+            raise CancerNetError(
+                f"{flag_of(name)} goes with a bare model; a run folder knows it itself"
+            )
+    return None
+
+
+def _map_slides(flags: PredictFlags, trained: "Run") -> int:
+    from cancernet.commands.slides import map_slides
+
+    output = flags.output or Path("slides")
+    done, failed = map_slides(trained, list(flags.slide), output, side=flags.patch_size)
+    _say_what_answered(trained)
+    if not done:
+        return EXIT_NOTHING_DONE
+    print(f"Maps: {output}")
+    return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
+def _say_what_answered(trained: "Run") -> None:
+    if trained.drawn:
+        print("The model was trained on drawn pictures: its answers mean nothing for tissue.")
+    print(f"Run {trained.folder}. {NOTICE}")
+
+
+def _predict(
+    images: list[Path], flags: PredictFlags, trained: "Run", bare: "BarePredictor | None"
+) -> int:
+    from cancernet.commands.predict_images import predict_named
+
+    named = images
+    if flags.list_ is not None:
+        from cancernet.scoring.listed_images import listed_images
+
+        named = listed_images(flags.list_, images)
+    folder = _explanations(flags, trained)
+    figure = _figure(images, flags.figure, flags, trained) if flags.figure else None
+
+    def also(prediction: "Prediction") -> None:
+        if folder:
+            folder.explain(prediction)
+        if figure:
+            figure(prediction)
+
+    scored, failed = predict_named(
+        trained,
+        named,
+        as_json_lines=flags.json,
+        csv_path=flags.csv,
+        also=also,
+        scheduler=flags.scheduler,
+        workers=flags.workers,
+        predictor=bare,
+    )
+    if not flags.json:
+        if folder:
+            print(folder.summary())
+        _say_what_answered(trained)
+    if scored == 0:
+        if failed == 0:
+            print("error: no image found there (PNG, JPEG, TIFF or BMP)", file=sys.stderr)
+        return EXIT_NOTHING_DONE
+    return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
+def _explanations(flags: PredictFlags, trained: "Run") -> "ExplanationFolder | None":
+    """Prepares the folder of --explain; loads TensorFlow only for a gradient method."""
+    if flags.explain is None:
+        if flags.layer or flags.class_ or flags.method:
+            raise CancerNetError("--layer, --class and --method go with --explain DIR")
+        return None
+    from cancernet.explaining.folder import ExplanationFolder
+
+    return ExplanationFolder(
+        flags.explain,
+        trained,
+        method=flags.method or "grad-cam",
+        layer=flags.layer,
+        class_name=flags.class_,
+    )
+
+
+def _figure(
+    images: list[Path], target: Path, flags: PredictFlags, trained: "Run"
+) -> "Callable[[Prediction], None]":
+    """Returns what saves the one image that is named, titled with its prediction."""
+    from cancernet.scoring.figure import check_target, write_figure
+
+    if len(images) != 1 or images[0].is_dir() or flags.scheduler:
+        raise CancerNetError("--figure shows one image; name exactly one file")
+    check_target(target)
+
+    def write(prediction: "Prediction") -> None:
+        write_figure(target, prediction, trained, notice=NOTICE)
+        print(f"Figure: {target}", file=sys.stderr)
+
+    return write

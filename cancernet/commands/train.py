@@ -12,8 +12,8 @@ from cancernet.base.notice import NOTICE
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
-from cancernet.recipe_file import is_recipe_file, read_recipe
-from cancernet.recipes import DEFAULT_RECIPE, describe_recipes, recipe
+from cancernet.recipe_file import named_settings, short_name
+from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
 from cancernet.runs.run_folder import CROSS_VALIDATION
 from cancernet.runs.status import describe_status
 
@@ -92,9 +92,8 @@ class TrainOptions:
 
     @property
     def recipe_name(self) -> str | None:
-        """The recipe that was named, of a file its stem; None where none was."""
-        named = self.recipe
-        return Path(named).stem if named and is_recipe_file(named) else named
+        """The short name of the recipe; None where none was named."""
+        return short_name(self.recipe) if self.recipe else None
 
     def check_folds(self) -> None:
         """Raises CancerNetError where a flag does not go with a cross-validation."""
@@ -131,8 +130,7 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
     Raises:
         CancerNetError: an unknown recipe, or a setting out of its bounds.
     """
-    name = options.recipe or DEFAULT_RECIPE
-    settings = read_recipe(Path(name)) if is_recipe_file(name) else recipe(name)
+    settings = named_settings(options.recipe or DEFAULT_RECIPE)
     if not options.resume:
         return dataclasses.replace(settings, **given)
     for field in setting_fields(settings):

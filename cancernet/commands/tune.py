@@ -146,7 +146,7 @@ def _identity(
     wanted: Search, dataset: BuiltDataset, folds: Sequence[BuiltDataset]
 ) -> dict[str, Any]:
     """What makes two searches the same: else their trials could not be compared."""
-    base = wanted.base.as_dict()
+    base = dataclasses.asdict(wanted.base)
     for dimension in wanted.dimensions:
         base.pop(dimension.name)
     return {

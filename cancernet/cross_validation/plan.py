@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,46 +16,14 @@ from cancernet.dataset.folds import (
     patient_counts,
 )
 from cancernet.dataset.leaks import Leak
-from cancernet.dataset.manifest import BuiltDataset, Part
+from cancernet.dataset.manifest import BuiltDataset, Part, count_part
 from cancernet.dataset.nearest_split import nearest_split
+from cancernet.runs.run_record import Fold
 
 PATIENTS = "patients"
 # Of the patients that a fold does not test; more than a single split gives, because the
 # operating point of a fold rests on them alone.
 VALIDATION_SHARE = 0.2
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Fold:
-    """One fold by the names of its patients; all others train.
-
-    Attributes:
-        number: from 1, as in `fold-01`.
-        testing: patients that are tested.
-        validation: patients that choose calibration and operating point.
-    """
-
-    number: int
-    testing: tuple[str, ...]
-    validation: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Name of the fold's run folder."""
-        return f"fold-{self.number:02d}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "Fold":
-        """Reads what `as_dict` gave."""
-        return cls(
-            number=int(content["number"]),
-            testing=tuple(content["testing"]),
-            validation=tuple(content["validation"]),
-        )
 
 
 def plan_folds(
@@ -106,7 +73,10 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
     return dataclasses.replace(
         dataset,
         parts=parts,
-        counts={name: _count(dataset, part) for name, part in parts.items()},
+        counts={
+            name: count_part(part, dataset.classes, dataset.positive)
+            for name, part in parts.items()
+        },
         leaks=remaining_leaks(dataset.leaks),
         notices=tuple(notice for notice in dataset.notices if not notice.kind.of_splits),
         split_kind=(
@@ -180,14 +150,3 @@ def _validation(
             "and validation both have every class; choose other --folds, or add patients"
         ) from None
     return rest[side == 1]
-
-
-def _count(dataset: BuiltDataset, part: Part) -> dict[str, Any]:
-    counts = np.bincount(part.labels, minlength=len(dataset.classes)).tolist()
-    by_name = dict(zip(dataset.classes, counts, strict=True))
-    return {
-        "patients": len(set(part.patients)),
-        "images": len(part.paths),
-        "positives": sum(by_name[name] for name in dataset.positive),
-        "classes": by_name,
-    }

@@ -1,12 +1,10 @@
 """The folds' predictions pooled: files, figures and report of the whole."""
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
-from cancernet.base.files import write_json
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import joined
-from cancernet.cross_validation.record import folds_of
 from cancernet.dataset.limit import say_limit
 from cancernet.dataset.manifest import BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides
@@ -19,20 +17,28 @@ from cancernet.report.formatting import number
 from cancernet.report.page import write_cards, write_report
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
+from cancernet.runs.cross_validation_file import CrossValidationRecord
+from cancernet.runs.metrics_file import (
+    FoldMetrics,
+    Metrics,
+    TrainingSums,
+    metrics_of,
+    write_metrics,
+)
 from cancernet.runs.run_folder import Run
 
 PREDICTIONS = "predictions.csv"
 
 
 def write_pooled(
-    folder: Path, dataset: BuiltDataset, config: TrainConfig, record: dict[str, Any]
+    folder: Path, dataset: BuiltDataset, config: TrainConfig, record: CrossValidationRecord
 ) -> str:
     """Writes predictions.csv, metrics.json, figures and report; returns the text to print.
 
     Raises:
         RunError: a fold is not finished, or was altered.
     """
-    finished = [read_finished(folder / fold.name) for fold in folds_of(record)]
+    finished = [read_finished(folder / fold.name) for fold in record.folds]
     folds = [fold_scores(one) for one in finished]
     pooled = pool(
         folds,
@@ -46,45 +52,44 @@ def write_pooled(
     scores.write_scored(
         folder / PREDICTIONS, pooled.testing, classes=dataset.classes, predicted=predicted
     )
-    write_json(folder / "metrics.json", _metrics(pooled, folds, finished))
+    write_metrics(folder, _metrics(pooled, folds, finished))
     write_report(content, folder)
     write_cards(content, folder)
     return _as_text(pooled, folds, dataset.unit)
 
 
-def _metrics(
-    pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun]
-) -> dict[str, Any]:
-    training = [one.run.content.get("training", {}) for one in finished]
-    return {
-        **pooled.assessment.as_dict(),
-        "folds": [
-            {
-                "name": fold.name,
-                "patients": sorted(set(fold.testing.patients)),
-                "operating_point": fold.point.as_dict(),
-                "calibration": fold.calibration.as_dict(),
-                "testing": fold.metrics.as_dict(),
-            }
+def _metrics(pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun]) -> Metrics:
+    trained = [one.run.record.training for one in finished if one.run.record.training]
+    return dataclasses.replace(
+        metrics_of(pooled.assessment),
+        folds=tuple(
+            FoldMetrics(
+                name=fold.name,
+                patients=tuple(sorted(set(fold.testing.patients))),
+                operating_point=fold.point,
+                calibration=fold.calibration,
+                testing=fold.metrics,
+            )
             for fold in folds
-        ],
-        "training": {
-            name: sum(one.get(name, 0) for one in training)
-            for name in ("seconds", "cpu_seconds", "epochs")
-        },
-    }
+        ),
+        training=TrainingSums(
+            seconds=sum(one.seconds for one in trained),
+            cpu_seconds=sum(one.cpu_seconds for one in trained),
+            epochs=sum(one.epochs for one in trained),
+        ),
+    )
 
 
 def _content(
     folder: Path,
     dataset: BuiltDataset,
     config: TrainConfig,
-    record: dict[str, Any],
+    record: CrossValidationRecord,
     pooled: Pooled,
     folds: list[FoldScores],
     run: Run,
 ) -> ReportContent:
-    beside, missing = read_besides(record["beside"])
+    beside, missing = read_besides(record.beside)
     return ReportContent(
         title=folder.resolve().name,
         assessment=pooled.assessment,
@@ -94,9 +99,9 @@ def _content(
         folds=folds,
         asked=Asked(
             data_set=f"{dataset.name}: {dataset.title}",
-            recipe=record["recipe"],
+            recipe=record.recipe,
             network=Network(name=config.model, width=config.image_size, height=config.image_size),
-            folds_asked=record["asked"],
+            folds_asked=record.asked,
         ),
         flow=_flow(dataset, pooled),
         left_out=dataset.left_out,
@@ -107,12 +112,12 @@ def _content(
         ),
         leak=run.leak,
         drawn=dataset.drawn,
-        command=record["command"],
+        command=record.command,
         seed=config.seed,
         fingerprint=dataset.fingerprint,
-        settings=config.as_dict(),
-        versions=run.content.get("versions", {}),
-        commit=run.content.get("commit", ""),
+        settings=dataclasses.asdict(config),
+        versions=run.record.versions,
+        commit=run.record.commit,
         created=run_folder.now(),
         remarks=[*say_unit(dataset.unit), *say_limit(config.limit), *missing],
         audit=read_audit(dataset.folder),

@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
-from cancernet.cross_validation.plan import Fold
+from cancernet.runs.run_record import Fold
 from cancernet.training.loop.fit import StoppedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +23,7 @@ _CODE = (
 )
 
 
-def train_in_processes(folder: Path, data: Path, folds: list[Fold], workers: int) -> None:
+def train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers: int) -> None:
     """Trains the folds, so many at a time; each writes `fold-XX.log` beside its folder.
 
     Raises:

@@ -60,8 +60,8 @@ class Images:
 def first_alike(digests: np.ndarray) -> np.ndarray:
     """For each row of a uint8 array (n, 8*k): the place of the first row that is equal.
 
-    The rows must be digests: only those that begin alike are looked at whole, and of
-    digests these are hardly more than those that are alike.
+    The rows must be digests: only rows with the same first bytes are compared as a whole,
+    and few digests have those in common that are not equal.
     """
     begins = np.ascontiguousarray(digests[:, :8]).view(np.uint64).reshape(-1)
     order = np.argsort(begins, kind="stable")

@@ -34,7 +34,7 @@ def read_labels(path: Path, classes: tuple[str, ...]) -> Labels:
     """Reads a CSV file with a heading that names `filename` and `label`, perhaps `patient`.
 
     Raises:
-        CancerNetError: missing, no such columns, a label that is no class, or a file that
+        CancerNetError: missing, no such columns, a label that is not a class, or a file that
             two rows give two labels or patients; the message names the row.
     """
     table = read_table(path)

@@ -5,23 +5,14 @@ A leak is a value; `cancernet.dataset.words.say_leaks` makes a sentence of it, l
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from cancernet.config import SPLITS
-from cancernet.dataset.families import families
-from cancernet.dataset.images import Images
-
-EXAMPLES = 8
-COUNTS = ("count", "total", "tested", "siblings")
-# Units that no name or table gave: groups found by looking, or each image by itself.
-NOT_NAMED = ("group", "image")
+from cancernet.base.records import Sparse
 
 
 class LeakKind(enum.StrEnum):
-    """What leaks; the values stand in `build.json` and `run.json`."""
+    """What leaks; `build.json` and `run.json` hold the values."""
 
     UNITS = "units"  # patients, sources or groups
     BY_IMAGE = "by-image"  # the same, since images were divided without regard to them
@@ -37,7 +28,7 @@ class LeakKind(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Leak:
+class Leak(Sparse):
     """One thing that makes results better than they would be for new patients.
 
     Attributes:
@@ -61,72 +52,19 @@ class Leak:
     sentence: str = ""
 
 
-def read_leaks(record: Mapping[str, Any]) -> tuple[Leak, ...]:
-    """Returns the leaks of a `build.json`, or of the data set in a `run.json`.
+def upgraded_leaks(entries: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the entries of a `build.json` with `leaks` as values.
 
-    Version 0.1.0 wrote sentences: `leak`, and in `build.json` `leaks` too.
-
-    Raises:
-        KeyError: there is no such entry.
-        TypeError, ValueError: an entry is of another kind.
+    Version 0.1.0 wrote sentences, each by itself as `leaks` and all together as `leak`.
     """
-    leaks = record.get("leaks", [])
-    if not isinstance(leaks, list):
-        raise TypeError("leaks is not a list")
-    if all(isinstance(leak, dict) for leak in leaks) and (leaks or not record.get("leak")):
-        return tuple(_read_leak(leak) for leak in leaks)
-    if not isinstance(record["leak"], str):
-        raise TypeError("leak is not text")
-    if not record["leak"]:
-        return ()
-    settings = record.get("settings", {})
-    kind = LeakKind.SENTENCE
+    leaks, text = entries.get("leaks"), entries.get("leak")
+    if not isinstance(leaks, list) or not isinstance(text, str):
+        return entries
+    if any(not isinstance(each, str) for each in leaks) or (not leaks and not text):
+        return entries
+    kind, settings = LeakKind.SENTENCE, entries.get("settings")
     # Only where nothing else can be in the sentence may the kind be more exact.
-    if len(leaks) == 1 and not settings.get("include_masks"):
+    if len(leaks) == 1 and isinstance(settings, dict) and not settings.get("include_masks"):
         kinds = {"image": LeakKind.BY_IMAGE, "shipped": LeakKind.AS_SHIPPED}
-        kind = kinds.get(settings.get("split"), kind)
-    return (Leak(kind=kind, sentence=record["leak"]),)
-
-
-def _read_leak(record: dict[str, Any]) -> Leak:
-    for name, value in record.items():
-        wanted = list if name == "examples" else int if name in COUNTS else str
-        if type(value) is not wanted:
-            raise TypeError(f"{name} of a leak is {value!r:.40}")
-    kind = LeakKind(record["kind"])
-    return Leak(**record | {"kind": kind, "examples": tuple(map(str, record.get("examples", ())))})
-
-
-def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[Leak]:
-    """Returns what is in more than one split.
-
-    Args:
-        images: all of them.
-        splits: int8, one an image, places in `config.SPLITS`.
-        unit: what `images.patients` are, in a word.
-    """
-    groups = len(images.patients)
-    leaks = []
-    found = _straddling(images.patient.astype(np.int64), images.patients, splits)
-    if found:
-        leaks.append(_leak(LeakKind.UNITS, unit, found, groups))
-    if groups < len(images) and unit not in NOT_NAMED:
-        return leaks
-    # Where nothing says which images are of one patient, names are all there is to go by.
-    family, names = families(images.sources, images.label)
-    found = _straddling(family, names, splits)
-    if found:
-        leaks.append(_leak(LeakKind.COPIES, unit, found, len(names)))
-    return leaks
-
-
-def _leak(kind: LeakKind, unit: str, found: Sequence[str], total: int) -> Leak:
-    examples = tuple(found[:EXAMPLES])
-    return Leak(kind=kind, unit=unit, count=len(found), total=total, examples=examples)
-
-
-def _straddling(group: np.ndarray, names: list[str], splits: np.ndarray) -> list[str]:
-    known = group >= 0
-    present = np.zeros((len(names), len(SPLITS)), bool)
-    present[group[known], splits[known]] = True
-    return [names[place] for place in np.flatnonzero(present.sum(axis=1) > 1).tolist()]
+        kind = kinds.get(str(settings.get("split")), kind)
+    return {**entries, "leaks": [{"kind": kind.value, "sentence": text}] if text else []}

@@ -6,7 +6,7 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.dataset.folds import choose_rows
-from cancernet.dataset.manifest import BuiltDataset, Part
+from cancernet.dataset.manifest import BuiltDataset, Part, count_part
 from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.dataset.words import say_notice
 
@@ -34,7 +34,8 @@ def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
         dataset,
         parts=parts,
         counts={
-            name: {**dataset.counts[name], **_counts(part, dataset)} for name, part in parts.items()
+            name: count_part(part, dataset.classes, dataset.positive)
+            for name, part in parts.items()
         },
         split_kind=f"{dataset.split_kind}; of each split only {limit} images (--limit {limit})",
         notices=(*dataset.notices, Notice(kind=NoticeKind.TRIAL, count=limit)),
@@ -87,15 +88,3 @@ def _limited_part(part: Part, limit: int, seed: int) -> Part:
         )
     )
     return choose_rows(part, chosen)
-
-
-def _counts(part: Part, dataset: BuiltDataset) -> dict[str, object]:
-    classes = {
-        name: int((part.labels == place).sum()) for place, name in enumerate(dataset.classes)
-    }
-    return {
-        "patients": len(set(part.patients)),
-        "images": len(part.paths),
-        "positives": sum(classes[name] for name in dataset.positive),
-        "classes": classes,
-    }

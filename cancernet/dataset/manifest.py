@@ -8,19 +8,22 @@ import csv
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, sha256_of
+from cancernet.base.records import EntryError, Record, from_json
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import counted
 from cancernet.config import DATASETS, SPLITS
-from cancernet.dataset.leaks import Leak, read_leaks
-from cancernet.dataset.notices import Notice, read_notices
+from cancernet.dataset.build_record import BuildRecord
+from cancernet.dataset.leaks import Leak
+from cancernet.dataset.notices import Notice
+from cancernet.dataset.split_counts import SplitCounts
 from cancernet.dataset.words import say_leaks, say_notice
 
 MANIFEST = "manifest.csv"
@@ -36,6 +39,8 @@ COLUMNS = ("path", "source", "patient", "label", "split", "sha256", "x", "y")
 
 NO_POSITION = -1
 BUILD_AGAIN = "run build_dataset.py again"
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +74,7 @@ class BuiltDataset:
         leaks: what makes results too good.
         notices: what a reader of any result must know.
         split_kind: how the splits were made, in words.
-        counts: split -> patients, images, positives and `classes` (label -> images).
+        counts: of every split.
         left_out: reason -> number of files.
         image_size: (width, height) in pixels that most images have.
         fingerprint: SHA-256 of the manifest.
@@ -87,15 +92,15 @@ class BuiltDataset:
     positive: tuple[str, ...]
     drawn: bool
     split_kind: str
-    counts: dict[str, Any]
-    left_out: dict[str, int]
+    counts: Mapping[str, SplitCounts]
+    left_out: Mapping[str, int]
     image_size: tuple[int, int]
     fingerprint: str
     parts: dict[str, Part]
     unit: str = "patient"
     leaks: tuple[Leak, ...] = ()
     notices: tuple[Notice, ...] = ()
-    absent: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    absent: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     whole: "BuiltDataset | None" = None
 
     @property
@@ -132,6 +137,30 @@ class BuiltDataset:
             return True
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fingerprint(Record):
+    """The one entry of `build.json` that every version wrote alike."""
+
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AuditCheck(Record):
+    """One check of an audit, as `audit.json` has it."""
+
+    name: str
+    verdict: Verdict
+    sentence: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AuditRecord(Record):
+    """What is read of `audit.json`: the checks, and of which data set they are."""
+
+    fingerprint: str | None = None
+    checks: tuple[AuditCheck, ...]
+
+
 def read_dataset(folder: Path) -> BuiltDataset:
     """Reads the manifest of a built data set; about a second for 277,524 images.
 
@@ -139,60 +168,76 @@ def read_dataset(folder: Path) -> BuiltDataset:
         CancerNetError: there is none, it is damaged, or it was changed by hand.
     """
     folder = Path(folder)
-    facts = read_build(folder)
+    built = read_build(folder)
     manifest = folder / MANIFEST
     if not manifest.is_file():
         raise CancerNetError(f"{folder} has lost its {MANIFEST}; {BUILD_AGAIN}")
-    if sha256_of(manifest) != facts.get("fingerprint"):
+    if sha256_of(manifest) != built.fingerprint:
         raise CancerNetError(
             f"{manifest} is not the file that was built (it was changed or damaged); {BUILD_AGAIN}"
         )
     try:
-        check_kinds(facts)
-        classes = tuple(facts["classes"])
-        return BuiltDataset(
-            folder=folder,
-            name=facts["dataset"],
-            title=facts["title"],
-            classes=classes,
-            words=tuple(facts["words"]),
-            positive=tuple(facts["positive"]),
-            drawn=bool(facts["drawn"]),
-            split_kind=facts["split_kind"],
-            counts=facts["counts"],
-            left_out=facts["left_out"],
-            image_size=(facts["image_size"]["width"], facts["image_size"]["height"]),
-            fingerprint=facts["fingerprint"],
-            parts=_read_parts(manifest, classes),
-            unit=facts["unit"],
-            leaks=read_leaks(facts),
-            notices=read_notices(facts),
-            absent=facts["absent"],
-        )
-    except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
+        parts = _read_parts(manifest, built.classes)
+    except KeyError as error:
         raise CancerNetError(
-            f"{folder / BUILD} is of another version or damaged ({error!r}); {BUILD_AGAIN}"
+            f"{manifest} names the class or split {error}, which {BUILD} does not; {BUILD_AGAIN}"
         ) from None
+    except (OSError, ValueError, OverflowError) as error:
+        raise CancerNetError(f"{manifest} is damaged: {error}; {BUILD_AGAIN}") from None
+    return BuiltDataset(
+        folder=folder,
+        name=built.dataset,
+        title=built.title,
+        classes=built.classes,
+        words=built.words,
+        positive=built.positive,
+        drawn=built.drawn,
+        split_kind=built.split_kind,
+        counts=built.counts,
+        left_out=built.left_out,
+        image_size=(built.image_size.width, built.image_size.height),
+        fingerprint=built.fingerprint,
+        parts=parts,
+        unit=built.unit,
+        leaks=built.leaks,
+        notices=built.notices,
+        absent=built.absent,
+    )
 
 
-def read_build(folder: Path) -> dict[str, Any]:
+def read_build(folder: Path) -> BuildRecord:
     """Returns the content of `build.json`.
+
+    Raises:
+        CancerNetError: no such folder, not a built data set, unreadable, or of an earlier
+            version that did not write all of it.
+    """
+    return _read_build(folder, BuildRecord)
+
+
+def read_fingerprint(folder: Path) -> str:
+    """Returns the SHA-256 of a built set's manifest, whatever version built it.
 
     Raises:
         CancerNetError: no such folder, not a built data set, or unreadable.
     """
+    return _read_build(folder, Fingerprint).fingerprint
+
+
+def _read_build(folder: Path, kind: type[T]) -> T:
     folder = Path(folder)
     if not folder.is_dir():
         raise CancerNetError(_missing(folder))
     try:
-        facts = read_json(folder / BUILD)
+        return from_json(kind, read_json(folder / BUILD))
     except FileNotFoundError:
         raise CancerNetError(_not_built(folder)) from None
+    except EntryError as error:
+        raise CancerNetError(
+            f"{folder / BUILD} is damaged or of another version: {error}; {BUILD_AGAIN}"
+        ) from None
     except (OSError, ValueError) as error:
         raise CancerNetError(f"{folder / BUILD} cannot be read ({error}); {BUILD_AGAIN}") from None
-    if not isinstance(facts, dict):
-        raise CancerNetError(f"{folder / BUILD} is damaged; {BUILD_AGAIN}")
-    return facts
 
 
 def manifest_rows(manifest: Path) -> Iterator[list[str]]:
@@ -223,19 +268,27 @@ def read_audit(folder: Path) -> list[CheckVerdict]:
     folder = Path(folder).resolve()
     path = folder.with_name(f"{folder.name}.audit") / AUDIT
     try:
-        content = read_json(path)
-        if "fingerprint" in content:
-            current = content["fingerprint"] == read_json(folder / BUILD)["fingerprint"]
+        audit = from_json(AuditRecord, read_json(path))
+        if audit.fingerprint is not None:
+            current = audit.fingerprint == read_fingerprint(folder)
         else:  # of an earlier version; clocks jump, so that it can be wrong
             current = path.stat().st_mtime >= (folder / BUILD).stat().st_mtime
-        if not current:
-            return []
-        return [
-            CheckVerdict(str(one["name"]), Verdict(one["verdict"]), str(one["sentence"]))
-            for one in content["checks"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, CancerNetError):
         return []
+    checks = audit.checks if current else ()
+    return [CheckVerdict(check.name, check.verdict, check.sentence) for check in checks]
+
+
+def count_part(part: Part, classes: Sequence[str], positive: Sequence[str]) -> SplitCounts:
+    """Returns what one split of a data set holds."""
+    images = np.bincount(part.labels, minlength=len(classes)).tolist()
+    by_class = dict(zip(classes, images, strict=True))
+    return SplitCounts(
+        patients=len(set(part.patients)),
+        images=len(part.paths),
+        positives=sum(by_class[name] for name in positive),
+        classes=by_class,
+    )
 
 
 def content_of(dataset: BuiltDataset, split: str) -> str:
@@ -261,30 +314,6 @@ def digest(lines: Iterable[str]) -> str:
     """Returns the SHA-256 of lines `<SHA-256 of the file> <label> <patient>` in any order."""
     text = "\n".join(sorted(lines))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def check_kinds(facts: dict[str, Any]) -> None:
-    """Makes sure that the content of `build.json` is what this version writes and reads.
-
-    Raises:
-        KeyError: an entry is missing; an earlier version did not write it.
-        TypeError: an entry is of another kind.
-    """
-    for name in ("classes", "words", "positive", "warnings"):
-        value = facts[name]
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise TypeError(f"{name} is no list of texts")
-    facts["leaks"]  # an earlier version did not write them
-    read_leaks(facts)
-    read_notices(facts)
-    for name in ("dataset", "title", "split_kind", "unit"):
-        if not isinstance(facts[name], str):
-            raise TypeError(f"{name} is no text")
-    for name in ("counts", "left_out", "absent", "image_size"):
-        if not isinstance(facts[name], dict):
-            raise TypeError(f"{name} is no object")
-    if not all(type(facts["image_size"][side]) is int for side in ("width", "height")):
-        raise TypeError("image_size is not in whole pixels")
 
 
 def _read_parts(manifest: Path, classes: tuple[str, ...]) -> dict[str, Part]:

@@ -5,16 +5,16 @@ A notice is a value; `cancernet.dataset.words.say_notice` makes a sentence of it
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from cancernet.base.records import Sparse
 from cancernet.catalog.patient_id import Respelled
 
 EXAMPLES = 5
 
 
 class NoticeKind(enum.StrEnum):
-    """What a notice is about; the values stand in `build.json`."""
+    """What a notice is about; `build.json` holds the values."""
 
     SAME_NUMBER = "same-number"  # ids in several spellings are one patient
     NO_IMAGES = "no-images"  # a split has no image of a class
@@ -33,7 +33,7 @@ class NoticeKind(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Notice:
+class Notice(Sparse):
     """One thing that a reader must know; which entries it has depends on its kind.
 
     Attributes:
@@ -58,11 +58,6 @@ class Notice:
     examples: tuple[str, ...] = ()
     sentence: str = ""
 
-    @classmethod
-    def from_earlier(cls, sentence: str) -> "Notice":
-        """Makes a notice of the sentence in a record of version 0.1.0."""
-        return cls(kind=NoticeKind.SENTENCE, sentence=sentence)
-
 
 def notice_respelled(respelled: Sequence[Respelled]) -> list[Notice]:
     """Returns a notice of the patients whose ids occur in several spellings, if there are any."""
@@ -70,23 +65,3 @@ def notice_respelled(respelled: Sequence[Respelled]) -> list[Notice]:
         return []
     examples = tuple(" and ".join((one.kept, *one.others)) for one in respelled[:EXAMPLES])
     return [Notice(kind=NoticeKind.SAME_NUMBER, count=len(respelled), examples=examples)]
-
-
-def read_notices(record: Mapping[str, Any]) -> tuple[Notice, ...]:
-    """Returns the notices of a `build.json`; version 0.1.0 wrote sentences, `warnings`.
-
-    Raises:
-        KeyError: there is no such entry.
-        TypeError, ValueError: an entry is of another kind.
-    """
-    if "notices" not in record:
-        return tuple(map(Notice.from_earlier, record["warnings"]))
-    return tuple(map(_read_notice, record["notices"]))
-
-
-def _read_notice(record: Mapping[str, Any]) -> Notice:
-    plain: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
-    }
-    plain["kind"] = NoticeKind(record["kind"])
-    return Notice(**plain)

@@ -107,7 +107,7 @@ def _split_around(
     """
     rng = np.random.default_rng(seed)
     ample = np.delete(counts, scarce, axis=1)
-    # Who has scarce classes only is no part of the division of the others.
+    # Patients with scarce classes only are not divided with the others.
     divided = np.flatnonzero(ample.sum(axis=1))
     for _ in range(PLACINGS):
         place = _place_scarce(counts, scarce, rng)

@@ -1,14 +1,15 @@
 """Two runs on the same testing images: read, paired, told as text and as a page."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.files import sha256_of
+from cancernet.base.files import read_json, sha256_of
+from cancernet.base.records import from_json
 from cancernet.base.words import images_of
-from cancernet.evaluation.run_results import PREDICTIONS, fold_scores, read_finished
+from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord
+from cancernet.evaluation.run_results import PREDICTIONS, SEED, fold_scores, read_finished
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.measures.classes import Classes
 from cancernet.measures.paired_comparison import Comparison, compare
@@ -16,9 +17,9 @@ from cancernet.measures.pooled import pool
 from cancernet.measures.scored import Scored, positive_indices, read_scored
 from cancernet.report.formatting import number
 from cancernet.runs import run_folder
+from cancernet.runs.cross_validation_file import read_finished_folds
 from cancernet.runs.run_folder import CROSS_VALIDATION
 
-EVALUATION = "evaluation.json"
 WORDS = {
     "accuracy": "accuracy",
     "sensitivity": "sensitivity",
@@ -61,7 +62,7 @@ def read_side(folder: Path) -> Side:
     if (folder / CROSS_VALIDATION).is_file():
         return _read_folds(folder)
     finished = read_finished(folder)
-    facts = finished.run.content["dataset"]
+    facts = finished.run.record.dataset
     return Side(
         name=finished.run.name,
         scored=finished.testing,
@@ -70,45 +71,44 @@ def read_side(folder: Path) -> Side:
         positive=finished.run.positive,
         drawn=finished.run.drawn,
         leak=leak_of(finished.run),
-        fingerprint=str(facts.get("fingerprint", "")),
-        content=str(facts.get("testing_content", "")),
-        seed=int(finished.settings.get("seed", 7)),
+        fingerprint=facts.fingerprint,
+        content=facts.testing_content,
+        seed=finished.seed,
     )
 
 
 def _read_evaluation(folder: Path) -> Side:
     try:
-        facts = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
-        if sha256_of(folder / PREDICTIONS) != facts["predictions"]:
-            raise RunError(f"{folder / PREDICTIONS} was altered; evaluate again")
-        scored, classes = read_scored(folder / PREDICTIONS)
-        return Side(
-            name=f"{facts['run']} on {facts['data']}",
-            scored=scored,
-            threshold=float(facts["operating_point"]["threshold"]),
-            classes=classes,
-            positive=tuple(facts["positive"]),
-            drawn=bool(facts["drawn"]),
-            leak=str(facts["leak"]),
-            fingerprint=str(facts["fingerprint"]),
-            content=str(facts["content"]),
-            seed=7,
-        )
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        record = from_json(EvaluationRecord, read_json(folder / EVALUATION))
+        altered = sha256_of(folder / PREDICTIONS) != record.predictions
+    except (OSError, ValueError) as error:
         raise RunError(f"{folder / EVALUATION} is damaged ({error}); evaluate again") from None
+    if altered:
+        raise RunError(f"{folder / PREDICTIONS} was altered; evaluate again")
+    scored, classes = read_scored(folder / PREDICTIONS)
+    return Side(
+        name=f"{record.run} on {record.data}",
+        scored=scored,
+        threshold=record.operating_point.threshold,
+        classes=classes,
+        positive=record.positive,
+        drawn=record.drawn,
+        leak=record.leak,
+        fingerprint=record.fingerprint,
+        content=record.content,
+        seed=SEED,
+    )
 
 
 def _read_folds(folder: Path) -> Side:
     """All folds together: every image as the fold saw it that had left its patient out."""
-    record = json.loads((folder / CROSS_VALIDATION).read_text(encoding="utf-8"))
-    if record.get("status") != "finished":
-        raise RunError(f"the cross-validation in {folder} is not finished; finish it first")
-    folds = [read_finished(folder / f"fold-{one['number']:02d}") for one in record["folds"]]
+    record = read_finished_folds(folder)
+    folds = [read_finished(folder / fold.name) for fold in record.folds]
     run = folds[0].run
     pooled = pool(
         [fold_scores(fold) for fold in folds],
         Classes(classes=run.classes, words=run.words, positive=run.positive),
-        seed=7,
+        seed=SEED,
         resamples=2,  # only the scores are wanted here
     )
     return Side(
@@ -119,9 +119,9 @@ def _read_folds(folder: Path) -> Side:
         positive=run.positive,
         drawn=run.drawn,
         leak=leak_of(run),
-        fingerprint=str(record["dataset"]["fingerprint"]),
+        fingerprint=record.dataset.fingerprint,
         content="",
-        seed=int(record["config"].get("seed", 7)),
+        seed=folds[0].seed,
     )
 
 
@@ -176,8 +176,8 @@ def as_text(found: Comparison, first: Side, second: Side) -> str:
     return "\n".join(lines).rstrip()
 
 
-def as_dict(found: Comparison, first: Side, second: Side) -> dict[str, Any]:
-    """Returns plain JSON values."""
+def as_dict(found: Comparison, first: Side, second: Side) -> dict[str, object]:
+    """Returns the content of `comparison.json`."""
     return {
         "first_run": first.name,
         "second_run": second.name,

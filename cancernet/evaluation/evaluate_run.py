@@ -91,7 +91,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         CancerNetError: data that cannot be judged, a table that does not fit.
     """
     run = finished.run
-    remarks = say_unit(str(run.content["dataset"].get("unit", "patient")))
+    remarks = say_unit(run.record.dataset.unit)
     exit_code, left_out, content, own = EXIT_OK, {}, "", True
     if wishes.data is None:
         testing, name, how = finished.testing, "own testing set", "as scored when it was trained"
@@ -121,7 +121,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         testing,
         Classes(classes=run.classes, words=run.words, positive=run.positive),
         calibration=run.calibration,
-        seed=_seed(finished),
+        seed=finished.seed,
     )
     return Examined(
         name=name,
@@ -129,7 +129,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         folder=folder,
         testing=testing,
         assessment=assessment,
-        subgroups=_subgroups(wishes.subgroups, testing, assessment, _seed(finished)),
+        subgroups=_subgroups(wishes.subgroups, testing, assessment, finished.seed),
         left_out=left_out,
         leak=leak,
         leak_as_built=" ".join(filter(None, [run.leak if own else "", seen])),
@@ -238,7 +238,3 @@ def _subgroups(
     }
     # Nobody wants a table of the one group that was not given.
     return {name: rows for name, rows in found.items() if [r["group"] for r in rows] != [NOT_GIVEN]}
-
-
-def _seed(finished: FinishedRun) -> int:
-    return int(finished.settings.get("seed", 7))

@@ -1,6 +1,6 @@
 """What the report of an examination shows: the run, the data, and its own figures beside."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from cancernet.base.words import counted
 from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
@@ -11,13 +11,14 @@ from cancernet.measures.scored import positive_score, positive_truth
 from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
 from cancernet.runs import run_folder
 from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.run_record import Setting
 
 
 def report_content(
     finished: FinishedRun, found: Examined, wishes: Wishes, command: str
 ) -> ReportContent:
     """Returns what the report of an examination is made from."""
-    run, content = finished.run, finished.run.content
+    run, record = finished.run, finished.run.record
     truth = positive_truth(found.testing, found.assessment.positive_indices)
     judged = FlowStep(
         name="judged here",
@@ -26,7 +27,7 @@ def report_content(
         positives=int(truth.sum()),
         note=_judged(found),
     )
-    dataset, took = content["dataset"], content.get("training", {})
+    dataset, took = record.dataset, record.training
     return ReportContent(
         title=f"{full_name(run)}: {found.name}",
         assessment=found.assessment,
@@ -34,29 +35,29 @@ def report_content(
         testing=found.testing,
         asked=asked_of(run, judged_on=f"{found.name} ({found.how})"),
         flow=[*flow_of(run), judged],
-        left_out=dataset.get("left_out") or {},
+        left_out=dataset.left_out,
         split_method=(
             f"{found.name}, {found.how}; the run's own data were divided "
-            f"{dataset.get('split', '')}. Testing figures are those of the images judged here, "
+            f"{dataset.split}. Testing figures are those of the images judged here, "
             "validation figures those of the run's own validation images."
         ),
         leak=found.leak_as_built,
         drawn=found.drawn,
         history=history_of(run.folder),
-        best_epoch=took.get("best_epoch"),
+        best_epoch=took.best_epoch if took else None,
         training=TrainingFacts(
-            seconds=took.get("seconds"),
-            cpu_seconds=took.get("cpu_seconds"),
-            images_per_second=took.get("images_per_second"),
-            epochs=took.get("epochs"),
-            finished=content.get("finished", ""),
+            seconds=took.seconds if took else None,
+            cpu_seconds=took.cpu_seconds if took else None,
+            images_per_second=took.images_per_second if took else None,
+            epochs=took.epochs if took else None,
+            finished=record.finished or "",
         ),
         command=command,
-        seed=int(finished.settings.get("seed", 7)),
-        fingerprint=found.content or str(dataset.get("fingerprint", "")),
+        seed=finished.seed,
+        fingerprint=found.content or dataset.fingerprint,
         settings=_settings(finished, wishes),
-        versions=content.get("versions", {}),
-        commit=content.get("commit", ""),
+        versions=record.versions,
+        commit=record.commit,
         created=run_folder.now(),
         remarks=found.remarks,
         beside=_beside(finished, found, wishes),
@@ -75,7 +76,7 @@ def _judged(found: Examined) -> str:
     return "; ".join([found.how, *reasons])
 
 
-def _settings(finished: FinishedRun, wishes: Wishes) -> dict[str, Any]:
+def _settings(finished: FinishedRun, wishes: Wishes) -> Mapping[str, Setting]:
     """The run's settings, but for those of the rule that chose again."""
     if wishes.rule is None:
         return finished.settings
@@ -90,7 +91,7 @@ def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Besi
     return [
         Beside(
             name="own testing set, own operating point",
-            split_method=str(finished.run.content["dataset"].get("split", "")),
+            split_method=finished.run.record.dataset.split,
             leak=own.leak,
             metrics=own.assessment.testing,
             limits=own.assessment.intervals["testing"].limits,

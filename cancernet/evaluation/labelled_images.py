@@ -127,7 +127,7 @@ def _read_built(folder: Path, run: Run, split: str | None) -> Labelled:
             f"{folder} has the classes {', '.join(dataset.classes)}, the run "
             f"{', '.join(run.classes)}; evaluate on data with the same classes"
         )
-    own = dataset.fingerprint == run.content["dataset"].get("fingerprint")
+    own = dataset.fingerprint == run.record.dataset.fingerprint
     chosen = split or ("testing" if own else ALL)
     names = SPLITS if chosen == ALL else (chosen,)
     parts = [dataset.split(name) for name in names]
@@ -186,7 +186,7 @@ def _read_table(path: Path, run: Run) -> Labelled:
 
 
 def _read_folders(folder: Path, run: Run) -> Labelled:
-    dataset = catalog.DATASETS.get(str(run.content["dataset"].get("name")))
+    dataset = catalog.DATASETS.get(run.record.dataset.name)
     paths, labels, patients, reasons = [], [], [], []
     unnamed = 0
     for file in Inputs([folder]):

@@ -1,15 +1,15 @@
 """Another run's testing figures, to stand beside those of a report."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import RunError
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.report.content import Beside
+from cancernet.runs.cross_validation_file import read_finished_folds
+from cancernet.runs.metrics_file import read_metrics
 from cancernet.runs.run_folder import CROSS_VALIDATION
 
 
@@ -36,33 +36,17 @@ def read_beside(folder: Path) -> Beside:
         RunError: neither, unfinished, or damaged.
     """
     if (folder / CROSS_VALIDATION).is_file():
-        record = _json(folder / CROSS_VALIDATION)
-        if record.get("status") != "finished":
-            raise RunError(f"the cross-validation in {folder} is not finished; finish it first")
-        split, leak = f"in {len(record['folds'])} folds of whole patients", ""
+        folds = read_finished_folds(folder).folds
+        split, leak = f"in {len(folds)} folds of whole patients", ""
     else:
         run = read_finished(folder).run
-        split, leak = str(run.content["dataset"].get("split", "")), leak_of(run)
-    metrics = _json(folder / "metrics.json")
-    try:
-        testing = metrics["testing"]
-        limits = metrics.get("intervals", {}).get("testing", {}).get("limits", {})
-        return Beside(
-            name=folder.resolve().name,
-            split_method=split,
-            leak=leak,
-            metrics=testing,
-            limits={name: tuple(limits.get(name, (math.nan, math.nan))) for name in testing},
-        )
-    except (KeyError, AttributeError, TypeError) as error:
-        raise RunError(f"{folder / 'metrics.json'} is damaged ({error})") from None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error})") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path} is damaged")
-    return content
+        split, leak = run.record.dataset.split, leak_of(run)
+    metrics = read_metrics(folder)
+    limits = metrics.intervals["testing"].limits if "testing" in metrics.intervals else {}
+    return Beside(
+        name=folder.resolve().name,
+        split_method=split,
+        leak=leak,
+        metrics=metrics.testing,
+        limits={name: limits.get(name, (math.nan, math.nan)) for name in metrics.testing},
+    )

@@ -2,8 +2,8 @@
 
 import csv
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import RunError
 from cancernet.measures.assess import judge
@@ -13,10 +13,12 @@ from cancernet.measures.validation.operating_point import OperatingPoint
 from cancernet.report.content import Asked, FlowStep, Network
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import Setting
 
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"
 HISTORY = "history.csv"
+SEED = 7  # of a run that does not tell its own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,9 +38,15 @@ class FinishedRun:
     point: OperatingPoint
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Mapping[str, Setting]:
         """The settings of its training."""
-        return dict(self.run.content.get("config", {}))
+        return self.run.record.config
+
+    @property
+    def seed(self) -> int:
+        """The seed of its random numbers."""
+        seed = self.settings.get("seed")
+        return seed if type(seed) is int else SEED
 
 
 def read_finished(folder: Path) -> FinishedRun:
@@ -48,15 +56,13 @@ def read_finished(folder: Path) -> FinishedRun:
         RunError: no finished run, or a file is missing or altered.
     """
     run = run_folder.open_run(folder, check=(PREDICTIONS, VALIDATION_PREDICTIONS))
-    try:
-        point = OperatingPoint.from_dict(run.content["operating_point"])
-    except (KeyError, ValueError) as error:
-        raise RunError(f"{folder} has no operating point ({error}); train it again") from None
+    if run.record.operating_point is None:
+        raise RunError(f"{folder} has no operating point; train it again")
     return FinishedRun(
         run=run,
         validation=_read(folder / VALIDATION_PREDICTIONS, run),
         testing=_read(folder / PREDICTIONS, run),
-        point=point,
+        point=run.record.operating_point,
     )
 
 
@@ -90,38 +96,33 @@ def history_of(folder: Path) -> dict[str, list[float]]:
 
 def full_name(run: Run) -> str:
     """The run's name; of a fold also that of its cross-validation."""
-    if "fold" not in run.content:
+    if run.record.fold is None:
         return run.name
     return f"{run.folder.resolve().parent.name}, {run.name}"
 
 
 def flow_of(run: Run) -> list[FlowStep]:
     """The way of the images of the run's own data set."""
-    steps = []
-    for name, counts in (run.content["dataset"].get("counts") or {}).items():
-        if isinstance(counts, dict) and "images" in counts:
-            steps.append(
-                FlowStep(
-                    name=name,
-                    patients=counts.get("patients"),
-                    images=counts["images"],
-                    positives=counts.get("positives"),
-                )
-            )
-    return steps
+    return [
+        FlowStep(
+            name=name,
+            patients=counts.patients,
+            images=counts.images,
+            positives=counts.positives,
+        )
+        for name, counts in run.record.dataset.counts.items()
+    ]
 
 
 def asked_of(run: Run, *, judged_on: str) -> Asked:
     """What the run was asked, for a report on the images that it is judged on now."""
-    content = run.content
-    model, size = content.get("model", {}), content["input"]
+    record = run.record
+    name = record.model.name if record.model else ""
     return Asked(
         run=full_name(run),
-        data_set=f"{content['dataset']['name']}: {content['dataset'].get('title', '')}",
-        recipe=str(content.get("recipe", "")),
-        network=Network(
-            name=str(model.get("name", "")), width=size["width"], height=size["height"]
-        ),
+        data_set=f"{record.dataset.name}: {record.dataset.title}",
+        recipe=record.recipe,
+        network=Network(name=name, width=run.width, height=run.height),
         judged_on=judged_on,
     )
 

@@ -1,14 +1,13 @@
 """Whether a run was trained on what it is now to be judged on."""
 
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.base.words import counted, some
 from cancernet.catalog.patient_id import patient_key
-from cancernet.dataset.manifest import MANIFEST, manifest_rows, read_audit, read_build
+from cancernet.dataset.manifest import MANIFEST, manifest_rows, read_audit, read_fingerprint
 from cancernet.evaluation.labelled_images import Labelled
 from cancernet.runs.run_folder import Run
 
@@ -67,7 +66,7 @@ def leak_of(run: Run) -> str:
 
 def own_audit(run: Run) -> list[CheckVerdict]:
     """Returns the verdicts on the run's own data set; none of a fold, which divides it anew."""
-    folder = None if run.content["dataset"].get("whole") else own_folder(run)
+    folder = None if run.record.dataset.whole else own_folder(run)
     return read_audit(folder) if folder is not None else []
 
 
@@ -77,25 +76,25 @@ def own_folder(run: Run) -> Path | None:
     A folder that was named in relation to where the training was started is looked for from
     here and from each folder above the run: people start from the folder that has both.
     """
-    named = Path(str(run.content["dataset"].get("folder", "")))
+    named = Path(run.record.dataset.folder)
     above = [] if named.is_absolute() else [p / named for p in run.folder.resolve().parents]
     for folder in (named, *above):
         try:
-            if read_build(folder)["fingerprint"] in fingerprints(run):
+            if read_fingerprint(folder) in fingerprints(run):
                 return folder
-        except (CancerNetError, KeyError, OSError):
+        except (CancerNetError, OSError):
             continue
     return None
 
 
 def fingerprints(run: Run) -> set[str]:
     """Returns that of the run's data set and, of a fold, that of the whole that it divides."""
-    facts: dict[str, Any] = run.content["dataset"]
-    return {str(facts[name]) for name in ("fingerprint", "whole") if facts.get(name)}
+    facts = run.record.dataset
+    return {facts.fingerprint, facts.whole} - {""}
 
 
 def _own_patients(run: Run) -> set[str]:
-    patients = run.content["dataset"].get("patients") or {}
+    patients = run.record.dataset.patients
     return {name for split in LEARNT_FROM for name in patients.get(split, ())}
 
 
@@ -103,7 +102,7 @@ def _own_bytes(run: Run) -> set[str]:
     folder = own_folder(run)
     if folder is None:
         return set()
-    is_fold = bool(run.content["dataset"].get("whole"))
+    is_fold = bool(run.record.dataset.whole)
     patients = _own_patients(run)
     try:
         return {

@@ -134,7 +134,7 @@ class Explainer:
                 from cancernet.explaining.gradients import Gradients
 
                 there = open_run(self.run.folder, check=(MODEL_KERAS,))
-                if there.content["checksum"] != self.run.content["checksum"]:
+                if there.record.checksum != self.run.record.checksum:
                     raise RunError(f"{self.run.folder} now holds another run; start again")
                 self._gradients = Gradients.of_file(self.run.keras)
             return self._gradients

@@ -1,12 +1,11 @@
 """What `predict.py --explain DIR` writes of each image: a heat map, an overlay, the numbers."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import FreeNames, written_beside
+from cancernet.base.files import FreeNames, json_text, written_beside
 from cancernet.base.images import read_rgb
 from cancernet.explaining.explainer import Explainer, Explanation
 from cancernet.explaining.maps import spread
@@ -90,7 +89,7 @@ class ExplanationFolder:
             "class": label,
             "word": run.word(label),
             "probability": prediction.probabilities[label],
-            "score": None if np.isnan(explanation.score) else explanation.score,
+            "score": explanation.score,
             "method": explanation.method,
             "layer": explanation.layer or None,
             "shape": explanation.raw.shape,
@@ -101,4 +100,4 @@ class ExplanationFolder:
             "raw": f"{name}-raw.npy",
         }
         with open(self.folder / LINES, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(json_text(line) + "\n")

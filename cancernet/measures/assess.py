@@ -50,17 +50,6 @@ class Assessment(Classes):
         stored = self.operating_point.note if not self.operating_point.remarks else ""
         return (*([stored] if stored else []), *sentences(self.remarks))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns what belongs into `metrics.json`, plain JSON values (NaN included)."""
-        return {
-            "validation": self.validation.as_dict(),
-            "testing": self.testing.as_dict(),
-            "operating_point": self.operating_point.as_dict(),
-            "calibration": self.calibration.as_dict(),
-            "intervals": {name: found.as_dict() for name, found in self.intervals.items()},
-            "warnings": list(self.warnings),
-        }
-
 
 def assess(
     validation: Scored,

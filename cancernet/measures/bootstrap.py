@@ -62,10 +62,7 @@ def patient_sums(truth: Any, score: Any, threshold: Any, patients: Any) -> Patie
     """Adds up the images of every patient.
 
     Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        threshold: positive iff score >= threshold; one, or (images,) one for each.
-        patients: (images,) name of every image's patient.
+        truth, score, threshold, patients: as for `binary_metrics`.
 
     Raises:
         ValueError: shapes that differ or values out of range.

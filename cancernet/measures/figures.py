@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cancernet.base.records import Sparse
+
 
 class ByName(Mapping[str, Any]):
     """A dataclass whose fields are read by name too, as tables and loops over figures do."""
@@ -79,7 +81,7 @@ class PerClass(ByName):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Figures(ByName):
+class Figures(ByName, Sparse):
     """Figures of one split; NaN where undefined.
 
     Attributes:
@@ -111,10 +113,3 @@ class Figures(ByName):
     brier: float
     confusion_matrix: ConfusionMatrix
     per_class: PerClass | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values, without `per_class` where there are two classes."""
-        found = dataclasses.asdict(self)
-        if self.per_class is None:
-            del found["per_class"]
-        return found

@@ -64,11 +64,6 @@ class Intervals:
         if not self.notes:
             object.__setattr__(self, "notes", sentences(self.remarks))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        limits = {name: list(pair) for name, pair in self.limits.items()}
-        return {**dataclasses.asdict(self), "limits": limits, "notes": list(self.notes)}
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -96,10 +91,7 @@ def patient_intervals(
     """Bootstraps patients at a threshold that stays as it is.
 
     Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        threshold: positive iff score >= threshold; one, or (images,) one for each.
-        patients: (images,) name of every image's patient.
+        truth, score, threshold, patients: as for `binary_metrics`.
         level: above 0, below 1.
         resamples: number of draws, at least 2.
         seed: the same seed gives the same intervals.

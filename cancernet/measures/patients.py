@@ -52,10 +52,7 @@ def patient_rows(truth: Any, score: Any, threshold: Any, patients: Any) -> list[
     """Judges every patient by itself.
 
     Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        threshold: positive iff score >= threshold; one, or (images,) one for each.
-        patients: (images,) name of every image's patient.
+        truth, score, threshold, patients: as for `binary_metrics`.
 
     Returns:
         Rows by rising accuracy, then more images first, then name.
@@ -119,10 +116,7 @@ def patient_scores(
     """Scores every patient from its images.
 
     Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        threshold: positive iff score >= threshold; one, or (images,) one for each.
-        patients: (images,) name of every image's patient.
+        truth, score, threshold, patients: as for `binary_metrics`.
         top: how many of a patient's highest scores are averaged; all where there are fewer.
 
     Raises:

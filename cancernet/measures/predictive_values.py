@@ -68,10 +68,7 @@ def predictive_rows(
     when positives and negatives look alike there.
 
     Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        threshold: positive iff score >= threshold; one, or (images,) one for each.
-        patients: (images,) name of every image's patient.
+        truth, score, threshold, patients: as for `binary_metrics`.
         prevalences: shares of positives expected, 0-1 each.
         resamples: bootstrap draws.
         seed: of the draws.

@@ -67,10 +67,7 @@ def subgroup_rows(
     """Judges every group by itself at the one operating point.
 
     Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        threshold: positive iff score >= threshold.
-        patients: (images,) name of every image's patient.
+        truth, score, threshold, patients: as for `binary_metrics`.
         group: key to the name of its group; a key that is not there is "not given".
         keys: (images,) what `group` is looked up by; the patients when not given.
         resamples: bootstrap draws of the intervals.
@@ -93,7 +90,7 @@ def subgroup_rows(
         rows.append(
             {
                 "group": str(name),
-                **metrics.as_dict(),
+                **metrics,
                 "limits": intervals.limits,
                 "notes": list(intervals.notes),
             }

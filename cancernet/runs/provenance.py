@@ -6,6 +6,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from cancernet.runs.run_record import Machine
+
 PACKAGES = (
     "tensorflow",
     "keras",
@@ -30,13 +32,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def machine() -> dict[str, str | int]:
-    """Returns the system, the processor and its cores; nothing that names the computer."""
-    return {
-        "system": f"{platform.system()} {platform.release()}",
-        "processor": _processor(),
-        "cores": os.cpu_count() or 1,
-    }
+def machine() -> Machine:
+    """Returns the system, the processor and its cores."""
+    return Machine(
+        system=f"{platform.system()} {platform.release()}",
+        processor=_processor(),
+        cores=os.cpu_count() or 1,
+    )
 
 
 def commit() -> str:

@@ -17,16 +17,17 @@ import datetime
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cancernet import __version__
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, sha256_of, write_json
 from cancernet.base.locks import LockedError, lock
-from cancernet.config import INTERPOLATIONS, OUTPUT
+from cancernet.base.records import EntryError, as_json, from_json
+from cancernet.config import OUTPUT
 from cancernet.measures.validation.calibration import NONE, Calibration
+from cancernet.runs.run_record import FORMAT, RunRecord
 
 RUN_FILE = "run.json"
 MODEL_KERAS = "model.keras"
@@ -35,45 +36,14 @@ CHECKPOINT = "checkpoint"
 LOCK = ".lock"
 LOG = "log.jsonl"
 CROSS_VALIDATION = "cross_validation.json"  # in place of run.json, over runs in fold-XX/
-FORMAT = 1
-LONGEST_SIDE = 4096  # pixels of a network's input; the largest published ones take 800
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """A finished run, as prediction sees it.
-
-    Attributes:
-        folder: where it lies.
-        classes: class names in the order of the model's outputs.
-        words: what each class means to a reader.
-        positive: the classes that count as positive.
-        width: width of the network's input, pixels.
-        height: height of the network's input, pixels.
-        interpolation: how images are scaled to that size.
-        threshold: operating point; positive when the positive classes' probability
-            is at least this.
-        rule: how the operating point was chosen, in words.
-        calibration: the correction of probabilities; runs from before there was one have
-            none. The threshold is on the corrected scale.
-        drawn: whether the model was trained on drawn data.
-        leak: what leaks between the splits of its data, or empty.
-        content: the whole of run.json.
-    """
+    """A run, as prediction sees it: where it lies, and what its run.json says."""
 
     folder: Path
-    classes: tuple[str, ...]
-    words: tuple[str, ...]
-    positive: tuple[str, ...]
-    width: int
-    height: int
-    interpolation: str
-    threshold: float
-    rule: str
-    calibration: Calibration
-    drawn: bool
-    leak: str
-    content: dict[str, Any]
+    record: RunRecord
 
     @property
     def name(self) -> str:
@@ -91,9 +61,69 @@ class Run:
         return self.folder / MODEL_KERAS
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the model's outputs."""
+        return self.record.classes
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What each class means to a reader."""
+        return self.record.words
+
+    @property
+    def positive(self) -> tuple[str, ...]:
+        """The classes that count as positive."""
+        return self.record.positive
+
+    @property
     def positive_words(self) -> str:
         """The positive classes in words, e.g. "IDC"."""
-        return " or ".join(self.words[self.classes.index(name)] for name in self.positive)
+        return " or ".join(map(self.word, self.positive))
+
+    @property
+    def width(self) -> int:
+        """Width of the network's input, pixels."""
+        return self.record.input.width
+
+    @property
+    def height(self) -> int:
+        """Height of the network's input, pixels."""
+        return self.record.input.height
+
+    @property
+    def interpolation(self) -> str:
+        """How images are scaled to that size."""
+        return self.record.input.interpolation
+
+    @property
+    def threshold(self) -> float:
+        """The operating point, on the scale of corrected probabilities; NaN without one.
+
+        An image is positive when the positive classes' probability is at least this.
+        """
+        point = self.record.operating_point
+        return math.nan if point is None else point.threshold
+
+    @property
+    def rule(self) -> str:
+        """How the operating point was chosen, in words."""
+        point = self.record.operating_point
+        return "" if point is None else point.rule
+
+    @property
+    def calibration(self) -> Calibration:
+        """The correction of probabilities; runs from before there was one have none."""
+        return self.record.calibration or NONE
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the model was trained on images drawn by a program."""
+        return self.record.dataset.drawn
+
+    @property
+    def leak(self) -> str:
+        """What leaks between the splits of its data; empty when nothing."""
+        return self.record.dataset.leak
 
     def word(self, label: str) -> str:
         """What a class means to a reader."""
@@ -116,62 +146,48 @@ def open_run(folder: Path, *, check: tuple[str, ...] = (MODEL_ONNX,)) -> Run:
         RunError: no run there, unfinished, a file missing or altered.
     """
     folder = Path(folder)
-    content = read_run_file(folder)
-    if content.get("status") != "finished":
+    record = read_run_file(folder)
+    if not record.is_finished:
         raise RunError(
             f"the training in {folder} is not finished; go on with "
             f"`python train_model.py --resume --run {whole_of(folder)}`"
         )
     for name in check:
-        _check_file(folder, name, content)
-    return as_run(folder, content)
+        _check_file(folder, name, record)
+    return Run(folder=folder, record=record)
 
 
-def as_run(folder: Path, content: dict[str, Any]) -> Run:
-    """Makes a `Run` of the content of a run.json.
-
-    Without an operating point, as before validation was scored, the threshold is NaN.
-
-    Raises:
-        RunError: something prediction needs is not there.
-    """
-    operating_point = content.get("operating_point") or {"threshold": math.nan, "rule": ""}
-    try:
-        _check_facts(content, operating_point)
-        return Run(
-            folder=folder,
-            classes=tuple(content["classes"]),
-            words=tuple(content["words"]),
-            positive=tuple(content["positive"]),
-            width=int(content["input"]["width"]),
-            height=int(content["input"]["height"]),
-            interpolation=content["input"]["interpolation"],
-            threshold=float(operating_point["threshold"]),
-            rule=operating_point["rule"],
-            calibration=Calibration.from_dict(content.get("calibration") or NONE.as_dict()),
-            drawn=bool(content["dataset"]["drawn"]),
-            leak=content["dataset"]["leak"],
-            content=content,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise RunError(
-            f"{folder / RUN_FILE} lacks or garbles {error}; train again or restore the file"
-        ) from None
-
-
-def read_run_file(folder: Path) -> dict[str, Any]:
+def read_run_file(folder: Path) -> RunRecord:
     """Reads and verifies run.json.
 
     Raises:
         RunError: missing, damaged, altered, or written by a newer format.
     """
     path = folder / RUN_FILE
+    content = _read_content(folder, path)
+    if not isinstance(content, dict) or content.get("checksum") != _checksum(content):
+        raise RunError(
+            f"{path} was altered after training (its checksum differs), so its operating "
+            "point and classes cannot be trusted; restore it from a copy"
+        )
+    if content.get("format") != FORMAT:
+        raise RunError(
+            f"{path} has format {content.get('format')!r:.40}, this program reads format "
+            f"{FORMAT}; use the version that wrote it"
+        )
+    try:
+        return from_json(RunRecord, content)
+    except EntryError as error:
+        raise RunError(f"{path}: {error}; restore the file from a copy or train again") from None
+
+
+def _read_content(folder: Path, path: Path) -> Any:
     if not folder.exists():
         raise RunError(f"there is no run folder {folder}; train one with `python train_model.py`")
     if not folder.is_dir():
         raise RunError(f"{folder} is a file; a run is a folder, such as output/<run>")
     try:
-        content = read_json(path)
+        return read_json(path)
     except FileNotFoundError:
         if (folder / CROSS_VALIDATION).exists():
             raise RunError(
@@ -181,25 +197,12 @@ def read_run_file(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder} is not a run folder: it holds no {RUN_FILE}") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}); restore it from a copy") from None
-    if not isinstance(content, dict) or content.get("checksum") != _checksum(content):
-        raise RunError(
-            f"{path} was altered after training (its checksum differs), so its operating "
-            "point and classes cannot be trusted; restore it from a copy"
-        )
-    if content.get("format") != FORMAT:
-        raise RunError(
-            f"{path} has format {content.get('format')}, this program reads format {FORMAT}; "
-            "use the version that wrote it"
-        )
-    return content
 
 
-def write_run_file(folder: Path, content: dict[str, Any]) -> None:
-    """Writes run.json atomically, with the format, the version and its checksum."""
-    content = {"format": FORMAT, "program": __version__, **content}
-    content.pop("checksum", None)
-    content["checksum"] = _checksum(content)
-    write_json(folder / RUN_FILE, content)
+def write_run_file(folder: Path, record: RunRecord) -> None:
+    """Writes run.json atomically, with its checksum."""
+    content = as_json(record)
+    write_json(folder / RUN_FILE, {**content, "checksum": _checksum(content)})
 
 
 def vouch_for(folder: Path, names: list[str]) -> dict[str, str]:
@@ -216,11 +219,11 @@ def newest_run(output: Path = OUTPUT) -> Path:
     finished: list[tuple[str, Path]] = []
     for path in Path(output).glob(f"*/{RUN_FILE}"):
         try:
-            content = read_run_file(path.parent)
+            record = read_run_file(path.parent)
         except RunError:
             continue  # a damaged run must not hide the sound ones
-        if content.get("status") == "finished":
-            finished.append((str(content.get("finished", "")), path.parent))
+        if record.is_finished:
+            finished.append((record.finished or "", path.parent))
     if not finished:
         raise RunError(
             f"there is no trained run in {output}; train one with `python train_model.py`, "
@@ -248,49 +251,19 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
 
 
-def _check_file(folder: Path, name: str, content: dict[str, Any]) -> None:
-    files = content.get("files")
-    expected = files.get(name) if isinstance(files, dict) else None
+def _check_file(folder: Path, name: str, record: RunRecord) -> None:
     try:
         found = sha256_of(folder / name)
     except FileNotFoundError:
         raise RunError(f"{folder} lacks {name}; restore it from a copy or train again") from None
-    if found != expected:
+    if found != (record.files or {}).get(name):
         raise RunError(
             f"{folder / name} was altered or damaged after training (its SHA-256 differs from "
             f"{RUN_FILE}); restore it from a copy or train again"
         )
 
 
-def _check_facts(content: dict[str, Any], point: dict[str, Any]) -> None:
-    """Raises ValueError, naming the entry, where prediction would stumble over it.
-
-    The checksum keeps accidents out; whoever wants to do harm computes another.
-    """
-    classes, words, positive = content["classes"], content["words"], content["positive"]
-    sides = [content["input"][side] for side in ("width", "height")]
-    sound = {
-        "classes": _are_names(classes) and len(set(classes)) == len(classes) > 1,
-        "words": _are_names(words) and len(words) == len(classes),
-        "positive": _are_names(positive) and 0 < len(set(positive) & set(classes)) < len(classes),
-        "input": all(type(side) is int and 0 < side <= LONGEST_SIDE for side in sides),
-        "interpolation": content["input"]["interpolation"] in INTERPOLATIONS,
-        "threshold": not math.isinf(float(point["threshold"])),
-        "rule": isinstance(point["rule"], str),
-        "leak": isinstance(content["dataset"]["leak"], str),
-    }
-    for name, holds in sound.items():
-        if not holds:
-            raise ValueError(f"{name!r}")
-    if not set(positive) <= set(classes):
-        raise ValueError("'positive'")
-
-
-def _are_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) and each for each in value)
-
-
-def _checksum(content: dict[str, Any]) -> str:
+def _checksum(content: Mapping[str, object]) -> str:
     rest = {key: value for key, value in content.items() if key != "checksum"}
     text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

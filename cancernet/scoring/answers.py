@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,13 +10,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import read_json, write_json
+from cancernet.base.files import json_text, read_json, write_json
 from cancernet.base.locks import LockedError, lock
 from cancernet.base.words import some
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction
 
 FLUSH_EVERY = 1024  # rows
+NO_POINT = "no operating point: 0.5 was not chosen on data"
 _OF_RUN = ("run", "checksum")
 
 
@@ -38,7 +38,7 @@ def point_text(prediction: Prediction, run: Run) -> str:
     score, threshold = prediction.positive_probability, prediction.operating_point
     opening = f"probability of {run.positive_words} "
     if threshold is None:
-        return f"{opening}{score_text(score)}, {run.rule or 'no operating point'}"
+        return f"{opening}{score_text(score)}, {NO_POINT}"
     side = "at or above" if prediction.positive else "below"
     shown, point = score_text(score), score_text(threshold)
     if shown == point:  # told apart by later digits, so these are shown
@@ -48,7 +48,7 @@ def point_text(prediction: Prediction, run: Run) -> str:
 
 def as_json(result: Prediction | Failure) -> str:
     """One result as one line of JSON."""
-    return json.dumps(result.as_dict(), ensure_ascii=False)
+    return json_text(result.as_dict())
 
 
 class CsvFile:
@@ -163,7 +163,7 @@ class CsvFile:
         images = hashlib.sha256("\0".join(spelled).encode("utf-8", "surrogateescape"))
         return {
             "run": self._run.name,
-            "checksum": self._run.content["checksum"],
+            "checksum": self._run.record.checksum,
             "images": images.hexdigest(),
             "named": some([str(path) for path in self._named], 3),
         }

@@ -49,7 +49,7 @@ class SpreadPredictor:
             CancerNetError: the workers could not do their part; the message says why.
         """
         work = functools.partial(
-            score, str(self.run.folder.resolve()), self.run.content["checksum"], Path.cwd()
+            score, str(self.run.folder.resolve()), str(self.run.record.checksum), Path.cwd()
         )
         done = self.cluster.in_order(
             work,
@@ -87,7 +87,7 @@ def _tasks(paths: Iterable[Path]) -> Iterator[list[str]]:
 def _predictor(folder: str, checksum: str) -> Predictor:
     """Loads the model once per process."""
     run = open_run(Path(folder))
-    if run.content["checksum"] != checksum:
+    if run.record.checksum != checksum:
         raise CancerNetError(f"{folder} holds another run on a worker than here")
     # One thread each: the workers share the machine, and dividing a sum over threads
     # would be one more way to differ.

@@ -100,7 +100,7 @@ class HeatMap(One, Explained):
 
 
 class Preview(Answer):
-    """One image in a form that browsers show."""
+    """One image in a format that browsers show."""
 
     preview: str = Field(description="PNG in base64, at most 512 pixels a side")
 
@@ -134,8 +134,8 @@ class SlideMap(Answer):
     """The patches of one slide at their places; lengths in pixels of the slide."""
 
     patient: str = Field(description="as the file names say")
-    left: int = Field(description="where the map begins on the slide")
-    top: int
+    left: int = Field(description="left edge of the map on the slide")
+    top: int = Field(description="its upper edge")
     width: int
     height: int
     step: int = Field(description="distance of neighbouring patches")
@@ -161,7 +161,7 @@ class ClassFact(Answer):
 
 
 class Limits(Answer):
-    """What the server takes."""
+    """What the server accepts."""
 
     image_bytes: int
     request_bytes: int
@@ -186,7 +186,7 @@ class ModelFacts(Answer):
     input_height: int
     data: str = Field(description="what it was trained on")
     split: str
-    drawn: bool = Field(description="trained on drawn pictures: it says nothing about tissue")
+    drawn: bool = Field(description="trained on drawn pictures, not on tissue")
     leak: str = Field(description="what leaks between the splits of its data, or empty")
     intended_use: str
     notice: str
@@ -195,8 +195,8 @@ class ModelFacts(Answer):
 
 
 class Health(Answer):
-    """Whether the server answers."""
+    """The state of the server."""
 
     status: str
     run: str
-    waiting: int = Field(description="images that wait for a thread")
+    waiting: int = Field(description="images waiting for a thread")

@@ -1,4 +1,4 @@
-"""Decoding what strangers send: the product's own reading, within the server's limits."""
+"""Decoding what strangers send: as everywhere in CancerNet, but within the server's limits."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from cancernet.runs.run_folder import Run
 # pixels (the "two issues with the JPEG standard" of libjpeg-turbo); real ones have about 10.
 MAXIMUM_SCANS = 100
 
-LARGE = 4_000_000  # pixels; few such images are decoded at once, whatever the number of threads
+LARGE = 4_000_000  # pixels; only a few such images are decoded at once
 PREVIEW_SIDE = 512  # pixels
 
 
@@ -30,19 +30,19 @@ def decode(run: Run, content: bytes, *, maximum_pixels: int) -> np.ndarray:
 
 
 def is_large(content: bytes) -> bool:
-    """Whether decoding an image takes the room of a large one; decodes nothing."""
+    """Whether decoding an image takes as much memory as a large one; decodes nothing."""
     try:
         if content[:8] != PNG_SIGNATURE:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 return pixels_decoded(image, content) > LARGE
         width, height = size_of(content)
     except Exception:  # decoders meet bytes that others wrote and raise whatever they like
-        return False  # decoding will stumble at the same place
+        return False  # decoding will fail at the same place
     return width * height > LARGE
 
 
 def size_of(content: bytes) -> tuple[int, int]:
-    """Width and height that an image says it has, pixels; decodes nothing.
+    """Width and height that an image claims to have, pixels; decodes nothing.
 
     Raises:
         Exception: whatever the decoder raises of what is not an image.
@@ -74,5 +74,5 @@ def encoded(image: Image.Image, kind: str) -> str:
 
 def _read(content: bytes, maximum_pixels: int) -> Image.Image:
     if content[:2] == b"\xff\xd8" and content.count(b"\xff\xda") > MAXIMUM_SCANS:
-        raise ImageError(f"the JPEG has more than {MAXIMUM_SCANS} scans; save it anew")
+        raise ImageError(f"the JPEG has more than {MAXIMUM_SCANS} scans; save it again")
     return read_rgb(content, maximum_pixels=maximum_pixels)

@@ -66,13 +66,13 @@ class _Child:
 
     def _load(self) -> Explainer:
         run = open_run(self._folder)
-        if run.content["checksum"] != self._checksum:
+        if run.record.checksum != self._checksum:
             raise RunError(CHANGED)  # its maps would explain other answers than the server's
         return Explainer(run)
 
     def _is_there(self) -> bool:
         try:
-            return bool(read_run_file(self._folder)["checksum"] == self._checksum)
+            return read_run_file(self._folder).checksum == self._checksum
         except CancerNetError:
             return False
 

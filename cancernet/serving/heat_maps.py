@@ -1,9 +1,9 @@
-"""Heat maps, made in a process of their own.
+"""Heat maps, made in a separate process.
 
 TensorFlow takes seconds to start and hundreds of megabytes, and may not be installed.
-So it lives in a child that starts with the first heat map; the API answers meanwhile,
-and goes on when the child dies. Without TensorFlow the child explains by occlusion,
-which needs only the ONNX model; so it does when the run comes without model.keras.
+So it runs in a child process that starts with the first heat map; the API answers
+meanwhile, and goes on if the child dies. Without TensorFlow, or for a run without
+model.keras, the child explains by occlusion, which needs only the ONNX model.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ _ANSWER: TypeAdapter[Explained | NotExplained] = TypeAdapter(Explained | NotExpl
 
 
 def method_for(run: Run) -> str:
-    """How a run's heat maps are made here: "grad-cam" where TensorFlow and model.keras are."""
+    """The method of a run's heat maps: "grad-cam" if TensorFlow and model.keras are there."""
     able = run.keras.is_file() and importlib.util.find_spec("tensorflow") is not None
     return "grad-cam" if able else "occlusion"
 
@@ -110,7 +110,7 @@ class HeatMaps:
             raise busy("the process that makes heat maps ended", seconds=3) from None
         finally:
             if not complete:
-                # Cut off in the middle of an answer, the child is of no more use.
+                # After half an answer the child cannot be asked again.
                 await asyncio.shield(self.close())
         if isinstance(answer, NotExplained):
             if answer.fault is not None:
@@ -142,11 +142,11 @@ async def _start(run: Run, config: ServeConfig) -> asyncio.subprocess.Process:
         "-m",
         "cancernet.serving.heat_map_process",
         str(run.folder.resolve()),
-        run.content["checksum"],
+        str(run.record.checksum),
         str(config.maximum_pixels),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        # Ctrl-C in a terminal reaches the whole group; the server ends the child itself.
+        # Ctrl-C in a terminal reaches the whole group, but the server ends the child itself.
         start_new_session=True,
         env=environment,
     )

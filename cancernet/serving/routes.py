@@ -36,7 +36,7 @@ _REASONS = {
     413: "too large or too many",
     415: "not a form with files",
     422: "no image, or one that cannot be read",
-    500: "a fault of the server",
+    500: "the server failed",
     503: "busy; try again after Retry-After seconds",
     504: "it took too long",
 }
@@ -64,7 +64,7 @@ def answer(content: Answer) -> Response:
 
 @ROUTER.get("/health", response_model=Health, responses=_problems(400, 403, 500))
 async def health(request: Request) -> Response:
-    """Says that the server answers and which run it has loaded."""
+    """Tells that the server answers, and which run it serves."""
     service = service_of(request)
     waiting = service.scorer.waiting if service.scorer else 0
     return answer(Health(status="ok", run=service.name, waiting=waiting))
@@ -72,7 +72,7 @@ async def health(request: Request) -> Response:
 
 @ROUTER.get("/model", response_model=ModelFacts, responses=_READING)
 async def model(request: Request) -> Response:
-    """Says what the model is, what it was trained on, and what it is for."""
+    """Tells what the model is, what it was trained on, and what it is for."""
     return answer(service_of(request).facts())
 
 
@@ -93,7 +93,7 @@ async def predict(request: Request) -> Response:
     openapi_extra=_form("images", many=True),
 )
 async def predict_batch(request: Request) -> Response:
-    """Scores several images, in their order; one that cannot be read says why in its place."""
+    """Scores several images in order; one that cannot be read has the reason in its place."""
     async with _uploads(request, "images", many=True) as uploads:
         outcomes = await service_of(request).score([upload.content for upload in uploads])
         results = [
@@ -122,7 +122,7 @@ async def generate_heatmap(request: Request) -> Response:
 
 @ROUTER.post("/preview", response_model=Preview, responses=_POSTING, openapi_extra=_form("image"))
 async def preview(request: Request) -> Response:
-    """Gives one image back as a small PNG, for kinds that browsers do not show (TIFF)."""
+    """Returns one image as a small PNG, for formats that browsers do not show (TIFF)."""
     async with _uploads(request, "image") as uploads:
         return answer(Preview(preview=await service_of(request).preview(uploads[0].content)))
 

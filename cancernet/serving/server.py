@@ -1,4 +1,4 @@
-"""Listening, warning, and ending cleanly."""
+"""Listening, warning, and stopping cleanly."""
 
 import contextlib
 import signal
@@ -21,10 +21,10 @@ SHUTDOWN_SECONDS = 10
 
 
 def serve(run: Run, config: ServeConfig) -> None:
-    """Serves a run until SIGTERM or Ctrl-C; what is in work is finished first.
+    """Serves a run until SIGTERM or Ctrl-C; current requests are finished first.
 
     Raises:
-        CancerNetError: the address cannot be listened on, or the model not be loaded.
+        CancerNetError: the server cannot listen on the address or load the model.
     """
     journal = Journal()
     application = make_application(run, config, journal)
@@ -41,7 +41,7 @@ def serve(run: Run, config: ServeConfig) -> None:
                 server_header=False,
                 limit_concurrency=CONNECTIONS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-                # Addresses in headers can be made up; nothing here depends on them.
+                # Addresses in headers can be forged; nothing here depends on them.
                 proxy_headers=False,
                 http=BoundedProtocol,
                 ws="none",
@@ -50,7 +50,7 @@ def serve(run: Run, config: ServeConfig) -> None:
         with _signals_spent():
             server.run(sockets=[listener])
         if not server.started:
-            raise CancerNetError("the server could not start; look at its log")
+            raise CancerNetError("the server could not start; see its log")
     journal.write("stopped")
 
 
@@ -73,7 +73,7 @@ def _listen(config: ServeConfig) -> socket.socket:
 
 @contextlib.contextmanager
 def _signals_spent() -> Iterator[None]:
-    """Uvicorn sends itself the signal again once it has stopped; by then it has been heeded."""
+    """Ignores the signal that uvicorn sends itself again once it has stopped."""
     kinds = (signal.SIGTERM, signal.SIGINT)
     before = {kind: signal.signal(kind, lambda *_: None) for kind in kinds}
     try:
@@ -84,20 +84,20 @@ def _signals_spent() -> Iterator[None]:
 
 
 def say_where(run: Run, config: ServeConfig, port: int) -> None:
-    """Says on stderr where the server is, and warns of an address that others can reach."""
+    """Prints the server's address on stderr, with a warning if other machines can reach it."""
     host = f"[{config.host}]" if ":" in config.host else config.host
-    lines = [f"Run {run.name} at http://{host}:{port} (Ctrl-C ends)."]
+    lines = [f"Run {run.name} at http://{host}:{port} (Ctrl-C stops it)."]
     if run.drawn:
         lines.append(DRAWN)
     if config.is_open and config.token is None:
         lines.append(
-            f"WARNING: {config.host} can be reached from other machines, and no --token is set: "
-            "anybody there can use the model, and images travel unprotected. Set a token "
+            f"WARNING: {config.host} can be reached from other machines, and no token is set: "
+            "anybody there can use the model, and images are sent unencrypted. Set a token "
             f"({TOKEN_VARIABLE}) and put TLS in front (docs/DEPLOY.md)."
         )
     elif config.is_open:
         lines.append(
             f"WARNING: {config.host} can be reached from other machines, and images and token "
-            "travel unencrypted; put TLS in front (docs/DEPLOY.md)."
+            "are sent unencrypted. Put TLS in front (docs/DEPLOY.md)."
         )
     print("\n".join([*lines, NOTICE]), file=sys.stderr, flush=True)

@@ -29,7 +29,7 @@ INTENDED_USE = (
 
 
 class Service:
-    """One run, ready to answer. `start` and `stop` belong to the event loop that serves."""
+    """One run, ready to answer. `start` and `stop` are called on the event loop that serves."""
 
     def __init__(self, run: Run, config: ServeConfig, journal: Journal) -> None:
         """Loads the model.
@@ -41,8 +41,8 @@ class Service:
         self.name = safe_name(run.name)  # a folder's name need not be valid text
         self.config = config
         self.journal = journal
-        # One thread an image, several images at once: more requests a second than
-        # several threads an image.
+        # One thread for each image and several images at once serve more requests a second
+        # than several threads for one image.
         self.predictor = Predictor(run, threads=1)
         self.heat_maps = HeatMaps(run, config, journal)
         self.memory = Memory(config.memory_bytes)
@@ -57,7 +57,7 @@ class Service:
             threads=self.config.threads,
             maximum_pixels=self.config.maximum_pixels,
         )
-        # One slide map at a time, also where nobody waits for it any more.
+        # One slide map at a time, even if nobody waits for it any more.
         self._maps = ThreadPoolExecutor(1, "slide-map")
 
     async def stop(self) -> None:
@@ -75,7 +75,7 @@ class Service:
             Refusal: 504, it took too long.
         """
         assert self.scorer is not None
-        # Many images may take longer than one; a thousand a minute is slow for any model.
+        # Many images may take longer than one: the limit grows with every thousand.
         async with time_limit("the answer", self.config.time_limit * (1 + len(contents) / 1000)):
             return await self.scorer.score_all(contents)
 
@@ -112,7 +112,7 @@ class Service:
         Raises:
             Refusal: 422 they cannot be put together, 504 it took too long.
         """
-        assert self._maps is not None  # without it the loop's own threads would do it
+        assert self._maps is not None
         loop = asyncio.get_running_loop()
         async with time_limit("the map", self.config.time_limit):
             return await loop.run_in_executor(self._maps, slide_map, self.run, uploads, outcomes)
@@ -120,14 +120,14 @@ class Service:
     def facts(self) -> ModelFacts:
         """What is known of the model, and what the server takes."""
         run = self.run
-        data = run.content.get("dataset", {})
-        known = DATASETS.get(data.get("name", ""))
-        title = known.title if known else str(data.get("title") or data.get("name") or "unknown")
+        record, data = run.record, run.record.dataset
+        known = DATASETS.get(data.name)
+        title = known.title if known else data.title or data.name or "unknown"
         return ModelFacts(
             run=self.name,
-            recipe=str(run.content.get("recipe") or ""),
-            network=str(run.content.get("config", {}).get("model") or ""),
-            finished=str(run.content.get("finished") or ""),
+            recipe=record.recipe,
+            network=str(record.config.get("model", "")),
+            finished=record.finished or "",
             classes=[
                 ClassFact(name=name, word=word, positive=name in run.positive)
                 for name, word in zip(run.classes, run.words, strict=True)
@@ -137,7 +137,7 @@ class Service:
             input_width=run.width,
             input_height=run.height,
             data=f"{title}. {DRAWN}" if run.drawn else title,
-            split=str(data.get("split") or ""),
+            split=data.split,
             drawn=run.drawn,
             leak=run.leak,
             intended_use=INTENDED_USE,

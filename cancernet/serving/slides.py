@@ -18,9 +18,7 @@ from cancernet.slides import mosaic
 from cancernet.slides.cells import check_grid
 from cancernet.slides.geojson import as_geojson
 from cancernet.slides.mosaic import Box
-from cancernet.slides.positions import Place, read_place
-
-EXAMPLE = "8863_idx5_x1001_y1051_class0.png"
+from cancernet.slides.positions import EXAMPLE, Place, read_place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +69,7 @@ def slide_map(
     patients = {patch.place.patient for patch in patches.values()}
     if len(patients) > 1:
         raise Refusal(
-            422, f"the patches are of {len(patients)} patients; send one patient's at a time"
+            422, f"the patches are of {len(patients)} patients; send those of one patient at a time"
         )
     placed = sorted(patches.values(), key=lambda patch: (patch.place.y, patch.place.x))
     return _answer(run, _scored_map(run, placed), placed, left_out)

@@ -93,7 +93,7 @@ def _show_heat_map(
 ) -> None:
     index = explainer.run.classes.index(prediction.label)
     try:
-        with place, streamlit.spinner("Looking at what speaks for the class"):
+        with place, streamlit.spinner("Making the heat map"):
             found = explainer.explain(
                 explainer.predictor.prepare(content), index, method=method_for(explainer.run)
             )

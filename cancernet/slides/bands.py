@@ -58,7 +58,7 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> Bands:
             file = stack.enter_context(tifffile.TiffFile(path))
             return _TiffBands(path, file.pages[0])
         except (ValueError, OSError, IndexError, tifffile.TiffFileError) as error:
-            raise CancerNetError(f"{path} is not a TIFF that can be read ({error})") from None
+            raise CancerNetError(f"{path} is not a readable TIFF ({error})") from None
     try:
         return _WholeImage(np.asarray(read_rgb(path)))
     except ImageError as error:
@@ -80,7 +80,7 @@ def _whole_slide(path: Path) -> Any:
 
 
 def _is_plain_tiff(path: Path) -> bool:
-    """Tells whether tifffile reads it without more packages; it refuses what is not 8-bit."""
+    """Tells whether tifffile reads it without further packages."""
     try:
         import tifffile
 
@@ -125,7 +125,7 @@ class _TiffBands:
     def _check(self) -> None:
         page = self._page
         wide = page.tilewidth if page.is_tiled else page.imagewidth
-        # A tile is decoded whole, however far it reaches over the image.
+        # A tile is decoded whole, however far it extends beyond the image.
         tall = self._tall if page.is_tiled else min(self._tall, self.height)
         size = tall * wide * page.samplesperpixel
         reason = ""

@@ -17,13 +17,13 @@ _DOTS = 130
 
 
 def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None:
-    """Writes the map as PNG, beside and then renamed.
+    """Writes the map as PNG, atomically.
 
     Args:
         slide: the map.
         path: ends in .png.
         word: what positive means, e.g. "IDC".
-        footer: a line below: who made it and what it is not for.
+        footer: a line below the picture, such as the notice.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

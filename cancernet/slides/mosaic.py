@@ -153,7 +153,7 @@ class Mosaic:
         image = Image.fromarray(pixels)
         if image.size != (wide, tall):
             image = image.resize((wide, tall), Image.Resampling.BOX)
-        # What reaches over the picture's edge is cut off rather than squeezed.
+        # What extends beyond the picture is cut off rather than squeezed.
         place[...] = np.asarray(image)[: place.shape[0], : place.shape[1]]
 
     def add(self, box: Box, probability: float, truth: int = -1) -> None:

@@ -1,4 +1,4 @@
-"""Which patches of which patient lie in a folder, by their names."""
+"""The patches of each patient in a folder, by their names."""
 
 import dataclasses
 from pathlib import Path
@@ -7,6 +7,8 @@ from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.images import SUFFIXES
 from cancernet.scoring.inputs import Inputs
+
+EXAMPLE = "8863_idx5_x1001_y1051_class0.png"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +38,7 @@ class PatientPatches:
 
     @property
     def copies(self) -> int:
-        """How many patches lie at a place that another has already."""
+        """How many patches have the place of another."""
         return sum(map(len, self.spares.values()))
 
 
@@ -51,7 +53,7 @@ def read_place(path: Path) -> Place | None:
 def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
     """Finds every patient's patches in folders, however deep.
 
-    A place that comes twice (the download may hold everything twice) counts once.
+    A place that comes twice counts once: the download may hold everything twice.
 
     Returns:
         Patient to patches, sorted by name, and how many images have no place in the name.
@@ -60,19 +62,18 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
         CancerNetError: no patch with a place in its name.
     """
     patients: dict[str, list[Place]] = {}
-    odd = 0
+    unplaced = 0
     for path in Inputs(folders):
         place = read_place(path)
         if place is None:
-            odd += 1
+            unplaced += 1
         else:
             patients.setdefault(place.patient, []).append(place)
     if not patients:
         raise CancerNetError(
-            f"{folders[0]} holds no patches with a place in their names, such as "
-            "8863_idx5_x1001_y1051_class0.png"
+            f"{folders[0]} holds no patches with a place in their names, such as {EXAMPLE}"
         )
-    return {patient: one_a_place(patients[patient]) for patient in sorted(patients)}, odd
+    return {patient: one_a_place(patients[patient]) for patient in sorted(patients)}, unplaced
 
 
 def one_a_place(patches: list[Place]) -> PatientPatches:

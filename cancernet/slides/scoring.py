@@ -17,7 +17,7 @@ from cancernet.slides.cells import check_grid
 from cancernet.slides.mosaic import Box, Mosaic, SlideMap
 from cancernet.slides.positions import PatientPatches
 
-PATCH = 50  # where the run does not tell
+PATCH = 50  # if the run does not say
 # A pixel is glass when even its darkest channel is this bright: tissue stained with
 # haematoxylin or eosin always takes light out of one. Black is what a scanner left out.
 BRIGHT = 210
@@ -27,8 +27,8 @@ LEAST_TISSUE = 0.1  # of a patch's pixels
 
 def patch_side(run: Run) -> int:
     """Side of the patches the run was trained on, pixels at full resolution."""
-    size = run.content.get("dataset", {}).get("image_size")
-    return int(size[0]) if size else PATCH
+    size = run.record.dataset.image_size
+    return size[0] if size else PATCH
 
 
 def map_of_places(

@@ -2,27 +2,24 @@
 
 import contextlib
 import csv
-import dataclasses
-import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import write_text, written_beside
+from cancernet.base.files import json_text, write_text, written_beside
 from cancernet.slides.drawing import save_picture
 from cancernet.slides.geojson import as_geojson
-from cancernet.slides.mosaic import SlideFigures, SlideMap
+from cancernet.slides.mosaic import SlideMap
 
 SUMMARY = "slides.jsonl"
 
 
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[None]:
-    """Makes a folder before the work that is to fill it; gone again when nothing came into it.
+    """Makes a folder before the work that fills it; removes it again if it stays empty.
 
     Raises:
-        CancerNetError: it holds something, or cannot be made or written to.
+        CancerNetError: it is not empty, or cannot be made or written to.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CancerNetError(f"{folder} exists and is not empty; name another folder with --output")
@@ -49,11 +46,9 @@ def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> Non
     stem = f"slide-{slide.name}"
     save_picture(slide, folder / f"{stem}.png", word=word, footer=footer)
     _write_table(slide, folder / f"{stem}.csv")
-    write_text(
-        folder / f"{stem}.geojson", json.dumps(as_geojson(slide, word), ensure_ascii=False) + "\n"
-    )
+    write_text(folder / f"{stem}.geojson", json_text(as_geojson(slide, word)) + "\n")
     with open(folder / SUMMARY, "a", encoding="utf-8") as file:
-        file.write(_line(slide.figures) + "\n")
+        file.write(json_text(slide.figures) + "\n")
 
 
 def _write_table(slide: SlideMap, path: Path) -> None:
@@ -72,11 +67,3 @@ def _write_table(slide: SlideMap, path: Path) -> None:
         )
         for box, probability, positive, truth in rows:
             writer.writerow([*box, repr(probability), int(positive), "" if truth < 0 else truth])
-
-
-def _line(figures: SlideFigures) -> str:
-    facts = {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in dataclasses.asdict(figures).items()
-    }
-    return json.dumps(facts, ensure_ascii=False)

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, remove_unfinished
@@ -13,7 +12,7 @@ from cancernet.dataset.limit import limited
 from cancernet.dataset.manifest import BuiltDataset, content_of, read_dataset
 from cancernet.recipes import flags_for
 from cancernet.runs import provenance, run_folder
-from cancernet.training.network import FirstWeights
+from cancernet.runs.run_record import TRAINING, DatasetFacts, FirstWeights, Input, RunRecord
 from cancernet.training.plan import Plan, Training
 
 
@@ -74,8 +73,7 @@ def refuse_used(folder: Path) -> None:
         return
     if not (folder / run_folder.RUN_FILE).exists():
         raise RunError(f"{folder} holds other files; name a new or empty folder for --run")
-    content = run_folder.read_run_file(folder)
-    if content["status"] == "finished":
+    if run_folder.read_run_file(folder).is_finished:
         raise RunError(f"{folder} holds a finished run; name another folder for --run")
     raise RunError(
         f"{folder} holds an unfinished training; go on with `python train_model.py --resume "
@@ -109,8 +107,8 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def begin(training: Training, plan: Plan, weights: FirstWeights | None) -> dict[str, Any]:
-    """Writes the first run.json and returns its content.
+def begin(training: Training, plan: Plan, weights: FirstWeights | None) -> RunRecord:
+    """Writes the first run.json and returns it.
 
     It is written once: a process that is killed leaves all of it or nothing.
 
@@ -120,53 +118,48 @@ def begin(training: Training, plan: Plan, weights: FirstWeights | None) -> dict[
     dataset, config = training.dataset, training.config
     refuse_used(training.folder)
     training.folder.mkdir(parents=True, exist_ok=True)
-    content = {
-        "status": "training",
-        "created": run_folder.now(),
-        "command": plan.command,
-        "recipe": plan.recipe,
-        "config": config.as_dict(),
-        "beside": [str(path) for path in plan.beside],
-        "dataset": describe_dataset(dataset),
-        "classes": list(dataset.classes),
-        "words": list(dataset.words),
-        "positive": list(dataset.positive),
-        "input": {
-            "width": config.image_size,
-            "height": config.image_size,
-            "channels": 3,
-            "range": "RGB 0-255",
-            "interpolation": config.interpolation,
-        },
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
-        "commit": provenance.commit(),
-    }
-    if weights is not None:
-        content["weights"] = dataclasses.asdict(weights)
-    if plan.fold is not None:
-        content["fold"] = dict(plan.fold)
-    run_folder.write_run_file(training.folder, content)
-    return content
+    record = RunRecord(
+        status=TRAINING,
+        created=run_folder.now(),
+        command=plan.command,
+        recipe=plan.recipe,
+        config=dataclasses.asdict(config),
+        beside=tuple(map(str, plan.beside)),
+        dataset=describe_dataset(dataset),
+        classes=dataset.classes,
+        words=dataset.words,
+        positive=dataset.positive,
+        input=Input(
+            width=config.image_size,
+            height=config.image_size,
+            interpolation=config.interpolation,
+        ),
+        versions=provenance.versions(),
+        machine=provenance.machine(),
+        commit=provenance.commit(),
+        weights=weights,
+        fold=plan.fold,
+    )
+    run_folder.write_run_file(training.folder, record)
+    return record
 
 
-def describe_dataset(dataset: BuiltDataset) -> dict[str, Any]:
+def describe_dataset(dataset: BuiltDataset) -> DatasetFacts:
     """Returns what run.json says of the data, so that the run no longer needs them."""
-    return {
-        "name": dataset.name,
-        "title": dataset.title,
-        "folder": str(dataset.folder),
-        "fingerprint": dataset.fingerprint,
-        # Of a fold: of the set on the disk, so that it can be found again.
-        "whole": dataset.whole.fingerprint if dataset.whole is not None else "",
-        "drawn": dataset.drawn,
-        "leak": dataset.leak,
-        "split": dataset.split_kind,
-        "counts": dataset.counts,
-        "image_size": list(dataset.image_size),
-        "left_out": dataset.left_out,
-        "unit": dataset.unit,
-        "testing_content": content_of(dataset, "testing"),
-        # So that an evaluation can tell who was trained on, wherever the run goes.
-        "patients": {name: sorted(set(part.patients)) for name, part in dataset.parts.items()},
-    }
+    return DatasetFacts(
+        name=dataset.name,
+        title=dataset.title,
+        folder=str(dataset.folder),
+        fingerprint=dataset.fingerprint,
+        whole=dataset.whole.fingerprint if dataset.whole is not None else "",
+        drawn=dataset.drawn,
+        leak=dataset.leak,
+        leaks=dataset.leaks,
+        split=dataset.split_kind,
+        counts=dataset.counts,
+        image_size=dataset.image_size,
+        left_out=dataset.left_out,
+        unit=dataset.unit,
+        testing_content=content_of(dataset, "testing"),
+        patients={name: tuple(sorted(set(p.patients))) for name, p in dataset.parts.items()},
+    )

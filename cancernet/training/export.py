@@ -27,6 +27,7 @@ from cancernet.base.errors import RunError
 from cancernet.base.files import written_beside
 from cancernet.models.registry import count_parameters
 from cancernet.runs import run_folder
+from cancernet.runs.run_record import NetworkFacts
 from cancernet.training.data.batches import PlainBatches
 from cancernet.training.plan import Training
 
@@ -37,7 +38,7 @@ LARGE = 2**21
 CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
-def export(model: keras.Model, training: Training, images: PlainBatches) -> dict[str, Any]:
+def export(model: keras.Model, training: Training, images: PlainBatches) -> NetworkFacts:
     """Writes both files of a run and returns what run.json says of the model.
 
     Args:
@@ -55,12 +56,12 @@ def export(model: keras.Model, training: Training, images: PlainBatches) -> dict
         images.pixels[np.arange(min(COMPARED_IMAGES, len(images.pixels)))],
     )
     facts = count_parameters(model)
-    return {
-        "name": training.config.model,
-        "parameters": facts.total,
-        "trainable": facts.trainable,
-        "onnx_difference": difference,
-    }
+    return NetworkFacts(
+        name=training.config.model,
+        parameters=facts.total,
+        trainable=facts.trainable,
+        onnx_difference=difference,
+    )
 
 
 def write_verified(
@@ -140,7 +141,7 @@ def write_onnx(model: keras.Model, path: Path, *, large: int = LARGE) -> None:
         _put_back(path, kernels)
 
 
-def large_kernels(model: keras.Model, large: int) -> dict[str, Any]:
+def large_kernels(model: keras.Model, large: int) -> dict[str, keras.Variable]:
     """Returns the dense kernels of at least `large` numbers, each under a name of its own."""
     kernels = [
         layer.kernel
@@ -167,7 +168,7 @@ def _without_copies() -> Iterator[None]:
         del os.environ[CATCH_ERRORS]
 
 
-def _put_back(path: Path, kernels: dict[str, Any]) -> None:
+def _put_back(path: Path, kernels: dict[str, keras.Variable]) -> None:
     proto = onnx.load(path)
     graph = proto.graph
     rest = [each for each in graph.input if each.name not in kernels]

@@ -17,29 +17,7 @@ from cancernet.models import (
 )
 from cancernet.models.pretrained import backbone_layers
 from cancernet.models.weights import NONE
-
-
-@dataclasses.dataclass(frozen=True)
-class FirstWeights:
-    """Where the first weights came from, for run.json.
-
-    Attributes:
-        source: `none`, `imagenet` or the file as it was given.
-        file: the name of the file, or "".
-        sha256: of the file, or "".
-        part: `backbone` or `network`, or "" without a file.
-    """
-
-    source: str
-    file: str = ""
-    sha256: str = ""
-    part: str = ""
-
-    def sentence(self) -> str:
-        """Says it to a person."""
-        if not self.file:
-            return "First weights: random numbers"
-        return f"First weights of the {self.part}: {self.file}, SHA-256 {self.sha256}"
+from cancernet.runs.run_record import FirstWeights
 
 
 def first_network(config: TrainConfig, classes: int) -> tuple[keras.Model, FirstWeights]:
@@ -54,11 +32,16 @@ def first_network(config: TrainConfig, classes: int) -> tuple[keras.Model, First
     model = fresh_network(config, classes)
     choose_layers(model, config, phase=0)
     if config.weights == NONE:
-        return model, FirstWeights(NONE)
+        return model, FirstWeights(source=NONE)
     record = load_weights(model, config.weights, application=network(config.model).application)
     # Reading them drew random numbers, and not always as many.
     keras.utils.set_random_seed(config.seed)
-    return model, FirstWeights(config.weights, Path(record.file).name, record.sha256, record.part)
+    return model, FirstWeights(
+        source=config.weights,
+        file=Path(record.file).name,
+        sha256=record.sha256,
+        part=record.part,
+    )
 
 
 def fresh_network(config: TrainConfig, classes: int) -> keras.Model:

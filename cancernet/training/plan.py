@@ -10,6 +10,7 @@ from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import Assessment
 from cancernet.measures.scored import Scored
 from cancernet.runs import run_folder
+from cancernet.runs.run_record import FoldOfRun, RunRecord
 from cancernet.training.loop.checkpoint import State
 
 
@@ -50,7 +51,7 @@ class Plan:
     recipe: str = ""
     command: str = ""
     beside: Sequence[Path] = ()
-    fold: Mapping[str, Any] | None = None
+    fold: FoldOfRun | None = None
     log_dir: Path | None = None
     resume: Resume | None = None
 
@@ -83,7 +84,7 @@ class Finished:
         state: the bookkeeping of the epochs.
         assessment: the operating point and every figure at it.
         validation, testing: the images with their calibrated probabilities.
-        content: run.json without the hashes of the run's files.
+        record: run.json without the hashes of the run's files.
     """
 
     training: Training
@@ -91,4 +92,4 @@ class Finished:
     assessment: Assessment
     validation: Scored
     testing: Scored
-    content: dict[str, Any]
+    record: RunRecord

@@ -15,7 +15,7 @@ from cancernet.measures import scored as scores
 from cancernet.models import network
 from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filter_image
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
-from cancernet.runs import run_folder
+from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
 from cancernet.training.data.batches import plain_batches
 from cancernet.training.plan import Finished, Training
@@ -127,7 +127,7 @@ def _splits(finished: Finished, random: np.random.Generator) -> list[SplitFigure
     training = finished.training
     labels = training.dataset.split("training").labels
     places = np.sort(random.permutation(len(labels))[:MOST_TRAINING_IMAGES])
-    predictor = Predictor(run_folder.as_run(training.folder, finished.content))
+    predictor = Predictor(Run(folder=training.folder, record=finished.record))
     pixels = plain_batches(training.dataset, "training", training.config).pixels
     rows = [
         predictor.probabilities(pixels[places[start : start + 256]])

@@ -57,8 +57,9 @@ def write_pictures_and_report(finished: Finished, model: keras.Model) -> None:
 def _report_content(finished: Finished) -> ReportContent:
     training, state = finished.training, finished.state
     folder, dataset, config = training.folder, training.dataset, training.config
-    content = finished.content
-    beside, missing = read_besides(content.get("beside", ()))
+    record = finished.record
+    assert record.model and record.training and record.machine and record.finished
+    beside, missing = read_besides(record.beside)
     return ReportContent(
         title=folder.resolve().name,
         assessment=finished.assessment,
@@ -66,12 +67,12 @@ def _report_content(finished: Finished) -> ReportContent:
         testing=finished.testing,
         asked=Asked(
             data_set=f"{dataset.name}: {dataset.title}",
-            recipe=content["recipe"],
+            recipe=record.recipe,
             network=Network(
                 name=config.model,
                 width=config.image_size,
                 height=config.image_size,
-                parameters=content["model"]["parameters"],
+                parameters=record.model.parameters,
             ),
         ),
         flow=[_step(dataset, name) for name in SPLITS],
@@ -82,19 +83,19 @@ def _report_content(finished: Finished) -> ReportContent:
         history=_columns(state.history),
         best_epoch=state.best_epoch,
         training=TrainingFacts(
-            seconds=content["training"]["seconds"],
-            cpu_seconds=content["training"]["cpu_seconds"],
-            images_per_second=content["training"]["images_per_second"],
-            epochs=content["training"]["epochs"],
-            machine=f"{content['machine']['processor']}, {content['machine']['cores']} cores",
+            seconds=record.training.seconds,
+            cpu_seconds=record.training.cpu_seconds,
+            images_per_second=record.training.images_per_second,
+            epochs=record.training.epochs,
+            machine=f"{record.machine.processor}, {record.machine.cores} cores",
         ),
-        command=content["command"],
+        command=record.command,
         seed=config.seed,
         fingerprint=dataset.fingerprint,
-        settings=config.as_dict(),
-        versions=content["versions"],
-        commit=content["commit"],
-        created=content["finished"],
+        settings=dataclasses.asdict(config),
+        versions=record.versions,
+        commit=record.commit,
+        created=record.finished,
         remarks=[*say_unit(dataset.unit), *dataset.warnings, *missing],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,

@@ -9,9 +9,11 @@ from typing import Any
 from cancernet import __version__
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json
+from cancernet.base.records import EntryError, from_json
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.runs import provenance, run_folder
+from cancernet.runs.run_record import RunRecord, TrainingRecord
 from cancernet.training.begin import describe_dataset, holds_nothing
 from cancernet.training.plan import Plan, Resume, Training
 
@@ -32,10 +34,14 @@ def newest_unfinished() -> Path:
     ):
         is_run = path.name == run_folder.RUN_FILE
         try:
-            content = run_folder.read_run_file(path.parent) if is_run else read_json(path)
-            if content["status"] != "finished":
-                begun.append((str(content["created"]), path.parent))
-        except (RunError, OSError, ValueError, KeyError, TypeError):
+            record: TrainingRecord = (
+                run_folder.read_run_file(path.parent)
+                if is_run
+                else from_json(TrainingRecord, read_json(path))
+            )
+            if not record.is_finished:
+                begun.append((record.created, path.parent))
+        except (RunError, OSError, ValueError):
             continue
     if not begun:
         raise RunError(f"there is no unfinished training in {OUTPUT}; name one with --run")
@@ -64,24 +70,24 @@ def plan_to_resume(
     """
     resume = resume or Resume()
     refuse_not_begun(folder)
-    content = run_folder.read_run_file(folder)
-    if "fold" in content:
+    record = run_folder.read_run_file(folder)
+    if record.fold is not None:
         raise RunError(
             f"{folder} is a fold of a cross-validation; go on with "
             f"`python train_model.py --resume --run {folder.parent}`"
         )
-    refuse_another_recipe(folder, content, recipe)
-    config = read_config(content, folder)
+    refuse_another_recipe(folder, record, recipe)
+    config = read_config(record, folder)
     return Plan(
         folder=folder,
-        data=data if data is not None else Path(content["dataset"]["folder"]),
+        data=data if data is not None else Path(record.dataset.folder),
         config=dataclasses.replace(config, **resume.given) if resume.insist else config,
         log_dir=log_dir,
         resume=resume,
     )
 
 
-def go_on(training: Training, resume: Resume) -> dict[str, Any]:
+def go_on(training: Training, resume: Resume) -> RunRecord:
     """Reads run.json of the run to resume and refuses what would make it another training.
 
     With `resume.insist` it goes on all the same, with the settings and the data as they are
@@ -92,46 +98,48 @@ def go_on(training: Training, resume: Resume) -> dict[str, Any]:
             message names the difference.
     """
     folder, dataset = training.folder, training.dataset
-    content = run_folder.read_run_file(folder)
-    if content["status"] == "finished":
+    record = run_folder.read_run_file(folder)
+    if record.is_finished:
         # Killed after its last file and before its checkpoint was gone.
         shutil.rmtree(training.checkpoint, ignore_errors=True)
         raise RunError(f"the training in {folder} is finished; there is nothing to resume")
-    config = read_config(content, folder)
-    _refuse_another_network(content, config, training, resume.given)
+    config = read_config(record, folder)
+    _refuse_another_network(record, config, training, resume.given)
     found = [
-        *other_program(content),
-        *other_data(content, dataset),
+        *other_program(record),
+        *other_data(record.dataset.fingerprint, dataset),
         *changed_settings(config, resume.given),
     ]
     if not resume.insist:
         refuse(folder, found)
     elif found:
-        content = {
-            **content,
-            "config": training.config.as_dict(),
-            "dataset": describe_dataset(dataset),
-            "differences": [*content.get("differences", []), *found],
-        }
-        run_folder.write_run_file(folder, content)
-    return content
+        record = dataclasses.replace(
+            record,
+            config=dataclasses.asdict(training.config),
+            dataset=describe_dataset(dataset),
+            differences=(*(record.differences or ()), *found),
+        )
+        run_folder.write_run_file(folder, record)
+    return record
 
 
-def read_config(content: dict[str, Any], folder: Path) -> TrainConfig:
-    """Makes the settings of a run from its run.json.
+def read_config(record: TrainingRecord, folder: Path) -> TrainConfig:
+    """Makes the settings of a training from its record.
 
     Raises:
         RunError: written by a version with other settings.
     """
     known = {field.name for field in dataclasses.fields(TrainConfig)}
-    stored = content["config"]
-    if set(stored) != known:
-        odd = ", ".join(sorted(set(stored) ^ known))
+    if set(record.config) != known:
+        odd = ", ".join(sorted(set(record.config) ^ known))
         raise RunError(
-            f"{folder} was begun by version {content.get('program')}, whose settings differ "
+            f"{folder} was begun by version {record.program}, whose settings differ "
             f"({odd}); go on with that version, or start a new run"
         )
-    return TrainConfig(**stored)
+    try:
+        return from_json(TrainConfig, record.config)
+    except EntryError as error:
+        raise RunError(f"the settings of {folder}: {error}; restore it from a copy") from None
 
 
 def refuse_not_begun(folder: Path) -> None:
@@ -142,11 +150,11 @@ def refuse_not_begun(folder: Path) -> None:
         )
 
 
-def refuse_another_recipe(folder: Path, content: dict[str, Any], recipe: str | None) -> None:
+def refuse_another_recipe(folder: Path, record: TrainingRecord, recipe: str | None) -> None:
     """Raises RunError when another recipe is named than the training began with."""
-    if recipe is not None and recipe != content.get("recipe"):
+    if recipe is not None and recipe != record.recipe:
         raise RunError(
-            f"the training in {folder} began with --recipe {content.get('recipe')}, not {recipe}; "
+            f"the training in {folder} began with --recipe {record.recipe}, not {recipe}; "
             "leave --recipe out, or start a new run"
         )
 
@@ -161,13 +169,13 @@ def refuse(folder: Path, differences: list[str]) -> None:
 
 
 def _refuse_another_network(
-    content: dict[str, Any], config: TrainConfig, training: Training, given: Mapping[str, Any]
+    record: RunRecord, config: TrainConfig, training: Training, given: Mapping[str, Any]
 ) -> None:
     """Refuses, with `insist` too, what does not fit the weights so far and run.json's input."""
     found = changed_settings(config, {k: v for k, v in given.items() if k in OF_THE_NETWORK})
-    if list(training.dataset.classes) != list(content["classes"]):
+    if training.dataset.classes != record.classes:
         found.append(
-            f"it began with the classes {', '.join(content['classes'])}, not "
+            f"it began with the classes {', '.join(record.classes)}, not "
             f"{', '.join(training.dataset.classes)}"
         )
     if found:
@@ -177,24 +185,24 @@ def _refuse_another_network(
         )
 
 
-def other_program(content: dict[str, Any]) -> list[str]:
+def other_program(record: TrainingRecord) -> list[str]:
     """Names each package that shapes the numbers and has changed since the run began."""
     now = {**provenance.versions(), "this program": __version__}
-    began = {**content.get("versions", {}), "this program": content.get("program", __version__)}
+    began = {**record.versions, "this program": record.program}
     found = [
         f"it began with {name} {began[name]}, now it is {version}"
         for name, version in now.items()
         if began.get(name, version) != version
     ]
     commit = provenance.commit()
-    if commit and content.get("commit") and commit != content["commit"]:
-        found.append(f"it began with commit {content['commit'][:12]}, now it is {commit[:12]}")
+    if commit and record.commit and commit != record.commit:
+        found.append(f"it began with commit {record.commit[:12]}, now it is {commit[:12]}")
     return found
 
 
-def other_data(content: dict[str, Any], dataset: BuiltDataset) -> list[str]:
+def other_data(fingerprint: str, dataset: BuiltDataset) -> list[str]:
     """Says so when the data are not those that the training began with."""
-    if content["dataset"]["fingerprint"] == dataset.fingerprint:
+    if fingerprint == dataset.fingerprint:
         return []
     return [f"it began with other data than {dataset.folder} holds now"]
 

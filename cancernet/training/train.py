@@ -2,16 +2,15 @@
 
 import contextlib
 import dataclasses
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from cancernet.base.errors import RunError, describe_os_error
-from cancernet.base.files import write_json
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import assess, write_predictions
 from cancernet.measures.classes import Classes
@@ -19,6 +18,9 @@ from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.calibration_fit import fit_calibration
 from cancernet.runs import run_folder
+from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
+from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.begin import begin, held, open_dataset, refuse_used
 from cancernet.training.data.batches import open_batches
@@ -26,14 +28,13 @@ from cancernet.training.export import export
 from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
-from cancernet.training.network import FirstWeights, first_network
+from cancernet.training.network import first_network
 from cancernet.training.plan import Finished, Plan, Training
 from cancernet.training.report import write_pictures_and_report
 from cancernet.training.resume import go_on
 
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"
-METRICS = "metrics.json"
 HISTORY = "history.csv"
 
 
@@ -60,17 +61,18 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
     if workers and not workers.is_first:
         _follow(workers, training, network)
         return None
-    with opened(plan, training, weights) as content, _advice_on_disk_errors(plan.folder):
+    with opened(plan, training, weights) as record, _advice_on_disk_errors(plan.folder):
         batches = open_batches(dataset, plan.config)
         if plan.resume and plan.resume.finish_now:
             model, state = best_so_far(training)
         else:
             model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
-        content["model"] = export(model, training, batches.validation)
+        network_facts = export(model, training, batches.validation)
+        record = dataclasses.replace(record, model=network_facts)
 
-        validation, calibration = calibrated(score(training, content, "validation"), training)
-        content["calibration"] = calibration.as_dict()
-        testing = score(training, content, "testing")  # once; nothing is chosen by it
+        validation, calibration = calibrated(score(training, record, "validation"), training)
+        record = dataclasses.replace(record, calibration=calibration)
+        testing = score(training, record, "testing")  # once; nothing is chosen by it
         assessment = assess(
             validation,
             testing,
@@ -78,43 +80,47 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             config=plan.config,
             calibration=calibration,
         )
+        record = dataclasses.replace(
+            record,
+            finished=run_folder.now(),
+            training=training_facts(state, dataset),
+            operating_point=assessment.operating_point,
+        )
         finished = Finished(
             training=training,
             state=state,
             assessment=assessment,
             validation=validation,
             testing=testing,
-            content=content,
+            record=record,
         )
         write_results(finished)
         write_pictures_and_report(finished, model)
-        seal(plan.folder, content)
+        seal(plan.folder, record)
     return finished
 
 
 @contextlib.contextmanager
-def opened(
-    plan: Plan, training: Training, weights: FirstWeights | None
-) -> Iterator[dict[str, Any]]:
-    """Holds the run folder, begun or gone on with; gives the content of its run.json."""
+def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iterator[RunRecord]:
+    """Holds the run folder, begun or gone on with; gives its run.json."""
     if plan.resume is None:
         refuse_used(plan.folder)
     with held(plan.folder):
         what = f"{plan.config.model} on {training.dataset.folder}"
         if plan.resume is None:
             assert weights is not None
-            content = begin(training, plan, weights)
+            record = begin(training, plan, weights)
             said = [f"Run {plan.folder}: {what}", weights.sentence()]
         else:
-            content = go_on(training, plan.resume)
-            differences = content.get("differences", [])
+            record = go_on(training, plan.resume)
+            differences = record.differences or ()
             said = [f"WARNING: not the same training: {each}" for each in differences]
             said.append(f"Going on with {plan.folder}: {what}")
         if plan.fold is None:
             print("\n".join(said))
         for warning in _warnings(training.dataset):
             print(f"WARNING: {warning}")
-        yield content
+        yield record
 
 
 def _warnings(dataset: BuiltDataset) -> list[str]:
@@ -142,7 +148,7 @@ def _follow(workers: Workers, training: Training, network: keras.Model | None) -
     print(f"The epochs are over; the first worker writes {training.folder}")
 
 
-def score(training: Training, content: dict[str, Any], split: str) -> Scored:
+def score(training: Training, record: RunRecord, split: str) -> Scored:
     """Scores every image of a split from its file, as predict.py would with this run.json.
 
     Raises:
@@ -152,7 +158,7 @@ def score(training: Training, content: dict[str, Any], split: str) -> Scored:
 
     part = training.dataset.split(split)
     paths = [training.dataset.folder / path for path in part.paths]
-    results = Predictor(run_folder.as_run(training.folder, content)).predict_many(paths)
+    results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
     rows = []
     for result in tqdm(results, f"Scoring {split}", len(paths), unit=" images", disable=None):
         if isinstance(result, Failure):
@@ -183,30 +189,27 @@ def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]
 
 
 def write_results(finished: Finished) -> None:
-    """Writes predictions and metrics, and notes in run.json's content what prediction needs."""
+    """Writes predictions and metrics."""
     folder, assessment = finished.training.folder, finished.assessment
     write_predictions(folder / PREDICTIONS, finished.testing, assessment)
     write_predictions(folder / VALIDATION_PREDICTIONS, finished.validation, assessment)
-    facts = training_facts(finished.state, finished.training.dataset)
-    write_json(folder / METRICS, {**assessment.as_dict(), "training": facts})
-    finished.content["finished"] = run_folder.now()
-    finished.content["training"] = facts
-    finished.content["operating_point"] = assessment.operating_point.as_dict()
+    metrics = dataclasses.replace(metrics_of(assessment), training=finished.record.training)
+    write_metrics(folder, metrics)
 
 
-def training_facts(state: State, dataset: BuiltDataset) -> dict[str, float]:
-    """Returns what `metrics.json` says of the training itself."""
+def training_facts(state: State, dataset: BuiltDataset) -> TrainingFacts:
+    """Returns how the training went."""
     images = len(dataset.split("training").paths) * state.epochs
-    return {
-        "seconds": round(state.seconds, 3),
-        "cpu_seconds": round(state.cpu_seconds, 3),
-        "images_per_second": round(images / state.seconds, 1) if state.seconds else float("nan"),
-        "epochs": state.epochs,
-        "best_epoch": state.best_epoch,
-    }
+    return TrainingFacts(
+        seconds=round(state.seconds, 3),
+        cpu_seconds=round(state.cpu_seconds, 3),
+        images_per_second=round(images / state.seconds, 1) if state.seconds else math.nan,
+        epochs=state.epochs,
+        best_epoch=state.best_epoch,
+    )
 
 
-def seal(folder: Path, content: dict[str, Any]) -> None:
+def seal(folder: Path, record: RunRecord) -> None:
     """Writes the final run.json with the hashes of the run's files; drops the checkpoint."""
     names = [
         run_folder.MODEL_KERAS,
@@ -217,5 +220,5 @@ def seal(folder: Path, content: dict[str, Any]) -> None:
         HISTORY,
     ]
     files = run_folder.vouch_for(folder, names)
-    run_folder.write_run_file(folder, {**content, "status": "finished", "files": files})
+    run_folder.write_run_file(folder, dataclasses.replace(record, status=FINISHED, files=files))
     shutil.rmtree(folder / run_folder.CHECKPOINT, ignore_errors=True)

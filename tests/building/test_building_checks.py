@@ -263,7 +263,7 @@ def test_a_second_copy_stands_in_for_a_damaged_file(tmp_path, link):
     assert reasons[damaged][0] == Reason.UNDECODABLE and copy not in reasons
     assert reasons[damaged][1].endswith(f"its second copy {copy} is taken")
     assert reasons[lost][0] == Reason.UNDECODABLE and "second copy" not in reasons[lost][1]
-    assert outcome.facts["failed"] == 2 and len(reasons) == 63 + 1
+    assert outcome.facts.failed == 2 and len(reasons) == 63 + 1
     assert build_it(source, tmp_path / "out", link=link).unchanged
     (again / damaged).unlink()
     build_it(source, tmp_path / "out", link=link)
@@ -287,7 +287,7 @@ def test_masks_strays_and_contradictions_are_left_out(tmp_path):
     assert reasons["preview.png"][0] is Reason.NO_CLASS
     assert reasons["8001/0/8001_idx5_x9_y9_class1.png"][0] == Reason.CONTRADICTION
     assert reasons["8001/1/8002_idx5_x9_y9_class1.png"][0] == Reason.CONTRADICTION
-    assert len(reasons) == 4 and outcome.facts["failed"] == 2
+    assert len(reasons) == 4 and outcome.facts.failed == 2
 
 
 def test_files_that_do_not_decode_are_left_out(tmp_path):
@@ -312,7 +312,7 @@ def test_files_that_do_not_decode_are_left_out(tmp_path):
         Reason.UNREADABLE,
         "the link leads nowhere",
     )
-    assert outcome.facts["failed"] == 6
+    assert outcome.facts.failed == 6
     assert len(manifest(tmp_path / "out")) == 63
     assert len(list((tmp_path / "out").rglob("*.png"))) == 63
 
@@ -332,7 +332,7 @@ def test_a_file_that_cannot_be_read_is_left_out_and_tried_again(tmp_path, monkey
     assert left_out(tmp_path / "out") == {locked: (Reason.UNREADABLE, "Permission denied")}
     # `chmod` leaves size and time of change alone; it must not be "already built".
     outcome = build_it(source, tmp_path / "out")
-    assert not outcome.unchanged and outcome.facts["failed"] == 0
+    assert not outcome.unchanged and outcome.facts.failed == 0
     assert len(manifest(tmp_path / "out")) == 63
 
 
@@ -359,7 +359,7 @@ def test_exact_duplicates_of_one_label_are_kept_once(tmp_path):
     assert left_out(tmp_path / "out") == {
         patch_path(p, 0, 70): (Reason.DUPLICATE, patch_path("8001", 0, 0)) for p in ("8001", "8003")
     }
-    assert outcome.facts["failed"] == 0
+    assert outcome.facts.failed == 0
 
 
 def test_exact_duplicates_of_two_labels_are_all_left_out(tmp_path):
@@ -373,7 +373,7 @@ def test_exact_duplicates_of_two_labels_are_all_left_out(tmp_path):
     assert reasons[patch_path("8001", 0, 0)][1] == f"{patch_path('8003', 1, 70)} is of class 1"
     assert reasons[patch_path("8004", 1, 70)][1] == f"{patch_path('8001', 0, 0)} is of class 0"
     assert len(reasons) == 3 and len(manifest(tmp_path / "out")) == 62
-    assert outcome.facts["failed"] == 3
+    assert outcome.facts.failed == 3
 
 
 def test_nothing_usable_is_said_before_anything_is_written(tmp_path):

@@ -108,9 +108,9 @@ def test_a_class_of_one_source_trains_and_is_judged_nowhere(build, tmp_path):
     built = read_dataset(tmp_path / "out")
     assert built.unit == "source" and "sources" in out
     assert built.absent == {
-        "training": [],
-        "validation": ["Density4Benign", "Density4Malignant"],
-        "testing": ["Density4Malignant"],
+        "training": (),
+        "validation": ("Density4Benign", "Density4Malignant"),
+        "testing": ("Density4Malignant",),
     }
     assert all(len(found) == 1 for found in splits_of(tmp_path / "out").values())
     one, two = [say_notice(n) for n in built.notices if n.kind is NoticeKind.FEW_UNITS][::-1]

@@ -1,6 +1,7 @@
 """predict.py from the outside: text, JSON, CSV, bad input, exit codes, no TensorFlow."""
 
 import csv
+import dataclasses
 import json
 import signal
 import subprocess
@@ -14,6 +15,9 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.records import from_json
+from cancernet.commands.predict import parse_arguments
+from cancernet.measures.validation.calibration import Calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.answers import CsvFile
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
@@ -66,7 +70,7 @@ def test_json_lines_agree_with_the_arithmetic(tiny_run, images):
     assert red["probability"] == pytest.approx(expected, abs=1e-6)
     assert red["positive_probability"] == pytest.approx(1 - expected, abs=1e-6)
     assert {"path", "operating_point"} <= set(red)
-    assert "1 file that is no image passed over" in done.stderr
+    assert "1 file that is not an image skipped" in done.stderr
 
 
 def test_the_operating_point_decides_not_one_half(tiny_run):
@@ -222,7 +226,7 @@ def test_what_could_not_be_read_before_a_stop_counts_after_it(tiny_run, images, 
     begun.close()
     done = predict(images, "--run", tiny_run, "--csv", target)
     assert done.returncode == 1, done.stderr
-    assert "0 images scored before, 1 could not be read; going on" in done.stderr
+    assert "0 images scored before, 1 could not be read; continuing" in done.stderr
     assert "p.csv: 2 scored, 1 could not be read" in done.stdout
 
 
@@ -266,22 +270,19 @@ def test_a_figure_overwrites_nothing(tiny_run, images):
         (["--slide", "x", "--layer", "a"], "--layer does not go with --slide"),
         (["--slide", "x", "--class", "1"], "--class does not go with --slide"),
         (["--slide", "x", "--json"], "--json does not go with --slide"),
-        (["x.png", "--csv", "a.csv", "--explain", "why"], "--csv goes on after a stop"),
+        (["x.png", "--csv", "a.csv", "--explain", "why"], "--csv can continue after a stop"),
         (["x.png", "--csv", "a.csv", "--workers", "2", "--method", "occlusion"], ""),
         (["--slide", "x", "--patch-size", "0", "--output", "maps", "--workers", "0"], ""),
     ],
 )
 def test_flags_that_say_nothing_together_are_refused(monkeypatch, capsys, flags, sentence):
-    monkeypatch.syspath_prepend(ROOT)
-    from predict import parse_arguments
-
     monkeypatch.setattr(sys, "argv", ["predict.py", *flags])
     if sentence:
         with pytest.raises(SystemExit):
-            parse_arguments()
+            parse_arguments(None)
         assert f"error: {sentence}" in capsys.readouterr().err
     else:
-        parse_arguments()
+        parse_arguments(None)
 
 
 def test_a_killed_csv_is_continued_by_the_same_command(tiny_run, tmp_path):
@@ -317,8 +318,10 @@ def test_symbolic_link_loops_do_not_hang(tiny_run, images):
 
 
 def with_calibration(folder, calibration):
-    content = run_folder.read_run_file(folder)
-    run_folder.write_run_file(folder, {**content, "calibration": calibration})
+    record = dataclasses.replace(
+        run_folder.read_run_file(folder), calibration=from_json(Calibration, calibration)
+    )
+    run_folder.write_run_file(folder, record)
     return Predictor(run_folder.open_run(folder))
 
 
@@ -341,8 +344,11 @@ def test_an_isotonic_line_of_the_run_is_applied(tiny_run, images):
 
 
 def test_a_garbled_calibration_is_refused(tiny_run):
-    with pytest.raises(RunError, match="calibration"):
-        with_calibration(tiny_run, {"method": "temperature", "temperature": -1})
+    content = json.loads((tiny_run / run_folder.RUN_FILE).read_text())
+    calibration = {"method": "temperature", "temperature": -1}
+    run_folder.write_run_file(tiny_run, {**content, "calibration": calibration})
+    with pytest.raises(RunError, match=r"`calibration`: the temperature -1\.0 is not above 0"):
+        run_folder.open_run(tiny_run)
 
 
 def test_a_model_that_names_another_file_reads_none(tiny_run, images, tmp_path):

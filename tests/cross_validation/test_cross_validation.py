@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import math
 
 import numpy as np
 import pytest
@@ -13,25 +12,21 @@ from cancernet.building.build import build
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
-from cancernet.cross_validation.record import read_record
 from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.compare_runs import compare_sides, read_side
-from cancernet.measures.classes import Classes
-from cancernet.measures.intervals import patient_intervals
-from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.pooled import FoldScores, pool, spread_over_folds
 from cancernet.measures.scored import Scored, write_scored
-from cancernet.measures.validation.calibration import NONE
 from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
+from cancernet.runs.run_record import FINISHED
 from cancernet.sample.layouts import draw_sample
 from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.network import FirstWeights
 from cancernet.training.plan import Plan, Resume, Training
 from cancernet.training.train import opened
-from tests.helpers.evaluation_examples import scored
+from tests.helpers.strict_json import check_json_files
 from tests.test_pipeline import build_settings
 
 
@@ -101,59 +96,12 @@ class TestPlan:
             plan_folds(drawn, folds, only=only, seed=7)
 
 
-def fold_scores(number, threshold, *, only_class=None):
-    testing = scored(number, patients=4, images=60)
-    keep = np.arange(60) if only_class is None else np.flatnonzero(testing.truth == only_class)
-    testing = Scored(
-        paths=[f"{number}/{testing.paths[k]}" for k in keep],
-        patients=[f"{number}-{testing.patients[k]}" for k in keep],
-        truth=testing.truth[keep],
-        probabilities=testing.probabilities[keep],
-    )
-    point = choose_operating_point([0, 1], [0.1, 0.9], rule="fixed", threshold=threshold)
-    return FoldScores(
-        name=f"fold-{number:02d}",
-        validation=scored(number + 100, patients=3, images=30),
-        testing=testing,
-        point=point,
-        calibration=NONE,
-        metrics=binary_metrics(
-            testing.truth, testing.probabilities[:, 1], threshold, patients=testing.patients
-        ),
-    )
-
-
-def test_pooled_calls_are_each_folds_own():
-    """The confusion matrix is the sum of the folds'; the rest against a plain computation."""
-    folds = [fold_scores(1, 0.3), fold_scores(2, 0.7), fold_scores(3, 0.5, only_class=1)]
-    found = pool(
-        folds,
-        Classes(classes=("0", "1"), words=("no", "yes"), positive=("1",)),
-        seed=3,
-        resamples=200,
-    )
-    cells = found.assessment.testing["confusion_matrix"]
-    for name in cells:
-        assert cells[name] == sum(fold.metrics["confusion_matrix"][name] for fold in folds)
-    # Scores moved so that every fold's threshold comes to lie at 0.5 give the same calls.
-    score = found.testing.probabilities[:, 1]
-    moved = np.where(score >= found.thresholds, 0.9, 0.1)
-    limits = patient_intervals(
-        found.testing.truth, moved, 0.5, found.testing.patients, resamples=200, seed=3
-    ).limits
-    for name in ("accuracy", "sensitivity", "specificity"):
-        assert found.assessment.intervals["testing"].limits[name] == pytest.approx(limits[name])
-    assert math.isnan(folds[2].metrics["roc_auc"])
-    mean, spread, defined = spread_over_folds(folds, "roc_auc")
-    values = [fold.metrics["roc_auc"] for fold in folds[:2]]
-    assert defined == 2 and mean == pytest.approx(np.mean(values))
-    assert spread == pytest.approx(np.std(values, ddof=1))
-
-
 def train_without_a_network(plan):
     """Leaves what a training leaves, with drawn scores; the training itself is tested elsewhere."""
     own = open_dataset(plan.data, plan.config)
-    with opened(plan, Training(plan.folder, own, plan.config), FirstWeights("none")) as begun:
+    with opened(
+        plan, Training(plan.folder, own, plan.config), FirstWeights(source="none")
+    ) as begun:
         if plan.command == "stop":
             raise StoppedError("stopped")
         write_a_run(plan.folder, own, begun)
@@ -175,11 +123,9 @@ def write_a_run(place, own, begun):
         write_scored(place / f"{name}.csv", images, classes=own.classes, predicted=called)
     point = choose_operating_point(part.labels, score, rule="fixed", threshold=0.4)
     files = vouch_for(place, ["predictions.csv", "validation_predictions.csv"])
-    assert read_run_file(place)["fold"]["testing"] == sorted(set(own.split("testing").patients))
-    write_run_file(
-        place,
-        {**begun, "status": "finished", "operating_point": point.as_dict(), "files": files},
-    )
+    assert list(read_run_file(place).fold.testing) == sorted(set(own.split("testing").patients))
+    record = dataclasses.replace(begun, status=FINISHED, operating_point=point, files=files)
+    write_run_file(place, record)
 
 
 def test_too_small_a_limit_is_refused_before_there_is_a_folder(drawn, tmp_path):
@@ -204,8 +150,8 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     plan = Plan(folder=folder, data=drawn.folder, config=config, recipe="r", command="python x")
     with pytest.raises(StoppedError, match=r"fold 2 of 2.*--resume --run"):
         cross_validate.start_folds(plan, "2")
-    assert read_run_file(folder / "fold-01")["status"] == "finished"
-    assert read_record(folder)["status"] == "training"
+    assert read_run_file(folder / "fold-01").is_finished
+    assert read_cross_validation(folder).status == "training"
     with pytest.raises(RunError, match="--epochs"):
         cross_validate.resume_folds(folder, None, Resume(given={"epochs": 9}), workers=1)
     with pytest.raises(RunError, match="began with --folds 2, not 5"):
@@ -220,6 +166,7 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
         rows = list(csv.DictReader(file))
     every = [path for part in drawn.parts.values() for path in part.paths]
     assert sorted(row["path"] for row in rows) == sorted(every)
+    assert {"cross_validation.json", "metrics.json", "run.json"} <= check_json_files(folder)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["testing"]["patients"] == 8 and len(metrics["folds"]) == 2
     page = (folder / "report.html").read_text()

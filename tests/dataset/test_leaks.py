@@ -5,16 +5,23 @@ import json
 
 import pytest
 
-from cancernet.dataset.leaks import Leak, LeakKind, read_leaks
+from cancernet.base.files import json_text
+from cancernet.base.records import EntryError, as_json, from_json
+from cancernet.dataset.leaks import Leak, LeakKind, upgraded_leaks
 from cancernet.dataset.words import say_leaks
+from cancernet.runs.run_record import DatasetFacts
 
 COPIES = Leak(kind=LeakKind.COPIES, unit="image", count=9, total=10, examples=("a", "b"))
 
 
+def facts(**entries) -> DatasetFacts:
+    return from_json(DatasetFacts, {"drawn": False, "leak": "", **entries})
+
+
 def test_leaks_come_back_from_json():
-    record = json.loads(json.dumps({"leaks": [dataclasses.asdict(COPIES)]}))
-    assert read_leaks(record) == (COPIES,)
-    assert read_leaks({"leaks": []}) == read_leaks({"leak": ""}) == ()
+    stored = json.loads(json_text(facts(leak="LEAK: all.", leaks=as_json([COPIES]))))
+    assert from_json(DatasetFacts, stored).leaks == (COPIES,)
+    assert facts().leaks == facts(leaks=[]).leaks == ()
 
 
 @pytest.mark.parametrize(
@@ -28,29 +35,29 @@ def test_leaks_come_back_from_json():
 )
 def test_the_sentences_of_0_1_0_are_kept(settings, kind):
     old = {"leak": "LEAK: all.", "leaks": ["18 of 19 patients."], "settings": settings}
-    (leak,) = read_leaks(old)
-    assert leak.kind is kind and say_leaks([leak]) == "LEAK: all."
+    (leak,) = upgraded_leaks(old)["leaks"]
+    assert leak == {"kind": kind.value, "sentence": "LEAK: all."}
 
 
 def test_the_sentence_of_an_old_run_is_kept():
-    (leak,) = read_leaks({"leak": "LEAK: 3 of 9."})
+    (leak,) = facts(leak="LEAK: 3 of 9.").leaks
     assert leak == Leak(kind=LeakKind.SENTENCE, sentence="LEAK: 3 of 9.")
+    assert say_leaks([leak]) == "LEAK: 3 of 9."
 
 
 @pytest.mark.parametrize(
-    "record",
+    ("record", "words"),
     [
-        {"leaks": "all"},
-        {"leak": 3},
-        {"leaks": [{"kind": "unknown"}]},
-        {"leaks": [{"kind": "units", "count": "3"}]},
-        {"leaks": [{"kind": "units", "examples": "abc"}]},
-        {"leaks": [{"kind": "units", "more": 1}]},
+        ({"leaks": "all"}, "`leaks` is 'all', not a list"),
+        ({"leak": 3}, "`leak` is 3, not text"),
+        ({"leaks": [{"kind": "unknown"}]}, r"`leaks\[0\].kind` is 'unknown', not one of units"),
+        ({"leaks": [{"kind": "units", "count": "3"}]}, "count` is '3', not a whole number"),
+        ({"leaks": [{"kind": "units", "examples": "abc"}]}, "examples` is 'abc', not a list"),
     ],
 )
-def test_what_is_no_leak_is_refused(record):
-    with pytest.raises((TypeError, ValueError)):
-        read_leaks(record)
+def test_what_is_no_leak_is_refused(record, words):
+    with pytest.raises(EntryError, match=words):
+        facts(**record)
 
 
 @pytest.mark.parametrize("kind", list(LeakKind))

@@ -1,15 +1,15 @@
 """Classes of very few patients, or of none."""
 
 import dataclasses
-import re
 
 import numpy as np
 import pytest
 
 from cancernet.base.errors import SplitError
 from cancernet.catalog import dataset
-from cancernet.config import split_ratios
-from cancernet.dataset.patient_split import scarce_classes, split_by_patient, warn_of_scarce
+from cancernet.config import SPLITS, split_ratios
+from cancernet.dataset.notices import NoticeKind
+from cancernet.dataset.patient_split import notice_scarce, scarce_classes, split_by_patient
 from tests.dataset.test_splitting import images_of
 
 RATIOS = split_ratios()
@@ -34,10 +34,11 @@ def test_a_class_is_scarce_with_fewer_patients_than_splits(having, scarce):
 def test_only_patients_who_have_the_class_are_counted(having):
     images = images_of(counts_with(having))
     splits = split_by_patient(images, THREE, RATIOS, seed=3)
-    [warning] = warn_of_scarce(images, splits, THREE)
-    [number] = re.findall(r"only (\d+) patient", str(warning))
-    assert int(number) == having
-    assert warn_of_scarce(images_of(counts_with(3)), splits[:0], THREE) == []
+    [notice] = notice_scarce(images, splits, THREE)
+    assert (notice.kind, notice.count, notice.unit) == (NoticeKind.FEW_UNITS, having, "patient")
+    own = splits[images.label == 2]
+    assert notice.splits == tuple(name for place, name in enumerate(SPLITS) if place in own)
+    assert notice_scarce(images_of(counts_with(3)), splits[:0], THREE) == []
 
 
 def test_a_class_that_no_patient_has_is_refused():

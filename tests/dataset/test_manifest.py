@@ -44,7 +44,7 @@ def test_reads_what_was_built(built):
         assert [dataset.classes[i] for i in part.labels] == [row["label"] for row in rows]
         assert part.x.tolist() == [int(row["x"] or NO_POSITION) for row in rows]
         assert part.y.tolist() == [int(row["y"] or NO_POSITION) for row in rows]
-        assert dataset.counts[split]["images"] == len(rows)
+        assert dataset.counts[split].images == len(rows)
     dataset.check_files()
 
 
@@ -71,8 +71,8 @@ def test_missing_and_empty_images_are_named(copied):
         (lambda folder: (folder / "build.json").unlink(), "nobody knows its patients"),
         (lambda folder: (folder / "manifest.csv").unlink(), "has lost its manifest"),
         (lambda folder: (folder / "build.json").write_text("{"), "cannot be read"),
-        (lambda folder: (folder / "build.json").write_text("[]"), "is damaged"),
-        (lambda folder: forget(folder, "classes"), "another version or damaged"),
+        (lambda folder: (folder / "build.json").write_text("[]"), "not an object"),
+        (lambda folder: forget(folder, "classes"), "`classes` is missing"),
     ],
 )
 def test_damage_is_said_in_a_sentence(copied, damage, words):

@@ -1,6 +1,7 @@
 """evaluate_model.py: other data, other rules, groups, and two runs on one testing set."""
 
 import csv
+import dataclasses
 import json
 import sys
 
@@ -20,6 +21,7 @@ from cancernet.evaluation.labelled_images import read_labelled
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.trained_on import own_folder
 from cancernet.measures.scored import write_scored
+from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.operating_point import choose_operating_point
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
@@ -37,16 +39,21 @@ def finished_run(folder, /, *, seeds=(1, 2), temperature=1.5, fingerprint="ab", 
         images = scored(seed)
         predicted = (images.probabilities[:, 1] >= 0.4).astype(int)
         write_scored(folder / name, images, classes=("0", "1"), predicted=predicted)
-    content = run_folder.read_run_file(folder)
+    record = run_folder.read_run_file(folder)
     validation = scored(seeds[1])
     point = choose_operating_point(
         validation.truth, validation.probabilities[:, 1], rule="fixed", threshold=0.4
     )
-    content["operating_point"] = point.as_dict()
-    content["calibration"] = {"method": "temperature", "temperature": temperature}
-    content["dataset"] |= {"fingerprint": fingerprint, "drawn": False, **dataset}
-    content["files"] = run_folder.vouch_for(folder, [run_folder.MODEL_ONNX, *TABLES])
-    run_folder.write_run_file(folder, content)
+    record = dataclasses.replace(
+        record,
+        operating_point=point,
+        calibration=Calibration(method="temperature", temperature=temperature),
+        dataset=dataclasses.replace(
+            record.dataset, fingerprint=fingerprint, drawn=False, **dataset
+        ),
+        files=run_folder.vouch_for(folder, [run_folder.MODEL_ONNX, *TABLES]),
+    )
+    run_folder.write_run_file(folder, record)
     return folder
 
 
@@ -88,7 +95,7 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments, "--prevalence", "0.01"])
     assert evaluate_model.main() == 0
     printed = capsys.readouterr().out
-    for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not a scan"):
+    for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not an image"):
         assert words in printed
     assert contents(run) == before
     folder = run / "evaluations" / "clinic"
@@ -192,9 +199,9 @@ def test_what_an_audit_found_is_said_everywhere(tmp_path):
     assert content.audit and content.leaking
     assert sum("3 images" in warning for warning in content.warnings) == 1
     # Of a fold, which divides the same images anew, the audit of the whole says nothing.
-    facts = run_folder.read_run_file(run)
-    facts["dataset"] |= {"whole": "ab", "fingerprint": "fold"}
-    run_folder.write_run_file(run, facts)
+    record = run_folder.read_run_file(run)
+    facts = dataclasses.replace(record.dataset, whole="ab", fingerprint="fold")
+    run_folder.write_run_file(run, dataclasses.replace(record, dataset=facts))
     assert examine(read_finished(run), Wishes()).leak == ""
 
 
@@ -203,7 +210,7 @@ def test_files_left_out_are_counted_where_they_were(tmp_path, images):
     found = examine(read_finished(run), Wishes(data=images))
     content = report_content(read_finished(run), found, Wishes(data=images), "x")
     assert content.left_out == {"does not decode": 4}
-    assert "1 file left out, a mask, not a scan" in content.flow[-1].note
+    assert "1 file left out, a mask, not an image" in content.flow[-1].note
     assert not found.own and not content.audit
 
 
@@ -221,7 +228,7 @@ def test_a_given_threshold_was_not_chosen(run):
     assert any("given, not chosen on validation" in remark for remark in found.remarks)
     text = text_report(found.assessment)
     assert "given, not chosen" in text and "never on testing" not in text
-    assert found.assessment.operating_point.as_dict()["chosen_on"] is None
+    assert found.assessment.operating_point.chosen_on is None
 
 
 def test_some_unknown_patients_hide_no_known_one(tmp_path, images):
@@ -371,8 +378,8 @@ def test_wrong_use_is_one_sentence(arguments, words, monkeypatch):
 def test_scored_needs_the_classes_of_the_run(run):
     table = run / "predictions.csv"
     table.write_text(table.read_text().replace("probability_1", "probability_2"))
-    content = run_folder.read_run_file(run)
-    content["files"] = run_folder.vouch_for(run, [run_folder.MODEL_ONNX, *TABLES])
-    run_folder.write_run_file(run, content)
+    files = run_folder.vouch_for(run, [run_folder.MODEL_ONNX, *TABLES])
+    record = dataclasses.replace(run_folder.read_run_file(run), files=files)
+    run_folder.write_run_file(run, record)
     with pytest.raises(RunError):
         read_finished(run)

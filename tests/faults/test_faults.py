@@ -23,7 +23,7 @@ from cancernet.building import build as building
 from cancernet.building import staging
 from cancernet.building.find import find_files
 from cancernet.catalog import Reason
-from cancernet.commands.predict import predict_named
+from cancernet.commands.predict_images import predict_named
 from cancernet.dataset.manifest import read_audit, read_dataset
 from cancernet.runs import run_folder
 from cancernet.scoring.answers import CsvFile
@@ -101,11 +101,11 @@ def test_building_from_files_that_vanish_change_or_cannot_be_read(source, out, m
 
     with monkeypatch.context() as patch:
         patch.setattr(building, "transfer", meddle)
-        assert build_it(source, out).facts["failed"] == 3
+        assert build_it(source, out).facts.failed == 3
     said = {name.rpartition("/")[2]: why for name, why in left_out(out).items()}
-    assert said[gone.name] == (Reason.UNREADABLE.value, "there is no such file")
-    assert said[cut.name][0] == Reason.UNDECODABLE.value
-    assert said[locked.name] == (Reason.UNREADABLE.value, "Permission denied")
+    assert said[gone.name] == (Reason.UNREADABLE, "there is no such file")
+    assert said[cut.name][0] == Reason.UNDECODABLE
+    assert said[locked.name] == (Reason.UNREADABLE, "Permission denied")
     rows = {row["source"]: row for row in manifest(out)}
     assert len(rows) == 60
     # Of a file that changed, the copy and its checksum are of the same bytes.
@@ -115,7 +115,7 @@ def test_building_from_files_that_vanish_change_or_cannot_be_read(source, out, m
     (source.parent / "gone.png").rename(gone)
     cut.write_bytes(good)
     outcome = build_it(source, out)
-    assert not outcome.unchanged and outcome.facts["failed"] == 0
+    assert not outcome.unchanged and outcome.facts.failed == 0
 
 
 @in_fresh_process
@@ -129,8 +129,8 @@ def test_building_with_little_memory(source, out):
         build_it(source, out)
     ((name, why),) = left_out(out).items()
     assert name == patch_path("8001", 0, 200)
-    assert why == (Reason.UNREADABLE.value, "the image does not fit into memory")
-    assert build_it(source, out).facts["failed"] == 0
+    assert why == (Reason.UNREADABLE, "the image does not fit into memory")
+    assert build_it(source, out).facts.failed == 0
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EBUSY])
@@ -175,7 +175,7 @@ def test_building_when_clocks_jump(source, out, monkeypatch):
         when = year * 365 * 86400
         os.utime(source / patch_path("8001", 0, place), (when, when))
     monkeypatch.setattr(time, "time", JumpingClock().time)
-    assert build_it(source, out).facts["failed"] == 0
+    assert build_it(source, out).facts.failed == 0
     assert build_it(source, out).unchanged
     # An audit dated after the set is not that of the set as it is now.
     beside = out.parent / "idc.audit"
@@ -253,7 +253,7 @@ def test_scoring_on_a_disk_that_fills_up(tiny_run, images, tmp_path, capsys):
     assert describe_os_error(refused.value).startswith("the disk is full")
     assert not table.exists() and 0 < (tmp_path / "p.csv.part").stat().st_size <= 3000
     assert scored(tiny_run, images, table) == (40, 0)
-    assert "images scored before; going on" in capsys.readouterr().err
+    assert "images scored before; continuing" in capsys.readouterr().err
     assert paths_in(table) == [str(path) for path in sorted(images.iterdir())]
     assert not list(tmp_path.glob("p.csv.part*"))
 

@@ -166,9 +166,9 @@ def test_killed_while_it_is_written_out(moment, finished, tmp_path, monkeypatch)
         run_folder.open_run(run)
     train.train(plan_to_resume(run))
     assert results(run) == wanted
-    assert run_folder.open_run(run, check=(run_folder.MODEL_KERAS, run_folder.MODEL_ONNX)).content[
-        "weights"
-    ]
+    assert run_folder.open_run(
+        run, check=(run_folder.MODEL_KERAS, run_folder.MODEL_ONNX)
+    ).record.weights
     assert not [path.name for path in run.iterdir() if path.name.startswith(".")]
 
 
@@ -239,7 +239,7 @@ def test_a_disk_that_is_full_or_may_not_be_written(stage, fault, finished, tmp_p
         said = {"full": "the disk is full", "read-only": "permission denied"}[fault]
         with pytest.raises(RunError, match=f"{said}.*--resume --run {run}"):
             train.train(plan_to_resume(run))
-    assert run_folder.read_run_file(run)["status"] == "training"
+    assert run_folder.read_run_file(run).status == "training"
     assert not [path.name for path in run.rglob("*.part*")]
     if stage in ("training", "sealing"):  # the rest of the way is the same for all
         train.train(plan_to_resume(run))

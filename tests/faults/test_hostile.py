@@ -1,5 +1,6 @@
 """What strangers wrote: only errors that a person is meant to read, and nothing done meanwhile."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from cancernet.runs.run_folder import open_run, write_run_file
 from cancernet.scoring.foreign.parts import parts_of
 from cancernet.scoring.foreign.vetting import vet
 from cancernet.scoring.predictor import Predictor
+from tests.conftest import write_tiny_run
 from tests.helpers.hostile_parsers import BUILD, CHECKPOINT, KERAS_CONFIG, LAMBDA, PARSERS, zipped
 from tests.helpers.hostile_watch import watched
 
@@ -264,9 +266,10 @@ def test_names_of_255_bytes_and_names_that_are_no_text(tmp_path):
         assert (tmp_path / name).read_text() == "{}"
     write_json(tmp_path / "x.json", {"folder": os.fsdecode(b"\xff"), "é": float("nan")})
     assert json.loads((tmp_path / "x.json").read_text())["folder"] == "\udcff"
-    (tmp_path / "run").mkdir()
-    write_run_file(tmp_path / "run", {"source": os.fsdecode(b"b\xff")})
-    assert run_folder.read_run_file(tmp_path / "run")["source"] == "b\udcff"
+    run = write_tiny_run(tmp_path / "runs" / "odd")
+    record = run_folder.read_run_file(run)
+    write_run_file(run, dataclasses.replace(record, command=os.fsdecode(b"b\xff")))
+    assert run_folder.read_run_file(run).command == "b\udcff"
 
 
 NAMES = (

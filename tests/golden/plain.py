@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.strict_json import strict_json
+
 # Values that differ from run to run or from machine to machine, by their key.
 VARIES = {
     "listing", "version", "program", "created", "finished", "versions", "machine", "commit",
@@ -81,13 +83,13 @@ def _kind(value: Any) -> Any:
 
 def json_text(text: str, *, trained: bool = False) -> str:
     """Returns a JSON file's content, sorted and with what varies masked."""
-    value = plain_json(json.loads(text), trained=trained)
+    value = plain_json(strict_json(text), trained=trained)
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def json_lines(text: str, *, trained: bool = False) -> str:
     """Returns JSON objects, one a line, the same way."""
-    values = [plain_json(json.loads(line), trained=trained) for line in text.splitlines()]
+    values = [plain_json(strict_json(line), trained=trained) for line in text.splitlines()]
     return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
 
 

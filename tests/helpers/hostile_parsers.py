@@ -7,7 +7,6 @@ there is time for.
 """
 
 import contextlib
-import copy
 import csv
 import dataclasses
 import hashlib
@@ -27,8 +26,8 @@ from hypothesis import strategies as st
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_rgb, to_array
+from cancernet.base.records import from_json
 from cancernet.building.decode import decoded_size
-from cancernet.cross_validation.record import read_record
 from cancernet.dataset import manifest
 from cancernet.dataset.label_table import IdentifyByTable, read_labels
 from cancernet.dataset.split_lists import _read_ids
@@ -37,7 +36,9 @@ from cancernet.measures.scored import read_scored
 from cancernet.measures.subgroups import read_columns
 from cancernet.recipe_file import read_recipe
 from cancernet.runs import run_folder
+from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.run_record import RunRecord
 from cancernet.runs.status import describe_status
 from cancernet.sample.folder import drawn_marker
 from cancernet.scoring.foreign import parts, vetting
@@ -111,7 +112,8 @@ RUN = {
     "format": 1, "program": "0.1.0", "status": "finished", "finished": "2026-01-01T00:00:00+00:00",
     "created": "2026-01-01T00:00:00+00:00", "classes": ["0", "1"], "words": ["no IDC", "IDC"],
     "positive": ["1"], "input": {"width": 48, "height": 48, "interpolation": "bilinear"},
-    "operating_point": {"threshold": 0.4, "rule": "fixed threshold 0.4"},
+    "operating_point": {"threshold": 0.4, "rule": "fixed threshold 0.4", "rule_name": "fixed",
+                        "sensitivity": None, "specificity": 0.5, "images": 2, "patients": None},
     "calibration": {"method": "temperature", "temperature": 1.2, "positive": None, "knots": [],
                     "note": ""},
     "dataset": {"drawn": True, "leak": "", "name": "idc", "fingerprint": "0"},
@@ -186,7 +188,7 @@ def _dataset(folder: Path, both: tuple[str, bytes]) -> None:
 
 
 def _run_for_tables(folder: Path, named: Path) -> None:
-    run = run_folder.as_run(folder, copy.deepcopy(RUN))
+    run = run_folder.Run(folder=folder, record=from_json(RunRecord, RUN))
     read_labelled(named, run)
 
 
@@ -387,7 +389,10 @@ NUMBERS = st.one_of(
 SUBGROUP_CELLS = st.one_of(st.sampled_from(["a", "b"]), HOSTILE_TEXT)
 LABEL_CELLS = st.one_of(st.sampled_from(["a.png", "b.png", "benign", "0", "1"]), HOSTILE_TEXT)
 SCORED_CELLS = st.one_of(st.sampled_from(["0", "1", "0.5", "a.png"]), HOSTILE_TEXT)
-FOLDS = {"folds": [{"number": 1, "testing": ["a"], "validation": ["b"]}]}
+FOLDS = {
+    "status": "training", "asked": "2", "dataset": {"folder": "d", "fingerprint": "0"},
+    "folds": [{"number": 1, "testing": ["a"], "validation": ["b"]}],
+}  # fmt: skip
 RECIPE = {
     "kind": "cancernet recipe", "format": 1,
     "settings": {"model": "cancernet", "epochs": 3, "learning_rate": 0.1, "cache": True,
@@ -426,7 +431,7 @@ PARSERS = [
     Parser("log.jsonl", LOG_LINES, _log),
     Parser("explanations.jsonl", HEAT_LINES, _heat_maps),
     Parser("cross_validation.json", changed_json([FOLDS]),
-           _file("cross_validation.json", lambda path: read_record(path.parent))),
+           _file("cross_validation.json", lambda path: read_cross_validation(path.parent))),
     Parser("DRAWN.json", changed_json([{"drawn": True}]),
            _file("DRAWN.json", lambda path: drawn_marker(path.parent))),
     Parser("audit.json", changed_json([{"checks": [AUDITED]}]),

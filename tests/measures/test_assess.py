@@ -10,6 +10,7 @@ import pytest
 from sklearn import metrics as reference
 
 from cancernet.base.errors import RunError
+from cancernet.base.files import json_text
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import assess, judge, write_predictions
 from cancernet.measures.bootstrap import METRICS
@@ -19,6 +20,7 @@ from cancernet.measures.patients import patient_rows
 from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.scored import Scored, positive_indices, read_scored
 from cancernet.report.terminal import text_report
+from cancernet.runs.metrics_file import metrics_of
 from tests.helpers.evaluation_examples import assessed, scored
 
 TWO = Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",))
@@ -136,9 +138,9 @@ def test_validation_figures_are_those_the_operating_point_promised():
     assert found.validation["specificity"] == point.specificity
 
 
-def test_as_dict_is_metrics_json():
+def test_an_assessment_is_metrics_json():
     *_, found = assessed(classes=3)
-    content = json.loads(json.dumps(found.as_dict()))
+    content = json.loads(json_text(metrics_of(found)))
     assert {"validation", "testing", "operating_point"} <= set(content)
     assert set(METRICS) <= set(content["testing"])
     assert content["testing"]["per_class"]["classes"].keys() == set(found.classes)

@@ -8,10 +8,13 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from cancernet.base.files import json_text
+from cancernet.base.records import from_json
 from cancernet.measures.reliability import (
     calibration_metrics,
     expected_calibration_error,
     logistic_fit,
+    reliability,
 )
 from cancernet.measures.validation.calibration import Calibration, scale
 from cancernet.measures.validation.calibration_fit import (
@@ -102,23 +105,28 @@ def test_isotonic_mends_what_temperature_cannot(positive):
 def test_stored_and_read_back_it_does_the_same(method):
     truth, probabilities = honest(8, images=300)
     found = fit_calibration(truth, probabilities, method=method, positive=1)
-    again = Calibration.from_dict(json.loads(json.dumps(found.as_dict())))
+    again = from_json(Calibration, json.loads(json_text(found)))
     assert again == found
     assert (again.apply(probabilities) == found.apply(probabilities)).all()
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "words"),
     [
-        {"method": "magic"},
-        {"method": "temperature", "temperature": 0},
-        {"method": "temperature", "temperature": math.nan},
-        {"method": "isotonic", "positive": 1},
+        ({"method": "magic"}, "method 'magic'"),
+        ({"method": "temperature", "temperature": 0}, "temperature 0.0"),
+        ({"method": "temperature", "temperature": math.nan}, "temperature nan"),
+        ({"method": "temperature", "temperature": math.inf}, "temperature inf"),
+        ({"method": "isotonic", "positive": 1}, "knots that rise"),
+        ({"method": "isotonic", "positive": 1, "knots": [[0.5, 1], [0, 1]]}, "knots that rise"),
+        ({"method": "isotonic", "positive": 1, "knots": [[0, 1], [1, 2]]}, "knots that rise"),
+        ({"method": "isotonic", "positive": 2, "knots": [[0, 0], [1, 1]]}, "positive class"),
+        ({"method": "isotonic", "positive": 1, "knots": [[0, 0, 0]]}, r"knots\[0\]` has 3 values"),
     ],
 )
-def test_what_is_no_calibration_is_refused(content):
-    with pytest.raises(ValueError, match="calibration"):
-        Calibration.from_dict(content)
+def test_what_is_no_calibration_is_refused(content, words):
+    with pytest.raises(ValueError, match=words):
+        from_json(Calibration, content)
 
 
 def test_few_patients_draw_the_temperature_towards_one():
@@ -254,3 +262,12 @@ class TestDecisionCurve:
             "act on nobody",
             "operating point 0.3",
         ]
+
+
+def test_reliability_by_hand():
+    found = reliability(np.array([0, 1, 1, 0]), np.array([0.0, 0.1, 0.15, 1.0]), bins=10)
+    assert found.images.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert found.mean_score[1] == pytest.approx(0.125)
+    assert found.observed[:2].tolist() == [0, 1]
+    assert np.isnan(found.observed[2])
+    assert found.observed[9] == 0

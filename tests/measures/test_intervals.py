@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from cancernet.measures import bootstrap, ranking
 from cancernet.measures.bootstrap import METRICS, draw_weights, judge_weighted, patient_sums, strata
 from cancernet.measures.intervals import (
     Evidence,
@@ -14,7 +15,7 @@ from cancernet.measures.intervals import (
     patient_intervals,
 )
 from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.remarks import Kind
+from cancernet.measures.remarks import Kind, remark
 
 
 def study(seed, *, patients=8, images=200, digits=2):
@@ -309,3 +310,60 @@ def test_without_a_spread_of_one_half_there_is_none_of_the_mean():
     limits = patient_intervals(truth, score, 0.4, patients, resamples=100).limits
     assert np.isnan(limits["sensitivity"]).all() and np.isnan(limits["balanced_accuracy"]).all()
     assert not np.isnan(limits["specificity"]).any()
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_work_in_blocks_gives_the_same(monkeypatch, block):
+    truth, score, patients = study(4)
+    sums = patient_sums(truth, score, 0.4, patients)
+    weights = draw_weights(strata(sums), 25, 1)
+    whole = judge_weighted(sums, weights)
+    monkeypatch.setattr(bootstrap, "BLOCK", block * len(sums.counts))
+    monkeypatch.setattr(ranking, "BLOCK", block * len(truth))
+    for name, values in judge_weighted(sums, weights).items():
+        np.testing.assert_allclose(values, whole[name], rtol=1e-12, err_msg=name)
+    again = draw_weights(strata(sums), 25, 1)
+    assert again.shape == weights.shape and (again.sum(axis=1) == len(sums.counts)).all()
+
+
+def test_every_patient_is_drawn_as_often_as_the_others():
+    """2000 draws of four patients: each is drawn once on average, and not at all 0.316 of times."""
+    weights = draw_weights(np.zeros(4, np.int64), 2000, 1)
+    assert weights.mean(axis=0) == pytest.approx(np.ones(4), abs=0.06)
+    assert (weights == 0).mean(axis=0) == pytest.approx(np.full(4, 0.75**4), abs=0.04)
+    other = draw_weights(np.zeros(4, np.int64), 2000, 2)
+    assert (weights != other).any()
+
+
+def test_what_a_patients_images_add_up_to():
+    sums = patient_sums([1, 1, 0, 0, 1], [0.9, 0.2, 0.7, 0.1, 0.5], 0.5, list("aabbb"))
+    assert sums.counts.tolist() == [[0, 0, 1, 1], [1, 1, 0, 1]]  # tn, fp, fn, tp
+    assert sums.squares == pytest.approx([0.01 + 0.64, 0.49 + 0.01 + 0.25])
+    assert sums.positives.tolist() == [2, 1] and sums.negatives.tolist() == [0, 2]
+    assert sums.patient_index.tolist() == [0, 0, 1, 1, 1]
+    own = patient_sums([1, 0], [0.6, 0.6], [0.7, 0.5], ["a", "b"])
+    assert own.counts.tolist() == [[0, 0, 1, 0], [0, 1, 0, 0]]
+
+
+def test_what_intervals_say_of_themselves():
+    truth, score, patients = study(1)
+    found = patient_intervals(truth, score, 0.4, patients, level=0.9, resamples=50, seed=11)
+    assert (found.level, found.resamples, found.seed) == (0.9, 50, 11)
+    assert found.patients == len(set(patients)) == 8
+    with_positives = len(set(patients[truth == 1]))
+    assert found.patients_with_positives == with_positives
+    assert found.remarks[0] == remark(
+        Kind.FEW_PATIENTS,
+        patients=8,
+        with_positives=with_positives,
+        with_negatives=len(set(patients[truth == 0])),
+        level=0.9,
+    )
+    assert found.notes[0].startswith("The 90% intervals rest on 8 patients")
+
+
+def test_figures_without_an_interval_are_named():
+    found = patient_intervals([0, 0, 0], [0.1, 0.9, 0.2], 0.5, ["a", "b", "c"], resamples=100)
+    [last] = [each for each in found.remarks if each.kind == Kind.NO_INTERVAL]
+    assert {"sensitivity", "roc_auc", "balanced_accuracy"} <= set(last.values["figures"])
+    assert "accuracy" not in last.values["figures"]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
+from cancernet.base.records import as_json
 from cancernet.measures.class_measures import per_class_metrics
 from cancernet.measures.figures import ConfusionMatrix
 from cancernet.measures.metrics import binary_metrics, ratio
@@ -44,7 +45,7 @@ def test_exactly_the_keys_of_the_contract():
         "images patients accuracy sensitivity specificity balanced_accuracy precision f1 mcc "
         "roc_auc pr_auc brier confusion_matrix"
     )
-    assert " ".join(binary_metrics(TRUTH, SCORE, 0.5).as_dict()) == names
+    assert " ".join(as_json(binary_metrics(TRUTH, SCORE, 0.5))) == names
 
 
 def test_sensitivity_is_the_recall_of_the_positive_and_not_swapped():

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cancernet.base.files import json_text
+from cancernet.base.records import from_json
 from cancernet.config import RULES, TrainConfig
 from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.validation.candidates import MARGIN, Candidates, candidates, log_odds
-from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.measures.validation.operating_point import OperatingPoint, choose_operating_point
 from cancernet.measures.validation.rules import SHIFT, Rule, best_candidate, smoothed_youden
 
 TRUTH = [0, 0, 0, 1, 0, 1, 1, 1]
@@ -133,12 +135,13 @@ def test_nonsense_is_refused(choices, words):
         choose_operating_point(TRUTH, SCORE, **choices)
 
 
-def test_as_dict_is_json_and_names_its_origin():
+def test_it_is_stored_with_its_origin_and_read_back():
     point = choose_operating_point(TRUTH, SCORE, patients=list("aabbccdd"))
-    found = json.loads(json.dumps(point.as_dict()))
+    found = json.loads(json_text(point))
     assert found["chosen_on"] == "validation"
     assert found["threshold"] == point.threshold
     assert found["rule_name"] == "youden"
+    assert from_json(OperatingPoint, found) == point
 
 
 def test_every_rule_of_the_configuration_works():

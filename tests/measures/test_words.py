@@ -7,6 +7,8 @@ import string
 import numpy as np
 import pytest
 
+from cancernet.base.files import json_text
+from cancernet.base.records import EntryError, from_json
 from cancernet.config import CALIBRATIONS, RULES, TrainConfig
 from cancernet.measures import words
 from cancernet.measures.assess import assess
@@ -114,11 +116,11 @@ def test_other_sentences_change_no_fact_and_no_figure(monkeypatch):
 
 def test_a_point_of_an_earlier_version_keeps_its_sentence():
     point = choose_operating_point([0, 0], [0.1, 0.9])
-    content = json.loads(json.dumps(point.as_dict()))
-    again = OperatingPoint.from_dict(content)
+    content = json.loads(json_text(point))
+    again = from_json(OperatingPoint, content)
     assert again.remarks == point.remarks and again.is_fallback
     del content["remarks"]
-    earlier = OperatingPoint.from_dict({**content, "note": "As it was said.", "later": 1})
+    earlier = from_json(OperatingPoint, {**content, "note": "As it was said.", "later": 1})
     assert (earlier.note, earlier.remarks) == ("As it was said.", ())
     found = dataclasses.replace(
         assess(one_class(0), one_class(1), BOTH, config=TrainConfig(), resamples=20),
@@ -126,8 +128,8 @@ def test_a_point_of_an_earlier_version_keeps_its_sentence():
         remarks=(),
     )
     assert found.warnings == ("As it was said.",)
-    with pytest.raises(ValueError, match="not an operating point"):
-        OperatingPoint.from_dict({"threshold": 0.5})
+    with pytest.raises(EntryError, match="`rule` is missing"):
+        from_json(OperatingPoint, {"threshold": 0.5})
 
 
 def test_nouns_are_the_only_format_that_is_our_own():

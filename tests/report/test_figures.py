@@ -14,7 +14,7 @@ from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import assess
 from cancernet.measures.classes import Classes
-from cancernet.measures.reliability import calibration_metrics, reliability
+from cancernet.measures.reliability import calibration_metrics
 from cancernet.measures.scored import Scored
 from cancernet.report.checklist import CLAIM, TRIPOD_AI
 from cancernet.report.content import Asked, Network, TrainingFacts
@@ -102,15 +102,6 @@ def test_confusion_matrix_shows_counts_and_shares_of_the_truth():
     assert texts == ["3\n75.0%", "1\n25.0%", "0", "0"]
     with pytest.raises(ValueError, match="does not fit 3 classes"):
         class_figures.draw_confusion_matrix([[3, 1], [0, 0]], ["a", "b", "c"])
-
-
-def test_reliability_by_hand():
-    found = reliability(np.array([0, 1, 1, 0]), np.array([0.0, 0.1, 0.15, 1.0]), bins=10)
-    assert found.images.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert found.mean_score[1] == pytest.approx(0.125)
-    assert found.observed[:2].tolist() == [0, 1]
-    assert np.isnan(found.observed[2])
-    assert found.observed[9] == 0
 
 
 class Reader(html.parser.HTMLParser):

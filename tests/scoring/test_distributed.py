@@ -8,11 +8,11 @@ import sys
 import pytest
 from PIL import Image
 
-import predict
 from cancernet.auditing.audit import audit
 from cancernet.auditing.report import as_json
 from cancernet.base import cluster
 from cancernet.base.errors import CancerNetError
+from cancernet.commands import predict
 from cancernet.lookalike import pictures
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring import distributed
@@ -96,7 +96,7 @@ def test_a_scheduler_is_used_by_the_script(run, images, local, tmp_path, monkeyp
     address = local.cluster.local.scheduler_address
     flags = ["--run", str(run.folder), "--csv", str(table), "--scheduler", address]
     monkeypatch.setattr(sys, "argv", ["predict.py", str(images), *flags])
-    assert predict.main() == 1
+    assert predict.main(None) == 1
     with open(table, newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == [str(path) for path in sorted(images.iterdir())]
@@ -116,4 +116,4 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(run, monkeypatch):
 def test_bad_flags(flags, said, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["predict.py", "a.png", *flags])
     with pytest.raises(CancerNetError, match=said):
-        predict.main()
+        predict.main(None)

@@ -16,10 +16,10 @@ import h5py
 import keras
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.scoring.answers import as_json, as_text
+from cancernet.scoring.answers import NO_POINT, as_json, as_text
 from cancernet.scoring.foreign.open import Stated, opened
 from cancernet.scoring.foreign.parts import is_model_file, parts_of, whole_file
-from cancernet.scoring.foreign.predictor import NO_POINT, prepared
+from cancernet.scoring.foreign.predictor import prepared
 from cancernet.scoring.foreign.vetting import vet
 from cancernet.scoring.predictor import Failure
 

@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import Request
 
 from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import OTHER_FIELDS, Memory, read_uploads
+from cancernet.serving.http.uploads import OTHER_FIELDS, Body, Memory
 
 FORM = "multipart/form-data; boundary=b"
 FILE = b'--b\r\nContent-Disposition: form-data; name="i"; filename="a"\r\n\r\nxyz\r\n'
@@ -14,16 +14,15 @@ FIELD = b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\nxyz\r\n'
 END = b"--b--"
 
 
-def read(body, *, limit=10_000, most=3, memory=10_000, announced=None, piece=7):
-    """Reads a form that arrives in pieces; returns the files and the memory."""
-    places = range(0, len(body), piece)
+def request_of(body, *, announced=None, piece=7):
+    """A request whose body arrives in pieces."""
     messages = [
         {
             "type": "http.request",
             "body": body[place : place + piece],
             "more_body": place + piece < len(body),
         }
-        for place in places
+        for place in range(0, len(body), piece)
     ]
 
     async def receive():
@@ -32,10 +31,13 @@ def read(body, *, limit=10_000, most=3, memory=10_000, announced=None, piece=7):
     headers = [(b"content-type", FORM.encode())]
     if announced is not None:
         headers.append((b"content-length", str(announced).encode()))
-    request = Request({"type": "http", "headers": headers}, receive)
-    held = Memory(memory)
-    with held.share() as share:
-        return asyncio.run(read_uploads(request, share, limit=limit, most=most, seconds=10))
+    return Request({"type": "http", "headers": headers}, receive)
+
+
+def read(body, *, limit=10_000, most=3, memory=10_000, **arrives):
+    """Reads the files of a form."""
+    reader = Body(request_of(body, **arrives), Memory(memory), limit=limit)
+    return asyncio.run(reader.uploads(most=most, seconds=10))
 
 
 @pytest.mark.parametrize("announced", [False, True])
@@ -57,16 +59,18 @@ def test_bodies_as_large_as_the_memory_are_read():
     assert refused.value.status == 503
 
 
-def test_memory_counts_all_shares_and_takes_them_back():
-    memory = Memory(10)
-    with memory.share() as one, memory.share() as other:
-        one.take(6)
-        other.take(4)
-        with pytest.raises(Refusal):
-            other.take(1)
-        assert (one.held, other.held) == (6, 4)
-    with memory.share() as again:
-        again.take(10)
+def test_memory_is_counted_over_all_bodies_and_given_back():
+    memory, body = Memory(2 * len(FILE + END)), FILE + END
+    bodies = [Body(request_of(body), memory, limit=10_000) for _ in range(3)]
+    for reader in bodies[:2]:
+        assert len(asyncio.run(reader.uploads(most=3, seconds=10))) == 1
+        assert reader.held == len(body)
+    with pytest.raises(Refusal):
+        asyncio.run(bodies[2].uploads(most=3, seconds=10))
+    for reader in bodies:
+        reader.release()
+        assert reader.held == 0
+    assert memory.held == 0
 
 
 def test_as_many_files_and_other_fields_as_the_limit_are_read():

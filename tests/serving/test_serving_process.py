@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import http.client
 import json
 import os
@@ -196,7 +197,7 @@ def test_what_is_not_http_is_answered_in_a_sentence(address):
 @pytest.mark.parametrize(
     "host, token, words",
     [
-        ("0.0.0.0", None, "images travel unprotected"),
+        ("0.0.0.0", None, "no token is set"),
         ("::", "x" * 20, "unencrypted"),
         ("127.0.0.1", None, ""),
     ],
@@ -253,12 +254,13 @@ def test_a_heat_map_process_that_dies_is_replaced(run):
 def test_the_heat_map_of_another_run_is_refused(tmp_path):
     folder = write_tiny_run(tmp_path / "own")
     with Server(run_folder.open_run(folder)) as server:
-        content = run_folder.read_run_file(folder)
-        run_folder.write_run_file(folder, {**content, "finished": "2031"})
+        record = run_folder.read_run_file(folder)
+        before = (folder / run_folder.RUN_FILE).read_bytes()
+        run_folder.write_run_file(folder, dataclasses.replace(record, finished="2031"))
         for _ in range(2):
             response = server.send("/generate_heatmap", noisy("PNG"), field="image_")
             assert "the run folder was changed" in problem(response, 503)
-        run_folder.write_run_file(folder, content)
+        (folder / run_folder.RUN_FILE).write_bytes(before)
         response = server.send("/generate_heatmap", noisy("PNG"), field="image_")
         assert response.status_code == 200
 

@@ -1,5 +1,6 @@
 """The Streamlit page, run by Streamlit's own test harness."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -41,9 +42,9 @@ def test_the_notice_and_the_uploader_are_there_at_once(app):
 
 def test_a_leak_is_said(tmp_path, monkeypatch):
     run = write_tiny_run(tmp_path / "leaky")
-    content = run_folder.read_run_file(run)
-    content["dataset"]["leak"] = "patients on both sides"
-    run_folder.write_run_file(run, content)
+    record = run_folder.read_run_file(run)
+    dataset = dataclasses.replace(record.dataset, leak="patients on both sides")
+    run_folder.write_run_file(run, dataclasses.replace(record, dataset=dataset))
     monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     assert app.warning[1].value == "The splits of its data leak: patients on both sides"

@@ -26,7 +26,7 @@ def dataset(built):
 
 def begun(folder, dataset, config):
     plan = Plan(folder=folder, data=dataset, config=config, recipe="x", command="x")
-    begin.begin(Training(folder, dataset, config), plan, FirstWeights("none"))
+    begin.begin(Training(folder, dataset, config), plan, FirstWeights(source="none"))
     return folder
 
 
@@ -48,8 +48,8 @@ def test_other_settings_or_data_are_refused(dataset, run):
     with pytest.raises(RunError, match="other data"):
         go_on(run, other, {})
     config, content = go_on(run, other, {"epochs": 5}, insist=True)
-    assert config.epochs == 5 and content["dataset"]["fingerprint"] == "other"
-    assert ["--epochs 40, not 5" in one for one in content["differences"]] == [False, True]
+    assert config.epochs == 5 and content.dataset.fingerprint == "other"
+    assert ["--epochs 40, not 5" in one for one in content.differences] == [False, True]
     # What was let through once is how the run goes on from there.
     assert go_on(run, other, {})[0].epochs == 5
 
@@ -88,8 +88,8 @@ def test_the_record_stays_that_of_the_images_trained_on(dataset, tmp_path, monke
     with pytest.raises(ZeroDivisionError):
         train.train(longer)
     content = run_folder.read_run_file(run)
-    assert content["config"]["epochs"] == 3
-    assert content["dataset"]["counts"]["training"]["images"] == 20
+    assert content.config["epochs"] == 3
+    assert content.dataset.counts["training"].images == 20
     with pytest.raises(CancerNetError, match="data set 'idc'"):
         train.train(
             resume.plan_to_resume(run, resume=Resume(given={"dataset": "busi"}, insist=True))
@@ -122,7 +122,7 @@ def test_a_fold_is_gone_on_with_by_the_whole(dataset, tmp_path):
     fold = fold_dataset(dataset, plan_folds(dataset, "2", seed=7)[0])
     place = tmp_path / "folds" / "fold-01"
     begun(place, fold, TrainConfig())
-    assert run_folder.read_run_file(place)["dataset"]["whole"] == dataset.fingerprint
+    assert run_folder.read_run_file(place).dataset.whole == dataset.fingerprint
     assert run_folder.whole_of(place) == place
     write_json(tmp_path / "folds" / run_folder.CROSS_VALIDATION, {})
     assert run_folder.whole_of(place) == tmp_path / "folds"

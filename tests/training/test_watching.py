@@ -1,5 +1,6 @@
 """The log of a run, its status from another process, TensorBoard's scalars, the doctor."""
 
+import dataclasses
 import json
 import sys
 
@@ -10,11 +11,15 @@ from cancernet.base.errors import RunError
 from cancernet.base.locks import lock
 from cancernet.commands import doctor
 from cancernet.runs import run_folder, status
+from cancernet.runs.run_record import TRAINING
+from tests.conftest import write_tiny_run
 
 
 def begun(folder, **more):
-    folder.mkdir()
-    run_folder.write_run_file(folder, {"status": "training", "config": {"epochs": 5}, **more})
+    write_tiny_run(folder)
+    record = run_folder.read_run_file(folder)
+    record = dataclasses.replace(record, status=TRAINING, **{"config": {"epochs": 5}, **more})
+    run_folder.write_run_file(folder, record)
     return folder
 
 
@@ -48,7 +53,7 @@ def test_status_of_a_stopped_training_names_the_command_and_no_time(tmp_path):
 def test_status_reads_past_half_a_line_and_takes_the_later_of_a_repeated_epoch(tmp_path):
     folder = begun(tmp_path / "run")
     log(folder, epoch(1, 0, loss=0.9), '{"time": "2026-', "[]", epoch(1, 3, loss=0.5))
-    assert status.epoch_lines(folder / run_folder.LOG)[1]["loss"] == 0.5
+    assert status.epoch_lines(folder / run_folder.LOG)[1].others["loss"] == 0.5
     assert "epoch 1 of 5" in status.describe_status(folder)
 
 

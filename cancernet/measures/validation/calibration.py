@@ -36,6 +36,9 @@ class Calibration:
         knots: ((score, probability), …) rising, for "isotonic".
         remarks: what a reader must know about this fit.
         note: the same in sentences, for readers of the record.
+
+    Raises:
+        ValueError: an unknown method, or numbers that no fit gives.
     """
 
     method: str
@@ -48,6 +51,16 @@ class Calibration:
     def __post_init__(self) -> None:
         if not self.note:
             object.__setattr__(self, "note", " ".join(sentences(self.remarks)))
+        if self.method not in CALIBRATIONS:
+            raise ValueError(f"the method {self.method!r:.40} is not known")
+        if not 0 < self.temperature < np.inf:
+            raise ValueError(f"the temperature {self.temperature} is not above 0 and finite")
+        if self.method == "isotonic":
+            inside = all(0 <= x <= 1 and 0 <= y <= 1 for x, y in self.knots)
+            if self.positive not in (0, 1):
+                raise ValueError("an isotonic calibration needs its positive class, 0 or 1")
+            if not self.knots or not inside or list(self.knots) != sorted(self.knots):
+                raise ValueError("an isotonic calibration needs knots that rise from 0 to 1")
 
     def apply(self, probabilities: Any) -> np.ndarray:
         """Corrects probabilities of shape (images, classes), rows adding up to 1."""
@@ -61,35 +74,6 @@ class Calibration:
             columns = (1 - found, found) if self.positive == 1 else (found, 1 - found)
             return np.stack(columns, axis=1)
         return given
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        return {**dataclasses.asdict(self), "knots": [list(knot) for knot in self.knots]}
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "Calibration":
-        """Reads what `as_dict` gave.
-
-        Raises:
-            ValueError: an unknown method or numbers that cannot be.
-        """
-        if not isinstance(content, dict):
-            raise ValueError(f"this is not a calibration: {content!r:.80}")
-        names = {field.name for field in dataclasses.fields(cls)}
-        values = {key: value for key, value in content.items() if key in names}
-        values["knots"] = tuple((float(x), float(y)) for x, y in values.get("knots", ()))
-        values["remarks"] = tuple(Remark(**each) for each in values.get("remarks", ()))
-        found = cls(**values)
-        if found.method not in CALIBRATIONS or not 0 < found.temperature < np.inf:
-            raise ValueError(f"this is not a calibration: {content!r:.80}")
-        if found.method == "isotonic":
-            rising = all(0 <= x <= 1 and 0 <= y <= 1 for x, y in found.knots)
-            rising = rising and list(found.knots) == sorted(found.knots)
-            if type(found.positive) is not int or found.positive not in (0, 1):
-                raise ValueError("an isotonic calibration needs its positive class")
-            if not found.knots or not rising:
-                raise ValueError("an isotonic calibration needs knots that rise from 0 to 1")
-        return found
 
     @property
     def words(self) -> str:

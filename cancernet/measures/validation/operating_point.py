@@ -52,10 +52,6 @@ class OperatingPoint:
         if not self.note:
             object.__setattr__(self, "note", " ".join(sentences(self.remarks)))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values, with what they were chosen on."""
-        return dataclasses.asdict(self)
-
     @property
     def origin(self) -> str:
         """Where the threshold is from, in words."""
@@ -65,21 +61,6 @@ class OperatingPoint:
     def is_fallback(self) -> bool:
         """Whether 0.5 stands in because validation had one class only."""
         return any(each.kind == Kind.VALIDATION_OF_ONE_CLASS for each in self.remarks)
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "OperatingPoint":
-        """Reads what `as_dict` gave.
-
-        Raises:
-            ValueError: something is missing.
-        """
-        names = {field.name for field in dataclasses.fields(cls) if field.init}
-        values = {key: value for key, value in content.items() if key in names}
-        try:
-            values["remarks"] = tuple(Remark(**each) for each in values.get("remarks", ()))
-            return cls(**values)
-        except TypeError as error:
-            raise ValueError(f"this is not an operating point ({error})") from None
 
 
 def choose_operating_point(

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from cancernet import catalog
 from cancernet.base.errors import RunError
-from cancernet.recipe_file import is_recipe_file, read_recipe
-from cancernet.recipes import recipe
+from cancernet.recipe_file import named_settings
 from cancernet.scoring.foreign.parts import whole_file
 from cancernet.scoring.foreign.predictor import BarePredictor, open_bare
 
@@ -44,8 +43,7 @@ def opened(named: Path, stated: Stated) -> Iterator[BarePredictor]:
     """
     dataset, size, interpolation, preprocessing = stated.dataset, stated.image_size, None, None
     if stated.recipe is not None:
-        named_file = is_recipe_file(stated.recipe)
-        config = read_recipe(Path(stated.recipe)) if named_file else recipe(stated.recipe)
+        config = named_settings(stated.recipe)
         dataset = dataset or config.dataset
         size = size or config.image_size
         interpolation, preprocessing = config.interpolation, "inside"

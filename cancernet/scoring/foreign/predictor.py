@@ -1,7 +1,6 @@
 """Scores images with a bare Keras file, through the same steps as a run's model."""
 
 import contextlib
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,13 @@ import numpy as np
 from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import sha256_of
 from cancernet.base.quiet import import_tensorflow_quietly
-from cancernet.measures.validation.calibration import Calibration
 from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import FINISHED, DatasetFacts, Input, RunRecord
 from cancernet.scoring.foreign.sizes import refuse_larger_than_its_weights
 from cancernet.scoring.foreign.vetting import vet
 from cancernet.scoring.predictor import BATCH_SIZE, Predictor
 
 PREPROCESSINGS = ("inside", "unit", "tf", "torch", "caffe")
-NO_POINT = "no operating point: 0.5 was not chosen on data"
 _LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
 
 
@@ -109,26 +107,16 @@ def open_bare(
     model = load_bare(path, shown)
     height, width = _input_size(model, shown, image_size)
     _check_outputs(model, shown, len(classes))
-    content = {
-        "checksum": f"{sha256_of(path)} {classes} {height}x{width} {interpolation} {preprocessing}",
-        "recipe": None,
-    }
-    run = Run(
-        folder=shown,
+    record = RunRecord(
+        status=FINISHED,
         classes=classes,
         words=words,
         positive=positive,
-        width=width,
-        height=height,
-        interpolation=interpolation,
-        threshold=math.nan,
-        rule=NO_POINT,
-        calibration=Calibration(method="none"),
-        drawn=False,
-        leak="",
-        content=content,
+        input=Input(width=width, height=height, interpolation=interpolation),
+        dataset=DatasetFacts(drawn=False, leak="", leaks=()),
+        checksum=f"{sha256_of(path)} {classes} {height}x{width} {interpolation} {preprocessing}",
     )
-    return BarePredictor(run, model, preprocessing)
+    return BarePredictor(Run(folder=shown, record=record), model, preprocessing)
 
 
 def load_bare(path: Path, shown: Path) -> Any:

@@ -29,14 +29,14 @@ _RAW_HEADERS = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
 
 
 class Exchange:
-    """Sends one answer; closes the connection when the request was not read to its end.
+    """Sends one answer; closes the connection if the request was not read to its end.
 
-    A connection that is kept would have to take the rest of the body first, at whatever
-    speed the client chooses to send it: a thousand of them would hold all there are.
+    To keep the connection, the server would first have to read the rest of the body at
+    whatever speed the client sends it: a thousand such clients would hold every connection.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Takes what the server gives for one request."""
+        """Takes the ASGI arguments of one request."""
         self._scope, self._receive, self._send = scope, receive, send
         headers = dict(scope["headers"])
         self._unread = (
@@ -75,7 +75,7 @@ class Exchange:
         await refusal.response()(self._scope, self.receive, self.send)
 
     async def end(self) -> None:
-        """Ends an answer before whose end the request was not read, which closes the connection."""
+        """Closes the connection after an answer to a request that was not read to its end."""
         if not self._open:
             return
         with contextlib.suppress(TimeoutError):

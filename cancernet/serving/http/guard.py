@@ -1,4 +1,4 @@
-"""What every request passes first: who may ask, how much at once, and what is logged."""
+"""What every request passes first: who may ask, how many at once, and what is logged."""
 
 import contextlib
 import hmac
@@ -15,7 +15,7 @@ from cancernet.serving.http.journal import Fault, Journal
 from cancernet.serving.http.refusals import Gone, Refusal, busy
 from cancernet.serving.settings import ServeConfig
 
-# Open without a token: they hold neither images nor facts about the model.
+# Open without a token: they contain neither images nor facts about the model.
 OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico", "/openapi.json"})
 OPEN_FOLDER = "/page/"
 
@@ -25,7 +25,7 @@ CLOSED_BY_CLIENT = 499  # in the log only; nobody is there to read it
 
 
 class Guard:
-    """Wraps the application: refuses, counts, logs, and lets no error text out."""
+    """Wraps the application: refuses, counts, logs, and never sends the text of an error."""
 
     def __init__(self, app: ASGIApp, config: ServeConfig, journal: Journal) -> None:
         self._app = app
@@ -70,7 +70,7 @@ class Guard:
             if not is_page and not hmac.compare_digest(given, self._expected):
                 raise Refusal(
                     401,
-                    "this server asks for a token: send it as `Authorization: Bearer …`",
+                    "this server requires a token: send it as `Authorization: Bearer …`",
                     headers={"WWW-Authenticate": "Bearer"},
                 )
         if posted and self._in_work > self._config.queue:
@@ -86,9 +86,10 @@ class Guard:
             ipaddress.ip_address(name)
             return
         raise Refusal(
-            400, "the request is addressed to another host; whoever runs the server can allow it "
-            "with --allowed-host"
-        )  # fmt: skip
+            400,
+            "the request is addressed to another host; the operator can allow that host with "
+            "--allowed-host",
+        )
 
     def _log(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
         route = scope.get("route")

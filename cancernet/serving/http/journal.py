@@ -5,12 +5,12 @@ messages of unexpected errors, which may quote any of these.
 """
 
 import dataclasses
-import json
 import sys
 import threading
 import traceback
 from typing import IO, Self
 
+from cancernet.base.files import json_text
 from cancernet.runs.run_folder import now
 
 
@@ -39,7 +39,7 @@ class Journal:
 
     def write(self, event: str, **fields: object) -> None:
         """Writes one line; a reader that has gone is no reason to stop serving."""
-        line = json.dumps({"time": now(), "event": event, **fields}) + "\n"
+        line = json_text({"time": now(), "event": event, **fields}, ascii_only=True) + "\n"
         try:
             with self._lock:
                 self._stream.write(line)

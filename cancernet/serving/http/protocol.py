@@ -1,4 +1,4 @@
-"""HTTP as uvicorn speaks it, with the limits it lacks: the size and the time of a head."""
+"""Uvicorn's HTTP with the limits that it lacks: on the size and the time of a head."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ HEAD_SECONDS = 15.0
 class BoundedProtocol(HttpToolsProtocol):
     """Closes connections whose head (or trailer) never ends; answers malformed ones as JSON."""
 
-    _unread = 0  # bytes since the parser last got something whole out of them
+    _unread = 0  # bytes since the parser last completed something
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -28,7 +28,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parses what arrived; closes when it has become too much for a head."""
+        """Parses what arrived; closes if it is too much for a head."""
         self._unread += len(data)
         super().data_received(data)
         if self._unread > HEAD_BYTES and not self.transport.is_closing():

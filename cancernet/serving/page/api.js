@@ -1,5 +1,5 @@
 // Talking to the server: a few requests at a time, a token where one is asked for,
-// patience where it is busy, and every failure as one sentence.
+// another try where it is busy, and every failure as one sentence.
 
 const AT_ONCE = 4;
 const ATTEMPTS = 8;
@@ -83,7 +83,7 @@ async function sentence(response) {
     const { error } = await response.json();
     if (typeof error === "string") return asSentence(error);
   } catch {
-    // Not ours: a proxy in between answered.
+    // Not our server: a proxy in between answered.
   }
   return `The server answered with status ${response.status}.`;
 }

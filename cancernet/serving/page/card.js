@@ -68,7 +68,7 @@ export class Card {
     }
   }
 
-  /** What is wrong with the file before it is sent, or nothing. */
+  /** Why the file is too large to send, or false. */
   get tooLarge() {
     const limit = this.facts.limits.image_bytes;
     return this.file.size > limit && `The file is larger than the limit of ${limit / 2 ** 20} MiB.`;

@@ -7,8 +7,8 @@ import { download } from "./table.js";
 
 const AT_FIRST = 60; // cards shown before "show more"
 
-const TOGETHER = 8; // images of one request
-const TOGETHER_BYTES = 2 ** 22;
+const BATCH = 8; // images of one request
+const BATCH_BYTES = 2 ** 22;
 
 const by = (id) => document.getElementById(id);
 
@@ -41,7 +41,7 @@ export class Images {
     await Promise.all(groups(fresh).map((group) => this.score(group)));
   }
 
-  /** Asks the server; never rejects: what went wrong stands in the cards. */
+  /** Asks the server; never rejects: the cards show what went wrong. */
   async score(group) {
     const sent = group.filter((card) => !card.tooLarge);
     for (const card of group) if (card.tooLarge) card.fail(card.tooLarge);
@@ -53,7 +53,7 @@ export class Images {
       }
     } catch (error) {
       if (error.name === "AbortError") return;
-      const sentence = error instanceof Problem ? error.message : "The page failed at this image.";
+      const sentence = error instanceof Problem ? error.message : "The page failed on this image.";
       for (const card of sent) card.fail(sentence);
     }
     this.done += group.length;
@@ -136,7 +136,7 @@ function groups(cards) {
   const cut = [];
   let size = Infinity;
   for (const card of cards) {
-    if (size + card.file.size > TOGETHER_BYTES || cut.at(-1).length === TOGETHER) {
+    if (size + card.file.size > BATCH_BYTES || cut.at(-1).length === BATCH) {
       cut.push([]);
       size = 0;
     }

@@ -1,4 +1,4 @@
-// Puts the page together.
+// Connects the parts of the page.
 
 import { Problem, get, onTokenAsked } from "./api.js";
 import { Images } from "./images.js";
@@ -8,7 +8,7 @@ import { Slide, describe } from "./slide.js";
 const by = (id) => document.getElementById(id);
 let lastSaid = 0;
 
-/** Says how far things are; while they move, no more than once a second. */
+/** Reports progress, at most once a second unless `always`. */
 function say(text, always = false) {
   const now = performance.now();
   if (!always && now - lastSaid < 1000) return;

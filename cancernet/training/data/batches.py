@@ -256,7 +256,10 @@ def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatc
         CancerNetError: an image cannot be read while the pixels are kept.
     """
     return TrainingBatches(
-        **_content(dataset, "training", config),
+        _pixels(dataset, "training", config),
+        dataset.split("training").labels,
+        classes=len(dataset.classes),
+        batch_size=config.batch_size,
         changes=random_changes(image_data_generator(config), config),
         mixup=config.mixup,
         class_weights=(
@@ -278,21 +281,20 @@ def plain_batches(dataset: BuiltDataset, split: str, config: TrainConfig) -> Pla
     Raises:
         CancerNetError: an image cannot be read while the pixels are kept.
     """
-    return PlainBatches(**_content(dataset, split, config))
+    return PlainBatches(
+        _pixels(dataset, split, config),
+        dataset.split(split).labels,
+        classes=len(dataset.classes),
+        batch_size=config.batch_size,
+    )
 
 
-def _content(dataset: BuiltDataset, split: str, config: TrainConfig) -> dict[str, Any]:
+def _pixels(dataset: BuiltDataset, split: str, config: TrainConfig) -> Pixels:
     # A batch has work for one thread; more would take processors from the network.
     cv2.setNumThreads(1)
-    pixels = open_pixels(
+    return open_pixels(
         dataset,
         split,
         Scaling(config.image_size, config.interpolation),
         cache=config.cache and not config.limit,  # the file would hold a part of the split
     )
-    return {
-        "pixels": pixels,
-        "labels": dataset.split(split).labels,
-        "classes": len(dataset.classes),
-        "batch_size": config.batch_size,
-    }

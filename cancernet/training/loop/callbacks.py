@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import keras
 
-from cancernet.base.files import write_text
+from cancernet.base.files import json_text, write_text
 from cancernet.config import TrainConfig
 from cancernet.measures.class_measures import epoch_measures
 from cancernet.runs import run_folder
@@ -132,7 +131,7 @@ class EpochLines(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes the epoch's measures."""
-        measures = {name: finite_or_none(value) for name, value in (logs or {}).items()}
+        measures = {name: float(value) for name, value in (logs or {}).items()}
         self._write(event="epoch", epoch=epoch + 1, **measures)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -144,7 +143,7 @@ class EpochLines(keras.callbacks.Callback):
         # One write of one whole line: another terminal never reads half of it, unless the
         # machine stops in the middle; readers skip a line that is not valid JSON.
         with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
+            file.write(json_text(line) + "\n")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
@@ -191,12 +190,6 @@ def watchers(folder: Path, log_dir: Path | None = None) -> list[keras.callbacks.
     if log_dir is not None:
         found.append(TensorBoardScalars(log_dir / folder.resolve().name))
     return found
-
-
-def finite_or_none(value: Any) -> float | None:
-    """Returns the number, or None for NaN and the infinities."""
-    number = float(value)
-    return number if math.isfinite(number) else None
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:

@@ -1,0 +1,139 @@
+"""Scores the images that are named, and prints the answers or fills a table with them."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cancernet.base.words import counted
+from cancernet.runs.run_folder import Run
+from cancernet.scoring.answers import CsvFile, as_json, as_text, distribution
+from cancernet.scoring.inputs import Inputs
+from cancernet.scoring.predictor import Failure, Prediction, Predictor
+
+if TYPE_CHECKING:
+    from cancernet.scoring.distributed import SpreadPredictor
+
+
+def predict_named(
+    run: Run,
+    named: list[Path],
+    *,
+    as_json_lines: bool,
+    csv_path: Path | None,
+    also: Callable[[Prediction], None] | None = None,
+    scheduler: str = "",
+    workers: int = 0,
+    predictor: Predictor | None = None,
+) -> tuple[int, int]:
+    """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
+
+    Args:
+        run: the run that scores.
+        named: files and folders.
+        as_json_lines: print JSON instead of words.
+        csv_path: the table to fill instead of printing.
+        also: called with every prediction before it is printed or written.
+        scheduler: address of a Dask scheduler whose workers score, or empty.
+        workers: number of processes to score in; 0 scores in this one.
+        predictor: what scores, when it is not the run's own model.
+
+    Returns:
+        How many images have been scored and how many could not be, rows of an
+        interrupted CSV included.
+    """
+    inputs = Inputs(named)
+    own = _predictor(run, scheduler, workers)
+    with contextlib.nullcontext(predictor) if predictor is not None else own as scoring:
+        if csv_path is None:
+            results = _passing_by(scoring.predict_many(inputs), also)
+            tally = _print_all(results, run, as_json_lines)
+        else:
+            table = CsvFile(csv_path, scoring.run, named)
+            tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
+    if inputs.passed_over:
+        others = counted(
+            inputs.passed_over, "file that is not an image", "files that are not images"
+        )
+        print(f"{others} skipped", file=sys.stderr)
+    return tally
+
+
+@contextlib.contextmanager
+def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | SpreadPredictor]":
+    if not scheduler and not workers:
+        yield Predictor(run)
+        return
+    from cancernet.scoring.distributed import SpreadPredictor
+
+    with SpreadPredictor(run, scheduler=scheduler, workers=workers) as predictor:
+        yield predictor
+
+
+def _print_all(
+    results: Iterable[Prediction | Failure], run: Run, as_json_lines: bool
+) -> tuple[int, int]:
+    scored = failed = 0
+    for result in results:
+        if isinstance(result, Failure):
+            failed += 1
+            print(f"error: {result.path}: {result.error}", file=sys.stderr)
+            if as_json_lines:
+                print(as_json(result))
+        else:
+            scored += 1
+            print(as_json(result) if as_json_lines else as_text(result, run))
+    return scored, failed
+
+
+def _fill_csv(
+    predictor: "Predictor | SpreadPredictor",
+    inputs: Inputs,
+    table: CsvFile,
+    as_json_lines: bool,
+    also: Callable[[Prediction], None] | None,
+) -> tuple[int, int]:
+    from tqdm import tqdm
+
+    before = len(table.done) - table.failed
+    if table.done:
+        unread = f", {table.failed:,} could not be read" if table.failed else ""
+        print(f"{counted(before, 'image')} scored before{unread}; continuing", file=sys.stderr)
+    todo = (image for image in inputs if str(image) not in table.done)
+    results = table.write(_passing_by(predictor.predict_many(todo), also))
+    with contextlib.closing(tqdm(unit=" images", disable=None)) as bar:
+        passing = _counting(results, bar)
+        if as_json_lines:
+            scored, failed = _print_all(passing, predictor.run, True)
+        else:
+            scored = failed = 0
+            for result in passing:
+                failed += isinstance(result, Failure)
+                scored += isinstance(result, Prediction)
+                if isinstance(result, Failure):
+                    bar.clear()
+                    print(f"error: {result.path}: {result.error}", file=sys.stderr)
+    scored, failed = scored + before, failed + table.failed
+    print(
+        f"{table.path}: {scored:,} scored, {failed:,} could not be read",
+        file=sys.stderr if as_json_lines else sys.stdout,
+    )
+    if not as_json_lines:
+        print("\n".join(distribution(table.path, predictor.run)))
+    return scored, failed
+
+
+def _passing_by(
+    results: Iterable[Prediction | Failure], also: Callable[[Prediction], None] | None
+) -> Iterator[Prediction | Failure]:
+    for result in results:
+        if also is not None and isinstance(result, Prediction):
+            also(result)
+        yield result
+
+
+def _counting(results: Iterable, bar) -> Iterator:  # type: ignore[no-untyped-def]
+    for result in results:
+        bar.update()
+        yield result

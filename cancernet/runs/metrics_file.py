@@ -1,0 +1,95 @@
+"""`metrics.json` as typed records: the figures of a run, an evaluation or a cross-validation."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from cancernet.base.errors import RunError
+from cancernet.base.files import read_json, write_json
+from cancernet.base.records import Record, from_json
+from cancernet.measures.assess import Assessment
+from cancernet.measures.figures import Figures
+from cancernet.measures.intervals import Intervals
+from cancernet.measures.predictive_values import PredictiveRow
+from cancernet.measures.validation.calibration import Calibration
+from cancernet.measures.validation.operating_point import OperatingPoint
+from cancernet.runs.run_record import TrainingFacts
+
+METRICS = "metrics.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FoldMetrics(Record):
+    """One fold of a cross-validation: who was tested, at which operating point, how well."""
+
+    name: str
+    patients: tuple[str, ...]
+    operating_point: OperatingPoint
+    calibration: Calibration
+    testing: Figures
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingSums(Record):
+    """What the folds of a cross-validation took together."""
+
+    seconds: float
+    cpu_seconds: float
+    epochs: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Metrics(Record):
+    """The content of `metrics.json`.
+
+    Attributes:
+        validation: figures that the operating point was chosen on.
+        testing: figures of images that chose nothing.
+        intervals: of "validation" and "testing".
+        warnings: sentences that a reader must see before any figure.
+        training: of a run; of a cross-validation its sums; absent in an evaluation.
+        folds: of a cross-validation.
+        subgroups: column -> rows of `subgroup_rows`; of an evaluation.
+        predictive_values: at the prevalences that were asked for; of an evaluation.
+    """
+
+    validation: Figures
+    testing: Figures
+    operating_point: OperatingPoint
+    calibration: Calibration
+    intervals: Mapping[str, Intervals]
+    warnings: tuple[str, ...] = ()
+    folds: tuple[FoldMetrics, ...] | None = None
+    training: TrainingFacts | TrainingSums | None = None
+    subgroups: Mapping[str, tuple[Mapping[str, object], ...]] | None = None
+    predictive_values: tuple[PredictiveRow, ...] | None = None
+
+
+def metrics_of(found: Assessment) -> Metrics:
+    """Returns the figures of an assessment."""
+    return Metrics(
+        validation=found.validation,
+        testing=found.testing,
+        operating_point=found.operating_point,
+        calibration=found.calibration,
+        intervals=found.intervals,
+        warnings=found.warnings,
+    )
+
+
+def write_metrics(folder: Path, metrics: Metrics) -> None:
+    """Writes `metrics.json` into a folder."""
+    write_json(folder / METRICS, metrics)
+
+
+def read_metrics(folder: Path) -> Metrics:
+    """Reads the `metrics.json` of a run, an evaluation or a cross-validation.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    path = folder / METRICS
+    try:
+        return from_json(Metrics, read_json(path))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}); restore it from a copy") from None
