@@ -10,6 +10,7 @@ In three steps, each of which leaves less for the next: every picture is describ
 few hundred numbers (`descriptors`), those described alike are found through cells
 (`nearest_pictures`), and the pairs are laid on one another and compared pixel by pixel
 (`alignment`). docs/AUDIT.md has the recall and the false alarms, and the commands.
+Written here because no known library finds symmetries and crops together.
 """
 
 import contextlib
