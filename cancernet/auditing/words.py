@@ -148,7 +148,7 @@ def _say_missing(missing: Missing, check: Check, inventory: Inventory) -> str:
             f"{'is' if large == 1 else 'are'} {large}."
         )
     return {
-        Missing.SPLITS: "there are fewer than two splits, so nothing can leak between them.",
+        Missing.SPLITS: "there are fewer than two splits to compare.",
         Missing.GROUPS: say_grouping(inventory),
         Missing.PATIENTS: f"a {unit} always has one label, and the patients are not known.",
         Missing.SECOND_LABEL: "there is only one label.",
