@@ -1,5 +1,6 @@
 """What the documents name exists: files, modules, flags, links."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -97,3 +98,30 @@ class TestADocument:
     def test_its_links_lead_somewhere(self, document):
         links = LINK.findall(document.read_text(encoding="utf-8"))
         assert not [link for link in links if not (document.parent / link).exists()]
+
+
+def sentences() -> str:
+    """Every text in the program's source; what a sentence fills in is left out."""
+    found = []
+    for path in (ROOT / "cancernet").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (
+                    part.value if isinstance(part, ast.Constant) else "\0" for part in node.values
+                )
+                found.append("".join(map(str, parts)))
+    return "\n".join(found)
+
+
+def test_the_table_of_faults_quotes_what_the_program_says():
+    text, unknown = sentences(), []
+    for line in (ROOT / "docs" / "FAULTS.md").read_text(encoding="utf-8").splitlines():
+        said = line.split("|")[3] if line.startswith("|") else ""
+        for quoted in re.findall(r'"([^"]+)"', said):
+            # What stands in brackets are the words of the operating system.
+            for piece in re.split(r"…|\(.*?\)", quoted):
+                if piece.strip(" ();:,.") not in text:
+                    unknown.append(quoted)
+    assert not unknown

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.files import sha256_of, write_json, write_text
-from cancernet.base.notice import NOTICE
 from cancernet.base.staging import made_beside
-from cancernet.base.words import counted, images_of
+from cancernet.base.words import NOTICE, counted, images_of
 from cancernet.evaluation import compare_runs, comparison_page
 from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
 from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord

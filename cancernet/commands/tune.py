@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.config import DATASETS, TrainConfig
 from cancernet.dataset.folds import patient_folds
-from cancernet.dataset.limit import limited
 from cancernet.dataset.manifest import BuiltDataset, read_dataset
 from cancernet.report.content import DRAWN
+from cancernet.training.limit import limited
 from cancernet.tuning.objective import Judge, is_better_higher
 from cancernet.tuning.picture import draw_trials, write_picture
 from cancernet.tuning.results import (

@@ -6,7 +6,7 @@ from cancernet.base.words import counted
 from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
 from cancernet.evaluation.run_results import FinishedRun, asked_of, flow_of, full_name, history_of
 from cancernet.evaluation.trained_on import own_audit
-from cancernet.measures.predictive_values import PredictiveRow, predictive_rows
+from cancernet.measures.resampling.predictive_values import PredictiveRow, predictive_rows
 from cancernet.measures.scored import positive_score, positive_truth
 from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
 from cancernet.runs import run_folder
