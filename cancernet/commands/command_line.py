@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+import shlex
 import sys
 import typing
 from collections.abc import Callable, Sequence
@@ -55,6 +56,11 @@ def run(main: Callable[[], int]) -> None:
     sys.exit(code)
 
 
+def typed_command() -> str:
+    """Returns the command as it was typed, for a record."""
+    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
 def complain(message: str, code: int) -> int:
     """Prints one sentence on stderr and returns the exit code."""
     print(f"error: {message}", file=sys.stderr)
@@ -89,8 +95,10 @@ def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:
         return options | {"action": "store_true" if switch else argparse.BooleanOptionalAction}
     metavar = field.metadata["metavar"]
     options |= {"type": kind, "choices": field.metadata["choices"]}
-    if several:
-        options["nargs"] = len(metavar) if isinstance(metavar, tuple) else "+"
+    if several and isinstance(metavar, tuple):
+        options["nargs"] = len(metavar)
+    elif several:  # given twice, a flag holds all its values
+        options |= {"nargs": "+", "action": "extend"}
     if metavar or field.metadata["choices"] is None:
         options["metavar"] = metavar or METAVARS[kind]
     return options
