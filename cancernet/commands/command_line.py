@@ -10,10 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cancernet.base.errors import EXIT_NOTHING_DONE, CancerNetError, describe_os_error
+from cancernet.base.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_NOTHING_DONE,
+    CancerNetError,
+    describe_os_error,
+)
 from cancernet.base.settings import flag_of, setting_fields
 
-EXIT_INTERRUPTED = 130
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
 
