@@ -360,7 +360,6 @@ def test_what_intervals_say_of_themselves():
         level=0.9,
     )
     assert found.notes[0].startswith("The 90% intervals rest on 8 patients")
-    assert list(found.as_dict()["limits"]["accuracy"]) == list(found.limits["accuracy"])
 
 
 def test_figures_without_an_interval_are_named():

@@ -195,7 +195,7 @@ class TestSubgroups:
         part = np.array([group.get(name) == "north" for name in split.patients])
         expected = binary_metrics(truth[part], score[part], 0.5)
         assert rows[0]["sensitivity"] == expected["sensitivity"]
-        assert rows[0]["confusion_matrix"] == dict(expected.confusion_matrix)
+        assert rows[0]["confusion_matrix"] == expected.confusion_matrix
         assert rows[0]["limits"]["roc_auc"][0] < rows[0]["roc_auc"]
 
     def test_by_path(self):

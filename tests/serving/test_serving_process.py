@@ -255,11 +255,12 @@ def test_the_heat_map_of_another_run_is_refused(tmp_path):
     folder = write_tiny_run(tmp_path / "own")
     with Server(run_folder.open_run(folder)) as server:
         record = run_folder.read_run_file(folder)
+        before = (folder / run_folder.RUN_FILE).read_bytes()
         run_folder.write_run_file(folder, dataclasses.replace(record, finished="2031"))
         for _ in range(2):
             response = server.send("/generate_heatmap", noisy("PNG"), field="image_")
             assert "the run folder was changed" in problem(response, 503)
-        run_folder.write_run_file(folder, record)
+        (folder / run_folder.RUN_FILE).write_bytes(before)
         response = server.send("/generate_heatmap", noisy("PNG"), field="image_")
         assert response.status_code == 200
 
