@@ -243,7 +243,7 @@ def _predict(
 
     named = images
     if flags.list_ is not None:
-        from cancernet.scoring.listed_images import listed_images
+        from cancernet.scoring.inputs import listed_images
 
         named = listed_images(flags.list_, images)
     folder = _explanations(flags, trained)

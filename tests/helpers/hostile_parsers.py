@@ -41,8 +41,9 @@ from cancernet.runs.heat_maps import heat_map_of
 from cancernet.runs.run_record import RunRecord
 from cancernet.runs.status import describe_status
 from cancernet.sample.folder import drawn_marker
+from cancernet.scoring.answers import as_json
 from cancernet.scoring.foreign import model_file, vetting
-from cancernet.scoring.listed_images import listed_images
+from cancernet.scoring.inputs import listed_images
 from cancernet.slides.positions import read_place
 from cancernet.training.data.pixel_cache import map_array
 from tests.helpers.hostile_inputs import (
@@ -145,7 +146,7 @@ def _run(folder: Path, text: str) -> None:
         assert run.width * run.height <= 10**8
         predictor.prepare(SMALL_IMAGE)
         row = run.calibration.apply(np.full((1, len(run.classes)), 1 / len(run.classes)))
-        predictor.interpret("x", row[0]).as_dict()
+        as_json(predictor.interpret("x", row[0]))
         assert run.positive_words
 
     stood(use)
