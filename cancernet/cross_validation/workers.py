@@ -1,4 +1,4 @@
-"""Folds spread over processes, each with its share of the processor's cores."""
+"""Trains folds in several processes, each with its share of the cores."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ _CODE = (
 
 
 def train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers: int) -> None:
-    """Trains the folds, so many at a time; each writes `fold-XX.log` beside its folder.
+    """Trains the folds, `workers` at a time; each writes `fold-XX.log` beside its folder.
 
     Raises:
         RunError: some folds failed; the others are finished.
@@ -53,12 +53,12 @@ def train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers:
         for process in running:
             process.wait()
         raise StoppedError(
-            f"stopped; finished folds and complete epochs are kept; go on with `{again}`"
+            f"stopped; finished folds and complete epochs are kept; resume with `{again}`"
         ) from None
     if failed:
         raise RunError(
-            f"{len(failed)} of {len(folds)} folds failed, first {failed[0].name}: see "
-            f"{folder / failed[0].name}.log, then go on with `{again}`"
+            f"{len(failed)} of {len(folds)} folds failed, the first of them {failed[0].name}; read "
+            f"{folder / failed[0].name}.log, then resume with `{again}`"
         )
 
 

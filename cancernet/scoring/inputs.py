@@ -69,9 +69,7 @@ def listed_images(table: Path, folders: list[Path]) -> list[Path]:
     names = _read_names(table)
     strangers = [str(folder) for folder in folders if not folder.is_dir()]
     if strangers:
-        raise CancerNetError(
-            f"--list takes its images from folders, and {strangers[0]} is not a folder; name a folder"
-        )
+        raise CancerNetError(f"--list needs folders of images, and {strangers[0]} is not a folder")
     anywhere: dict[str, list[Path]] | None = None
     found = []
     for name in names:
