@@ -5,7 +5,6 @@ when the program is: here the first becomes a sentence, and the second does not 
 """
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -14,15 +13,9 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.processor import processors
 
 STOP_SECONDS = 5.0
-
-
-def processors() -> int:
-    """Returns how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def in_parallel(

@@ -1,5 +1,6 @@
-"""What the processor can do, as the system tells; needs no TensorFlow."""
+"""How many processors there are and what they can do, as the system tells."""
 
+import os
 from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -18,3 +19,10 @@ def processor_flags(cpu_info: Path = CPU_INFO) -> frozenset[str]:
     except OSError:
         pass
     return frozenset()
+
+
+def processors() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What every script shares: flags with bounds, errors as sentences."""
+"""What every command shares: flags from settings, errors as sentences."""
 
 import argparse
 import dataclasses
@@ -22,7 +22,7 @@ METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that keeps the layout of its description and is brief about mistakes."""
+    """An argument parser that keeps the layout of its description and reports errors briefly."""
 
     def __init__(self, description: str | None) -> None:
         super().__init__(
@@ -35,24 +35,23 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[], int]) -> None:
-    """Runs a script's `main` and leaves with its exit code; no traceback for bad input."""
+    """Runs a command and exits with its code; bad input gives one sentence, not a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        # File names may hold bytes that are no text; printing them must not fail.
+        # File names may hold bytes that are not text; printing them must not fail.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = main()
     except CancerNetError as error:
         code = complain(str(error), error.exit_code)
     except KeyboardInterrupt:
-        code = complain("stopped by you; nothing half-written was left", EXIT_INTERRUPTED)
+        code = complain("stopped by you; no file was left half-written", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader (head, less) has gone; Python would complain again at exit.
+        # The reader (head, less) has closed the pipe; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_NOTHING_DONE
     except MemoryError:
         code = complain(
-            "not enough memory; close other programs, or ask for less at once (--batch-size, "
-            "--workers)",
+            "not enough memory; close other programs, or lower --batch-size or --workers",
             EXIT_NOTHING_DONE,
         )
     except OSError as error:
@@ -74,7 +73,7 @@ def complain(message: str, code: int) -> int:
 def add_settings(
     parser: argparse._ActionsContainer, settings: type, *, skip: Sequence[str] = ()
 ) -> None:
-    """Adds one flag for each field that `setting` describes; one that is not given is None.
+    """Adds one flag for each field that `setting` describes; a flag not given is None.
 
     Args:
         parser: gets the flags, and a group for each `group` of the fields.

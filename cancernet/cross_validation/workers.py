@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
+from cancernet.base.processor import processors
 from cancernet.runs.run_record import Fold
 from cancernet.training.loop.fit import StoppedError
 
@@ -63,7 +64,7 @@ def train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers:
 
 
 def _start(folder: Path, data: Path, fold: Fold, workers: int) -> subprocess.Popen:
-    cores = str(max(1, (os.cpu_count() or 1) // workers))
+    cores = str(max(1, processors() // workers))
     threads = {"TF_NUM_INTRAOP_THREADS": cores, "OMP_NUM_THREADS": cores}
     with open(folder / f"{fold.name}.log", "ab") as log:
         return subprocess.Popen(

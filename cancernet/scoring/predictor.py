@@ -7,7 +7,6 @@ prediction is exactly the number that evaluation gave the same image.
 import dataclasses
 import math
 import mmap
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -19,6 +18,7 @@ import onnxruntime
 
 from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.base.images import read_rgb, to_array
+from cancernet.base.processor import processors
 from cancernet.runs.run_folder import Run
 
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
@@ -76,7 +76,7 @@ class Predictor:
             RunError: the model cannot be loaded or does not fit run.json.
         """
         self.run = run
-        self._threads = threads or _processors()
+        self._threads = threads or processors()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1
@@ -240,10 +240,3 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _processors() -> int:
-    """Returns how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
