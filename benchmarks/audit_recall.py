@@ -10,7 +10,6 @@ of originals that resemble each other by themselves: those are counted in a row 
 """
 
 import argparse
-import dataclasses
 import io
 import math
 import sys
@@ -156,7 +155,7 @@ def row(
     chain = connected(len(made_from), own)
     found = [i for i in mine if chain[originals + i] == chain[chosen[i]]]
     wrong = [
-        Pair(int(made_from[pair.first]), int(made_from[pair.second]), pair.distance, pair.change)
+        pair._replace(first=int(made_from[pair.first]), second=int(made_from[pair.second]))
         for pair in pairs
         if pair.second >= originals
         and related[made_from[pair.first]] != related[made_from[pair.second]]
@@ -189,11 +188,7 @@ def draw(rng: Rng, count: int, planted: int) -> np.ndarray:
 
 
 def joined(one: Pictures, other: Pictures) -> Pictures:
-    columns = [field.name for field in dataclasses.fields(Pictures) if field.name != "unreadable"]
-    return Pictures(
-        **{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in columns},
-        unreadable={},
-    )
+    return Pictures(np.concatenate([one.table, other.table]), unreadable={})
 
 
 def idc(folder: Path) -> tuple[list[Path], list[str]]:

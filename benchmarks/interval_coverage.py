@@ -29,8 +29,14 @@ from scipy.stats import norm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cancernet.measures.bootstrap import METRICS, draw_weights, judge_weighted, patient_sums, strata
-from cancernet.measures.intervals import limits_of
+from cancernet.measures.resampling.bootstrap import (
+    METRICS,
+    draw_weights,
+    judge_weighted,
+    patient_sums,
+    strata,
+)
+from cancernet.measures.resampling.intervals import limits_of
 
 THRESHOLD = 0.4
 METHODS = ("report", "percentile", "bca")

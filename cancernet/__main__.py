@@ -3,7 +3,7 @@
 import sys
 
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, run
 
 

@@ -14,13 +14,13 @@ from cancernet.catalog import DATASETS
 from cancernet.commands.predict_images import predict_named
 from cancernet.commands.train import tell
 from cancernet.config import TrainConfig
-from cancernet.dataset.limit import limited, shares
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
 from cancernet.recipes import RECIPES, describe_recipes, flags_for, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.foreign.predictor import ModelDescription, open_keras_model
 from cancernet.training import train as training
+from cancernet.training.limit import limited, shares
 from cancernet.training.network import first_network
 from tests.helpers.training_runs import fitted, trained
 from tests.models.test_models_counts import PUBLISHED

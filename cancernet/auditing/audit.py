@@ -2,17 +2,15 @@
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cancernet.auditing import name_checks, picture_checks
+from cancernet.auditing.checks import LEAK, Check
 from cancernet.auditing.inventory import Inventory, read_inventory
-from cancernet.auditing.stain_check import check_stain
-from cancernet.auditing.verdict import LEAK, Check
 from cancernet.base.cluster import Cluster
-from cancernet.lookalike.near_duplicates import find_near_duplicates
+from cancernet.lookalike.near_duplicates import find_near_duplicates, step_bars
 from cancernet.lookalike.pictures import look_at_pictures
 
 
@@ -31,7 +29,7 @@ class Audit:
     @property
     def leaks(self) -> list[Check]:
         """The checks that found a leak."""
-        return [check for check in self.checks if check.verdict == LEAK]
+        return [check for check in self.checks if check.verdict is LEAK]
 
 
 def audit(
@@ -50,29 +48,22 @@ def audit(
         cluster: workers that read the images in place of this machine's processors.
 
     Raises:
-        CancerNetError: nothing there to audit.
+        CancerNetError: there is nothing to audit.
     """
     inventory = read_inventory(folder, dataset=dataset, group_by=group_by)
     # Before there are pictures in memory: names take their share too.
-    groups, families, confounding, prevalence = (
-        name_checks.check_groups(inventory),
-        name_checks.check_families(inventory),
-        name_checks.check_confounding(inventory),
-        name_checks.check_prevalence(inventory),
-    )
+    groups = name_checks.check_groups(inventory)
+    families = name_checks.check_families(inventory)
+    confounding = name_checks.check_confounding(inventory)
     paths = [os.path.abspath(path) for path in inventory.full_paths()]  # noqa: PTH100, by speed
-    with _bars() as progress:
+    with step_bars() as progress:
         pictures = look_at_pictures(
             paths,
             progress=lambda done: progress("reading", done, len(paths)),
             elsewhere=None if cluster is None else _on(cluster),
         )
-        pairs = find_near_duplicates(
-            paths,
-            pictures=pictures,
-            apart=picture_checks.pairs_that_matter(inventory),
-            progress=progress,
-        )
+        matter = picture_checks.pairs_that_matter(inventory)
+        pairs = find_near_duplicates(paths, pictures=pictures, apart=matter, progress=progress)
     return Audit(
         inventory,
         [
@@ -84,8 +75,8 @@ def audit(
             picture_checks.check_masks(inventory, pictures),
             picture_checks.check_readable(inventory, pictures),
             confounding,
-            check_stain(inventory, pictures),
-            prevalence,
+            picture_checks.check_stain(inventory, pictures),
+            name_checks.check_prevalence(inventory),
         ],
     )
 
@@ -98,29 +89,3 @@ def _on(cluster: Cluster) -> Callable[[Callable[[Any], Any], Iterator[Any]], Ite
         return (result for _, result in done)
 
     return elsewhere
-
-
-class _bars:  # noqa: N801, a context manager used like a function
-    """A progress bar for each step, one after the other."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._step = ""
-
-    def __enter__(self) -> Callable[[str, int, int], None]:
-        return self._note
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def _note(self, step: str, done: int, total: int) -> None:
-        from tqdm import tqdm
-
-        if step != self._step:
-            self.__exit__()
-            wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds; a log needs few lines
-            unit = " pairs" if step == "comparing" else " images"
-            self._bar = tqdm(total=total, desc=step.capitalize(), unit=unit, mininterval=wait)
-            self._step = step
-        self._bar.update(done)

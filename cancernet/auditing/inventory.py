@@ -8,6 +8,7 @@ the catalogue (`--dataset`), from a pattern (`--group-by`), or from names in a k
 
 import contextlib
 import dataclasses
+import enum
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -25,18 +26,36 @@ from cancernet.dataset.manifest import BUILD, read_dataset
 
 NONE = -1
 
-NOT_KNOWN = "nothing in the names says which images belong together"
-# What helps, by what was said already.
-SAY_MORE = "name the data set with --dataset, or the part of a path that does with --group-by"
-SAY_PATTERN = "name the part of a path that does with --group-by"
-SAY_OTHER = "give --group-by a pattern that matches the paths"
-
-# Names in a form that is in wide use, and what their first group is.
+# Names in a form that is in wide use; their first group is the patient.
 KNOWN_NAMES = (
-    (re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})", re.IGNORECASE), "patient", "TCGA barcodes"),
-    (re.compile(r"^SOB_[BM]_[A-Z]+-(\d+-[0-9A-Z]+)-", re.IGNORECASE), "patient", "BreakHis"),
-    (re.compile(r"(?:patient|subject|case|pid)[_\-]?([0-9]+)", re.IGNORECASE), "patient", "names"),
+    re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})", re.IGNORECASE),
+    re.compile(r"^SOB_[BM]_[A-Z]+-(\d+-[0-9A-Z]+)-", re.IGNORECASE),  # BreakHis
+    re.compile(r"(?:patient|subject|case|pid)[_\-]?([0-9]+)", re.IGNORECASE),
 )
+
+
+class GroupsFrom(enum.Enum):
+    """What tells the groups."""
+
+    MANIFEST = enum.auto()
+    PATTERN = enum.auto()  # `--group-by`
+    CATALOGUE = enum.auto()  # `--dataset`
+    KNOWN_NAMES = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True)
+class Grouping:
+    """How the groups are known.
+
+    Attributes:
+        source: what tells them.
+        given: the pattern, or the name of the data set.
+        unnamed: how many images have no group.
+    """
+
+    source: GroupsFrom
+    given: str = ""
+    unnamed: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +69,7 @@ class Inventory:
         labels, label: names of the labels; int32 places in them, -1 where nothing says.
         groups, group: names of the groups; int32 places in them, -1 where nothing says.
         unit: what a group is, `patient` or `source`.
-        grouping: how the groups are known, in a sentence.
+        grouping: how the groups are known.
         masks: images that by name are segmentation masks, relative to the folder.
         built: whether this program built the set.
         title: what it is.
@@ -66,7 +85,7 @@ class Inventory:
     groups: list[str]
     group: np.ndarray
     unit: str
-    grouping: str
+    grouping: Grouping
     masks: list[str]
     built: bool
     title: str
@@ -120,8 +139,7 @@ def read_inventory(folder: Path, *, dataset: str | None = None, group_by: str = 
         raise CancerNetError(f"the folder to audit, {folder}, {what}; name another with --audit")
     if (folder / BUILD).is_file() and not group_by:
         return _of_built(folder)
-    advice = SAY_OTHER if group_by else SAY_MORE if dataset is None else SAY_PATTERN
-    return _of_any(folder, _grouper(dataset, group_by), f"{NOT_KNOWN}; {advice}.")
+    return _of_any(folder, _reader_of_groups(dataset, group_by))
 
 
 def _of_built(folder: Path) -> Inventory:
@@ -138,7 +156,7 @@ def _of_built(folder: Path) -> Inventory:
         groups=groups,
         group=group,
         unit=built.unit,
-        grouping="as the manifest says.",
+        grouping=Grouping(GroupsFrom.MANIFEST),
         masks=[],
         built=True,
         title=built.title,
@@ -147,25 +165,29 @@ def _of_built(folder: Path) -> Inventory:
     )
 
 
-Grouper = tuple[Callable[[str], str | None], str, str]
+@dataclasses.dataclass(frozen=True)
+class _ReaderOfGroups:
+    """Reads groups from paths: the function, what a group is, and what it goes by."""
+
+    name_of: Callable[[str], str | None]
+    unit: str
+    grouping: Grouping
 
 
-def _of_any(folder: Path, grouper: Grouper, not_known: str) -> Inventory:
+def _of_any(folder: Path, reader: _ReaderOfGroups) -> Inventory:
     found = find_files(folder)
     if not found.images:
-        raise CancerNetError(f"{folder} has no image (PNG, JPEG, TIFF or BMP); nothing to audit")
+        raise CancerNetError(
+            f"there is no image (PNG, JPEG, TIFF or BMP) in {folder} to audit; name another folder"
+        )
     masks = [path for path in found.images if catalog.is_mask(PurePosixPath(path))]
     hidden = set(masks)
     paths = [path for path in found.images if path not in hidden]
-    name_of, unit, grouping = grouper
     without = [_without_split(path) for path in paths]
     labels, label = _numbered([PurePosixPath(rest).parent.name or None for _, rest in without])
-    groups, group = _numbered(_one_spelling([name_of(rest) for _, rest in without], unit))
-    known = int((group != NONE).sum())
-    if not known:
-        grouping = not_known
-    elif known < len(paths):
-        grouping += f" {len(paths) - known:,} of {len(paths):,} names do not have it."
+    names = [reader.name_of(rest) for _, rest in without]
+    groups, group = _numbered(_one_spelling(names, reader.unit))
+    unnamed = int((group == NONE).sum())
     return Inventory(
         folder=folder,
         paths=paths,
@@ -174,8 +196,8 @@ def _of_any(folder: Path, grouper: Grouper, not_known: str) -> Inventory:
         label=label,
         groups=groups,
         group=group,
-        unit=unit,
-        grouping=grouping,
+        unit=reader.unit,
+        grouping=dataclasses.replace(reader.grouping, unnamed=unnamed),
         masks=masks,
         built=False,
         title=folder.resolve().name,
@@ -189,32 +211,31 @@ def _without_split(path: str) -> tuple[int, str]:
     return (SPLITS.index(split) if split else NONE), str(rest)
 
 
-def _grouper(dataset: str | None, group_by: str) -> Grouper:
+def _reader_of_groups(dataset: str | None, group_by: str) -> _ReaderOfGroups:
     if group_by in (BY_CONTENT, BY_IMAGE):
         raise CancerNetError(
-            f"--group-by {group_by} is for building, and an audit compares all images by itself; "
-            "leave it out, or give a pattern like '^([0-9]+)_'"
+            f"--group-by {group_by} is for building; an audit always compares all images: leave it "
+            "out, or give a pattern like '^([0-9]+)_'"
         )
     if group_by:
         try:
             pattern = re.compile(group_by)
         except re.error as error:
-            raise CancerNetError(f"--group-by {group_by!r} is no pattern: {error}") from None
-        return (
+            raise CancerNetError(
+                f"--group-by {group_by!r} is not a valid pattern: {error}"
+            ) from None
+        return _ReaderOfGroups(
             lambda path: catalog.group_of(PurePosixPath(path), pattern),
             "patient",
-            f"by --group-by {group_by}.",
+            Grouping(GroupsFrom.PATTERN, group_by),
         )
     if dataset is not None:
         entry = catalog.dataset(dataset)
+        grouping = Grouping(GroupsFrom.CATALOGUE, dataset)
         if entry.by_content:  # a name there is an image's own, and no group would ever straddle
-            return lambda path: None, entry.unit, ""
-        return (
-            lambda path: _from_catalogue(entry, path),
-            entry.unit,
-            f"as the catalogue reads the names of {dataset}.",
-        )
-    return _from_known_name, "patient", "from file names in a known form."
+            return _ReaderOfGroups(lambda path: None, entry.unit, grouping)
+        return _ReaderOfGroups(lambda path: _from_catalogue(entry, path), entry.unit, grouping)
+    return _ReaderOfGroups(_from_known_name, "patient", Grouping(GroupsFrom.KNOWN_NAMES))
 
 
 def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
@@ -234,7 +255,7 @@ def _from_known_name(path: str) -> str | None:
     place = catalog.read_place(path)
     if place is not None:
         return place.patient
-    for pattern, _, _ in KNOWN_NAMES:
+    for pattern in KNOWN_NAMES:
         found = pattern.search(PurePosixPath(path).name)
         if found is not None:
             return found[1]

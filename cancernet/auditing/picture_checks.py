@@ -1,84 +1,78 @@
-"""What the pixels tell: duplicates, near duplicates, two labels, masks, unreadable files."""
+"""What the pixels tell: duplicates, two labels, masks, unreadable files, and other stains."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from cancernet.auditing.checks import (
+    LEAK,
+    OK,
+    WARNING,
+    Check,
+    CheckKind,
+    Colour,
+    Copies,
+    Finding,
+    MaskBy,
+    Missing,
+    Outlier,
+    Unreadable,
+    not_checkable,
+)
 from cancernet.auditing.inventory import NONE, Inventory
-from cancernet.auditing.verdict import LEAK, NOT_CHECKABLE, OK, WARNING, Check, Finding
-from cancernet.base.words import counted
 from cancernet.dataset.images import first_alike
-from cancernet.lookalike.near_duplicates import IDENTICAL, Pair
+from cancernet.lookalike.near_duplicates import Pair
 from cancernet.lookalike.pictures import Pictures
+
+# From this modified z score on a value is an outlier (Iglewicz & Hoaglin 1993).
+APART = 3.5
+MAD_TO_SIGMA = 1.4826  # of a normal distribution
+FEWEST_GROUPS = 8
+FEWEST_IMAGES = 5
+# Differences smaller than this are no difference, however alike the others are.
+LEAST_DENSITY, LEAST_SPREAD = 0.02, 2.0
 
 
 def check_readable(inventory: Inventory, pictures: Pictures) -> Check:
     """Files that do not decode."""
-    name = "every image decodes"
-    broken = pictures.unreadable
-    if not broken:
-        return Check(name, OK, f"all {len(inventory):,} images decode.")
     findings = [
-        Finding((), reason, (inventory.paths[place],)) for place, reason in sorted(broken.items())
+        Finding(Unreadable(reason), paths=(inventory.paths[place],))
+        for place, reason in sorted(pictures.unreadable.items())
     ]
-    first = inventory.paths[min(broken)]
-    return Check(
-        name, WARNING,
-        f"{counted(len(broken), 'image')} cannot be read, first {first}: {broken[min(broken)]}.",
-        findings,
-    )  # fmt: skip
+    return Check(CheckKind.READABLE, WARNING if findings else OK, findings=findings)
 
 
 def check_identical(inventory: Inventory, pictures: Pictures) -> Check:
     """The same pixels, or the same bytes, under several names."""
-    name = "exact duplicates"
-    read = np.flatnonzero(~np.isnan(pictures.contrast))
+    digest, bytes_digest = pictures.table["digest"], pictures.table["file_digest"]
+    read = np.flatnonzero(~np.isnan(pictures.table["contrast"]))
     first = np.arange(len(inventory))
-    first[read] = read[first_alike(pictures.digest[read])] if len(read) else read
+    first[read] = read[first_alike(digest[read])] if len(read) else read
     copies = np.flatnonzero(first != np.arange(len(inventory)))
     plain = ~pictures.comparable[copies]
-    same_bytes = (pictures.file_digest[copies] == pictures.file_digest[first[copies]]).all(axis=1)
+    same_bytes = (bytes_digest[copies] == bytes_digest[first[copies]]).all(axis=1)
     groups: dict[int, list[int]] = {}
     for place in copies[~plain].tolist():
         groups.setdefault(int(first[place]), []).append(place)
-    straddling: list[Finding] = []
+    across: list[Finding] = []
     inside: list[Finding] = []
+    split = inventory.split
     for begin, others in groups.items():
-        words = f"{len(others) + 1} images with the same pixels"
-        splits = {int(inventory.split[place]) for place in (begin, *others)} - {NONE}
-        if len(splits) > 1:
-            elsewhere = (p for p in others if inventory.split[p] != inventory.split[begin])
-            partner = next(elsewhere, others[0])
-            straddling.append(Finding((begin, partner), f"{words}, in more than one split"))
-        else:
-            inside.append(Finding((begin, others[0]), words))
-    findings, across = straddling + inside, len(straddling)
+        straddles = len({int(split[place]) for place in (begin, *others)} - {NONE}) > 1
+        elsewhere = (place for place in others if split[place] != split[begin])
+        shown = next(elsewhere, others[0]) if straddles else others[0]
+        finding = Finding(Copies(len(others) + 1, straddles), (begin, shown))
+        (across if straddles else inside).append(finding)
     numbers = {
         "images": len(read),
         "copies": len(copies),
         "copies of the same bytes": int(same_bytes.sum()),
         "copies too plain to tell": int(plain.sum()),
         "groups of copies": len(groups),
-        "groups in more than one split": across,
+        "groups in more than one split": len(across),
     }
-    blank = f"; {int(plain.sum()):,} more are nearly blank, which proves nothing" * bool(
-        plain.any()
-    )
-    if across:
-        return Check(
-            name, LEAK,
-            f"{counted(across, 'image')} {'is' if across == 1 else 'are'} in more than one split "
-            f"with identical pixels{blank}.",
-            findings, numbers,
-        )  # fmt: skip
-    if groups:
-        many = int((~plain).sum())
-        return Check(
-            name, WARNING,
-            f"{counted(many, 'image')} repeat{'s' if many == 1 else ''} another of the same "
-            f"split{blank}." if inventory.has_splits else
-            f"{counted(many, 'image')} repeat{'s' if many == 1 else ''} another{blank}.",
-            findings, numbers,
-        )  # fmt: skip
-    return Check(name, OK, f"no two images have the same pixels{blank}.", numbers=numbers)
+    verdict = LEAK if across else WARNING if groups else OK
+    return Check(CheckKind.IDENTICAL, verdict, findings=across + inside, numbers=numbers)
 
 
 def pairs_that_matter(inventory: Inventory) -> np.ndarray:
@@ -92,90 +86,100 @@ def pairs_that_matter(inventory: Inventory) -> np.ndarray:
     return inventory.split.astype(np.int64) * (len(inventory.labels) + 1) + inventory.label
 
 
-def check_near(inventory: Inventory, pictures: Pictures, pairs: list[Pair]) -> Check:
+def check_near(inventory: Inventory, pictures: Pictures, pairs: Sequence[Pair]) -> Check:
     """One picture, changed, in two splits."""
-    name = "near duplicates"
-    changed = [pair for pair in pairs if pair.change != IDENTICAL]
+    changed = [pair for pair in pairs if not pair.identical]
     plain = int((~pictures.comparable).sum()) - len(pictures.unreadable)
-    aside = f" ({plain:,} nearly blank images cannot be compared)" * bool(plain)
-    numbers = {"too plain to compare": plain}
-    if not inventory.has_splits:
-        numbers["pairs"] = len(changed)
-        if not changed:
-            return Check(name, OK, f"no two images resemble each other{aside}.", numbers=numbers)
-        return Check(
-            name, WARNING,
-            f"{counted(len(changed), 'pair')} of images resemble each other: each pair must go to "
-            f"one split{aside}.",
-            _findings(changed), numbers,
-        )  # fmt: skip
-    split = inventory.split
-    across = [
-        pair for pair in changed
-        if NONE not in (split[pair.first], split[pair.second])
-        and split[pair.first] != split[pair.second]
-    ]  # fmt: skip
-    numbers["pairs across splits"] = len(across)
-    if not across:
-        return Check(
-            name, OK, f"no altered copy of an image was found in another split{aside}.",
-            numbers=numbers,
-        )  # fmt: skip
-    images = len({place for pair in across for place in (pair.first, pair.second)})
+    counted, verdict = "pairs", WARNING
+    if inventory.has_splits:
+        changed = _that_differ(changed, inventory.split)
+        counted, verdict = "pairs across splits", LEAK
     return Check(
-        name, LEAK,
-        f"{counted(len(across), 'pair')} of images in different splits show the same thing, "
-        f"altered ({images:,} images){aside}.",
-        _findings(across), numbers,
-    )  # fmt: skip
+        CheckKind.NEAR,
+        verdict if changed else OK,
+        findings=_findings(changed),
+        numbers={"too plain to compare": plain, counted: len(changed)},
+    )
 
 
-def check_labels(inventory: Inventory, pairs: list[Pair]) -> Check:
+def check_labels(inventory: Inventory, pairs: Sequence[Pair]) -> Check:
     """One picture with two labels."""
-    name = "one label an image"
     if len(inventory.labels) < 2:
-        return Check(name, NOT_CHECKABLE, "there is only one label.")
-    label = inventory.label
-    torn = [
-        pair for pair in pairs
-        if NONE not in (label[pair.first], label[pair.second])
-        and label[pair.first] != label[pair.second]
-    ]  # fmt: skip
+        return not_checkable(CheckKind.LABELS, Missing.SECOND_LABEL)
+    torn = _that_differ(pairs, inventory.label)
     if not torn:
-        return Check(name, OK, "no image was found under two labels.")
-    same = sum(pair.change == IDENTICAL for pair in torn)
-    return Check(
-        name, WARNING,
-        f"{counted(len(torn), 'pair')} of one image under two labels, {same:,} of them with "
-        "identical pixels: one of the labels is wrong.",
-        _findings(torn), {"pairs": len(torn), "identical": same},
-    )  # fmt: skip
+        return Check(CheckKind.LABELS, OK)
+    numbers = {"pairs": len(torn), "identical": sum(pair.identical for pair in torn)}
+    return Check(CheckKind.LABELS, WARNING, findings=_findings(torn), numbers=numbers)
 
 
 def check_masks(inventory: Inventory, pictures: Pictures) -> Check:
     """Segmentation masks among the images."""
-    name = "no masks among the images"
-    drawn = np.flatnonzero(pictures.two_toned)
-    findings = [Finding((int(place),), "black and white only") for place in drawn]
-    findings += [Finding((), "a mask by its name", (path,)) for path in inventory.masks]
+    drawn = np.flatnonzero(pictures.table["two_toned"]).tolist()
+    findings = [Finding(MaskBy.LOOKS, (place,)) for place in drawn]
+    findings += [Finding(MaskBy.NAME, paths=(path,)) for path in inventory.masks]
     if not findings:
-        return Check(name, OK, "no image is named or looks like a mask.")
-    named, seen = len(inventory.masks), len(drawn)
-    first = inventory.paths[drawn[0]] if seen else inventory.masks[0]
-    return Check(
-        name, WARNING,
-        f"{counted(named, 'file is a mask', 'files are masks')} by name and {seen:,} more by "
-        f"appearance, first {first}: they are not images to classify.",
-        findings, {"by name": named, "by looks": seen},
-    )  # fmt: skip
+        return Check(CheckKind.MASKS, OK)
+    numbers = {"by name": len(inventory.masks), "by looks": len(drawn)}
+    return Check(CheckKind.MASKS, WARNING, findings=findings, numbers=numbers)
 
 
-def _findings(pairs: list[Pair]) -> list[Finding]:
-    ordered = sorted(pairs, key=lambda pair: (pair.distance, pair.first, pair.second))
-    return [
-        Finding(
-            (pair.first, pair.second),
-            pair.change + (f"; correlation {1 - pair.distance:.2f}" if pair.distance else ""),
+def check_stain(inventory: Inventory, pictures: Pictures) -> Check:
+    """Robust z scores of every group's colours among all groups.
+
+    The colours of a group are the medians, over its images that are not blank, of the
+    optical densities -log10((mean + 1) / 256) of red, green and blue and of their standard
+    deviations within an image.
+    """
+    usable = np.flatnonzero((inventory.group != NONE) & pictures.comparable)
+    group = inventory.group[usable]
+    sizes = np.bincount(group, minlength=len(inventory.groups))
+    large = np.flatnonzero(sizes >= FEWEST_IMAGES)
+    if len(large) < FEWEST_GROUPS:
+        return not_checkable(CheckKind.STAIN, Missing.MORE_GROUPS, groups=len(large))
+    colour = pictures.table["colour"][usable].astype(np.float64)
+    colour[:, :3] = -np.log10((colour[:, :3] + 1) / 256)
+    order = np.argsort(group, kind="stable")
+    begins = np.searchsorted(group[order], np.arange(len(sizes) + 1))
+    medians = np.array(
+        [np.median(colour[order[begins[g] : begins[g + 1]]], axis=0) for g in large.tolist()]
+    )
+    scores = _robust_scores(medians)
+    worst = np.abs(scores).max(axis=1)
+    outliers = np.flatnonzero(worst > APART)
+    findings = []
+    for place in outliers[np.argsort(-worst[outliers], kind="stable")].tolist():
+        number = int(large[place])
+        measure = int(np.argmax(np.abs(scores[place])))
+        fault = Outlier(
+            name=inventory.groups[number],
+            images=int(sizes[number]),
+            colour=list(Colour)[measure],
+            deviations=float(scores[place, measure]),
         )
-        for pair in ordered
+        findings.append(Finding(fault, (int(usable[order[begins[number]]]),)))
+    numbers = {"groups": len(large), "outliers": len(findings)}
+    verdict = WARNING if findings else OK
+    return Check(CheckKind.STAIN, verdict, findings=findings, numbers=numbers)
+
+
+def _that_differ(pairs: Sequence[Pair], value: np.ndarray) -> list[Pair]:
+    """Returns the pairs of images whose values are known and differ."""
+    return [
+        pair
+        for pair in pairs
+        if NONE not in (one := value[pair.first], other := value[pair.second]) and one != other
     ]
+
+
+def _findings(pairs: Sequence[Pair]) -> list[Finding]:
+    ordered = sorted(pairs, key=lambda pair: (pair.distance, pair.first, pair.second))
+    return [Finding(pair, (pair.first, pair.second)) for pair in ordered]
+
+
+def _robust_scores(values: np.ndarray) -> np.ndarray:
+    """Returns how far each row lies from the median row, in robust standard deviations."""
+    middle = np.median(values, axis=0)
+    least = np.repeat([LEAST_DENSITY, LEAST_SPREAD], 3)
+    deviation = np.maximum(MAD_TO_SIGMA * np.median(np.abs(values - middle), axis=0), least)
+    return (values - middle) / deviation

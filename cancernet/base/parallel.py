@@ -1,21 +1,45 @@
-"""One function over many chunks, in as many processes as there are processors.
+"""The processors: how many, what they can do, and one function spread over them in processes.
 
 `multiprocessing.Pool` waits for ever when a worker is killed, and its workers stay
 when the program is: here the first becomes a sentence, and the second does not happen.
 """
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.processor import processors
 
 STOP_SECONDS = 5.0
+CPU_INFO = Path("/proc/cpuinfo")
+# Instructions that multiply 16-bit numbers.
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+def processors() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor_flags(cpu_info: Path = CPU_INFO) -> frozenset[str]:
+    """Reads the first processor's flags; empty where the system does not tell."""
+    try:
+        with open(cpu_info, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                name, _, value = line.partition(":")
+                if name.strip() in ("flags", "Features"):
+                    return frozenset(value.split())
+    except OSError:
+        pass
+    return frozenset()
 
 
 def in_parallel(

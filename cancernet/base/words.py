@@ -1,6 +1,9 @@
-"""Numbers and names in sentences."""
+"""Numbers and names in sentences, and what is said wherever a person reads a prediction."""
 
 from collections.abc import Sequence
+
+DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
+NOTICE = "Research software, not a medical device; not for diagnosis."
 
 
 def counted(number: int, one: str, several: str = "") -> str:

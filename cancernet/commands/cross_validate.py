@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
-from cancernet.base.notice import NOTICE
-from cancernet.base.words import some
+from cancernet.base.words import NOTICE, some
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
-from cancernet.dataset.limit import check_limit
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.cross_validation_file import (
     CrossValidationRecord,
@@ -20,6 +18,7 @@ from cancernet.runs.cross_validation_file import (
 from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
 from cancernet.training import resume as resuming
 from cancernet.training.begin import check_fit, held, read_whole, refuse_used
+from cancernet.training.limit import check_limit
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.plan import Plan, Resume
 from cancernet.training.train import train

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
-from cancernet.base.processor import BFLOAT16_FLAGS, processor_flags, processors
+from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags, processors
 from cancernet.config import DATASETS, OUTPUT
 
 ROOT = Path(__file__).resolve().parents[2]

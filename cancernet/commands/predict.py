@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.notice import NOTICE
 from cancernet.base.settings import flag_of, setting
+from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
-from cancernet.base.notice import NOTICE
-from cancernet.base.words import counted
+from cancernet.base.words import NOTICE, counted
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
 from cancernet.slides.bands import open_image

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
-from cancernet.base.notice import NOTICE
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
+from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings, typed_command
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.recipe_file import named_settings, short_name

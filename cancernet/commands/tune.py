@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_INTERRUPTED, EXIT_OK, CancerNetError
-from cancernet.base.notice import NOTICE
 from cancernet.base.settings import check_settings, setting
+from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.recipe_file import named_settings, short_name

@@ -3,7 +3,6 @@
 import dataclasses
 
 from cancernet.cross_validation.plan import CrossValidation, joined
-from cancernet.dataset.limit import say_limit
 from cancernet.dataset.manifest import BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
@@ -23,6 +22,7 @@ from cancernet.runs.metrics_file import (
     write_metrics,
 )
 from cancernet.runs.run_folder import Run
+from cancernet.training.limit import say_limit
 
 PREDICTIONS = "predictions.csv"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
-from cancernet.base.processor import processors
+from cancernet.base.parallel import processors
 from cancernet.runs.run_record import Fold
 from cancernet.training.loop.fit import StoppedError
 

@@ -12,8 +12,8 @@ from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord
 from cancernet.evaluation.run_results import PREDICTIONS, SEED, fold_scores, read_finished
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.measures.classes import Classes
-from cancernet.measures.paired_comparison import Comparison, compare
 from cancernet.measures.pooled import pool
+from cancernet.measures.resampling.paired_comparison import Comparison, compare
 from cancernet.measures.scored import Scored, positive_indices, read_scored
 from cancernet.report.formatting import number
 from cancernet.runs import run_folder

@@ -3,10 +3,10 @@
 import dataclasses
 import math
 
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.evaluation.compare_runs import WORDS, Side
-from cancernet.measures.paired_comparison import Comparison
 from cancernet.measures.patients import patient_rows
+from cancernet.measures.resampling.paired_comparison import Comparison
 from cancernet.measures.scored import positive_indices, positive_score, positive_truth
 from cancernet.report.content import DRAWN
 from cancernet.report.page import alerts

@@ -17,9 +17,10 @@ from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, t
 from cancernet.measures import scored as scores
 from cancernet.measures.assess import Assessment, assess_at
 from cancernet.measures.classes import Classes
+from cancernet.measures.resampling.subgroups import NOT_GIVEN, read_columns, subgroup_rows
 from cancernet.measures.scored import Scored
-from cancernet.measures.subgroups import NOT_GIVEN, read_columns, subgroup_rows
-from cancernet.measures.validation.operating_point import OperatingPoint, choose_operating_point
+from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.measures.validation.point import OperatingPoint
 from cancernet.report.content import say_unit
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from cancernet.base.records import Record
 from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.operating_point import OperatingPoint
+from cancernet.measures.validation.point import OperatingPoint
 
 EVALUATION = "evaluation.json"
 

@@ -19,7 +19,7 @@ from cancernet.evaluation.run_results import (
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_audit
 from cancernet.measures.assess import write_predictions
-from cancernet.measures.predictive_values import PredictiveRow, predictive_rows
+from cancernet.measures.resampling.predictive_values import PredictiveRow, predictive_rows
 from cancernet.measures.scored import positive_score, positive_truth
 from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
 from cancernet.report.formatting import interval, number

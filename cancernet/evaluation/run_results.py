@@ -9,7 +9,7 @@ from cancernet.base.errors import RunError
 from cancernet.measures.assess import judge
 from cancernet.measures.pooled import FoldScores
 from cancernet.measures.scored import Scored, read_scored
-from cancernet.measures.validation.operating_point import OperatingPoint
+from cancernet.measures.validation.point import OperatingPoint
 from cancernet.report.content import Asked, FlowStep, Network
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run

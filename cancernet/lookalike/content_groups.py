@@ -1,10 +1,7 @@
 """Groups by looking: images that show the same are one unit, where no name says so."""
 
-import contextlib
 import dataclasses
-import sys
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +9,7 @@ from cancernet.catalog import Dataset
 from cancernet.dataset.families import families
 from cancernet.dataset.images import Images
 from cancernet.dataset.notices import Notice, NoticeKind
-from cancernet.lookalike.near_duplicates import connected, find_near_duplicates
+from cancernet.lookalike.near_duplicates import connected, find_near_duplicates, step_bars
 from cancernet.lookalike.siblings import group_siblings
 
 # To be raised whenever the same images give other groups: sets are then built again.
@@ -38,17 +35,19 @@ def group_by_content(source: Path, images: Images) -> Images:
         CancerNetError: there are too many to compare each with each.
     """
     paths = [source / path for path in images.sources]
-    with _bar("Looking for turned images", len(paths), "images") as bar:
-        turned = group_siblings(paths, progress=bar.update)
+    with step_bars() as progress:
+        turned = group_siblings(
+            paths, progress=lambda done: progress("looking for turned images", done, len(paths))
+        )
     family, _ = families(images.sources, images.label)
     alone = np.arange(len(paths)) - len(paths)  # numbers that no family has
     copies = np.where(family < 0, alone, family)
-    links = [pair for known in (turned, images.patient, copies) for pair in _neighbours(known)]
+    links = np.concatenate([_neighbours(known) for known in (turned, images.patient, copies)])
     group = connected(len(paths), links)
     # A search compares each image with its few nearest of other groups. What it finds
     # makes room for the next nearest: only when nothing is new would an audit find nothing.
-    while links := _alike(paths, group):
-        group = connected(len(paths), [*links, *_neighbours(group)])
+    while len(links := _alike(paths, group)):
+        group = connected(len(paths), np.concatenate([links, _neighbours(group)]))
     _, first = np.unique(group, return_index=True)
     names = [str(PurePosixPath(images.sources[place]).with_suffix("")) for place in first.tolist()]
     order = sorted(range(len(names)), key=names.__getitem__)
@@ -59,32 +58,19 @@ def group_by_content(source: Path, images: Images) -> Images:
     )
 
 
-def _alike(paths: list[Path], group: np.ndarray) -> list[tuple[int, int]]:
-    """Returns the near duplicates of different groups, as pairs of places."""
-    bars: dict[str, Any] = {}
-    with contextlib.ExitStack() as stack:
-
-        def advance(step: str, done: int, total: int) -> None:
-            if step not in bars:
-                bars[step] = stack.enter_context(_bar(f"Near duplicates: {step}", total, ""))
-            bars[step].update(done)
-
-        found = find_near_duplicates(paths, apart=group, progress=advance)
-    return [(pair.first, pair.second) for pair in found if group[pair.first] != group[pair.second]]
+def _alike(paths: list[Path], group: np.ndarray) -> np.ndarray:
+    """Returns the near duplicates of different groups, as places (n, 2)."""
+    with step_bars("near duplicates: ") as progress:
+        found = find_near_duplicates(paths, apart=group, progress=progress)
+    pairs = np.array([pair[:2] for pair in found], np.int64).reshape(-1, 2)
+    return pairs[group[pairs[:, 0]] != group[pairs[:, 1]]]
 
 
-def _bar(what: str, total: int, unit: str) -> Any:
-    from tqdm import tqdm
-
-    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
-    return tqdm(total=total, desc=what, unit=f" {unit}", mininterval=wait)
-
-
-def _neighbours(group: np.ndarray) -> list[tuple[int, int]]:
-    """Returns pairs that connect the members of every group."""
+def _neighbours(group: np.ndarray) -> np.ndarray:
+    """Returns pairs (n, 2) that connect the members of every group."""
     order = np.argsort(group, kind="stable")
     same = group[order[1:]] == group[order[:-1]]
-    return list(zip(order[:-1][same].tolist(), order[1:][same].tolist(), strict=True))
+    return np.stack([order[:-1][same], order[1:][same]], axis=1)
 
 
 def notice_two_labels(images: Images, dataset: Dataset) -> list[Notice]:

@@ -8,12 +8,15 @@ less contrast, mildly cropped, or several of these:
 
 In three steps, each of which leaves less for the next: every picture is described by a
 few hundred numbers (`descriptors`), those described alike are found through cells
-(`resembling`), and the pairs are laid on one another and compared pixel by pixel
+(`nearest_pictures`), and the pairs are laid on one another and compared pixel by pixel
 (`alignment`). docs/AUDIT.md has the recall and the false alarms, and the commands.
+Written here because no known library finds symmetries and crops together.
 """
 
 import contextlib
+import enum
 import functools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +27,7 @@ from cancernet.base.errors import ImageError
 from cancernet.dataset.images import first_alike
 from cancernet.lookalike import descriptors
 from cancernet.lookalike.alignment import UNLIKE, Agreement, agreement, promising
-from cancernet.lookalike.nearest_pictures import PICTURES_A_BLOCK, Hits, Index, make_index, search
+from cancernet.lookalike.nearest_pictures import find_alike
 from cancernet.lookalike.pictures import Pictures, look_at_pictures, read_grey, spread
 
 # Correlations from which on two pictures count as one; chosen on planted changes of
@@ -47,7 +50,18 @@ REMEMBERED = 1024  # pictures
 SAME_GREY = 4.0  # grey levels by which recompression may shift the mean
 SAME_GAIN = 0.07  # and the share by which it may change the contrast
 SAME_CROP = 0.985
-IDENTICAL = "identical pixels"
+
+
+class Change(enum.StrEnum):
+    """What was done to one picture of a pair."""
+
+    IDENTICAL = "identical pixels"  # nothing
+    FLIPPED = "flipped"
+    ROTATED = "rotated"
+    CROPPED = "cropped"
+    RESIZED = "resized"
+    RELIT = "brightness or contrast changed"
+    RETOUCHED = "recompressed or retouched"  # something else
 
 
 class Pair(NamedTuple):
@@ -56,18 +70,20 @@ class Pair(NamedTuple):
     Attributes:
         first, second: places in the list of paths, `first` the lesser.
         distance: 0 for identical pixels, else 1 less the correlation of their detail.
-        change: what was done to one of them, in words.
+        changes: what was done to one of them.
+        crop: share of the one picture's side that the other shows, 0 to 1.
     """
 
     first: int
     second: int
     distance: float
-    change: str
+    changes: tuple[Change, ...]
+    crop: float = 1.0
 
-
-def describe(pixels: np.ndarray) -> np.ndarray:
-    """Describes RGB pixels (height, width, 3), 0-255; see `descriptors.describe`."""
-    return descriptors.describe(descriptors.to_grey(pixels))[0]
+    @property
+    def identical(self) -> bool:
+        """Whether the pixels are the same."""
+        return self.changes == (Change.IDENTICAL,)
 
 
 def find_near_duplicates(
@@ -105,26 +121,50 @@ def find_near_duplicates(
     standing = np.flatnonzero(pictures.comparable & (first == np.arange(count)))
     if len(standing) < 2:
         return sorted(identical)
-    hits = _candidates(pictures.descriptions, standing, groups, processes, progress)
+    hits = find_alike(
+        pictures.table["descriptions"],
+        standing,
+        groups,
+        least=ALIKE_DESCRIPTIONS,
+        most=CANDIDATES,
+        processes=processes,
+        progress=lambda done: progress("searching", done, len(standing)),
+    )
     return sorted(identical + _verified(paths, pictures, hits, processes, progress))
 
 
-def connected(count: int, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
+@contextlib.contextmanager
+def step_bars(title: str = "") -> Iterator[Callable[[str, int, int], None]]:
+    """Gives what `find_near_duplicates` takes as `progress`: a bar for each step in turn."""
+    from tqdm import tqdm
+
+    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
+    bars: dict[str, tqdm[Any]] = {}
+
+    def advance(step: str, done: int, total: int) -> None:
+        if step not in bars:
+            for bar in bars.values():
+                bar.close()
+            unit = " pairs" if step == "comparing" else " images"
+            what = (title + step).capitalize()
+            bars[step] = tqdm(total=total, desc=what, unit=unit, mininterval=wait)
+        bars[step].update(done)
+
+    try:
+        yield advance
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def connected(count: int, pairs: Sequence[tuple[int, int]] | np.ndarray) -> np.ndarray:
     """Returns int64 (count,), the connected components of pairs, numbered by first appearance."""
-    parent = list(range(count))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
-
-    for one, other in pairs:
-        low, high = sorted((root(one), root(other)))
-        parent[high] = low
-    number: dict[int, int] = {}
-    roots = (root(place) for place in range(count))
-    return np.array([number.setdefault(place, len(number)) for place in roots], np.int64)
+    one, other = np.asarray(pairs, np.int32).reshape(-1, 2).T
+    links = coo_array((np.ones(len(one), bool), (one, other)), shape=(count, count))
+    return connected_components(links, directed=False)[1].astype(np.int64)
 
 
 def _identical(pictures: Pictures, groups: np.ndarray) -> tuple[list[Pair], np.ndarray]:
@@ -133,84 +173,39 @@ def _identical(pictures: Pictures, groups: np.ndarray) -> tuple[list[Pair], np.n
     first = np.arange(count)
     places = np.flatnonzero(pictures.comparable)
     if len(places):
-        first[places] = places[first_alike(pictures.digest[places])]
+        first[places] = places[first_alike(pictures.table["digest"][places])]
     copies = np.flatnonzero((first != np.arange(count)) & (groups[first] != groups))
-    return [Pair(int(first[i]), int(i), 0.0, IDENTICAL) for i in copies], first
-
-
-def _candidates(
-    descriptions: np.ndarray,
-    standing: np.ndarray,
-    groups: np.ndarray,
-    processes: int | None,
-    progress: Callable[[str, int, int], Any],
-) -> Hits:
-    """Returns the pairs that are described alike, each once, as places in the list of paths."""
-    total = len(standing)
-    index = make_index(descriptions, standing, groups)
-    blocks = (
-        (begin, min(begin + PICTURES_A_BLOCK, total)) for begin in range(0, total, PICTURES_A_BLOCK)
-    )
-    found: list[Hits] = []
-    with contextlib.closing(
-        spread(functools.partial(_search, index), blocks, total, processes)
-    ) as results:
-        for _, (done, hits) in results:
-            found.append(hits)
-            progress("searching", done, total)
-    hits = Hits(*(np.concatenate(column) for column in zip(*map(_columns, found), strict=True)))
-    # A pair may have been found from both sides; the better one is looked at.
-    low, high = np.minimum(hits.first, hits.second), np.maximum(hits.first, hits.second)
-    order = np.lexsort((hits.first, -hits.score, high, low))
-    hits = hits.take(order)
-    low, high = low[order], high[order]
-    new = np.ones(len(hits), bool)
-    new[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
-    return hits.take(np.flatnonzero(new))
-
-
-def _columns(hits: Hits) -> tuple[np.ndarray, ...]:
-    return hits.first, hits.second, hits.box, hits.symmetry, hits.score
-
-
-def _search(index: Index, block: tuple[int, int]) -> tuple[int, Hits]:
-    from threadpoolctl import threadpool_limits
-
-    # The processes share the processors already; threads within each would wait for each
-    # other most of the time.
-    with threadpool_limits(1):
-        hits = search(index, *block, least=ALIKE_DESCRIPTIONS, most=CANDIDATES)
-    return block[1] - block[0], hits
+    return [Pair(int(first[i]), int(i), 0.0, (Change.IDENTICAL,)) for i in copies], first
 
 
 def _verified(
     paths: Sequence[Path | str],
     pictures: Pictures,
-    hits: Hits,
+    hits: np.ndarray,
     processes: int | None,
     progress: Callable[[str, int, int], Any],
 ) -> list[Pair]:
-    columns = _columns(hits)[:4]
+    def chunk(begin: int) -> list[tuple[int, ...]]:
+        return [tuple(hit[:4]) for hit in hits[begin : begin + CHUNK].tolist()]
 
-    def rows(begin: int) -> Iterator[tuple[int, ...]]:
-        return zip(*(column[begin : begin + CHUNK].tolist() for column in columns), strict=True)
-
+    thumb, size = pictures.table["thumb"], pictures.table["size"]
     chunks: Iterator[list[tuple[Any, ...]]] = (
         [
-            (str(paths[one]), str(paths[other]), pictures.thumb[one], pictures.thumb[other], *how)
-            for one, other, *how in rows(begin)
+            (str(paths[one]), str(paths[other]), thumb[one], thumb[other], *how)
+            for one, other, *how in chunk(begin)
         ]
         for begin in range(0, len(hits), CHUNK)
     )
     pairs = []
     with contextlib.closing(spread(_agreements, chunks, len(hits), processes)) as results:
         for place, agreements in results:
-            for (one, other, _, turn), found in zip(rows(place * CHUNK), agreements, strict=True):
+            for hit, found in zip(chunk(place * CHUNK), agreements, strict=True):
                 if _is_one(found):
-                    sizes = pictures.size[one].tolist(), pictures.size[other].tolist()
-                    change = _in_words(found, turn, *sizes)
+                    one, other, _, symmetry = hit
+                    changes = _changes(found, symmetry, size[one].tolist(), size[other].tolist())
                     low, high = sorted((one, other))
-                    pairs.append(Pair(low, high, round(1 - found.detail, 4), change))
+                    distance = round(1 - found.detail, 4)
+                    pairs.append(Pair(low, high, distance, changes, found.crop))
             progress("comparing", len(agreements), len(hits))
     return pairs
 
@@ -235,19 +230,21 @@ def _agreements(chunk: list[tuple[Any, ...]]) -> list[Agreement]:
     return found
 
 
-def _in_words(found: Agreement, symmetry: int, first: list[int], second: list[int]) -> str:
-    """Names the changes, as in "rotated, resized"."""
+def _changes(
+    found: Agreement, symmetry: int, first: list[int], second: list[int]
+) -> tuple[Change, ...]:
+    """Returns what was done to a picture of the size `first`, in a fixed order."""
     transposed, top_bottom, left_right = descriptors.SYMMETRIES[symmetry]
-    words = []
-    if transposed != (top_bottom != left_right):  # an odd number of mirrors
-        words.append("flipped")
-    elif symmetry:
-        words.append("rotated")
-    if found.crop < SAME_CROP:
-        words.append(f"cropped to {100 * found.crop:.0f} % of the side")
+    mirrors = transposed + top_bottom + left_right
     shown = first[::-1] if transposed else first
-    if any(abs(a * found.crop - b) > 0.03 * b + 1 for a, b in zip(shown, second, strict=True)):
-        words.append("resized")
-    if abs(found.gain - 1) > SAME_GAIN or abs(found.shift) > SAME_GREY:
-        words.append("brightness or contrast changed")
-    return ", ".join(words) or "recompressed or retouched"
+    resized = any(
+        abs(a * found.crop - b) > 0.03 * b + 1 for a, b in zip(shown, second, strict=True)
+    )
+    made = {
+        Change.FLIPPED: mirrors % 2 == 1,
+        Change.ROTATED: symmetry > 0 and mirrors % 2 == 0,
+        Change.CROPPED: found.crop < SAME_CROP,
+        Change.RESIZED: resized,
+        Change.RELIT: abs(found.gain - 1) > SAME_GAIN or abs(found.shift) > SAME_GREY,
+    }
+    return tuple(change for change, was_made in made.items() if was_made) or (Change.RETOUCHED,)

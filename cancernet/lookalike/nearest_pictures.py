@@ -7,8 +7,12 @@ told apart by what the eight symmetries leave alone, so a turned or flipped pict
 in the same cell; within a cell all eight are compared, by one matrix product.
 """
 
+import contextlib
 import dataclasses
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +23,7 @@ from cancernet.lookalike.descriptors import (
     in_all_symmetries,
     symmetric_part,
 )
+from cancernet.lookalike.pictures import spread
 
 PICTURES_A_BLOCK = 256
 CELLS_PER_ROOT = 4.0
@@ -55,44 +60,58 @@ class Index:
     apart: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
-class Hits:
-    """Pairs that are alike; arrays have one entry a pair.
-
-    Attributes:
-        first, second: places of the two pictures.
-        box, symmetry: the box of the first, turned so, is like the whole second.
-        score: correlation of the two descriptions.
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    box: np.ndarray
-    symmetry: np.ndarray
-    score: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def take(self, chosen: np.ndarray) -> "Hits":
-        """Returns the pairs at these places."""
-        return Hits(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
+# A pair: the box of the first, turned by the symmetry, is like the whole second; the score is
+# the correlation of the two descriptions. Numbers are places, in BOXES and SYMMETRIES too.
+HIT = np.dtype([
+    ("first", np.int64), ("second", np.int64), ("box", np.int64), ("symmetry", np.int64),
+    ("score", np.float64),
+])  # fmt: skip
 
 
-def make_index(
-    descriptions: np.ndarray, places: np.ndarray, apart: np.ndarray, *, seed: int = 0
-) -> Index:
-    """Sorts the descriptions of whole pictures into cells.
+def find_alike(
+    descriptions: np.ndarray,
+    places: np.ndarray,
+    apart: np.ndarray,
+    *,
+    least: float,
+    most: int,
+    processes: int | None = None,
+    progress: Callable[[int], Any] = lambda done: None,
+) -> np.ndarray:
+    """Finds the pairs of pictures that are described alike.
 
     Args:
         descriptions: float16 (all, boxes, LENGTH).
         places: int64 (n,), of the pictures that take part, at least one.
-        apart: int64 (all,), group numbers; a number for each compares all.
-        seed: of the choice of centres.
+        apart: int64 (all,), group numbers; pictures of one group are not compared.
+        least: correlation of descriptions from which on two are alike.
+        most: pairs kept for each picture, the best.
+        processes: how many; one for each processor if None.
+        progress: told how many more pictures were looked for.
+
+    Returns:
+        Of dtype HIT, each pair once.
     """
+    total = len(places)
+    work = functools.partial(_search, _make_index(descriptions, places, apart), least, most)
+    begins = range(0, total, PICTURES_A_BLOCK)
+    blocks = ((begin, min(begin + PICTURES_A_BLOCK, total)) for begin in begins)
+    found = [np.zeros(0, HIT)]
+    with contextlib.closing(spread(work, blocks, total, processes)) as results:
+        for place, hits in results:
+            found.append(hits)
+            progress(min(PICTURES_A_BLOCK, total - place * PICTURES_A_BLOCK))
+    hits = np.concatenate(found)
+    # A pair may have been found from both sides; the better one is looked at.
+    first, second = hits["first"], hits["second"]
+    return _best_of_each_pair(hits, np.minimum(first, second), np.maximum(first, second))
+
+
+def _make_index(descriptions: np.ndarray, places: np.ndarray, apart: np.ndarray) -> Index:
+    """Sorts the descriptions of whole pictures into cells."""
     count = len(places)
     cells = 1 if count <= FEW else round(CELLS_PER_ROOT * math.sqrt(count))
-    chosen = np.sort(np.random.default_rng(seed).choice(count, cells, replace=False))
+    chosen = np.sort(np.random.default_rng(0).choice(count, cells, replace=False))
     centres = symmetric_part(descriptions[places[chosen], 0].astype(np.float32))
     cell = np.empty(count, np.int64)
     for begin in range(0, count, 4096):
@@ -105,43 +124,42 @@ def make_index(
     return Index(descriptions, places, centres, members, begins, wholes, apart)
 
 
-def search(index: Index, begin: int, end: int, *, least: float, most: int) -> Hits:
-    """Finds the pictures that are like the `begin`-th to `end`-th of those that take part.
+def _search(index: Index, least: float, most: int, block: tuple[int, int]) -> np.ndarray:
+    """Finds the pictures that are like those of a block of `index.places`."""
+    from threadpoolctl import threadpool_limits
 
-    Args:
-        index: of all pictures.
-        begin, end: the pictures that ask.
-        least: correlation of descriptions from which on two are alike.
-        most: pairs kept for each picture that asks, the best.
-    """
-    boxes = len(BOXES)
-    asked = index.places[begin:end]
-    rows = index.descriptions[asked].astype(np.float32).reshape(-1, LENGTH)
-    turned = in_all_symmetries(rows)
-    asking = np.repeat(asked, boxes)
-    near = _nearness(symmetric_part(rows), index.centres)
-    row_of, cell_of = _nearest_cells(near, boxes)
-    limits = np.searchsorted(cell_of, np.arange(len(index.centres) + 1))
-    found: list[np.ndarray] = []
-    for cell in np.flatnonzero(np.diff(limits) * np.diff(index.begins)).tolist():
-        chosen = row_of[limits[cell] : limits[cell + 1]]
-        inside = slice(index.begins[cell], index.begins[cell + 1])
-        members = index.members[inside]
-        table = _compare(
-            turned[:, chosen],
-            index.wholes[inside],
-            index.apart[asking[chosen]],
-            index.apart[members],
-            least,
-        )
-        table[0], table[1] = chosen[table[0].astype(int)], members[table[1].astype(int)]
-        found.append(table)
-    table = np.concatenate(found, axis=1) if found else np.zeros((4, 0))
-    row = table[0].astype(np.int64)
-    hits = Hits(
-        asking[row], table[1].astype(np.int64), row % boxes, table[2].astype(np.int64), table[3]
-    )
-    return _best(hits, most)
+    # The processes share the processors already; threads within each would wait for each
+    # other most of the time.
+    with threadpool_limits(1):
+        boxes = len(BOXES)
+        asked = index.places[slice(*block)]
+        rows = index.descriptions[asked].astype(np.float32).reshape(-1, LENGTH)
+        turned = in_all_symmetries(rows)
+        asking = np.repeat(asked, boxes)
+        near = _nearness(symmetric_part(rows), index.centres)
+        row_of, cell_of = _nearest_cells(near, boxes)
+        limits = np.searchsorted(cell_of, np.arange(len(index.centres) + 1))
+        found = [np.zeros(0, HIT)]
+        for cell in np.flatnonzero(np.diff(limits) * np.diff(index.begins)).tolist():
+            chosen = row_of[limits[cell] : limits[cell + 1]]
+            inside = slice(index.begins[cell], index.begins[cell + 1])
+            members = index.members[inside]
+            hits = _compare(
+                turned[:, chosen],
+                index.wholes[inside],
+                index.apart[asking[chosen]],
+                index.apart[members],
+                least,
+            )
+            row = chosen[hits["first"]]
+            hits["first"], hits["box"] = asking[row], row % boxes
+            hits["second"] = members[hits["second"]]
+            found.append(hits)
+        hits = np.concatenate(found)
+        hits = _best_of_each_pair(hits, hits["first"], hits["second"])
+        hits = hits[np.lexsort((-hits["score"], hits["first"]))]
+        begins = np.searchsorted(hits["first"], hits["first"])
+        return hits[np.arange(len(hits)) - begins < most]
 
 
 def _nearest_cells(near: np.ndarray, boxes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -172,7 +190,7 @@ def _nearest_cells(near: np.ndarray, boxes: int) -> tuple[np.ndarray, np.ndarray
 def _compare(
     turned: np.ndarray, wholes: np.ndarray, group: np.ndarray, other: np.ndarray, least: float
 ) -> np.ndarray:
-    """Returns float64 (4, hits): row, whole, symmetry, score; none within one group."""
+    """Returns hits of dtype HIT; `first` is a row, `second` a whole, the box is left open."""
     rows = turned.shape[1]
     scores = turned.reshape(-1, LENGTH) @ wholes.T
     at = np.flatnonzero(scores > least)
@@ -182,20 +200,20 @@ def _compare(
         at = at[scores.reshape(-1)[at] > least]
     place, column = np.divmod(at, scores.shape[1])
     symmetry, row = np.divmod(place, rows)
-    table = np.stack([row, column, symmetry, scores.reshape(-1)[at]])
-    return table[:, group[row] != other[column]]
+    differ = group[row] != other[column]
+    hits = np.zeros(np.count_nonzero(differ), HIT)
+    hits["first"], hits["second"], hits["symmetry"] = row[differ], column[differ], symmetry[differ]
+    hits["score"] = scores.reshape(-1)[at[differ]]
+    return hits
 
 
-def _best(hits: Hits, most: int) -> Hits:
-    """Keeps for each pair its best box and symmetry, and of each picture its best pairs."""
-    order = np.lexsort((hits.box, -hits.score, hits.second, hits.first))
-    hits = hits.take(order)
+def _best_of_each_pair(hits: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Keeps the best hit of each pair (one, other), sorted by them."""
+    order = np.lexsort((hits["box"], hits["first"], -hits["score"], other, one))
+    one, other = one[order], other[order]
     new = np.ones(len(hits), bool)
-    new[1:] = (hits.first[1:] != hits.first[:-1]) | (hits.second[1:] != hits.second[:-1])
-    hits = hits.take(np.flatnonzero(new))
-    hits = hits.take(np.lexsort((-hits.score, hits.first)))
-    begins = np.searchsorted(hits.first, hits.first)
-    return hits.take(np.flatnonzero(np.arange(len(hits)) - begins < most))
+    new[1:] = (one[1:] != one[:-1]) | (other[1:] != other[:-1])
+    return hits[order[new]]
 
 
 def _nearness(points: np.ndarray, centres: np.ndarray) -> np.ndarray:

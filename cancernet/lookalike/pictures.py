@@ -26,36 +26,34 @@ PLAIN = 2.0
 NEARLY, MIXED = 16, 0.03
 
 
+PICTURE = np.dtype([
+    ("descriptions", np.float16, (len(BOXES), LENGTH)),
+    ("contrast", np.float32),  # grey levels; NaN where the file could not be read
+    ("digest", np.uint8, DIGEST),  # of size and pixels
+    ("file_digest", np.uint8, DIGEST),  # of the file's bytes
+    ("thumb", np.uint8, (THUMB, THUMB)),  # grey, squeezed to a square
+    ("size", np.int32, 2),  # height and width in pixels
+    ("colour", np.float32, 6),  # means of red, green, blue, then their standard deviations
+    ("two_toned", bool),  # black and white only, and both of them: drawn, not taken
+])  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """What reading gave; arrays have one entry a picture.
+    """What reading gave.
 
     Attributes:
-        descriptions: float16 (n, boxes, LENGTH), see `descriptors`.
-        contrast: float32 grey levels; NaN where the file could not be read.
-        digest: uint8 (n, DIGEST) of size and pixels; zeros where it could not be read.
-        thumb: uint8 (n, THUMB, THUMB), grey, squeezed to this form whatever the picture's.
-        file_digest: uint8 (n, DIGEST) of the file's bytes; zeros likewise.
-        size: int32 (n, 2), height and width in pixels.
-        colour: float32 (n, 6), mean of red, green, blue, then their standard deviations.
-        two_toned: bool, nothing but black and white, both of them: drawn, not taken.
-        unreadable: place -> why.
+        table: of dtype PICTURE, one row a picture.
+        unreadable: place -> why the file could not be read.
     """
 
-    descriptions: np.ndarray
-    contrast: np.ndarray
-    digest: np.ndarray
-    file_digest: np.ndarray
-    thumb: np.ndarray
-    size: np.ndarray
-    colour: np.ndarray
-    two_toned: np.ndarray
+    table: np.ndarray
     unreadable: dict[int, str]
 
     @property
     def comparable(self) -> np.ndarray:
         """Bool (n,): read, and not too plain to be told from another."""
-        return self.contrast >= PLAIN
+        return self.table["contrast"] >= PLAIN
 
 
 def look_at_pictures(
@@ -74,7 +72,7 @@ def look_at_pictures(
         elsewhere: maps a function over chunks of paths, in their order, on other machines.
     """
     count = len(paths)
-    pictures = Pictures(**_columns(count), unreadable={})
+    pictures = Pictures(np.zeros(count, PICTURE), {})
     names = [str(path) for path in paths]
     chunks = (names[begin : begin + CHUNK] for begin in range(0, count, CHUNK))
     with contextlib.ExitStack() as stack:
@@ -84,14 +82,11 @@ def look_at_pictures(
             results = stack.enter_context(
                 contextlib.closing(spread(look_at_chunk, chunks, count, processes))
             )
-        for place, (columns, failures) in results:
+        for place, (rows, failures) in results:
             begin = place * CHUNK
-            end = begin + len(columns["contrast"])
-            for name, values in columns.items():
-                getattr(pictures, name)[begin:end] = values
-            for offset, reason in failures:
-                pictures.unreadable[begin + offset] = reason
-            progress(end - begin)
+            pictures.table[begin : begin + len(rows)] = rows
+            pictures.unreadable.update({begin + offset: why for offset, why in failures})
+            progress(len(rows))
     return pictures
 
 
@@ -120,12 +115,12 @@ def read_grey(path: str, longest: int) -> np.ndarray:
     return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[int, str]]]:
-    """Reads a few pictures: their columns of `Pictures`, and (place, reason) of the unreadable."""
+def look_at_chunk(names: list[str]) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    """Reads a few pictures: their rows of PICTURE, and (place, reason) of the unreadable."""
     import cv2
 
-    count = len(names)
-    columns = _columns(count)
+    rows = np.zeros(len(names), PICTURE)
+    rows["contrast"], rows["colour"] = np.nan, np.nan
     failures = []
     for place, name in enumerate(names):
         try:
@@ -135,27 +130,16 @@ def look_at_chunk(names: list[str]) -> tuple[dict[str, np.ndarray], list[tuple[i
             failures.append((place, str(error)))
             continue
         grey = to_grey(pixels)
-        columns["descriptions"][place], columns["contrast"][place] = describe(grey)
-        columns["thumb"][place] = _thumb(grey)
-        columns["digest"][place] = _digest(repr(pixels.shape).encode(), pixels.tobytes())
-        columns["file_digest"][place] = _digest(content)
-        columns["two_toned"][place] = _is_two_toned(pixels, grey)
-        columns["size"][place] = pixels.shape[:2]
-        columns["colour"][place] = np.concatenate(cv2.meanStdDev(pixels)).reshape(-1)
-    return columns, failures
-
-
-def _columns(count: int) -> dict[str, np.ndarray]:
-    return {
-        "descriptions": np.zeros((count, len(BOXES), LENGTH), np.float16),
-        "contrast": np.full(count, np.nan, np.float32),
-        "digest": np.zeros((count, DIGEST), np.uint8),
-        "file_digest": np.zeros((count, DIGEST), np.uint8),
-        "thumb": np.zeros((count, THUMB, THUMB), np.uint8),
-        "size": np.zeros((count, 2), np.int32),
-        "colour": np.full((count, 6), np.nan, np.float32),
-        "two_toned": np.zeros(count, bool),
-    }
+        rows[place] = (
+            *describe(grey),
+            _digest(repr(pixels.shape).encode(), pixels.tobytes()),
+            _digest(content),
+            _thumb(grey),
+            pixels.shape[:2],
+            np.concatenate(cv2.meanStdDev(pixels)).reshape(-1),
+            _is_two_toned(pixels, grey),
+        )
+    return rows, failures
 
 
 def _thumb(grey: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ def group_siblings(
         for place, found in results:
             discs[place * CHUNK : place * CHUNK + len(found)] = found
             progress(len(found))
-    return connected(len(paths), _linking_pairs(discs))
+    return _groups(discs)
 
 
 def disc(grey: np.ndarray) -> np.ndarray:
@@ -126,21 +126,18 @@ def _discs(chunk: list[str]) -> np.ndarray:
     return found
 
 
-def _linking_pairs(discs: np.ndarray) -> list[tuple[int, int]]:
-    """Returns pairs that connect every group; pairs that others connect are passed over."""
+def _groups(discs: np.ndarray) -> np.ndarray:
+    """Groups the discs; a pair that earlier pairs connect is not compared any more."""
     spectra = np.fft.rfft(discs, axis=1).astype(np.complex64)
-    lengths = _lengths(spectra)
-    parent = np.arange(len(discs))
-    links: list[tuple[int, int]] = []
-    for pairs in _worth_a_look(lengths):
-        parent = _roots(parent)
-        pairs = pairs[parent[pairs[:, 0]] != parent[pairs[:, 1]]]
+    links = np.zeros((0, 2), np.int64)
+    group = np.arange(len(discs))
+    for pairs in _worth_a_look(_lengths(spectra)):
+        pairs = pairs[group[pairs[:, 0]] != group[pairs[:, 1]]]
         alike = correlation(spectra[pairs[:, 0]], spectra[pairs[:, 1]]) >= ALIKE
-        for one, other in pairs[alike].tolist():
-            low, high = sorted((_root(parent, one), _root(parent, other)))
-            parent[high] = low
-            links.append((one, other))
-    return links
+        if alike.any():
+            links = np.concatenate([links, pairs[alike]])
+            group = connected(len(discs), links)
+    return group
 
 
 def _lengths(spectra: np.ndarray) -> np.ndarray:
@@ -158,15 +155,3 @@ def _worth_a_look(lengths: np.ndarray) -> Iterator[np.ndarray]:
         pairs = np.argwhere(np.triu(near, k=1)) + begin
         for start in range(0, len(pairs), PAIRS):
             yield pairs[start : start + PAIRS]
-
-
-def _roots(parent: np.ndarray) -> np.ndarray:
-    while (parent[parent] != parent).any():
-        parent = parent[parent]
-    return parent
-
-
-def _root(parent: np.ndarray, place: int) -> int:
-    while parent[place] != place:
-        place = int(parent[place])
-    return place

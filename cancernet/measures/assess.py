@@ -12,13 +12,14 @@ from cancernet.measures import scored as scores
 from cancernet.measures.class_measures import per_class_metrics
 from cancernet.measures.classes import Classes
 from cancernet.measures.figures import Figures
-from cancernet.measures.intervals import RESAMPLES, Intervals, patient_intervals
 from cancernet.measures.metrics import binary_metrics
 from cancernet.measures.patients import PatientRow, patient_rows
 from cancernet.measures.remarks import Kind, Remark, remark
+from cancernet.measures.resampling.intervals import RESAMPLES, Intervals, patient_intervals
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import NONE, Calibration
-from cancernet.measures.validation.operating_point import OperatingPoint, choose_operating_point
+from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.measures.validation.point import OperatingPoint
 from cancernet.measures.words import sentences
 
 

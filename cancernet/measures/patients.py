@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from cancernet.measures import checks
-from cancernet.measures.bootstrap import patient_sums
 from cancernet.measures.figures import ByName
-from cancernet.measures.intervals import RESAMPLES, patient_intervals
 from cancernet.measures.metrics import count_metrics
 from cancernet.measures.ranking import areas, rank
 from cancernet.measures.remarks import Kind, Remark, remark
+from cancernet.measures.resampling.bootstrap import patient_sums
+from cancernet.measures.resampling.intervals import RESAMPLES, patient_intervals
 from cancernet.measures.words import sentence
 
 TOP = 10

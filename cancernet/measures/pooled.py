@@ -20,11 +20,11 @@ from cancernet.measures.assess import (
 )
 from cancernet.measures.classes import Classes
 from cancernet.measures.figures import Figures
-from cancernet.measures.intervals import RESAMPLES
 from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
+from cancernet.measures.resampling.intervals import RESAMPLES
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.operating_point import OperatingPoint
+from cancernet.measures.validation.point import OperatingPoint
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.base.notice import NOTICE
 from cancernet.base.verdicts import CheckVerdict
+from cancernet.base.words import NOTICE
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import Assessment
 from cancernet.measures.pooled import FoldScores

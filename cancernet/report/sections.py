@@ -7,8 +7,8 @@ from typing import Any
 from cancernet.config import SPLITS
 from cancernet.measures.patients import PatientMetrics, patient_metrics, patient_scores
 from cancernet.measures.pooled import FoldScores, spread_over_folds
-from cancernet.measures.predictive_values import PredictiveRow, predictive_rows
 from cancernet.measures.reliability import CalibrationFigures, calibration_metrics
+from cancernet.measures.resampling.predictive_values import PredictiveRow, predictive_rows
 from cancernet.measures.validation.calibration import scale
 from cancernet.measures.validation.threshold_spread import ThresholdSpread, threshold_spread
 from cancernet.report.content import FlowStep, ReportContent

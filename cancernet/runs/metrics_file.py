@@ -9,10 +9,10 @@ from cancernet.base.files import read_json, write_json
 from cancernet.base.records import Record, from_json
 from cancernet.measures.assess import Assessment
 from cancernet.measures.figures import Figures
-from cancernet.measures.intervals import Intervals
-from cancernet.measures.predictive_values import PredictiveRow
+from cancernet.measures.resampling.intervals import Intervals
+from cancernet.measures.resampling.predictive_values import PredictiveRow
 from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.operating_point import OperatingPoint
+from cancernet.measures.validation.point import OperatingPoint
 from cancernet.runs.run_record import TrainingFacts
 
 METRICS = "metrics.json"

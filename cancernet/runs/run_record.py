@@ -11,7 +11,7 @@ from cancernet.config import INTERPOLATIONS
 from cancernet.dataset.leaks import Leak, upgraded_leaks
 from cancernet.dataset.split_counts import SplitCounts
 from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.operating_point import OperatingPoint
+from cancernet.measures.validation.point import OperatingPoint
 
 FORMAT = 1
 FINISHED = "finished"

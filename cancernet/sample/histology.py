@@ -113,19 +113,19 @@ def _dyes(rng: np.random.Generator, carcinoma: Picture, fat: Picture) -> tuple[P
     along = angle[tuple(points.astype(int))]
     stamp_nuclei(rng, nuclei, points, size=size, stretch=2.2, angle=along)
     _draw_glands(rng, (haematoxylin, eosin, nuclei), (1 - carcinoma) * (1 - fat), size)
-    # Carcinoma: crowds of large, uneven, often pale nuclei; from sheets to nests and cords.
+    # Carcinoma: crowds of large, uneven, dark or pale nuclei; from sheets to nests and cords.
     growth = noise(rng, shape, rng.uniform(9, 30)) + 0.8 * noise(rng, shape, 50, 3)
-    growth = carcinoma * soft_step(growth, rng.uniform(-1.3, -0.5), 0.4)
-    eosin *= 1 - 0.2 * growth
-    haematoxylin += 0.05 * growth
-    atypia = rng.uniform(0.4, 0.75)
-    points = scatter(rng, growth * rng.uniform(0.4, 0.7), 1.9 * size * (1 + atypia))
-    larger, paler = size * (1 + atypia), rng.uniform(0.6, 1.0)
-    stamp_nuclei(rng, nuclei, points, size=larger, depth=paler, spread=0.6 * atypia, stretch=1.25)
+    growth = carcinoma * soft_step(growth, rng.uniform(-1.0, -0.2), 0.4)
+    eosin *= 1 - 0.35 * growth
+    haematoxylin += 0.1 * growth
+    atypia = rng.uniform(0.25, 0.6)
+    points = scatter(rng, growth * rng.uniform(0.4, 0.8), 1.9 * size * (1 + atypia))
+    larger, depth = size * (1 + atypia), rng.uniform(0.8, 1.1)
+    stamp_nuclei(rng, nuclei, points, size=larger, depth=depth, spread=0.6 * atypia, stretch=1.25)
     # Fat cells are hollow, with thin pink walls.
     hollow = soft_step(fat, 0.45, 0.3) * soft_step(foam(rng, shape, rng.uniform(11, 16)), 1.1, 1)
     # Lymphocytes: clusters of small, round, dark nuclei, whatever the class.
-    crowd = top_share(noise(rng, shape, 45, 3), rng.uniform(0.02, 0.3), 0.6)
+    crowd = top_share(noise(rng, shape, 45, 3), rng.uniform(0.02, 0.25), 0.6)
     points = scatter(rng, 0.8 * crowd * (1 - fat), 2.4)
     stamp_nuclei(rng, nuclei, points, size=rng.uniform(0.85, 1.0), depth=1.15, stretch=1.0)
     haematoxylin += 0.0125 * nuclei

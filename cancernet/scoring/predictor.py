@@ -18,7 +18,6 @@ import onnxruntime
 
 from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.base.images import read_rgb, to_array
-from cancernet.base.processor import processors
 from cancernet.runs.run_folder import Run
 
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
@@ -76,7 +75,7 @@ class Predictor:
             RunError: the model cannot be loaded or does not fit run.json.
         """
         self.run = run
-        self._threads = threads or processors()
+        self._threads = threads
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1
@@ -232,6 +231,9 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
         return
     from concurrent.futures import ThreadPoolExecutor
 
+    from cancernet.base.parallel import processors
+
+    threads = threads or processors()
     waiting: deque[Any] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in chain(few, items):

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.scoring.predictor import Prediction
 
 _SCORED: dict[str, Any] = {

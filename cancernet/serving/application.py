@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cancernet import __version__
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.runs.run_folder import Run
 from cancernet.serving.http.guard import FAILED, Guard
 from cancernet.serving.http.journal import Journal

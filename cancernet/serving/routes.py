@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.scoring.predictor import Failure
 from cancernet.serving.answers import (
     Answer,

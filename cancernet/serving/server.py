@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.notice import DRAWN, NOTICE
+from cancernet.base.words import DRAWN, NOTICE
 from cancernet.runs.run_folder import Run
 from cancernet.serving.application import make_application
 from cancernet.serving.http.journal import Journal

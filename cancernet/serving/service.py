@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import FORMATS, SUFFIXES
-from cancernet.base.notice import DRAWN, NOTICE
+from cancernet.base.words import DRAWN, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction, Predictor

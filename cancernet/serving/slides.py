@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction
 from cancernet.serving.answers import Patch, SlideMap, Unreadable

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import SUFFIXES, read_rgb
-from cancernet.base.notice import DRAWN, NOTICE
+from cancernet.base.words import DRAWN, NOTICE
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.picture import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run

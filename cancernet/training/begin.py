@@ -8,11 +8,11 @@ from pathlib import Path
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, remove_unfinished
 from cancernet.config import OUTPUT, TrainConfig
-from cancernet.dataset.limit import limited
 from cancernet.dataset.manifest import BuiltDataset, content_of, read_dataset
 from cancernet.recipes import flags_for
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.run_record import TRAINING, DatasetFacts, FirstWeights, Input, RunRecord
+from cancernet.training.limit import limited
 from cancernet.training.plan import Plan, Training
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_rgb
-from cancernet.base.notice import NOTICE
+from cancernet.base.words import NOTICE
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from cancernet.base.settings import flag_of
 from cancernet.config import TrainConfig
-from cancernet.dataset.limit import limited
 from cancernet.dataset.manifest import BuiltDataset, read_dataset
 from cancernet.training.begin import check_fit
+from cancernet.training.limit import limited
 from cancernet.training.loop.epoch_measures import HIGHER_IS_BETTER
 from cancernet.tuning.objective import Objective
 from cancernet.tuning.space import Dimension, Value

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cancernet.auditing import name_checks
+from cancernet.auditing import name_checks, words
+from cancernet.auditing.checks import CheckKind, Missing
 from cancernet.auditing.inventory import read_inventory
-from cancernet.auditing.page import SHOWN
+from cancernet.auditing.report import SHOWN
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import LeftOut
 from cancernet.commands.build import audit_command
@@ -109,13 +110,13 @@ def plant_changed(folder):
     jpeg(image.transpose(Image.Transpose.ROTATE_90)).save(
         folder / "validation" / name_of("9006", 1, 30)
     )
-    return "1 pair of images in different splits show the same thing, altered (2 images)"
+    return "1 pair of images in different splits shows the same thing, altered (2 images)"
 
 
 def plant_family(folder):
     for split, seed in (("training", 8), ("testing", 9)):
         texture(seed).save(folder / split / "0" / f"scan5_rot{seed}.png")
-    return "1 of 1 families of copies are in more than one split (scan5)"
+    return "1 of 1 family of copies is in more than one split (scan5)"
 
 
 def plant_mask(folder):
@@ -129,7 +130,7 @@ def plant_mask(folder):
 def plant_label(folder):
     origin = folder / "training" / name_of("9002", 1, 0)
     (folder / "training" / name_of("9002", 0, 33)).write_bytes(origin.read_bytes())
-    return "1 pair of one image under two labels, 1 of them with identical pixels"
+    return "1 pair shows one image under two labels, 1 of them with identical pixels"
 
 
 def plant_stain(folder):
@@ -186,8 +187,70 @@ def test_each_planted_fault_is_found(planted, tmp_path, plant, check, verdict):
     assert ('<div class="notice alert">LEAK' in page) == (verdict == "LEAK")
 
 
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        (plant_changed, "LEAK: 1 check found the same thing in more than one split; results"),
+        (
+            plant_label,
+            "No leak was found, but 2 checks warn (exact duplicates, one label an image).",
+        ),
+    ],
+)
+def test_the_last_line_fits_what_was_found(planted, tmp_path, capsys, plant, said):
+    plant(planted)
+    audited(planted, tmp_path / "report")
+    assert capsys.readouterr().out.splitlines()[-2].startswith(said)
+
+
+def test_the_last_line_of_a_folder_without_splits(tmp_path, capsys):
+    for label in ("benign", "malignant"):
+        for seed in range(3):
+            path = tmp_path / "set" / label / f"{label}{seed}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            texture(seed + 10 * (label == "malignant" and seed > 0)).save(path)
+    code, checks, _ = audited(tmp_path / "set", tmp_path / "report")
+    assert code == 0 and checks["one label an image"]["verdict"] == "warning"
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-2]
+        .startswith(
+            "Nothing is divided into splits yet, so nothing can leak, but 2 checks warn "
+            "(exact duplicates, one label an image): resolve this before dividing the images."
+        )
+    )
+
+
+def test_splits_whose_patients_nobody_knows_are_not_called_free_of_leaks(tmp_path, capsys):
+    for seed, split in enumerate(("train", "test")):
+        path = tmp_path / "set" / split / "0" / f"{seed}.png"
+        path.parent.mkdir(parents=True)
+        texture(seed).save(path)
+    audited(tmp_path / "set", tmp_path / "report")
+    last = capsys.readouterr().out.splitlines()[-2]
+    assert last.startswith("No leak was found; patients could not be checked.")
+
+
+def test_nothing_but_the_words_changes_with_the_words(planted, tmp_path, monkeypatch):
+    """Every sentence is another, and the verdicts, figures and images stay."""
+    plant_patient(planted), plant_changed(planted), plant_mask(planted)
+    _, checks, _ = audited(planted, tmp_path / "report")
+    for kind in CheckKind:
+        monkeypatch.setitem(words._SENTENCES, kind, lambda check, inventory: "Something else.")
+    monkeypatch.setattr(words, "say_fault", lambda fault: "something else")
+    code, others, content = audited(planted, tmp_path / "report")
+    assert code == 1 and len(content["leaks"]) == 2
+    for name, check in checks.items():
+        told = {**others[name], "sentence": check["sentence"]}
+        told["findings"] = [
+            {**one, "words": known["words"]}
+            for one, known in zip(told["findings"], check["findings"], strict=True)
+        ]
+        assert told == check and others[name]["sentence"] == "Something else."
+
+
 def test_the_page_is_whole_and_capped(planted, tmp_path, monkeypatch):
-    monkeypatch.setattr("cancernet.auditing.page.SHOWN", 2)
+    monkeypatch.setattr("cancernet.auditing.report.SHOWN", 2)
     for place in range(4):
         origin = planted / "training" / name_of("9002", 0, place)
         name = name_of("9008", 0, 30 + place).replace("_class0", "<i>_class0")
@@ -246,7 +309,8 @@ def test_only_a_name_in_the_form_of_idc_names_a_patient(tmp_path):
                 texture(place).save(path)
     read = read_inventory(tmp_path / "set", dataset="idc")
     assert read.groups == ["700", "701"] and int((read.group < 0).sum()) == 4
-    assert "4 of 8 names do not have it" in read.grouping
+    assert read.grouping.unnamed == 4
+    assert "4 of 8 names tell no patient" in words.say_grouping(read)
 
 
 def test_a_pipe_among_the_images_is_named_and_not_waited_for(planted, tmp_path):
@@ -267,7 +331,8 @@ def test_other_names_of_splits_and_a_pattern_for_groups(clean, tmp_path):
     assert known.groups == sorted(CLEAN) and known.has_splits and known.labels == ["0", "1"]
     unknown = read_inventory(tmp_path / "data")
     check = name_checks.check_groups(unknown)
-    assert check.verdict == "not checkable" and "--group-by" in check.sentence
+    assert check.missing is Missing.GROUPS
+    assert "--group-by" in words.say_check(check, unknown).sentence
     assert read_inventory(clean, dataset="idc").groups == sorted(CLEAN)
 
 
@@ -300,11 +365,11 @@ def test_a_pattern_means_the_same_in_building_and_auditing(tmp_path, pattern, gr
     [
         ("nowhere", {}, "does not exist"),
         ("empty", {}, "no image"),
-        ("set", {"group_by": "("}, "no pattern"),
+        ("set", {"group_by": "("}, "not a valid pattern"),
         ("set", {"group_by": "content"}, "is for building"),
         ("set", {"dataset": "unheard"}, "unknown data set"),
         ("set", {"report": "set/report"}, "inside"),
-        ("set", {"report": "other"}, "holds other files"),
+        ("set", {"report": "other"}, "other files"),
     ],
 )
 def test_wrong_use_is_a_sentence(tmp_path, folder, choices, words):

@@ -12,10 +12,10 @@ from cancernet.base.errors import SplitError
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.dataset.folds import equal_groups, patient_folds
-from cancernet.dataset.limit import limited
 from cancernet.dataset.nearest_split import deviation
 from cancernet.training.data import pixel_cache
 from cancernet.training.data.batches import plain_batches
+from cancernet.training.limit import limited
 from tests.helpers.numbered_images import numbered_images
 
 pytest.importorskip("tensorflow")

@@ -24,7 +24,6 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.dataset.limit import limited
 from cancernet.dataset.manifest import MANIFEST, read_dataset
 from cancernet.models import MODELS
 from cancernet.models.registry import Network
@@ -33,6 +32,7 @@ from cancernet.runs import run_folder, status
 from cancernet.training import train
 from cancernet.training.begin import held
 from cancernet.training.data import pixel_cache
+from cancernet.training.limit import limited
 from cancernet.training.loop.checkpoint import LATEST, PREVIOUS
 from cancernet.training.resume import plan_to_resume
 from tests.helpers.building_trees import build_it, make_tree

@@ -13,11 +13,11 @@ from cancernet.base.errors import RunError
 from cancernet.base.files import json_text
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import assess, judge, write_predictions
-from cancernet.measures.bootstrap import METRICS
 from cancernet.measures.classes import Classes
 from cancernet.measures.figures import ConfusionMatrix
 from cancernet.measures.patients import patient_rows
 from cancernet.measures.remarks import Kind, remark
+from cancernet.measures.resampling.bootstrap import METRICS
 from cancernet.measures.scored import Scored, positive_indices, read_scored
 from cancernet.report.terminal import text_report
 from cancernet.runs.metrics_file import metrics_of

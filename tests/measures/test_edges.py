@@ -10,9 +10,7 @@ from scipy.special import stdtrit
 from cancernet.measures import checks
 from cancernet.measures.classes import Classes
 from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.paired_comparison import compare
 from cancernet.measures.patients import patient_rows, patient_scores
-from cancernet.measures.predictive_values import predictive_rows
 from cancernet.measures.ranking import areas, rank
 from cancernet.measures.reliability import (
     calibration_metrics,
@@ -21,6 +19,8 @@ from cancernet.measures.reliability import (
     reliability,
 )
 from cancernet.measures.remarks import Kind, remark
+from cancernet.measures.resampling.paired_comparison import compare
+from cancernet.measures.resampling.predictive_values import predictive_rows
 from cancernet.measures.scored import Scored, positive_score, predicted_indices
 from cancernet.measures.validation.calibration import Calibration, scale
 from cancernet.measures.validation.calibration_fit import (

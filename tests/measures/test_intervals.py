@@ -5,17 +5,24 @@ import math
 import numpy as np
 import pytest
 
-from cancernet.measures import bootstrap, ranking
-from cancernet.measures.bootstrap import METRICS, draw_weights, judge_weighted, patient_sums, strata
-from cancernet.measures.intervals import (
+from cancernet.measures import ranking
+from cancernet.measures.metrics import binary_metrics
+from cancernet.measures.remarks import Kind, remark
+from cancernet.measures.resampling import bootstrap
+from cancernet.measures.resampling.bootstrap import (
+    METRICS,
+    draw_weights,
+    judge_weighted,
+    patient_sums,
+    strata,
+)
+from cancernet.measures.resampling.intervals import (
     Evidence,
     effective_patients,
     evidence,
     interval_of,
     patient_intervals,
 )
-from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.remarks import Kind, remark
 
 
 def study(seed, *, patients=8, images=200, digits=2):

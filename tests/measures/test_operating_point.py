@@ -14,7 +14,8 @@ from cancernet.base.records import from_json
 from cancernet.config import RULES, TrainConfig
 from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.validation.candidates import MARGIN, Candidates, candidates, log_odds
-from cancernet.measures.validation.operating_point import OperatingPoint, choose_operating_point
+from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.measures.validation.point import OperatingPoint
 from cancernet.measures.validation.rules import SHIFT, Rule, best_candidate, smoothed_youden
 
 TRUTH = [0, 0, 0, 1, 0, 1, 1, 1]

@@ -9,11 +9,11 @@ from sklearn.metrics import roc_auc_score
 
 from cancernet.base.errors import CancerNetError
 from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.paired_comparison import compare
 from cancernet.measures.patients import patient_metrics, patient_scores
-from cancernet.measures.predictive_values import predictive_rows, predictive_values
+from cancernet.measures.resampling.paired_comparison import compare
+from cancernet.measures.resampling.predictive_values import predictive_rows, predictive_values
+from cancernet.measures.resampling.subgroups import read_columns, subgroup_rows
 from cancernet.measures.scored import Scored
-from cancernet.measures.subgroups import read_columns, subgroup_rows
 from cancernet.measures.validation.threshold_spread import threshold_spread
 from tests.helpers.evaluation_examples import scored
 
@@ -255,7 +255,7 @@ class TestThresholdSpread:
     @pytest.mark.parametrize("rule", ["youden", "sensitivity", "cost"])
     def test_like_choosing_on_copied_images(self, rule):
         """Each draw chooses as if its images stood there as often as they were drawn."""
-        from cancernet.measures.bootstrap import draw_weights, patient_sums, strata
+        from cancernet.measures.resampling.bootstrap import draw_weights, patient_sums, strata
         from cancernet.measures.validation.candidates import candidates
         from cancernet.measures.validation.rules import cost
         from cancernet.measures.validation.threshold_spread import _resampled

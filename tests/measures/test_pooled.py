@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from cancernet.measures.classes import Classes
-from cancernet.measures.intervals import patient_intervals
 from cancernet.measures.metrics import binary_metrics
 from cancernet.measures.pooled import FoldScores, pool, spread_over_folds
 from cancernet.measures.remarks import Kind, remark
+from cancernet.measures.resampling.intervals import patient_intervals
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import NONE
 from cancernet.measures.validation.operating_point import choose_operating_point

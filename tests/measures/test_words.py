@@ -16,7 +16,8 @@ from cancernet.measures.classes import Classes
 from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.scored import Scored
 from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.operating_point import OperatingPoint, choose_operating_point
+from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.measures.validation.point import OperatingPoint
 from cancernet.measures.validation.rules import Rule
 
 BOTH = Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",))

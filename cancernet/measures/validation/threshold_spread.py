@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from cancernet.measures import checks
-from cancernet.measures.bootstrap import draw_weights, patient_sums, strata
 from cancernet.measures.remarks import Kind, Remark, remark
+from cancernet.measures.resampling.bootstrap import draw_weights, patient_sums, strata
 from cancernet.measures.validation.candidates import Candidates, candidates
 from cancernet.measures.validation.operating_point import patients_by_class
 from cancernet.measures.validation.rules import Rule

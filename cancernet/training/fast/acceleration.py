@@ -17,7 +17,7 @@ from typing import Any
 import keras
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.processor import BFLOAT16_FLAGS, processor_flags
+from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags
 from cancernet.training.fast.layers import ByteDropout, FusedBatchNormalization
 
 REPLACED: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {

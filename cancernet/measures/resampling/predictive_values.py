@@ -6,10 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.measures.bootstrap import draw_weights, judge_weighted, patient_sums, strata
 from cancernet.measures.figures import ByName
-from cancernet.measures.intervals import LEVEL, RESAMPLES, Evidence, effective_patients, interval_of
 from cancernet.measures.metrics import ratio
+from cancernet.measures.resampling.bootstrap import (
+    draw_weights,
+    judge_weighted,
+    patient_sums,
+    strata,
+)
+from cancernet.measures.resampling.intervals import (
+    LEVEL,
+    RESAMPLES,
+    Evidence,
+    effective_patients,
+    interval_of,
+)
 
 
 def predictive_values(

@@ -8,7 +8,8 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.measures import scored as scores
-from cancernet.measures.bootstrap import (
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
+from cancernet.measures.resampling.bootstrap import (
     METRICS,
     PatientSums,
     draw_weights,
@@ -16,14 +17,13 @@ from cancernet.measures.bootstrap import (
     patient_sums,
     strata,
 )
-from cancernet.measures.intervals import (
+from cancernet.measures.resampling.intervals import (
     LEVEL,
     RESAMPLES,
     evidence,
     spread_of,
     standard_errors,
 )
-from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 from cancernet.measures.scored import Scored
 from cancernet.measures.words import sentences
 

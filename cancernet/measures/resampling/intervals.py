@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.measures.bootstrap import (
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
+from cancernet.measures.resampling.bootstrap import (
     METRICS,
     PatientSums,
     draw_weights,
@@ -25,7 +26,6 @@ from cancernet.measures.bootstrap import (
     patient_sums,
     strata,
 )
-from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 from cancernet.measures.words import sentences
 
 LEVEL = 0.95

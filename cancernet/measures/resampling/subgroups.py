@@ -9,8 +9,8 @@ import numpy as np
 from cancernet.base.errors import CancerNetError
 from cancernet.base.tables import FILE, PATIENT, plain_path, read_table
 from cancernet.catalog.patient_id import patient_key
-from cancernet.measures.intervals import RESAMPLES, patient_intervals
 from cancernet.measures.metrics import binary_metrics
+from cancernet.measures.resampling.intervals import RESAMPLES, patient_intervals
 
 NOT_GIVEN = "not given"
 

@@ -1,0 +1,331 @@
+"""What an audit found, in words: the only place where its values become sentences.
+
+The terminal, `audit.json` and the page take them from here. Nothing reads them again.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cancernet.auditing.checks import (
+    LEAK,
+    OK,
+    WARNING,
+    Check,
+    CheckKind,
+    Copies,
+    Family,
+    Fault,
+    MaskBy,
+    Missing,
+    Outlier,
+    Straddling,
+    Unreadable,
+)
+from cancernet.auditing.inventory import Grouping, GroupsFrom, Inventory
+from cancernet.auditing.picture_checks import FEWEST_GROUPS, FEWEST_IMAGES
+from cancernet.base.verdicts import CheckVerdict
+from cancernet.base.words import counted, some
+from cancernet.config import SPLITS
+from cancernet.lookalike.near_duplicates import Change, Pair
+
+TOO_GOOD = "results on this set will be too optimistic for new patients"
+LIMITS = "docs/AUDIT.md says what these checks cannot see."
+
+
+def say_check(check: Check, inventory: Inventory) -> CheckVerdict:
+    """Names a check, and says in one sentence what came of it."""
+    name = check.kind.value.format(unit=inventory.unit)
+    if check.missing is not None:
+        sentence = _say_missing(check.missing, check, inventory)
+    else:
+        sentence = _SENTENCES[check.kind](check, inventory)
+    return CheckVerdict(name, check.verdict, sentence)
+
+
+def conclude(checks: Sequence[Check], inventory: Inventory) -> str:
+    """Says what the checks come to, as the last line of the audit."""
+
+    def having(*verdicts: object) -> list[str]:
+        return [say_check(one, inventory).name for one in checks if one.verdict in verdicts]
+
+    leaks, warnings = having(LEAK), having(WARNING)
+    if leaks:
+        found = f"{counted(len(leaks), 'check')} found the same thing in more than one split"
+        return f"LEAK: {found}; {TOO_GOOD}."
+    warned = f"{counted(len(warnings), 'check warns', 'checks warn')} ({', '.join(warnings)})"
+    if not inventory.has_splits:
+        text = "Nothing is divided into splits yet, so nothing can leak"
+        text += f", but {warned}: resolve this before dividing the images" if warnings else ""
+    else:
+        text = f"No leak was found, but {warned}" if warnings else "No leak was found"
+        if not inventory.has_groups:
+            text += f"; {inventory.unit}s could not be checked"
+    return f"{text}. {LIMITS}"
+
+
+def say_grouping(inventory: Inventory) -> str:
+    """Says how the groups are known, or what would tell them."""
+    grouping, total = inventory.grouping, len(inventory)
+    if not inventory.has_groups:
+        return f"nothing in the names says which images belong together; {_advice(grouping)}."
+    text = {
+        GroupsFrom.MANIFEST: "as recorded in the manifest.",
+        GroupsFrom.PATTERN: f"by --group-by {grouping.given}.",
+        GroupsFrom.CATALOGUE: f"as the catalogue reads the names of {grouping.given}.",
+        GroupsFrom.KNOWN_NAMES: "from file names in a known form.",
+    }[grouping.source]
+    if grouping.unnamed:
+        text += f" {grouping.unnamed:,} of {total:,} names tell no {inventory.unit}."
+    return text
+
+
+def _advice(grouping: Grouping) -> str:
+    """What helps, by what was said already."""
+    pattern = "name the part of a path that does with --group-by"
+    if grouping.source is GroupsFrom.PATTERN:
+        return "give --group-by a pattern that matches the paths"
+    if grouping.source is GroupsFrom.CATALOGUE:
+        return pattern
+    return f"name the data set with --dataset, or {pattern.removeprefix('name ')}"
+
+
+def say_fault(fault: Fault) -> str:
+    """Says what is wrong with the images of a finding."""
+    match fault:
+        case Straddling(name, images):
+            shares = zip(images, SPLITS, strict=True)
+            return f"{name}: " + ", ".join(
+                f"{count:,} in {split}" for count, split in shares if count
+            )
+        case Copies(images, across):
+            return f"{images} images with the same pixels" + ", in more than one split" * across
+        case Pair():
+            changes = [
+                f"cropped to {100 * fault.crop:.0f} % of the side" if one is Change.CROPPED else one
+                for one in fault.changes
+            ]
+            told = f"; correlation {1 - fault.distance:.2f}" if fault.distance else ""
+            return ", ".join(changes) + told
+        case Outlier(name):
+            return f"{name}: {_say_outlier(fault)}"
+        case MaskBy.NAME:
+            return "a mask by its name"
+        case MaskBy.LOOKS:
+            return "black and white only"
+        case Unreadable(reason):
+            return reason
+        case Family(name):
+            return name
+
+
+def tabulate(check: Check, inventory: Inventory) -> tuple[list[str], list[list[Any]]] | None:
+    """Returns the heading and rows of the table of a check that has one."""
+    if check.shares:
+        return ["split", "images", *inventory.labels], [
+            [split, images, *(f"{100 * share:.1f} %" for share in shares)]
+            for split, (images, shares) in check.shares.items()
+        ]
+    if check.kind is CheckKind.STAIN and check.findings:
+        return [inventory.unit, "split", "images", "how"], [
+            [fault.name, inventory.split_name(one.places[0]), fault.images, _say_outlier(fault)]
+            for one in check.findings
+            if isinstance(fault := one.fault, Outlier)
+        ]
+    return None
+
+
+def _say_outlier(outlier: Outlier) -> str:
+    side = "above" if outlier.deviations > 0 else "below"
+    return f"{outlier.colour} {abs(outlier.deviations):.1f} deviations {side} the rest"
+
+
+def _say_missing(missing: Missing, check: Check, inventory: Inventory) -> str:
+    unit = inventory.unit
+    if missing is Missing.MORE_GROUPS:
+        large = int(check.numbers["groups"])
+        return (
+            f"this needs {FEWEST_GROUPS} {unit}s with at least {FEWEST_IMAGES} images each; there "
+            f"{'is' if large == 1 else 'are'} {large}."
+        )
+    return {
+        Missing.SPLITS: "there are fewer than two splits to compare.",
+        Missing.GROUPS: say_grouping(inventory),
+        Missing.PATIENTS: f"a {unit} always has one label, and the patients are not known.",
+        Missing.SECOND_LABEL: "there is only one label.",
+        Missing.LABELLED_GROUPS: f"this needs images of two classes with known {unit}s.",
+        Missing.LABELLED_SPLITS: "this needs two splits with images in class folders.",
+        Missing.LARGER_GROUPS: f"most {unit}s have a single image.",
+    }[missing]
+
+
+def _groups(check: Check, inventory: Inventory) -> str:
+    total = counted(int(check.numbers["groups"]), inventory.unit)
+    if check.verdict is OK:
+        return f"each of {total} is in one split only, {say_grouping(inventory)}"
+    straddling = len(check.findings)
+    are = "is" if straddling == 1 else "are"
+    names = some(_names_of(check))
+    return f"{straddling:,} of {total} {are} in more than one split: {names}."
+
+
+def _identical(check: Check, inventory: Inventory) -> str:
+    plain = int(check.numbers["copies too plain to tell"])
+    blank = f"; {plain:,} more are nearly blank, which proves nothing" if plain else ""
+    if check.verdict is OK:
+        return f"no two images have the same pixels{blank}."
+    if check.verdict is LEAK:
+        across = int(check.numbers["groups in more than one split"])
+        are = "is" if across == 1 else "are"
+        return (
+            f"{counted(across, 'image')} {are} in more than one split with identical pixels{blank}."
+        )
+    repeats = counted(int(check.numbers["copies"]) - plain, "image repeats", "images repeat")
+    where = " of the same split" if inventory.has_splits else ""
+    return f"{repeats} another{where}{blank}."
+
+
+def _near(check: Check, inventory: Inventory) -> str:
+    plain = int(check.numbers["too plain to compare"])
+    aside = f" ({counted(plain, 'nearly blank image')} cannot be compared)" if plain else ""
+    pairs = len(check.findings)
+    if check.verdict is LEAK:
+        images = len({place for finding in check.findings for place in finding.places})
+        shows = counted(pairs, "pair of images in different splits shows",
+                        "pairs of images in different splits show")  # fmt: skip
+        return f"{shows} the same thing, altered ({images:,} images){aside}."
+    if check.verdict is WARNING:
+        resembles = counted(pairs, "pair of images resembles", "pairs of images resemble")
+        return f"{resembles} each other: each pair must go to one split{aside}."
+    if inventory.has_splits:
+        return f"no altered copy of an image was found in another split{aside}."
+    return f"no two images resemble each other{aside}."
+
+
+def _families(check: Check, inventory: Inventory) -> str:
+    families = counted(int(check.numbers["families"]), "family", "families")
+    if not check.numbers["families"]:
+        return "no file is named like an augmented copy."
+    if check.verdict is LEAK:
+        straddling = len(check.findings)
+        are = "is" if straddling == 1 else "are"
+        names = some(_names_of(check), 3)
+        return f"{straddling:,} of {families} of copies {are} in more than one split ({names})."
+    there = counted(int(check.numbers["images"]), "image forms", "images form")
+    there += f" {families} of copies by name"
+    if not inventory.has_splits:
+        return f"{there} ({some(check.names, 3)}): each must stay in one split."
+    tested = int(check.numbers["copies in validation or testing"])
+    if tested:
+        copies = counted(tested, "copy is", "copies are")
+        return (
+            f"{there}, each in one split; {copies} in validation or testing, where one image "
+            "counts several times."
+        )
+    return f"{there}, all of them in training."
+
+
+def _labels(check: Check, inventory: Inventory) -> str:
+    if check.verdict is OK:
+        return "no image was found under two labels."
+    pairs, same = len(check.findings), int(check.numbers["identical"])
+    show = counted(pairs, "pair shows", "pairs show")
+    return (
+        f"{show} one image under two labels, {same:,} of them with identical pixels: one of the "
+        "labels is wrong."
+    )
+
+
+def _masks(check: Check, inventory: Inventory) -> str:
+    if check.verdict is OK:
+        return "no image is named like a mask or looks like one."
+    named = counted(int(check.numbers["by name"]), "file is a mask", "files are masks")
+    seen = int(check.numbers["by looks"])
+    return (
+        f"{named} by name and {seen:,} more by appearance, first {_first_path(check, inventory)}: "
+        "they are not images to classify."
+    )
+
+
+def _readable(check: Check, inventory: Inventory) -> str:
+    if check.verdict is OK:
+        return f"all {len(inventory):,} images can be read."
+    first = check.findings[0]
+    return (
+        f"{counted(len(check.findings), 'image')} cannot be read, first "
+        f"{_first_path(check, inventory)}: {say_fault(first.fault)}."
+    )
+
+
+def _confounding(check: Check, inventory: Inventory) -> str:
+    unit, numbers = inventory.unit, check.numbers
+    single, groups = int(numbers["groups of one class"]), int(numbers["groups"])
+    have = "has" if single == 1 else "have"
+    sentence = (
+        f"{single:,} of {counted(groups, unit)} {have} images of one class only "
+        f"({100 * numbers['share of images in them']:.0f} % of the images); knowing the {unit} "
+        f"alone would label {100 * numbers['labelled right by group alone']:.0f} % correctly, the "
+        f"most common class {100 * numbers['labelled right by the commonest class']:.0f} %"
+    )
+    if check.verdict is OK:
+        return f"{sentence}."
+    few = [f"{one} in {count} of {groups}" for one, count in check.having.items() if count < groups]
+    return (
+        f"{sentence}: a network may learn to tell the {unit}s apart instead of the classes "
+        f"({some(few, 3)})."
+    )
+
+
+def _stain(check: Check, inventory: Inventory) -> str:
+    groups = f"{int(check.numbers['groups']):,} {inventory.unit}s"
+    if check.verdict is OK:
+        return f"the colours of the {groups} are alike."
+    outliers = len(check.findings)
+    differ = "differs" if outliers == 1 else "differ"
+    return (
+        f"{outliers:,} of {groups} {differ} in colour from the rest ({some(_names_of(check))}): "
+        "make sure that no class and no split consists of them alone."
+    )
+
+
+def _prevalence(check: Check, inventory: Inventory) -> str:
+    missing = {
+        split: [label for label, share in zip(inventory.labels, shares, strict=True) if not share]
+        for split, (_, shares) in check.shares.items()
+    }
+    none = [
+        f"{split} has no image of {label}" for split, labels in missing.items() for label in labels
+    ]
+    if none:
+        return f"{some(none, 3)}."
+    if check.verdict is OK:
+        most = 100 * check.numbers["largest difference"]
+        return f"the shares of the classes differ by at most {most:.1f} points."
+    place = inventory.labels.index(check.names[0])
+    shares = [100 * shares[place] for _, shares in check.shares.values()]
+    return (
+        f"class {check.names[0]} makes up {min(shares):.1f} to {max(shares):.1f} % of a split: "
+        "predictive values and an operating point do not carry over between them."
+    )
+
+
+_SENTENCES: dict[CheckKind, Callable[[Check, Inventory], str]] = {
+    CheckKind.GROUPS: _groups,
+    CheckKind.IDENTICAL: _identical,
+    CheckKind.NEAR: _near,
+    CheckKind.FAMILIES: _families,
+    CheckKind.LABELS: _labels,
+    CheckKind.MASKS: _masks,
+    CheckKind.READABLE: _readable,
+    CheckKind.CONFOUNDING: _confounding,
+    CheckKind.STAIN: _stain,
+    CheckKind.PREVALENCE: _prevalence,
+}
+
+
+def _names_of(check: Check) -> list[str]:
+    return [one.fault.name for one in check.findings if isinstance(one.fault, Straddling | Outlier)]
+
+
+def _first_path(check: Check, inventory: Inventory) -> str:
+    first = check.findings[0]
+    return first.paths[0] if first.paths else inventory.paths[first.places[0]]

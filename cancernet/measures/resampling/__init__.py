@@ -1,0 +1,1 @@
+"""Patients drawn with replacement: intervals, paired comparisons, subgroups, predictive values."""
