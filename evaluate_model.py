@@ -5,10 +5,10 @@
     python evaluate_model.py --run output/first --rule sensitivity --target-sensitivity 0.98
     python evaluate_model.py --compare output/first output/second
 
-DIR is a built data set, a folder with a manifest.csv, or a folder with one folder a
-class. The run keeps its calibration and operating point, and none of its files change:
-the report goes into <run>/evaluations/<name>/. --rule chooses another operating point
-on the run's stored validation predictions, never on the images that are judged:
+DIR is a built data set, a folder with a manifest.csv, or a folder with one folder for
+each class. The run keeps its calibration and operating point, and none of its files
+change: the report goes into <run>/evaluations/<name>/. --rule chooses another operating
+point on the run's stored validation predictions, never on the images that are judged:
 `sensitivity` for screening, where a missed cancer is the worse error; `cost` where both
 errors have a price; `youden` and `smoothed` to compare methods. Research software, not a
 medical device; not for diagnosis.

@@ -4,9 +4,9 @@
     python tune_model.py --recipe idc-cancernet --search epochs=4..20 --trials 30 --folds 5
     python tune_model.py --study postgresql://user@host/database --search …
 
-The patients of training and validation are divided anew into folds. A trial trains one
-network a fold; its value is the mean over the folds, and a trial that falls behind the
-median is pruned. The study is kept in a file, so that after Ctrl-C or a crash the same
+The patients of training and validation are divided anew into folds. A trial trains a
+network on each fold; its value is the mean over the folds, and a trial that falls behind
+the median is pruned. The study is kept in a file, so that after Ctrl-C or a crash the same
 command continues; with a PostgreSQL address several machines share it. The best settings
 are written as a recipe for `train_model.py --recipe FILE`. Research software, not a
 medical device; not for diagnosis.

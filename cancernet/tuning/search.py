@@ -15,7 +15,14 @@ from cancernet.training.limit import limited
 from cancernet.training.loop.epoch_measures import HIGHER_IS_BETTER
 from cancernet.tuning.objective import Objective
 from cancernet.tuning.space import Dimension, Value
-from cancernet.tuning.study import StudyPlace, check_not_refused, ended, next_sampler, open_study
+from cancernet.tuning.study import (
+    SEARCHED,
+    StudyPlace,
+    check_not_refused,
+    ended,
+    next_sampler,
+    open_study,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -85,7 +92,7 @@ class Search:
             "measure": self.measure,
             "folds": self.folds,
             "patients of the folds": patients.hexdigest()[:12],
-            "--search": sorted(dimension.text for dimension in self.dimensions),
+            SEARCHED: sorted(dimension.text for dimension in self.dimensions),
             **{flag_of(name): value for name, value in fixed.items()},
         }
 

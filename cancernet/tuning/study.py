@@ -9,7 +9,6 @@ uninterrupted one would have.
 
 import contextlib
 import dataclasses
-import itertools
 import re
 import time
 import warnings
@@ -33,6 +32,7 @@ PRUNE_AFTER_TRIALS = 4
 PRUNE_AFTER_PERCENT = 20
 # What is kept with the study, and with a trial; `FOLD` is followed by the fold's number.
 _REPEATED, _IDENTITY = "repeated", "identity"
+SEARCHED = "--search"  # entry of the identity: the dimensions, as they were typed
 NOTE, REFUSED, SECONDS, FOLD = "note", "refused", "seconds", "fold "
 # So many in a row are not a chance combination: the settings that do not vary are at fault.
 MOST_REFUSED = 3
@@ -138,7 +138,8 @@ def _create(place: StudyPlace, *, maximize: bool) -> "optuna.Study":
     import optuna
     import sqlalchemy.exc
 
-    for attempt in itertools.count(1):
+    attempt = 1
+    while True:
         try:
             return optuna.create_study(
                 storage=_storage(place),
@@ -154,7 +155,7 @@ def _create(place: StudyPlace, *, maximize: bool) -> "optuna.Study":
             if place.file is not None or attempt == ATTEMPTS:
                 raise
             time.sleep(attempt)
-    raise AssertionError
+            attempt += 1
 
 
 def ended(study: "optuna.Study") -> int:
@@ -209,7 +210,7 @@ def _repeat_cut_off(study: "optuna.Study", *, alone: bool) -> None:
             values = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
             # What was cut off while its values were drawn needs no repeating: the sampler will
             # propose the same again.
-            whole = len(values) == len(study.user_attrs[_IDENTITY]["--search"])
+            whole = len(values) == len(study.user_attrs[_IDENTITY][SEARCHED])
             if whole and NOTE not in trial.user_attrs:
                 study.enqueue_trial(values)
     study.set_user_attr(_REPEATED, repeated)

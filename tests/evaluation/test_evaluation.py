@@ -364,6 +364,8 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):
         (["--run", "a", "--prevalence", "1.5"], "--prevalence"),
         (["--run", "a", "--threshold", "0.5"], "--rule"),
         (["--run", "a", "--rule", "youden", "--target-sensitivity", "0.9"], "no meaning"),
+        (["--run", "a", "--rule", "cost", "--cost-ratio", "0"], "--cost-ratio is 0.0"),
+        (["--run", "a", "--rule", "sensitivity", "--target-sensitivity", "nan"], "is nan"),
         (["--run", "a", "--split", "testing"], "--data"),
         (["--compare", "a", "b", "--prevalence", "0.1"], "--compare"),
         (["--compare", "a", "b", "--threshold", "0"], "--compare"),
