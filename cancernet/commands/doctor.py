@@ -33,6 +33,16 @@ class Check:
     says: str
 
 
+@dataclasses.dataclass(frozen=True)
+class _Feature:
+    """What needs packages, how pip installs them, and the requirements on this system."""
+
+    name: str
+    source: str
+    requirements: list[Any]
+    optional: bool
+
+
 def checks() -> Iterator[Check]:
     """Yields every check in turn; the last, for a GPU, takes some seconds."""
     yield Check("CancerNet", OK, __version__)
@@ -67,18 +77,19 @@ def _packages() -> Iterator[Check]:
     if not features:
         says = f"not checked: there is no requirements.txt or pyproject.toml in {ROOT}"
         yield Check("packages", NOTE, says)
-    for feature, source, requirements in features:
-        found = [(wanted.name, wanted.specifier, _version(wanted.name)) for wanted in requirements]
+    for feature in features:
+        wanted = feature.requirements
+        found = [(each.name, each.specifier, _version(each.name)) for each in wanted]
         missing = [name for name, _, version in found if version is None]
         unfit = [
             f"{name} {version} (wanted {range_})"
             for name, range_, version in found
             if version is not None and not range_.contains(version, prereleases=True)
         ]
-        name = f"packages for {feature}"
+        name = f"packages for {feature.name}"
         if missing:
-            verdict = WRONG if feature == "everything" else NOTE
-            advice = f"`python -m pip install {source}`"
+            verdict = NOTE if feature.optional else WRONG
+            advice = f"`python -m pip install {feature.source}`"
             yield Check(name, verdict, f"not installed: {', '.join(missing)}; {advice}")
         if unfit:
             yield Check(name, WRONG, f"outside the allowed range: {', '.join(unfit)}")
@@ -86,16 +97,15 @@ def _packages() -> Iterator[Check]:
             yield Check(name, OK, ", ".join(f"{name} {version}" for name, _, version in found))
 
 
-def _features() -> Iterator[tuple[str, str, list[Any]]]:
-    """Yields a feature, what pip installs it from, and its requirements on this system."""
+def _features() -> Iterator[_Feature]:
     file, project = ROOT / "requirements.txt", ROOT / "pyproject.toml"
     if file.is_file():
-        yield "everything", f"-r {file.name}", _read(file)
+        yield _Feature("everything", f"-r {file.name}", _read(file), optional=False)
     if project.is_file():
         content = tomllib.loads(project.read_text("utf-8"))["project"]
         for extra, lines in sorted(content.get("optional-dependencies", {}).items()):
             others = [line for line in lines if not line.startswith(f"{content['name']}[")]
-            yield extra, f'-e ".[{extra}]"', _parse(others)
+            yield _Feature(extra, f'-e ".[{extra}]"', _parse(others), optional=True)
 
 
 def _tested_set() -> Check:
