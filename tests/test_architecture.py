@@ -47,8 +47,7 @@ MAY_IMPORT = {
     "serving": {"catalog", "explaining", "runs", "scoring", "slides"},
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
-        "explaining",
-        "measures", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",
+        "explaining", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",
         "slides", "training", "tuning",
     },
 }  # fmt: skip

@@ -18,7 +18,7 @@ from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
 from cancernet.recipes import RECIPES, describe_recipes, flags_for, recipe
 from cancernet.runs.run_folder import open_run
-from cancernet.scoring.foreign.open import Stated, opened
+from cancernet.scoring.foreign.predictor import ModelDescription, open_keras_model
 from cancernet.training import train as training
 from cancernet.training.limit import limited, shares
 from cancernet.training.network import first_network
@@ -145,8 +145,12 @@ def ask_keras_file(name, config, data, run, image, capsys):
     assert any(not np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
     model.save(run / "model.keras")
     capsys.readouterr()
-    with opened(run / "model.keras", Stated(recipe=name, image_size=config.image_size)) as bare:
-        asked = predict_named(bare.run, [image], as_json_lines=True, csv_path=None, predictor=bare)
+    with open_keras_model(
+        run / "model.keras", ModelDescription(recipe=name, image_size=config.image_size)
+    ) as predictor:
+        asked = predict_named(
+            predictor.run, [image], as_json_lines=True, csv_path=None, predictor=predictor
+        )
     assert asked == (1, 0)
 
 

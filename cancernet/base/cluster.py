@@ -112,7 +112,7 @@ class Cluster:
         return client
 
 
-def check_wishes(workers: int, scheduler: str) -> None:
+def check_cluster_flags(workers: int, scheduler: str) -> None:
     """Raises CancerNetError where --workers and --scheduler contradict or make no sense."""
     if workers < 0:
         raise CancerNetError(f"--workers is {workers}, but must be at least 1")

@@ -10,6 +10,7 @@ import errno
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1
 EXIT_NOTHING_DONE = 2
+EXIT_INTERRUPTED = 130  # stopped by Ctrl-C, as shells have it
 
 
 class CancerNetError(Exception):

@@ -69,9 +69,15 @@ def flag_of(name: str) -> str:
 
 
 def check_settings(settings: Any) -> None:
-    """Raises CancerNetError, naming the flag, when a value of an instance is out of bounds."""
+    """Raises CancerNetError, naming the flag, when a value of an instance is out of bounds.
+
+    None, where it is the default, means that nothing was given; of several values each is checked.
+    """
     for field in setting_fields(settings):
-        check_setting(field, getattr(settings, field.name))
+        value = getattr(settings, field.name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if each is not None or field.default is not None:
+                check_setting(field, each)
 
 
 def check_setting(field: dataclasses.Field[Any], value: Any) -> None:

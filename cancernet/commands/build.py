@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet import catalog
-from cancernet.base.cluster import check_wishes
+from cancernet.base.cluster import check_cluster_flags
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.commands.command_line import Parser, add_settings, given_settings
@@ -25,7 +25,7 @@ def main(description: str | None) -> int:
     """Builds or audits what the command line says; returns the exit code."""
     arguments = _parse(description)
     dataset = arguments.dataset or catalog.DEFAULT
-    check_wishes(arguments.workers, arguments.scheduler)
+    check_cluster_flags(arguments.workers, arguments.scheduler)
     if arguments.audit is not None:
         built = arguments.output or DATASETS / dataset
         return audit_command(

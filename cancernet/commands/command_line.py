@@ -1,23 +1,28 @@
-"""What every script shares: flags with bounds, errors as sentences."""
+"""What every command shares: flags from settings, errors as sentences."""
 
 import argparse
 import dataclasses
 import os
+import shlex
 import sys
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cancernet.base.errors import EXIT_NOTHING_DONE, CancerNetError, describe_os_error
+from cancernet.base.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_NOTHING_DONE,
+    CancerNetError,
+    describe_os_error,
+)
 from cancernet.base.settings import flag_of, setting_fields
 
-EXIT_INTERRUPTED = 130
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that keeps the layout of its description and is brief about mistakes."""
+    """An argument parser that keeps the layout of its description and reports errors briefly."""
 
     def __init__(self, description: str | None) -> None:
         super().__init__(
@@ -30,29 +35,33 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[], int]) -> None:
-    """Runs a script's `main` and leaves with its exit code; no traceback for bad input."""
+    """Runs a command and exits with its code; bad input gives one sentence, not a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        # File names may hold bytes that are no text; printing them must not fail.
+        # File names may hold bytes that are not text; printing them must not fail.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = main()
     except CancerNetError as error:
         code = complain(str(error), error.exit_code)
     except KeyboardInterrupt:
-        code = complain("stopped by you; nothing half-written was left", EXIT_INTERRUPTED)
+        code = complain("stopped by you; no file was left half-written", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader (head, less) has gone; Python would complain again at exit.
+        # The reader (head, less) has closed the pipe; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_NOTHING_DONE
     except MemoryError:
         code = complain(
-            "not enough memory; close other programs, or ask for less at once (--batch-size, "
-            "--workers)",
+            "not enough memory; close other programs, or lower --batch-size or --workers",
             EXIT_NOTHING_DONE,
         )
     except OSError as error:
         code = complain(describe_os_error(error), EXIT_NOTHING_DONE)
     sys.exit(code)
+
+
+def typed_command() -> str:
+    """Returns the command as it was typed, for a record."""
+    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def complain(message: str, code: int) -> int:
@@ -64,7 +73,7 @@ def complain(message: str, code: int) -> int:
 def add_settings(
     parser: argparse._ActionsContainer, settings: type, *, skip: Sequence[str] = ()
 ) -> None:
-    """Adds one flag for each field that `setting` describes; one that is not given is None.
+    """Adds one flag for each field that `setting` describes; a flag not given is None.
 
     Args:
         parser: gets the flags, and a group for each `group` of the fields.
@@ -89,8 +98,10 @@ def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:
         return options | {"action": "store_true" if switch else argparse.BooleanOptionalAction}
     metavar = field.metadata["metavar"]
     options |= {"type": kind, "choices": field.metadata["choices"]}
-    if several:
-        options["nargs"] = len(metavar) if isinstance(metavar, tuple) else "+"
+    if several and isinstance(metavar, tuple):
+        options["nargs"] = len(metavar)
+    elif several:  # given twice, a flag holds all its values
+        options |= {"nargs": "+", "action": "extend"}
     if metavar or field.metadata["choices"] is None:
         options["metavar"] = metavar or METAVARS[kind]
     return options

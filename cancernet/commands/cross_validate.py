@@ -1,4 +1,4 @@
-"""What `train_model.py --folds` does: plan, train what is not finished, pool, report."""
+"""`train_model.py --folds`: plans the folds, trains those not finished, pools and reports them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,10 +6,8 @@ from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.words import NOTICE, some
-from cancernet.config import TrainConfig
-from cancernet.cross_validation.plan import fold_dataset, plan_folds
+from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
-from cancernet.dataset.manifest import BuiltDataset
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.cross_validation_file import (
     CrossValidationRecord,
@@ -27,13 +25,13 @@ from cancernet.training.train import train
 
 
 def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: int = 1) -> None:
-    """Begins a cross-validation and takes it to its end.
+    """Runs a cross-validation from its beginning to its end.
 
     Args:
-        plan: of the whole; each fold is trained in a folder of its own in the plan's.
+        plan: of the whole; each fold has its own folder within the plan's.
         folds: a number, or "patients" to leave out one after the other.
         only: leave out only these patients.
-        workers: processes that train at the same time.
+        workers: number of processes that train at the same time.
 
     Raises:
         CancerNetError: patients that cannot be divided so, or a folder that is in use.
@@ -58,11 +56,12 @@ def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: in
         versions=provenance.versions(),
         commit=provenance.commit(),
     )
+    whole = CrossValidation(folder=folder, dataset=dataset, config=config, record=record)
     with held(folder):
         refuse_used(folder)  # another may have begun in the meantime
         write_cross_validation(folder, record)
         print(f"Cross-validation {folder}: {len(divided)} folds of {dataset.folder}")
-        _train_and_pool(folder, dataset, config, record, workers=workers)
+        _train_and_pool(whole, workers)
 
 
 def resume_folds(
@@ -74,11 +73,10 @@ def resume_folds(
     recipe: str | None = None,
     workers: int,
 ) -> None:
-    """Goes on with a cross-validation: finished folds stay, a stopped one goes on.
+    """Resumes a cross-validation: finished folds stay, and a stopped one is resumed.
 
-    `asked` and `recipe` are what the command line names of folds and recipe; they must be
-    those it began with. With `resume.insist` another version of the program goes on; other
-    data or settings never do.
+    `asked` and `recipe`, the folds and the recipe on the command line, must be those it began
+    with. `resume.insist` allows another version of the program, but no other data or settings.
 
     Raises:
         RunError: finished already, or the data or a setting differs.
@@ -86,7 +84,7 @@ def resume_folds(
     resuming.refuse_not_begun(folder)
     record = read_cross_validation(folder)
     if record.is_finished:
-        raise RunError(f"the cross-validation in {folder} is finished; nothing is left to do")
+        raise RunError(f"the cross-validation in {folder} is finished; there is nothing to resume")
     resuming.refuse_another_recipe(folder, record, recipe)
     if asked not in (None, record.asked):
         raise RunError(
@@ -101,77 +99,66 @@ def resume_folds(
         *([] if resume.insist else resuming.other_program(record)),
     ]
     resuming.refuse(folder, found)
+    whole = CrossValidation(folder=folder, dataset=dataset, config=config, record=record)
     with held(folder):
-        print(f"Going on with the cross-validation in {folder}")
-        _train_and_pool(folder, dataset, config, record, workers=workers)
+        print(f"Resuming the cross-validation in {folder}")
+        _train_and_pool(whole, workers)
 
 
 def train_fold(folder: Path, number: int, data: Path) -> None:
-    """Trains one fold of a data set, or goes on with it; does nothing when it is finished."""
+    """Trains one fold of a data set, or resumes it; does nothing when it is finished."""
     record = read_cross_validation(folder)
     dataset = read_whole(data)
     resuming.refuse(folder, resuming.other_data(record.dataset.fingerprint, dataset))
-    fold = next(fold for fold in record.folds if fold.number == number)
-    _train_fold(folder, dataset, resuming.read_config(record, folder), record, fold)
+    config = resuming.read_config(record, folder)
+    whole = CrossValidation(folder=folder, dataset=dataset, config=config, record=record)
+    _train_fold(whole, next(fold for fold in record.folds if fold.number == number))
 
 
-def _train_and_pool(
-    folder: Path,
-    dataset: BuiltDataset,
-    config: TrainConfig,
-    record: CrossValidationRecord,
-    *,
-    workers: int,
-) -> None:
-    folds = record.folds
-    again = f"python train_model.py --resume --run {folder}"
+def _train_and_pool(whole: CrossValidation, workers: int) -> None:
+    folder, folds = whole.folder, whole.record.folds
     if workers > 1:
         from cancernet.cross_validation.workers import train_in_processes
 
-        train_in_processes(folder, dataset.folder, folds, workers)
+        train_in_processes(folder, whole.dataset.folder, folds, workers)
     else:
         for fold in folds:
             print(f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}")
             try:
-                _train_fold(folder, dataset, config, record, fold)
+                _train_fold(whole, fold)
             except StoppedError:
                 raise StoppedError(
-                    f"stopped in fold {fold.number} of {len(folds)}; finished folds and the "
-                    f"last complete epoch are kept; go on with `{again}`"
+                    f"stopped in fold {fold.number} of {len(folds)}; finished folds and the last "
+                    "complete epoch are kept; resume with `python train_model.py --resume --run "
+                    f"{folder}`"
                 ) from None
-    text = write_pooled(folder, dataset, config, record)
-    done = dataclasses.replace(record, status=FINISHED, finished=run_folder.now())
+    text = write_pooled(whole)
+    done = dataclasses.replace(whole.record, status=FINISHED, finished=run_folder.now())
     write_cross_validation(folder, done)
     print(text)
     print(f"Report:  {folder / 'report.html'}")
-    print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each predicts by itself")
+    print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each is a run of its own")
     print(NOTICE)
 
 
-def _train_fold(
-    folder: Path,
-    dataset: BuiltDataset,
-    config: TrainConfig,
-    record: CrossValidationRecord,
-    fold: Fold,
-) -> None:
-    place = folder / fold.name
+def _train_fold(whole: CrossValidation, fold: Fold) -> None:
+    place = whole.folder / fold.name
     begun = (place / run_folder.RUN_FILE).exists()
     if begun and run_folder.read_run_file(place).is_finished:
         return
     plan = Plan(
         folder=place,
-        data=fold_dataset(dataset, fold),
-        config=config,
-        recipe=record.recipe,
-        command=record.command,
+        data=fold_dataset(whole.dataset, fold),
+        config=whole.config,
+        recipe=whole.record.recipe,
+        command=whole.record.command,
         fold=FoldOfRun(
             number=fold.number,
             testing=fold.testing,
             validation=fold.validation,
-            of=len(record.folds),
+            of=len(whole.record.folds),
         ),
-        # Whether another version may go on was decided for all folds together.
+        # Whether another version may resume was decided for all folds together.
         resume=Resume(insist=True) if begun else None,
     )
     train(plan)

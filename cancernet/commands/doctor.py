@@ -1,11 +1,10 @@
-"""Looks at the machine and says what would not work, and for which feature.
+"""`python -m cancernet doctor`: checks what the programs need, and for which feature.
 
 Every check is one line with a verdict: `ok`, `note` (works, but worth knowing) or
 `WRONG` (something will fail).
 """
 
 import dataclasses
-import os
 import platform
 import shutil
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
-from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags
+from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags, processors
 from cancernet.config import DATASETS, OUTPUT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,15 +26,25 @@ LITTLE_SPACE = 5_000_000_000  # bytes; the whole IDC set with its cache takes ab
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One line: what was looked at, the verdict, and a sentence."""
+    """One line: what was checked, the verdict, and a sentence."""
 
     name: str
     verdict: str
     says: str
 
 
+@dataclasses.dataclass(frozen=True)
+class _Feature:
+    """What needs packages, how pip installs them, and the requirements on this system."""
+
+    name: str
+    source: str
+    requirements: list[Any]
+    optional: bool
+
+
 def checks() -> Iterator[Check]:
-    """Yields every check in turn; the last, TensorFlow's devices, takes some seconds."""
+    """Yields every check in turn; the last, for a GPU, takes some seconds."""
     yield Check("CancerNet", OK, __version__)
     yield _python()
     yield from _packages()
@@ -58,28 +67,29 @@ def print_checks(found: Iterator[Check]) -> bool:
 def _python() -> Check:
     version = platform.python_version()
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        return Check("Python", WRONG, f"{version}; 3.11, 3.12 or 3.13 is needed")
+        return Check("Python", WRONG, f"{version}; use 3.11, 3.12 or 3.13")
     return Check("Python", OK, f"{version} on {platform.system()} {platform.machine()}")
 
 
 def _packages() -> Iterator[Check]:
-    """One check for requirements.txt, which everything needs, and one for each extra."""
+    """Yields a check of requirements.txt, which everything needs, and one of each extra."""
     features = list(_features())
     if not features:
-        says = f"no requirements.txt or pyproject.toml in {ROOT}, so ranges are not checked"
+        says = f"not checked: there is no requirements.txt or pyproject.toml in {ROOT}"
         yield Check("packages", NOTE, says)
-    for feature, source, requirements in features:
-        found = [(wanted.name, wanted.specifier, _version(wanted.name)) for wanted in requirements]
+    for feature in features:
+        wanted = feature.requirements
+        found = [(each.name, each.specifier, _version(each.name)) for each in wanted]
         missing = [name for name, _, version in found if version is None]
         unfit = [
             f"{name} {version} (wanted {range_})"
             for name, range_, version in found
             if version is not None and not range_.contains(version, prereleases=True)
         ]
-        name = f"packages for {feature}"
+        name = f"packages for {feature.name}"
         if missing:
-            verdict = WRONG if feature == "everything" else NOTE
-            advice = f"`python -m pip install {source}`"
+            verdict = NOTE if feature.optional else WRONG
+            advice = f"`python -m pip install {feature.source}`"
             yield Check(name, verdict, f"not installed: {', '.join(missing)}; {advice}")
         if unfit:
             yield Check(name, WRONG, f"outside the allowed range: {', '.join(unfit)}")
@@ -87,20 +97,19 @@ def _packages() -> Iterator[Check]:
             yield Check(name, OK, ", ".join(f"{name} {version}" for name, _, version in found))
 
 
-def _features() -> Iterator[tuple[str, str, list[Any]]]:
-    """Yields a feature, what pip installs it from, and its requirements on this system."""
+def _features() -> Iterator[_Feature]:
     file, project = ROOT / "requirements.txt", ROOT / "pyproject.toml"
     if file.is_file():
-        yield "everything", f"-r {file.name}", _read(file)
+        yield _Feature("everything", f"-r {file.name}", _read(file), optional=False)
     if project.is_file():
         content = tomllib.loads(project.read_text("utf-8"))["project"]
         for extra, lines in sorted(content.get("optional-dependencies", {}).items()):
             others = [line for line in lines if not line.startswith(f"{content['name']}[")]
-            yield extra, f'-e ".[{extra}]"', _parse(others)
+            yield _Feature(extra, f'-e ".[{extra}]"', _parse(others), optional=True)
 
 
 def _tested_set() -> Check:
-    """Compares what is installed with the sets in constraints/; what is missing is no matter."""
+    """Compares the installed versions with the sets in constraints/; packages may be missing."""
     differing: dict[str, list[str]] = {}
     for path in sorted((ROOT / "constraints").glob("*.txt")):
         pins = {wanted.name: str(wanted.specifier).removeprefix("==") for wanted in _read(path)}
@@ -109,15 +118,15 @@ def _tested_set() -> Check:
             name for name, pin in pins.items() if found[name] not in (None, pin)
         ]
         if not differing[path.name] and any(found.values()):
-            return Check("tested set", OK, f"exactly {path.name}, with which tests passed")
+            return Check("tested set", OK, f"exactly {path.name}, which passed the tests")
     if not differing:
-        return Check("tested set", NOTE, "no list of tested versions is here; `make test` tells")
+        return Check("tested set", NOTE, "there is no list of tested versions; run `make test`")
     nearest = min(differing, key=lambda name: len(differing[name]))
     names = ", ".join(differing[nearest][:5]) + " ..." * (len(differing[nearest]) > 5)
     return Check(
         "tested set",
         NOTE,
-        f"not exactly one that was tested; nearest {nearest}, but for {names}: `make test` tells",
+        f"none exactly; closest to {nearest}, except {names}: run `make test`",
     )
 
 
@@ -139,12 +148,13 @@ def _processor() -> Check:
     flags = processor_flags()
     wanted = [name for name in ("avx2", "avx512f", *BFLOAT16_FLAGS) if name in flags]
     half = "trains in bfloat16" if flags & {*BFLOAT16_FLAGS} else "trains in float32"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Check("processor", OK, f"{cores} cores, {' '.join(wanted) or 'no known flags'}; {half}")
+    return Check(
+        "processor", OK, f"{processors()} cores, {' '.join(wanted) or 'no known flags'}; {half}"
+    )
 
 
 def _folder(folder: Path) -> Check:
-    """Writes a small file into the folder, or where it would be made, and removes it."""
+    """Writes a small file into the folder, or where it would be created, and removes it."""
     place = folder
     while not place.exists():
         place = place.parent
@@ -169,10 +179,10 @@ def _graphics() -> Check:
         import tensorflow as tf
 
         devices = tf.config.list_physical_devices("GPU")
-    except Exception as error:  # a broken installation fails in any way it likes
+    except Exception as error:  # a broken installation fails in many ways
         return Check("GPU", WRONG, f"TensorFlow cannot be imported ({type(error).__name__})")
     if not devices:
-        return Check("GPU", NOTE, "none that TensorFlow sees; training runs on the processor")
+        return Check("GPU", NOTE, "TensorFlow finds none; training runs on the processor")
     names = [
         str(tf.config.experimental.get_device_details(device).get("device_name", device.name))
         for device in devices

@@ -1,157 +1,100 @@
-"""What `evaluate_model.py` does with its flags."""
+"""`evaluate_model.py`: judges a finished run again, or compares two."""
 
 import dataclasses
 from pathlib import Path
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
-from cancernet.base.files import sha256_of, write_json, write_text
+from cancernet.base.settings import setting
 from cancernet.base.staging import made_beside
-from cancernet.base.words import NOTICE, counted, images_of
-from cancernet.evaluation import compare_runs, comparison_page
-from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
-from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord
-from cancernet.evaluation.evaluation_report import predictive, report_content
-from cancernet.evaluation.run_results import PREDICTIONS, FinishedRun, read_finished
-from cancernet.measures.assess import write_predictions
-from cancernet.report.formatting import interval, number
-from cancernet.report.page import write_report
-from cancernet.report.terminal import text_report
-from cancernet.runs import run_folder
-from cancernet.runs.metrics_file import metrics_of, write_metrics
+from cancernet.base.words import NOTICE
+from cancernet.commands.command_line import Parser, add_settings, given_settings, typed_command
+from cancernet.evaluation.settings import EvaluationSettings
 
-EVALUATIONS = "evaluations"
-SETTING_OF = {"sensitivity": "target_sensitivity", "cost": "cost_ratio", "fixed": "threshold"}
-GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
+EVALUATIONS = "evaluations"  # in the run folder
 
 
-def evaluate_command(folder: Path, wishes: Wishes, *, output: Path | None, command: str) -> int:
-    """Judges a finished run once more, prints the figures and writes a folder of its own.
-
-    Args:
-        folder: the run folder; nothing that is in it changes.
-        wishes: what to judge and how.
-        output: a new folder; None for `<run>/evaluations/<name>`.
-        command: the command line, for the record.
-
-    Returns:
-        0, or 1 when some images could not be read.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """What `evaluate_model.py` takes besides the settings of the evaluation.
 
     Raises:
-        CancerNetError: bad input; the message says what to do.
+        CancerNetError: neither a run nor two to compare, or both.
     """
+
+    run: Path | None = setting(None, "finished run to judge", metavar="DIR")
+    compare: tuple[Path, ...] = setting(
+        (),
+        "compare two finished runs, cross-validations or evaluations on the same testing images",
+        metavar=("A", "B"),
+    )
+    output: Path | None = setting(
+        None,
+        f"new folder for the results (default: <run>/{EVALUATIONS}/<name>)",
+        metavar="DIR",
+    )
+
+    def __post_init__(self) -> None:
+        if (self.run is None) == (not self.compare):
+            raise CancerNetError("name a finished run with --run, or two with --compare")
+
+
+def main(description: str | None) -> int:
+    """Evaluates what the command line names; returns the exit code."""
+    parser = Parser(description)
+    add_settings(parser, EvaluateOptions)
+    add_settings(parser, EvaluationSettings)
+    arguments = parser.parse_args()
+    options = EvaluateOptions(**given_settings(arguments, EvaluateOptions))
+    given = given_settings(arguments, EvaluationSettings)
+    if options.run is not None:
+        return _evaluate(options.run, EvaluationSettings(**given), options.output)
+    if given:
+        raise CancerNetError("--compare goes with --output only; evaluate each run with --run")
+    return _compare(*options.compare, output=options.output)
+
+
+def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -> int:
+    """Judges a run, prints the figures and writes a folder; returns 1 if images were unreadable."""
+    from cancernet.evaluation.evaluate_run import examine
+    from cancernet.evaluation.evaluation_report import as_text, write_evaluation
+    from cancernet.evaluation.run_results import read_finished
+
     finished = read_finished(folder)
-    found = examine(finished, wishes)
-    target = output or free_folder(folder / EVALUATIONS, _name(wishes, found))
+    found = examine(finished, settings)
+    name = found.name if settings.data is not None else "own-testing-set"
+    if settings.rule is not None:
+        name += f"-{settings.rule}"
+    target = output or _free_folder(folder / EVALUATIONS, name)
     with made_beside(target) as staging:
-        _write(staging, finished, found, wishes, command)
-    print(_as_text(finished, found, wishes))
+        write_evaluation(staging, finished, found, settings, command=typed_command())
+    print(as_text(finished, found, settings))
     print(f"Report: {target / 'report.html'}")
     print(NOTICE)
     return found.exit_code
 
 
-def compare_command(first: Path, second: Path, *, output: Path | None) -> int:
-    """Compares two runs on one testing set; prints, and writes a page and its figures.
+def _compare(first: Path, second: Path, *, output: Path | None) -> int:
+    """Compares two runs, prints the differences and writes a page and its figures."""
+    from cancernet.base.files import write_json, write_text
+    from cancernet.evaluation import comparison_page
+    from cancernet.evaluation.compare_runs import as_dict, as_text, compare_sides, read_side
 
-    Raises:
-        CancerNetError: not the same testing images, or no finished runs.
-    """
-    sides = compare_runs.read_side(first), compare_runs.read_side(second)
-    found = compare_runs.compare_sides(*sides)
-    name = f"compared-with-{Path(second).resolve().name}"
-    target = output or free_folder(Path(first) / EVALUATIONS, name)
+    sides = read_side(first), read_side(second)
+    found = compare_sides(*sides)
+    target = output or _free_folder(first / EVALUATIONS, f"compared-with-{second.resolve().name}")
     with made_beside(target) as staging:
-        write_json(staging / "comparison.json", compare_runs.as_dict(found, *sides))
-        page = comparison_page.page(found, *sides)
-        write_text(staging / "comparison.html", page)
-    print(compare_runs.as_text(found, *sides))
+        write_json(staging / "comparison.json", as_dict(found, *sides))
+        write_text(staging / "comparison.html", comparison_page.page(found, *sides))
+    print(as_text(found, *sides))
     print(f"Page: {target / 'comparison.html'}")
     print(NOTICE)
     return EXIT_OK
 
 
-def free_folder(parent: Path, name: str) -> Path:
+def _free_folder(parent: Path, name: str) -> Path:
     """Returns `parent/name`, or with the first free number behind it."""
-    number_, folder = 1, parent / name
+    number, folder = 1, parent / name
     while folder.exists():
-        number_ += 1
-        folder = parent / f"{name}-{number_}"
+        number += 1
+        folder = parent / f"{name}-{number}"
     return folder
-
-
-def _name(wishes: Wishes, found: Examined) -> str:
-    base = found.name if wishes.data is not None else "own-testing-set"
-    return base if wishes.rule is None else f"{base}-{wishes.rule}"
-
-
-def _write(
-    folder: Path, finished: FinishedRun, found: Examined, wishes: Wishes, command: str
-) -> None:
-    content = report_content(finished, found, wishes, command)
-    write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
-    write_report(content, folder)
-    metrics = dataclasses.replace(
-        metrics_of(found.assessment),
-        subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
-        predictive_values=tuple(predictive(found, wishes)),
-    )
-    write_metrics(folder, metrics)
-    run, dataset = finished.run, finished.run.record.dataset
-    record = EvaluationRecord(
-        run=run.name,
-        run_checksum=run.record.checksum or "",
-        data=found.name,
-        images=found.how,
-        fingerprint="" if wishes.data else dataset.fingerprint,
-        content=found.content or dataset.testing_content,
-        positive=run.positive,
-        operating_point=found.assessment.operating_point,
-        calibration=found.assessment.calibration,
-        left_out=found.left_out,
-        leak=found.leak,
-        drawn=found.drawn,
-        command=command,
-        made=run_folder.now(),
-        predictions=sha256_of(folder / PREDICTIONS),
-    )
-    write_json(folder / EVALUATION, record)
-
-
-def _as_text(finished: FinishedRun, found: Examined, wishes: Wishes) -> str:
-    lines = [f"Run {finished.run.folder} judged on {found.name} ({found.how})"]
-    if found.drawn:
-        lines.append("WARNING: drawn images; the figures mean nothing for tissue")
-    lines += [f"WARNING: {sentence}" for sentence in filter(None, [found.leak, *found.remarks])]
-    for reason, count in found.left_out.items():
-        lines.append(f"left out: {counted(count, 'file')}, {reason}")
-    lines += ["", text_report(found.assessment).rstrip()]
-    for column, rows in found.subgroups.items():
-        lines += ["", f"By {column}"]
-        for row in rows:
-            cells = "  ".join(
-                f"{name.replace('_', ' ')} {number(row[name])} {interval(row['limits'][name])}"
-                for name in GROUP_FIGURES
-            )
-            lines.append(f"  {row['group']}: {images_of(row['images'], row['patients'])}: {cells}")
-    for at in predictive(found, wishes):
-        lines += [
-            "",
-            f"At a prevalence of {100 * at['prevalence']:.3g}%: a positive call is right in "
-            f"{number(at['positive_predictive_value'])} {interval(at['positive_limits'])}, a "
-            f"negative one in {number(at['negative_predictive_value'])} "
-            f"{interval(at['negative_limits'])}; {number(at['calls_per_hundred'], 1)} calls in "
-            "100 images",
-        ]
-    return "\n".join(lines)
-
-
-def with_rule_settings(wishes: Wishes, **given: float | None) -> Wishes:
-    """Returns the wishes with the rule settings that were given."""
-    settings = {name: value for name, value in given.items() if value is not None}
-    if settings and wishes.rule is None:
-        raise CancerNetError("--target-sensitivity, --cost-ratio and --threshold go with --rule")
-    for name in settings:
-        if name != SETTING_OF.get(str(wishes.rule)):
-            flag = name.replace("_", "-")
-            raise CancerNetError(f"--{flag} has no meaning with --rule {wishes.rule}; leave it out")
-    return dataclasses.replace(wishes, rule_settings=settings)

@@ -16,10 +16,10 @@ from cancernet.config import INTERPOLATIONS, OUTPUT
 if TYPE_CHECKING:
     from cancernet.explaining.folder import ExplanationFolder
     from cancernet.runs.run_folder import Run
-    from cancernet.scoring.foreign.predictor import BarePredictor
+    from cancernet.scoring.foreign.predictor import KerasPredictor
     from cancernet.scoring.predictor import Prediction
 
-_BARE = "a bare model, without a run folder (--run FILE)"
+_KERAS_FILE = "a Keras model without a run folder (--run FILE)"
 _MAPS = "heat maps (docs/EXPLAIN.md says what they show)"
 _SLIDES = "slide maps (docs/SLIDES.md)"
 _SPREAD = "many images on many processes (needs Dask)"
@@ -31,7 +31,7 @@ class PredictFlags:
 
     run: Path | None = setting(
         None,
-        f"run folder (default: the newest in {OUTPUT}/), or a bare .keras or .h5 model",
+        f"run folder (default: the newest in {OUTPUT}/), or a .keras or .h5 model without one",
         metavar="DIR_OR_FILE",
     )
     json: bool = setting(False, "print one JSON object a line", switch=True)
@@ -51,28 +51,30 @@ class PredictFlags:
     )
 
     dataset: str | None = setting(
-        None, "its classes in order, as in the catalogue", group=_BARE, metavar="NAME"
+        None, "its classes in order, as in the catalogue", group=_KERAS_FILE, metavar="NAME"
     )
     preprocessing: str | None = setting(
         None,
         "how its pixels are prepared: unit is 0-1; inside: the model does it",
-        group=_BARE,
+        group=_KERAS_FILE,
         choices=("inside", "unit", "tf", "torch", "caffe"),
     )
     image_size: int | None = setting(
-        None, "height and width, where the file does not say", group=_BARE, metavar="N"
+        None, "height and width, where the file does not say", group=_KERAS_FILE, metavar="N"
     )
     interpolation: str | None = setting(
-        None, "default: bilinear", group=_BARE, choices=INTERPOLATIONS
+        None, "default: bilinear", group=_KERAS_FILE, choices=INTERPOLATIONS
     )
     recipe: str | None = setting(
         None,
         "take data set, size and interpolation from a recipe, whose models prepare pixels "
         "themselves",
-        group=_BARE,
+        group=_KERAS_FILE,
         metavar="NAME_OR_FILE",
     )
-    sha256: str | None = setting(None, "the hash the file must have", group=_BARE, metavar="HEX")
+    sha256: str | None = setting(
+        None, "the hash the file must have", group=_KERAS_FILE, metavar="HEX"
+    )
 
     explain: Path | None = setting(
         None,
@@ -151,8 +153,8 @@ _OF_IMAGES = (
     "scheduler",
 )  # fmt: skip
 _OF_SLIDES = ("output", "patch_size")
-# What must be stated of a bare model; a run folder knows it.
-_OF_BARE_MODELS = (
+# What a Keras model without a run folder does not say of itself.
+_OF_KERAS_FILES = (
     "dataset", "recipe", "image_size", "interpolation", "preprocessing", "sha256",
 )  # fmt: skip
 
@@ -179,39 +181,39 @@ def main(description: str | None) -> int:
     """Predicts what the command line names; returns the exit code."""
     images, flags = parse_arguments(description)
     if flags.workers or flags.scheduler:
-        from cancernet.base.cluster import check_wishes
+        from cancernet.base.cluster import check_cluster_flags
 
-        check_wishes(flags.workers, flags.scheduler)
+        check_cluster_flags(flags.workers, flags.scheduler)
     from cancernet.runs.run_folder import newest_run, open_run
 
     with contextlib.ExitStack() as stack:
-        if bare := _bare_model(flags, stack):
-            return _predict(images, flags, bare.run, bare)
+        if keras_model := _keras_model(flags, stack):
+            return _predict(images, flags, keras_model.run, keras_model)
         trained = open_run(flags.run if flags.run is not None else newest_run())
         if flags.slide:
             return _map_slides(flags, trained)
         return _predict(images, flags, trained, None)
 
 
-def _bare_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "BarePredictor | None":
-    """Opens the bare model that --run names; None when it names a run folder."""
-    stated = {name: getattr(flags, name) for name in _OF_BARE_MODELS}
+def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPredictor | None":
+    """Opens the Keras model that --run names; None when it names a run folder."""
+    stated = {name: getattr(flags, name) for name in _OF_KERAS_FILES}
     if flags.run is not None and not flags.run.is_dir():
-        from cancernet.scoring.foreign.parts import is_model_file
+        from cancernet.scoring.foreign.model_file import is_model_file
 
         if is_model_file(flags.run):
             if flags.slide or flags.explain or flags.workers or flags.scheduler:
                 raise CancerNetError(
                     "--slide, --explain, --workers and --scheduler need a run folder, not a "
-                    "bare model"
+                    "Keras model"
                 )
-            from cancernet.scoring.foreign.open import Stated, opened
+            from cancernet.scoring.foreign.predictor import ModelDescription, open_keras_model
 
-            return stack.enter_context(opened(flags.run, Stated(**stated)))
+            return stack.enter_context(open_keras_model(flags.run, ModelDescription(**stated)))
     for name, value in stated.items():
         if value is not None:
             raise CancerNetError(
-                f"{flag_of(name)} goes with a bare model; a run folder knows it itself"
+                f"{flag_of(name)} is only for a Keras model without a run folder; leave it out"
             )
     return None
 
@@ -235,13 +237,13 @@ def _say_what_answered(trained: "Run") -> None:
 
 
 def _predict(
-    images: list[Path], flags: PredictFlags, trained: "Run", bare: "BarePredictor | None"
+    images: list[Path], flags: PredictFlags, trained: "Run", predictor: "KerasPredictor | None"
 ) -> int:
     from cancernet.commands.predict_images import predict_named
 
     named = images
     if flags.list_ is not None:
-        from cancernet.scoring.listed_images import listed_images
+        from cancernet.scoring.inputs import listed_images
 
         named = listed_images(flags.list_, images)
     folder = _explanations(flags, trained)
@@ -261,7 +263,7 @@ def _predict(
         also=also,
         scheduler=flags.scheduler,
         workers=flags.workers,
-        predictor=bare,
+        predictor=predictor,
     )
     if not flags.json:
         if folder:

@@ -1,8 +1,6 @@
 """What `train_model.py` does: flags, which of them go together, what is printed at the end."""
 
 import dataclasses
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
-from cancernet.commands.command_line import Parser, add_settings, given_settings
+from cancernet.commands.command_line import Parser, add_settings, given_settings, typed_command
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
@@ -153,7 +151,7 @@ def _start(options: TrainOptions, config: TrainConfig) -> None:
         data=options.data or DATASETS / config.dataset,
         config=config,
         recipe=name,
-        command=shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=typed_command(),
         beside=options.beside,
         log_dir=options.log_dir,
     )

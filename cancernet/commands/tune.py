@@ -1,102 +1,137 @@
-"""What `tune_model.py` does: open the study, run trials until enough ended, write results."""
+"""`tune_model.py`: searches for settings and prints what every trial found."""
 
 import dataclasses
-import hashlib
 import shlex
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cancernet.base.errors import CancerNetError
+from cancernet.base.errors import EXIT_INTERRUPTED, EXIT_OK, CancerNetError
+from cancernet.base.settings import check_settings, setting
 from cancernet.base.words import NOTICE
-from cancernet.config import DATASETS, TrainConfig
-from cancernet.dataset.folds import patient_folds
-from cancernet.dataset.manifest import BuiltDataset, read_dataset
-from cancernet.report.content import DRAWN
-from cancernet.training.limit import limited
-from cancernet.tuning.objective import Judge, is_better_higher
-from cancernet.tuning.picture import draw_trials, write_picture
-from cancernet.tuning.results import (
-    RECIPE,
-    TABLE,
-    best_trial,
-    table_text,
-    trial_rows,
-    write_best,
-    write_table,
-)
-from cancernet.tuning.space import Dimension
-from cancernet.tuning.study import (
-    StudyPlace,
-    check_not_refused,
-    ended,
-    held,
-    next_sampler,
-    open_study,
-)
+from cancernet.commands.command_line import Parser, add_settings, given_settings
+from cancernet.config import DATASETS, OUTPUT, TrainConfig
+from cancernet.recipe_file import named_settings, short_name
+from cancernet.recipes import DEFAULT_RECIPE
 
 if TYPE_CHECKING:
     import optuna
 
-PICTURE = "trials.png"
+    from cancernet.dataset.manifest import BuiltDataset
+    from cancernet.tuning.results import TrialRow
+    from cancernet.tuning.search import Search
+
+MEASURES = ("val_auc", "val_balanced_loss", "val_loss", "val_accuracy")
+SEARCH = ("learning_rate=1e-4..1e-1:log", "batch_size=16,32,64", "epochs=4..20")
 
 
 class StoppedError(CancerNetError):
-    """The user stopped the search; the message says how to go on."""
+    """The user stopped the search; the message says how to continue."""
 
-    exit_code = 130
+    exit_code = EXIT_INTERRUPTED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Search:
-    """What to search for.
+class TuneOptions:
+    """What `tune_model.py` takes besides the settings of a training.
 
-    Attributes:
-        place: where the study is kept.
-        base: the settings that do not vary.
-        dimensions: those that do.
-        trials: how many shall have ended.
-        folds: of whole patients.
-        measure: the validation measure that decides.
+    Raises:
+        CancerNetError: a value is out of bounds.
     """
 
-    place: StudyPlace
-    base: TrainConfig
-    dimensions: tuple[Dimension, ...]
-    trials: int
-    folds: int
-    measure: str
+    search: tuple[str, ...] = setting(
+        SEARCH,
+        "settings to vary, each as LOW..HIGH, LOW..HIGH:log or A,B,C "
+        f"(default: {' '.join(SEARCH)})",
+        metavar="NAME=VALUES",
+    )
+    trials: int = setting(
+        20, "stop when N trials have ended, those pruned included (default: 20)", least=1
+    )
+    folds: int = setting(3, "number of folds of whole patients (default: 3)", least=2)
+    measure: str = setting(
+        MEASURES[0],
+        f"validation measure that decides, at the epoch that is kept (default: {MEASURES[0]})",
+        choices=MEASURES,
+    )
+    study: str | None = setting(
+        None,
+        f"SQLite file, or address of a database (default: {OUTPUT}/<recipe>-study.db)",
+        metavar="FILE",
+    )
+    output: Path | None = setting(
+        None,
+        "folder for table, figure and best recipe (default: the study's name without .db)",
+        metavar="DIR",
+    )
+    recipe: str = setting(
+        DEFAULT_RECIPE,
+        f"settings that do not vary: a name or a file (default: {DEFAULT_RECIPE})",
+        metavar="NAME_OR_FILE",
+    )
+    data: Path | None = setting(
+        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR"
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
-def search(wanted: Search, data: Path) -> None:
-    """Runs the search, or goes on with it, and prints and writes what it found.
+def main(description: str | None) -> int:
+    """Searches as the command line says; returns the exit code."""
+    parser = Parser(description)
+    add_settings(parser, TuneOptions)
+    fixed = parser.add_argument_group("settings that do not vary (default: those of the recipe)")
+    add_settings(fixed, TrainConfig)
+    arguments = parser.parse_args()
+    options = TuneOptions(**given_settings(arguments, TuneOptions))
+    from cancernet.tuning.space import parse_search
+    from cancernet.tuning.study import study_place
+
+    # What is wrong with these is said before TensorFlow takes seconds to load.
+    dimensions = parse_search(options.search)
+    base = dataclasses.replace(
+        named_settings(options.recipe), **given_settings(arguments, TrainConfig)
+    )
+    name = f"{short_name(options.recipe)}-study"
+    place = study_place(options.study or str(OUTPUT / f"{name}.db"), OUTPUT / name)
+    if options.output is not None:
+        place = dataclasses.replace(place, results=options.output)
+    from cancernet.tuning.search import Search
+
+    wanted = Search(
+        place=place,
+        base=base,
+        dimensions=dimensions,
+        trials=options.trials,
+        folds=options.folds,
+        measure=options.measure,
+    )
+    search(wanted, options.data or DATASETS / base.dataset)
+    return EXIT_OK
+
+
+def search(wanted: "Search", data: Path) -> None:
+    """Runs the search, or continues it; prints and writes what it found.
 
     Raises:
         CancerNetError: the data, the settings or the study do not permit it.
-        StoppedError: the user pressed Ctrl-C; what ended is kept.
+        StoppedError: the user pressed Ctrl-C; the trials that ended are kept.
     """
-    dataset = read_dataset(data)
-    if dataset.name != wanted.base.dataset:
-        raise CancerNetError(
-            f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
-            f"{wanted.base.dataset!r}; name a fitting --data folder, or --dataset {dataset.name}"
-        )
-    dataset.check_files()
-    dataset = limited(dataset, wanted.base.limit, seed=wanted.base.seed)
+    from cancernet.dataset.folds import patient_folds
+    from cancernet.report.content import DRAWN
+    from cancernet.tuning.results import write_results
+    from cancernet.tuning.study import ended, held
+
+    dataset = wanted.open_data(data)
     folds = patient_folds(dataset, wanted.folds, seed=wanted.base.seed)
     for warning in filter(None, [DRAWN if dataset.drawn else "", dataset.leak]):
         print(f"WARNING: {warning}")
     with held(wanted.place):
-        study = open_study(
-            wanted.place,
-            maximize=is_better_higher(wanted.measure),
-            identity=_identity(wanted, dataset, folds),
-            first=_own_values(wanted.base, wanted.dimensions),
-        )
+        study = wanted.open_study(dataset, folds)
         images = sum(len(part.paths) for part in folds[0].parts.values())
         print(
-            f"Study {wanted.place.shown}: {ended(study)} of {wanted.trials} trials ended; "
+            f"Study {wanted.place.shown}: {ended(study)} of {wanted.trials} trials have ended; "
             f"{wanted.folds} folds of the patients of {images:,} training and validation images; "
             "testing is not touched"
         )
@@ -105,107 +140,54 @@ def search(wanted: Search, data: Path) -> None:
         except KeyboardInterrupt:
             raise StoppedError(
                 f"stopped; {ended(study)} of {wanted.trials} trials are kept in "
-                f"{wanted.place.shown}; the same command goes on"
+                f"{wanted.place.shown}; the same command continues"
             ) from None
         finally:
-            _write_results(study, wanted, dataset)
+            write_results(study, wanted, drawn=dataset.drawn)
         _print_results(study, wanted, dataset)
 
 
-def _run_trials(study: "optuna.Study", wanted: Search, folds: list[Any]) -> None:
+def _run_trials(study: "optuna.Study", wanted: "Search", folds: "Sequence[BuiltDataset]") -> None:
+    """Runs the trials under a progress bar and prints each one's value."""
     from tqdm import tqdm
 
-    done = ended(study)
-    work = wanted.place.results / "unfinished"
+    from cancernet.tuning.results import trial_row
+    from cancernet.tuning.search import run_trials
+    from cancernet.tuning.study import ended
+
     with tqdm(
-        total=wanted.trials, initial=done, desc="Searching", unit="trial", disable=None
+        total=wanted.trials, initial=ended(study), desc="Searching", unit="trial", disable=None
     ) as bar:
-        judge = Judge(
-            base=wanted.base,
-            dimensions=wanted.dimensions,
-            folds=folds,
-            measure=wanted.measure,
-            work=work,
-            progress=lambda words: bar.set_postfix_str(words),
-        )
-        try:
-            while (done := ended(study)) < wanted.trials:
-                bar.update(done - bar.n)
-                study.sampler = next_sampler(wanted.place, wanted.base.seed, done)
-                study.optimize(judge, n_trials=1)
-                row = trial_rows(study)[-1]
-                value = "no value" if row.value is None else f"{wanted.measure} {row.value:.4f}"
-                bar.write(f"Trial {row.number} {row.state}: {value}, {_words(row.values)}")
-                check_not_refused(study)
-            bar.update(done - bar.n)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        for trial in run_trials(study, wanted, folds, progress=bar.set_postfix_str):
+            bar.update(ended(study) - bar.n)
+            bar.write(_trial_text(trial_row(trial), wanted.measure))
 
 
-def _identity(
-    wanted: Search, dataset: BuiltDataset, folds: Sequence[BuiltDataset]
-) -> dict[str, Any]:
-    """What makes two searches the same: else their trials could not be compared."""
-    base = dataclasses.asdict(wanted.base)
-    for dimension in wanted.dimensions:
-        base.pop(dimension.name)
-    return {
-        "data": dataset.fingerprint,
-        "measure": wanted.measure,
-        "folds": wanted.folds,
-        "patients of the folds": _digest(folds),
-        "--search": sorted(dimension.text for dimension in wanted.dimensions),
-        **{f"--{name.replace('_', '-')}": value for name, value in base.items()},
-    }
+def _trial_text(row: "TrialRow", measure: str) -> str:
+    from cancernet.tuning.results import short
+
+    value = "no value" if row.value is None else f"{measure} {row.value:.4f}"
+    settings = ", ".join(f"{name} {short(value)}" for name, value in row.values.items())
+    return f"Trial {row.number} {row.state}: {value}, {settings}"
 
 
-def _digest(folds: Sequence[BuiltDataset]) -> str:
-    key = "".join(fold.fingerprint for fold in folds)
-    return hashlib.sha256(key.encode()).hexdigest()[:12]
+def _print_results(study: "optuna.Study", wanted: "Search", dataset: "BuiltDataset") -> None:
+    from cancernet.tuning.results import FIGURE, RECIPE, TABLE, table_text, trial_rows
+    from cancernet.tuning.study import ended
 
-
-def _own_values(base: TrainConfig, dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
-    """The recipe's own values, to be tried first, where the search could propose them all."""
-    values = {dimension.name: getattr(base, dimension.name) for dimension in dimensions}
-    return values if all(each.holds(values[each.name]) for each in dimensions) else {}
-
-
-def _write_results(study: "optuna.Study", wanted: Search, dataset: BuiltDataset) -> None:
     rows, results = trial_rows(study), wanted.place.results
-    write_table(results / TABLE, rows, wanted.dimensions)
-    write_best(results / RECIPE, study, wanted.base, wanted.measure)
-    best = best_trial(study)
-    figure = draw_trials(
-        rows,
-        wanted.dimensions,
-        measure=f"{wanted.measure}, mean of {wanted.folds} folds",
-        maximize=is_better_higher(wanted.measure),
-        best=None if best is None else best.number,
-        footer="Drawn data, not real tissue." if dataset.drawn else "",
-    )
-    write_picture(results / PICTURE, figure)
-
-
-def _print_results(study: "optuna.Study", wanted: Search, dataset: BuiltDataset) -> None:
-    best, results = best_trial(study), wanted.place.results
-    print(table_text(trial_rows(study), None if best is None else best.number, wanted.measure))
+    print(table_text(rows, wanted.measure))
     print(f"Table:   {results / TABLE}")
-    print(f"Picture: {results / PICTURE}")
+    print(f"Figure:  {results / FIGURE}")
+    best = next((row for row in rows if row.best), None)
     if best is None:
-        print("No trial came to its end, so there is no best recipe; allow more --trials")
+        print("No trial was completed, so there is no best recipe; allow more --trials")
     else:
         print(
-            f"Best:    trial {best.number}, {wanted.measure} {best.value:.4f}: the most of "
-            f"{ended(study)} looks, so expect less; only testing, scored once, will tell"
+            f"Best:    trial {best.number}, {wanted.measure} {best.value:.4f}, the best of "
+            f"{ended(study)} trials, so expect less; only testing, scored once, will tell"
         )
         elsewhere = dataset.folder != DATASETS / wanted.base.dataset
         data = f" --data {shlex.quote(str(dataset.folder))}" if elsewhere else ""
         print(f"Use it:  python train_model.py --recipe {shlex.quote(str(results / RECIPE))}{data}")
     print(NOTICE)
-
-
-def _words(values: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in values.items()
-    )

@@ -1,13 +1,14 @@
-"""Who is tested, who validates and who trains in every fold: whole patients, never patches."""
+"""Which patients test, validate and train in every fold: whole patients, never patches."""
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from cancernet.base.errors import SplitError
 from cancernet.base.words import counted
-from cancernet.config import SPLITS
+from cancernet.config import SPLITS, TrainConfig
 from cancernet.dataset.folds import (
     choose_rows,
     equal_groups,
@@ -18,12 +19,23 @@ from cancernet.dataset.folds import (
 from cancernet.dataset.leaks import Leak
 from cancernet.dataset.manifest import BuiltDataset, Part, count_part
 from cancernet.dataset.nearest_split import nearest_split
+from cancernet.runs.cross_validation_file import CrossValidationRecord
 from cancernet.runs.run_record import Fold
 
 PATIENTS = "patients"
-# Of the patients that a fold does not test; more than a single split gives, because the
+# Of the patients that a fold does not test. More than in a single split, because the
 # operating point of a fold rests on them alone.
 VALIDATION_SHARE = 0.2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """What is divided into folds, with which settings, and the folder of the results."""
+
+    folder: Path
+    dataset: BuiltDataset
+    config: TrainConfig
+    record: CrossValidationRecord
 
 
 def plan_folds(
@@ -33,21 +45,20 @@ def plan_folds(
 
     Args:
         dataset: the data set.
-        folds: a number, 2 to the number of patients, or "patients" to leave out one
-            patient after the other. Folds of a number are as alike in classes and size
-            as whole patients permit, and each holds every class.
-        only: leave out these patients only, one a fold.
+        folds: a number from 2 to that of the patients, or "patients" to leave out one patient
+            after the other. A number of folds are as alike in classes and size as whole
+            patients permit, and each holds every class.
+        only: leave out only these patients, one in each fold.
         seed: of the division.
 
     Raises:
         SplitError: the patients cannot be divided so; the message says what to do.
     """
     patients, counts = patient_counts(joined(dataset), len(dataset.classes))
-    groups = _groups(patients, counts, folds, only, seed)
     found = []
-    for number, testing in enumerate(groups, start=1):
+    for number, testing in enumerate(_groups(patients, counts, folds, only, seed), start=1):
         rest = np.setdiff1d(np.arange(len(patients)), testing)
-        validation = _validation(patients, counts, rest, seed, number)
+        validation = _validation(counts, rest, seed, number)
         found.append(
             Fold(
                 number=number,
@@ -59,17 +70,16 @@ def plan_folds(
 
 
 def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
-    """Returns the data set divided as the fold says; images stay where they lie."""
+    """Returns the data set divided as the fold says; the images stay where they are."""
     whole = joined(dataset)
     patients = np.array(whole.patients)
     testing = np.isin(patients, fold.testing)
     validation = np.isin(patients, fold.validation)
-    chosen = {
-        "training": ~testing & ~validation,
-        "validation": validation,
-        "testing": testing,
+    chosen = (~testing & ~validation, validation, testing)
+    parts = {
+        name: choose_rows(whole, np.flatnonzero(rows))
+        for name, rows in zip(SPLITS, chosen, strict=True)
     }
-    parts = {name: choose_rows(whole, np.flatnonzero(chosen[name])) for name in SPLITS}
     return dataclasses.replace(
         dataset,
         parts=parts,
@@ -89,10 +99,7 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
 
 
 def remaining_leaks(leaks: Sequence[Leak]) -> tuple[Leak, ...]:
-    """Returns what leaks between folds of whole patients, whatever the set's own splits were.
-
-    Patients in two splits are no matter any more; copies among patients, and masks, are.
-    """
+    """Returns what still leaks between folds of whole patients: copies among patients, masks."""
     return tuple(leak for leak in leaks if not leak.kind.of_units)
 
 
@@ -107,7 +114,7 @@ def _groups(
     one_by_one = folds == PATIENTS or folds == str(len(patients))
     if only:
         if not one_by_one:
-            raise SplitError("--fold-patients leaves out one patient a fold; add --folds patients")
+            raise SplitError("--fold-patients needs --folds patients")
         unknown = sorted(set(only) - set(patients))
         if unknown:
             raise SplitError(
@@ -125,20 +132,18 @@ def _groups(
     try:
         return equal_groups(counts, int(folds), seed=seed)
     except SplitError as error:
-        # One tests, one validates, one trains.
-        alone = ", or --folds patients" if (counts > 0).sum(axis=0).min() >= 3 else ""
-        raise SplitError(f"{error}{alone}") from None
+        # Three patients with every class are enough: one tests, one validates, one trains.
+        instead = ", or --folds patients" if (counts > 0).sum(axis=0).min() >= 3 else ""
+        raise SplitError(f"{error}{instead}") from None
 
 
-def _validation(
-    patients: list[str], counts: np.ndarray, rest: np.ndarray, seed: int, number: int
-) -> np.ndarray:
-    """The patients of `rest` that validate, so that they and those who train have every class."""
+def _validation(counts: np.ndarray, rest: np.ndarray, seed: int, number: int) -> np.ndarray:
+    """Chooses patients of `rest` to validate, so that they and the others have every class."""
     having = (counts[rest] > 0).sum(axis=0)
     if (having < 2).any():
         raise SplitError(
-            f"without the patients that fold {number} tests, a class is left with "
-            f"{counted(int(having.min()), 'patient')}, and both training and validation need one; "
+            f"without the patients that fold {number} tests, a class has "
+            f"{counted(int(having.min()), 'patient')}, and training and validation need one each; "
             "choose other --folds, or add patients"
         )
     shares = np.array([1 - VALIDATION_SHARE, VALIDATION_SHARE])

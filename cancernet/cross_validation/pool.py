@@ -1,10 +1,8 @@
-"""The folds' predictions pooled: files, figures and report of the whole."""
+"""Pools the predictions of the folds and writes files, figures and report of the whole."""
 
 import dataclasses
-from pathlib import Path
 
-from cancernet.config import TrainConfig
-from cancernet.cross_validation.plan import joined
+from cancernet.cross_validation.plan import CrossValidation, joined
 from cancernet.dataset.manifest import BuiltDataset, read_audit
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
@@ -16,7 +14,6 @@ from cancernet.report.formatting import number
 from cancernet.report.page import write_cards, write_report
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_file import CrossValidationRecord
 from cancernet.runs.metrics_file import (
     FoldMetrics,
     Metrics,
@@ -30,22 +27,21 @@ from cancernet.training.limit import say_limit
 PREDICTIONS = "predictions.csv"
 
 
-def write_pooled(
-    folder: Path, dataset: BuiltDataset, config: TrainConfig, record: CrossValidationRecord
-) -> str:
+def write_pooled(whole: CrossValidation) -> str:
     """Writes predictions.csv, metrics.json, figures and report; returns the text to print.
 
     Raises:
         RunError: a fold is not finished, or was altered.
     """
-    finished = [read_finished(folder / fold.name) for fold in record.folds]
+    folder, dataset = whole.folder, whole.dataset
+    finished = [read_finished(folder / fold.name) for fold in whole.record.folds]
     folds = [fold_scores(one) for one in finished]
     pooled = pool(
         folds,
         Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
-        seed=config.seed,
+        seed=whole.config.seed,
     )
-    content = _content(folder, dataset, config, record, pooled, folds, finished[0].run)
+    content = _content(whole, pooled, folds, finished[0].run)
     predicted = scores.predicted_indices(
         pooled.testing.probabilities, pooled.assessment.positive_indices, pooled.thresholds
     )
@@ -81,17 +77,12 @@ def _metrics(pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun
 
 
 def _content(
-    folder: Path,
-    dataset: BuiltDataset,
-    config: TrainConfig,
-    record: CrossValidationRecord,
-    pooled: Pooled,
-    folds: list[FoldScores],
-    run: Run,
+    whole: CrossValidation, pooled: Pooled, folds: list[FoldScores], run: Run
 ) -> ReportContent:
+    dataset, config, record = whole.dataset, whole.config, whole.record
     beside, missing = read_besides(record.beside)
     return ReportContent(
-        title=folder.resolve().name,
+        title=whole.folder.resolve().name,
         assessment=pooled.assessment,
         validation=pooled.validation,
         testing=pooled.testing,
@@ -127,10 +118,10 @@ def _content(
 
 
 def _flow(dataset: BuiltDataset, pooled: Pooled) -> list[FlowStep]:
-    whole, tested = joined(dataset), pooled.assessment.testing
+    images, tested = joined(dataset), pooled.assessment.testing
     cells = tested["confusion_matrix"]
     return [
-        FlowStep(name="in the set", patients=len(set(whole.patients)), images=len(whole.paths)),
+        FlowStep(name="in the set", patients=len(set(images.patients)), images=len(images.paths)),
         FlowStep(
             name="tested once, by the fold that left them out",
             patients=tested["patients"],

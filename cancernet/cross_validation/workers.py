@@ -1,4 +1,4 @@
-"""Folds spread over processes, each with its share of the processor's cores."""
+"""Trains folds in several processes, each with its share of the cores."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
+from cancernet.base.parallel import processors
 from cancernet.runs.run_record import Fold
 from cancernet.training.loop.fit import StoppedError
 
@@ -24,7 +25,7 @@ _CODE = (
 
 
 def train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers: int) -> None:
-    """Trains the folds, so many at a time; each writes `fold-XX.log` beside its folder.
+    """Trains the folds, `workers` at a time; each writes `fold-XX.log` beside its folder.
 
     Raises:
         RunError: some folds failed; the others are finished.
@@ -53,17 +54,17 @@ def train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers:
         for process in running:
             process.wait()
         raise StoppedError(
-            f"stopped; finished folds and complete epochs are kept; go on with `{again}`"
+            f"stopped; finished folds and complete epochs are kept; resume with `{again}`"
         ) from None
     if failed:
         raise RunError(
-            f"{len(failed)} of {len(folds)} folds failed, first {failed[0].name}: see "
-            f"{folder / failed[0].name}.log, then go on with `{again}`"
+            f"{len(failed)} of {len(folds)} folds failed, the first of them {failed[0].name}; read "
+            f"{folder / failed[0].name}.log, then resume with `{again}`"
         )
 
 
 def _start(folder: Path, data: Path, fold: Fold, workers: int) -> subprocess.Popen:
-    cores = str(max(1, (os.cpu_count() or 1) // workers))
+    cores = str(max(1, processors() // workers))
     threads = {"TF_NUM_INTRAOP_THREADS": cores, "OMP_NUM_THREADS": cores}
     with open(folder / f"{fold.name}.log", "ab") as log:
         return subprocess.Popen(

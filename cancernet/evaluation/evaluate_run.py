@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from cancernet.base.words import counted, some
 from cancernet.catalog.patient_id import patient_key
 from cancernet.evaluation.labelled_images import Labelled, read_labelled
 from cancernet.evaluation.run_results import FinishedRun
+from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
 from cancernet.measures import scored as scores
 from cancernet.measures.assess import Assessment, assess_at
@@ -25,27 +25,6 @@ from cancernet.report.content import say_unit
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Predictor
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What `evaluate_model.py --run` was asked.
-
-    Attributes:
-        data: labelled images; None for the run's own testing images as they were scored.
-        split: of a built data set; None for the usual one.
-        subgroups: table of patients or paths; None without.
-        prevalences: shares of positives that the user expects.
-        rule: another rule of the operating point, by name; None leaves it as it is.
-        rule_settings: `target_sensitivity`, `cost_ratio`, `threshold` of that rule.
-    """
-
-    data: Path | None = None
-    split: str | None = None
-    subgroups: Path | None = None
-    prevalences: Sequence[float] = ()
-    rule: str | None = None
-    rule_settings: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,7 +64,7 @@ class Examined:
     exit_code: int
 
 
-def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
+def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
     """Judges a finished run; its calibration, and without a rule its operating point, stay.
 
     Raises:
@@ -94,11 +73,11 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
     run = finished.run
     remarks = say_unit(run.record.dataset.unit)
     exit_code, left_out, content, own = EXIT_OK, {}, "", True
-    if wishes.data is None:
+    if settings.data is None:
         testing, name, how = finished.testing, "own testing set", "as scored when it was trained"
         leak, seen, drawn, folder = leak_of(run), "", run.drawn, own_folder(run)
     else:
-        labelled = read_labelled(wishes.data, run, split=wishes.split)
+        labelled = read_labelled(settings.data, run, split=settings.split)
         testing, failures = score_labelled(labelled, run)
         exit_code = EXIT_SOME_FAILED if failures else EXIT_OK
         left_out = {**labelled.left_out, **failures}
@@ -110,8 +89,8 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         remarks += filter(
             None, [labelled.respelled, labelled.unknown_patients, unchecked(labelled, run)]
         )
-    point = finished.point if wishes.rule is None else choose_again(finished, wishes)
-    if wishes.rule is not None:
+    point = finished.point if settings.rule is None else choose_again(finished, settings)
+    if settings.rule is not None:
         remarks.append(
             f"The operating point is not the run's own: {point.rule}, {point.origin}; the "
             "validation figures are of the run's stored predictions."
@@ -130,7 +109,7 @@ def examine(finished: FinishedRun, wishes: Wishes) -> Examined:
         folder=folder,
         testing=testing,
         assessment=assessment,
-        subgroups=_subgroups(wishes.subgroups, testing, assessment, finished.seed),
+        subgroups=_subgroups(settings.subgroups, testing, assessment, finished.seed),
         left_out=left_out,
         leak=leak,
         leak_as_built=" ".join(filter(None, [run.leak if own else "", seen])),
@@ -181,22 +160,22 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
     )
 
 
-def choose_again(finished: FinishedRun, wishes: Wishes) -> OperatingPoint:
+def choose_again(finished: FinishedRun, settings: EvaluationSettings) -> OperatingPoint:
     """Chooses an operating point by another rule, on stored validation predictions only."""
-    settings: dict[str, Any] = {
+    rule_settings: dict[str, Any] = {
         name: finished.settings[name]
         for name in ("target_sensitivity", "cost_ratio", "threshold")
         if name in finished.settings
     }
-    settings.update(wishes.rule_settings)
+    rule_settings.update(settings.rule_settings)
     columns = scores.positive_indices(finished.run.classes, finished.run.positive)
     try:
         return choose_operating_point(
             scores.positive_truth(finished.validation, columns),
             scores.positive_score(finished.validation.probabilities, columns),
-            rule=str(wishes.rule),
+            rule=str(settings.rule),
             patients=finished.validation.patients,
-            **settings,
+            **rule_settings,
         )
     except ValueError as error:
         raise CancerNetError(str(error)) from None

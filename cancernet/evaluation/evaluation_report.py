@@ -1,21 +1,111 @@
-"""What the report of an examination shows: the run, the data, and its own figures beside."""
+"""What an evaluation leaves: its report, its files, and the text on the screen."""
 
+import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 
-from cancernet.base.words import counted
-from cancernet.evaluation.evaluate_run import Examined, Wishes, examine
-from cancernet.evaluation.run_results import FinishedRun, asked_of, flow_of, full_name, history_of
+from cancernet.base.files import sha256_of, write_json
+from cancernet.base.words import counted, images_of
+from cancernet.evaluation.evaluate_run import Examined, examine
+from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord
+from cancernet.evaluation.run_results import (
+    PREDICTIONS,
+    FinishedRun,
+    asked_of,
+    flow_of,
+    full_name,
+    history_of,
+)
+from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_audit
+from cancernet.measures.assess import write_predictions
 from cancernet.measures.resampling.predictive_values import PredictiveRow, predictive_rows
 from cancernet.measures.scored import positive_score, positive_truth
 from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
+from cancernet.report.formatting import interval, number
+from cancernet.report.page import write_report
+from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.metrics_file import metrics_of, write_metrics
 from cancernet.runs.run_record import Setting
+
+GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
+
+
+def write_evaluation(
+    folder: Path,
+    finished: FinishedRun,
+    found: Examined,
+    settings: EvaluationSettings,
+    *,
+    command: str,
+) -> None:
+    """Writes report, predictions, metrics.json and evaluation.json into a folder.
+
+    `command` is the command line, for the record.
+    """
+    content = report_content(finished, found, settings, command)
+    write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
+    write_report(content, folder)
+    metrics = dataclasses.replace(
+        metrics_of(found.assessment),
+        subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
+        predictive_values=tuple(predictive(found, settings)),
+    )
+    write_metrics(folder, metrics)
+    run, dataset = finished.run, finished.run.record.dataset
+    record = EvaluationRecord(
+        run=run.name,
+        run_checksum=run.record.checksum or "",
+        data=found.name,
+        images=found.how,
+        fingerprint="" if settings.data else dataset.fingerprint,
+        content=found.content or dataset.testing_content,
+        positive=run.positive,
+        operating_point=found.assessment.operating_point,
+        calibration=found.assessment.calibration,
+        left_out=found.left_out,
+        leak=found.leak,
+        drawn=found.drawn,
+        command=command,
+        made=run_folder.now(),
+        predictions=sha256_of(folder / PREDICTIONS),
+    )
+    write_json(folder / EVALUATION, record)
+
+
+def as_text(finished: FinishedRun, found: Examined, settings: EvaluationSettings) -> str:
+    """Returns the figures of an evaluation, and what a reader must know of them, as text."""
+    lines = [f"Run {finished.run.folder} judged on {found.name} ({found.how})"]
+    if found.drawn:
+        lines.append("WARNING: drawn images; the figures mean nothing for tissue")
+    lines += [f"WARNING: {sentence}" for sentence in filter(None, [found.leak, *found.remarks])]
+    for reason, count in found.left_out.items():
+        lines.append(f"left out: {counted(count, 'file')}, {reason}")
+    lines += ["", text_report(found.assessment).rstrip()]
+    for column, rows in found.subgroups.items():
+        lines += ["", f"By {column}"]
+        for row in rows:
+            cells = "  ".join(
+                f"{name.replace('_', ' ')} {number(row[name])} {interval(row['limits'][name])}"
+                for name in GROUP_FIGURES
+            )
+            lines.append(f"  {row['group']}: {images_of(row['images'], row['patients'])}: {cells}")
+    for at in predictive(found, settings):
+        lines += [
+            "",
+            f"At a prevalence of {100 * at['prevalence']:.3g}%: a positive call is right in "
+            f"{number(at['positive_predictive_value'])} {interval(at['positive_limits'])}, a "
+            f"negative one in {number(at['negative_predictive_value'])} "
+            f"{interval(at['negative_limits'])}; {number(at['calls_per_hundred'], 1)} calls in "
+            "100 images",
+        ]
+    return "\n".join(lines)
 
 
 def report_content(
-    finished: FinishedRun, found: Examined, wishes: Wishes, command: str
+    finished: FinishedRun, found: Examined, settings: EvaluationSettings, command: str
 ) -> ReportContent:
     """Returns what the report of an examination is made from."""
     run, record = finished.run, finished.run.record
@@ -55,19 +145,19 @@ def report_content(
         command=command,
         seed=finished.seed,
         fingerprint=found.content or dataset.fingerprint,
-        settings=_settings(finished, wishes),
+        settings=_settings(finished, settings),
         versions=record.versions,
         commit=record.commit,
         created=run_folder.now(),
         remarks=found.remarks,
-        beside=_beside(finished, found, wishes),
+        beside=_beside(finished, found, settings),
         image_folder=found.folder,
         heat_map=heat_map_of(run.folder),
         # What leaks between the splits of other data does not here: all of it is new to the run.
         audit=own_audit(run) if found.own else (),
         judged_again=True,
         subgroups=found.subgroups,
-        prevalences=wishes.prevalences,
+        prevalences=settings.prevalence,
     )
 
 
@@ -76,18 +166,18 @@ def _judged(found: Examined) -> str:
     return "; ".join([found.how, *reasons])
 
 
-def _settings(finished: FinishedRun, wishes: Wishes) -> Mapping[str, Setting]:
+def _settings(finished: FinishedRun, settings: EvaluationSettings) -> Mapping[str, Setting]:
     """The run's settings, but for those of the rule that chose again."""
-    if wishes.rule is None:
+    if settings.rule is None:
         return finished.settings
-    return {**finished.settings, **wishes.rule_settings, "operating_rule": wishes.rule}
+    return {**finished.settings, **settings.rule_settings, "operating_rule": settings.rule}
 
 
-def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Beside]:
+def _beside(finished: FinishedRun, found: Examined, settings: EvaluationSettings) -> list[Beside]:
     """The run's own testing figures beside those of other data, or of another rule."""
-    if wishes.data is None and wishes.rule is None:
+    if settings.data is None and settings.rule is None:
         return []
-    own = examine(finished, Wishes())
+    own = examine(finished, EvaluationSettings())
     return [
         Beside(
             name="own testing set, own operating point",
@@ -95,14 +185,14 @@ def _beside(finished: FinishedRun, found: Examined, wishes: Wishes) -> list[Besi
             leak=own.leak,
             metrics=own.assessment.testing,
             limits=own.assessment.intervals["testing"].limits,
-            same_images=wishes.data is None,
+            same_images=settings.data is None,
         )
     ]
 
 
-def predictive(found: Examined, wishes: Wishes) -> list[PredictiveRow]:
+def predictive(found: Examined, settings: EvaluationSettings) -> list[PredictiveRow]:
     """Returns the rows of `predictive_rows` at the prevalences that were asked for."""
-    if not wishes.prevalences:
+    if not settings.prevalence:
         return []
     columns = found.assessment.positive_indices
     return predictive_rows(
@@ -110,6 +200,6 @@ def predictive(found: Examined, wishes: Wishes) -> list[PredictiveRow]:
         positive_score(found.testing.probabilities, columns),
         found.assessment.operating_point.threshold,
         found.testing.patients,
-        wishes.prevalences,
+        settings.prevalence,
         seed=found.assessment.intervals["testing"].seed,
     )

@@ -2,27 +2,28 @@
 
 import contextlib
 import csv
+import dataclasses
 import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, read_json, write_json
 from cancernet.base.locks import LockedError, lock
+from cancernet.base.records import Record, from_json
 from cancernet.base.words import some
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction
 
 FLUSH_EVERY = 1024  # rows
 NO_POINT = "no operating point: 0.5 was not chosen on data"
-_OF_RUN = ("run", "checksum")
 
 
 def as_text(prediction: Prediction, run: Run) -> str:
-    """One image for a person to read: class in words, probability, operating point."""
+    """Returns one prediction for a person: class in words, probability, operating point."""
     lines = [
         f"{prediction.path}: {prediction.word} (class {prediction.label})",
         f"  {point_text(prediction, run)}",
@@ -34,31 +35,43 @@ def as_text(prediction: Prediction, run: Run) -> str:
 
 
 def point_text(prediction: Prediction, run: Run) -> str:
-    """On which side of the operating point the positive classes' probability falls."""
+    """Says on which side of the operating point the positive classes' probability falls."""
     score, threshold = prediction.positive_probability, prediction.operating_point
     opening = f"probability of {run.positive_words} "
     if threshold is None:
         return f"{opening}{score_text(score)}, {NO_POINT}"
     side = "at or above" if prediction.positive else "below"
     shown, point = score_text(score), score_text(threshold)
-    if shown == point:  # told apart by later digits, so these are shown
+    if shown == point:  # they differ in later digits, so these are shown
         shown, point = f"{score:.6g}", f"{threshold:.6g}"
     return f"{opening}{shown}, {side} the operating point {point}"
 
 
 def as_json(result: Prediction | Failure) -> str:
-    """One result as one line of JSON."""
-    return json_text(result.as_dict())
+    """Returns one result as one line of JSON."""
+    return json_text(result)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Owner(Record):
+    """The content of `<name>.part.json`: which run fills the table, and for which images.
+
+    `images` is a hash of the paths that were named, `named` names the first few of them.
+    """
+
+    run: str
+    checksum: str | None
+    images: str = ""
+    named: str = ""
 
 
 class CsvFile:
-    """A CSV of predictions that grows beside its final name and is renamed when complete.
+    """A CSV of predictions that grows under another name and is renamed when complete.
 
-    While it grows it is called `<name>.part`, with `<name>.part.json` saying which run
-    writes it and for which images. After an interruption the same command finds both and
-    goes on; rows that are there are not scored again, and a line that was cut is dropped.
-    A lock, held until `write` is done or the object is gone, keeps a second process from
-    filling it as well.
+    While it grows it is called `<name>.part`, and `<name>.part.json` says which run writes
+    it and for which images. After an interruption the same command finds both and
+    continues: complete rows are not scored again, and a line that was cut is dropped. A
+    lock, held until `write` is done or the object is gone, keeps out a second process.
 
     Attributes:
         done: the paths of the rows that an interrupted command left.
@@ -71,17 +84,17 @@ class CsvFile:
         Args:
             path: the table.
             run: the run that fills it.
-            named: the files and folders whose images it is to hold.
+            named: the files and folders whose images it will hold.
 
         Raises:
             CancerNetError: the final file exists already, the unfinished one is of another
-                run or of other images, or another process is filling it.
+                run or other images, or another process is filling it.
         """
         self.path = path
         self._part = path.with_name(path.name + ".part")
-        self._owner = path.with_name(path.name + ".part.json")
+        self._owner_file = path.with_name(path.name + ".part.json")
         self._run = run
-        self._named = named
+        self._owner = self._identify(named)
         self.failed = 0
         self._held = contextlib.ExitStack()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,29 +119,28 @@ class CsvFile:
                 yield result
             file.close()
             self._part.replace(self.path)
-            self._owner.unlink(missing_ok=True)
+            self._owner_file.unlink(missing_ok=True)
 
     def _begin(self) -> set[str]:
-        write_json(self._owner, self._identity())
+        write_json(self._owner_file, self._owner)
         with _opened(self._part, "w") as file:
             csv.writer(file).writerow(self._columns())
         return set()
 
     def _continue(self) -> set[str]:
+        own = self._owner
         try:
-            owner = read_json(self._owner)
+            begun = from_json(_Owner, read_json(self._owner_file))
         except (OSError, ValueError):
-            owner = None
-        identity = self._identity()
-        if not isinstance(owner, dict) or any(owner.get(n) != identity[n] for n in _OF_RUN):
+            begun = _Owner(run="", checksum="")
+        if (begun.run, begun.checksum) != (own.run, own.checksum):
             raise CancerNetError(
                 f"{self._part} was begun with another run; move it away or name another --csv file"
             )
-        if owner.get("images") != identity["images"]:
-            before = owner.get("named")
+        if begun.images != own.images:
             raise CancerNetError(
-                f"{self._part} was begun for {before if before else 'other images'}; name the "
-                "same in the same way, move it away, or name another --csv file"
+                f"{self._part} was begun for {begun.named or 'other images'}; name the same in the "
+                "same way, move it away, or name another --csv file"
             )
         self._drop_cut_line()
         done: set[str] = set()
@@ -157,22 +169,21 @@ class CsvFile:
         if end == 0:
             self._begin()
 
-    def _identity(self) -> dict[str, Any]:
-        # Rows are known again by their paths as they were spelled, which must mean the same.
-        spelled = [part for path in self._named for part in (str(path), str(path.resolve()))]
-        images = hashlib.sha256("\0".join(spelled).encode("utf-8", "surrogateescape"))
-        return {
-            "run": self._run.name,
-            "checksum": self._run.record.checksum,
-            "images": images.hexdigest(),
-            "named": some([str(path) for path in self._named], 3),
-        }
+    def _identify(self, named: Sequence[Path]) -> _Owner:
+        # Rows are recognized by their paths as they were typed, which must mean the same files.
+        typed = [part for path in named for part in (str(path), str(path.resolve()))]
+        return _Owner(
+            run=self._run.name,
+            checksum=self._run.record.checksum,
+            images=hashlib.sha256("\0".join(typed).encode("utf-8", "surrogateescape")).hexdigest(),
+            named=some([str(path) for path in named], 3),
+        )
 
     def _columns(self) -> list[str]:
         probabilities = [f"probability_{name}" for name in self._run.classes]
         return ["path", "label", "word", *probabilities, "positive", "operating_point", "error"]
 
-    def _row(self, result: Prediction | Failure) -> dict[str, Any]:
+    def _row(self, result: Prediction | Failure) -> dict[str, str | bool]:
         if isinstance(result, Failure):
             return {"path": result.path, "error": result.error}
         return {
@@ -188,12 +199,12 @@ class CsvFile:
 
 
 def _opened(path: Path, mode: str) -> IO[str]:
-    """Opens a table; file names that are no text are written as the bytes they are."""
+    """Opens a table; file names that are not valid UTF-8 are written as the bytes they are."""
     return open(path, mode, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def distribution(path: Path, run: Run) -> list[str]:
-    """Returns a line for each class: how many images of a CSV of predictions were given to it."""
+    """Returns a line for each class: how many images of a CSV of predictions were assigned it."""
     with _opened(path, "r") as file:
         counts = Counter(row["label"] for row in csv.DictReader(file) if row["label"])
     total = counts.total()
@@ -206,7 +217,7 @@ def distribution(path: Path, run: Run) -> list[str]:
 
 
 def score_text(value: float) -> str:
-    """Three decimals, but never 0.000 or 1.000 for what is neither."""
+    """Returns a probability with three decimals, but never 0.000 or 1.000 for what is neither."""
     if 0.0005 <= value < 0.9995 or value in (0.0, 1.0):
         return f"{value:.3f}"
     if value < 0.5:

@@ -1,7 +1,7 @@
 """Scores images on several processes or machines, through Dask.
 
-The same batches go through the same `Predictor`, one loaded per worker, and the answers
-come back in the order of the images: the table is that of one process, every image once.
+The same batches go through the same `Predictor`, one on each worker, and the predictions
+come back in the order of the images: the table equals that of one process.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.runs.run_folder import Run, open_run
 from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
 
-# Batches in one task: about a second of work, so that Dask's own cost does not count.
+# Batches in one task: about a second of work, beside which Dask's own cost is small.
 BATCHES_A_TASK = 32
 
 
@@ -23,15 +23,10 @@ class SpreadPredictor:
     """Like `Predictor.predict_many`, on the workers of a cluster; a context manager."""
 
     def __init__(self, run: Run, *, scheduler: str = "", workers: int = 0) -> None:
-        """Connects to a scheduler, or starts so many workers here.
-
-        Args:
-            run: a run opened with `cancernet.runs.run_folder.open_run`.
-            scheduler: address of a running scheduler; or
-            workers: number of processes to start here, at least 1.
+        """Connects to the scheduler at an address, or starts workers here.
 
         Raises:
-            CancerNetError: Dask is not installed, the scheduler cannot be reached.
+            CancerNetError: Dask is not installed, or the scheduler cannot be reached.
         """
         self.run = run
         self.cluster = Cluster(scheduler=scheduler, workers=workers)
@@ -43,10 +38,10 @@ class SpreadPredictor:
         self.cluster.__exit__()
 
     def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
-        """Predicts any number of images in order, with flat memory here and there.
+        """Predicts any number of images in order, with flat memory here and on the workers.
 
         Raises:
-            CancerNetError: the workers could not do their part; the message says why.
+            CancerNetError: the workers failed; the message says why.
         """
         work = functools.partial(
             score, str(self.run.folder.resolve()), str(self.run.record.checksum), Path.cwd()
@@ -54,7 +49,9 @@ class SpreadPredictor:
         done = self.cluster.in_order(
             work,
             _tasks(paths),
-            doing=lambda named: f"score {named[0]} and what follows, which the same command does",
+            doing=lambda named: (
+                f"score {named[0]} and the images after it; repeat the command to score them"
+            ),
         )
         for named, answers in done:
             for path, answer in zip(named, answers, strict=True):
@@ -66,9 +63,9 @@ def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[Pred
 
     Args:
         folder: the run folder, as this machine sees it.
-        checksum: of the run.json the caller opened; another one is refused.
-        here: what relative paths begin with.
-        named: paths.
+        checksum: of the run.json that the caller opened; another run is refused.
+        here: folder that relative paths begin at.
+        named: paths of the images.
 
     Raises:
         RunError: the run is not there, or is another one here.
@@ -77,7 +74,7 @@ def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[Pred
 
 
 def _tasks(paths: Iterable[Path]) -> Iterator[list[str]]:
-    """Whole batches, so that every image stands in the batch it has in one process."""
+    """Yields whole batches, so that every image is in the same batch as in one process."""
     left = map(str, paths)
     while task := list(itertools.islice(left, BATCH_SIZE * BATCHES_A_TASK)):
         yield task
@@ -88,7 +85,7 @@ def _predictor(folder: str, checksum: str) -> Predictor:
     """Loads the model once per process."""
     run = open_run(Path(folder))
     if run.record.checksum != checksum:
-        raise CancerNetError(f"{folder} holds another run on a worker than here")
-    # One thread each: the workers share the machine, and dividing a sum over threads
-    # would be one more way to differ.
+        raise CancerNetError(f"{folder} on a worker holds another run than {folder} here")
+    # One thread each: the workers share the machine, and a sum divided over threads could
+    # differ in its last digits.
     return Predictor(run, threads=1)

@@ -1,4 +1,4 @@
-"""One image with its prediction as the title: for a slide or a note."""
+"""One image with its prediction as the title, for a slide or a note."""
 
 from pathlib import Path
 
@@ -16,20 +16,13 @@ LARGEST_SIDE = 2048  # pixels; larger images are shown smaller
 def check_target(path: Path) -> None:
     """Raises CancerNetError for a name that matplotlib cannot write, or that is taken."""
     if path.suffix.lower() not in SUFFIXES:
-        raise CancerNetError(f"--figure {path}: choose a name that ends in {', '.join(SUFFIXES)}")
+        raise CancerNetError(f"--figure {path} must end in one of {', '.join(SUFFIXES)}")
     if path.exists():
         raise CancerNetError(f"--figure {path} exists already; move it away or name another file")
 
 
 def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -> None:
-    """Writes the image titled with class and probability, the notice below.
-
-    Args:
-        path: PNG, JPEG, PDF or SVG, written beside and then renamed.
-        prediction: of the image at `prediction.path`.
-        run: the run that scored it.
-        notice: the sentence on intended use.
-    """
+    """Writes the image as PNG, JPEG, PDF or SVG: its prediction above, the notice below."""
     from matplotlib.figure import Figure
 
     image = read_rgb(Path(prediction.path))
@@ -64,5 +57,5 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
 
 
 def _shown(name: str) -> str:
-    """A name as matplotlib draws it: always text, and a dollar sign begins no formula."""
+    """Returns a name that matplotlib draws as it is: a dollar sign begins no formula."""
     return plain_name(name).replace("$", r"\$")

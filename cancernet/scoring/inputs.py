@@ -1,10 +1,14 @@
-"""Which images a command line names: files, and folders with all below them."""
+"""Which images a command line names: files, folders with all below them, and lists of names."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from cancernet.base.errors import CancerNetError
+from cancernet.base.files import is_file
 from cancernet.base.images import SUFFIXES
+from cancernet.base.tables import FILE, plain_path, read_table
 
 ENDINGS = tuple(SUFFIXES)
 
@@ -12,18 +16,19 @@ ENDINGS = tuple(SUFFIXES)
 class Inputs:
     """Walks the named files and folders once, in a fixed order, without listing all first.
 
-    A file that was named is always given out, whatever its suffix, so that a wrong
-    one is answered with a reason. In folders only image suffixes count; hidden files
-    are passed over. `passed_over` counts the other files met so far.
+    A named file is always yielded, whatever its suffix, so that a wrong one is answered with
+    a reason. In folders only image suffixes count; hidden files are skipped.
+
+    Attributes:
+        passed_over: other files met so far.
     """
 
     def __init__(self, named: list[Path]) -> None:
-        """Takes the files and folders in the order of the command line."""
         self._named = named
         self.passed_over = 0
 
     def __iter__(self) -> Iterator[Path]:
-        """Gives every image path once."""
+        """Yields every image path once."""
         for path in self._named:
             if path.is_dir():
                 yield from self._below(path)
@@ -31,8 +36,8 @@ class Inputs:
                 yield path
 
     def _below(self, folder: Path) -> Iterator[Path]:
-        # One folder's names are sorted at a time; links to folders are not followed,
-        # so a loop of links cannot hang the walk.
+        # The names are sorted folder by folder. Links to folders are not followed, so that a
+        # loop of links cannot hang the walk.
         try:
             with os.scandir(folder) as entries:
                 found = sorted(
@@ -50,3 +55,51 @@ class Inputs:
                 yield folder / name
             else:
                 self.passed_over += 1
+
+
+def listed_images(table: Path, folders: list[Path]) -> list[Path]:
+    """Returns the files that a CSV's column `filename` (or `path`) names, in the list's order.
+
+    A name is a path under one of the folders, or the name of one file anywhere below them.
+    A file that does not exist is returned too: scoring it says so.
+
+    Raises:
+        CancerNetError: the list cannot be read, names nothing, or a name fits several files.
+    """
+    names = _read_names(table)
+    strangers = [str(folder) for folder in folders if not folder.is_dir()]
+    if strangers:
+        raise CancerNetError(f"--list needs folders of images, and {strangers[0]} is not a folder")
+    anywhere: dict[str, list[Path]] | None = None
+    found = []
+    for name in names:
+        there = [folder / name for folder in folders if is_file(folder / name)]
+        if not there:
+            if anywhere is None:
+                anywhere = _by_name(folders)
+            there = anywhere.get(Path(name).name, [])
+        if len(there) > 1:
+            raise CancerNetError(
+                f"{name} in {table} fits several files, {there[0]} and {there[1]}; name only the "
+                "folder that holds the right one"
+            )
+        found.append(there[0] if there else folders[0] / name)
+    return found
+
+
+def _by_name(folders: list[Path]) -> dict[str, list[Path]]:
+    found = defaultdict(list)
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                found[path.name].append(path)
+    return found
+
+
+def _read_names(path: Path) -> list[str]:
+    table = read_table(path)
+    place = table.need(FILE)
+    names = [plain_path(row.cells[place]) for row in table.rows if row.cells[place]]
+    if not names:
+        raise CancerNetError(f"{path} names no files; fill its column `filename`")
+    return names

@@ -7,7 +7,6 @@ prediction is exactly the number that evaluation gave the same image.
 import dataclasses
 import math
 import mmap
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -21,23 +20,23 @@ from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.base.images import read_rgb, to_array
 from cancernet.runs.run_folder import Run
 
-# The activations of a batch should stay in a core's own cache; the answers do not depend on it.
+# So small that the activations stay in a core's own cache; the answers do not depend on it.
 BATCH_SIZE = 16
 EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What the model says of one image.
+    """The prediction for one image.
 
     Attributes:
-        path: the image, as it was given.
+        path: of the image, as it was given.
         label: the predicted class: for two classes by the operating point, for more
             the most probable one.
         word: what that class means to a reader.
-        probability: probability of the predicted class, 0-1.
-        probabilities: class to probability; they add up to 1.
-        positive_probability: probability of the positive classes together.
+        probability: of the predicted class, 0-1.
+        probabilities: class -> probability; they add up to 1.
+        positive_probability: sum over the positive classes.
         positive: whether that reaches the operating point; None without one.
         operating_point: the threshold on `positive_probability`; None when none was
             chosen on data.
@@ -52,10 +51,6 @@ class Prediction:
     positive: bool | None
     operating_point: float | None
 
-    def as_dict(self) -> dict[str, Any]:
-        """The prediction as plain JSON values."""
-        return dataclasses.asdict(self)
-
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
@@ -63,10 +58,6 @@ class Failure:
 
     path: str
     error: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The failure as plain JSON values."""
-        return dataclasses.asdict(self)
 
 
 class Predictor:
@@ -77,14 +68,14 @@ class Predictor:
 
         Args:
             run: a run opened with `cancernet.runs.run_folder.open_run`.
-            threads: how many batches are computed at once, each by one thread, which is
-                faster than sharing out every batch; 0 takes one per core.
+            threads: batches that are computed at once, each by one thread, which is faster than
+                dividing every batch over the cores; 0 takes one per core.
 
         Raises:
             RunError: the model cannot be loaded or does not fit run.json.
         """
         self.run = run
-        self._threads = threads or _processors()
+        self._threads = threads
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1
@@ -106,11 +97,11 @@ class Predictor:
         self._positive = [run.classes.index(name) for name in run.positive]
 
     def _ends(self) -> tuple[str, Any]:
-        """Returns the input's name and how many outputs there are, if images fit."""
+        """Returns the input's name and the number of outputs, if the run's images fit."""
         inputs, found = self._session.get_inputs(), self._session.get_outputs()
         wanted = (None, self.run.height, self.run.width, 3)
         if len(inputs) == 1 and found and found[0].shape and inputs[0].type == "tensor(float)":
-            # A side may have a name or nothing instead of a number: any size.
+            # A side that takes any size has a name or None instead of a number.
             sides = zip(inputs[0].shape[1:], wanted[1:], strict=False)
             sizes = all(not isinstance(side, int) or side == size for side, size in sides)
             if len(inputs[0].shape) == len(wanted) and sizes:
@@ -150,11 +141,11 @@ class Predictor:
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
         try:
             found = self._session.run(None, {self._input: pixels.astype(np.float32)})[0]
-        except Exception as error:  # a model of others may fail at its work
+        except Exception as error:  # anything may fail in somebody else's model
             raise RunError(f"{self.run.onnx} cannot score images: {first_line(error)}") from None
         if np.shape(found) != (len(pixels), len(self.run.classes)):
             raise RunError(
-                f"{self.run.onnx} answers {len(pixels)} images with the shape {np.shape(found)}"
+                f"{self.run.onnx} gives outputs of shape {np.shape(found)} for {len(pixels)} images"
             )
         return found
 
@@ -191,9 +182,8 @@ class Predictor:
     def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
         """Predicts any number of images in order, with flat memory.
 
-        Every core decodes and scores batches of its own; ONNX Runtime and the
-        decoders let the others work meanwhile. An image that cannot be read gives a
-        `Failure` and the rest goes on.
+        Every core decodes and scores batches of its own; ONNX Runtime and the decoders
+        release Python's lock. An image that cannot be read gives a `Failure` in its place.
         """
         for results in _in_threads(self._score_batch, _batches(paths), threads=self._threads):
             yield from results
@@ -215,10 +205,10 @@ class Predictor:
 
 
 def _model(path: Path) -> str | bytes:
-    """Returns the path of a model, which costs less memory, or its bytes where safer.
+    """Returns the path of a model, which takes less memory, or its bytes where that is safer.
 
-    A crafted file could pull in other files by their location. ONNX Runtime allows
-    that only to models it opens by path, and the format writes the word out.
+    A crafted file could name other files to read. ONNX Runtime allows that only to models
+    it opens by path, and such a file holds the word that marks an external location.
     """
     name = str(path)
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -233,14 +223,17 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
 
 def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
-    """Like `pool.map`, but takes only a few items in advance, so memory stays flat."""
+    """Does the work on threads, in order; takes few items in advance, so that memory stays flat."""
     items = iter(items)
     few = list(islice(items, 2))
-    if threads == 1 or len(few) < 2:  # one item is done before a pool is there
+    if threads == 1 or len(few) < 2:  # one item is done before a pool has started
         yield from map(work, chain(few, items))
         return
     from concurrent.futures import ThreadPoolExecutor
 
+    from cancernet.base.parallel import processors
+
+    threads = threads or processors()
     waiting: deque[Any] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in chain(few, items):
@@ -249,10 +242,3 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _processors() -> int:
-    """Returns how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -6,7 +6,7 @@ import io
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,98 +15,73 @@ from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.training.data.batches import open_batches
 from cancernet.training.loop.checkpoint import State
-from cancernet.training.loop.epoch_measures import HIGHER_IS_BETTER
 from cancernet.training.loop.fit import StoppedError, fit
 from cancernet.training.plan import Training
-from cancernet.tuning.space import Dimension
-from cancernet.tuning.study import NOTE, REFUSED, suggest
+from cancernet.tuning.study import FOLD, NOTE, REFUSED, SECONDS
 
 if TYPE_CHECKING:
     import optuna
 
-SECONDS = "seconds"
+    from cancernet.tuning.search import Search
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Judge:
-    """Judges settings by their mean over the folds.
+class Objective:
+    """Optuna's objective: the mean of the measure over the folds, at the epoch that is kept.
 
     Attributes:
-        base: the settings that do not vary.
-        dimensions: those that do.
-        folds: data sets whose validation judges.
-        measure: a validation measure of the training's history, of the epoch kept.
+        search: what is searched for.
+        folds: data sets whose validation decides.
         work: folder for the trainings; emptied before each.
-        progress: told in words what is going on.
+        progress: is told in words which fold and epoch is running.
     """
 
-    base: TrainConfig
-    dimensions: tuple[Dimension, ...]
+    search: "Search"
     folds: Sequence[BuiltDataset]
-    measure: str
     work: Path
     progress: Callable[[str], None]
 
     def __call__(self, trial: "optuna.Trial") -> float:
-        """Runs one trial; Optuna's objective.
+        """Runs one trial.
 
         Raises:
             optuna.TrialPruned: it falls behind, diverges, does not fit into memory, or its
                 settings cannot be trained together; the trial's note says which.
             CancerNetError: the data do not permit a training.
         """
-        import optuna
-
-        chosen: dict[str, Any] = suggest(trial, self.dimensions)
-        started = time.perf_counter()
+        chosen: dict[str, Any] = {each.name: each.suggest(trial) for each in self.search.dimensions}
         values: list[float] = []
-        try:
-            config = dataclasses.replace(self.base, **chosen)
-            for number, fold in enumerate(self.folds):
-                values.append(self._one_fold(trial, config, fold, number, values))
-                trial.set_user_attr(f"fold {number + 1}", values[-1])
-        except (MemoryError, _exhausted()) as error:
-            trial.set_user_attr(NOTE, "did not fit into memory")
-            raise optuna.TrialPruned from error
-        except SettingsError as error:
-            trial.set_user_attr(NOTE, str(error))
-            trial.set_user_attr(REFUSED, True)
-            raise optuna.TrialPruned from error
-        except CancerNetError as error:
-            trial.set_user_attr(NOTE, str(error))
-            raise
-        finally:
-            trial.set_user_attr(SECONDS, round(time.perf_counter() - started, 1))
+        with _noted(trial):
+            config = dataclasses.replace(self.search.base, **chosen)
+            for number, fold in enumerate(self.folds, start=1):
+                values.append(self._one_fold(trial, config, fold, values))
+                trial.set_user_attr(f"{FOLD}{number}", values[-1])
         return sum(values) / len(values)
 
     def _one_fold(
-        self,
-        trial: "optuna.Trial",
-        config: TrainConfig,
-        fold: BuiltDataset,
-        number: int,
-        before: list[float],
+        self, trial: "optuna.Trial", config: TrainConfig, fold: BuiltDataset, before: list[float]
     ) -> float:
         import keras
         import optuna
 
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(parents=True)
         keras.backend.clear_session()
         epochs = config.epochs + config.fine_tune_epochs
 
         def after_epoch(state: State) -> None:
-            value = _kept(state, self.measure)
-            share = (number + state.epochs / epochs) / len(self.folds)
-            self.progress(f"fold {number + 1}/{len(self.folds)}, epoch {state.epochs}/{epochs}")
+            value = self._value(state)
+            number = len(before) + 1
+            self.progress(f"fold {number}/{len(self.folds)}, epoch {state.epochs}/{epochs}")
             if math.isnan(value):
-                trial.set_user_attr(NOTE, f"{self.measure} became undefined")
+                trial.set_user_attr(NOTE, f"{self.search.measure} became undefined")
                 raise optuna.TrialPruned
             # The same share of two trials is the same number, however many epochs they have.
-            trial.report((sum(before) + value) / (number + 1), min(100, round(100 * share)))
+            share = (len(before) + state.epochs / epochs) / len(self.folds)
+            trial.report((sum(before) + value) / number, min(100, round(100 * share)))
             if trial.should_prune():
                 raise optuna.TrialPruned
 
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(parents=True)
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 batches = open_batches(fold, config)
@@ -116,20 +91,31 @@ class Judge:
             raise KeyboardInterrupt from None
         finally:
             shutil.rmtree(self.work, ignore_errors=True)
-        return _kept(state, self.measure)
+        return self._value(state)
+
+    def _value(self, state: State) -> float:
+        """The measure at the epoch that would be kept so far."""
+        return float(state.history[state.best_epoch - 1][self.search.measure])
 
 
-def is_better_higher(measure: str) -> bool:
-    """Tells whether more of a validation measure is better."""
-    return HIGHER_IS_BETTER[measure]
-
-
-def _kept(state: State, measure: str) -> float:
-    """The measure at the epoch that would be kept so far."""
-    return float(state.history[state.best_epoch - 1][measure])
-
-
-def _exhausted() -> Any:
+@contextlib.contextmanager
+def _noted(trial: "optuna.Trial") -> Iterator[None]:
+    """Notes the seconds of a trial and why it failed; prunes one that cannot be trained."""
+    import optuna
     import tensorflow as tf
 
-    return tf.errors.ResourceExhaustedError
+    started = time.perf_counter()
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        trial.set_user_attr(NOTE, "did not fit into memory")
+        raise optuna.TrialPruned from error
+    except SettingsError as error:
+        trial.set_user_attr(NOTE, str(error))
+        trial.set_user_attr(REFUSED, True)
+        raise optuna.TrialPruned from error
+    except CancerNetError as error:
+        trial.set_user_attr(NOTE, str(error))
+        raise
+    finally:
+        trial.set_user_attr(SECONDS, round(time.perf_counter() - started, 1))

@@ -1,22 +1,47 @@
-"""What a study leaves for a person: the table of trials, the picture, the best recipe."""
+"""What a study leaves for a person: the table of trials, the figure, the best recipe."""
 
 import csv
 import dataclasses
+import enum
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from cancernet.base.files import write_text
-from cancernet.config import TrainConfig
 from cancernet.recipe_file import write_recipe
-from cancernet.tuning.space import Dimension
-from cancernet.tuning.study import NOTE
+from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from cancernet.tuning.search import Search
+from cancernet.tuning.space import Dimension, Value
+from cancernet.tuning.study import FOLD, NOTE, SECONDS, recorded_identity
 
 if TYPE_CHECKING:
     import optuna
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-RECIPE, TABLE = "best-recipe.json", "trials.csv"
-_WORDS = {"COMPLETE": "done", "PRUNED": "pruned", "RUNNING": "running", "FAIL": "cut off"}
+RECIPE, TABLE, FIGURE = "best-recipe.json", "trials.csv", "trials.png"
+
+
+class TrialState(enum.StrEnum):
+    """How a trial ended; the value is what the table says."""
+
+    DONE = "done"
+    PRUNED = "pruned"
+    CUT_OFF = "cut off"
+    FAILED = "failed"
+    RUNNING = "running"
+
+
+_STATES = {
+    "COMPLETE": TrialState.DONE,
+    "PRUNED": TrialState.PRUNED,
+    "FAIL": TrialState.CUT_OFF,
+    "RUNNING": TrialState.RUNNING,
+}
+_LOOKS = {TrialState.DONE: ("o", BLUE), TrialState.PRUNED: ("x", ORANGE)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,80 +50,50 @@ class TrialRow:
 
     Attributes:
         number: from 0, as Optuna counts.
-        state: done, pruned, cut off, failed or running.
-        value: of the measure; of a pruned trial what it had reached, else None.
-        values: setting to value.
+        value: of the measure; of a pruned trial the last one it reported; None without any.
+        values: setting -> value.
         seconds: it took, or None when it was cut off.
-        note: why, where there is more to say.
+        note: why it failed or was pruned, where that is known.
+        best: whether it is the best of those done.
     """
 
     number: int
-    state: str
+    state: TrialState
     value: float | None
-    values: dict[str, Any]
+    values: dict[str, Value]
     seconds: float | None
     note: str
+    best: bool
 
 
 def trial_rows(study: "optuna.Study") -> list[TrialRow]:
     """Returns every trial that began, in order."""
-    rows = []
-    for trial in study.get_trials(deepcopy=False):
-        if trial.state.name == "WAITING":
-            continue
-        note = str(trial.user_attrs.get(NOTE, ""))
-        state = _WORDS[trial.state.name]
-        reached = trial.intermediate_values
-        if trial.state.name == "PRUNED" and reached and trial.value is None:
-            value: float | None = reached[max(reached)]
-        else:
-            value = trial.value
-        rows.append(
-            TrialRow(
-                number=trial.number,
-                state="failed" if state == "cut off" and note else state,
-                value=value,
-                values=dict(trial.params),
-                seconds=trial.user_attrs.get("seconds"),
-                note=note,
-            )
-        )
-    return rows
+    trials, best = study.get_trials(deepcopy=False), best_trial(study)
+    number = None if best is None else best.number
+    return [
+        trial_row(trial, best=trial.number == number)
+        for trial in trials
+        if trial.state.name in _STATES
+    ]
 
 
-def table_text(rows: list[TrialRow], best: int | None, measure: str) -> str:
-    """Returns the trials as a table of text; the best one has a star."""
-    names = list(dict.fromkeys(name for row in rows for name in row.values))
-    lines = [["", "trial", "state", measure, *names, "seconds", ""]]
-    for row in rows:
-        lines.append(
-            [
-                "*" if row.number == best else "",
-                str(row.number),
-                row.state,
-                "-" if row.value is None else f"{row.value:.4f}",
-                *(_short(row.values.get(name, "-")) for name in names),
-                "-" if row.seconds is None else f"{row.seconds:.0f}",
-                row.note,
-            ]
-        )
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+def trial_row(trial: "optuna.trial.FrozenTrial", *, best: bool = False) -> TrialRow:
+    """Returns the facts of one trial that began."""
+    note = str(trial.user_attrs.get(NOTE, ""))
+    state, value = _STATES[trial.state.name], trial.value
+    if state is TrialState.CUT_OFF and note:
+        state = TrialState.FAILED
+    if state is TrialState.PRUNED and value is None and trial.intermediate_values:
+        value = trial.intermediate_values[max(trial.intermediate_values)]
+    return TrialRow(
+        number=trial.number,
+        state=state,
+        value=value,
+        values=dict(trial.params),
+        seconds=trial.user_attrs.get(SECONDS),
+        note=note,
+        best=best,
     )
-
-
-def write_table(path: Path, rows: list[TrialRow], dimensions: tuple[Dimension, ...]) -> None:
-    """Writes the trials as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [dimension.name for dimension in dimensions]
-    writer.writerow(["trial", "state", "value", *names, "seconds", "note"])
-    for row in rows:
-        values = [row.values.get(name, "") for name in names]
-        writer.writerow([row.number, row.state, row.value, *values, row.seconds, row.note])
-    write_text(path, text.getvalue())
 
 
 def best_trial(study: "optuna.Study") -> "optuna.trial.FrozenTrial | None":
@@ -109,21 +104,118 @@ def best_trial(study: "optuna.Study") -> "optuna.trial.FrozenTrial | None":
         return None
 
 
-def write_best(path: Path, study: "optuna.Study", base: TrainConfig, measure: str) -> bool:
-    """Writes the best trial's settings as a recipe; tells whether there is one."""
-    best = best_trial(study)
-    if best is None:
-        return False
-    found = {
-        "trial": best.number,
-        measure: best.value,
-        "each fold": [v for name, v in best.user_attrs.items() if name.startswith("fold ")],
-        "searched": best.params,
-        **study.user_attrs.get("identity", {}),
-    }
-    write_recipe(path, dataclasses.replace(base, **best.params), found=found)
-    return True
+def table_text(rows: list[TrialRow], measure: str) -> str:
+    """Returns the trials as a table of text; the best one has a star."""
+    names = list(dict.fromkeys(name for row in rows for name in row.values))
+    lines = [["", "trial", "state", measure, *names, "seconds", ""]]
+    for row in rows:
+        lines.append(
+            [
+                "*" if row.best else "",
+                str(row.number),
+                row.state,
+                "-" if row.value is None else f"{row.value:.4f}",
+                *(short(row.values.get(name, "-")) for name in names),
+                "-" if row.seconds is None else f"{row.seconds:.0f}",
+                row.note,
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
-def _short(value: Any) -> str:
+def short(value: Value) -> str:
+    """Returns the value of a setting for a screen."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def write_results(study: "optuna.Study", search: Search, *, drawn: bool) -> None:
+    """Writes table and figure, and the recipe of the best trial once one is done.
+
+    `drawn` says whether the images were drawn by a program.
+    """
+    rows, folder = trial_rows(study), search.place.results
+    _write_table(folder / TABLE, rows, search.dimensions)
+    best = best_trial(study)
+    if best is not None:
+        found = {
+            "trial": best.number,
+            search.measure: best.value,
+            "each fold": [v for name, v in best.user_attrs.items() if name.startswith(FOLD)],
+            "searched": best.params,
+            **(recorded_identity(study) or {}),
+        }
+        settings = dataclasses.replace(search.base, **best.params)
+        write_recipe(folder / RECIPE, settings, found=found)
+    footer = "Drawn data, not real tissue." if drawn else ""
+    save_figure(draw_trials(rows, search, footer=footer), folder / FIGURE)
+
+
+def _write_table(path: Path, rows: list[TrialRow], dimensions: tuple[Dimension, ...]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [dimension.name for dimension in dimensions]
+    writer.writerow(["trial", "state", "value", *names, "seconds", "note"])
+    for row in rows:
+        values = [row.values.get(name, "") for name in names]
+        writer.writerow([row.number, row.state, row.value, *values, row.seconds, row.note])
+    write_text(path, text.getvalue())
+
+
+def draw_trials(rows: list[TrialRow], search: Search, *, footer: str = "") -> "Figure":
+    """Draws the trials that have a value, in order and against every setting."""
+    shown = [row for row in rows if row.value is not None and row.state in _LOOKS]
+    columns = 1 + len(search.dimensions)
+    figure, panels = new_figure(
+        width=max(5.0, 3.3 * columns), height=3.8, columns=columns, footer=footer
+    )
+    _draw_in_order(panels[0], shown, maximize=search.maximize)
+    panels[0].set(xlabel="trial", ylabel=f"{search.measure}, mean of {search.folds} folds")
+    for axes, dimension in zip(panels[1:], search.dimensions, strict=True):
+        _draw_against(axes, shown, dimension)
+        axes.set(xlabel=dimension.name.replace("_", " "))
+    return figure
+
+
+def _draw_in_order(axes: "Axes", rows: list[TrialRow], *, maximize: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    _draw_points(axes, rows, [row.number for row in rows])
+    done = [row for row in rows if row.state is TrialState.DONE]
+    if done:
+        running = np.maximum.accumulate if maximize else np.minimum.accumulate
+        values = running(np.array([row.value for row in done], np.float64))
+        axes.step(
+            [row.number for row in done], values, where="post", color=GREY, label="best so far"
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if rows:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_against(axes: "Axes", rows: list[TrialRow], dimension: Dimension) -> None:
+    values = [row.values[dimension.name] for row in rows]
+    if dimension.choices:
+        axes.set_xticks(range(len(dimension.choices)), [str(each) for each in dimension.choices])
+        axes.set_xlim(-0.5, len(dimension.choices) - 0.5)
+        values = [dimension.choices.index(value) for value in values]
+    elif dimension.log:
+        axes.set_xscale("log")
+    _draw_points(axes, rows, values)
+
+
+def _draw_points(axes: "Axes", rows: list[TrialRow], places: Sequence[Value]) -> None:
+    """Draws the value of each row at its place on the x axis; the best one gets a ring."""
+    x, y = np.array(places, np.float64), np.array([row.value for row in rows], np.float64)
+    for state, (marker, colour) in _LOOKS.items():
+        chosen = np.array([row.state is state for row in rows], bool)
+        label = state.value if chosen.any() else None
+        axes.scatter(x[chosen], y[chosen], marker=marker, color=colour, label=label)
+    best = np.array([row.best for row in rows], bool)
+    if best.any():
+        axes.plot(
+            x[best], y[best], "o", ms=12, mfc="none", mec=GREEN, mew=2, ls="none", label="best"
+        )

@@ -1,18 +1,22 @@
 """What may vary in a search: `--search` on the command line, a dimension each.
 
-learning_rate=1e-4..1e-1:log     any number between, evenly on a logarithmic scale
-epochs=4..20                     any whole number between, both ends included
+learning_rate=1e-4..1e-1:log     any number from 1e-4 to 1e-1, even on a logarithmic scale
+epochs=4..20                     any whole number from 4 to 20
 batch_size=16,32,64              one of these
 horizontal_flip=true,false       one of these
 """
 
 import dataclasses
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import check_setting
 from cancernet.config import TrainConfig
+
+if TYPE_CHECKING:
+    import optuna
 
 # The data are given, and a seed that wins a search is luck, not a setting.
 NOT_SEARCHED = {
@@ -20,10 +24,10 @@ NOT_SEARCHED = {
     "seed": "a seed that does better does so by luck",
     "cache": "it changes the time and not the result",
     "synchronized": "it is for several workers, and a search trains with one",
-    "limit": "it leaves images out, and what is compared must rest on the same ones",
+    "limit": "it leaves images out, and all trials must be compared on the same ones",
     **dict.fromkeys(
         ("calibration", "operating_rule", "threshold", "target_sensitivity", "cost_ratio"),
-        "it comes after the training and does not change what is measured",
+        "it applies after the training and does not change the measure",
     ),
 }
 EXAMPLE = "learning_rate=1e-4..1e-1:log, epochs=4..20 or batch_size=16,32,64"
@@ -37,10 +41,9 @@ class Dimension:
     Attributes:
         name: a field of `TrainConfig`.
         choices: the values, or empty when it is a range.
-        low: least value of a range, included.
-        high: largest value of a range, included.
-        log: whether a range is drawn evenly on a logarithmic scale.
-        text: as it was written, for the record.
+        low, high: ends of a range, both included; whole numbers for a range of these.
+        log: whether a range is sampled evenly on a logarithmic scale.
+        text: as it was typed, for the record.
     """
 
     name: str
@@ -50,10 +53,13 @@ class Dimension:
     log: bool = False
     text: str = ""
 
-    @property
-    def whole(self) -> bool:
-        """Whether a range is of whole numbers."""
-        return isinstance(self.low, int)
+    def suggest(self, trial: "optuna.Trial") -> Value:
+        """Asks a trial for a value."""
+        if self.choices:
+            return trial.suggest_categorical(self.name, self.choices)
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(self.name, self.low, self.high, log=self.log)
+        return trial.suggest_float(self.name, self.low, self.high, log=self.log)
 
     def holds(self, value: Value) -> bool:
         """Tells whether a value is one that the search could propose."""
@@ -62,12 +68,12 @@ class Dimension:
         return not isinstance(value, str) and self.low <= value <= self.high
 
 
-def parse_search(texts: list[str]) -> tuple[Dimension, ...]:
+def parse_search(texts: Sequence[str]) -> tuple[Dimension, ...]:
     """Reads every `--search`.
 
     Raises:
-        CancerNetError: not of that form, an unknown setting, one named twice, a value of
-            another kind or outside the setting's bounds.
+        CancerNetError: a text that is malformed, names an unknown setting or one named before,
+            or holds a value of another kind or outside the setting's bounds.
     """
     dimensions = tuple(_parse(text) for text in texts)
     names = [dimension.name for dimension in dimensions]
@@ -122,7 +128,7 @@ def _value(field: "dataclasses.Field[Any]", text: str) -> Value:
     except (KeyError, ValueError):
         words = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "text")
         raise CancerNetError(
-            f"--search: {text!r} is no value of {field.name}, which is {words}"
+            f"--search: {text!r} is not a value of {field.name}, which must be {words}"
         ) from None
     if isinstance(value, float) and not math.isfinite(value):
         raise CancerNetError(f"--search: {field.name} cannot be {text}")

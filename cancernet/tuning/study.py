@@ -1,10 +1,10 @@
-"""An Optuna study in a SQLite file or on a database server, that any stop leaves usable.
+"""An Optuna study in a SQLite file or on a database server; any stop leaves it usable.
 
-A trial counts when it ended: done or pruned. One that was cut off (Ctrl-C, a killed
-process, a machine that went away) is marked as failed, does not count, and its settings
-are tried again. Each proposal's random numbers depend on the seed and on how many
-trials ended before it, so a study in a file that was stopped and resumed proposes what
-an undisturbed one would have.
+A trial counts when it has ended: done or pruned. One that was cut off (Ctrl-C, a killed
+process, a machine that went away) is marked as failed and does not count; its settings are
+tried again. The random numbers of a proposal depend on the seed and on the number of trials
+that ended before it, so a study in a file that was stopped and resumed proposes what an
+uninterrupted one would have.
 """
 
 import contextlib
@@ -12,26 +12,29 @@ import dataclasses
 import re
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cancernet.base.errors import CancerNetError, first_line
 from cancernet.base.locks import LockedError, lock
-from cancernet.tuning.space import Dimension, Value
+from cancernet.tuning.space import Value
 
 if TYPE_CHECKING:
     import optuna
 
 NAME = "cancernet"
-# Without a sign of life for so long, a trial of another machine counts as cut off.
+# After so long without a sign of life, a trial of another machine counts as cut off.
 HEARTBEAT_SECONDS, GRACE_SECONDS = 60, 300
-TOGETHER_ATTEMPTS = 5  # to create a study that others are creating just now
+ATTEMPTS = 5  # to create a study that other machines are creating at the same moment
 PRUNE_AFTER_TRIALS = 4
 # Shares of a trial are reported in per cent; the first fifth of a training says little.
 PRUNE_AFTER_PERCENT = 20
-_REPEATED, _IDENTITY, NOTE, REFUSED = "repeated", "identity", "note", "refused"
-# So many in a row are no chance combination: what does not vary is at fault.
+# What is kept with the study, and with a trial; `FOLD` is followed by the fold's number.
+_REPEATED, _IDENTITY = "repeated", "identity"
+SEARCHED = "--search"  # entry of the identity: the dimensions, as they were typed
+NOTE, REFUSED, SECONDS, FOLD = "note", "refused", "seconds", "fold "
+# So many in a row are not a chance combination: the settings that do not vary are at fault.
 MOST_REFUSED = 3
 
 
@@ -41,8 +44,8 @@ class StudyPlace:
 
     Attributes:
         address: for SQLAlchemy.
-        shown: the same for a person, without a password.
-        results: folder for what is made of the study.
+        shown: the same for messages, without the password.
+        results: folder of the results.
         file: the SQLite file, or None on a server.
     """
 
@@ -66,9 +69,7 @@ def study_place(named: str, output: Path) -> StudyPlace:
         return StudyPlace(address=address, shown=shown, results=output, file=None)
     file = Path(named.removeprefix("sqlite:///"))
     if file.is_dir():
-        raise CancerNetError(
-            f"{file} is a folder; name a file for --study, such as {file}/study.db"
-        )
+        raise CancerNetError(f"--study {file} is a folder; name a file, such as {file}/study.db")
     results = file.with_suffix("") if file.suffix else file.with_name(file.name + "-results")
     address = f"sqlite:///{file.resolve()}"
     return StudyPlace(address=address, shown=str(file), results=results, file=file)
@@ -76,7 +77,7 @@ def study_place(named: str, output: Path) -> StudyPlace:
 
 @contextlib.contextmanager
 def held(place: StudyPlace) -> Iterator[None]:
-    """Keeps other processes from the results folder, and with it from a study in a file.
+    """Locks the results folder, and with it a study in a file, against other processes.
 
     Raises:
         CancerNetError: another process is searching there.
@@ -88,24 +89,24 @@ def held(place: StudyPlace) -> Iterator[None]:
     except LockedError:
         raise CancerNetError(
             f"another process is searching with {place.shown} into {place.results}; wait for it, "
-            "or let several share a study by a PostgreSQL address and an --output each"
+            "or share a study on PostgreSQL and give each process an --output of its own"
         ) from None
 
 
 def open_study(
-    place: StudyPlace, *, maximize: bool, identity: dict[str, Any], first: dict[str, Value]
+    place: StudyPlace, *, maximize: bool, identity: Mapping[str, object], first: dict[str, Value]
 ) -> "optuna.Study":
-    """Opens the study, or begins it with the recipe's own settings as the first trial.
+    """Opens the study, or begins it.
 
     Args:
-        place: where.
+        place: where it is kept.
         maximize: whether more is better.
-        identity: what must not change within a study, plain JSON values by words.
-        first: values of the dimensions to try first; empty for none.
+        identity: what must not change within a study: its name in a message -> a JSON value.
+        first: values of the dimensions that a new study tries first; empty for none.
 
     Raises:
         CancerNetError: Optuna or a database driver is not installed, the database cannot
-            be had, or the study is of other data, settings or dimensions.
+            be reached, or the study is of other data, settings or dimensions.
     """
     try:
         import optuna
@@ -114,11 +115,11 @@ def open_study(
             'a search needs Optuna; install it with `pip install -e ".[tune]"`'
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with _own_words(place):
+    with _database_errors(place):
         study = _create(place, maximize=maximize)
-        recorded = study.user_attrs.get(_IDENTITY)
+        recorded = recorded_identity(study)
         if recorded is None:
-            study.set_user_attr(_IDENTITY, identity)
+            study.set_user_attr(_IDENTITY, dict(identity))
             if first:
                 study.enqueue_trial(first)
         else:
@@ -127,13 +128,18 @@ def open_study(
     return study
 
 
+def recorded_identity(study: "optuna.Study") -> dict[str, object] | None:
+    """Returns the identity with which the study began; None for one that is new."""
+    return study.user_attrs.get(_IDENTITY)
+
+
 def _create(place: StudyPlace, *, maximize: bool) -> "optuna.Study":
-    """Opens or creates the study; of machines that begin it at the same moment one comes first."""
+    """Opens or creates the study; tries again while another machine creates the same one."""
     import optuna
     import sqlalchemy.exc
 
-    attempts = 1 if place.file is not None else TOGETHER_ATTEMPTS
-    for attempt in range(attempts):
+    attempt = 1
+    while True:
         try:
             return optuna.create_study(
                 storage=_storage(place),
@@ -145,11 +151,11 @@ def _create(place: StudyPlace, *, maximize: bool) -> "optuna.Study":
                 ),
             )
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
-            # Another is just creating the same tables; in a moment they are there.
-            if attempt == attempts - 1:
+            # Another machine is creating the same tables; they will be there in a moment.
+            if place.file is not None or attempt == ATTEMPTS:
                 raise
-            time.sleep(1 + attempt)
-    raise AssertionError("unreachable")
+            time.sleep(attempt)
+            attempt += 1
 
 
 def ended(study: "optuna.Study") -> int:
@@ -161,7 +167,7 @@ def ended(study: "optuna.Study") -> int:
 
 
 def check_not_refused(study: "optuna.Study") -> None:
-    """Raises CancerNetError, with the last one's reason, when several trials in a row failed."""
+    """Raises CancerNetError when the settings of several trials in a row were refused."""
     last = study.get_trials(deepcopy=False)[-MOST_REFUSED:]
     if len(last) == MOST_REFUSED and all(trial.user_attrs.get(REFUSED) for trial in last):
         raise CancerNetError(
@@ -173,12 +179,11 @@ def check_not_refused(study: "optuna.Study") -> None:
 def next_sampler(place: StudyPlace, seed: int, done: int) -> "optuna.samplers.BaseSampler":
     """Returns the sampler for the next proposal: Optuna's TPE.
 
-    Of machines that share a study each must draw its own numbers: no seed there.
+    Machines that share a study must not draw the same numbers, so a study on a server has no seed.
     """
     import optuna
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _experimental():
         return optuna.samplers.TPESampler(
             n_startup_trials=5,
             seed=seed + 1000 * done if place.file is not None else None,
@@ -187,23 +192,8 @@ def next_sampler(place: StudyPlace, seed: int, done: int) -> "optuna.samplers.Ba
         )
 
 
-def suggest(trial: "optuna.Trial", dimensions: tuple[Dimension, ...]) -> dict[str, Value]:
-    """Asks a trial for a value of every dimension."""
-    values: dict[str, Value] = {}
-    for each in dimensions:
-        if each.choices:
-            values[each.name] = trial.suggest_categorical(each.name, each.choices)
-        elif each.whole:
-            values[each.name] = trial.suggest_int(
-                each.name, int(each.low), int(each.high), log=each.log
-            )
-        else:
-            values[each.name] = trial.suggest_float(each.name, each.low, each.high, log=each.log)
-    return values
-
-
 def _repeat_cut_off(study: "optuna.Study", *, alone: bool) -> None:
-    """Marks trials that a stopped process left running, and puts their settings in line again."""
+    """Marks the trials that a stopped process left running and enqueues their settings again."""
     import optuna
 
     states = optuna.trial.TrialState
@@ -211,16 +201,16 @@ def _repeat_cut_off(study: "optuna.Study", *, alone: bool) -> None:
         for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
             study.tell(trial.number, state=states.FAIL)
     else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        with _experimental():
             optuna.storages.fail_stale_trials(study)
     repeated = list(study.user_attrs.get(_REPEATED, []))
     for trial in study.get_trials(deepcopy=False, states=(states.FAIL,)):
         if trial.number not in repeated:
             repeated.append(trial.number)
             values = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            # Cut off while it was being proposed: the sampler proposes the same again.
-            whole = len(values) == len(study.user_attrs[_IDENTITY]["--search"])
+            # What was cut off while its values were drawn needs no repeating: the sampler will
+            # propose the same again.
+            whole = len(values) == len(study.user_attrs[_IDENTITY][SEARCHED])
             if whole and NOTE not in trial.user_attrs:
                 study.enqueue_trial(values)
     study.set_user_attr(_REPEATED, repeated)
@@ -232,29 +222,37 @@ def _storage(place: StudyPlace) -> "optuna.storages.RDBStorage":
     if place.file is not None:
         place.file.parent.mkdir(parents=True, exist_ok=True)
         return optuna.storages.RDBStorage(place.address)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _experimental():
         return optuna.storages.RDBStorage(
             place.address, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS
         )
 
 
-def _check_same(place: StudyPlace, recorded: dict[str, Any], identity: dict[str, Any]) -> None:
-    for words in dict.fromkeys([*identity, *recorded]):
-        before, now = recorded.get(words), identity.get(words)
+@contextlib.contextmanager
+def _experimental() -> Iterator[None]:
+    """Keeps Optuna from warning that a feature used here is experimental."""
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
+
+
+def _check_same(
+    place: StudyPlace, recorded: Mapping[str, object], identity: Mapping[str, object]
+) -> None:
+    for name in dict.fromkeys([*identity, *recorded]):
+        before, now = recorded.get(name), identity.get(name)
         if before != now:
             raise CancerNetError(
-                f"the study {place.shown} began with {words} {before}, not {now}; go on with what "
-                "it began with, or name another --study"
+                f"the study {place.shown} began with {name} {before}, not {now}; continue with "
+                "the same, or name another --study"
             )
 
 
 @contextlib.contextmanager
-def _own_words(place: StudyPlace) -> Iterator[None]:
-    """Turns what Optuna and SQLAlchemy raise about a database into a sentence."""
-    import optuna
-    import sqlalchemy.exc
-
+def _database_errors(place: StudyPlace) -> Iterator[None]:
+    """Turns what Optuna and SQLAlchemy raise about a database into one sentence."""
     try:
         yield
     except ImportError as error:
@@ -264,18 +262,9 @@ def _own_words(place: StudyPlace) -> Iterator[None]:
         ) from None
     except CancerNetError:
         raise
-    except (
-        optuna.exceptions.OptunaError,
-        sqlalchemy.exc.SQLAlchemyError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        AssertionError,
-    ) as error:  # what Optuna raises of a database that is almost a study
+    except Exception as error:  # a database that is almost a study makes Optuna raise anything
         reason = first_line(getattr(error, "orig", None) or error)
         raise CancerNetError(
-            f"the study {place.shown} cannot be opened ({reason}); name a file that is a study or "
-            "does not exist, or an address that answers"
+            f"the study {place.shown} cannot be opened ({reason}); name a file that holds a study "
+            "or does not exist yet, or the address of a database that answers"
         ) from None

@@ -14,6 +14,8 @@ from cancernet.commands.command_line import Parser, add_settings, given_settings
 class Settings:
     port: int = setting(8000, "port to listen on", least=1, most=65535)
     names: tuple[str, ...] = setting((), "names", group="your own")
+    shares: tuple[float, ...] = setting((), "shares", least=0, most=1)
+    limit: int | None = setting(None, "none given: no limit", least=1)
     lists: tuple[Path, ...] = setting((), "three files", metavar=("A", "B", "C"))
     folder: Path | None = setting(None, "folder", metavar="DIR")
     quiet: bool = setting(False, "print less", switch=True)
@@ -48,6 +50,10 @@ def test_only_given_flags_become_settings():
     assert Settings(**given).port == 80
 
 
+def test_a_flag_given_twice_keeps_all_its_values():
+    assert parsed("--names", "a", "b", "--names", "c") == {"names": ("a", "b", "c")}
+
+
 @pytest.mark.parametrize("flags", [["--inside", "x"], ["--way", "two"], ["--no-quiet"]])
 def test_fields_without_a_description_or_skipped_have_no_flag(flags, capsys):
     with pytest.raises(SystemExit):
@@ -61,6 +67,8 @@ def test_fields_without_a_description_or_skipped_have_no_flag(flags, capsys):
         ({"port": 0}, "--port is 0, but must be at least 1"),
         ({"port": 70000}, "--port is 70000, but must be at most 65535"),
         ({"way": "three"}, "--way is 'three'; choose from one, two"),
+        ({"shares": (0.0, 1.0, 1.5)}, "--shares is 1.5, but must be at most 1"),
+        ({"limit": 0}, "--limit is 0, but must be at least 1"),
     ],
 )
 def test_bounds_hold_without_the_command_line_too(values, said):

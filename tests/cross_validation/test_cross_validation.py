@@ -91,7 +91,7 @@ class TestPlan:
             ("patients", ("nobody",), "no patient nobody"),
         ],
     )
-    def test_wrong_wishes(self, drawn, folds, only, words):
+    def test_folds_that_cannot_be(self, drawn, folds, only, words):
         with pytest.raises(SplitError, match=words):
             plan_folds(drawn, folds, only=only, seed=7)
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import evaluate_model
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import sha256_of
-from cancernet.commands.evaluate import made_beside
+from cancernet.base.staging import made_beside
+from cancernet.commands import evaluate
 from cancernet.dataset.manifest import COLUMNS
 from cancernet.evaluation.compare_runs import compare_sides, read_side
-from cancernet.evaluation.evaluate_run import Wishes, examine
+from cancernet.evaluation.evaluate_run import examine
 from cancernet.evaluation.evaluation_report import report_content
 from cancernet.evaluation.labelled_images import read_labelled
 from cancernet.evaluation.run_results import read_finished
+from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_folder
 from cancernet.measures.scored import write_scored
 from cancernet.measures.validation.calibration import Calibration
@@ -93,7 +94,7 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
     table.write_text("patient,site\n9000,north\n9001,north\n9002,south\n9003,south\n")
     arguments = ["--run", str(run), "--data", str(images), "--subgroups", str(table)]
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments, "--prevalence", "0.01"])
-    assert evaluate_model.main() == 0
+    assert evaluate.main(None) == 0
     printed = capsys.readouterr().out
     for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not an image"):
         assert words in printed
@@ -118,10 +119,10 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
 
 def test_the_same_patients_in_training_are_named_as_a_leak(tmp_path, images):
     run = finished_run(tmp_path / "run", patients={"training": ["9001", "1"], "testing": ["2"]})
-    found = examine(read_finished(run), Wishes(data=images))
+    found = examine(read_finished(run), EvaluationSettings(data=images))
     assert "1 of 4 patients" in found.leak and "9001" in found.leak
     run = finished_run(tmp_path / "other", patients={"training": ["1"], "testing": ["9001"]})
-    assert examine(read_finished(run), Wishes(data=images)).leak == ""
+    assert examine(read_finished(run), EvaluationSettings(data=images)).leak == ""
 
 
 def test_the_same_bytes_in_training_are_a_leak_whatever_their_names(tmp_path, images):
@@ -133,7 +134,7 @@ def test_the_same_bytes_in_training_are_a_leak_whatever_their_names(tmp_path, im
         row = f"x/1.png,s,p,1,{split},{seen},,"
         (data / "manifest.csv").write_text(",".join(COLUMNS) + f"\n{row}\n")
         (data / "build.json").write_text('{"fingerprint": "ab"}')
-        found = examine(read_finished(run), Wishes(data=images)).leak
+        found = examine(read_finished(run), EvaluationSettings(data=images)).leak
         assert ("1 of 12 images are, byte for byte" in found) == leaks
     assert own_folder(run_folder.open_run(run)) == data
     (data / "build.json").write_text('{"fingerprint": "other"}')
@@ -155,17 +156,17 @@ def test_the_data_set_is_found_from_any_folder(tmp_path, images, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     for start in (tmp_path, tmp_path / "elsewhere"):
         monkeypatch.chdir(start)
-        found = examine(read_finished(run), Wishes(data=images))
+        found = examine(read_finished(run), EvaluationSettings(data=images))
         assert "byte for byte" in found.leak
         assert not any("could be checked" in remark for remark in found.remarks)
 
 
 def test_what_cannot_be_checked_is_said(run, images):
-    found = examine(read_finished(run), Wishes(data=images))
+    found = examine(read_finished(run), EvaluationSettings(data=images))
     assert any("only by the names of patients" in remark for remark in found.remarks)
     for number, file in enumerate(sorted(images.rglob("*class?.png"))):
         file.rename(file.with_name(f"{number}.png"))
-    found = examine(read_finished(run), Wishes(data=images))
+    found = examine(read_finished(run), EvaluationSettings(data=images))
     assert any("could be checked not at all" in remark for remark in found.remarks)
 
 
@@ -178,37 +179,37 @@ def test_the_bytes_of_a_fold_are_those_of_its_patients(tmp_path, images):
     run = finished_run(
         tmp_path / "fold", folder=str(tmp_path / "idc"), whole="whole", patients=patients
     )
-    assert "1 of 12 images" in examine(read_finished(run), Wishes(data=images)).leak
+    assert "1 of 12 images" in examine(read_finished(run), EvaluationSettings(data=images)).leak
     files[0].unlink()
-    assert examine(read_finished(run), Wishes(data=images)).leak == ""
+    assert examine(read_finished(run), EvaluationSettings(data=images)).leak == ""
 
 
 def test_what_an_audit_found_is_said_everywhere(tmp_path):
     keep(tmp_path / "idc", [])
     run = finished_run(tmp_path / "run", folder=str(tmp_path / "idc"))
-    assert examine(read_finished(run), Wishes()).leak == ""
+    assert examine(read_finished(run), EvaluationSettings()).leak == ""
     (tmp_path / "idc.audit").mkdir()
     check = {"name": "copies", "verdict": "LEAK", "sentence": "3 images are in two splits."}
     audit = json.dumps({"fingerprint": "ab", "checks": [check]})
     (tmp_path / "idc.audit" / "audit.json").write_text(audit)
     finished = read_finished(run)
-    found = examine(finished, Wishes())
+    found = examine(finished, EvaluationSettings())
     assert "3 images are in two splits" in found.leak and found.own
     assert "3 images are in two splits" in read_side(run).leak
-    content = report_content(finished, found, Wishes(), "x")
+    content = report_content(finished, found, EvaluationSettings(), "x")
     assert content.audit and content.leaking
     assert sum("3 images" in warning for warning in content.warnings) == 1
     # Of a fold, which divides the same images anew, the audit of the whole says nothing.
     record = run_folder.read_run_file(run)
     facts = dataclasses.replace(record.dataset, whole="ab", fingerprint="fold")
     run_folder.write_run_file(run, dataclasses.replace(record, dataset=facts))
-    assert examine(read_finished(run), Wishes()).leak == ""
+    assert examine(read_finished(run), EvaluationSettings()).leak == ""
 
 
 def test_files_left_out_are_counted_where_they_were(tmp_path, images):
     run = finished_run(tmp_path / "run", left_out={"does not decode": 4})
-    found = examine(read_finished(run), Wishes(data=images))
-    content = report_content(read_finished(run), found, Wishes(data=images), "x")
+    found = examine(read_finished(run), EvaluationSettings(data=images))
+    content = report_content(read_finished(run), found, EvaluationSettings(data=images), "x")
     assert content.left_out == {"does not decode": 4}
     assert "1 file left out, a mask, not an image" in content.flow[-1].note
     assert not found.own and not content.audit
@@ -216,15 +217,15 @@ def test_files_left_out_are_counted_where_they_were(tmp_path, images):
 
 def test_a_report_of_another_rule_spreads_that_rule(run):
     finished = read_finished(run)
-    wishes = Wishes(rule="sensitivity", rule_settings={"target_sensitivity": 0.7})
-    content = report_content(finished, examine(finished, wishes), wishes, "x")
+    settings = EvaluationSettings(rule="sensitivity", target_sensitivity=0.7)
+    content = report_content(finished, examine(finished, settings), settings, "x")
     assert content.settings["target_sensitivity"] == 0.7
     assert content.settings["operating_rule"] == "sensitivity"
 
 
 def test_a_given_threshold_was_not_chosen(run):
-    wishes = Wishes(rule="fixed", rule_settings={"threshold": 0.9})
-    found = examine(read_finished(run), wishes)
+    settings = EvaluationSettings(rule="fixed", threshold=0.9)
+    found = examine(read_finished(run), settings)
     assert any("given, not chosen on validation" in remark for remark in found.remarks)
     text = text_report(found.assessment)
     assert "given, not chosen" in text and "never on testing" not in text
@@ -237,12 +238,12 @@ def test_some_unknown_patients_hide_no_known_one(tmp_path, images):
     rows[3] = rows[3].removesuffix("p3") + " "
     (images / "manifest.csv").write_text("path,label,patient\n" + "\n".join(rows) + "\n")
     run = finished_run(tmp_path / "run", patients={"training": ["p5"]})
-    found = examine(read_finished(run), Wishes(data=images))
+    found = examine(read_finished(run), EvaluationSettings(data=images))
     assert "p5" in found.leak
     assert any("patients of 1 of 12 images are not known" in remark for remark in found.remarks)
     (images / "manifest.csv").write_text("path,label,patient\n" + "\n".join([*rows, rows[0]]))
     with pytest.raises(CancerNetError, match="1 image more than once"):
-        examine(read_finished(run), Wishes(data=images))
+        examine(read_finished(run), EvaluationSettings(data=images))
 
 
 def test_a_manifest_gives_labels_and_patients(run, images):
@@ -265,7 +266,7 @@ def test_spellings_of_a_patient_in_a_table_are_one(tmp_path, images):
     rows = [f"{f.relative_to(images)},{f.parent.name},{names[n % 4]}" for n, f in enumerate(files)]
     (images / "manifest.csv").write_text("path,label,patient\n" + "\n".join(rows) + "\n")
     run = finished_run(tmp_path / "run", patients={"training": ["08"]})
-    found = examine(read_finished(run), Wishes(data=images))
+    found = examine(read_finished(run), EvaluationSettings(data=images))
     assert found.assessment.testing["patients"] == 2
     assert any("one patient: 7 and 007 and 7.0." in remark for remark in found.remarks)
     assert "1 of 2 patients" in found.leak and "(8)" in found.leak
@@ -274,28 +275,28 @@ def test_spellings_of_a_patient_in_a_table_are_one(tmp_path, images):
 def test_unknown_patients_are_said(run, images):
     for number, file in enumerate(sorted(images.rglob("*class?.png"))):
         file.rename(file.with_name(f"{number}.png"))
-    found = examine(read_finished(run), Wishes(data=images))
+    found = examine(read_finished(run), EvaluationSettings(data=images))
     assert found.assessment.testing["patients"] == 12
     assert any("patients of these images are not known" in remark for remark in found.remarks)
 
 
 def test_a_group_that_is_no_patient_is_said(tmp_path):
     run = finished_run(tmp_path / "run", unit="source image")
-    found = examine(read_finished(run), Wishes())
+    found = examine(read_finished(run), EvaluationSettings())
     assert any("“Patient” here means a source image" in remark for remark in found.remarks)
 
 
 def test_an_unreadable_image_is_named_and_the_rest_judged(run, images, capsys):
     next(images.rglob("*class1.png")).write_bytes(b"no image")
-    found = examine(read_finished(run), Wishes(data=images))
+    found = examine(read_finished(run), EvaluationSettings(data=images))
     assert found.exit_code == 1 and found.assessment.testing["images"] == 11
     assert "class1.png" in capsys.readouterr().err
 
 
 def test_another_rule_is_chosen_on_validation_alone(run, tmp_path):
     finished = read_finished(run)
-    wishes = Wishes(rule="sensitivity", rule_settings={"target_sensitivity": 0.9})
-    found = examine(finished, wishes)
+    settings = EvaluationSettings(rule="sensitivity", target_sensitivity=0.9)
+    found = examine(finished, settings)
     validation = scored(2)
     expected = choose_operating_point(
         validation.truth,
@@ -307,7 +308,7 @@ def test_another_rule_is_chosen_on_validation_alone(run, tmp_path):
     assert found.assessment.operating_point == expected
     # Whatever testing holds, the point is the same.
     other = finished_run(tmp_path / "other", seeds=(9, 2))
-    assert examine(read_finished(other), wishes).assessment.operating_point == expected
+    assert examine(read_finished(other), settings).assessment.operating_point == expected
     assert any("not the run's own" in remark for remark in found.remarks)
 
 
@@ -315,7 +316,7 @@ def test_subgroups_that_name_nobody_are_refused(run, tmp_path):
     table = tmp_path / "patients.csv"
     table.write_text("patient,site\nnobody,north\n")
     with pytest.raises(CancerNetError, match="names none"):
-        examine(read_finished(run), Wishes(subgroups=table))
+        examine(read_finished(run), EvaluationSettings(subgroups=table))
 
 
 class TestCompare:
@@ -363,6 +364,8 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):
         (["--run", "a", "--prevalence", "1.5"], "--prevalence"),
         (["--run", "a", "--threshold", "0.5"], "--rule"),
         (["--run", "a", "--rule", "youden", "--target-sensitivity", "0.9"], "no meaning"),
+        (["--run", "a", "--rule", "cost", "--cost-ratio", "0"], "--cost-ratio is 0.0"),
+        (["--run", "a", "--rule", "sensitivity", "--target-sensitivity", "nan"], "is nan"),
         (["--run", "a", "--split", "testing"], "--data"),
         (["--compare", "a", "b", "--prevalence", "0.1"], "--compare"),
         (["--compare", "a", "b", "--threshold", "0"], "--compare"),
@@ -372,7 +375,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):
 def test_wrong_use_is_one_sentence(arguments, words, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments])
     with pytest.raises(CancerNetError, match=words):
-        evaluate_model.main()
+        evaluate.main(None)
 
 
 def test_scored_needs_the_classes_of_the_run(run):

@@ -22,7 +22,7 @@ from cancernet.base.images import read_rgb
 from cancernet.dataset import manifest
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import open_run, write_run_file
-from cancernet.scoring.foreign.parts import parts_of
+from cancernet.scoring.foreign.model_file import parts_of
 from cancernet.scoring.foreign.vetting import vet
 from cancernet.scoring.predictor import Predictor
 from tests.conftest import write_tiny_run
@@ -321,7 +321,7 @@ def test_a_manifest_names_no_file_outside_its_folder(tmp_path, path):
 def test_a_part_of_a_model_with_a_number_of_200_digits(tmp_path):
     for number in ("1", "9" * 200):
         (tmp_path / f"model.h5.part{number}").write_bytes(b"x")
-    with pytest.raises(RunError, match="lacks part 2"):
+    with pytest.raises(RunError, match=r"part 2 of model\.h5 is missing"):
         parts_of(tmp_path / "model.h5")
 
 

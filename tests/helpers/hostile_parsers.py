@@ -41,8 +41,9 @@ from cancernet.runs.heat_maps import heat_map_of
 from cancernet.runs.run_record import RunRecord
 from cancernet.runs.status import describe_status
 from cancernet.sample.folder import drawn_marker
-from cancernet.scoring.foreign import parts, vetting
-from cancernet.scoring.listed_images import listed_images
+from cancernet.scoring.answers import as_json
+from cancernet.scoring.foreign import model_file, vetting
+from cancernet.scoring.inputs import listed_images
 from cancernet.slides.positions import read_place
 from cancernet.training.data.pixel_cache import map_array
 from tests.helpers.hostile_inputs import (
@@ -145,7 +146,7 @@ def _run(folder: Path, text: str) -> None:
         assert run.width * run.height <= 10**8
         predictor.prepare(SMALL_IMAGE)
         row = run.calibration.apply(np.full((1, len(run.classes)), 1 / len(run.classes)))
-        predictor.interpret("x", row[0]).as_dict()
+        as_json(predictor.interpret("x", row[0]))
         assert run.positive_words
 
     stood(use)
@@ -341,7 +342,7 @@ def _whole_file(folder: Path, number: str) -> None:
     for digits in (None, "0" * 64, "x"):
 
         def join(digits: str | None = digits) -> None:
-            with parts.whole_file(folder / "model.h5", sha256=digits):
+            with model_file.whole_file(folder / "model.h5", sha256=digits):
                 raise AssertionError("a wrong hash was taken")
 
         stood(join)
@@ -454,7 +455,7 @@ PARSERS = [
     Parser("pixel cache", ARRAYS,
            _file("a.npy", lambda p: map_array(p, shape=(2, 2), dtype=np.dtype("<f4")))),
     Parser("model parts", NUMBERS, _whole_file),
-    Parser("bare .keras", KERAS_FILES, _file("model.keras", vetting.vet)),
+    Parser(".keras without a run", KERAS_FILES, _file("model.keras", vetting.vet)),
     Parser("Optuna study", STUDIES,
            _file("study.db", _study), share=0.1),
 ]  # fmt: skip

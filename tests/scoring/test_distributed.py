@@ -87,7 +87,7 @@ def test_an_audit_on_the_workers_finds_what_one_process_finds(local, tmp_path, m
 
 
 def test_another_run_on_the_worker_is_refused(run, images):
-    with pytest.raises(CancerNetError, match="another run on a worker"):
+    with pytest.raises(CancerNetError, match="on a worker holds another run"):
         distributed.score(str(run.folder), "0" * 64, images, ["000.png"])
 
 

@@ -1,5 +1,6 @@
-"""Bare models of others: joined with a hash, vetted, loaded in safe mode, scored."""
+"""Models of others: joined with a hash, vetted, loaded in safe mode, scored."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -17,9 +18,8 @@ import keras
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.scoring.answers import NO_POINT, as_json, as_text
-from cancernet.scoring.foreign.open import Stated, opened
-from cancernet.scoring.foreign.parts import is_model_file, parts_of, whole_file
-from cancernet.scoring.foreign.predictor import prepared
+from cancernet.scoring.foreign.model_file import is_model_file, parts_of, whole_file
+from cancernet.scoring.foreign.predictor import ModelDescription, open_keras_model, prepared
 from cancernet.scoring.foreign.vetting import vet
 from cancernet.scoring.predictor import Failure
 
@@ -53,14 +53,14 @@ def models(tmp_path_factory):
     return folder, model, pixels
 
 
-BUSI = Stated(dataset="busi", preprocessing="unit")
+BUSI = ModelDescription(dataset="busi", preprocessing="unit")
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
-def test_a_bare_file_gives_the_models_own_numbers(models, name):
+def test_a_model_file_gives_the_models_own_numbers(models, name):
     folder, model, pixels = models
     expected = model.predict(pixels[None] / np.float32(255), verbose=0)[0]
-    with opened(folder / name, BUSI) as predictor:
+    with open_keras_model(folder / name, BUSI) as predictor:
         found = predictor.predict(folder / "scan.png")
     assert list(found.probabilities) == ["benign", "malignant", "normal"]
     assert list(found.probabilities.values()) == pytest.approx(expected, abs=1e-6)
@@ -73,7 +73,7 @@ def test_a_bare_file_gives_the_models_own_numbers(models, name):
 
 def test_many_images_are_scored_as_one_is(models):
     scan = models[0] / "scan.png"
-    with opened(models[0] / "model.keras", BUSI) as predictor:
+    with open_keras_model(models[0] / "model.keras", BUSI) as predictor:
         alone = predictor.predict(scan)
         found = list(predictor.predict_many([scan] * 20 + [models[0] / "none.png"]))
     assert [each.probabilities for each in found[:20]] == [alone.probabilities] * 20
@@ -84,7 +84,9 @@ def test_a_sigmoid_gives_the_second_class_and_is_not_called_at_a_half(models, tm
     network(1, "sigmoid", bias_initializer=keras.initializers.Constant(2.0)).save(
         tmp_path / "one.keras"
     )
-    with opened(tmp_path / "one.keras", Stated(dataset="ultrasound", preprocessing="unit")) as it:
+    with open_keras_model(
+        tmp_path / "one.keras", ModelDescription(dataset="ultrasound", preprocessing="unit")
+    ) as it:
         found = it.predict(models[0] / "scan.png")
     assert list(found.probabilities) == ["benign", "malignant"]
     assert found.probabilities["malignant"] > 0.5 and found.label == "malignant"
@@ -103,21 +105,26 @@ def test_preprocessing_is_that_of_the_networks(rule):
 
 
 @pytest.mark.parametrize(
-    ("name", "stated", "words"),
+    ("name", "said", "words"),
     [
-        ("model.h5", Stated(preprocessing="unit"), "--dataset"),
-        ("model.h5", Stated(dataset="busi"), "--preprocessing unit"),
-        ("model.h5", Stated(dataset="idc", preprocessing="unit"), "2 classes"),
-        ("model.h5", Stated(dataset="busi", preprocessing="unit", image_size=9), "8x8 pixels"),
-        ("model.h5", Stated(dataset="busi", preprocessing="unit", sha256="0" * 64), "announced"),
-        ("model.h5", Stated(dataset="busi", preprocessing="unit", sha256="zz"), "64 hexadecimal"),
-        ("only.weights.h5", BUSI, "no network"),
-        ("scan.png.h5", BUSI, "no model file"),
-        ("none.keras", BUSI, "no model file"),
+        ("model.h5", {"preprocessing": "unit"}, "--dataset"),
+        ("model.h5", {"dataset": "busi"}, "--preprocessing unit"),
+        ("model.h5", {"dataset": "idc", "preprocessing": "unit"}, "2 classes"),
+        ("model.h5", {"image_size": 9}, "8x8 pixels"),
+        ("model.h5", {"sha256": "0" * 64}, "not the expected file"),
+        ("model.h5", {"sha256": "zz"}, "64 hexadecimal"),
+        ("only.weights.h5", {}, "no network"),
+        ("scan.png.h5", {}, "no model file"),
+        ("none.keras", {}, "no model file"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_a_sentence(models, name, stated, words):
-    with pytest.raises(CancerNetError, match=words), opened(models[0] / name, stated):
+def test_what_does_not_fit_is_refused_in_a_sentence(models, name, said, words):
+    whole = said if {"dataset", "preprocessing"} & set(said) else dataclasses.asdict(BUSI) | said
+    description = ModelDescription(**whole)
+    with (
+        pytest.raises(CancerNetError, match=words),
+        open_keras_model(models[0] / name, description),
+    ):
         pass
 
 
@@ -125,7 +132,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(models, name, stated, words)
 @pytest.mark.parametrize("name", ["x.keras", "x.h5"])
 def test_a_damaged_file_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(RunError, match=r"damaged|Keras"), opened(tmp_path / name, BUSI):
+    with pytest.raises(RunError, match=r"damaged|Keras"), open_keras_model(tmp_path / name, BUSI):
         pass
 
 
@@ -158,7 +165,7 @@ def test_code_in_a_file_is_never_reached(models, tmp_path, kind, module):
         layers[1] = {"class_name": kind, "module": module, "config": {}, "registered_name": kind}
 
     path = altered(models, tmp_path / "evil.keras", change)
-    with pytest.raises(RunError, match="not opened"), opened(path, BUSI):
+    with pytest.raises(RunError, match="not opened"), open_keras_model(path, BUSI):
         pass
 
 
@@ -189,7 +196,10 @@ def test_a_network_far_larger_than_its_file_is_refused(models, tmp_path, form):
             config = json.loads(file.attrs["model_config"])
             widen(config["config"]["layers"])
             file.attrs["model_config"] = json.dumps(config)
-    with pytest.raises(RunError, match=r"network of 5,000,000,\d+ numbers"), opened(path, BUSI):
+    with (
+        pytest.raises(RunError, match=r"network of 5,000,000,\d+ weights"),
+        open_keras_model(path, BUSI),
+    ):
         pass
 
 
@@ -214,7 +224,10 @@ def test_parts_are_joined_only_with_their_hash(models, tmp_path):
     before = sorted(tmp_path.iterdir())
     for named in ("model.h5", "model.h5.part01"):
         assert is_model_file(tmp_path / named)
-        for digits, words in ((None, "3 parts, and nothing says"), ("f" * 64, "announced")):
+        for digits, words in (
+            (None, "3 parts, which are joined only"),
+            ("f" * 64, "not the expected file"),
+        ):
             with (
                 pytest.raises(RunError, match=words),
                 whole_file(tmp_path / named, sha256=digits),
@@ -226,10 +239,10 @@ def test_parts_are_joined_only_with_their_hash(models, tmp_path):
         assert not joined.exists()
     assert sorted(tmp_path.iterdir()) == before
     (tmp_path / "model.h5.sha256").write_text(f"{digest}  model.h5\n")
-    with opened(tmp_path / "model.h5", BUSI) as predictor:
+    with open_keras_model(tmp_path / "model.h5", BUSI) as predictor:
         assert predictor.predict(models[0] / "scan.png").probability > 0
     (tmp_path / "model.h5.part02").unlink()
-    with pytest.raises(RunError, match="lacks part 2"):
+    with pytest.raises(RunError, match=r"part 2 of model\.h5 is missing"):
         parts_of(tmp_path / "model.h5")
 
 

@@ -138,7 +138,7 @@ def test_the_doctor_tells_a_tested_set(tmp_path, monkeypatch):
     assert doctor._tested_set().verdict == doctor.OK
     pins.write_text("numpy==0.1\nno-such-package==1\n")
     check = doctor._tested_set()
-    assert check.verdict == doctor.NOTE and "nearest mine.txt, but for numpy:" in check.says
+    assert check.verdict == doctor.NOTE and "closest to mine.txt, except numpy:" in check.says
 
 
 def test_the_doctor_says_where_it_may_not_write(tmp_path, monkeypatch):

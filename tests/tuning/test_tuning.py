@@ -11,6 +11,7 @@ from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.config import TrainConfig
 from cancernet.dataset.folds import patient_folds
 from cancernet.recipe_file import read_recipe, write_recipe
+from cancernet.tuning.search import Search
 from cancernet.tuning.space import parse_search
 from tests.helpers.strict_json import check_json_files
 
@@ -21,7 +22,8 @@ import optuna
 
 from cancernet.commands import tune
 from cancernet.training.loop.checkpoint import State
-from cancernet.tuning import objective
+from cancernet.tuning import objective, results
+from cancernet.tuning import search as searches
 from cancernet.tuning import study as studies
 from tests.helpers.numbered_images import numbered_images
 
@@ -62,7 +64,7 @@ def test_dimensions_are_read_by_the_kind_of_their_setting():
     rate, size, epochs, flip = parse_search([*texts, "vertical_flip=true,false"])
     assert (rate.name, rate.low, rate.high, rate.log) == ("learning_rate", 1e-4, 0.1, True)
     assert size.choices == (16, 32) and flip.choices == (True, False)
-    assert epochs.whole and not rate.whole
+    assert isinstance(epochs.low, int) and isinstance(rate.low, float)
     assert rate.holds(0.1) and not rate.holds(0.2) and not size.holds(64)
     with pytest.raises(CancerNetError, match="twice"):
         parse_search(["epochs=1..2", "epochs=3..4"])
@@ -127,7 +129,7 @@ def fake_fit(stop_at=None):
 
 
 def wanted(place, **changes):
-    search = tune.Search(
+    search = Search(
         place=place,
         base=TrainConfig(epochs=2),
         dimensions=parse_search(["learning_rate=1e-4..1e-1:log", "batch_size=16,32,64"]),
@@ -140,15 +142,15 @@ def wanted(place, **changes):
 
 def rows_of(place):
     study = optuna.load_study(study_name=studies.NAME, storage=place.address)
-    return study, tune.trial_rows(study)
+    return study, results.trial_rows(study)
 
 
 def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, monkeypatch, capsys):
     whole = studies.study_place(str(tmp_path / "whole.db"), tmp_path)
-    monkeypatch.setattr(tune, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(searches, "read_dataset", lambda folder: dataset)
     monkeypatch.setattr(objective, "fit", fake_fit())
-    write_picture = tune.write_picture
-    monkeypatch.setattr(tune, "write_picture", lambda path, figure: None)  # for speed
+    save_figure = results.save_figure
+    monkeypatch.setattr(results, "save_figure", lambda figure, path: None)  # for speed
     tune.search(wanted(whole), tmp_path)
     expected = [(r.state, r.value, r.values) for r in rows_of(whole)[1]]
     assert len(expected) == 7 and {"done", "pruned"} == {state for state, _, _ in expected}
@@ -162,16 +164,16 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
     # A process that was killed leaves a trial that still says it is running.
     search = wanted(place)
     folds = patient_folds(dataset, search.folds, seed=search.base.seed)
-    identity = tune._identity(search, dataset, folds)
+    identity = search.identity(dataset, folds)
     study = studies.open_study(place, maximize=True, identity=identity, first={})
-    studies.suggest(study.ask(), search.dimensions[:1])
+    search.dimensions[0].suggest(study.ask())
     monkeypatch.setattr(objective, "fit", fake_fit())
     tune.search(wanted(place), tmp_path)
     study, rows = rows_of(place)
     assert [row.state for row in rows].count("cut off") == 2
     assert not study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
     assert [(r.state, r.value, r.values) for r in rows if r.state != "cut off"] == expected
-    monkeypatch.setattr(tune, "write_picture", write_picture)
+    monkeypatch.setattr(results, "save_figure", save_figure)
     tune.search(wanted(place), tmp_path)  # nothing left to do
     assert len(rows_of(place)[1]) == len(rows)
 
@@ -197,9 +199,9 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
 
 def study_of(dataset, folder, monkeypatch, fit):
     """A place for a study of these data, whose trainings are stood in for."""
-    monkeypatch.setattr(tune, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(searches, "read_dataset", lambda folder: dataset)
     monkeypatch.setattr(objective, "fit", fit)
-    monkeypatch.setattr(tune, "write_picture", lambda path, figure: None)  # for speed
+    monkeypatch.setattr(results, "save_figure", lambda figure, path: None)  # for speed
     return studies.study_place(str(folder / "x.db"), folder)
 
 
@@ -284,8 +286,8 @@ def test_machines_that_begin_a_study_at_the_same_moment(tmp_path, monkeypatch):
 
 def test_what_one_machine_began_another_goes_on_with(dataset, tmp_path, monkeypatch):
     """The way of a study on a server, with an address that needs none."""
-    monkeypatch.setattr(tune, "read_dataset", lambda folder: dataset)
-    monkeypatch.setattr(tune, "write_picture", lambda path, figure: None)
+    monkeypatch.setattr(searches, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(results, "save_figure", lambda figure, path: None)
     monkeypatch.setattr(objective, "fit", fake_fit())
     address = f"sqlite:///{tmp_path / 'shared.db'}"
     first, second = (

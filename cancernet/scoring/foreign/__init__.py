@@ -1,1 +1,1 @@
-"""Models of others: a bare `.keras` or `.h5` file, whole or in parts, without a run folder."""
+"""Keras models of other people: a `.keras` or `.h5` file, whole or in parts, without a run."""

@@ -1,40 +1,78 @@
-"""Scores images with a bare Keras file, through the same steps as a run's model."""
+"""Scores images with somebody else's Keras file, through the same steps as a run's model."""
 
 import contextlib
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cancernet import catalog
 from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import sha256_of
 from cancernet.base.quiet import import_tensorflow_quietly
+from cancernet.recipe_file import named_settings
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, DatasetFacts, Input, RunRecord
-from cancernet.scoring.foreign.sizes import refuse_larger_than_its_weights
-from cancernet.scoring.foreign.vetting import vet
+from cancernet.scoring.foreign.model_file import whole_file
+from cancernet.scoring.foreign.vetting import refuse_larger_than_its_weights, vet
 from cancernet.scoring.predictor import BATCH_SIZE, Predictor
 
-PREPROCESSINGS = ("inside", "unit", "tf", "torch", "caffe")
+INSIDE = "inside"  # the model prepares its pixels itself
 _LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
 
 
-class BarePredictor(Predictor):
-    """A Keras file with classes and preprocessing that somebody stated."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """What a person says of a Keras model; None where nothing was said.
+
+    Attributes:
+        dataset: name in the catalogue: classes in order, which are positive.
+        recipe: name or file of a recipe: data set, size, interpolation; its networks prepare
+            pixels themselves.
+        image_size: height and width of the input, pixels.
+        interpolation: how images are resized to that.
+        preprocessing: how pixels are prepared.
+        sha256: of the whole file.
+    """
+
+    dataset: str | None = None
+    recipe: str | None = None
+    image_size: int | None = None
+    interpolation: str | None = None
+    preprocessing: str | None = None
+    sha256: str | None = None
+
+    def with_recipe(self) -> "ModelDescription":
+        """Returns the description with what the recipe says where nothing else was said."""
+        if self.recipe is None:
+            return self
+        config = named_settings(self.recipe)
+        return dataclasses.replace(
+            self,
+            dataset=self.dataset or config.dataset,
+            image_size=self.image_size or config.image_size,
+            interpolation=self.interpolation or config.interpolation,
+            preprocessing=self.preprocessing or INSIDE,
+        )
+
+
+class KerasPredictor(Predictor):
+    """A Keras model with the classes and preprocessing of its description."""
 
     def __init__(self, run: Run, model: Any, preprocessing: str) -> None:
-        """Takes a model loaded by `load_bare` and the facts about it."""
         self.run = run
         self._model = model
         self._preprocessing = preprocessing
-        self._threads = 1  # one batch after the other: Keras shares each out by itself
+        self._threads = 1  # one batch after the other: Keras spreads each over the cores
         self._positive = [run.classes.index(name) for name in run.positive]
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Scores prepared images; as `Predictor.probabilities`, without any calibration.
 
         Raises:
-            RunError: the outputs are no probabilities.
+            RunError: the outputs are not probabilities.
         """
         rows = [
             self._score(pixels[start : start + BATCH_SIZE].astype(np.float32))
@@ -52,21 +90,18 @@ class BarePredictor(Predictor):
         sums = np.abs(found.sum(axis=1) - 1).max()
         if not (found.min() >= 0 and found.max() <= 1 and sums <= _LARGEST_ERROR):
             raise RunError(
-                f"what {self.run.folder} answers are no probabilities (from {found.min():.3g} to "
-                f"{found.max():.3g}); it needs a softmax or sigmoid at its end"
+                f"the outputs of {self.run.folder} are not probabilities (from {found.min():.3g} "
+                f"to {found.max():.3g}); its last layer must be a softmax or sigmoid"
             )
         return found / found.sum(axis=1, keepdims=True)
 
 
 def prepared(pixels: np.ndarray, preprocessing: str) -> np.ndarray:
-    """Brings RGB 0-255 to what a model was trained on.
+    """Brings RGB 0-255, float32 (n, height, width, 3), to what a model was trained on.
 
-    Args:
-        pixels: float32 (n, height, width, 3).
-        preprocessing: "inside" (as they are: the model does it), or a rule of
-            `cancernet.models.preprocessing`.
+    `preprocessing` is "inside" (the model does it) or a rule of `cancernet.models.preprocessing`.
     """
-    if preprocessing == "inside":
+    if preprocessing == INSIDE:
         return pixels
     from cancernet.models.preprocessing import SCALINGS
 
@@ -78,52 +113,54 @@ def prepared(pixels: np.ndarray, preprocessing: str) -> np.ndarray:
     )
 
 
-def open_bare(
-    path: Path,
-    *,
-    shown: Path,
-    classes: tuple[str, ...],
-    words: tuple[str, ...],
-    positive: tuple[str, ...],
-    image_size: int | None,
-    interpolation: str,
-    preprocessing: str,
-) -> BarePredictor:
-    """Loads a file and holds it to what was stated of it.
+@contextlib.contextmanager
+def open_keras_model(named: Path, description: ModelDescription) -> Iterator[KerasPredictor]:
+    """Opens a model for the time of the block and holds it to its description.
 
     Args:
-        path: of the whole file.
-        shown: the name a person knows it by.
-        classes: in the order of its outputs.
-        words: what each class means.
-        positive: the positive ones.
-        image_size: height and width of its input; None reads them off the model.
-        interpolation: how images are brought to that size.
-        preprocessing: one of `PREPROCESSINGS`.
+        named: the file, or the name that its parts have when they are joined.
+        description: what is known of it.
 
     Raises:
-        RunError: it is not opened for safety, cannot be loaded, or does not fit.
+        CancerNetError: something is not described, or the file is refused for safety, cannot
+            be loaded or does not fit.
     """
-    model = load_bare(path, shown)
-    height, width = _input_size(model, shown, image_size)
-    _check_outputs(model, shown, len(classes))
-    record = RunRecord(
-        status=FINISHED,
-        classes=classes,
-        words=words,
-        positive=positive,
-        input=Input(width=width, height=height, interpolation=interpolation),
-        dataset=DatasetFacts(drawn=False, leak="", leaks=()),
-        checksum=f"{sha256_of(path)} {classes} {height}x{width} {interpolation} {preprocessing}",
-    )
-    return BarePredictor(Run(folder=shown, record=record), model, preprocessing)
+    known = description.with_recipe()
+    if known.dataset is None:
+        raise RunError(
+            f"{named} has no run folder that says what its outputs mean; name the data set with "
+            "--dataset, or a --recipe"
+        )
+    if known.preprocessing is None:
+        raise RunError(
+            f"{named} has no run folder that says how its pixels were prepared; add "
+            "--preprocessing unit (0-1, as in most published systems), tf, torch, caffe or inside "
+            "(the model does it), or a --recipe"
+        )
+    facts = catalog.dataset(known.dataset)
+    interpolation = known.interpolation or "bilinear"
+    with whole_file(named, sha256=known.sha256) as path:
+        model = load_model(path, named)
+        height, width = _input_size(model, named, known.image_size)
+        _check_outputs(model, named, len(facts.classes))
+        choices = f"{facts.classes} {height}x{width} {interpolation} {known.preprocessing}"
+        record = RunRecord(
+            status=FINISHED,
+            classes=facts.classes,
+            words=facts.words,
+            positive=facts.positive,
+            input=Input(width=width, height=height, interpolation=interpolation),
+            dataset=DatasetFacts(drawn=False, leak="", leaks=()),
+            checksum=f"{sha256_of(path)} {choices}",
+        )
+        yield KerasPredictor(Run(folder=named, record=record), model, known.preprocessing)
 
 
-def load_bare(path: Path, shown: Path) -> Any:
+def load_model(path: Path, shown: Path) -> Any:
     """Loads a vetted file in safe mode, without custom objects and without its optimizer.
 
     Raises:
-        RunError: it is not opened for safety, or Keras cannot load it.
+        RunError: it is refused for safety, or Keras cannot load it.
     """
     config = vet(path)
     import_tensorflow_quietly()
@@ -149,7 +186,7 @@ def _input_size(model: Any, shown: Path, image_size: int | None) -> tuple[int, i
         )
     height, width = shape[1] or image_size, shape[2] or image_size
     if height is None or width is None:
-        raise RunError(f"{shown} takes images of any size; say which with --image-size")
+        raise RunError(f"{shown} takes images of any size; give the size with --image-size")
     if image_size is not None and (height, width) != (image_size, image_size):
         raise RunError(
             f"{shown} takes images of {width}x{height} pixels, not {image_size}x{image_size}; "
@@ -163,6 +200,6 @@ def _check_outputs(model: Any, shown: Path, classes: int) -> None:
     outputs = shape[-1] if not isinstance(shape, list) and len(shape) == 2 else None
     if outputs != classes and not (outputs == 1 and classes == 2):
         raise RunError(
-            f"{shown} answers with the shape {shape}, which does not fit {classes} classes; name "
+            f"{shown} has outputs of the shape {shape}, which do not fit {classes} classes; name "
             "the data set it was trained on with --dataset"
         )

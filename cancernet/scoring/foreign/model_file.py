@@ -1,8 +1,8 @@
-"""A model file that is shipped in parts: joined in a temporary place, and only with a hash.
+"""A model file, whole or in parts: found, joined in a temporary folder, its hash checked.
 
-`model.h5.part01`, `model.h5.part02`, … are joined in the order of their numbers. What a
-stranger put together from pieces is opened only when its SHA-256 is the one that was
-stated: by `--sha256`, or by `model.h5.sha256` beside the parts.
+`model.h5.part01`, `model.h5.part02`, … are joined in the order of their numbers. A file put
+together from parts is opened only when its SHA-256 is the stated one: that of `--sha256`, or
+of `model.h5.sha256` beside the parts.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cancernet.base.errors import RunError
-from cancernet.base.files import sha256_of, written_beside
+from cancernet.base.files import sha256_of
 
 _PART = re.compile(r"^(?P<name>.+)\.part(?P<number>\d+)$")
 _HEX = re.compile(r"^[0-9a-fA-F]{64}$")
@@ -23,7 +23,7 @@ CHUNK = 1 << 20
 
 
 def is_model_file(named: Path) -> bool:
-    """Tells whether a path names a bare model or a part of one rather than a run folder."""
+    """Tells whether a path names a model file, or a part of one, rather than a run folder."""
     part = _PART.match(named.name)
     return Path(part["name"] if part else named.name).suffix in SUFFIXES and not named.is_dir()
 
@@ -52,14 +52,13 @@ def whole_file(named: Path, *, sha256: str | None) -> Iterator[Path]:
         raise RunError(f"there is no model file {named}")
     if expected is None:
         raise RunError(
-            f"{whole} comes in {len(parts)} parts, and nothing says what they make together; state "
-            f"its hash with --sha256 or in a file {whole.name}.sha256, as its publisher gives it"
+            f"{whole} comes in {len(parts)} parts, which are joined only if their hash is right; "
+            f"give the publisher's with --sha256 or in a file {whole.name}.sha256"
         )
-    found = _hash_of_parts(parts)
-    _compare(whole, found, expected)
+    _compare(whole, _hash_of_parts(parts), expected)  # before anything is written
     with tempfile.TemporaryDirectory(prefix="cancernet-joined-") as folder:
         joined = Path(folder) / whole.name
-        with written_beside(joined) as temporary, open(temporary, "wb") as file:
+        with open(joined, "wb") as file:
             for each in parts:
                 with open(each, "rb") as source:
                     shutil.copyfileobj(source, file, CHUNK)
@@ -69,11 +68,7 @@ def whole_file(named: Path, *, sha256: str | None) -> Iterator[Path]:
 
 
 def parts_of(whole: Path) -> list[Path]:
-    """Returns the parts of a file in order.
-
-    Raises:
-        RunError: one is missing or there twice.
-    """
+    """Returns the parts of a file in order; raises RunError when one is missing or there twice."""
     numbered: dict[int, Path] = {}
     folder = whole.parent
     if not folder.is_dir():
@@ -91,8 +86,8 @@ def parts_of(whole: Path) -> list[Path]:
     missing = next((n for n in range(first, max(numbered) + 1) if n not in numbered), None)
     if missing is not None:
         raise RunError(
-            f"{folder} lacks part {missing} of {whole.name} ({len(numbered)} parts up to number "
-            f"{max(numbered)} are there); bring it"
+            f"part {missing} of {whole.name} is missing from {folder}, which has {len(numbered)} "
+            f"parts with numbers up to {max(numbered)}; add it"
         )
     return [numbered[number] for number in sorted(numbered)]
 
@@ -110,7 +105,7 @@ def _expected(whole: Path, sha256: str | None) -> str | None:
             raise RunError(f"{beside} cannot be read: {error}") from None
         where = str(beside)
     if not _HEX.match(sha256):
-        raise RunError(f"{where} is no SHA-256: it needs 64 hexadecimal digits")
+        raise RunError(f"{where} is not a SHA-256 hash, which has 64 hexadecimal digits")
     return sha256.lower()
 
 
@@ -126,6 +121,6 @@ def _hash_of_parts(parts: list[Path]) -> str:
 def _compare(whole: Path, found: str, expected: str) -> None:
     if found != expected:
         raise RunError(
-            f"{whole} is not the file that was announced: its SHA-256 begins with {found[:12]}, "
-            f"announced is {expected[:12]}…; fetch it again and do not use this one"
+            f"{whole} is not the expected file: its SHA-256 begins with {found[:12]}, not "
+            f"{expected[:12]}; download it again and do not use this one"
         )

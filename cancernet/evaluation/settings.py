@@ -1,0 +1,83 @@
+"""What a finished run is judged on, and how; checked when made."""
+
+import dataclasses
+from pathlib import Path
+
+from cancernet.base.errors import CancerNetError
+from cancernet.base.settings import (
+    check_setting,
+    check_settings,
+    flag_of,
+    setting,
+    setting_fields,
+)
+from cancernet.config import RULES, SPLITS, TrainConfig
+
+# The setting that a rule takes; the other rules take none.
+_SETTING_OF = {"sensitivity": "target_sensitivity", "cost": "cost_ratio", "fixed": "threshold"}
+_RULE = "another operating point, chosen on the run's stored validation predictions"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """Every choice of one evaluation; the default judges the run's own testing set as scored.
+
+    Raises:
+        CancerNetError: a value is out of bounds, or values do not go together.
+    """
+
+    data: Path | None = setting(
+        None, "labelled images (default: the run's own testing set)", metavar="DIR"
+    )
+    split: str | None = setting(
+        None,
+        "split of a built --data (default: testing for the run's own data set, all for any other)",
+        choices=(*SPLITS, "all"),
+    )
+    subgroups: Path | None = setting(
+        None,
+        "CSV with a column `patient` (or `path`) and others such as site, scanner, age_group",
+        metavar="FILE",
+    )
+    prevalence: tuple[float, ...] = setting(
+        (),
+        "expected share of positives, 0-1: gives the predictive values there",
+        least=0,
+        most=1,
+        metavar="P",
+    )
+    rule: str | None = setting(None, "rule that chooses it", choices=RULES, group=_RULE)
+    target_sensitivity: float | None = setting(
+        None, "sensitivity that `--rule sensitivity` must reach", group=_RULE, metavar="X"
+    )
+    cost_ratio: float | None = setting(
+        None,
+        "false alarms that one missed positive costs in `--rule cost`",
+        group=_RULE,
+        metavar="X",
+    )
+    threshold: float | None = setting(None, "threshold of `--rule fixed`", group=_RULE, metavar="X")
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.split and self.data is None:
+            raise CancerNetError("--split goes with --data")
+        given = self.rule_settings
+        if given and self.rule is None:
+            raise CancerNetError(
+                "--target-sensitivity, --cost-ratio and --threshold go with --rule"
+            )
+        for field in setting_fields(TrainConfig):  # the bounds are those of a training
+            if field.name not in given:
+                continue
+            if field.name != _SETTING_OF.get(str(self.rule)):
+                raise CancerNetError(
+                    f"{flag_of(field.name)} has no meaning with --rule {self.rule}; leave it out"
+                )
+            check_setting(field, given[field.name])
+
+    @property
+    def rule_settings(self) -> dict[str, float]:
+        """The settings of the rule that were given."""
+        values = {name: getattr(self, name) for name in _SETTING_OF.values()}
+        return {name: value for name, value in values.items() if value is not None}
