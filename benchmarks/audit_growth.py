@@ -5,8 +5,8 @@
 Draws that many different patches of 50x50 pixels, PNG, into training, validation and testing
 folders of 279 patients: clouds and grain with the spectrum of stained tissue, a fifth of them
 cut by the straight edge of a slide, a tenth nearly white. In 100 places (fewer in small trees)
-a patch of one split is planted, changed, in another. Each audit is a process of its own; the
-leaks it found are counted.
+a changed copy of a patch of one split is planted in another. Each audit is a process of its
+own; the leaks that it finds are counted.
 """
 
 import argparse

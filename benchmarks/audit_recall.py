@@ -3,10 +3,10 @@
     python benchmarks/audit_recall.py REAL_DATA [--sets idc busi mammography] [--planted 200]
 
 REAL_DATA holds idc/<patient>/<0|1>/, busi/<class>/ and mammography/<class>/ as published.
-For each kind of change that many images are drawn, changed, written as files and searched
-for among all originals. Found is a planted image that pairs connect with what it was made
-from; a false alarm is a pair of a planted image and another that is not of one origin, nor
-of originals that resemble each other by themselves: those are counted in a row of their own.
+For each kind of change, images are picked at random, changed, written as files and searched
+for among all originals. A planted image is found when pairs connect it with its original. A
+false alarm pairs it with an image of another origin, unless the two originals resemble each
+other themselves; such pairs are counted in a row of their own.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How long a build takes beside a plain `shutil.copy2` loop over the same files.
+"""How long a build takes, compared with a plain `shutil.copy2` loop over the same files.
 
     python benchmarks/build_speed.py
     python benchmarks/build_speed.py --files 277524 --rounds 3 --json build_speed.json

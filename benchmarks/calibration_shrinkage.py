@@ -1,4 +1,4 @@
-"""How far may a temperature be trusted that few patients chose? Measured on kept runs.
+"""How far can a temperature fitted on few patients be trusted? Measured on kept runs.
 
     python benchmarks/calibration_shrinkage.py DIR
 

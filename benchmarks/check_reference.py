@@ -1,10 +1,10 @@
-"""Holds plain_keras.py, the yardstick of the benchmarks, to another copy of the tutorial's recipe.
+"""Compares plain_keras.py, the yardstick of the benchmarks, with another copy of its recipe.
 
     python benchmarks/check_reference.py RECIPE.py IDC_FOLDER [--patients 8863 8864] [--rounds 2]
 
 RECIPE.py is run as `RECIPE.py TRAIN TEST --epochs N`, prints one JSON line with
 `images_per_s`, and builds its network in a function `net()` from `keras` and
-`keras.layers` as `L`. Compared are layers, parameters and images/s on the same patches,
+`keras.layers` as `L`. Layers, parameters and images/s on the same patches are compared,
 the two in turn.
 """
 
@@ -58,7 +58,7 @@ def network_of(recipe: Path) -> keras.Model:
     tree.body = [x for x in tree.body if isinstance(x, ast.FunctionDef) and x.name == "net"]
     names = {"keras": keras, "L": keras.layers}
     exec(compile(tree, str(recipe), "exec"), names)
-    return names["net"]()  # type: ignore[operator]
+    return names["net"]()
 
 
 def describe(layer: keras.layers.Layer) -> tuple[str, dict]:

@@ -1,12 +1,12 @@
-"""Feeds hostile inputs to everything that parses what others wrote, for as long as you like.
+"""Feeds hostile inputs to everything that reads files from others, for as long as you like.
 
     python benchmarks/fuzz.py --minutes 10 [--only image --only run.json] [--seed 3]
 
-The inputs are those of `tests/helpers/hostile_parsers.py`, made by hypothesis: its strategies and
-its shrinking, not guided by coverage. One line a parser: inputs tried, the slowest in seconds, and
-every fault with the place it came from. A fault is an exception that is no CancerNetError, a
-program started, something unpickled or written elsewhere, more than 10 seconds, or more than
-`--memory` bytes of address space (Linux). Exit code 1 when there was one.
+The inputs are those of `tests/helpers/hostile_parsers.py`; Hypothesis makes and shrinks them,
+without guidance by coverage. Each parser gets one line: inputs tried, the slowest in seconds, and
+every fault with its place. A fault is an exception other than CancerNetError, a started program,
+unpickling, a write outside the folder, more than 10 seconds, or more than `--memory` bytes of
+address space (Linux). The exit code is 1 when there was a fault.
 """
 
 import argparse

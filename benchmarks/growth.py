@@ -3,10 +3,10 @@
     python benchmarks/growth.py [--sizes 1000 10000 100000 277524] [--json FILE] [--plot FILE]
 
 Draws that many different small PNG files in the published layout, builds them with
-hard links, trains the short recipe for one epoch and scores the training folder with
-predict.py. Straight lines mean images/s and peak memory that do not depend on the number
-of patches. What the JSON file holds already is not measured again; with --folder the
-drawn files, data sets and runs are kept for the next call.
+hard links, trains the fast recipe for one epoch and scores the training folder with
+predict.py. Where the lines of the plot are level, images/s and peak memory do not depend
+on the number of patches. Sizes that the JSON file holds are not measured again; --folder
+keeps the drawn files, data sets and runs for the next call.
 """
 
 import argparse

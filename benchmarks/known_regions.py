@@ -1,13 +1,13 @@
-"""Do heat maps lie where the class is? Every registered network on images with a known answer.
+"""Do heat maps point at the class? Every registered network on images with a known answer.
 
     python benchmarks/known_regions.py                      # the named networks
     python benchmarks/known_regions.py cancernet vgg16      # these
     python benchmarks/known_regions.py --backbones          # those of keras.applications too
 
-Each network in a process of its own, trained from random numbers on images drawn anew at every
-step. `right` is the share of new images told rightly; `grad-cam` and `hirescam` the mean share of
-the map's mass in the quadrant that holds the class, chance 0.25; `shuffled` Grad-CAM's after the
-weights were dealt out anew, the mean of three deals and both classes. More:
+Each network is trained in a process of its own, from random weights, on new images at every step.
+`right` is the share of new images classified correctly; `grad-cam` and `hirescam` are the mean
+share of the map's mass in the quadrant that holds the class (chance is 0.25); `shuffled` is
+Grad-CAM after the weights are shuffled, the mean of three shuffles and both classes. More:
 tests/helpers/known_regions.py.
 """
 

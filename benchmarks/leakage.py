@@ -2,8 +2,8 @@
 
     python benchmarks/leakage.py GROUPED_RUN LEAKY_RUN [GROUPED_RUN LEAKY_RUN ...]
 
-The two runs of a pair differ in nothing but the split of their data (`build_dataset.py
---split patient` and `--split image --allow-leaks`). Printed are the figures of the testing
+The two runs of a pair differ only in the split of their data (`build_dataset.py
+--split patient` and `--split image --allow-leaks`). The table shows the figures of the testing
 images: top-1 accuracy over all classes, the mean of the classes' F1, and of the positive
 classes against the rest the area under the ROC curve and the balanced accuracy at the
 operating point that validation chose.
@@ -11,6 +11,7 @@ operating point that validation chose.
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,13 @@ def read(folder: Path) -> tuple[dict[str, Any], list[float]]:
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     testing = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["testing"]
     classes = testing["per_class"]
-    return facts, [
+    figures = (
         classes["accuracy"],
         classes["macro"]["f1"],
         testing["roc_auc"],
         testing["balanced_accuracy"],
-    ]
+    )
+    return facts, [math.nan if figure is None else figure for figure in figures]
 
 
 def check_pair(grouped: dict[str, Any], leaky: dict[str, Any]) -> None:

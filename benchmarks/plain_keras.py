@@ -1,4 +1,4 @@
-"""The tutorial's recipe in plain Keras 3, nothing improved: what the others are beside.
+"""The tutorial's recipe in plain Keras 3 without improvements: the yardstick of the training.
 
     python benchmarks/plain_keras.py datasets/idc [--epochs 3] [--batch-size 32]
 

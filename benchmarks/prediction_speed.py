@@ -1,10 +1,10 @@
-"""First answer and bulk scoring, beside the plain Keras way.
+"""First answer and bulk scoring, compared with plain Keras.
 
     python benchmarks/prediction_speed.py RUN FOLDER [--images 20000] [--runs 5] [--json FILE]
 
 RUN is a finished run; FOLDER holds patches, which are linked into a temporary folder
-until there are `--images` of them. Every figure is that of whole processes, from start
-to end, the two ways in turn; decoding is included on both sides.
+until there are `--images` of them. Every figure is for whole processes, from start to
+end, the two sides in turn, decoding included.
 """
 
 import argparse

@@ -2,12 +2,12 @@
 
     python benchmarks/random_kills.py [--kills 30] [--others 6] [--only KIND ...] [--json FILE]
 
-A small sample is drawn and built. Of each kind two runs are left alone, compared and timed; then
-it is started again and again and killed (SIGKILL, with everything it started) at a moment drawn
-evenly from that time: while Python starts, while images are decoded and kept, in an epoch,
-in a checkpoint, while models are written, drawn and scored. Every fifth is killed a second
-time while it goes on. It is resumed as a person would, until it is done, and compared to the
-bit: weights, ONNX file, history, metrics and predictions, all but times.
+A small sample is drawn and built. Two runs of each kind are left undisturbed, compared and timed.
+Then further runs are started and killed (SIGKILL, with everything they started) at a random moment
+of that time: while Python starts, while images are decoded and kept, in an epoch, in a checkpoint,
+while models are written, drawn and scored. Every fifth run is killed a second time after it was
+resumed. Each run is resumed as a person would do it, until it is done. Weights, ONNX file, history,
+metrics and predictions are then compared bit by bit; only times may differ.
 
     training   CancerNet, 3 epochs, with averaged weights, patience, plateau and mixup
     phases     VGG16, the head for 2 epochs, then the last layers for 2

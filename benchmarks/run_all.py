@@ -1,4 +1,4 @@
-"""Every speed figure of the project beside the plain way, in one command.
+"""Every speed figure of the project compared with the plain way, in one command.
 
     python benchmarks/run_all.py [--data DIR] [--run DIR] [--json FILE]
 

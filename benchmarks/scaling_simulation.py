@@ -11,9 +11,9 @@ its mean. The batch is either kept (`--batch-size` of all workers together, whic
 weights of one process) or grows with the workers.
 
 Scoring: tasks of 512 images go from one scheduler to the workers, which draw their time in the
-same way; one worker in twenty is lost half-way and its task done again. What limits is the
-scheduler (`--task-overhead` a task, one after the other) and the disk that all read from
-(`--disk`, megabytes a second).
+same way; one worker in twenty is lost half-way and its task done again. The limits are the
+scheduler (`--task-overhead` per task, one after the other) and the shared disk (`--disk`,
+megabytes per second).
 """
 
 import argparse
@@ -81,11 +81,11 @@ def main() -> None:
     add("--task-overhead", type=float, default=0.002, help="scheduler seconds a task (0.002)")
     add("--disk", type=float, default=1000.0, help="megabytes a second that all share (1000)")
     add("--kilobytes", type=float, default=6.0, help="of an image file (6)")
-    wishes = parser.parse_args()
-    print_scoring(wishes) if wishes.scoring else print_training(wishes)
+    arguments = parser.parse_args()
+    print_scoring(arguments) if arguments.scoring else print_training(arguments)
 
 
-def print_training(wishes: argparse.Namespace) -> None:
+def print_training(arguments: argparse.Namespace) -> None:
     """Workers as rows: the batch kept, and the batch growing with the workers."""
     print(
         "| workers | MB a step and worker | same batch: images/s | times | growing batch: images/s"
@@ -95,29 +95,34 @@ def print_training(wishes: argparse.Namespace) -> None:
     for workers in WORKERS:
         speeds = [
             training(
-                workers, images=images, rate=wishes.images_per_second, spread=wishes.spread,
-                bytes_=wishes.megabytes * 1e6, bandwidth=wishes.gigabits / 8 * 1e9,
-                latency=wishes.latency, fixed=wishes.fixed,
+                workers, images=images, rate=arguments.images_per_second, spread=arguments.spread,
+                bytes_=arguments.megabytes * 1e6, bandwidth=arguments.gigabits / 8 * 1e9,
+                latency=arguments.latency, fixed=arguments.fixed,
             )[0]
-            for images in (wishes.batch_size, wishes.batch_size * workers)
+            for images in (arguments.batch_size, arguments.batch_size * workers)
         ]  # fmt: skip
         first = first or speeds
-        sent = 2 * (workers - 1) / workers * wishes.megabytes
+        sent = 2 * (workers - 1) / workers * arguments.megabytes
         print(
             f"| {workers} | {sent:.1f} | {speeds[0]:,.0f} | {speeds[0] / first[0]:.1f} | "
-            f"{speeds[1]:,.0f} | {speeds[1] / first[1]:.1f} | {wishes.batch_size * workers} |"
+            f"{speeds[1]:,.0f} | {speeds[1] / first[1]:.1f} | {arguments.batch_size * workers} |"
         )
 
 
-def print_scoring(wishes: argparse.Namespace) -> None:
+def print_scoring(arguments: argparse.Namespace) -> None:
     """Workers as rows."""
     print("| workers | images/s | times | million images in |\n|---|---|---|---|")
     first = 0.0
     for workers in (*WORKERS, 128, 256):
         speed = scoring(
-            workers, images=wishes.images, rate=wishes.images_per_second, spread=wishes.spread,
-            overhead=wishes.task_overhead, disk=wishes.disk * 1e6, size=wishes.kilobytes * 1e3,
-        )  # fmt: skip
+            workers,
+            images=arguments.images,
+            rate=arguments.images_per_second,
+            spread=arguments.spread,
+            overhead=arguments.task_overhead,
+            disk=arguments.disk * 1e6,
+            size=arguments.kilobytes * 1e3,
+        )
         first = first or speed
         print(f"| {workers} | {speed:,.0f} | {speed / first:.1f} | {1e6 / speed / 60:.1f} min |")
 

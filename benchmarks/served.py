@@ -1,7 +1,8 @@
-"""A server as a process of its own, and a client that costs little beside it."""
+"""Runs a server as a process of its own, and loads it with a client that costs little."""
 
 import asyncio
 import contextlib
+import functools
 import os
 import secrets
 import socket
@@ -78,6 +79,7 @@ class _Client(asyncio.Protocol):
         self.ended = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._send()
 
@@ -140,7 +142,7 @@ async def _press(port: int, requests: list[bytes], clients: int, load: Load) -> 
     loop = asyncio.get_running_loop()
     made = [
         await loop.create_connection(
-            lambda number=number: _Client(requests, load, number * 7), "127.0.0.1", port
+            functools.partial(_Client, requests, load, number * 7), "127.0.0.1", port
         )
         for number in range(clients)
     ]
@@ -151,10 +153,8 @@ def press(port: int, requests: list[bytes], clients: int, **ends: float) -> dict
     """Lets clients ask for some `seconds` or `answers`; returns `Load.figures`."""
     load = Load(**ends)
     try:
-        import uvloop
-
-        run = uvloop.run
+        from uvloop import run
     except ModuleNotFoundError:
-        run = asyncio.run
+        from asyncio import run  # type: ignore[assignment]
     run(_press(port, requests, clients, load))
     return load.figures()

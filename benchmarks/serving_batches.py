@@ -1,8 +1,8 @@
-"""Does scoring waiting images in batches pay? Requests a second by the largest batch.
+"""Does it help to score waiting images in batches? Requests per second by the largest batch.
 
     python benchmarks/serving_batches.py RUN IMAGES
 
-Both sides are the same server with another limit.
+All rows are the same server with different limits.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""1,000 damaged uploads: each must be refused with a sentence, the server live on, memory stay.
+"""Sends 1,000 damaged uploads: each must be refused, and neither server nor memory may suffer.
 
 python benchmarks/serving_damaged.py RUN
 """

@@ -1,4 +1,4 @@
-"""Requests a second of `serve.py` beside the plain way, and its memory over 20,000 requests.
+"""Requests per second of `serve.py` and of the plain way; memory over 20,000 requests.
 
     python benchmarks/serving_load.py RUN IMAGES
 

@@ -1,4 +1,4 @@
-"""How well looking at the images finds the variants of one mammogram when the names are lost.
+"""How well comparing images finds the variants of one mammogram when the names are lost.
 
     python benchmarks/sibling_grouping.py FOLDER [--quality 95] [--variants N] [--turn DEGREES]
     python benchmarks/sibling_grouping.py FOLDER --correlations
@@ -6,8 +6,8 @@
 FOLDER is the folder edition of the mammograms, whose names tell the source. The images
 are written as the CSV edition has them (`train/Image_<n>.jpg`, `Training_set.csv`, no
 source, shuffled), built with `--dataset mammography-csv`, and the groups of the manifest
-compared with the sources. `--turn` turns every image by another random angle of up to so
-many degrees first, for angles that are no whole steps; `--alone` judges the sibling finder
+compared with the sources. `--turn` first rotates every image by a random angle of up to so
+many degrees, to try angles between the published steps; `--alone` judges the sibling finder
 without the build; `--correlations` prints the gap in which its threshold lies.
 """
 

@@ -2,9 +2,9 @@
 
     python benchmarks/slide_memory.py RUN_FOLDER --side 20000 --work DIR
 
-Draws one patient of the sample, lays it out again and again on glass as a tiled, deflated
-TIFF of side x side pixels (written in bands, so that drawing takes no memory either), maps
-it in a process of its own and prints that process's largest resident memory.
+Draws one patient of the sample and repeats it on a tiled, deflated TIFF of side x side pixels
+(written in bands, so that drawing needs little memory). Maps the TIFF in a process of its own
+and prints that process's peak resident memory.
 """
 
 import argparse

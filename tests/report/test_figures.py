@@ -136,6 +136,12 @@ def test_report_is_one_well_formed_page_that_fetches_nothing(tmp_path, classes):
     assert len(reader.addresses) == (7 if classes == 2 else 9)
 
 
+def test_a_figure_that_cannot_be_drawn_is_not_taken_for_a_missing_one(monkeypatch):
+    monkeypatch.setattr(curves, "draw_roc", lambda truth, score: None)
+    with pytest.raises(RuntimeError, match="'roc' cannot be drawn: TypeError"):
+        page(report_content())
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_report_holds_the_figures_and_the_notice():
     content = report_content()

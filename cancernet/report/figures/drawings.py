@@ -38,8 +38,13 @@ class Figures:
         return name in self._drawings
 
     def __getitem__(self, name: str) -> Picture:
+        draw = self._drawings[name]
         if name not in self._drawn:
-            svg = svg_text(self._drawings[name](footer=self._footer))
+            try:
+                svg = svg_text(draw(footer=self._footer))
+            except (AttributeError, LookupError, TypeError) as error:
+                # Jinja would take these for a figure that is not there.
+                raise RuntimeError(f"the figure {name!r} cannot be drawn: {error!r}") from error
             self._drawn[name] = Picture("svg+xml", svg.encode())
         return self._drawn[name]
 
