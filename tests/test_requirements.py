@@ -28,7 +28,7 @@ def pipeline() -> list[Requirement]:
 
 
 def names_in_the_container() -> list[str]:
-    found = re.search(r"--constraint constraints.txt \\\n +([a-z ]+)", dockerfile())
+    found = re.search(r"--constraint constraints.txt \\\n +([a-z -]+)", dockerfile())
     assert found is not None
     return found[1].split()
 

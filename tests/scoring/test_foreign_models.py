@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import types
 import zipfile
 from pathlib import Path
 
@@ -19,7 +20,12 @@ import keras
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.scoring.answers import NO_POINT, as_json, as_text
 from cancernet.scoring.foreign.model_file import is_model_file, parts_of, whole_file
-from cancernet.scoring.foreign.predictor import ModelDescription, open_keras_model, prepared
+from cancernet.scoring.foreign.predictor import (
+    ModelDescription,
+    _input_size,
+    open_keras_model,
+    prepared,
+)
 from cancernet.scoring.foreign.vetting import vet
 from cancernet.scoring.predictor import Failure
 
@@ -260,3 +266,10 @@ def test_a_figure_has_the_prediction_for_its_title(tiny_run, tmp_path, patch_ima
     assert "Not for diagnosis." in text and "operating point 0.400" in text
     with pytest.raises(CancerNetError, match="--figure"):
         check_target(tmp_path / "titled.doc")
+
+
+@pytest.mark.parametrize(("side", "stated"), [(4097, None), (None, -5)])
+def test_a_side_that_no_input_has_is_refused_in_a_sentence(side, stated):
+    model = types.SimpleNamespace(input_shape=(None, side, side, 3))
+    with pytest.raises(RunError, match="each side must be 1 to 4096"):
+        _input_size(model, Path("model.h5"), stated)

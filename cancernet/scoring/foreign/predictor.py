@@ -14,7 +14,7 @@ from cancernet.base.files import sha256_of
 from cancernet.base.quiet import import_tensorflow_quietly
 from cancernet.recipe_file import named_settings
 from cancernet.runs.run_folder import Run
-from cancernet.runs.run_record import FINISHED, DatasetFacts, Input, RunRecord
+from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
 from cancernet.scoring.foreign.model_file import whole_file
 from cancernet.scoring.foreign.vetting import refuse_larger_than_its_weights, vet
 from cancernet.scoring.predictor import BATCH_SIZE, Predictor
@@ -191,6 +191,11 @@ def _input_size(model: Any, shown: Path, image_size: int | None) -> tuple[int, i
         raise RunError(
             f"{shown} takes images of {width}x{height} pixels, not {image_size}x{image_size}; "
             "leave --image-size out"
+        )
+    if not (0 < height <= LONGEST_SIDE and 0 < width <= LONGEST_SIDE):
+        raise RunError(
+            f"{shown} takes images of {width}x{height} pixels; each side must be 1 to "
+            f"{LONGEST_SIDE}"
         )
     return int(height), int(width)
 
