@@ -136,8 +136,8 @@ def _refuse_what_is_there(folder: Path, drawn: bool) -> None:
         raise CancerNetError(f"{folder} is not a folder; name another place for the drawn sample")
     if drawn:
         raise CancerNetError(
-            f"{folder} holds a drawn sample that was made with other settings or has been "
-            "changed; it is left as it is: remove it or name another folder"
+            f"{folder} holds a drawn sample that was made with other settings or by another "
+            "version, or has been changed; it is left as it is: remove it or name another folder"
         )
     if any(folder.iterdir()):
         raise CancerNetError(
