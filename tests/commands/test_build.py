@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED
+from cancernet.dataset.build_record import Unlisted
 from cancernet.sample import layouts
 from tests.helpers.building_trees import (
     build_it,
@@ -284,7 +285,7 @@ def test_the_official_lists_on_the_real_patches(real_data, tmp_path):
     there = patches_of_patients(real_data / "idc")
     listed = {patient for file in lists for patient in file.read_text().split()}
     unlisted = [len(patches) for patient, patches in there.items() if patient not in listed]
-    assert outcome.facts["unlisted"] == {"patients": len(unlisted), "images": sum(unlisted)}
-    assert set(outcome.facts["listed_without_images"]) == listed - there.keys()
+    assert outcome.facts.unlisted == Unlisted(patients=len(unlisted), images=sum(unlisted))
+    assert set(outcome.facts.listed_without_images) == listed - there.keys()
     rows, rest = manifest(tmp_path / "idc"), left_out(tmp_path / "idc")
     assert len(rows) + len(rest) == sum(map(len, there.values()))

@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from cancernet.dataset.notices import Notice, NoticeKind, read_notices
+from cancernet.base.records import as_json, from_json
+from cancernet.dataset.build_record import BuildRecord
+from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.dataset.words import say_notice
 
 FULL = Notice(
@@ -15,12 +17,14 @@ FULL = Notice(
 
 
 def test_notices_come_back_from_json():
-    record = json.loads(json.dumps({"notices": [dataclasses.asdict(FULL), {"kind": "trial"}]}))
-    assert read_notices(record) == (FULL, Notice(kind=NoticeKind.TRIAL))
+    notices = (FULL, Notice(kind=NoticeKind.TRIAL))
+    entries = json.loads(json.dumps(as_json(notices)))
+    assert from_json(tuple[Notice, ...], entries) == notices
 
 
 def test_the_sentences_of_0_1_0_are_kept():
-    (notice,) = read_notices({"warnings": ["Few images."]})
+    (entry,) = BuildRecord.upgraded({"warnings": ["Few images."]})["notices"]
+    notice = from_json(Notice, entry)
     assert say_notice(notice) == "Few images." and not notice.kind.of_splits
 
 
