@@ -325,7 +325,7 @@ def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path):
     done = inside("build_dataset.py", "--source", real_data / "idc", "--output", built)
     assert done.returncode == 0, done.stderr
     done = inside(
-        "train_model.py", "--data", built, "--run", run, "--epochs", "1", "--limit", "800"
+        "train_model.py", "--data", built, "--run", run, "--epochs", "1", "--limit", "400"
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "drawn" not in done.stdout

@@ -73,7 +73,7 @@ def meaning(name):
     return number
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(names=st.lists(ids, min_size=20, max_size=80), seed=st.integers(0, 9))
 def test_nobody_is_on_two_sides_by_any_spelling(tmp_path_factory, names, seed):
     folder = tmp_path_factory.mktemp("property")
