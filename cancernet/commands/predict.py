@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.settings import flag_of, setting
-from cancernet.base.words import NOTICE
+from cancernet.base.words import DRAWN, NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
 
@@ -232,7 +232,7 @@ def _map_slides(flags: PredictFlags, trained: "Run") -> int:
 
 def _say_what_answered(trained: "Run") -> None:
     if trained.drawn:
-        print("The model was trained on drawn pictures: its answers mean nothing for tissue.")
+        print(DRAWN)
     print(f"Run {trained.folder}. {NOTICE}")
 
 

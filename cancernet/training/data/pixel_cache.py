@@ -8,7 +8,6 @@ that are in use.
 """
 
 import contextlib
-import os
 import shutil
 import sys
 from collections import deque
@@ -23,6 +22,7 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import remove_unfinished, written_beside
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.locks import LockedError, lock
+from cancernet.base.parallel import processors
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
 
 FOLDER = OWN_PREFIX + "-pixels"
@@ -187,7 +187,7 @@ def write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: s
 def _decode_in_order(decoded: Pixels, title: str) -> Iterator[np.ndarray]:
     from tqdm import tqdm
 
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = processors()
     starts = range(0, len(decoded), CHUNK)
     under_way: deque[Future[np.ndarray]] = deque()
     with (
@@ -204,7 +204,7 @@ def _decode_in_order(decoded: Pixels, title: str) -> Iterator[np.ndarray]:
             for start in starts:
                 places = np.arange(start, min(start + CHUNK, len(decoded)))
                 under_way.append(executor.submit(decoded.__getitem__, places))
-                if len(under_way) > 2 * (threads or 1):
+                if len(under_way) > 2 * threads:
                     yield next_done()
             while under_way:
                 yield next_done()
