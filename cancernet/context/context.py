@@ -1,0 +1,66 @@
+"""The score of a patch in context: its own log odds and those around it, made one number.
+
+A mean over neighbours is closer to the truth than one score, but lies nearer the middle:
+read as log odds it is too unsure, and the more so the more neighbours there are. So
+
+    in context = (1 + gain * weight) * mean - offset * weight
+
+with the weighted mean and the weight of the neighbours from `surroundings`. A patch
+without neighbours keeps its score. Then a score means the same with two neighbours as
+with eight, and one operating point fits both.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from cancernet.base.records import Record
+from cancernet.context.surroundings import Places, surroundings
+
+# A probability of 0 or 1 has no finite log odds; float32 softmax ends near here.
+_SMALLEST = 1e-7
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Context(Record):
+    """How a run makes scores in context of scores alone.
+
+    Attributes:
+        gain: how much surer a whole neighbourhood makes, at least 0.
+        offset: log odds that a whole neighbourhood takes off.
+        slides: whole slides that gain and offset were fitted on.
+
+    Raises:
+        ValueError: a number that no fit gives.
+    """
+
+    gain: float
+    offset: float
+    slides: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.gain < math.inf and math.isfinite(self.offset)):
+            raise ValueError("`gain` must be at least 0 and `offset` finite")
+
+    def apply(self, probability: np.ndarray, places: Places) -> np.ndarray:
+        """Returns the probabilities in context, shape (n,).
+
+        Args:
+            probability: (n,) of the positive class, each patch alone, calibrated.
+            places: (n,) where the patches lie.
+        """
+        around = surroundings(log_odds(probability), places)
+        found = self.stretched(around.mean, around.weight)
+        # A lone patch keeps its number to the last digit.
+        return np.where(around.weight > 0, 1 / (1 + np.exp(-found)), probability)
+
+    def stretched(self, mean: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Returns the log odds in context of means over neighbourhoods of these weights."""
+        return (1 + self.gain * weight) * mean - self.offset * weight
+
+
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """Returns ln(p / (1 - p)), finite for 0 and 1 too."""
+    inside = np.clip(np.asarray(probability, np.float64), _SMALLEST, 1 - _SMALLEST)
+    return np.log(inside) - np.log1p(-inside)
