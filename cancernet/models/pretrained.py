@@ -1,10 +1,23 @@
-"""Backbones of keras.applications: their preprocessing, their weight files, their graph.
+"""Backbones of keras.applications: preprocessing, weight files, graph, and what is frozen.
 
 Some of them can scale their input themselves. Here none does: Keras's `Normalization`
 layer would not survive the export to ONNX, nor, where it keeps its statistics as
 weights, `set_weights`. `preprocess` does the same in front of each. Two pieces of
 ConvNeXt would not survive it either, its convolutions of one channel a group and
 its activation; both stand here in an equal form that does.
+
+A training on a backbone has up to two phases:
+
+    model = build_model(name, shape, classes, weights="imagenet")
+    freeze_backbone(model)            # phase 1: only the head learns
+    model.compile(...); model.fit(...)
+    unfreeze_top(model, 12)           # phase 2: and the last 12 layers of the backbone
+    model.compile(...)                # again, or nothing changes; at a tenth of the rate
+    model.fit(...)
+
+Batch normalization of the backbone stays frozen in both. In Keras a frozen
+`BatchNormalization` works in inference mode, with its stored statistics: those of a
+small medical set would destroy what the backbone knows.
 """
 
 import dataclasses
@@ -15,6 +28,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.models.preprocessing import preprocess
 
 _NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -183,3 +197,65 @@ def backbone_part(model: keras.Model) -> keras.Model | None:
         if layer.name.startswith(HEAD):
             return keras.Model(model.input, layer.input)
     return None
+
+
+def freeze_backbone(model: keras.Model) -> None:
+    """Freezes every layer of the backbone; call `compile` afterwards.
+
+    Dropout inside a backbone (EfficientNet's) stays on in training: it has no weights.
+
+    Raises:
+        CancerNetError: the network has no backbone.
+    """
+    for layer in _layers_with_weights(model):
+        layer.trainable = False
+
+
+def unfreeze_top(model: keras.Model, layers: int) -> list[str]:
+    """Freezes the backbone except the last layers before the head; call `compile` afterwards.
+
+    Args:
+        model: a network on a backbone, or a clone of one with the same layer names.
+        layers: how many layers to let learn, counted from the head, convolutions and
+            others with weights; batch normalization is not counted and stays frozen.
+            0 leaves the whole backbone frozen; more than there are takes them all.
+
+    Returns:
+        The names of the backbone's layers that learn now, from input to output.
+
+    Raises:
+        CancerNetError: the network has no backbone, or the number is negative.
+    """
+    if layers < 0:
+        raise CancerNetError(f"the number of layers to unfreeze is {layers}; it must be 0 or more")
+    freeze_backbone(model)
+    # By name: a faster twin of the network may have a class of its own.
+    candidates = [
+        layer
+        for layer in _layers_with_weights(model)
+        if "BatchNormalization" not in type(layer).__name__
+    ]
+    top = candidates[max(0, len(candidates) - layers) :]
+    for layer in top:
+        layer.trainable = True
+    return [layer.name for layer in top]
+
+
+def unfreeze_all(model: keras.Model) -> None:
+    """Lets every layer learn, batch normalization too: for a start without pretrained weights.
+
+    A frozen backbone of random numbers would learn nothing. Harmless on a network
+    without a backbone. Call `compile` afterwards.
+    """
+    for layer in model.layers:
+        layer.trainable = True
+
+
+def _layers_with_weights(model: keras.Model) -> list[keras.Layer]:
+    layers = [layer for layer in backbone_layers(model) if layer.weights]
+    if not layers:
+        raise SettingsError(
+            f"the network {model.name} has no pretrained backbone to freeze or unfreeze; "
+            "train it as a whole"
+        )
+    return layers

@@ -4,11 +4,17 @@ A file may hold the whole network or its backbone without the classifier; which 
 the two, its number of parameters says.
 """
 
+import contextlib
 import dataclasses
 import io
 import math
+import os
+import re
+import socket
+import tempfile
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -18,9 +24,9 @@ import numpy as np
 from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.base.files import sha256_of
-from cancernet.models.imagenet import imagenet_file
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cancernet.models.pretrained import (
+    APPLICATIONS,
     adapted,
     backbone_part,
     is_rebuilt,
@@ -30,6 +36,8 @@ from cancernet.models.pretrained import (
 
 IMAGENET = "imagenet"
 NONE = "none"
+TIMEOUT = 60.0  # seconds without an answer after which a download has failed
+_SIZE = 224  # MobileNet has one file a size; this is the one that is named everywhere
 _STATISTICS = 7  # numbers of EfficientNet's own scaling: mean and variance of 3 channels, a count
 
 
@@ -188,3 +196,65 @@ def _check_statistics(layer: keras.layers.Normalization, path: Path) -> None:
             f"{path} was trained with another input scaling (mean {mean}, variance {variance}) "
             "than Keras's own EfficientNet; use Keras's file"
         )
+
+
+def imagenet_file(application: str | None) -> Path:
+    """Returns the ImageNet weights in Keras's cache, downloading them if need be.
+
+    Args:
+        application: a name of `APPLICATIONS`, or None for a network without a backbone.
+
+    Raises:
+        CancerNetError: the network has none, or they cannot be downloaded; the message then
+            names the file and its place.
+    """
+    if application is None:
+        raise SettingsError(
+            "this network has no ImageNet weights; start it with --weights none, or from a file "
+            "of its own with --weights FILE"
+        )
+    name = APPLICATIONS[application].file
+    try:
+        with _connection_timeout(TIMEOUT):
+            getattr(keras.applications, application)(
+                include_top=False, weights="imagenet", input_shape=(_SIZE, _SIZE, 3)
+            )
+    except Exception as error:  # Keras raises plain Exception when a download fails
+        raise CancerNetError(_how_to_bring(application, name, str(error))) from None
+    for folder in _cache_folders():
+        if (folder / name).is_file():
+            return folder / name
+    raise CancerNetError(
+        f"Keras did not leave {name} in {_cache_folders()[0]}; put it there or use --weights FILE"
+    )
+
+
+def _how_to_bring(application: str, name: str, reason: str) -> str:
+    address = re.search(r"https?://[^\s'\"]+[^\s'\".:,]", reason)
+    source = f" from {address[0]}" if address else ""
+    # Keras: "URL fetch failure on <address>: None -- <the reason>"
+    reason = re.sub(r"^URL fetch failure on \S+ (None -- )?", "", reason.strip().split("\n")[0])
+    return (
+        f"the ImageNet weights of {application} cannot be downloaded ({reason}): put the file "
+        f"{name}{source} into {_cache_folders()[0]}, or name it with --weights FILE; to start from "
+        "random numbers use --weights none"
+    )
+
+
+def _cache_folders() -> list[Path]:
+    """Where Keras keeps downloads; the second where the first cannot be written."""
+    home = os.environ.get("KERAS_HOME")
+    first = Path(home).expanduser() if home else Path.home() / ".keras"
+    second = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())
+    return [first / "models", second / ".keras" / "models"]
+
+
+@contextlib.contextmanager
+def _connection_timeout(seconds: float) -> Iterator[None]:
+    # Keras's download has no timeout: behind a silent firewall it would wait for ever.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

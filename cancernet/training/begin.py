@@ -5,56 +5,13 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.errors import RunError
 from cancernet.base.files import is_unfinished, remove_unfinished
-from cancernet.config import OUTPUT, TrainConfig
-from cancernet.dataset.manifest import BuiltDataset, content_of, read_dataset
-from cancernet.recipes import flags_for
+from cancernet.config import OUTPUT
+from cancernet.dataset.manifest import BuiltDataset, content_of
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.run_record import TRAINING, DatasetFacts, FirstWeights, Input, RunRecord
-from cancernet.training.limit import limited
 from cancernet.training.plan import Plan, Training
-
-
-def open_dataset(data: Path | BuiltDataset, config: TrainConfig) -> BuiltDataset:
-    """Opens the data set that a training learns from: whole, fitting the settings, limited.
-
-    Raises:
-        CancerNetError: it cannot be read, an image or a split is missing, or the settings
-            are for another data set.
-    """
-    dataset = data if isinstance(data, BuiltDataset) else read_whole(data)
-    check_fit(dataset, config)
-    return limited(dataset, config.limit, seed=config.seed)
-
-
-def read_whole(folder: Path) -> BuiltDataset:
-    """Reads a built data set that has images in every split, all of them on the disk.
-
-    Raises:
-        CancerNetError: not so; the message says what to do.
-    """
-    dataset = read_dataset(folder)
-    for name in ("training", "validation", "testing"):
-        if not len(dataset.split(name).paths):
-            raise RunError(f"{dataset.folder} has no {name} images; build it again")
-    dataset.check_files()
-    return dataset
-
-
-def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
-    """Raises CancerNetError when the settings are made for another data set."""
-    if dataset.name != config.dataset:
-        raise CancerNetError(
-            f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
-            f"{config.dataset!r}; name a fitting --data folder, or give "
-            f"{flags_for(dataset.name) or f'--dataset {dataset.name}'}"
-        )
-    if config.calibration == "isotonic" and len(dataset.classes) != 2:
-        raise CancerNetError(
-            f"--calibration isotonic is for two classes, but {dataset.name} has "
-            f"{len(dataset.classes)}; choose temperature or none"
-        )
 
 
 def new_folder(recipe: str) -> Path:
@@ -76,7 +33,7 @@ def refuse_used(folder: Path) -> None:
     if run_folder.read_run_file(folder).is_finished:
         raise RunError(f"{folder} holds a finished run; name another folder for --run")
     raise RunError(
-        f"{folder} holds an unfinished training; go on with `python train_model.py --resume "
+        f"{folder} holds an unfinished training; resume it with `python train_model.py --resume "
         f"--run {folder}`, or name another folder for --run"
     )
 

@@ -13,7 +13,7 @@ from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures import scored as scores
 from cancernet.models import network
-from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filter_image
+from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor

@@ -1,8 +1,8 @@
 """The report of a finished training: its content, its pictures, its slide maps."""
 
 import dataclasses
+import logging
 import math
-import sys
 from pathlib import Path
 
 import keras
@@ -32,6 +32,8 @@ from cancernet.slides.drawing import save_picture
 from cancernet.slides.mosaic import Mosaic, SlideMap
 from cancernet.training.plan import Finished
 from cancernet.training.portrait import make_portrait
+
+_log = logging.getLogger(__name__)
 
 MOST_SLIDES = 6  # maps in a report; more would make it slow to open
 
@@ -147,7 +149,7 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
         try:
             check_grid(_boxes(dataset, rows))
         except CancerNetError as error:  # a picture is not worth the run
-            print(f"No slide map of patient {name}: {error}", file=sys.stderr)
+            _log.warning("No slide map of patient %s: %s", name, error)
             continue
         slide = _slide(finished, str(name), rows)
         path = folder / f"slide-{name}.png"

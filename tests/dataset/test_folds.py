@@ -15,7 +15,7 @@ from cancernet.dataset.folds import equal_groups, patient_folds
 from cancernet.dataset.nearest_split import deviation
 from cancernet.training.data import pixel_cache
 from cancernet.training.data.batches import plain_batches
-from cancernet.training.limit import limited
+from cancernet.training.data.dataset import limited
 from tests.helpers.numbered_images import numbered_images
 
 pytest.importorskip("tensorflow")

@@ -8,8 +8,8 @@ that are in use.
 """
 
 import contextlib
+import logging
 import shutil
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,6 +31,8 @@ DECODER_VERSION = 1
 CHUNK = 64
 FINGERPRINT_DIGITS = 16
 BYTE = np.dtype(np.uint8)
+
+_log = logging.getLogger(__name__)
 
 
 class Pixels(Protocol):
@@ -133,7 +135,7 @@ def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: b
         write_cache(path, decoded, shape, title=f"Decoding {split} images")
     except OSError as error:
         reason = error.strerror or error
-        print(f"Images are decoded in every epoch: they cannot be kept ({reason})", file=sys.stderr)
+        _log.warning("Images are decoded in every epoch: they cannot be kept (%s)", reason)
         return decoded
     kept = map_array(path, shape=shape, dtype=BYTE)
     return decoded if kept is None else kept

@@ -13,8 +13,7 @@ network would have had:
 its head is. Where nothing can be kept, both come back as they were.
 """
 
-import dataclasses
-import sys
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,18 +27,7 @@ from cancernet.training.data.pixel_cache import Pixels, map_array, write_array
 
 FLOAT = np.dtype(np.float32)
 
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """A model in two, sharing its layers.
-
-    Attributes:
-        base: from the images to the features; nothing in it learns or is random.
-        head: from the features to the model's output.
-    """
-
-    base: keras.Model
-    head: keras.Model
+_log = logging.getLogger(__name__)
 
 
 def keep_features(
@@ -61,22 +49,27 @@ def keep_features(
     if not training.unchanged or not _has_frozen_weights(model):
         return model, batches
     try:
-        split = split_at_last_frozen(model)
+        base, head = split_at_last_frozen(model)
         kept = [
-            write_features(split.base, part.pixels, folder / f"features-{name}.npy")
+            write_features(base, part.pixels, folder / f"features-{name}.npy")
             for name, part in (("training", training), ("validation", validation))
         ]
     except (CancerNetError, OSError) as error:
-        print(f"The frozen layers are computed in every epoch: {error}", file=sys.stderr)
+        _log.warning("The frozen layers are computed in every epoch: %s", error)
         return model, batches
-    return split.head, Batches(training.holding(kept[0]), validation.holding(kept[1]))
+    _log.info("The frozen layers were computed once for every image; only the rest is trained")
+    return head, Batches(training.holding(kept[0]), validation.holding(kept[1]))
 
 
-def split_at_last_frozen(model: keras.Model) -> Split:
+def split_at_last_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Splits at the last layer that everything before it leads through, all of it frozen.
 
     Args:
         model: a built Sequential or Functional model with one input and one output.
+
+    Returns:
+        From the images to the features, where nothing learns or is random, and from the
+        features to the model's output; both share the model's layers.
 
     Raises:
         CancerNetError: there is no such layer; the message says what stands in the way.
@@ -92,7 +85,7 @@ def split_at_last_frozen(model: keras.Model) -> Split:
             head = keras.Model(layers[place].output, model.outputs[0])
         except ValueError:
             continue  # another path leads around this layer
-        return Split(keras.Model(model.inputs[0], layers[place].output), head)
+        return keras.Model(model.inputs[0], layers[place].output), head
     raise CancerNetError(
         f"layer {layers[first].name} of {model.name} {_changes(layers[first])}, "
         "and no frozen layer before it has all paths leading through it"
