@@ -18,8 +18,7 @@ from cancernet.runs.cross_validation_file import (
 )
 from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
 from cancernet.training import resume as resuming
-from cancernet.training.begin import held, refuse_used
-from cancernet.training.data.dataset import check_fit, check_limit, read_whole
+from cancernet.training.begin import check_fit, check_limit, held, read_whole, refuse_used
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.plan import Plan, Resume
 from cancernet.training.train import train

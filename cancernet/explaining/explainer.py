@@ -41,8 +41,7 @@ class Explanation:
         method: one of `METHODS`.
         layer: the layer that was explained; empty for occlusion.
         class_index: the class that was explained.
-        score: its score before softmax or sigmoid; for occlusion the log odds are
-            not kept and this is NaN.
+        score: its score before softmax or sigmoid; NaN for occlusion.
     """
 
     map: NDArray[np.float32]
@@ -62,14 +61,12 @@ class Explainer:
     """Explains the answers of one run, from several threads if need be."""
 
     def __init__(self, run: Run, *, predictor: Predictor | None = None) -> None:
-        """Takes a finished run; the Keras model is loaded when first needed.
+        """Takes a finished run, and its predictor where one is loaded already.
 
-        Args:
-            run: opened with `cancernet.runs.run_folder.open_run`.
-            predictor: the run's, where one is loaded already.
+        The Keras model is loaded when first needed.
         """
         self.run = run
-        self.predictor = predictor if predictor is not None else Predictor(run)
+        self.predictor = predictor or Predictor(run)
         self._gradients: Gradients | None = None
         self._lock = threading.Lock()
 
@@ -85,8 +82,7 @@ class Explainer:
 
         Args:
             pixels: as `Predictor.prepare` gives them: RGB 0-255, shape (height, width, 3).
-            class_index: the class to explain, a place in `run.classes`; by default the
-                one that is predicted.
+            class_index: a place in `run.classes`; by default the class that is predicted.
             layer: name of the layer whose feature maps are used; by default the last
                 with spatial extent, looking past pooling, dropout and normalization.
             method: one of `METHODS`.
@@ -99,7 +95,8 @@ class Explainer:
         if pixels.shape != (height, width, 3):
             raise ValueError(f"pixels of shape {pixels.shape}, not {(height, width, 3)}")
         if class_index is None:
-            class_index = self._predicted(pixels)
+            row = self.predictor.probabilities(pixels[None])[0]
+            class_index = self.run.classes.index(self.predictor.interpret("", row).label)
         elif not 0 <= class_index < len(self.run.classes):
             raise CancerNetError(
                 f"class {class_index} is not one of 0 to {len(self.run.classes) - 1}"
@@ -167,10 +164,6 @@ class Explainer:
         )
         raise CancerNetError(f"the run has no class {name!r}; its classes are {known}")
 
-    def _predicted(self, pixels: NDArray[np.uint8]) -> int:
-        row = self.predictor.probabilities(pixels[None])[0]
-        return self.run.classes.index(self.predictor.interpret("", row).label)
-
 
 class ExplanationFolder:
     """Explains predictions as they come and writes the results into one folder."""
@@ -186,12 +179,7 @@ class ExplanationFolder:
     ) -> None:
         """Checks everything that can be wrong before the first image is scored.
 
-        Args:
-            folder: a new or empty folder.
-            run: the run whose answers are explained.
-            method: one of `cancernet.explaining.METHODS`.
-            layer: name of the layer; None for the last with spatial extent.
-            class_name: the class to explain; None for each image's predicted one.
+        See `Explainer.explain`; `class_name` None explains each image's predicted class.
 
         Raises:
             CancerNetError: the folder holds something, or there is no such class or layer.
@@ -210,11 +198,10 @@ class ExplanationFolder:
     def explain(self, prediction: Prediction) -> None:
         """Explains one scored image and writes its files."""
         run, path = self._explainer.run, Path(prediction.path)
-        chosen = self._class
-        if chosen is None:
-            chosen = run.classes.index(prediction.label)
+        pixels = self._explainer.predictor.prepare(path)
+        chosen = run.classes.index(prediction.label) if self._class is None else self._class
         explanation = self._explainer.explain(
-            self._explainer.predictor.prepare(path), chosen, layer=self._layer, method=self._method
+            pixels, chosen, layer=self._layer, method=self._method
         )
         name = self._names.take(path.stem)
         picture = enlarged(np.asarray(read_rgb(path)))

@@ -44,8 +44,8 @@ def grad_cam(features: Array, gradient: Array) -> Array:
 def hirescam(features: Array, gradient: Array) -> Array:
     """HiResCAM: gradient times feature at every place, summed, negatives cut.
 
-    Draelos and Carin 2020. Without the mean, a gradient stays where it belongs: what
-    the map shows at a place is what that place adds to the score, to first order.
+    Draelos and Carin 2020. What the map shows at a place is what that place adds to the
+    score, to first order.
     """
     return _positive((features * gradient.astype(np.float64)).sum(axis=-1))
 
@@ -54,8 +54,7 @@ def grad_cam_plus_plus(features: Array, gradient: Array) -> Array:
     """Grad-CAM++: like Grad-CAM with weights that count every occurrence of a pattern.
 
     Chattopadhay et al. 2018, equations 10 and 19 with the exponential of the score as
-    the function explained. Its factor exp(score) is common to all weights and left out,
-    so large scores cannot overflow.
+    the function explained; exp(score), common to all weights, is left out.
     """
     slope = gradient.astype(np.float64)
     below = 2 * slope**2 + features.sum(axis=(0, 1), dtype=np.float64) * slope**3
@@ -101,9 +100,6 @@ def occlusion(
     """Covers windows with the image's mean colour and measures how much the log odds fall.
 
     Zeiler and Fergus 2014. It needs only predictions, so it checks the gradient methods.
-
-    Log odds, because probabilities near 0 or 1 hardly move; for one sigmoid or two
-    classes they are the score before the squashing.
 
     Args:
         pixels: RGB 0-255, shape (height, width, 3).

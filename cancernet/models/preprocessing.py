@@ -42,8 +42,7 @@ def preprocess(image: keras.KerasTensor, rule: str) -> keras.KerasTensor:
             ImageNet mean, not scaled).
 
     Returns:
-        The input of the network proper, of the same shape, in float32 whatever the
-        arithmetic of the rest.
+        Of the same shape, in float32 whatever the arithmetic of the rest.
     """
     scale, offset = SCALINGS[rule]
     if rule == "caffe":
@@ -61,14 +60,9 @@ KERNELS: dict[str, np.ndarray] = {
 
 
 def filter_image(image: keras.KerasTensor, kernel: str) -> keras.KerasTensor:
-    """Filters each channel, reflecting at the edge; the range is not limited.
+    """Filters each channel with one of `KERNELS`, reflecting at the edge, without saturation.
 
-    Args:
-        image: 0-255, shape (n, height, width, channels), at least 2x2 pixels.
-        kernel: a name of `KERNELS`.
-
-    Returns:
-        Of the same shape.
+    Takes and returns shape (n, height, width, channels), at least 2x2 pixels.
     """
     channels = image.shape[-1]
     weights = np.repeat(KERNELS[kernel][:, :, None, None], channels, axis=2)
@@ -81,14 +75,7 @@ def filter_and_stretch(image: keras.KerasTensor, kernel: str) -> keras.KerasTens
     """Filters each channel and stretches each image as a whole to 0-1.
 
     An image whose filtered values differ by less than one grey level is flat and
-    comes out near 0 rather than as magnified rounding errors.
-
-    Args:
-        image: 0-255, shape (n, height, width, channels), at least 2x2 pixels.
-        kernel: a name of `KERNELS`.
-
-    Returns:
-        0-1, of the same shape.
+    comes out near 0 rather than as magnified rounding errors. See `filter_image`.
     """
     filtered = filter_image(image, kernel)
     whole_image = {"axis": (1, 2, 3), "keepdims": True}

@@ -1,10 +1,8 @@
 """Backbones of keras.applications: preprocessing, weight files, graph, and what is frozen.
 
-Some of them can scale their input themselves. Here none does: Keras's `Normalization`
-layer would not survive the export to ONNX, nor, where it keeps its statistics as
-weights, `set_weights`. `preprocess` does the same in front of each. Two pieces of
-ConvNeXt would not survive it either, its convolutions of one channel a group and
-its activation; both stand here in an equal form that does.
+`preprocess` scales the input in front of each: Keras's own `Normalization` inside some of
+them would not survive the export to ONNX. Nor would two pieces of ConvNeXt, its convolutions
+of one channel a group and its activation; both stand here in an equal form that does.
 
 A training on a backbone has up to two phases:
 
@@ -43,7 +41,7 @@ class Application:
 
     Attributes:
         preprocessing: the rule its ImageNet weights were trained with.
-        file: its ImageNet weights without the classifier, as Keras names the file.
+        file: these weights without the classifier, as Keras names the file.
     """
 
     preprocessing: str
@@ -89,15 +87,11 @@ APPLICATIONS: dict[str, Application] = {
 def backbone(
     application: str, input_shape: tuple[int, int, int], *, preprocessing: str | None = None
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Builds a backbone without its classifier, its preprocessing in front.
+    """Builds a backbone of `APPLICATIONS` without its classifier, its preprocessing in front.
 
     Its layers stand in the graph one by one, not as a model within the model: what
-    clones, explains or partly unfreezes a network then sees them all.
-
-    Args:
-        application: a name of `APPLICATIONS`.
-        input_shape: (height, width, 3), pixels.
-        preprocessing: another rule than the one its ImageNet weights need.
+    clones, explains or partly unfreezes a network then sees them all. `preprocessing` is
+    another rule than the one its ImageNet weights need.
 
     Returns:
         The input (RGB 0-255) and the feature maps, shape (n, rows, columns, channels).
@@ -216,9 +210,8 @@ def unfreeze_top(model: keras.Model, layers: int) -> list[str]:
 
     Args:
         model: a network on a backbone, or a clone of one with the same layer names.
-        layers: how many layers to let learn, counted from the head, convolutions and
-            others with weights; batch normalization is not counted and stays frozen.
-            0 leaves the whole backbone frozen; more than there are takes them all.
+        layers: how many layers with weights to let learn, counted from the head; batch
+            normalization is not counted and stays frozen. More than there are takes all.
 
     Returns:
         The names of the backbone's layers that learn now, from input to output.
@@ -244,8 +237,7 @@ def unfreeze_top(model: keras.Model, layers: int) -> list[str]:
 def unfreeze_all(model: keras.Model) -> None:
     """Lets every layer learn, batch normalization too: for a start without pretrained weights.
 
-    A frozen backbone of random numbers would learn nothing. Harmless on a network
-    without a backbone. Call `compile` afterwards.
+    Call `compile` afterwards.
     """
     for layer in model.layers:
         layer.trainable = True

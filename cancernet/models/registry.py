@@ -98,10 +98,6 @@ def build_model(
         weights: None or "none" for fresh ones; "imagenet" for the backbone's; or a
             file (see `load_weights`).
 
-    Returns:
-        An uncompiled model: float RGB 0-255 of shape (n, height, width, 3) to
-        probabilities of shape (n, classes).
-
     Raises:
         CancerNetError: unknown name, too few classes, images too small for the network,
             or weights that cannot be loaded or do not fit.
@@ -133,8 +129,5 @@ def model_facts(name: str, input_shape: Shape, classes: int) -> ModelFacts:
     """Builds a network with fresh weights and counts its parameters.
 
     Takes up to a few seconds and 300 MB for the largest; the answer is remembered.
-
-    Raises:
-        CancerNetError: see `build_model`.
     """
     return count_parameters(build_model(name, input_shape, classes))

@@ -43,13 +43,7 @@ _STATISTICS = 7  # numbers of EfficientNet's own scaling: mean and variance of 3
 
 @dataclasses.dataclass(frozen=True)
 class WeightsRecord:
-    """What was loaded, for the run's record.
-
-    Attributes:
-        file: the path.
-        sha256: of the file.
-        part: "backbone" or "network".
-    """
+    """What was loaded; `part` is "backbone" or "network"."""
 
     file: str
     sha256: str
@@ -66,9 +60,6 @@ def load_weights(
         weights: "imagenet", or the path of a `.h5`, `.weights.h5` or `.keras` file of
             the whole network or of its backbone.
         application: the name of its backbone in keras.applications, if it has one.
-
-    Returns:
-        What was loaded.
 
     Raises:
         CancerNetError: no such weights, no network to download them, a damaged file,
@@ -112,25 +103,30 @@ def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
             f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
             f"has {whole:,}"
         )
-    rebuilt = application is not None and is_rebuilt(application)
-    statistics = _STATISTICS if rebuilt and normalizes_inside(str(application)) else 0
-    if count != backbone.count_params() + statistics:
+    application = application or ""
+    statistics = _STATISTICS if normalizes_inside(application) else 0
+    expected = backbone.count_params() + statistics
+    if count != expected:
         raise SettingsError(
             f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
-            f"has {whole:,}, its backbone {backbone.count_params() + statistics:,}; a backbone's "
-            "file must be without its classifier (notop)"
+            f"has {whole:,}, its backbone {expected:,}; a backbone's file must be without its "
+            "classifier (notop)"
         )
-    if rebuilt:
-        _load_through_keras_network(backbone, path, str(application))
+    if is_rebuilt(application):
+        _load_through_keras_network(backbone, path, application)
     else:
         _load_into(backbone, path)
     return "backbone"
 
 
 def _load_into(model: keras.Model, path: Path) -> None:
-    # Keras may pass over layers it finds nothing for with a mere warning. What was
-    # passed over must not look like a start.
-    model.set_weights([_nothing(weight) for weight in model.get_weights()])
+    # Keras passes over layers it finds nothing for with a mere warning: these keep no numbers.
+    model.set_weights(
+        [
+            np.full_like(w, np.nan) if np.issubdtype(w.dtype, np.floating) else np.zeros_like(w)
+            for w in model.get_weights()
+        ]
+    )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -145,11 +141,6 @@ def _load_into(model: keras.Model, path: Path) -> None:
                 f"the weights in {path} do not fit this network, or are damaged: they leave "
                 f"{weight.path} without numbers"
             )
-
-
-def _nothing(weight: np.ndarray) -> np.ndarray:
-    is_float = np.issubdtype(weight.dtype, np.floating)
-    return np.full_like(weight, np.nan) if is_float else np.zeros_like(weight)
 
 
 def _parameters_in_hdf5(source: Path | io.BytesIO) -> int:

@@ -39,12 +39,7 @@ MOST_SLIDES = 6  # maps in a report; more would make it slow to open
 
 
 def write_pictures_and_report(finished: Finished, model: keras.Model) -> None:
-    """Writes figures/, report.html, model_card.md and checklist.md of a run.
-
-    Args:
-        finished: what came of the training.
-        model: the network, with the weights that were kept.
-    """
+    """Writes figures/, report.html, model_card.md and checklist.md of a run."""
     folder = finished.training.folder
     report = _report_content(finished)
     report = dataclasses.replace(
@@ -126,12 +121,8 @@ def _columns(history: list[dict[str, float]]) -> dict[str, list[float]]:
 def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> list[SlidePicture]:
     """Writes `slide-<patient>.png` of the testing patients with the most patches.
 
-    Nothing is written where the file names of a data set carry no places.
-
-    Args:
-        finished: the testing images' probabilities and the operating point.
-        folder: the figures folder.
-        footer: what must be known of the data; empty when nothing.
+    Nothing is written where the file names of a data set carry no places. `footer` is what
+    must be known of the data.
 
     Returns:
         The pictures for the report, at most `MOST_SLIDES`.

@@ -55,12 +55,8 @@ def plan_to_resume(
 ) -> Plan:
     """Returns the plan of a run that has begun.
 
-    Args:
-        folder: its folder.
-        data: the data set, or None for the folder the run began with.
-        resume: how to resume.
-        recipe: the recipe named now, if any; it must be the run's.
-        log_dir: where TensorBoard's event files go, or None for none.
+    `data` None takes the folder the run began with; `recipe`, where one is named, must be
+    the run's.
 
     Raises:
         RunError: nothing was begun there, it is a fold, or another recipe is named.

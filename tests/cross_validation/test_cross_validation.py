@@ -21,7 +21,7 @@ from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
 from cancernet.runs.run_record import FINISHED
 from cancernet.sample.layouts import draw_sample
-from cancernet.training.data.dataset import open_dataset
+from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.network import FirstWeights
 from cancernet.training.plan import Plan, Resume, Training

@@ -30,9 +30,8 @@ from cancernet.models.registry import Network
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.runs import run_folder, status
 from cancernet.training import train
-from cancernet.training.begin import held
+from cancernet.training.begin import held, limited
 from cancernet.training.data import pixel_cache
-from cancernet.training.data.dataset import limited
 from cancernet.training.loop.checkpoint import LATEST, PREVIOUS
 from cancernet.training.resume import plan_to_resume
 from tests.helpers.building_trees import build_it, make_tree

@@ -11,7 +11,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.training.data.augmentation import Ranges
 from cancernet.training.data.batches import Batches, PlainBatches, TrainingBatches
 from cancernet.training.loop.acceleration import accelerate
-from cancernet.training.loop.feature_cache import (
+from cancernet.training.network import (
     keep_features,
     split_at_last_frozen,
     write_features,

@@ -13,7 +13,7 @@ from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.runs import provenance, run_folder
 from cancernet.training import begin, resume, train
-from cancernet.training.data.dataset import open_dataset
+from cancernet.training.begin import open_dataset
 from cancernet.training.network import FirstWeights
 from cancernet.training.plan import Plan, Resume, Training
 

@@ -28,10 +28,10 @@ CHANNELS_LAST = (-1, 3)
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` on TensorFlow's fused operation.
 
-    Keras composes the layer from a dozen passes over the activations; the fused
-    operation needs three, forward and backward. Statistics are float32 also where
-    activations are 16-bit. Inputs of shape (n, h, w, c) and (n, c) take the fast way;
-    any other rank, axis, mask, renorm or synchronization takes Keras's.
+    Keras composes the layer from a dozen passes over the activations; the fused operation
+    needs three. Statistics are float32 also where activations are 16-bit. Inputs of shape
+    (n, h, w, c) and (n, c) take the fast way; any other rank, axis, mask, renorm or
+    synchronization takes Keras's.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -75,11 +75,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 class ByteDropout(keras.layers.Dropout):
     """`keras.layers.Dropout` that draws 8 random bits an element instead of a float.
 
-    The rate is met exactly when it is a multiple of 1/256 (0.25, 0.5); any other gets
-    16 bits and is rounded to a multiple of 1/65536, and the scale follows the rounded
-    rate, so that the expectation stays that of the input. The bits come from
-    TensorFlow's counter-based generator, keyed by the layer's own Keras seed variable:
-    the same seed gives the same masks, and restoring the variable continues them.
+    A rate that is not a multiple of 1/256 gets 16 bits and is rounded to a multiple of
+    1/65536; the scale follows the rounded rate. The bits come from TensorFlow's
+    counter-based generator, keyed by the layer's own Keras seed variable: the same seed
+    gives the same masks, and restoring the variable continues them.
     """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -107,8 +106,7 @@ class ByteDropout(keras.layers.Dropout):
         rows, place = 1, 0
         context = tf.distribute.get_replica_context()
         if context is not None and context.num_replicas_in_sync > 1:
-            # The mask of the whole batch, of which this replica takes the rows it has of
-            # the images: the network drops what it would drop in one process.
+            # Of the mask of the whole batch, this replica takes the rows it has of the images.
             rows, place = context.num_replicas_in_sync, context.replica_id_in_sync_group
         own, shape = shape, tf.concat([shape[:1] * rows, shape[1:]], 0)
         count = tf.reduce_prod(shape)
@@ -150,8 +148,8 @@ def accelerate(
             its layers compute in float32.
         precision: Keras dtype policy for the layers between: `float32`,
             `mixed_bfloat16` or `mixed_float16`.
-        batch_norm_momentum: how slowly the moving statistics follow the batches; None
-            keeps each layer's own. Short trainings need less than Keras's 0.99.
+        batch_norm_momentum: of the moving statistics; None keeps each layer's own. Short
+            trainings need less than Keras's 0.99.
         synchronized: batch statistics are taken over all replicas of a strategy, which
             only Keras's own batch normalization can.
 
@@ -183,8 +181,7 @@ def accelerate(
 def steps_at_once(batch_size: int) -> int:
     """Returns how many steps TensorFlow runs before Python is asked again.
 
-    Between two steps Keras spends 2 ms, as much as 6 % of a step of 32 small images and
-    nothing beside one of 256. The steps are the same, one after the other.
+    Between two steps Keras spends 2 ms: 6 % of a step of 32 small images.
     """
     return max(1, IMAGES_AT_ONCE // batch_size)
 
@@ -202,14 +199,7 @@ def head(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def choose_precision(precision: str) -> tuple[str, str]:
-    """Chooses the Keras dtype policy for a training.
-
-    Args:
-        precision: `auto`, `float32`, `bfloat16` or `float16`.
-
-    Returns:
-        The policy's name (`float32`, `mixed_bfloat16`, `mixed_float16`), and why, as
-        the end of a sentence.
+    """Chooses the Keras dtype policy for `--precision`; the second text is why.
 
     Raises:
         CancerNetError: an unknown name.

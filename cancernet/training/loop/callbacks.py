@@ -54,7 +54,7 @@ class EpochCounts(keras.metrics.Metric):
         self.table.assign_add(ops.matmul(ops.transpose(truth), called))
 
     def result(self) -> dict[str, float]:
-        """Returns nothing."""
+        """Returns no measures yet."""
         return {}
 
     def counts(self) -> np.ndarray:
@@ -153,11 +153,11 @@ class ValidateAndCheckpoint(keras.callbacks.Callback):
         counts: EpochCounts | None = None,
         after_epoch: Callable[[State], None] | None = None,
     ) -> None:
-        """Takes what is validated and where the checkpoint goes.
+        """Takes what is validated and the folder of the checkpoint.
 
         `whole` is the network whose best weights are kept, where only its head is trained;
-        `counts` the model's metric that gives the training images' precision, recall and
-        F1; `after_epoch` gets the bookkeeping when all else is done.
+        `counts` the model's metric of the training images; `after_epoch` gets the
+        bookkeeping when all else is done.
         """
         super().__init__()
         self.config = config
@@ -288,13 +288,9 @@ class TensorBoardScalars(keras.callbacks.Callback):
 
 
 def watchers(folder: Path, log_dir: Path | None = None) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks that record a training for others to watch.
+    """Returns the callbacks that record a training for others to watch: `log.jsonl`, TensorBoard.
 
     They come after `ValidateAndCheckpoint`, because they write what it adds to the logs.
-
-    Args:
-        folder: the run folder; `log.jsonl` in it gets one line an epoch.
-        log_dir: where TensorBoard's event files go, or None for none.
     """
     found: list[keras.callbacks.Callback] = [EpochLines(folder / run_folder.LOG)]
     if log_dir is not None:
@@ -303,10 +299,7 @@ def watchers(folder: Path, log_dir: Path | None = None) -> list[keras.callbacks.
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Writes one row per epoch; a column that an epoch lacks is `nan` there.
-
-    Epochs of several workers have fewer columns than those of one process.
-    """
+    """Writes one row per epoch; a column that an epoch lacks, as with several workers, is `nan`."""
     columns = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="nan", lineterminator="\n")

@@ -102,7 +102,7 @@ def load_checkpoint(folder: Path, model: keras.Model) -> tuple[State, str]:
     """Restores the newest sound checkpoint into a compiled, built model.
 
     Returns:
-        The bookkeeping, and a sentence about a damaged checkpoint or "".
+        The bookkeeping, and a warning of a damaged checkpoint or "".
 
     Raises:
         RunError: there is none that can be read, or it is of another network.

@@ -28,13 +28,13 @@ from cancernet.training.loop.checkpoint import (
     load_state,
 )
 from cancernet.training.loop.distributed import Workers, fit_on_workers
-from cancernet.training.loop.feature_cache import keep_features
 from cancernet.training.loop.optimizers import make_optimizer
 from cancernet.training.network import (
     choose_layers,
     first_network,
     fresh_network,
     frozen_at_random,
+    keep_features,
     phases,
 )
 from cancernet.training.plan import Training

@@ -18,11 +18,7 @@ from cancernet.models.keras_internals import accumulator_of, averages_of, moment
 
 
 def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Builds the optimizer.
-
-    A constant learning rate is a number, which a plateau rule may lower; any other is a
-    schedule over all steps of the training.
-    """
+    """Builds the optimizer, with its schedule over all steps of the training."""
     shared = {
         "learning_rate": make_schedule(config, steps_per_epoch=steps_per_epoch),
         "clipvalue": config.clip_value or None,
@@ -47,9 +43,10 @@ def make_schedule(
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Builds the schedule: constant, inverse time (the tutorial's `decay`), or cosine.
 
-    Inverse time is rate / (1 + step * rate / epochs), what `Adagrad(lr=rate,
-    decay=rate / epochs)` did before Keras dropped it. Cosine falls to 0 at the last
-    step after a linear rise over the warm-up (Loshchilov & Hutter 2017).
+    A constant is a number, which a plateau rule may lower. Inverse time is
+    rate / (1 + step * rate / epochs), what `Adagrad(lr=rate, decay=rate / epochs)` did before
+    Keras dropped it. Cosine falls to 0 at the last step after a linear rise over the warm-up
+    (Loshchilov & Hutter 2017).
     """
     rate = config.learning_rate
     if config.schedule == "inverse-time":
