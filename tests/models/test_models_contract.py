@@ -10,7 +10,7 @@ import pytest
 
 from cancernet.base.errors import CancerNetError
 from cancernet.models import MODELS, build_model, network, register
-from cancernet.models.mammography import _shuffled
+from cancernet.models.mammogram_cnns import _shuffled
 from cancernet.models.pretrained import APPLICATIONS, _exportable, adapted
 
 # name -> a small input, classes. The other networks are these with another parameter.
