@@ -14,11 +14,11 @@ from cancernet.serving.answers import Patch, SlideMap, Unreadable
 from cancernet.serving.decoding import size_of
 from cancernet.serving.http.refusals import Refusal
 from cancernet.serving.http.uploads import Upload
-from cancernet.slides import mosaic
+from cancernet.slides import slide_map as mosaic
 from cancernet.slides.cells import check_grid
-from cancernet.slides.geojson import as_geojson
-from cancernet.slides.mosaic import Box
-from cancernet.slides.positions import EXAMPLE, Place, read_place
+from cancernet.slides.output import as_geojson
+from cancernet.slides.scoring import EXAMPLE, Place, read_place
+from cancernet.slides.slide_map import Box
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,7 +44,7 @@ from cancernet.runs.status import describe_status
 from cancernet.sample.folder import drawn_marker
 from cancernet.scoring import model_file
 from cancernet.scoring.inputs import listed_images
-from cancernet.slides.positions import read_place
+from cancernet.slides.scoring import read_place
 from cancernet.training.data.pixel_cache import map_array
 from tests.helpers.hostile_inputs import (
     HOSTILE_TEXT,

@@ -1,21 +1,43 @@
-"""The patches of one slide in their places: picture, probabilities, figures."""
+"""A slide map: patches in their places, the mean over them, its outline and figures."""
 
 import dataclasses
 import functools
 import math
 from array import array
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cancernet.slides.cells import Cells, Polygon
+from cancernet.base.errors import ImageError
+from cancernet.base.images import read_rgb
+from cancernet.slides.cells import Cells, Polygon, check_grid
 
 LONGEST = 1600  # pixels of the picture's longer side, whatever the slide's
 GLASS = 255
 TOP = 10
 
 Box = tuple[int, int, int, int]  # left, top, width, height
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScoredPatch:
+    """A patch file at its place on a slide, with its score.
+
+    Attributes:
+        path: of the file that was scored.
+        x, y: its upper left corner, pixels of the slide.
+        probability: of the positive classes; NaN where no file of this place could be read.
+        truth: 1 positive, 0 not, -1 not known.
+    """
+
+    path: Path
+    x: int
+    y: int
+    probability: float
+    truth: int = -1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,7 +132,7 @@ class SlideMap:
         """The figures of the slide."""
         cells = self.cells
         areas, best = cells.areas[cells.covered], np.sort(self.probabilities)[-TOP:]
-        covered = float(areas.sum())
+        covered, total = areas.sum(), (areas * cells.values[cells.covered]).sum()
         return SlideFigures(
             name=self.name,
             patches=len(self.boxes),
@@ -119,9 +141,7 @@ class SlideMap:
             unreadable=self.failed,
             covered_area=int(covered),
             area_fraction=cells.share(self.threshold),
-            score=float((areas * cells.values[cells.covered]).sum()) / covered
-            if covered
-            else math.nan,
+            score=float(total / covered) if covered else math.nan,
             top_score=float(best.mean()) if len(best) else math.nan,
             operating_point=self.threshold,
             true_area_fraction=self.true_cells.share(0.5) if self.has_truth else math.nan,
@@ -148,8 +168,7 @@ class Mosaic:
         left, top = (x - self.origin[0]) / self.shrink, (y - self.origin[1]) / self.shrink
         wide = max(math.ceil(left + width / self.shrink) - math.floor(left), 1)
         tall = max(math.ceil(top + height / self.shrink) - math.floor(top), 1)
-        rows, columns = slice(math.floor(top), None), slice(math.floor(left), None)
-        place = self._picture[rows, columns][:tall, :wide]
+        place = self._picture[math.floor(top) :, math.floor(left) :][:tall, :wide]
         image = Image.fromarray(pixels)
         if image.size != (wide, tall):
             image = image.resize((wide, tall), Image.Resampling.BOX)
@@ -176,3 +195,40 @@ class Mosaic:
             skipped=self.skipped,
             failed=self.failed,
         )
+
+
+def map_of_patches(
+    name: str, patches: Sequence[ScoredPatch], *, size: Sequence[int], threshold: float
+) -> SlideMap:
+    """Puts scored patches, at least one, in their places.
+
+    Args:
+        name: of the slide.
+        patches: where none could be read, the place stays empty.
+        size: width and height of a whole patch, pixels; those at an edge may be smaller.
+        threshold: operating point.
+
+    Raises:
+        CancerNetError: the patches do not lie on one grid.
+    """
+    mosaic = Mosaic(
+        name,
+        left=min(patch.x for patch in patches),
+        top=min(patch.y for patch in patches),
+        right=max(patch.x for patch in patches) + size[0],
+        bottom=max(patch.y for patch in patches) + size[1],
+    )
+    for patch in patches:
+        try:
+            pixels = None if math.isnan(patch.probability) else np.asarray(read_rgb(patch.path))
+        except ImageError:  # it was read a minute ago; a picture is not worth the others
+            pixels = None
+        if pixels is None:
+            mosaic.failed += 1
+            continue
+        mosaic.paste(patch.x, patch.y, pixels)
+        box = (patch.x, patch.y, pixels.shape[1], pixels.shape[0])
+        mosaic.add(box, patch.probability, patch.truth)
+    slide = mosaic.slide_map(threshold)
+    check_grid(slide.boxes)
+    return slide
