@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from starlette.requests import Request
-
 from cancernet.base.errors import ImageError
 from cancernet.base.images import FORMATS, SUFFIXES
 from cancernet.base.words import DRAWN, NOTICE
@@ -13,14 +11,12 @@ from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
 from cancernet.serving.answers import ClassFact, Limits, ModelFacts, SlideMap
-from cancernet.serving.decoding import preview
 from cancernet.serving.heat_maps import HeatMaps
-from cancernet.serving.http.journal import Journal
-from cancernet.serving.http.refusals import Refusal, time_limit
-from cancernet.serving.http.uploads import Memory, Upload, safe_name
-from cancernet.serving.scoring import Scorer
+from cancernet.serving.problems import Journal, Refusal, time_limit
+from cancernet.serving.scorer import Scorer, preview
 from cancernet.serving.settings import ServeConfig
 from cancernet.serving.slides import slide_map
+from cancernet.serving.uploads import Memory, Upload, safe_name
 
 INTENDED_USE = (
     "Research on images of the kind the model was trained on. Not for diagnosis, screening, "
@@ -52,10 +48,9 @@ class Service:
 
     def start(self) -> None:
         """Starts the threads."""
+        config = self.config
         self.scorer = Scorer(
-            self.predictor,
-            threads=self.config.threads,
-            maximum_pixels=self.config.maximum_pixels,
+            self.predictor, threads=config.threads, maximum_pixels=config.maximum_pixels
         )
         # One slide map at a time, even if nobody waits for it any more.
         self._maps = ThreadPoolExecutor(1, "slide-map")
@@ -157,9 +152,3 @@ def _limits(config: ServeConfig) -> Limits:
         formats=list(FORMATS),
         suffixes=sorted(SUFFIXES),
     )
-
-
-def service_of(request: Request) -> Service:
-    """The service of the application that serves a request."""
-    service: Service = request.app.state.service
-    return service

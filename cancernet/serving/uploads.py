@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from cancernet.serving.http.refusals import Gone, Refusal, busy
+from cancernet.serving.problems import Gone, Refusal, busy
 
 MULTIPART = "multipart/form-data"
 OTHER_FIELDS = 100  # parts that a form may hold besides its files

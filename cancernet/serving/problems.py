@@ -1,11 +1,22 @@
-"""Requests that cannot be served: a status and one sentence, never a path or a traceback."""
+"""What is said when a request is not served: a sentence to the client, a line to the log.
+
+Never in either: a path, a traceback, image content, file names, addresses of clients, tokens,
+and the messages of unexpected errors, which may quote any of these.
+"""
 
 import asyncio
 import contextlib
+import dataclasses
+import sys
+import threading
+import traceback
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import IO, Self
 
 from starlette.responses import Response
 
+from cancernet.base.files import json_text
+from cancernet.runs.run_folder import now
 from cancernet.serving.answers import Problem, Unreadable
 
 
@@ -36,9 +47,8 @@ class Refusal(Exception):
     def response(self) -> Response:
         """Returns the answer: a `Problem` as JSON."""
         results = None if self.results is None else list(self.results)
-        problem = Problem(error=self.sentence, results=results)
         return Response(
-            problem.model_dump_json(exclude_none=True),
+            Problem(error=self.sentence, results=results).model_dump_json(exclude_none=True),
             status_code=self.status,
             headers=self.headers,
             media_type="application/json",
@@ -68,3 +78,38 @@ async def time_limit(what: str, seconds: float) -> AsyncIterator[None]:
 
 class Gone(Exception):
     """The client closed the connection; there is nobody to answer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """An unexpected error without its message: its kind and the last places it came through."""
+
+    kind: str
+    at: list[str]
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Takes what may be told of an error."""
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        at = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+        return cls(type(error).__name__, at)
+
+
+class Journal:
+    """Writes what was asked and how it ended as JSON, one object a line."""
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        """Takes the stream to write to; stdout by default."""
+        self._stream = stream if stream is not None else sys.stdout
+        self._lock = threading.Lock()
+
+    def write(self, event: str, **fields: object) -> None:
+        """Writes one line; a reader that has gone is no reason to stop serving."""
+        line = json_text({"time": now(), "event": event, **fields}, ascii_only=True) + "\n"
+        with contextlib.suppress(OSError, ValueError), self._lock:
+            self._stream.write(line)
+            self._stream.flush()
+
+    def failure(self, fault: Fault, **fields: object) -> None:
+        """Writes an unexpected error."""
+        self.write("failure", **dataclasses.asdict(fault), **fields)
