@@ -24,24 +24,14 @@ _LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelDescription:
-    """What a person says of a Keras model; None where nothing was said.
+    """What a person says of a Keras model; None where nothing was said."""
 
-    Attributes:
-        dataset: name in the catalogue: classes in order, which are positive.
-        recipe: name or file of a recipe: data set, size, interpolation; its networks prepare
-            pixels themselves.
-        image_size: height and width of the input, pixels.
-        interpolation: how images are resized to that.
-        preprocessing: how pixels are prepared.
-        sha256: of the whole file.
-    """
-
-    dataset: str | None = None
-    recipe: str | None = None
-    image_size: int | None = None
+    dataset: str | None = None  # name in the catalogue: classes in order, which are positive
+    recipe: str | None = None  # name or file of one, whose networks prepare pixels themselves
+    image_size: int | None = None  # height and width of the input, pixels
     interpolation: str | None = None
     preprocessing: str | None = None
-    sha256: str | None = None
+    sha256: str | None = None  # of the whole file
 
     def with_recipe(self) -> "ModelDescription":
         """Returns the description with what the recipe says where nothing else was said."""

@@ -32,26 +32,18 @@ NO_POINT = "no operating point: 0.5 was not chosen on data"
 class Prediction:
     """The prediction for one image.
 
-    Attributes:
-        path: as it was given.
-        label: the predicted class: for two classes by the operating point, for more
-            the most probable one.
-        word: what that class means to a reader.
-        probability: of the predicted class, 0-1.
-        probabilities: class -> probability; they add up to 1.
-        positive_probability: sum over the positive classes.
-        positive: whether that reaches the operating point; None without one.
-        operating_point: threshold on `positive_probability`; None if not chosen on data.
+    `label` is the predicted class: for two classes by the operating point, for more the
+    most probable one.
     """
 
-    path: str
+    path: str  # as it was given
     label: str
-    word: str
-    probability: float
-    probabilities: dict[str, float]
-    positive_probability: float
-    positive: bool | None
-    operating_point: float | None
+    word: str  # what that class means to a reader
+    probability: float  # of that class, 0-1
+    probabilities: dict[str, float]  # class -> probability; they add up to 1
+    positive_probability: float  # sum over the positive classes
+    positive: bool | None  # whether that reaches the operating point; None without one
+    operating_point: float | None  # None if not chosen on data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,10 +125,7 @@ class Predictor:
         return to_array(image, width=run.width, height=run.height, interpolation=run.interpolation)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Scores prepared images.
-
-        Args:
-            pixels: RGB 0-255, shape (n, height, width, 3).
+        """Scores prepared images, RGB 0-255 of shape (n, height, width, 3).
 
         Returns:
             probabilities corrected by the run's calibration, shape (n, classes); each row
@@ -201,18 +190,17 @@ class Predictor:
             yield from results
 
     def _score_batch(self, paths: list[Path]) -> list[Prediction | Failure]:
-        results: list[Prediction | Failure | None] = []
-        sound = []
+        images: list[np.ndarray | Failure] = []
         for path in paths:
             try:
-                sound.append(self.prepare(path))
-                results.append(None)
+                images.append(self.prepare(path))
             except ImageError as error:
-                results.append(Failure(str(path), str(error)))
-        scores = iter(self.probabilities(np.stack(sound)) if sound else ())
+                images.append(Failure(str(path), str(error)))
+        sound = [image for image in images if isinstance(image, np.ndarray)]
+        rows = iter(self.probabilities(np.stack(sound)) if sound else ())
         return [
-            self.interpret(str(path), next(scores)) if result is None else result
-            for path, result in zip(paths, results, strict=True)
+            self.interpret(str(path), next(rows)) if isinstance(image, np.ndarray) else image
+            for path, image in zip(paths, images, strict=True)
         ]
 
 

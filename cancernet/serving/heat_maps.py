@@ -18,7 +18,6 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -77,7 +76,7 @@ class HeatMaps:
         self._run, self._config, self._journal = run, config, journal
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._places = asyncio.Semaphore(config.heat_map_queue)
 
     async def heat_map(self, content: bytes, label: str) -> Explained:
         """Explains a class in one image file.
@@ -85,11 +84,10 @@ class HeatMaps:
         Raises:
             Refusal: 503 too many wait, the child died or the run was changed, 504 it took too long.
         """
-        async with (
-            self._place_in_queue(),
-            time_limit("the heat map", self._config.heat_map_time_limit),
-            self._turn,
-        ):
+        if self._places.locked():
+            raise busy("too many heat maps are waiting", seconds=3)
+        limit = time_limit("the heat map", self._config.heat_map_time_limit)
+        async with self._places, limit, self._turn:
             return await self._ask(content, label)
 
     async def close(self) -> None:
@@ -99,16 +97,6 @@ class HeatMaps:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
-
-    @contextlib.asynccontextmanager
-    async def _place_in_queue(self) -> AsyncIterator[None]:
-        if self._waiting >= self._config.heat_map_queue:
-            raise busy("too many heat maps are waiting", seconds=3)
-        self._waiting += 1
-        try:
-            yield
-        finally:
-            self._waiting -= 1
 
     async def _ask(self, content: bytes, label: str) -> Explained:
         if self._child is None or self._child.returncode is not None:

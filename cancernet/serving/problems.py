@@ -21,13 +21,9 @@ from cancernet.serving.answers import Problem, Unreadable
 
 
 class Refusal(Exception):
-    """An answer that is not the one that was asked for.
+    """An answer that is not the one that was asked for: what was wrong and what to do.
 
-    Attributes:
-        status: HTTP status, 400 to 599.
-        sentence: what was wrong and what to do, for a person to read.
-        headers: further headers of the answer.
-        results: where every file of several was refused, why each.
+    `results` says why each of several files was refused.
     """
 
     def __init__(

@@ -174,7 +174,9 @@ class Scorer:
             return jobs
 
     def _outcomes(self, jobs: list[_Job]) -> list[Outcome]:
-        pixels = [self._prepare(job.content) for job in jobs]
+        pixels: list[np.ndarray | Failure | Exception] = [
+            self._prepare(job.content) for job in jobs
+        ]
         sound = [image for image in pixels if isinstance(image, np.ndarray)]
         try:
             rows = iter(self.predictor.probabilities(np.stack(sound)) if sound else ())

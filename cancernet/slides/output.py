@@ -69,15 +69,10 @@ def _write_table(slide: SlideMap, path: Path) -> None:
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["x", "y", "width", "height", "probability", "positive", "true_positive"])
-        rows = zip(
-            slide.boxes.tolist(),
-            slide.probabilities.tolist(),
-            slide.positive.tolist(),
-            slide.truth.tolist(),
-            strict=True,
-        )
-        for box, probability, positive, truth in rows:
-            writer.writerow([*box, repr(probability), int(positive), "" if truth < 0 else truth])
+        positive = slide.positive.astype(int).tolist()
+        truth = ["" if known < 0 else known for known in slide.truth.tolist()]
+        columns = [*slide.boxes.T.tolist(), slide.probabilities.tolist(), positive, truth]
+        writer.writerows(zip(*columns, strict=True))
 
 
 def as_geojson(slide: SlideMap, word: str) -> dict[str, object]:

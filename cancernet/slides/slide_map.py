@@ -24,80 +24,46 @@ Box = tuple[int, int, int, int]  # left, top, width, height
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoredPatch:
-    """A patch file at its place on a slide, with its score.
-
-    Attributes:
-        path: of the file that was scored.
-        x, y: its upper left corner, pixels of the slide.
-        probability: of the positive classes; NaN where no file of this place could be read.
-        truth: 1 positive, 0 not, -1 not known.
-    """
+    """A patch file at its place on a slide (upper left corner, pixels), with its score."""
 
     path: Path
     x: int
     y: int
-    probability: float
-    truth: int = -1
+    probability: float  # of the positive classes; NaN where no file of this place could be read
+    truth: int = -1  # 1 positive, 0 not, -1 not known
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SlideFigures:
-    """The figures of a slide, a line of `slides.jsonl`. NaN is undefined.
+    """The figures of a slide, a line of `slides.jsonl`. NaN is undefined."""
 
-    Attributes:
-        name: of the patient or the image file.
-        patches: how many were scored.
-        positive_patches: those that reach the operating point.
-        skipped_background: patches left out as background.
-        unreadable: patches that could not be read.
-        covered_area: pixels squared, overlaps counted once.
-        area_fraction: share of the covered area that is positive.
-        score: mean probability over the covered area.
-        top_score: mean probability of the highest ten patches.
-        operating_point: the threshold on the probability.
-        true_area_fraction: share of the covered area labelled positive.
-    """
-
-    name: str
-    patches: int
+    name: str  # of the patient or the image file
+    patches: int  # how many were scored
     positive_patches: int
     skipped_background: int
     unreadable: int
-    covered_area: int
-    area_fraction: float
-    score: float
-    top_score: float
+    covered_area: int  # pixels squared, overlaps counted once
+    area_fraction: float  # share of the covered area that is positive
+    score: float  # mean probability over the covered area
+    top_score: float  # mean probability of the highest ten patches
     operating_point: float
-    true_area_fraction: float
+    true_area_fraction: float  # share of the covered area labelled positive
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class SlideMap:
-    """A slide with its scores. Lengths are pixels of the slide at full resolution.
+    """A slide with its scores. Lengths are pixels of the slide at full resolution."""
 
-    Attributes:
-        name: of the patient or the image file.
-        boxes: int64 (patches, 4): left, top, width, height of each.
-        probabilities: float64 (patches,): of the positive classes.
-        truth: int8 (patches,): 1 positive, 0 not, -1 not known.
-        threshold: operating point.
-        origin: left and top of the picture on the slide.
-        picture: uint8 RGB, the patches put together, white where there is none.
-        shrink: pixels of the slide to one of the picture, 1 or more.
-        skipped: patches left out as background.
-        failed: patches that could not be read.
-    """
-
-    name: str
-    boxes: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    truth: NDArray[np.int8]
-    threshold: float
-    origin: tuple[int, int]
-    picture: NDArray[np.uint8]
-    shrink: float
-    skipped: int = 0
-    failed: int = 0
+    name: str  # of the patient or the image file
+    boxes: NDArray[np.int64]  # (patches, 4): left, top, width, height
+    probabilities: NDArray[np.float64]  # (patches,), of the positive classes
+    truth: NDArray[np.int8]  # (patches,): 1 positive, 0 not, -1 not known
+    threshold: float  # operating point
+    origin: tuple[int, int]  # left and top of the picture on the slide
+    picture: NDArray[np.uint8]  # the patches put together, white where there is none
+    shrink: float  # pixels of the slide to one of the picture, 1 or more
+    skipped: int = 0  # patches left out as background
+    failed: int = 0  # patches that could not be read
 
     @property
     def positive(self) -> NDArray[np.bool_]:
