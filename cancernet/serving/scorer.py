@@ -104,13 +104,7 @@ class Scorer:
     """Scores uploads with one loaded model; made and used on one event loop."""
 
     def __init__(self, predictor: Predictor, *, threads: int, maximum_pixels: int) -> None:
-        """Starts the threads.
-
-        Args:
-            predictor: the loaded model; its own arithmetic should use one thread.
-            threads: threads that decode and score.
-            maximum_pixels: larger images are refused.
-        """
+        """Starts the threads; the predictor's own arithmetic should use one."""
         self.predictor = predictor
         self._maximum_pixels = maximum_pixels
         self._loop = asyncio.get_running_loop()

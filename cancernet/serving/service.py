@@ -1,4 +1,4 @@
-"""What the routes share: the loaded model, its threads, its heat maps, its facts."""
+"""What the routes share: the loaded model, its threads, its heat and slide maps, its facts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -160,12 +160,7 @@ class Service:
 def slide_map(
     run: Run, uploads: Sequence[Upload], outcomes: Sequence[Prediction | Failure]
 ) -> SlideMap:
-    """Puts scored patches in their places.
-
-    Args:
-        run: the run that scored them.
-        uploads: the patches; their names say whose they are and where.
-        outcomes: of each file.
+    """Puts patches in the places that their names say, with the outcome of each.
 
     Raises:
         Refusal: 422, no patch could be placed, they are of several patients, or they do not

@@ -81,11 +81,7 @@ def as_geojson(slide: SlideMap, word: str) -> dict[str, object]:
     Written as QuPath itself exports objects (its `QuPathTypeAdapters`, versions 0.4 to 0.6):
     a FeatureCollection in pixels of the full-resolution image, origin upper left, every
     feature with a UUID, `objectType` annotation, a `classification` with name and colour,
-    and `measurements` as an object of numbers.
-
-    Args:
-        slide: the map.
-        word: what positive means, e.g. "IDC"; becomes QuPath's class.
+    and `measurements` as an object of numbers. `word` becomes QuPath's class.
     """
     features = [
         _feature(slide.name, number, polygon, word)
@@ -120,11 +116,7 @@ def _area(polygon: Polygon) -> float:
 def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None:
     """Writes the map as PNG: the tissue, the truth where it is known, the probability.
 
-    Args:
-        slide: the map.
-        path: ends in .png.
-        word: what positive means, e.g. "IDC".
-        footer: a line below the picture, such as the notice.
+    `word` is what positive means, e.g. "IDC"; `footer` a line below the picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -131,11 +131,7 @@ def map_of_places(
 ) -> tuple[SlideMap, list[Failure]]:
     """Scores one patient's patches and puts them in their places; see `score_places`.
 
-    Args:
-        predictor: of the run.
-        name: of the slide.
-        patches: at least one.
-        side: of a whole patch, pixels; those at an edge may be smaller.
+    `side` is that of a whole patch in pixels; those at an edge may be smaller.
 
     Raises:
         CancerNetError: the patches do not lie on one grid.
@@ -148,11 +144,7 @@ def map_of_places(
 def map_of_image(predictor: Predictor, name: str, image: LargeImage, *, side: int) -> SlideMap:
     """Cuts a large image into patches, leaves glass out, and scores the rest in a stream.
 
-    Args:
-        predictor: of the run.
-        name: of the slide.
-        image: opened with `open_image`.
-        side: of a patch, pixels of the image.
+    `side` is that of a patch in pixels of the image.
 
     Raises:
         CancerNetError: there is nothing but background.

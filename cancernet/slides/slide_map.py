@@ -166,13 +166,9 @@ class Mosaic:
 def map_of_patches(
     name: str, patches: Sequence[ScoredPatch], *, size: Sequence[int], threshold: float
 ) -> SlideMap:
-    """Puts scored patches, at least one, in their places.
+    """Puts scored patches, at least one, in their places; where none could be read is empty.
 
-    Args:
-        name: of the slide.
-        patches: where none could be read, the place stays empty.
-        size: width and height of a whole patch, pixels; those at an edge may be smaller.
-        threshold: operating point.
+    `size` is width and height of a whole patch in pixels; those at an edge may be smaller.
 
     Raises:
         CancerNetError: the patches do not lie on one grid.
