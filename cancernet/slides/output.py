@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import itertools
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +90,8 @@ def as_geojson(slide: SlideMap, word: str) -> dict[str, object]:
 
 
 def _feature(name: str, number: int, polygon: Polygon, word: str) -> dict[str, object]:
+    import shapely
+
     # RFC 7946 wants outer rings counterclockwise where y points up, holes clockwise. Ours
     # run clockwise on the screen, where y points down: the same order of the same numbers.
     rings = [[list(point) for point in ring] for ring in polygon]
@@ -103,14 +104,9 @@ def _feature(name: str, number: int, polygon: Polygon, word: str) -> dict[str, o
             "name": f"{word} {number} (model)",
             "classification": {"name": word, "color": _COLOUR},
             "isLocked": True,
-            "measurements": {"Area px^2": _area(polygon)},
+            "measurements": {"Area px^2": shapely.Polygon(polygon[0], polygon[1:]).area},
         },
     }
-
-
-def _area(polygon: Polygon) -> float:
-    sides = itertools.chain.from_iterable(map(itertools.pairwise, polygon))
-    return sum(a[0] * b[1] - b[0] * a[1] for a, b in sides) / 2
 
 
 def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None:
