@@ -12,6 +12,7 @@ it looked for them in the file.
 """
 
 import contextlib
+import hashlib
 import math
 import re
 import shutil
@@ -81,12 +82,14 @@ def whole_file(named: Path, *, sha256: str | None) -> Iterator[Path]:
             f"{whole} comes in {len(parts)} parts, which are joined only if their hash is right; "
             f"give the publisher's with --sha256 or in a file {whole.name}.sha256"
         )
+    _compare(whole, _hash_of_parts(parts), expected)  # before anything is written
     with tempfile.TemporaryDirectory(prefix="cancernet-joined-") as folder:
         joined = Path(folder) / whole.name
         with open(joined, "wb") as file:
             for each in parts:
                 with open(each, "rb") as source:
                     shutil.copyfileobj(source, file)
+        # The parts may have changed between the two readings.
         _compare(whole, sha256_of(joined), expected)
         yield joined
 
@@ -131,6 +134,14 @@ def _expected(whole: Path, sha256: str | None) -> str | None:
     if not _HEX.match(sha256):
         raise RunError(f"{where} is not a SHA-256 hash, which has 64 hexadecimal digits")
     return sha256.lower()
+
+
+def _hash_of_parts(parts: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for each in parts:
+        with open(each, "rb") as source:
+            hashlib.file_digest(source, lambda: digest)
+    return digest.hexdigest()
 
 
 def _compare(whole: Path, found: str, expected: str) -> None:
