@@ -16,8 +16,7 @@ from cancernet.dataset.words import say_notice
 from cancernet.lookalike import siblings
 from cancernet.sample import layouts
 from cancernet.sample.layouts import vary
-from cancernet.sample.mammography import draw_mammogram
-from cancernet.sample.ultrasound import draw_scan
+from cancernet.sample.radiology import draw_mammogram, draw_scan
 from tests.helpers.building_trees import facts, left_out, manifest
 
 MAMMOGRAPHY, BUSI = catalog.dataset("mammography"), catalog.dataset("busi")
@@ -78,6 +77,15 @@ def test_both_sizes_of_the_mammograms_are_counted_once():
         for stage, size in (("After", "224x224"), ("After", "227x227"), ("Before", "224x224"))
     ]
     assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize("name", ["busi", "ultrasound"])
+def test_a_scan_in_the_folder_of_another_class_is_left_out(name):
+    identify = catalog.dataset(name).identify
+    with pytest.raises(LeftOut, match="class benign, the file name class malignant") as caught:
+        identify(PurePosixPath("benign/malignant (3).png"))
+    assert caught.value.reason is Reason.CONTRADICTION
+    assert identify(PurePosixPath("benign/malignant.png")).label == "benign"
 
 
 def test_every_entry_is_whole():
