@@ -22,7 +22,7 @@ from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.notices import Notice
 from cancernet.dataset.words import name_leak
-from cancernet.lookalike.content_groups import group_by_content
+from cancernet.lookalike.grouping import group_by_content
 
 BLOCK = 4096  # bytes; a file takes whole blocks of the disk
 # By the split in use: what helps depends on what was done already.

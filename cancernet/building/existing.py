@@ -21,7 +21,7 @@ from cancernet.catalog.patient_id import patient_key
 from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, manifest_rows, read_build
 from cancernet.dataset.split_lists import read_lists
-from cancernet.lookalike import content_groups
+from cancernet.lookalike import grouping
 
 
 def as_built(
@@ -104,7 +104,7 @@ def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
         **{name: list(v) if isinstance(v, tuple) else v for name, v in content.items()},
         "version": __version__,
         "lists": hashlib.sha256(repr(ids).encode("utf-8", "surrogateescape")).hexdigest(),
-        "looking": content_groups.VERSION,
+        "looking": grouping.VERSION,
         "table": _digest_of(table_path(settings)),
     }
 

@@ -18,7 +18,7 @@ from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.notices import Notice, NoticeKind, notice_respelled
 from cancernet.dataset.shipped_split import split_as_shipped
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
-from cancernet.lookalike import content_groups
+from cancernet.lookalike import grouping
 
 # Fewer images of a class than this say little, and the reader should know.
 FEW = 50
@@ -93,7 +93,7 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     plan = _divide(images, dataset, settings)
     notices = [*plan.notices, *_notice_few(plan)]
     if dataset.by_content:
-        notices += content_groups.notice_two_labels(plan.images, dataset)
+        notices += grouping.notice_two_labels(plan.images, dataset)
     if dataset.grouping:
         notices.append(Notice(kind=NoticeKind.GROUPING, sentence=dataset.grouping))
     return dataclasses.replace(plan, notices=notices, leaks=_find_leaks(plan, settings))

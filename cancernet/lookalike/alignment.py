@@ -13,7 +13,7 @@ import dataclasses
 
 import numpy as np
 
-from cancernet.lookalike.descriptors import BOXES, STRETCHES, apply_symmetry
+from cancernet.lookalike.pictures import BOXES, STRETCHES, apply_symmetry
 
 # Pixels of the longer side: at which the crop is looked for, and at which pictures are
 # compared. Detail that resizing and recompression destroy is not asked for.

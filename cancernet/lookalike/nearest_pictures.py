@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.lookalike.descriptors import (
+from cancernet.lookalike.pictures import (
     BOXES,
     LENGTH,
     SYMMETRIES,
     in_all_symmetries,
+    spread,
     symmetric_part,
 )
-from cancernet.lookalike.pictures import spread
 
 PICTURES_A_BLOCK = 256
 CELLS_PER_ROOT = 4.0

@@ -13,7 +13,7 @@ from cancernet.catalog import Identity, LeftOut, Reason
 from cancernet.dataset.manifest import read_dataset
 from cancernet.dataset.notices import NoticeKind
 from cancernet.dataset.words import say_notice
-from cancernet.lookalike import siblings
+from cancernet.lookalike import grouping
 from cancernet.sample import layouts
 from cancernet.sample.layouts import vary
 from cancernet.sample.radiology import draw_mammogram, draw_scan
@@ -439,7 +439,7 @@ def variants(tmp_path_factory):
 
 
 def test_turned_and_mirrored_variants_are_siblings_and_strangers_are_not(variants):
-    groups = siblings.group_siblings(list(variants)).tolist()
+    groups = grouping.group_siblings(list(variants)).tolist()
     assert [groups.index(group) for group in groups] == [
         list(variants.values()).index(source) for source in variants.values()
     ]
@@ -465,13 +465,13 @@ def test_unreadable_and_empty_pictures_are_alone(tmp_path, variants):
     save(tmp_path / "dark.png", np.zeros((60, 40), np.uint8))
     (tmp_path / "broken.png").write_bytes(b"x")
     some = [*list(variants)[:2], *sorted(tmp_path.glob("*.png"))]
-    assert siblings.group_siblings(some).tolist() == [0, 0, 1, 2, 3]
+    assert grouping.group_siblings(some).tolist() == [0, 0, 1, 2, 3]
 
 
 def test_too_many_to_compare_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(siblings, "LARGEST", 3)
+    monkeypatch.setattr(grouping, "LARGEST", 3)
     with pytest.raises(catalog.entry.CancerNetError, match="say with --group-by"):
-        siblings.group_siblings(["a"] * 4)
+        grouping.group_siblings(["a"] * 4)
 
 
 def test_the_real_busi(real_data, build, tmp_path):
