@@ -17,8 +17,8 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.building.find import find_files
 from cancernet.building.settings import BY_CONTENT, BY_IMAGE
+from cancernet.building.source_files import find_files
 from cancernet.catalog.patient_id import one_spelling
 from cancernet.config import SPLITS
 from cancernet.dataset.find_leaks import NOT_NAMED

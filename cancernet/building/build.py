@@ -8,13 +8,11 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.building.check import check_files
-from cancernet.building.described import describe_dataset
-from cancernet.building.existing import as_built
-from cancernet.building.find import Found, find_files
-from cancernet.building.identify import Identified, identify_paths
+from cancernet.building.identify import Identified, describe_dataset, identify_paths
 from cancernet.building.plan import Plan, make_plan
-from cancernet.building.record import as_row, read_failed, write_record
+from cancernet.building.record import as_built, as_row, read_failed, write_record
 from cancernet.building.settings import FOLDER, BuildSettings
+from cancernet.building.source_files import Found, find_files
 from cancernet.building.staging import alone, refuse_what_is_not_ours, staged
 from cancernet.building.transfer import no_hard_links, transfer
 from cancernet.catalog import Dataset

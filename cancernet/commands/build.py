@@ -121,7 +121,7 @@ def _with_images(settings: BuildSettings, arguments: argparse.Namespace) -> Buil
         print(f"Drawing the sample into {settings.source}, unless it is there ...", file=sys.stderr)
         draw_sample(settings.dataset, settings.source)
     elif fetch:
-        from cancernet.building.download import download
+        from cancernet.building.source_files import download
 
         return dataclasses.replace(settings, source=download(catalog.dataset(settings.dataset)))
     elif not given:
