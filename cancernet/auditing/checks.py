@@ -1,4 +1,4 @@
-"""What a check of an audit answers, as values; `words` makes sentences of them, last."""
+"""What a check of an audit answers, as values; `words` makes sentences of them."""
 
 import dataclasses
 import enum

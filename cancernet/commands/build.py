@@ -195,8 +195,7 @@ def audit_command(
     Raises:
         CancerNetError: nothing there to audit, or the report cannot be written there.
     """
-    from cancernet.auditing.audit import audit
-    from cancernet.auditing.report import PAGE, lines, write_report
+    from cancernet.auditing.audit import PAGE, audit, lines, write_report
     from cancernet.base.cluster import Cluster
 
     target = report or _place_of_report(folder)
