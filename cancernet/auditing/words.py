@@ -36,13 +36,10 @@ def say_check(check: Check, inventory: Inventory) -> CheckVerdict:
     return CheckVerdict(name, check.verdict, say(check, inventory))
 
 
-def conclude(checks: Sequence[Check], inventory: Inventory) -> str:
+def conclude(verdicts: Sequence[CheckVerdict], inventory: Inventory) -> str:
     """Says what the checks come to, as the last line of the audit."""
-
-    def having(*verdicts: object) -> list[str]:
-        return [say_check(one, inventory).name for one in checks if one.verdict in verdicts]
-
-    leaks, warnings = having(LEAK), having(WARNING)
+    leaks = [one.name for one in verdicts if one.verdict is LEAK]
+    warnings = [one.name for one in verdicts if one.verdict is WARNING]
     if leaks:
         found = f"{counted(len(leaks), 'check')} found the same thing in more than one split"
         return f"LEAK: {found}; {TOO_GOOD}."
@@ -74,7 +71,7 @@ def say_grouping(inventory: Inventory) -> str:
 
 
 def _advice(grouping: Grouping) -> str:
-    """What helps, by what was said already."""
+    """Says which flag would help, given those in use."""
     pattern = "name the part of a path that does with --group-by"
     if grouping.source is GroupsFrom.PATTERN:
         return "give --group-by a pattern that matches the paths"

@@ -120,7 +120,7 @@ class Identified:
     Attributes:
         images: those that belong to the set, in the order of the paths.
         left_out: the others.
-        respelled: patients whose ids occur in several spellings; they have one in `images`.
+        respelled: patients whose ids occur in several spellings; `images` has one of them.
     """
 
     images: Images
@@ -159,9 +159,7 @@ def identify_paths(paths: list[str], dataset: Dataset) -> Identified:
     images.common_name[kept] = np.bincount(alike, minlength=len(alike))[alike] > 1
     images = images.take(kept)
     respelled = () if dataset.unit in NOT_NAMED else tuple(find_respelled(images.patients))
-    if respelled:
-        images = _join_patients(images, kept_spellings(respelled))
-    return Identified(_with_sorted_patients(images), left_out, respelled)
+    return Identified(_with_patients(images, kept_spellings(respelled)), left_out, respelled)
 
 
 def _ask_catalogue(
@@ -183,7 +181,7 @@ def _ask_catalogue(
             left_out += [LeftOutFile(paths[place * CHUNK + p], *rest) for p, *rest in seen.left_out]
     images = Images(
         sources=paths,
-        patients=sorted(number, key=number.__getitem__),
+        patients=list(number),
         patient=patient,
         label=columns[:, 0].astype(np.int8),
         x=columns[:, 1],
@@ -225,22 +223,13 @@ def _identify_chunk(dataset: Dataset, paths: list[str]) -> _Chunk:
     )
 
 
-def _join_patients(images: Images, kept: dict[str, str]) -> Images:
-    """Gives the patients with several spellings the one that is kept."""
-    number: dict[str, int] = {}
-    joined = [number.setdefault(kept.get(name, name), len(number)) for name in images.patients]
-    return dataclasses.replace(
-        images, patients=list(number), patient=np.array(joined, np.int32)[images.patient]
-    )
-
-
-def _with_sorted_patients(images: Images) -> Images:
-    order = sorted(range(len(images.patients)), key=images.patients.__getitem__)
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order))
-    return dataclasses.replace(
-        images, patients=[images.patients[i] for i in order], patient=rank[images.patient]
-    )
+def _with_patients(images: Images, kept: dict[str, str]) -> Images:
+    """Sorts the patients; those with several spellings get the one that is kept."""
+    names = [kept.get(name, name) for name in images.patients]
+    patients = sorted(set(names))
+    rank = {name: place for place, name in enumerate(patients)}
+    new = np.array([rank[name] for name in names], np.int32)
+    return dataclasses.replace(images, patients=patients, patient=new[images.patient])
 
 
 def _digest(text: str) -> bytes:

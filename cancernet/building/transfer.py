@@ -13,7 +13,7 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,25 +85,21 @@ def transfer(
     from tqdm import tqdm
 
     places = range(len(plan)) if places is None else places
-    pairs = ((plan.images.sources[place], plan.path_of(place)) for place in places)
-    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
-    with tqdm(total=len(places), desc="Building", unit=" images", mininterval=wait) as bar:
-        return _transfer(settings, target, pairs, len(places), bar.update)
-
-
-def _transfer(
-    settings: BuildSettings,
-    target: Path,
-    pairs: Iterator[tuple[str, str]],
-    count: int,
-    progress: Callable[[int], object],
-) -> Transferred:
+    count = len(places)
+    chunks = (
+        [(plan.images.sources[place], plan.path_of(place)) for place in places[i : i + CHUNK]]
+        for i in range(0, count, CHUNK)
+    )
     sha256 = np.zeros((count, HASH_BYTES), np.uint8)
     table = np.zeros((count, 4), np.int64)
     failed: dict[int, LeftOutFile] = {}
     root, there = os.path.abspath(settings.source), os.path.abspath(target)
     work = functools.partial(_transfer_chunk, root, there, settings.link, os.getpid())
-    with contextlib.closing(in_parallel(work, _chunked(pairs))) as results:
+    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
+    with (
+        tqdm(total=count, desc="Building", unit=" images", mininterval=wait) as bar,
+        contextlib.closing(in_parallel(work, chunks)) as results,
+    ):
         for place, (hashes, rows, failures) in results:
             begin = place * CHUNK
             end = begin + len(rows)
@@ -111,19 +107,8 @@ def _transfer(
             table[begin:end] = rows
             for offset, path, reason, detail in failures:
                 failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
-            progress(len(rows))
+            bar.update(len(rows))
     return Transferred(sha256, table[:, 0], table[:, 1], table[:, 2:], failed)
-
-
-def _chunked(pairs: Iterator[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    chunk = []
-    for pair in pairs:
-        chunk.append(pair)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _transfer_chunk(
@@ -197,7 +182,7 @@ def _link_symbolic(path: str, target: str, content: bytes, status: os.stat_resul
 
 
 def no_hard_links(path: str, reason: str) -> CancerNetError:
-    """Returns the error of a place where hard links cannot be made."""
+    """Returns the error of an output folder where hard links cannot be made."""
     return CancerNetError(
         f"no hard link to {path} can be made from the output folder ({reason}); "
         "use --link copy or --link symbolic"

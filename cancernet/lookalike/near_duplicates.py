@@ -189,27 +189,25 @@ def _verified(
     processes: int | None,
     progress: Callable[[str, int, int], Any],
 ) -> list[Pair]:
-    def chunk(begin: int) -> list[tuple[int, ...]]:
-        return [tuple(hit[:4]) for hit in hits[begin : begin + CHUNK].tolist()]
-
     thumb, size = pictures.table["thumb"], pictures.table["size"]
     chunks: Iterator[list[tuple[Any, ...]]] = (
         [
-            (str(paths[one]), str(paths[other]), thumb[one], thumb[other], *how)
-            for one, other, *how in chunk(begin)
+            (str(paths[one]), str(paths[other]), thumb[one], thumb[other], box, symmetry)
+            for one, other, box, symmetry, _ in hits[begin : begin + CHUNK].tolist()
         ]
         for begin in range(0, len(hits), CHUNK)
     )
     pairs = []
     with contextlib.closing(spread(_agreements, chunks, len(hits), processes)) as results:
         for place, agreements in results:
-            for hit, found in zip(chunk(place * CHUNK), agreements, strict=True):
+            chunk = hits[place * CHUNK : (place + 1) * CHUNK].tolist()
+            for (one, other, _, symmetry, _), found in zip(chunk, agreements, strict=True):
                 if _is_one(found):
-                    one, other, _, symmetry = hit
                     changes = _changes(found, symmetry, size[one].tolist(), size[other].tolist())
-                    low, high = sorted((one, other))
                     distance = round(1 - found.detail, 4)
-                    pairs.append(Pair(low, high, distance, changes, found.crop))
+                    pairs.append(
+                        Pair(min(one, other), max(one, other), distance, changes, found.crop)
+                    )
             progress("comparing", len(agreements), len(hits))
     return pairs
 
