@@ -79,7 +79,7 @@ def audit(
         pictures = look_at_pictures(
             paths,
             progress=lambda done: progress("reading", done, len(paths)),
-            elsewhere=None if cluster is None else _on(cluster),
+            elsewhere=None if cluster is None else functools.partial(_on, cluster),
         )
         matter = picture_checks.pairs_that_matter(inventory)
         pairs = find_near_duplicates(paths, pictures=pictures, apart=matter, progress=progress)
@@ -100,14 +100,10 @@ def audit(
     )
 
 
-def _on(cluster: Cluster) -> Callable[[Callable[[Any], Any], Iterator[Any]], Iterator[Any]]:
-    """A cluster as `look_at_pictures` wants it."""
-
-    def elsewhere(function: Callable[[Any], Any], chunks: Iterator[Any]) -> Iterator[Any]:
-        done = cluster.in_order(function, chunks, doing=lambda names: f"read {names[0]}")
-        return (result for _, result in done)
-
-    return elsewhere
+def _on(cluster: Cluster, function: Callable[[Any], Any], chunks: Iterator[Any]) -> Iterator[Any]:
+    """Maps a function over chunks of paths on the workers, for `look_at_pictures`."""
+    done = cluster.in_order(function, chunks, doing=lambda names: f"read {names[0]}")
+    return (result for _, result in done)
 
 
 def lines(audit: Audit) -> list[str]:

@@ -179,14 +179,15 @@ def _identical(check: Check, inventory: Inventory) -> str:
 def _near(check: Check, inventory: Inventory) -> str:
     plain = int(check.numbers["too plain to compare"])
     aside = f" ({counted(plain, 'nearly blank image')} cannot be compared)" if plain else ""
-    pairs = counted(len(check.findings), "pair of images", "pairs of images")
-    s = "s" if len(check.findings) == 1 else ""
+    pairs, one, several = len(check.findings), "pair of images", "pairs of images"
     if check.verdict is LEAK:
         images = len({place for finding in check.findings for place in finding.places})
-        shown = f"in different splits show{s} the same thing, altered"
-        return f"{pairs} {shown} ({images:,} images){aside}."
+        apart = "in different splits"
+        show = counted(pairs, f"{one} {apart} shows", f"{several} {apart} show")
+        return f"{show} the same thing, altered ({images:,} images){aside}."
     if check.verdict is WARNING:
-        return f"{pairs} resemble{s} each other: each pair must go to one split{aside}."
+        resemble = counted(pairs, f"{one} resembles", f"{several} resemble")
+        return f"{resemble} each other: each pair must go to one split{aside}."
     if inventory.has_splits:
         return f"no altered copy of an image was found in another split{aside}."
     return f"no two images resemble each other{aside}."
