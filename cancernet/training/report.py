@@ -1,15 +1,14 @@
 """The report of a finished training: its content, its pictures, its slide maps."""
 
 import dataclasses
+import logging
 import math
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import read_rgb
+from cancernet.base.errors import CancerNetError
 from cancernet.base.words import NOTICE
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
@@ -27,22 +26,18 @@ from cancernet.report.content import (
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
 from cancernet.runs.heat_maps import heat_map_of
-from cancernet.slides.cells import check_grid
-from cancernet.slides.drawing import save_picture
-from cancernet.slides.mosaic import Mosaic, SlideMap
+from cancernet.slides.output import save_picture
+from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
 from cancernet.training.plan import Finished
 from cancernet.training.portrait import make_portrait
+
+_log = logging.getLogger(__name__)
 
 MOST_SLIDES = 6  # maps in a report; more would make it slow to open
 
 
 def write_pictures_and_report(finished: Finished, model: keras.Model) -> None:
-    """Writes figures/, report.html, model_card.md and checklist.md of a run.
-
-    Args:
-        finished: what came of the training.
-        model: the network, with the weights that were kept.
-    """
+    """Writes figures/, report.html, model_card.md and checklist.md of a run."""
     folder = finished.training.folder
     report = _report_content(finished)
     report = dataclasses.replace(
@@ -124,12 +119,8 @@ def _columns(history: list[dict[str, float]]) -> dict[str, list[float]]:
 def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> list[SlidePicture]:
     """Writes `slide-<patient>.png` of the testing patients with the most patches.
 
-    Nothing is written where the file names of a data set carry no places.
-
-    Args:
-        finished: the testing images' probabilities and the operating point.
-        folder: the figures folder.
-        footer: what must be known of the data; empty when nothing.
+    Nothing is written where the file names of a data set carry no places. `footer` is what
+    must be known of the data.
 
     Returns:
         The pictures for the report, at most `MOST_SLIDES`.
@@ -145,11 +136,10 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
     for name in chosen:
         rows = np.flatnonzero(placed & (patients == name))
         try:
-            check_grid(_boxes(dataset, rows))
+            slide = _slide(finished, str(name), rows)
         except CancerNetError as error:  # a picture is not worth the run
-            print(f"No slide map of patient {name}: {error}", file=sys.stderr)
+            _log.warning("No slide map of patient %s: %s", name, error)
             continue
-        slide = _slide(finished, str(name), rows)
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
         figures = slide.figures
@@ -166,34 +156,21 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
     return pictures
 
 
-def _boxes(dataset: BuiltDataset, rows: np.ndarray) -> np.ndarray:
-    """Left, top, width and height of testing patches, (patches, 4), as most images are."""
-    part = dataset.split("testing")
-    sizes = np.broadcast_to(dataset.image_size, (len(rows), 2))
-    return np.column_stack([part.x[rows], part.y[rows], sizes]).astype(np.int64)
-
-
 def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
     dataset, testing = finished.training.dataset, finished.testing
     part = dataset.split("testing")
     columns = finished.assessment.positive_indices
     score = scores.positive_score(testing.probabilities, columns)
     truth = scores.positive_truth(testing, columns)
-    width, height = dataset.image_size
-    mosaic = Mosaic(
-        name,
-        left=int(part.x[rows].min()),
-        top=int(part.y[rows].min()),
-        right=int(part.x[rows].max()) + width,
-        bottom=int(part.y[rows].max()) + height,
-    )
-    for row in rows.tolist():
-        try:
-            pixels = np.asarray(read_rgb(dataset.folder / part.paths[row]))
-        except ImageError:  # it was read a minute ago; a picture is not worth the run
-            mosaic.failed += 1
-            continue
-        x, y = int(part.x[row]), int(part.y[row])
-        mosaic.paste(x, y, pixels)
-        mosaic.add((x, y, pixels.shape[1], pixels.shape[0]), float(score[row]), int(truth[row]))
-    return mosaic.slide_map(finished.assessment.operating_point.threshold)
+    patches = [
+        ScoredPatch(
+            path=dataset.folder / part.paths[row],
+            x=int(part.x[row]),
+            y=int(part.y[row]),
+            probability=float(score[row]),
+            truth=int(truth[row]),
+        )
+        for row in rows.tolist()
+    ]
+    threshold = finished.assessment.operating_point.threshold
+    return map_of_patches(name, patches, size=dataset.image_size, threshold=threshold)

@@ -21,13 +21,13 @@ from PIL import Image
 from cancernet.base.errors import CancerNetError, describe_os_error
 from cancernet.building import build as building
 from cancernet.building import staging
-from cancernet.building.find import find_files
+from cancernet.building.source_files import find_files
 from cancernet.catalog import Reason
 from cancernet.commands.predict_images import predict_named
 from cancernet.dataset.manifest import read_audit, read_dataset
 from cancernet.runs import run_folder
-from cancernet.scoring.answers import CsvFile
 from cancernet.scoring.inputs import Inputs
+from cancernet.scoring.output import CsvFile
 from tests.helpers.building_trees import (
     build_it,
     files_under,
