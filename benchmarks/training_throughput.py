@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
-from cancernet.training.data.batches import fit_on, training_batches
+from cancernet.training.data.batches import training_batches
 from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once
 from cancernet.training.loop.optimizers import make_optimizer
 
@@ -151,7 +151,7 @@ def make_sides(dataset: Images, batch_size: int, policy: str, *, parts: bool) ->
             )
         else:
             model = plain_keras.make_model()
-        return lambda: fit_on(model, batches, epochs=1, verbose=0)
+        return lambda: batches.fit(model, epochs=1, verbose=0)
 
     reference = plain_keras.make_model()
     images = plain_keras.training_images(dataset.folder, batch_size)

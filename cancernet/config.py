@@ -31,6 +31,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CALIBRATIONS = ("none", "temperature", "isotonic")
 RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
 FREEZE = ("auto", "yes", "no")
+FAST, STOCK = STREAMS = ("fast", "stock")
 
 
 def split_ratios(
@@ -190,6 +191,13 @@ class TrainConfig:
     precision: str = setting(
         "auto", "arithmetic of the training; the saved model is float32", choices=PRECISIONS
     )
+    stream: str = setting(
+        FAST,
+        "how images reach the network: `fast`, or `stock`, which trains from "
+        "ImageDataGenerator.flow_from_directory on the class folders with Keras's own layers and "
+        "model.fit, as the tutorial does",
+        choices=STREAMS,
+    )
     cache: bool = setting(True, "decode every image once, into a file beside the data set")
 
     def __post_init__(self) -> None:
@@ -204,8 +212,24 @@ class TrainConfig:
                 f"{flag} waits for a better epoch, but with --monitor last none is better than "
                 "another; add --monitor val_loss"
             )
+        if self.stream == STOCK:
+            self._check_stock()
         if self.plateau_factor and self.schedule != "constant":
             raise SettingsError(
                 f"--plateau-factor lowers a constant rate, but the schedule is {self.schedule}; "
                 "add --schedule constant"
+            )
+
+    def _check_stock(self) -> None:
+        """Refuses what the stock stream cannot do."""
+        for name in ("quarter_turns", "color_jitter", "stain_jitter", "mixup"):
+            if getattr(self, name):
+                raise SettingsError(
+                    f"--{name.replace('_', '-')} is not a change that ImageDataGenerator makes; "
+                    "leave it out, or add --stream fast"
+                )
+        if self.precision not in ("auto", "float32"):
+            raise SettingsError(
+                f"--stream stock computes in float32, but --precision is {self.precision}; leave "
+                "one of them out"
             )

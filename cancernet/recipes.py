@@ -92,7 +92,7 @@ _GROUPED = "split by source image, not by variant; best epoch kept"
 RECIPES: dict[str, Recipe] = {
     # The tutorial: 40 epochs of Adagrad with a falling rate. Like it, the last epoch is kept.
     "idc-cancernet-tutorial": Recipe(
-        TrainConfig(interpolation="nearest", monitor="last"),
+        TrainConfig(stream="stock", interpolation="nearest", monitor="last"),
         total=1_235_133,
         trainable=1_233_533,
         corrected="split by patient; class weights that Keras takes; a rate that does fall; "

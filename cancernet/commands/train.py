@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.base.errors import EXIT_OK, CancerNetError, SettingsError
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (
@@ -15,7 +15,7 @@ from cancernet.commands.command_line import (
     log_to_console,
     typed_command,
 )
-from cancernet.config import DATASETS, OUTPUT, TrainConfig
+from cancernet.config import DATASETS, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
 from cancernet.runs.run_folder import CROSS_VALIDATION
@@ -209,7 +209,10 @@ def _train_and_tell(plan: "Plan", named: Path | None) -> None:
 
     # Whoever finishes with the best epoch so far needs no other worker.
     alone = plan.resume is not None and plan.resume.finish_now
-    finished = train(plan, None if alone else join_workers(named))
+    workers = None if alone else join_workers(named)
+    if workers and plan.config.stream == STOCK:
+        raise SettingsError("several workers share the fast stream only; add --stream fast")
+    finished = train(plan, workers)
     if finished is not None:
         tell(finished)
 

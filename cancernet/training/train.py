@@ -24,7 +24,7 @@ from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.begin import begin, held, open_dataset, refuse_used
-from cancernet.training.data.batches import open_batches
+from cancernet.training.data.streams import open_batches
 from cancernet.training.export import export
 from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.distributed import Workers, scratch_folder

@@ -15,7 +15,7 @@ from cancernet.base.settings import flag_of
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, read_dataset
 from cancernet.training.begin import check_fit, limited
-from cancernet.training.data.batches import open_batches
+from cancernet.training.data.streams import open_batches
 from cancernet.training.loop.callbacks import HIGHER_IS_BETTER
 from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.fit import StoppedError, fit

@@ -7,7 +7,6 @@ batch): a training resumed after epoch 7 sees what it would have seen.
 
 import contextlib
 import copy
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -133,7 +132,7 @@ class PlainBatches(keras.utils.PyDataset):
 class TrainingBatches(PlainBatches):
     """Images in an order of each epoch's own, changed at random.
 
-    For `fit_on`, or `model.fit(batches, shuffle=False)`: Keras's own order of the batches
+    For `fit`, or `model.fit(batches, shuffle=False)`: Keras's own order of the batches
     cannot be repeated when a training is resumed.
 
     Attributes:
@@ -197,39 +196,26 @@ class TrainingBatches(PlainBatches):
         random = np.random.default_rng((self._seed, self._epoch, 0))
         return random.permutation(len(self.pixels))
 
+    def fit(
+        self,
+        model: keras.Model,
+        *,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        **settings: Any,
+    ) -> None:
+        """Does what `model.fit(self, shuffle=False)` does, on the faster stream.
 
-def fit_on(
-    model: keras.Model,
-    batches: TrainingBatches,
-    *,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    **settings: Any,
-) -> None:
-    """Does what `model.fit(batches, shuffle=False)` does, on the faster stream.
+        `callbacks` are called after the batches have begun an epoch; `settings` are those of
+        `model.fit`.
 
-    `callbacks` are called after the batches have begun an epoch; `settings` are those of `fit`.
-
-    Raises:
-        CancerNetError: an image cannot be read.
-    """
-    begins = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: batches.on_epoch_begin()
-    )
-    with batches.own_errors():
-        model.fit(batches.stream(), shuffle=False, callbacks=[begins, *callbacks], **settings)
-
-
-@dataclasses.dataclass(frozen=True)
-class Batches:
-    """What a training sees of its images; another stream is another pair of these."""
-
-    training: TrainingBatches
-    validation: PlainBatches
-
-
-def open_batches(dataset: BuiltDataset, config: TrainConfig) -> Batches:
-    """Opens the training and validation images; see `plain_batches`."""
-    return Batches(training_batches(dataset, config), plain_batches(dataset, "validation", config))
+        Raises:
+            CancerNetError: an image cannot be read.
+        """
+        begins = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.on_epoch_begin()
+        )
+        with self.own_errors():
+            model.fit(self.stream(), shuffle=False, callbacks=[begins, *callbacks], **settings)
 
 
 def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatches:
