@@ -20,9 +20,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cancernet.measures.assess import judge  # noqa: E402
-from cancernet.measures.scored import read_scored  # noqa: E402
-from cancernet.measures.validation.operating_point import choose_operating_point  # noqa: E402
+from cancernet.measures.decisions import Rule  # noqa: E402
+from cancernet.measures.metrics import binary_metrics  # noqa: E402
+from cancernet.measures.operating_point import choose_operating_point  # noqa: E402
+from cancernet.measures.scored import Classes, read_scored  # noqa: E402
 
 PATIENTS = ("8863", "8864", "8975")
 # The fourth patient with both classes and two with IDC only; all others train.
@@ -98,14 +99,11 @@ def judge_again(folder: Path) -> dict[str, float]:
     content = json.loads((folder / "run.json").read_text())
     validation, classes = read_scored(folder / "validation_predictions.csv")
     testing, _ = read_scored(folder / "predictions.csv")
-    point = choose_operating_point(
-        validation.truth,
-        validation.probabilities[:, 1],
-        rule=content["config"]["operating_rule"],
-        patients=validation.patients,
-    )
-    figures = judge(testing, classes=classes, positive=["1"], threshold=point.threshold)
-    plain = judge(testing, classes=classes, positive=["1"], threshold=0.5)
+    both = Classes(classes=classes, words=classes, positive=("1",))
+    rule = Rule(content["config"]["operating_rule"])
+    point = choose_operating_point(both.calls_of(validation), rule)
+    figures = binary_metrics(both.calls_of(testing, point.threshold))
+    plain = binary_metrics(both.calls_of(testing))
     return {
         **{name: round(figures[name], 4) for name in MEASURES},
         "balanced_accuracy_at_half": round(plain["balanced_accuracy"], 4),

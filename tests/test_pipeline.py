@@ -19,7 +19,7 @@ from cancernet.base.records import from_json
 from cancernet.building.build import build
 from cancernet.building.settings import BuildSettings
 from cancernet.dataset.manifest import read_dataset
-from cancernet.measures.validation.calibration import Calibration
+from cancernet.measures.decisions import Calibration
 from cancernet.sample.layouts import draw_sample
 
 ROOT = Path(__file__).parents[1]

@@ -13,8 +13,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, write_bytes
 from cancernet.base.words import NOTICE, counted
 from cancernet.report.page import DRAWN_ALERT
-from cancernet.report.pictures import Picture, small_picture
-from cancernet.report.rendering import page_bytes, render
+from cancernet.report.rendering import Picture, page_bytes, render, small_picture
 
 JSON, PAGE = "audit.json", "audit.html"
 SHOWN = 24  # findings of a check whose images are shown on the page

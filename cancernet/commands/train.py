@@ -138,7 +138,7 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
 
 
 def _start(options: TrainOptions, config: TrainConfig) -> None:
-    from cancernet.evaluation.other_runs import read_beside
+    from cancernet.evaluation.run_results import read_beside
     from cancernet.training.begin import new_folder
     from cancernet.training.plan import Plan
 

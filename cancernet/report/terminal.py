@@ -6,8 +6,8 @@ import textwrap
 
 from cancernet.base.words import counted, images_of
 from cancernet.measures.assess import Assessment
-from cancernet.report.formatting import interval, number, threshold
-from cancernet.report.headline import headline, two_sides
+from cancernet.report.rendering import interval, number, threshold
+from cancernet.report.sections import headline, two_sides
 
 WIDTH = 100
 
@@ -70,8 +70,7 @@ def _classification_report(assessment: Assessment) -> str:
 
 
 def _confusion_matrix(assessment: Assessment) -> str:
-    cells = assessment.testing["confusion_matrix"]
-    table = [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]]
+    table = assessment.testing.confusion_matrix.table
     words = [assessment.negative_word, assessment.positive_word]
     first = max(len("truth " + word) for word in words)
     columns = [f"called {word}" for word in words]

@@ -26,7 +26,7 @@ from cancernet.base.files import read_json, sha256_of, write_json
 from cancernet.base.locks import LockedError, lock
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
-from cancernet.measures.validation.calibration import NONE, Calibration
+from cancernet.measures.decisions import NONE, Calibration
 from cancernet.runs.run_record import FORMAT, RunRecord
 
 RUN_FILE = "run.json"

@@ -10,8 +10,7 @@ from cancernet.base.records import Record
 from cancernet.config import INTERPOLATIONS
 from cancernet.dataset.leaks import Leak, upgraded_leaks
 from cancernet.dataset.split_counts import SplitCounts
-from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.point import OperatingPoint
+from cancernet.measures.decisions import Calibration, OperatingPoint
 
 FORMAT = 1
 FINISHED = "finished"

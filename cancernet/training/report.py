@@ -13,8 +13,7 @@ from cancernet.base.images import read_rgb
 from cancernet.base.words import NOTICE
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
-from cancernet.evaluation.other_runs import read_besides
-from cancernet.measures import scored as scores
+from cancernet.evaluation.run_results import read_besides
 from cancernet.report.content import (
     Asked,
     FlowStep,
@@ -63,8 +62,6 @@ def _report_content(finished: Finished) -> ReportContent:
     return ReportContent(
         title=folder.resolve().name,
         assessment=finished.assessment,
-        validation=finished.validation,
-        testing=finished.testing,
         asked=Asked(
             data_set=f"{dataset.name}: {dataset.title}",
             recipe=record.recipe,
@@ -174,11 +171,8 @@ def _boxes(dataset: BuiltDataset, rows: np.ndarray) -> np.ndarray:
 
 
 def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
-    dataset, testing = finished.training.dataset, finished.testing
-    part = dataset.split("testing")
-    columns = finished.assessment.positive_indices
-    score = scores.positive_score(testing.probabilities, columns)
-    truth = scores.positive_truth(testing, columns)
+    dataset, calls = finished.training.dataset, finished.assessment.calls()
+    part, score, truth = dataset.split("testing"), calls.score, calls.truth
     width, height = dataset.image_size
     mosaic = Mosaic(
         name,

@@ -23,7 +23,7 @@ from cancernet.dataset.notices import notice_respelled
 from cancernet.dataset.patient_split import split_by_patient
 from cancernet.dataset.split_lists import read_lists, split_by_lists
 from cancernet.dataset.words import say_notice
-from cancernet.measures.resampling.subgroups import read_columns
+from cancernet.evaluation.subgroups import read_columns
 from tests.helpers.building_trees import facts, make_tree, manifest, write_patch
 
 SPELLINGS = ("{}", "{}.0", "{}.", "{}.00", " {}", "{} ", "00{}", "0{}.0", "\t{}.0 ")

@@ -15,8 +15,10 @@ from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
 from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.compare_runs import compare_sides, read_side
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import Rule
+from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored, write_scored
-from cancernet.measures.validation.operating_point import choose_operating_point
 from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
 from cancernet.runs.run_record import FINISHED
@@ -121,7 +123,7 @@ def write_a_run(place, own, begun):
         )
         called = (score >= 0.4).astype(int)
         write_scored(place / f"{name}.csv", images, classes=own.classes, predicted=called)
-    point = choose_operating_point(part.labels, score, rule="fixed", threshold=0.4)
+    point = choose_operating_point(Calls(part.labels, score), Rule("fixed", threshold=0.4))
     files = vouch_for(place, ["predictions.csv", "validation_predictions.csv"])
     assert list(read_run_file(place).fold.testing) == sorted(set(own.split("testing").patients))
     record = dataclasses.replace(begun, status=FINISHED, operating_point=point, files=files)

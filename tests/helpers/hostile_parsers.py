@@ -32,7 +32,7 @@ from cancernet.dataset import manifest
 from cancernet.dataset.label_table import IdentifyByTable, read_labels
 from cancernet.dataset.split_lists import _read_ids
 from cancernet.evaluation.labelled_images import read_labelled
-from cancernet.measures.resampling.subgroups import read_columns
+from cancernet.evaluation.subgroups import read_columns
 from cancernet.measures.scored import read_scored
 from cancernet.recipe_file import read_recipe
 from cancernet.runs import run_folder

@@ -24,10 +24,7 @@ def draw_class_counts(
 ) -> "Figure":
     """Draws the images of each class in each split, with the numbers on the bars.
 
-    Args:
-        counts: split -> images of each class.
-        words: what each class means, in order.
-        footer: a line below.
+    `counts` are split -> images of each class, in the order of `words`.
     """
     total = sum(sum(row) for row in counts.values())
     figure, (axes,) = new_figure(width=max(5.5, 1.6 + 1.15 * len(words)), height=4.4, footer=footer)
@@ -136,12 +133,7 @@ def draw_confusion_matrix(
 
 
 def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -> "Figure":
-    """Draws accuracy, precision, recall and F1, a panel a table.
-
-    Args:
-        tables: title -> the measures; the means are left out.
-        footer: a line below.
-    """
+    """Draws accuracy, precision, recall and F1 of each class, a panel a table."""
     shown = {title: table.classes for title, table in tables.items()}
     classes = sum(len(rows) for rows in shown.values())
     figure, panels = new_figure(
