@@ -67,7 +67,7 @@ def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -
     target = output or _free_folder(folder / EVALUATIONS, name)
     with made_beside(target) as staging:
         write_evaluation(staging, finished, found, settings, command=typed_command())
-    print(as_text(finished, found, settings))
+    print(as_text(finished, found))
     print(f"Report: {target / 'report.html'}")
     print(NOTICE)
     return found.exit_code

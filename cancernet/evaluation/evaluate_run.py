@@ -13,6 +13,7 @@ from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.subgroups import SubgroupRow, subgroups
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
 from cancernet.measures.assess import TESTING, VALIDATION, Assessment, assess_at
+from cancernet.measures.call_value import PredictiveRow, predictive_rows
 from cancernet.measures.decisions import OperatingPoint, rule_of
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored
@@ -32,6 +33,7 @@ class Examined:
         folder: that the images' paths are relative to; None where it is not known.
         assessment: the scores, and their figures at the operating point.
         subgroups: column to rows of `subgroup_rows`.
+        predictive: predictive values at the prevalences that were asked for.
         left_out: reason to number of files that were not judged.
         leak: what the run knew of these images before; empty when nothing.
         leak_as_built: the same without what an audit found since.
@@ -47,6 +49,7 @@ class Examined:
     folder: Path | None
     assessment: Assessment
     subgroups: dict[str, list[SubgroupRow]]
+    predictive: list[PredictiveRow]
     left_out: dict[str, int]
     leak: str
     leak_as_built: str
@@ -93,13 +96,16 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
             "validation figures are of the run's stored predictions."
         )
     assessment = assess_at(scores, seed=finished.seed)
-    table = settings.subgroups
+    table, expected = settings.subgroups, settings.prevalence
     return Examined(
         name=name,
         how=how,
         folder=folder,
         assessment=assessment,
         subgroups=subgroups(table, assessment, seed=finished.seed) if table else {},
+        predictive=predictive_rows(assessment.calls(), expected, seed=finished.seed)
+        if expected
+        else [],
         left_out=left_out,
         leak=leak,
         leak_as_built=" ".join(filter(None, [run.leak if own else "", seen])),

@@ -18,7 +18,6 @@ from cancernet.evaluation.run_results import (
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_audit
 from cancernet.measures.assess import TESTING
-from cancernet.measures.call_value import PredictiveRow, predictive_rows
 from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
 from cancernet.report.page import write_report
 from cancernet.report.rendering import interval, number
@@ -48,7 +47,7 @@ def write_evaluation(
     metrics = dataclasses.replace(
         metrics_of(found.assessment),
         subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
-        predictive_values=tuple(predictive(found, settings)),
+        predictive_values=tuple(found.predictive),
     )
     write_metrics(folder, metrics)
     run, dataset = finished.run, finished.run.record.dataset
@@ -72,7 +71,7 @@ def write_evaluation(
     write_json(folder / EVALUATION, record)
 
 
-def as_text(finished: FinishedRun, found: Examined, settings: EvaluationSettings) -> str:
+def as_text(finished: FinishedRun, found: Examined) -> str:
     """Returns the figures of an evaluation, and what a reader must know of them, as text."""
     lines = [f"Run {finished.run.folder} judged on {found.name} ({found.how})"]
     if found.drawn:
@@ -89,7 +88,7 @@ def as_text(finished: FinishedRun, found: Examined, settings: EvaluationSettings
                 for name in GROUP_FIGURES
             )
             lines.append(f"  {row.group}: {images_of(row.images, row.patients or 0)}: {cells}")
-    for at in predictive(found, settings):
+    for at in found.predictive:
         lines += [
             "",
             f"At a prevalence of {100 * at.prevalence:.3g}%: a positive call is right in "
@@ -172,14 +171,3 @@ def _beside(finished: FinishedRun, found: Examined, settings: EvaluationSettings
             same_images=settings.data is None,
         )
     ]
-
-
-def predictive(found: Examined, settings: EvaluationSettings) -> list[PredictiveRow]:
-    """Returns the rows of `predictive_rows` at the prevalences that were asked for."""
-    if not settings.prevalence:
-        return []
-    return predictive_rows(
-        found.assessment.calls(),
-        settings.prevalence,
-        seed=found.assessment.intervals[TESTING].seed,
-    )

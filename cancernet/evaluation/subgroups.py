@@ -107,14 +107,8 @@ def subgroup_rows(
     """Judges every group by itself; many groups of few patients differ by chance alone.
 
     Args:
-        calls: of images whose patients are known.
         group: key to the name of its group; a key that is not there is "not given".
         keys: (images,) what `group` is looked up by; the patients when not given.
-        resamples: bootstrap draws of the intervals.
-        seed: of the draws.
-
-    Returns:
-        A row for every group, by name.
     """
     looked_up = calls.patients if keys is None else keys
     names = np.array([group.get(str(key), NOT_GIVEN) for key in looked_up])

@@ -29,14 +29,9 @@ def judge_once(calls: Calls) -> Judged:
 
 
 def judge_weighted(calls: Calls, weights: np.ndarray) -> Judged:
-    """Judges every weighting of the patients.
+    """Judges every weighting of the patients: an array of (weightings,) for every metric.
 
-    Args:
-        calls: of all images.
-        weights: (weightings, patients), how often each patient counts, whole numbers.
-
-    Returns:
-        For every name of `METRICS` an array of shape (weightings,); NaN where undefined.
+    `weights` are (weightings, patients), how often each counts, whole numbers.
     """
     rows = max(1, BLOCK // len(calls.names))
     parts = [
@@ -57,12 +52,7 @@ def strata(calls: Calls) -> np.ndarray:
 
 
 def draw_weights(group: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Draws patients with replacement, within their groups.
-
-    Args:
-        group: (patients,) group of every patient.
-        resamples: number of draws.
-        seed: the same seed gives the same draws.
+    """Draws patients with replacement, within their groups, (patients,).
 
     Returns:
         (resamples, patients) how often each patient was drawn, small whole numbers.

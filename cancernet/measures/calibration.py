@@ -60,7 +60,7 @@ def fit_calibration(
     if method == "none":
         return NONE
     if truth.min() == truth.max():
-        return _none(Kind.NOT_CALIBRATED_ON_ONE_CLASS)
+        return Calibration(method="none", remarks=(remark(Kind.NOT_CALIBRATED_ON_ONE_CLASS),))
     count = None if patients is None else len(set(check_patients(patients, len(truth))))
     few: tuple[Remark, ...] = ()
     if count is not None and count < FEW_PATIENTS:
@@ -114,7 +114,7 @@ def _fit_temperature(
 ) -> Calibration:
     """Fits the temperature T; of p patients T^(p / (p + PRIOR_PATIENTS)) is taken."""
     if (probabilities.argmax(axis=1) == truth).all():
-        return _none(Kind.NOTHING_MISCLASSIFIED)
+        return Calibration(method="none", remarks=(remark(Kind.NOTHING_MISCLASSIFIED),))
     alone = best_temperature(truth, probabilities)
     if alone > 0.99 * HIGHEST_TEMPERATURE:
         few = (*few, remark(Kind.UNINFORMATIVE_SCORES))
@@ -126,10 +126,6 @@ def _fit_temperature(
         values = {"alone": alone, "weight": weight, "temperature": temperature}
         few = (remark(Kind.TEMPERATURE_SHRUNK, patients=patients, **values), *few)
     return Calibration(method="temperature", temperature=temperature, remarks=few)
-
-
-def _none(why: Kind) -> Calibration:
-    return Calibration(method="none", remarks=(remark(why),))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,13 +194,7 @@ class CalibrationFigures(ByName):
 
 
 def calibration_metrics(calls: Calls, *, bins: int = 10, seed: int = 7) -> CalibrationFigures:
-    """Measures the calibration of the scores of positives against the rest.
-
-    Args:
-        calls: of which the threshold does not count.
-        bins: of equal width.
-        seed: of the simulation behind `ece_if_perfect`.
-    """
+    """Measures the calibration of scores; `seed` is that of the simulation of `ece_if_perfect`."""
     truth, score = calls.truth, calls.score
     drawn = _simulated_errors(score, bins, seed)
     sure = np.clip(score, _SURE, 1 - _SURE)

@@ -25,13 +25,7 @@ def predictive_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the share of positive calls that are right, and of negative calls (Bayes).
 
-    Args:
-        sensitivity: 0-1, number or array.
-        specificity: 0-1, likewise.
-        prevalence: share of positives expected, 0-1.
-
-    Returns:
-        Positive and negative predictive value; NaN where no such call is ever made.
+    Sensitivity and specificity are numbers or arrays; NaN where no such call is ever made.
 
     Raises:
         ValueError: a prevalence outside 0-1.
@@ -116,12 +110,7 @@ class DecisionCurve:
 
 
 def decision_curve(calls: Calls, thresholds: Any = THRESHOLDS) -> DecisionCurve:
-    """Computes the net benefit of acting on the score, a calibrated probability.
-
-    Args:
-        calls: of which the threshold does not count.
-        thresholds: above 0, below 1.
-    """
+    """Computes the net benefit of acting on the score; thresholds lie between 0 and 1."""
     truth, score = calls.truth, calls.score
     thresholds = np.asarray(thresholds, dtype=np.float64)
     if thresholds.ndim != 1 or not ((thresholds > 0) & (thresholds < 1)).all():

@@ -115,12 +115,11 @@ class Calls:
         return int((self.negatives > 0).sum()), int((self.positives > 0).sum())
 
 
-def check_truth(truth: Any, classes: int = 2) -> np.ndarray:
-    """Returns the truth as int64 of shape (images,), each in 0 … classes - 1.
+# Each raises a ValueError with one sentence where the input is not as it says.
 
-    Raises:
-        ValueError: not one-dimensional, empty, or not class indices.
-    """
+
+def check_truth(truth: Any, classes: int = 2) -> np.ndarray:
+    """Returns the truth as int64 of shape (images,), each in 0 … classes - 1."""
     array = np.asarray(truth)
     if array.ndim != 1:
         raise ValueError(f"truth must be one-dimensional, but has shape {array.shape}")
@@ -137,11 +136,7 @@ def check_truth(truth: Any, classes: int = 2) -> np.ndarray:
 
 
 def check_score(score: Any, images: int) -> np.ndarray:
-    """Returns scores as float64 of shape (images,), each in 0-1.
-
-    Raises:
-        ValueError: another shape, not a number, or outside 0-1.
-    """
+    """Returns scores as float64 of shape (images,), each in 0-1."""
     array = np.asarray(score, dtype=np.float64)
     if array.shape != (images,):
         raise ValueError(f"score must have shape ({images},) like truth, but has {array.shape}")
@@ -150,11 +145,7 @@ def check_score(score: Any, images: int) -> np.ndarray:
 
 
 def check_probabilities(probabilities: Any, images: int, classes: int) -> np.ndarray:
-    """Returns probabilities as float64 of shape (images, classes), rows adding up to 1.
-
-    Raises:
-        ValueError: another shape, not a number, outside 0-1, or rows that do not add up.
-    """
+    """Returns probabilities as float64 of shape (images, classes), rows adding up to 1."""
     array = np.asarray(probabilities, dtype=np.float64)
     if array.shape != (images, classes):
         raise ValueError(
@@ -172,11 +163,7 @@ def check_probabilities(probabilities: Any, images: int, classes: int) -> np.nda
 
 
 def check_threshold(threshold: Any) -> Any:
-    """Returns the threshold, or one for every image; 0 makes every image positive.
-
-    Raises:
-        ValueError: not a number, or outside 0-1.
-    """
+    """Returns the threshold, or one for every image; 0 makes every image positive."""
     array = np.asarray(threshold, dtype=np.float64)
     if not ((array >= 0) & (array <= 1)).all():
         raise ValueError(f"the threshold must lie between 0 and 1, but is {threshold}")
@@ -184,11 +171,7 @@ def check_threshold(threshold: Any) -> Any:
 
 
 def check_patients(patients: Any, images: int) -> np.ndarray:
-    """Returns the patients' names as text, shape (images,).
-
-    Raises:
-        ValueError: not one name for every image.
-    """
+    """Returns the patients' names as text, shape (images,)."""
     array = np.asarray(patients)
     if array.shape != (images,):
         raise ValueError(f"patients must have shape ({images},) like truth, but has {array.shape}")

@@ -64,8 +64,6 @@ def compare(
         classes: of both.
         thresholds: operating points of the first and the second run; each one number, or
             one for every image in that run's order.
-        resamples: bootstrap draws.
-        seed: of the draws.
 
     Raises:
         CancerNetError: the two did not score the same images with the same truth.

@@ -72,14 +72,7 @@ class Evidence:
 def patient_intervals(
     calls: Calls, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 7
 ) -> Intervals:
-    """Bootstraps patients at a threshold that stays as it is.
-
-    Args:
-        calls: of images whose patients are known.
-        level: above 0, below 1.
-        resamples: number of draws, at least 2.
-        seed: the same seed gives the same intervals.
-    """
+    """Bootstraps patients at a threshold that stays as it is."""
     if not 0 < level < 1 or resamples < 2:
         raise ValueError("level must lie between 0 and 1, and resamples be at least 2")
     limits = limits_of(calls, *bootstrap(calls, resamples, seed), level=level)

@@ -166,11 +166,8 @@ def goal(rule: Rule, found: Candidates) -> np.ndarray:
 def preferred(rule: Rule, found: Candidates, patients: int | None) -> int:
     """Returns the index of the candidate that a rule prefers.
 
-    Args:
-        rule: that chooses.
-        found: the candidates.
-        patients: with images of the class that fewer patients have, so that the
-            smoothed rule knows how far to trust them; None trusts them fully.
+    `patients` have images of the class that fewer patients have: how far the smoothed rule
+    trusts the choice; None trusts it fully.
     """
     best = best_candidate(goal(rule, found), found)
     if rule.name == "smoothed" and patients is not None:
@@ -186,10 +183,7 @@ def smoothed_youden(found: Candidates, shift: float = SHIFT, step: float = 0.05)
     Youden index is averaged over a logistic distribution of shifts in log odds. Unlike
     the plain maximum it does not follow the jumps of single images.
 
-    Args:
-        found: the candidates.
-        shift: scale of the distribution, log odds.
-        step: of the grid on which the average is taken, log odds.
+    `shift` is the scale of the distribution and `step` the grid's, both in log odds.
     """
     odds = log_odds(found.threshold)
     reach = REACH * shift
@@ -208,11 +202,7 @@ def pulled_to_half(best: int, found: Candidates, patients: int) -> int:
     Classes are weighted alike in training, so that 0.5 is what one expects before
     seeing a validation score. p patients shift that expectation as p observations
     shift the mean of a normal distribution whose prior is worth one of them.
-
-    Args:
-        best: index of the candidate the rule prefers.
-        found: the candidates.
-        patients: p, patients with images of the class that fewer patients have.
+    p are the patients with images of the class that fewer patients have.
     """
     odds = log_odds(found.threshold)
     goal = odds[best] * patients / (patients + PRIOR_PATIENTS)

@@ -163,13 +163,9 @@ class PatientMetrics(ByName):
 def patient_metrics(
     found: PatientScores, *, least_share: float = 0.0, resamples: int = RESAMPLES, seed: int = 7
 ) -> PatientMetrics:
-    """Judges the scores of patients.
+    """Judges the scores of patients, each drawn as one image for the intervals.
 
-    Args:
-        found: of `patient_scores`.
-        least_share: a patient is positive when more than this share of the images is.
-        resamples: bootstrap draws of the intervals; patients are drawn, each one image.
-        seed: of the draws.
+    A patient is positive when more than `least_share` of the images is.
     """
     positive = found.true_share > least_share
     scores = {}

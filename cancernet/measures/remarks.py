@@ -52,12 +52,7 @@ class Kind(StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Remark:
-    """One fact beside the figures.
-
-    Attributes:
-        kind: one of `Kind`, or what a later version wrote.
-        values: name of a value -> number, text or names.
-    """
+    """One fact beside the figures; its kind is of `Kind`, or what a later version wrote."""
 
     kind: str
     values: Mapping[str, Value] = dataclasses.field(default_factory=dict)

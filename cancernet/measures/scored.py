@@ -99,11 +99,7 @@ class Classes:
         return self._word(positive=False, several="the rest")
 
     def calls_of(self, scored: Scored, threshold: Any = 0.5) -> Calls:
-        """Returns the calls of positives against the rest.
-
-        Args:
-            scored: images with a probability for each of these classes.
-            threshold: 0-1; one, or (images,) one for each.
+        """Returns the calls of positives against the rest at one threshold, or one for each image.
 
         Raises:
             ValueError: the classes do not fit the probabilities.

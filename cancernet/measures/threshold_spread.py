@@ -41,14 +41,7 @@ class ThresholdSpread:
 def threshold_spread(
     calls: Calls, rule: Rule, *, resamples: int = 500, seed: int = 7
 ) -> ThresholdSpread:
-    """Chooses the operating point again on resampled patients of the validation set.
-
-    Args:
-        calls: of validation; their threshold does not count.
-        rule: that chooses.
-        resamples: number of draws.
-        seed: of the draws.
-    """
+    """Chooses the operating point again on resampled patients of the validation set."""
     if rule.name == "fixed":
         return _nothing(Kind.THRESHOLD_GIVEN)
     if calls.of_one_class:
@@ -75,13 +68,8 @@ def threshold_spread(
 
 
 def _nothing(why: Kind) -> ThresholdSpread:
-    return ThresholdSpread(
-        threshold=UNDEFINED,
-        sensitivity=UNDEFINED,
-        specificity=UNDEFINED,
-        resamples=0,
-        reason=remark(why),
-    )
+    limits = dict.fromkeys(("threshold", "sensitivity", "specificity"), UNDEFINED)
+    return ThresholdSpread(**limits, resamples=0, reason=remark(why))
 
 
 def _resampled(once: Candidates, calls: Calls, weights: np.ndarray) -> list[Candidates | None]:

@@ -91,11 +91,9 @@ class Beside:
     """Another run or testing set whose figures stand beside these, unpaired.
 
     Attributes:
-        name: what it is.
         split_method: how its splits were made, in words.
         leak: what leaks between them; empty when nothing.
-        metrics: as `Assessment.testing`.
-        limits: (low, high) of every metric.
+        metrics: as `Assessment.testing`, with the `limits` of each.
         same_images: whether the very same images were judged.
     """
 
@@ -111,13 +109,8 @@ class Beside:
 class SlidePicture:
     """A picture of one testing patient's slide.
 
-    Attributes:
-        path: the PNG.
-        patient: whose slide it is.
-        patches: on it.
-        labelled: share of the area that is labelled positive, 0-1.
-        called: share of the area that is called positive, 0-1.
-        patients: how many testing patients could be shown.
+    `labelled` and `called` are the shares, 0-1, of the area that is labelled or called positive;
+    `patients` is how many testing patients could be shown.
     """
 
     path: Path
@@ -133,7 +126,6 @@ class ReportContent:
     """Everything `write_report` shows.
 
     Attributes:
-        title: name of the run.
         assessment: the scores and their figures.
         asked: what was asked of which network on which data.
         flow: the way of the images: found, used, training, validation, testing.
@@ -141,11 +133,8 @@ class ReportContent:
         split_method: how the splits were made, in words.
         leak: what leaks between the splits as they were built, or was known to the run; in
             sentences, empty when nothing.
-        drawn: whether the data were drawn by a program.
         command: what to type to repeat it.
-        seed: of every random number.
         fingerprint: of the data set.
-        settings: every setting of the training by name.
         versions: of the program and what it stands on, by name.
         commit: of the program; empty when not known.
         created: when, as ISO 8601.

@@ -20,7 +20,6 @@ from cancernet.report.content import ReportContent
 from cancernet.report.figures.drawings import FIGURES, Figures
 from cancernet.report.portrait import SplitFigures
 from cancernet.report.rendering import page_bytes, render, small_picture
-from cancernet.report.worst_errors import MOST_OF_A_PATIENT, pictures_of, surest_wrong
 
 REPORT, MODEL_CARD, CHECKLIST = "report.html", "model_card.md", "checklist.md"
 PATIENTS = "patients.csv"
@@ -60,9 +59,7 @@ def write_cards(content: ReportContent, folder: Path) -> None:
 def report_page(content: ReportContent, figures: Figures | None = None) -> str:
     """Returns the report as one HTML document that fetches nothing.
 
-    Args:
-        content: what it is made from.
-        figures: those that have been drawn already.
+    `figures` are those that have been drawn already.
     """
     assessment, calls = content.assessment, content.assessment.calls()
     counts = sections.testing_counts(assessment)
@@ -87,9 +84,9 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         predictive=sections.predictive(content),
         class_tables=sections.class_tables(assessment),
         accuracy={"classes": overall_accuracy(counts), "sides": overall_accuracy(sides)},
-        wrong=surest_wrong(assessment) if content.image_folder else None,
-        pictures_of=functools.partial(pictures_of, content),
-        most_of_a_patient=MOST_OF_A_PATIENT,
+        wrong=sections.surest_wrong(assessment) if content.image_folder else None,
+        pictures_of=functools.partial(sections.pictures_of, content),
+        most_of_a_patient=sections.MOST_OF_A_PATIENT,
         units=patient_metrics(patient_scores(calls), seed=content.seed),
         slides=[
             (slide, small_picture(slide.path, longest=WIDEST_SLIDE, kind="jpeg"))

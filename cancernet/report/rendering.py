@@ -114,11 +114,8 @@ def small_picture(
 ) -> Picture | None:
     """Returns an image file as a small picture; None if it cannot be read.
 
-    Args:
-        path: the file.
-        longest: pixels of the longer side at most.
-        shortest: pixels of the longer side at least; smaller images are enlarged in blocks.
-        kind: png, or jpeg for what is large and made of colours.
+    Its longer side has at most `longest` and at least `shortest` pixels; smaller images are
+    enlarged in blocks. `kind` is png, or jpeg for what is large and made of colours.
     """
     from PIL import Image
 
@@ -150,12 +147,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 
 
 def render(template: str, **values: Any) -> str:
-    """Returns a template filled in; a value that it misses is an error.
-
-    Args:
-        template: name of a file in `templates/`.
-        values: what it shows, by name.
-    """
+    """Returns a template filled in; a value that it misses is an error."""
     return _environment().get_template(template).render(values)
 
 

@@ -15,9 +15,7 @@ WIDTH = 100
 def text_report(assessment: Assessment, *, unit: str = "patient") -> str:
     """Returns the testing figures as text of at most 100 columns, for screen and log.
 
-    Args:
-        assessment: the figures.
-        unit: what was not split, in a word: patient, source, group.
+    `unit` is what was not split, in a word: patient, source, group.
     """
     blocks = [
         _opening(assessment, unit),

@@ -175,17 +175,14 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     for words in ("Folds", "tested patients", "each fold", "Drawn data", "pooled"):
         assert words in page, words
     side = read_side(folder)
-    turned = np.arange(len(side.scored.paths))[::-1]
-    other = dataclasses.replace(
-        side,
-        scored=Scored(
-            paths=[side.scored.paths[place] for place in turned],
-            patients=[side.scored.patients[place] for place in turned],
-            truth=side.scored.truth[turned],
-            probabilities=side.scored.probabilities[turned],
-        ),
-        threshold=np.where(side.threshold[turned] > 0, 0.7, np.nan),
+    turned = np.arange(len(side.testing.paths))[::-1]
+    thresholds = np.where(side.scores.threshold()[turned] > 0, 0.7, np.nan)
+    scores = dataclasses.replace(
+        side.scores,
+        scored={"testing": side.testing[turned]},
+        thresholds={"testing": thresholds},
     )
+    other = dataclasses.replace(side, scores=scores)
     found = compare_sides(side, other)
     assert found.first["accuracy"] == pytest.approx(metrics["testing"]["accuracy"])
     assert found.difference["sensitivity"] < 0 < found.difference["specificity"]

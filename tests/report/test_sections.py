@@ -17,7 +17,7 @@ from cancernet.report import rendering
 from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_patients
-from cancernet.report.worst_errors import surest_wrong
+from cancernet.report.sections import surest_wrong
 from cancernet.runs.heat_maps import heat_map_of
 from tests.helpers.evaluation_examples import assessed, report_content, scored
 

@@ -53,14 +53,8 @@ def factor_counts(
 ) -> dict[str, dict[str, int]]:
     """Adds classes up by what their names say: density, and benign or malignant.
 
-    Args:
-        classes: names such as `Density2Malignant`.
-        positive: those that count as positive.
-        totals: images of each class.
-
     Returns:
-        Factor to level to images; empty when there are only two classes or the names
-        say nothing.
+        Factor to level to images; empty when there are only two classes.
     """
     if len(classes) < 3:
         return {}
@@ -94,13 +88,9 @@ def draw_factors(factors: Mapping[str, Mapping[str, int]], *, footer: str = "") 
 def draw_confusion_matrix(
     matrix: Any, words: Sequence[str], *, title: str = "", footer: str = ""
 ) -> "Figure":
-    """Draws a confusion matrix: counts, and the share of each row (of the truth).
+    """Draws a confusion matrix: counts, and the share of each row.
 
-    Args:
-        matrix: (classes, classes) counts, rows truth, columns prediction.
-        words: what each class means, in order.
-        title: what was judged and how.
-        footer: a line below.
+    `matrix` has shape (classes, classes): rows truth, columns prediction.
     """
     counts = np.asarray(matrix, dtype=np.int64)
     size = len(words)

@@ -31,12 +31,8 @@ def draw_examples(
 ) -> "Figure":
     """Draws testing images with truth, prediction and probability.
 
-    Args:
-        examples: picked at random from the wrong and from the right ones.
-        wrong: testing images that were called wrongly.
-        of: testing images in all.
-        columns: images a row.
-        footer: a line below.
+    `wrong` of `of` testing images were called wrongly; `examples` are picked at random from
+    the wrong and from the right ones.
     """
     rows = max(1, -(-len(examples) // columns))
     figure, axes = _sheet(rows, columns, side=2.0, footer=footer, line=0.3)
