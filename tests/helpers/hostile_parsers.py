@@ -28,7 +28,7 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import json_text
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.records import from_json
-from cancernet.building.decode import decoded_size
+from cancernet.building.transfer import decoded_size
 from cancernet.dataset import manifest
 from cancernet.dataset.label_table import IdentifyByTable, read_labels
 from cancernet.dataset.split_lists import _read_ids
