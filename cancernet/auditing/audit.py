@@ -9,7 +9,7 @@ from typing import Any
 from cancernet.auditing import name_checks, picture_checks
 from cancernet.auditing.checks import LEAK, Check
 from cancernet.auditing.inventory import Inventory, read_inventory
-from cancernet.base.cluster import Cluster
+from cancernet.base.parallel import Cluster
 from cancernet.lookalike.near_duplicates import find_near_duplicates, step_bars
 from cancernet.lookalike.pictures import look_at_pictures
 

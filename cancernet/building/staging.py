@@ -18,8 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.locks import LockedError, lock
-from cancernet.base.staging import Mark, beside
+from cancernet.base.files import LockedError, Mark, beside, lock
 from cancernet.base.words import some
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import (

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
+from cancernet.base.images import CannotReadError, read_file
 from cancernet.base.parallel import in_parallel
-from cancernet.base.reading import CannotReadError, read_file
 from cancernet.building.decode import decoded_size
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet import catalog
-from cancernet.base.cluster import check_cluster_flags
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.base.parallel import check_cluster_flags
 from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, ORIGINAL
@@ -197,7 +197,7 @@ def audit_command(
     """
     from cancernet.auditing.audit import audit
     from cancernet.auditing.report import PAGE, lines, write_report
-    from cancernet.base.cluster import Cluster
+    from cancernet.base.parallel import Cluster
 
     target = report or _place_of_report(folder)
     if target.resolve().is_relative_to(folder.resolve()):

@@ -181,7 +181,7 @@ def main(description: str | None) -> int:
     """Predicts what the command line names; returns the exit code."""
     images, flags = parse_arguments(description)
     if flags.workers or flags.scheduler:
-        from cancernet.base.cluster import check_cluster_flags
+        from cancernet.base.parallel import check_cluster_flags
 
         check_cluster_flags(flags.workers, flags.scheduler)
     from cancernet.runs.run_folder import newest_run, open_run

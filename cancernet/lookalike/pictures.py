@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb
+from cancernet.base.images import read_file, read_rgb
 from cancernet.base.parallel import in_parallel
-from cancernet.base.reading import read_file
 from cancernet.lookalike.descriptors import BOXES, LENGTH, describe, to_grey
 
 CHUNK = 256

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import RunError
-from cancernet.base.files import read_json, sha256_of, write_json
-from cancernet.base.locks import LockedError, lock
+from cancernet.base.files import LockedError, lock, read_json, sha256_of, write_json
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
 from cancernet.measures.validation.calibration import NONE, Calibration

@@ -7,8 +7,7 @@ import statistics
 from pathlib import Path
 
 from cancernet.base.errors import RunError
-from cancernet.base.files import parse_json
-from cancernet.base.locks import is_locked
+from cancernet.base.files import is_locked, parse_json
 from cancernet.base.records import Record, from_json
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import RunRecord

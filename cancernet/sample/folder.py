@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import read_json, write_json, write_text
-from cancernet.base.locks import LockedError, lock
+from cancernet.base.files import LockedError, lock, read_json, write_json, write_text
 
 MARKER = "DRAWN.json"
 SOFTWARE = "CancerNet drawn sample"

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import json_text, read_json, write_json
-from cancernet.base.locks import LockedError, lock
+from cancernet.base.files import LockedError, json_text, lock, read_json, write_json
 from cancernet.base.records import Record, from_json
 from cancernet.base.words import some
 from cancernet.runs.run_folder import Run
