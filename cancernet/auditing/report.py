@@ -1,5 +1,6 @@
 """What an audit leaves: lines for the terminal, `audit.json`, and a page to look at."""
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "leaks": [f"{one.name}: {one.sentence}" for one in leaks],
         "checks": [
             {
-                **words.say_check(check, inventory)._asdict(),
+                **dataclasses.asdict(words.say_check(check, inventory)),
                 "numbers": check.numbers,
                 "findings": [_finding(inventory, finding) for finding in check.findings],
             }

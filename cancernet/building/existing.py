@@ -18,8 +18,8 @@ from cancernet.building.identify import Identified
 from cancernet.building.settings import BuildSettings
 from cancernet.building.transfer import NO_STAMP
 from cancernet.catalog.patient_id import patient_key
-from cancernet.dataset.build_record import BuildRecord
-from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, manifest_rows, read_build
+from cancernet.dataset.build_record import BuildRecord, read_build
+from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, manifest_rows
 from cancernet.dataset.split_lists import read_lists
 from cancernet.lookalike import content_groups
 

@@ -18,16 +18,9 @@ from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BuildRecord, ImageSize, Unlisted
-from cancernet.dataset.manifest import (
-    BUILD,
-    COLUMNS,
-    LEFT_OUT,
-    MANIFEST,
-    NO_POSITION,
-)
-from cancernet.dataset.split_counts import SplitCounts
-from cancernet.dataset.words import say_leaks, say_notice, say_split
+from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts, Unlisted
+from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
+from cancernet.dataset.notices import say_leaks, say_notice, say_split
 
 BLOCK = 4096  # rows
 LEFT_OUT_COLUMNS = ("source", "reason", "detail")

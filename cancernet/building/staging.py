@@ -21,15 +21,8 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import LockedError, Mark, beside, lock
 from cancernet.base.words import some
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import (
-    BUILD,
-    LEFT_OUT,
-    MANIFEST,
-    MARKER,
-    OWN_PREFIX,
-    manifest_rows,
-    read_build,
-)
+from cancernet.dataset.build_record import BUILD, read_build
+from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, MARKER, OWN_PREFIX, manifest_rows
 
 # A build that was killed has workers that end within a moment, and hold the lock until then.
 PATIENCE_SECONDS = 2.0

@@ -13,9 +13,7 @@ from cancernet.base.parallel import check_cluster_flags
 from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, ORIGINAL
-from cancernet.dataset.leaks import Leak
-from cancernet.dataset.notices import Notice
-from cancernet.dataset.words import say_leaks, say_notice
+from cancernet.dataset.notices import Leak, Notice, say_leaks, say_notice
 
 # Apart from every real data set, so that drawn and real images never come together.
 SAMPLE = DATASETS / "sample"
@@ -218,7 +216,7 @@ def audit_command(
 
 def _place_of_report(folder: Path) -> Path:
     """Returns `<folder>.audit`, beside a built set, and for any other folder here."""
-    from cancernet.dataset.manifest import BUILD
+    from cancernet.dataset.build_record import BUILD
 
     name = f"{folder.resolve().name or 'root'}.audit"
     return folder.resolve().parent / name if (folder / BUILD).is_file() else Path(name)

@@ -16,9 +16,9 @@ from cancernet.dataset.folds import (
     join_parts,
     patient_counts,
 )
-from cancernet.dataset.leaks import Leak
 from cancernet.dataset.manifest import BuiltDataset, Part, count_part
 from cancernet.dataset.nearest_split import nearest_split
+from cancernet.dataset.notices import Leak
 from cancernet.runs.cross_validation_file import CrossValidationRecord
 from cancernet.runs.run_record import Fold
 

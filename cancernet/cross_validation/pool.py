@@ -3,7 +3,8 @@
 import dataclasses
 
 from cancernet.cross_validation.plan import CrossValidation, joined
-from cancernet.dataset.manifest import BuiltDataset, read_audit
+from cancernet.dataset.build_record import read_audit
+from cancernet.dataset.manifest import BuiltDataset
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
 from cancernet.measures import scored as scores

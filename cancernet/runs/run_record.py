@@ -8,8 +8,8 @@ from typing import Any
 from cancernet import __version__
 from cancernet.base.records import Record
 from cancernet.config import INTERPOLATIONS
-from cancernet.dataset.leaks import Leak, upgraded_leaks
-from cancernet.dataset.split_counts import SplitCounts
+from cancernet.dataset.build_record import SplitCounts
+from cancernet.dataset.notices import Leak, upgraded_leaks
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.measures.validation.point import OperatingPoint
 

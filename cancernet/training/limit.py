@@ -7,8 +7,7 @@ import numpy as np
 from cancernet.base.errors import CancerNetError
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset, Part, count_part
-from cancernet.dataset.notices import Notice, NoticeKind
-from cancernet.dataset.words import say_notice
+from cancernet.dataset.notices import Notice, NoticeKind, say_notice
 
 
 def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:

@@ -12,7 +12,8 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_rgb
 from cancernet.base.words import NOTICE
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
+from cancernet.dataset.build_record import read_audit
+from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.measures import scored as scores
 from cancernet.report.content import (

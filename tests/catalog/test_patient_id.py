@@ -19,10 +19,9 @@ from cancernet.catalog.patient_id import (
     patient_key,
 )
 from cancernet.config import SPLITS
-from cancernet.dataset.notices import notice_respelled
-from cancernet.dataset.patient_split import split_by_patient
+from cancernet.dataset.notices import notice_respelled, say_notice
 from cancernet.dataset.split_lists import read_lists, split_by_lists
-from cancernet.dataset.words import say_notice
+from cancernet.dataset.splitting import split_by_patient
 from cancernet.measures.resampling.subgroups import read_columns
 from tests.helpers.building_trees import facts, make_tree, manifest, write_patch
 

@@ -12,8 +12,8 @@ from cancernet.building.build import build
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
-from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
+from cancernet.dataset.notices import Leak, LeakKind
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.scored import Scored, write_scored
 from cancernet.measures.validation.operating_point import choose_operating_point

@@ -16,8 +16,8 @@ from cancernet.dataset import nearest_split as search
 from cancernet.dataset.find_leaks import find_leaks
 from cancernet.dataset.images import Images
 from cancernet.dataset.notices import NoticeKind
-from cancernet.dataset.patient_split import split_by_image, split_by_patient
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
+from cancernet.dataset.splitting import split_by_image, split_by_patient
 
 RATIOS = split_ratios()
 SHARES = np.array([RATIOS[name] for name in SPLITS])

@@ -28,7 +28,7 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.records import from_json
 from cancernet.building.decode import decoded_size
-from cancernet.dataset import manifest
+from cancernet.dataset import build_record, manifest
 from cancernet.dataset.label_table import IdentifyByTable, read_labels
 from cancernet.dataset.split_lists import _read_ids
 from cancernet.evaluation.labelled_images import read_labelled
@@ -173,7 +173,7 @@ def _dataset(folder: Path, both: tuple[str, bytes]) -> None:
         content = json.loads(text)
         if isinstance(content, dict):
             text = json.dumps({**content, "fingerprint": hashlib.sha256(table).hexdigest()})
-    (folder / manifest.BUILD).write_text(text)
+    (folder / build_record.BUILD).write_text(text)
 
     def use() -> None:
         dataset = manifest.read_dataset(folder)
@@ -471,9 +471,9 @@ def _loaded(text: str) -> Any:
 def _audit(path: Path) -> None:
     folder = path.parent / "set"
     folder.mkdir(exist_ok=True)
-    (folder / manifest.BUILD).write_text("{}")
-    os.utime(folder / manifest.BUILD, (0, 0))
+    (folder / build_record.BUILD).write_text("{}")
+    os.utime(folder / build_record.BUILD, (0, 0))
     beside = path.parent / "set.audit"
     beside.mkdir(exist_ok=True)
-    (beside / manifest.AUDIT).write_bytes(path.read_bytes())
-    manifest.read_audit(folder)
+    (beside / build_record.AUDIT).write_bytes(path.read_bytes())
+    build_record.read_audit(folder)
