@@ -39,17 +39,22 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def processor_flags(cpu_info: Path = CPU_INFO) -> frozenset[str]:
-    """Reads the first processor's flags; empty where the system does not tell."""
+def processor_fact(*names: str, cpu_info: Path = CPU_INFO) -> str:
+    """Returns what Linux tells of the first processor by one of these names; else ""."""
     try:
         with open(cpu_info, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 name, _, value = line.partition(":")
-                if name.strip() in ("flags", "Features"):
-                    return frozenset(value.split())
+                if name.strip() in names:
+                    return value.strip()
     except OSError:
         pass
-    return frozenset()
+    return ""
+
+
+def processor_flags(cpu_info: Path = CPU_INFO) -> frozenset[str]:
+    """Returns the first processor's flags; empty where the system does not tell."""
+    return frozenset(processor_fact("flags", "Features", cpu_info=cpu_info).split())
 
 
 def in_parallel(
@@ -205,7 +210,7 @@ class Cluster:
         Args:
             function: of one task; at the top level of a module, or a partial of such.
             tasks: pickled to the workers, one by one.
-            doing: says of a task what could not be done, for the message of an error.
+            doing: what was being done with a task, for the message of an error.
 
         Raises:
             CancerNetError: what `function` raised, or why the workers could not do it.

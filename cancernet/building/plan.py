@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from cancernet.building.settings import LEAVE_OUT, BuildSettings
 from cancernet.catalog import Dataset, LeftOutFile, is_mask
 from cancernet.config import SPLITS
+from cancernet.dataset.build_record import Unlisted
 from cancernet.dataset.find_leaks import find_leaks
 from cancernet.dataset.images import Images
 from cancernet.dataset.notices import Leak, LeakKind, Notice, NoticeKind, notice_respelled
@@ -40,7 +40,7 @@ class Plan:
         notices: what belongs beside every result.
         leaks: what makes results too good.
         without_images: ids on a list of whom there is no image.
-        unlisted: `patients` and `images` on none of the lists.
+        unlisted: patients and images on none of the lists.
     """
 
     dataset: Dataset
@@ -50,9 +50,7 @@ class Plan:
     notices: list[Notice] = dataclasses.field(default_factory=list)
     leaks: list[Leak] = dataclasses.field(default_factory=list)
     without_images: list[str] = dataclasses.field(default_factory=list)
-    unlisted: Mapping[str, int] = dataclasses.field(
-        default_factory=lambda: {"patients": 0, "images": 0}
-    )
+    unlisted: Unlisted = dataclasses.field(default_factory=Unlisted)
 
     def __len__(self) -> int:
         return len(self.images)

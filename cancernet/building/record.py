@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.files import sha256_of, write_json
-from cancernet.base.records import from_json
 from cancernet.building.check import Checked
 from cancernet.building.existing import listing, same_patients, settings_as_built
 from cancernet.building.find import Found
@@ -18,7 +17,7 @@ from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts, Unlisted
+from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts
 from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
 from cancernet.dataset.notices import say_leaks, say_notice, say_split
 
@@ -69,7 +68,7 @@ def write_record(
         failed=len(failed),
         failed_reasons=tuple(sorted({file.reason.value for file in failed})),
         listed_without_images=tuple(plan.without_images),
-        unlisted=from_json(Unlisted, dict(plan.unlisted)),
+        unlisted=plan.unlisted,
         image_size=most_common_size(done.width, done.height),
         fingerprint=sha256_of(folder / MANIFEST),
     )

@@ -55,18 +55,7 @@ def _parse(description: str | None) -> argparse.Namespace:
 
 
 def _build(arguments: argparse.Namespace, name: str) -> int:
-    """Builds what the flags ask for and prints what came of it.
-
-    Args:
-        arguments: the flags.
-        name: of the data set.
-
-    Returns:
-        The exit code: 1 when some files have a defect.
-
-    Raises:
-        CancerNetError: bad input or settings.
-    """
+    """Builds what the flags ask for; returns the exit code: 1 when some files have a defect."""
     from cancernet.building.build import build
     from cancernet.building.summary import describe, name_failed
 
@@ -147,7 +136,6 @@ def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
 
 
 def _add_audit_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of an audit, in a group of their own."""
     add = parser.add_argument_group("looking for leaks, without building").add_argument
     add(
         "--audit",
@@ -176,16 +164,7 @@ def audit_command(
     scheduler: str = "",
     workers: int = 0,
 ) -> int:
-    """Audits a folder, prints the verdicts and writes the report.
-
-    Args:
-        folder: a built set, or any folder of images.
-        report: folder of the report; None for `<folder>.audit` beside a built set, and for any
-            other folder `<its name>.audit` here.
-        dataset: name in the catalogue, to read the groups of a folder not built here.
-        group_by: a pattern that names the group in a path, likewise.
-        scheduler: address of a Dask scheduler whose workers read the images; or
-        workers: number of such processes to start here; neither: this machine's processors.
+    """Audits a folder, prints the verdicts and writes the report; the others are the flags.
 
     Returns:
         The exit code: 1 when something leaks.

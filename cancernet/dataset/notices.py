@@ -6,12 +6,14 @@ They are values; `say_leaks` and `say_notice` make sentences of them, last.
 import dataclasses
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cancernet.base.records import Sparse
 from cancernet.base.words import counted, joined
-from cancernet.catalog.patient_id import Respelled
 from cancernet.config import SPLITS
+
+if TYPE_CHECKING:  # the catalogue has more to load than a prediction needs
+    from cancernet.catalog.patient_id import Respelled
 
 EXAMPLES = 5
 
@@ -123,7 +125,7 @@ class Notice(Sparse):
     sentence: str = ""
 
 
-def notice_respelled(respelled: Sequence[Respelled]) -> list[Notice]:
+def notice_respelled(respelled: "Sequence[Respelled]") -> list[Notice]:
     """Returns a notice of the patients whose ids occur in several spellings, if there are any."""
     if not respelled:
         return []

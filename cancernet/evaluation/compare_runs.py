@@ -17,8 +17,7 @@ from cancernet.measures.resampling.paired_comparison import Comparison, compare
 from cancernet.measures.scored import Scored, positive_indices, read_scored
 from cancernet.report.formatting import number
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_file import read_finished_folds
-from cancernet.runs.run_folder import CROSS_VALIDATION
+from cancernet.runs.run_record import CROSS_VALIDATION, read_finished_folds
 
 WORDS = {
     "accuracy": "accuracy",

@@ -8,9 +8,8 @@ from cancernet.base.errors import RunError
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.report.content import Beside
-from cancernet.runs.cross_validation_file import read_finished_folds
 from cancernet.runs.metrics_file import read_metrics
-from cancernet.runs.run_folder import CROSS_VALIDATION
+from cancernet.runs.run_record import CROSS_VALIDATION, read_finished_folds
 
 
 def read_besides(folders: Sequence[str]) -> tuple[list[Beside], list[str]]:

@@ -27,7 +27,7 @@ from cancernet.report.content import (
 )
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
-from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.run_folder import heat_map_of
 from cancernet.slides.cells import check_grid
 from cancernet.slides.drawing import save_picture
 from cancernet.slides.mosaic import Mosaic, SlideMap

@@ -17,7 +17,7 @@ from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.tables import write_patients
 from cancernet.report.worst_errors import surest_wrong
-from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.run_folder import heat_map_of
 from tests.helpers.evaluation_examples import report_content, scored
 
 pytestmark = pytest.mark.usefixtures("undrawn")
