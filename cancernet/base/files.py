@@ -225,9 +225,7 @@ def made_beside(folder: Path) -> Iterator[Path]:
 class Mark:
     """A file that tells the program's own folders: there from their first moment to their last.
 
-    Attributes:
-        name: of the file.
-        text: for whoever opens it.
+    `text` is for whoever opens it.
     """
 
     name: str

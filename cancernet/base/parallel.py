@@ -159,11 +159,7 @@ def _work(function: Callable[[Any], Any], end: Connection, not_mine: list[Connec
 
 
 class Cluster:
-    """Workers that take tasks; use it as a context manager.
-
-    Attributes:
-        local: the cluster started here, or None.
-    """
+    """Workers that take tasks, as a context manager; `local` is the cluster started here."""
 
     def __init__(self, *, scheduler: str = "", workers: int = 0) -> None:
         """Connects, or starts workers on this machine that listen on localhost alone.
@@ -173,7 +169,7 @@ class Cluster:
             workers: number of processes to start here, at least 1.
 
         Raises:
-            CancerNetError: Dask is not installed, the scheduler cannot be reached.
+            CancerNetError: Dask is not installed, or the scheduler cannot be reached.
         """
         self._closing = contextlib.ExitStack()
         try:
@@ -207,13 +203,11 @@ class Cluster:
     ) -> Iterator[tuple[Task, Any]]:
         """Gives (task, function(task)) in the order of the tasks, with flat memory.
 
-        Args:
-            function: of one task; at the top level of a module, or a partial of such.
-            tasks: pickled to the workers, one by one.
-            doing: what was being done with a task, for the message of an error.
+        `function` is at the top level of a module, or a partial of such; tasks are pickled.
 
         Raises:
-            CancerNetError: what `function` raised, or why the workers could not do it.
+            CancerNetError: what `function` raised, or why the workers could not do what `doing`
+                says of the task.
         """
         under_way: deque[tuple[Task, Any]] = deque()
         for task in tasks:

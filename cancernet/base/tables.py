@@ -24,13 +24,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A CSV table with a heading.
-
-    Attributes:
-        path: the file.
-        columns: names as the heading has them.
-        rows: those that are not empty.
-    """
+    """A CSV table: the columns as its heading names them, and the rows that are not empty."""
 
     path: Path
     columns: tuple[str, ...]

@@ -33,7 +33,7 @@ def predict_named(
         run: the run that scores.
         named: files and folders.
         as_json_lines: print JSON instead of words.
-        csv_path: the table to fill instead of printing.
+        csv_path: a table to fill instead.
         also: called with every prediction before it is printed or written.
         scheduler, workers: as the flags; with neither, this process scores.
         predictor: what scores, when it is not the run's own model.

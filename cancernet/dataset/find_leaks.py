@@ -35,7 +35,7 @@ def find_leaks(images: Images, splits: np.ndarray, unit: str) -> list[Leak]:
     """Returns what is in more than one split.
 
     Args:
-        images: all of them.
+        images: all images of the data set.
         splits: int8, one an image, places in `config.SPLITS`.
         unit: what `images.patients` are, in a word.
     """
@@ -105,10 +105,8 @@ def families(
 def base_name(stem: str, there: Container[str] = (), *, digits_tell: bool = True) -> str:
     """Returns a file's stem without what names its changes.
 
-    Args:
-        stem: of the file name.
-        there: the stems of all images, casefolded.
-        digits_tell: whether a number in brackets behind a name with a digit names a change.
+    A number in brackets names a change where the rest is among `there`, the casefolded stems
+    of all images, or where the rest has a digit and `digits_tell`.
     """
     stem = _ROBOFLOW.sub("", stem)
     while True:

@@ -91,9 +91,9 @@ class IdentifyByTable:
 
         Args:
             table: what the file says.
-            entry: the data set.
-            images: the image files under the source folder.
-            pattern: says the patient where the table does not; see `patient_of`.
+            entry: the data set in the catalogue.
+            images: paths of the image files, relative to the source folder.
+            pattern: finds the patient in a path where the table names none; see `patient_of`.
 
         Raises:
             CancerNetError: files are missing, a name fits several files, two rows mean one

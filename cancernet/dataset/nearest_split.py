@@ -30,7 +30,7 @@ NODES = 200_000
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """What is to be divided.
+    """The patients to divide.
 
     Attributes:
         has: bool (patients, classes), who has images of what.
@@ -88,13 +88,7 @@ def nearest_split(
 
 
 def deviation(splits: np.ndarray, weights: np.ndarray, ratios: np.ndarray) -> float:
-    """Returns how far a division is from the ratios; 0 is a perfect fit.
-
-    Args:
-        splits: (patients,) places in `ratios`.
-        weights: (patients, columns) share of each column that a patient holds.
-        ratios: (splits,).
-    """
+    """Returns how far a division, (patients,), is from the ratios; 0 is a perfect fit."""
     gap = _sums(weights, splits, len(ratios)) - ratios[:, None]
     return float((gap**2 / ratios[:, None]).sum())
 
@@ -115,7 +109,7 @@ def cover_every_class(
         has: bool (patients, classes), who has images of what.
         splits: how many splits.
         rng: chooses among equals.
-        fixed: as for `nearest_split`.
+        fixed: as in `nearest_split`.
 
     Returns:
         Patient -> split, with those that were fixed, or None when there is no such placing.

@@ -41,10 +41,8 @@ class Leak(Sparse):
     """One thing that makes results better than they would be for new patients.
 
     Attributes:
-        kind: what leaks.
         unit: what `count` counts: patient, source, group; or image.
-        count: how many are in more than one split.
-        total: of how many.
+        count: how many are in more than one split, of `total`.
         examples: the names of the first few.
         tested: testing images, for `AS_SHIPPED`;
         siblings: those of them whose unit is in training or validation too.
@@ -103,14 +101,11 @@ class Notice(Sparse):
     """One thing that a reader must know; which entries it has depends on its kind.
 
     Attributes:
-        kind: what it is about.
-        split: the split that is meant.
-        classes: the classes that are meant, as a reader knows them: `0 (no IDC)`.
+        classes: as a reader knows them: `0 (no IDC)`.
         counts: images of each of `classes`.
         count: how many groups, images or patients; the limit of a trial.
         unit: what `count` counts.
         splits: those that have images of the class.
-        examples: the first few.
         sentence: for `GROUPING` and `SENTENCE`.
     """
 
@@ -250,14 +245,14 @@ def say_split(
     seed: int,
     leaks: bool,
 ) -> str:
-    """Returns how the splits were made, after `split`.
+    """Returns how the splits were made.
 
     Args:
         split: `patient`, `image`, `lists` or `shipped`.
-        unit: what was not split.
+        unit: what was not split, in a word.
         lists: names of the files with the patients.
-        ratios: share of each split.
-        seed: of the split.
+        ratios: split -> share of the images.
+        seed: of the division.
         leaks: whether anything leaks.
     """
     if split == "lists":

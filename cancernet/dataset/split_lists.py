@@ -37,13 +37,7 @@ class Listed:
 
 
 def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
-    """Reads lists of patients, one id a line.
-
-    Args:
-        files: for training, validation and testing.
-
-    Returns:
-        Patient id, as the lists first spell it -> split.
+    """Reads three files of ids; returns id, as the lists first spell it -> split.
 
     Raises:
         CancerNetError: a file is missing, empty or not text, or an id is on two lists.
@@ -68,10 +62,7 @@ def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
 def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str | None = None) -> Listed:
     """Gives every image the split of its patient.
 
-    Args:
-        images: all that there are.
-        split_of: as `read_lists` returns it.
-        unlisted: a split for the patients on none of the lists; without, they are left out.
+    Patients on none of the lists go to the split `unlisted`; without one they are left out.
     """
     default = -1 if unlisted is None else SPLITS.index(unlisted)
     place_of = {patient_key(patient): SPLITS.index(split) for patient, split in split_of.items()}

@@ -42,7 +42,7 @@ MODEL_ONNX = "model.onnx"
 CHECKPOINT = "checkpoint"
 LOCK = ".lock"
 LOG = "log.jsonl"
-# As `predict.py --explain` writes them: one JSON object a line with `path` and `overlay`.
+# One JSON object a line with `path` and `overlay`.
 HEAT_MAPS = "*/explanations.jsonl"
 
 
@@ -144,11 +144,7 @@ def whole_of(folder: Path) -> Path:
 
 
 def open_run(folder: Path, *, check: tuple[str, ...] = (MODEL_ONNX,)) -> Run:
-    """Opens a finished run and verifies the files that will be used.
-
-    Args:
-        folder: the run folder.
-        check: names of the files whose SHA-256 is compared with run.json.
+    """Opens a finished run; `check` names the files whose SHA-256 is compared with run.json.
 
     Raises:
         RunError: no run there, unfinished, a file missing or altered.
@@ -255,11 +251,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def heat_map_of(folder: Path) -> Callable[[str], Path | None]:
-    """Returns a look-up from an image's path to its overlay; None where there is none.
+    """Returns a look-up from an image's path to its heat map's overlay; None where there is none.
 
-    Args:
-        folder: a run folder; every folder below it that `predict.py --explain` filled is
-            looked through.
+    Every folder in the run folder that `predict.py --explain` filled is looked through.
     """
     found: dict[str, Path] = {}
     explained: dict[str, str] = {}

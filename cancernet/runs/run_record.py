@@ -60,10 +60,8 @@ class DatasetFacts(Record):
         folder: where the training found them, as it was named.
         fingerprint: of the data set, or of this division of it.
         whole: in a fold, the fingerprint of the data set that it divides; else empty.
-        leak: what leaks between the splits, in words; empty when nothing.
-        leaks: the same as values.
+        leak: `leaks` in words; empty when nothing leaks.
         split: how the splits were made, in words.
-        counts: of every split.
         image_size: (width, height) in pixels that most images have; empty where not known.
         left_out: reason -> number of files.
         unit: what was not split, in a word: patient, source, group.
@@ -180,8 +178,7 @@ class TrainingRecord(Record):
     Attributes:
         program: version that began it.
         status: `TRAINING` or `FINISHED`.
-        config: the settings of the training.
-        beside: runs whose figures stand beside these in the report.
+        beside: runs whose figures the report shows beside these.
     """
 
     format: int = FORMAT

@@ -26,10 +26,7 @@ class EpochLine(Record):
 
 
 def describe_status(folder: Path) -> str:
-    """Says in a few lines what a run is doing; changes nothing in it.
-
-    Args:
-        folder: a run folder, begun or finished.
+    """Says in a few lines what a run, begun or finished, is doing; changes nothing in it.
 
     Raises:
         RunError: there is no run there, or its run.json is damaged.

@@ -132,9 +132,9 @@ def test_the_doctor_tells_a_tested_set(tmp_path, monkeypatch):
     (tmp_path / "constraints").mkdir()
     pins = tmp_path / "constraints" / "mine.txt"
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
-    pins.write_text(f"numpy=={doctor._version('numpy')}\n")
+    pins.write_text(f"numpy=={doctor.version_of('numpy')}\n")
     assert doctor._tested_set().verdict == doctor.OK
-    pins.write_text(f"numpy=={doctor._version('numpy')}\nno-such-package==1\n")
+    pins.write_text(f"numpy=={doctor.version_of('numpy')}\nno-such-package==1\n")
     assert doctor._tested_set().verdict == doctor.OK
     pins.write_text("numpy==0.1\nno-such-package==1\n")
     check = doctor._tested_set()
