@@ -1,10 +1,10 @@
 """Work spread over processes: this machine's (`in_parallel`), or a Dask cluster's (`Cluster`).
 
-`multiprocessing.Pool` waits for ever when a worker is killed, and its workers stay
-when the program is: here the first becomes a sentence, and the second does not happen.
-Dask runs the part of a worker that died again elsewhere; a result is taken once. Dask sends
-pickled objects: connect only to a scheduler that you trust. What workers read they read by
-path, so it must lie where each of them sees it, under the same name.
+`multiprocessing.Pool` hangs when a worker is killed, and leaves its workers behind when the
+program is. Here a killed worker is an error in a sentence, and workers end with the program.
+Dask runs the tasks of a worker that died again elsewhere. It sends pickled objects: connect only
+to a scheduler that you trust. Workers read files by their paths, so these must be the same on
+every machine.
 """
 
 import contextlib

@@ -44,7 +44,7 @@ def run(main: Callable[[], int]) -> None:
     except CancerNetError as error:
         code = complain(str(error), error.exit_code)
     except KeyboardInterrupt:
-        code = complain("stopped by you; no file was left half-written", EXIT_INTERRUPTED)
+        code = complain("interrupted; no file was left half-written", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) has closed the pipe; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -103,8 +103,9 @@ class BuiltDataset:
         missing = [path for part in self.parts.values() for path in part.paths if self._lacks(path)]
         if missing:
             raise CancerNetError(
-                f"{self.folder} lacks {counted(len(missing), 'image')} of its {MANIFEST}, "
-                f"first {missing[0]}; {BUILD_AGAIN}"
+                f"{counted(len(missing), 'image of', 'images of')} {self.folder / MANIFEST} "
+                f"{'is' if len(missing) == 1 else 'are'} missing or empty, first {missing[0]}; "
+                f"{BUILD_AGAIN}"
             )
 
     def _lacks(self, path: str) -> bool:

@@ -18,7 +18,7 @@ from cancernet.dataset.notices import Notice, NoticeKind
 
 # Attempts to place the patients of scarce classes before it is called impossible.
 PLACINGS = 8
-WAYS_OUT = "add patients, or say yourself who goes where with --split lists"
+WAYS_OUT = "add patients, or assign them yourself with --split lists"
 TRAINING, VALIDATION, TESTING = range(len(SPLITS))
 
 
