@@ -77,11 +77,11 @@ class IdentifyByTable:
 
     Attributes:
         table: name of the file, for the reason of what is not in it.
-        known: path relative to the source folder -> (label, patient).
+        known: path relative to the source folder -> what the table says of it.
     """
 
     table: str
-    known: dict[str, tuple[str, str]]
+    known: dict[str, Identity]
 
     @classmethod
     def match(
@@ -103,7 +103,7 @@ class IdentifyByTable:
         by_end = defaultdict(list)
         for image in images:
             by_end[image.rpartition("/")[2]].append(image)
-        known: dict[str, tuple[str, str]] = {}
+        known: dict[str, Identity] = {}
         named: dict[str, str] = {}
         missing: list[str] = []
         for name, said in table.files.items():
@@ -111,12 +111,14 @@ class IdentifyByTable:
             if file is None:
                 missing.append(name)
                 continue
+            path = PurePosixPath(file)
             try:
-                patient = said.patient or patient_of(PurePosixPath(file), pattern)
+                patient = said.patient or patient_of(path, pattern)
             except LeftOut as reason:
                 raise CancerNetError(f"{file}: {reason}") from None
-            first_label, first_patient = known.setdefault(file, (said.label, patient))
-            if first_label != said.label or patient_key(first_patient) != patient_key(patient):
+            identity = Identity(patient, said.label, part=shipped_split(path)[0])
+            first = known.setdefault(file, identity)
+            if first.label != said.label or patient_key(first.patient) != patient_key(patient):
                 other = table.files[named[file]]
                 raise CancerNetError(
                     f"rows {other.line} and {said.line} of {table.path} mean the same file {file} "
@@ -140,8 +142,7 @@ class IdentifyByTable:
         """
         if str(path) not in self.known:
             raise LeftOut(Reason.NO_LABEL, self.table)
-        label, patient = self.known[str(path)]
-        return Identity(patient, label, part=shipped_split(path)[0])
+        return self.known[str(path)]
 
 
 def patient_of(path: PurePosixPath, pattern: str) -> str:
