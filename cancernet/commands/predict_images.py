@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.files import json_text
 from cancernet.base.words import counted
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.answers import CsvFile, as_json, as_text, distribution
 from cancernet.scoring.inputs import Inputs
-from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.scoring.output import CsvFile, distribution
+from cancernet.scoring.predictor import Failure, Prediction, Predictor, as_text
 
 if TYPE_CHECKING:
     from cancernet.scoring.distributed import SpreadPredictor
@@ -46,7 +47,7 @@ def predict_named(
     with contextlib.ExitStack() as stack:
         scoring = predictor or stack.enter_context(_predictor(run, scheduler, workers))
         if csv_path is None:
-            say = as_json if as_json_lines else _text_of(run)
+            say = json_text if as_json_lines else _text_of(run)
             tally = _say_all(_passing_by(scoring.predict_many(inputs), also), say)
         else:
             table = CsvFile(csv_path, scoring.run, named)
@@ -110,7 +111,7 @@ def _fill_csv(
     todo = (image for image in inputs if str(image) not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))
     with contextlib.closing(tqdm(results, unit=" images", disable=None)) as bar:
-        say = as_json if as_json_lines else lambda result: ""
+        say = json_text if as_json_lines else lambda result: ""
         scored, failed = _say_all(bar, say, before_error=bar.clear)
     scored, failed = scored + before, failed + table.failed
     print(
