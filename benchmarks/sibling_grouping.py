@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cancernet.building.build import build
 from cancernet.building.settings import BuildSettings
 from cancernet.dataset.manifest import manifest_rows
-from cancernet.lookalike import siblings
+from cancernet.lookalike import grouping
 from cancernet.lookalike.pictures import read_grey
 
 SEED = 7
@@ -58,7 +58,7 @@ def main() -> None:
             compare_all(folder, truth)
             return
         if arguments.alone:
-            groups = siblings.group_siblings([folder / name for name in truth]).tolist()
+            groups = grouping.group_siblings([folder / name for name in truth]).tolist()
             report(dict(zip(truth, groups, strict=True)), truth)
             return
         built = Path(place) / "built"
@@ -105,14 +105,14 @@ def hide_names(
 def compare_all(folder: Path, truth: dict[str, str]) -> None:
     """Prints the correlations of all pairs, siblings and strangers apart."""
     names = list(truth)
-    discs = np.stack([siblings.disc(read_grey(str(folder / name), 448)) for name in names])
+    discs = np.stack([grouping.disc(read_grey(str(folder / name), 448)) for name in names])
     spectra = np.fft.rfft(discs, axis=1).astype(np.complex64).transpose(1, 0, 2).copy()
     source = np.unique([truth[name] for name in names], return_inverse=True)[1]
     found: dict[str, list[np.ndarray]] = {"siblings": [], "strangers": []}
     for begin in range(0, len(names), 32):
         rows, rest = spectra[:, begin : begin + 32], spectra[:, begin:].transpose(0, 2, 1)
         both = [
-            np.fft.irfft(cross, siblings.ANGLES, axis=0).max(axis=0)
+            np.fft.irfft(cross, grouping.ANGLES, axis=0).max(axis=0)
             for cross in (rows.conj() @ rest, rows @ rest)
         ]
         upper = np.triu(np.ones(both[0].shape, bool), k=1)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cancernet.base.files import written_beside
 from cancernet.report.figures.images import draw_kernels
 from cancernet.report.figures.style import DOTS_PER_INCH
-from cancernet.sample.mammography import draw_mammogram
+from cancernet.sample.radiology import draw_mammogram
 from cancernet.training.portrait import kernel_views
 
 

@@ -1,4 +1,4 @@
-"""What a check of an audit answers, as values; `words` makes sentences of them, last."""
+"""What a check of an audit answers, as values; `words` makes sentences of them."""
 
 import dataclasses
 import enum
@@ -84,12 +84,12 @@ class Colour(enum.StrEnum):
 
 
 class Outlier(NamedTuple):
-    """A group whose colours stand apart: by so many robust deviations, with their sign."""
+    """A group whose colours differ from the rest."""
 
     name: str
     images: int
     colour: Colour
-    deviations: float
+    deviations: float  # robust, above (positive) or below the rest
 
 
 Fault = Straddling | Family | Copies | Pair | MaskBy | Unreadable | Outlier
@@ -97,13 +97,7 @@ Fault = Straddling | Family | Copies | Pair | MaskBy | Unreadable | Outlier
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Images that a check objects to.
-
-    Attributes:
-        fault: what is wrong with them.
-        places: of the images in the inventory; empty when it is about other files.
-        paths: of images that are not in the inventory.
-    """
+    """Images with a fault: their `places` in the inventory, or else their `paths`."""
 
     fault: Fault
     places: tuple[int, ...] = ()
@@ -112,15 +106,13 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One check: what was looked at, and what came of it.
+    """One check and what came of it.
 
     Attributes:
-        kind: what was checked.
-        verdict: how it ended.
-        missing: why, for one that could not be made.
-        findings: the objections one by one, the worst first.
+        missing: why it could not be made.
+        findings: the worst first.
         numbers: figures by name.
-        names: those that its sentence names: of groups, families or classes.
+        names: the groups, families or classes that its sentence names.
         having: class -> how many groups have images of it.
         shares: split -> images, and the share of each label.
     """

@@ -1,9 +1,9 @@
-"""What lies in a folder that is to be audited: every image's split, label and group.
+"""The images of a folder to be audited: every image's split, label and group.
 
-A set that this program built says so itself, in its manifest. Of any other folder the
-names tell: `train`, `val`, `test` and their like are splits wherever they stand in a path;
-the folder an image lies in is its label; the group (patient, or source image) comes from
-the catalogue (`--dataset`), from a pattern (`--group-by`), or from names in a known form.
+A set that this program built has them in its manifest. In any other folder the names tell:
+`train`, `val`, `test` and their like are splits wherever they occur in a path; the folder
+of an image is its label; the group (patient, or source image) comes from the catalogue
+(`--dataset`), from a pattern (`--group-by`), or from names in a known form.
 """
 
 import contextlib
@@ -12,13 +12,14 @@ import enum
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.building.find import find_files
 from cancernet.building.settings import BY_CONTENT, BY_IMAGE
+from cancernet.building.source_files import find_files
 from cancernet.catalog.patient_id import one_spelling
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD
@@ -27,7 +28,7 @@ from cancernet.dataset.manifest import read_dataset
 
 NONE = -1
 
-# Names in a form that is in wide use; their first group is the patient.
+# Names in a form in wide use; the first group of the pattern is the patient.
 KNOWN_NAMES = (
     re.compile(r"(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})", re.IGNORECASE),
     re.compile(r"^SOB_[BM]_[A-Z]+-(\d+-[0-9A-Z]+)-", re.IGNORECASE),  # BreakHis
@@ -64,16 +65,14 @@ class Inventory:
     """The images of a folder; arrays have one entry an image.
 
     Attributes:
-        folder: where they lie.
-        paths: relative to it, with `/`, masks left out.
-        split: int8 places in `config.SPLITS`, -1 where nothing says.
-        labels, label: names of the labels; int32 places in them, -1 where nothing says.
-        groups, group: names of the groups; int32 places in them, -1 where nothing says.
+        paths: relative to `folder`, with `/`, masks left out.
+        split: int8 places in `config.SPLITS`, -1 if unknown.
+        labels, label: names of the labels; int32 places in them, -1 if unknown.
+        groups, group: names of the groups; int32 places in them, -1 if unknown.
         unit: what a group is, `patient` or `source`.
         grouping: how the groups are known.
         masks: images that by name are segmentation masks, relative to the folder.
         built: whether this program built the set.
-        title: what it is.
         drawn: whether a program drew the images.
         fingerprint: of a built set, which changes when it is built again; else empty.
     """
@@ -124,12 +123,12 @@ class Inventory:
 
 
 def read_inventory(folder: Path, *, dataset: str | None = None, group_by: str = "") -> Inventory:
-    """Reads what lies in a folder; no image is opened.
+    """Reads what is in a folder; no image is opened.
 
     Args:
         folder: a built set, or any folder of images.
         dataset: its name in the catalogue, for a folder that this program did not build.
-        group_by: a regular expression that names the group in a path; see `group_of`.
+        group_by: a regular expression that finds the group in a path; see `group_of`.
 
     Raises:
         CancerNetError: no such folder, no image in it, a damaged set, or a bad pattern.
@@ -140,7 +139,7 @@ def read_inventory(folder: Path, *, dataset: str | None = None, group_by: str = 
         raise CancerNetError(f"the folder to audit, {folder}, {what}; name another with --audit")
     if (folder / BUILD).is_file() and not group_by:
         return _of_built(folder)
-    return _of_any(folder, _reader_of_groups(dataset, group_by))
+    return _of_any(folder, _group_reader(dataset, group_by))
 
 
 def _of_built(folder: Path) -> Inventory:
@@ -166,16 +165,15 @@ def _of_built(folder: Path) -> Inventory:
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _ReaderOfGroups:
-    """Reads groups from paths: the function, what a group is, and what it goes by."""
+class _GroupReader(NamedTuple):
+    """Reads groups from paths: the function, what a group is, and how it is known."""
 
     name_of: Callable[[str], str | None]
     unit: str
     grouping: Grouping
 
 
-def _of_any(folder: Path, reader: _ReaderOfGroups) -> Inventory:
+def _of_any(folder: Path, reader: _GroupReader) -> Inventory:
     found = find_files(folder)
     if not found.images:
         raise CancerNetError(
@@ -212,7 +210,7 @@ def _without_split(path: str) -> tuple[int, str]:
     return (SPLITS.index(split) if split else NONE), str(rest)
 
 
-def _reader_of_groups(dataset: str | None, group_by: str) -> _ReaderOfGroups:
+def _group_reader(dataset: str | None, group_by: str) -> _GroupReader:
     if group_by in (BY_CONTENT, BY_IMAGE):
         raise CancerNetError(
             f"--group-by {group_by} is for building; an audit always compares all images: leave it "
@@ -225,7 +223,7 @@ def _reader_of_groups(dataset: str | None, group_by: str) -> _ReaderOfGroups:
             raise CancerNetError(
                 f"--group-by {group_by!r} is not a valid pattern: {error}"
             ) from None
-        return _ReaderOfGroups(
+        return _GroupReader(
             lambda path: catalog.group_of(PurePosixPath(path), pattern),
             "patient",
             Grouping(GroupsFrom.PATTERN, group_by),
@@ -234,17 +232,17 @@ def _reader_of_groups(dataset: str | None, group_by: str) -> _ReaderOfGroups:
         entry = catalog.dataset(dataset)
         grouping = Grouping(GroupsFrom.CATALOGUE, dataset)
         if entry.by_content:  # a name there is an image's own, and no group would ever straddle
-            return _ReaderOfGroups(lambda path: None, entry.unit, grouping)
-        return _ReaderOfGroups(lambda path: _from_catalogue(entry, path), entry.unit, grouping)
-    return _ReaderOfGroups(_from_known_name, "patient", Grouping(GroupsFrom.KNOWN_NAMES))
+            return _GroupReader(lambda path: None, entry.unit, grouping)
+        return _GroupReader(lambda path: _from_catalogue(entry, path), entry.unit, grouping)
+    return _GroupReader(_from_known_name, "patient", Grouping(GroupsFrom.KNOWN_NAMES))
 
 
 def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
     pure = PurePosixPath(path)
     with contextlib.suppress(catalog.LeftOut):
         return entry.identify(pure).patient
-    # In a set that was divided, the folder of the patient may be gone: its name then is
-    # the first part of the file's, if that is in the published form, which has a position.
+    # In a set that was divided the folder of the patient may be gone: the id is then the
+    # first part of a file name in the published form, which has a position.
     first = re.split(r"[_\-\s]", pure.stem)[0]
     with contextlib.suppress(catalog.LeftOut):
         identity = entry.identify(PurePosixPath(first, pure.parent.name, pure.name))

@@ -133,14 +133,10 @@ def _uncertainty(counts: np.ndarray) -> float:
 
     0 when groups say nothing of the class, 1 when they say all (Theil 1970).
     """
-    total = counts.sum()
+    from scipy.stats import entropy
 
-    def entropy(shares: np.ndarray) -> float:
-        shares = shares[shares > 0]
-        return -float((shares * np.log(shares)).sum())
-
-    whole = entropy(counts.sum(axis=0) / total)
-    inside = sum(entropy(row / row.sum()) * row.sum() / total for row in counts)
+    whole = float(entropy(counts.sum(axis=0)))
+    inside = float(np.average(entropy(counts, axis=1), weights=counts.sum(axis=1)))
     return 1 - inside / whole if whole > 0 else math.nan
 
 

@@ -1,7 +1,4 @@
-"""What an audit found, in words: the only place where its values become sentences.
-
-The terminal, `audit.json` and the page take them from here. Nothing reads them again.
-"""
+"""What an audit found, in words: the terminal, `audit.json` and the page take them from here."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,21 +31,15 @@ LIMITS = "docs/AUDIT.md says what these checks cannot see."
 
 def say_check(check: Check, inventory: Inventory) -> CheckVerdict:
     """Names a check, and says in one sentence what came of it."""
+    say = _SENTENCES[check.kind] if check.missing is None else _say_missing
     name = check.kind.value.format(unit=inventory.unit)
-    if check.missing is not None:
-        sentence = _say_missing(check.missing, check, inventory)
-    else:
-        sentence = _SENTENCES[check.kind](check, inventory)
-    return CheckVerdict(name, check.verdict, sentence)
+    return CheckVerdict(name, check.verdict, say(check, inventory))
 
 
-def conclude(checks: Sequence[Check], inventory: Inventory) -> str:
+def conclude(verdicts: Sequence[CheckVerdict], inventory: Inventory) -> str:
     """Says what the checks come to, as the last line of the audit."""
-
-    def having(*verdicts: object) -> list[str]:
-        return [say_check(one, inventory).name for one in checks if one.verdict in verdicts]
-
-    leaks, warnings = having(LEAK), having(WARNING)
+    leaks = [one.name for one in verdicts if one.verdict is LEAK]
+    warnings = [one.name for one in verdicts if one.verdict is WARNING]
     if leaks:
         found = f"{counted(len(leaks), 'check')} found the same thing in more than one split"
         return f"LEAK: {found}; {TOO_GOOD}."
@@ -80,7 +71,7 @@ def say_grouping(inventory: Inventory) -> str:
 
 
 def _advice(grouping: Grouping) -> str:
-    """What helps, by what was said already."""
+    """Says which flag would help, given those in use."""
     pattern = "name the part of a path that does with --group-by"
     if grouping.source is GroupsFrom.PATTERN:
         return "give --group-by a pattern that matches the paths"
@@ -139,33 +130,36 @@ def _say_outlier(outlier: Outlier) -> str:
     return f"{outlier.colour} {abs(outlier.deviations):.1f} deviations {side} the rest"
 
 
-def _say_missing(missing: Missing, check: Check, inventory: Inventory) -> str:
+def _say_missing(check: Check, inventory: Inventory) -> str:
     unit = inventory.unit
-    if missing is Missing.MORE_GROUPS:
-        large = int(check.numbers["groups"])
-        return (
-            f"this needs {FEWEST_GROUPS} {unit}s with at least {FEWEST_IMAGES} images each; there "
-            f"{'is' if large == 1 else 'are'} {large}."
-        )
-    return {
-        Missing.SPLITS: "there are fewer than two splits to compare.",
-        Missing.GROUPS: say_grouping(inventory),
-        Missing.PATIENTS: f"a {unit} always has one label, and the patients are not known.",
-        Missing.SECOND_LABEL: "there is only one label.",
-        Missing.LABELLED_GROUPS: f"this needs images of two classes with known {unit}s.",
-        Missing.LABELLED_SPLITS: "this needs two splits with images in class folders.",
-        Missing.LARGER_GROUPS: f"most {unit}s have a single image.",
-    }[missing]
+    match check.missing:
+        case Missing.SPLITS:
+            return "there are fewer than two splits to compare."
+        case Missing.GROUPS:
+            return say_grouping(inventory)
+        case Missing.PATIENTS:
+            return f"a {unit} always has one label, and the patients are not known."
+        case Missing.SECOND_LABEL:
+            return "there is only one label."
+        case Missing.LABELLED_GROUPS:
+            return f"this needs images of two classes with known {unit}s."
+        case Missing.LABELLED_SPLITS:
+            return "this needs two splits with images in class folders."
+        case Missing.LARGER_GROUPS:
+            return f"most {unit}s have a single image."
+    large = int(check.numbers["groups"])
+    return (
+        f"this needs {FEWEST_GROUPS} {unit}s with at least {FEWEST_IMAGES} images each; there "
+        f"{'is' if large == 1 else 'are'} {large}."
+    )
 
 
 def _groups(check: Check, inventory: Inventory) -> str:
     total = counted(int(check.numbers["groups"]), inventory.unit)
     if check.verdict is OK:
         return f"each of {total} is in one split only, {say_grouping(inventory)}"
-    straddling = len(check.findings)
-    are = "is" if straddling == 1 else "are"
-    names = some(_names_of(check))
-    return f"{straddling:,} of {total} {are} in more than one split: {names}."
+    straddling = counted(len(check.findings), f"of {total} is", f"of {total} are")
+    return f"{straddling} in more than one split: {some(_names_of(check))}."
 
 
 def _identical(check: Check, inventory: Inventory) -> str:
@@ -175,10 +169,8 @@ def _identical(check: Check, inventory: Inventory) -> str:
         return f"no two images have the same pixels{blank}."
     if check.verdict is LEAK:
         across = int(check.numbers["groups in more than one split"])
-        are = "is" if across == 1 else "are"
-        return (
-            f"{counted(across, 'image')} {are} in more than one split with identical pixels{blank}."
-        )
+        images = counted(across, "image is", "images are")
+        return f"{images} in more than one split with identical pixels{blank}."
     repeats = counted(int(check.numbers["copies"]) - plain, "image repeats", "images repeat")
     where = " of the same split" if inventory.has_splits else ""
     return f"{repeats} another{where}{blank}."
@@ -187,15 +179,15 @@ def _identical(check: Check, inventory: Inventory) -> str:
 def _near(check: Check, inventory: Inventory) -> str:
     plain = int(check.numbers["too plain to compare"])
     aside = f" ({counted(plain, 'nearly blank image')} cannot be compared)" if plain else ""
-    pairs = len(check.findings)
+    pairs, one, several = len(check.findings), "pair of images", "pairs of images"
     if check.verdict is LEAK:
         images = len({place for finding in check.findings for place in finding.places})
-        shows = counted(pairs, "pair of images in different splits shows",
-                        "pairs of images in different splits show")  # fmt: skip
-        return f"{shows} the same thing, altered ({images:,} images){aside}."
+        apart = "in different splits"
+        show = counted(pairs, f"{one} {apart} shows", f"{several} {apart} show")
+        return f"{show} the same thing, altered ({images:,} images){aside}."
     if check.verdict is WARNING:
-        resembles = counted(pairs, "pair of images resembles", "pairs of images resemble")
-        return f"{resembles} each other: each pair must go to one split{aside}."
+        resemble = counted(pairs, f"{one} resembles", f"{several} resemble")
+        return f"{resemble} each other: each pair must go to one split{aside}."
     if inventory.has_splits:
         return f"no altered copy of an image was found in another split{aside}."
     return f"no two images resemble each other{aside}."
@@ -206,32 +198,31 @@ def _families(check: Check, inventory: Inventory) -> str:
     if not check.numbers["families"]:
         return "no file is named like an augmented copy."
     if check.verdict is LEAK:
-        straddling = len(check.findings)
-        are = "is" if straddling == 1 else "are"
-        names = some(_names_of(check), 3)
-        return f"{straddling:,} of {families} of copies {are} in more than one split ({names})."
+        straddling = counted(
+            len(check.findings), f"of {families} of copies is", f"of {families} of copies are"
+        )
+        return f"{straddling} in more than one split ({some(_names_of(check), 3)})."
     there = counted(int(check.numbers["images"]), "image forms", "images form")
     there += f" {families} of copies by name"
     if not inventory.has_splits:
         return f"{there} ({some(check.names, 3)}): each must stay in one split."
     tested = int(check.numbers["copies in validation or testing"])
-    if tested:
-        copies = counted(tested, "copy is", "copies are")
-        return (
-            f"{there}, each in one split; {copies} in validation or testing, where one image "
-            "counts several times."
-        )
-    return f"{there}, all of them in training."
+    if not tested:
+        return f"{there}, all of them in training."
+    copies = counted(tested, "copy is", "copies are")
+    return (
+        f"{there}, each in one split; {copies} in validation or testing, where one image "
+        "counts several times."
+    )
 
 
 def _labels(check: Check, inventory: Inventory) -> str:
     if check.verdict is OK:
         return "no image was found under two labels."
-    pairs, same = len(check.findings), int(check.numbers["identical"])
-    show = counted(pairs, "pair shows", "pairs show")
+    show = counted(len(check.findings), "pair shows", "pairs show")
     return (
-        f"{show} one image under two labels, {same:,} of them with identical pixels: one of the "
-        "labels is wrong."
+        f"{show} one image under two labels, {check.numbers['identical']:,} of them with "
+        "identical pixels: one of the labels is wrong."
     )
 
 
@@ -239,29 +230,28 @@ def _masks(check: Check, inventory: Inventory) -> str:
     if check.verdict is OK:
         return "no image is named like a mask or looks like one."
     named = counted(int(check.numbers["by name"]), "file is a mask", "files are masks")
-    seen = int(check.numbers["by looks"])
     return (
-        f"{named} by name and {seen:,} more by appearance, first {_first_path(check, inventory)}: "
-        "they are not images to classify."
+        f"{named} by name and {check.numbers['by looks']:,} more by appearance, first "
+        f"{_first_path(check, inventory)}: they are not images to classify."
     )
 
 
 def _readable(check: Check, inventory: Inventory) -> str:
     if check.verdict is OK:
         return f"all {len(inventory):,} images can be read."
-    first = check.findings[0]
     return (
         f"{counted(len(check.findings), 'image')} cannot be read, first "
-        f"{_first_path(check, inventory)}: {say_fault(first.fault)}."
+        f"{_first_path(check, inventory)}: {say_fault(check.findings[0].fault)}."
     )
 
 
 def _confounding(check: Check, inventory: Inventory) -> str:
     unit, numbers = inventory.unit, check.numbers
-    single, groups = int(numbers["groups of one class"]), int(numbers["groups"])
-    have = "has" if single == 1 else "have"
+    groups = int(numbers["groups"])
+    total = counted(groups, unit)
+    single = counted(int(numbers["groups of one class"]), f"of {total} has", f"of {total} have")
     sentence = (
-        f"{single:,} of {counted(groups, unit)} {have} images of one class only "
+        f"{single} images of one class only "
         f"({100 * numbers['share of images in them']:.0f} % of the images); knowing the {unit} "
         f"alone would label {100 * numbers['labelled right by group alone']:.0f} % correctly, the "
         f"most common class {100 * numbers['labelled right by the commonest class']:.0f} %"
@@ -276,24 +266,22 @@ def _confounding(check: Check, inventory: Inventory) -> str:
 
 
 def _stain(check: Check, inventory: Inventory) -> str:
-    groups = f"{int(check.numbers['groups']):,} {inventory.unit}s"
+    groups = f"{check.numbers['groups']:,} {inventory.unit}s"
     if check.verdict is OK:
         return f"the colours of the {groups} are alike."
-    outliers = len(check.findings)
-    differ = "differs" if outliers == 1 else "differ"
+    differ = counted(len(check.findings), f"of {groups} differs", f"of {groups} differ")
     return (
-        f"{outliers:,} of {groups} {differ} in colour from the rest ({some(_names_of(check))}): "
-        "make sure that no class and no split consists of them alone."
+        f"{differ} in colour from the rest ({some(_names_of(check))}): make sure that no class "
+        "and no split consists of them alone."
     )
 
 
 def _prevalence(check: Check, inventory: Inventory) -> str:
-    missing = {
-        split: [label for label, share in zip(inventory.labels, shares, strict=True) if not share]
-        for split, (_, shares) in check.shares.items()
-    }
     none = [
-        f"{split} has no image of {label}" for split, labels in missing.items() for label in labels
+        f"{split} has no image of {label}"
+        for split, (_, shares) in check.shares.items()
+        for label, share in zip(inventory.labels, shares, strict=True)
+        if not share
     ]
     if none:
         return f"{some(none, 3)}."

@@ -213,12 +213,17 @@ def made_beside(folder: Path) -> Iterator[Path]:
     staging.mkdir(parents=True)
     try:
         yield staging
-        if folder.is_dir():
-            folder.rmdir()  # empty; Windows cannot rename onto it
-        staging.rename(folder)
+        rename_whole(staging, folder)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+
+
+def rename_whole(staging: Path, folder: Path) -> None:
+    """Renames a folder to a name that is free, or that an empty folder has."""
+    if folder.is_dir():
+        folder.rmdir()  # Windows cannot rename onto it
+    staging.rename(folder)
 
 
 @dataclasses.dataclass(frozen=True)

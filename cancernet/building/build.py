@@ -8,22 +8,20 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.building.check import check_files
-from cancernet.building.described import describe_dataset
-from cancernet.building.existing import as_built
-from cancernet.building.find import Found, find_files
-from cancernet.building.identify import Identified, identify_paths
+from cancernet.building.identify import Identified, describe_dataset, identify_paths
 from cancernet.building.plan import Plan, make_plan
-from cancernet.building.record import as_row, read_failed, write_record
+from cancernet.building.record import as_built, as_row, read_failed, write_record
 from cancernet.building.settings import FOLDER, BuildSettings
+from cancernet.building.source_files import Found, find_files
 from cancernet.building.staging import alone, refuse_what_is_not_ours, staged
 from cancernet.building.transfer import no_hard_links, transfer
 from cancernet.catalog import Dataset
 from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.notices import Leak, LeakKind, Notice, name_leak
-from cancernet.lookalike.content_groups import group_by_content
+from cancernet.lookalike.grouping import group_by_content
 
 BLOCK = 4096  # bytes; a file takes whole blocks of the disk
-# By the split in use: what helps depends on what was done already.
+# What helps depends on the split in use.
 WAYS_OUT = {
     "patient": "say with --group-by content, a pattern or a table's column `patient` what belongs "
     "together",
@@ -55,13 +53,13 @@ def build(settings: BuildSettings, *, announce: Announce = lambda notices, leaks
 
     Args:
         settings: every choice.
-        announce: told what a reader must know before anything is written.
+        announce: called with what a reader must know before anything is written.
 
     Raises:
         CancerNetError: bad input or settings; the message says what to do.
         OSError: the disk is full, or may not be written.
     """
-    # A link to a folder on a larger disk stays a link; what it leads to is replaced.
+    # A link to a folder on a larger disk stays a link; its target is replaced.
     output = Path(os.path.realpath(settings.output))
     _check_folders(settings.source, output)
     refuse_what_is_not_ours(output)
@@ -70,7 +68,7 @@ def build(settings: BuildSettings, *, announce: Announce = lambda notices, leaks
     identified = identify_paths(found.images, dataset)
     _check_images(found, identified, dataset, settings.source)
     if dataset.by_content:
-        # Comparing images takes much longer than reading paths: not again for what is there.
+        # Comparing images takes long: not again for what is built already.
         facts = as_built(output, settings, found, identified, identified.images.sources)
         if facts is not None:
             return _unchanged(facts, settings)
@@ -131,11 +129,7 @@ def _check_images(found: Found, identified: Identified, dataset: Dataset, source
 
 
 def _check_leaks(leaks: Sequence[Leak], settings: BuildSettings) -> None:
-    """Lets nothing leak unless the user insists.
-
-    Raises:
-        SplitError: something leaks; the message names it.
-    """
+    """Raises SplitError where something leaks, unless the user insists."""
     # Masks were asked for by a flag of their own.
     found = [leak for leak in leaks if leak.kind is not LeakKind.MASKS]
     if found and not settings.allow_leaks:

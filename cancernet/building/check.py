@@ -1,8 +1,8 @@
-"""What reading the files showed: some are damaged, some are there twice.
+"""Takes out of a staged set what reading the files showed to be damaged or there twice.
 
-A damaged file whose second copy is sound is replaced by it. The others go, and so do exact
-duplicates; then the rest is divided again, since the split must not depend on files that
-are not in the set.
+A damaged file is replaced by its second copy where that is sound. The other damaged files
+go, and so do exact duplicates; then the rest is divided again, since the split must not
+depend on files that are not in the set.
 """
 
 import dataclasses
@@ -48,14 +48,12 @@ def check_files(
     left_out: list[LeftOutFile],
     settings: BuildSettings,
 ) -> Checked:
-    """Takes out of a staged set what is damaged or there twice, and divides the rest again.
+    """Replaces or removes what is damaged or there twice, and divides the rest again.
 
     Args:
         staging: the folder that holds what was transferred.
-        plan: of all images that were read.
-        done: what reading them gave.
+        plan, done: of all images that were read.
         left_out: files that were not read, the second copies among them.
-        settings: every choice.
 
     Raises:
         CancerNetError: no image is left, or the rest cannot be divided.
@@ -82,8 +80,7 @@ def _take_second_copies(
 ) -> tuple[Plan, list[LeftOutFile], Transferred]:
     """Replaces files that could not be read or decoded by their second copies.
 
-    The stamps stay those of the first files: by them a later build sees that nothing has
-    changed.
+    The stamps stay those of the first files: they tell a later build that nothing changed.
     """
     copies = defaultdict(list)
     for file in left_out:
@@ -117,14 +114,13 @@ def find_duplicates(
     """Finds images that must go so that no bytes occur twice in the set.
 
     Of duplicates with one label the first by path stays: a second would count the image
-    double, and in another patient it would carry training into testing. Of duplicates
+    twice, and in another patient it would carry training into testing. Of duplicates
     with different labels all go, because nobody knows which is right.
 
     Args:
         images: all that were read.
         sha256: uint8 (n, 32) of their bytes.
         readable: bool (n,); the others are not compared.
-        dataset: the catalogue's entry.
 
     Returns:
         Place of an image -> why it is left out.
@@ -176,7 +172,7 @@ def _divide_again(
             f"not one of {len(plan):,} images can be used; first {example.source}: "
             f"{example.reason.value} ({example.detail})"
         )
-    # What the lists lack was found out with all images, and stays true.
+    # What the lists lack was found with all images, and stays true.
     again = dataclasses.replace(
         make_plan(plan.images.take(kept), plan.dataset, settings),
         left_out=plan.left_out,

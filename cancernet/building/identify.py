@@ -1,25 +1,116 @@
-"""Reads from its path what every image is: patient, class, position, second copy."""
+"""What the paths say of the images: which data set, patient, class, position, second copy."""
 
 import contextlib
 import dataclasses
 import functools
 import hashlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
+from cancernet import catalog
+from cancernet.base.errors import CancerNetError
 from cancernet.base.parallel import in_parallel
+from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut, LeftOutFile, Reason
+from cancernet.catalog.paths import key_path, refuse_mask, shipped_split
 from cancernet.catalog.patient_id import Respelled, find_respelled, kept_spellings
 from cancernet.config import SPLITS
 from cancernet.dataset.find_leaks import NOT_NAMED
 from cancernet.dataset.images import Images, first_alike
+from cancernet.dataset.label_table import IdentifyByTable, patient_of, read_labels
 from cancernet.dataset.manifest import NO_POSITION
 from cancernet.dataset.notices import Notice, notice_respelled
 
 CHUNK = 2048
 KEY_BYTES = 16
+UNIT_UNKNOWN = (
+    "Nobody said which images are of one patient (--group-by image), so every image counts as a "
+    "patient of its own: if some belong together, the splits leak."
+)
+BY_LOOKING = (
+    "No name says which images are of one patient: images that look alike, or whose names say "
+    "that they are copies, are one group, but two different images of one patient are not "
+    "recognised and may be in two splits."
+)
+
+
+def describe_dataset(settings: BuildSettings, images: list[str]) -> Dataset:
+    """Returns the catalogue's entry, or one made of the flags.
+
+    Raises:
+        CancerNetError: the table of labels is missing, wrong, or does not fit the `images`.
+    """
+    entry = _of_flags(settings) if settings.dataset == FOLDER else catalog.dataset(settings.dataset)
+    if settings.include_masks and entry.identify_with_masks is not None:
+        entry = dataclasses.replace(entry, identify=entry.identify_with_masks)
+    path = table_path(settings)
+    if path is None:
+        return entry
+    table = read_labels(path, entry.classes)
+    if table.has_patients and settings.group_by:
+        raise CancerNetError(
+            f"{path} has a column `patient`, which says what belongs together; leave out --group-by"
+        )
+    identify = IdentifyByTable.match(table, entry, images, pattern=settings.pattern)
+    if table.has_patients:
+        return dataclasses.replace(
+            entry, identify=identify, unit="patient", by_content=False, grouping=""
+        )
+    return dataclasses.replace(entry, identify=identify)
+
+
+def table_path(settings: BuildSettings) -> Path | None:
+    """Returns the file with the labels; None when the folders are the labels."""
+    if settings.table is not None:
+        return settings.table
+    entry = catalog.DATASETS.get(settings.dataset)
+    if entry is None or entry.tables is None:
+        return None
+    return settings.source / entry.tables.labelled
+
+
+@dataclasses.dataclass(frozen=True)
+class IdentifyByFolder:
+    """Reads `…/<class>/…/<name>`; a pattern finds the patient (empty: every image is its own).
+
+    A dataclass, not a closure, so that it can be sent to other processes.
+    """
+
+    classes: tuple[str, ...]
+    pattern: str
+
+    def __call__(self, path: PurePosixPath) -> Identity:
+        """Returns class and patient; raises LeftOut or Contradiction."""
+        above = [part for part in path.parts[:-1] if part in self.classes]
+        if not above:
+            raise LeftOut(Reason.NO_CLASS)
+        if len(set(above)) > 1:
+            raise Contradiction(f"it is in folders of two classes, {above[0]} and {above[-1]}")
+        refuse_mask(path)
+        patient = patient_of(path, self.pattern)
+        return Identity(patient, above[-1], part=shipped_split(path)[0])
+
+
+def _of_flags(settings: BuildSettings) -> Dataset:
+    by_content, pattern = settings.by_content, settings.pattern
+    grouping = BY_LOOKING if by_content else UNIT_UNKNOWN if not pattern else ""
+    return Dataset(
+        name=FOLDER,
+        title=f"Images of {settings.source.name or settings.source}",
+        classes=settings.classes,
+        words=settings.words or settings.classes,
+        positive=tuple(name for name in settings.classes if name in settings.positive),
+        identify=IdentifyByFolder(settings.classes, pattern),
+        key=key_path,
+        layout="<class>/….png for every class in --classes, or --table FILE",
+        origin="your own images",
+        licence="yours to know",
+        unit="patient" if pattern else "group" if by_content else "image",
+        by_content=by_content,
+        grouping=grouping,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +120,7 @@ class Identified:
     Attributes:
         images: those that belong to the set, in the order of the paths.
         left_out: the others.
-        respelled: patients whose ids occur in several spellings; they have one in `images`.
+        respelled: patients whose ids occur in several spellings; `images` has one of them.
     """
 
     images: Images
@@ -53,12 +144,9 @@ class _Chunk(NamedTuple):
 
 
 def identify_paths(paths: list[str], dataset: Dataset) -> Identified:
-    """Asks the catalogue about every path, in parallel; no file is touched.
+    """Asks the catalogue about every path, in parallel; no file is opened.
 
-    Args:
-        paths: relative to the source folder, with `/`, in a fixed order;
-            of two copies the first one stays.
-        dataset: the catalogue's entry.
+    Of two copies the first in the order of the paths stays.
     """
     images, digests, left_out = _ask_catalogue(paths, dataset)
     places = np.flatnonzero(images.label >= 0)
@@ -71,9 +159,7 @@ def identify_paths(paths: list[str], dataset: Dataset) -> Identified:
     images.common_name[kept] = np.bincount(alike, minlength=len(alike))[alike] > 1
     images = images.take(kept)
     respelled = () if dataset.unit in NOT_NAMED else tuple(find_respelled(images.patients))
-    if respelled:
-        images = _join_patients(images, kept_spellings(respelled))
-    return Identified(_with_sorted_patients(images), left_out, respelled)
+    return Identified(_with_patients(images, kept_spellings(respelled)), left_out, respelled)
 
 
 def _ask_catalogue(
@@ -95,7 +181,7 @@ def _ask_catalogue(
             left_out += [LeftOutFile(paths[place * CHUNK + p], *rest) for p, *rest in seen.left_out]
     images = Images(
         sources=paths,
-        patients=sorted(number, key=number.__getitem__),
+        patients=list(number),
         patient=patient,
         label=columns[:, 0].astype(np.int8),
         x=columns[:, 1],
@@ -111,7 +197,9 @@ def _identify_chunk(dataset: Dataset, paths: list[str]) -> _Chunk:
     digests = bytearray()
     for place, path in enumerate(paths):
         try:
-            identity, key = _identify(path, dataset)
+            path.encode()  # fails for names that are not text, which no table could hold
+            pure = PurePosixPath(path)
+            identity, key = dataset.identify(pure), dataset.key(pure)
         except LeftOut as left:
             failed = isinstance(left, Contradiction)
             left_out.append((place, left.reason, left.detail, failed))
@@ -135,28 +223,13 @@ def _identify_chunk(dataset: Dataset, paths: list[str]) -> _Chunk:
     )
 
 
-def _identify(path: str, dataset: Dataset) -> tuple[Identity, str]:
-    path.encode()  # fails for names that are not text, which no table could hold
-    pure = PurePosixPath(path)
-    return dataset.identify(pure), dataset.key(pure)
-
-
-def _join_patients(images: Images, kept: dict[str, str]) -> Images:
-    """Gives the patients with several spellings the one that is kept."""
-    number: dict[str, int] = {}
-    joined = [number.setdefault(kept.get(name, name), len(number)) for name in images.patients]
-    return dataclasses.replace(
-        images, patients=list(number), patient=np.array(joined, np.int32)[images.patient]
-    )
-
-
-def _with_sorted_patients(images: Images) -> Images:
-    order = sorted(range(len(images.patients)), key=images.patients.__getitem__)
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order))
-    return dataclasses.replace(
-        images, patients=[images.patients[i] for i in order], patient=rank[images.patient]
-    )
+def _with_patients(images: Images, kept: dict[str, str]) -> Images:
+    """Sorts the patients; those with several spellings get the one that is kept."""
+    names = [kept.get(name, name) for name in images.patients]
+    patients = sorted(set(names))
+    rank = {name: place for place, name in enumerate(patients)}
+    new = np.array([rank[name] for name in names], np.int32)
+    return dataclasses.replace(images, patients=patients, patient=new[images.patient])
 
 
 def _digest(text: str) -> bytes:

@@ -21,7 +21,7 @@ from cancernet.dataset.splitting import (
     split_by_image,
     split_by_patient,
 )
-from cancernet.lookalike import content_groups
+from cancernet.lookalike import grouping
 
 # Fewer images of a class than this say little, and the reader should know.
 FEW = 50
@@ -40,7 +40,7 @@ class Plan:
         notices: what belongs beside every result.
         leaks: what makes results too good.
         without_images: ids on a list of whom there is no image.
-        unlisted: patients and images on none of the lists.
+        unlisted: what is on none of the lists.
     """
 
     dataset: Dataset
@@ -75,7 +75,7 @@ class Plan:
         return f"{SPLITS[splits[place]]}/{self.dataset.classes[labels[place]]}/{name}"
 
     def make_folders(self, folder: Path) -> None:
-        """Makes the folder of every class in every split, also those that stay empty.
+        """Makes the folder of every class in every split, also of those without images.
 
         Loaders number the classes by the folders they see.
         """
@@ -94,7 +94,7 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
     plan = _divide(images, dataset, settings)
     notices = [*plan.notices, *_notice_few(plan)]
     if dataset.by_content:
-        notices += content_groups.notice_two_labels(plan.images, dataset)
+        notices += grouping.notice_two_labels(plan.images, dataset)
     if dataset.grouping:
         notices.append(Notice(kind=NoticeKind.GROUPING, sentence=dataset.grouping))
     return dataclasses.replace(plan, notices=notices, leaks=_find_leaks(plan, settings))
@@ -102,30 +102,32 @@ def make_plan(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan
 
 def _divide(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
     seed, ratios = settings.seed, settings.ratios
+    notices = []
     if settings.split == "lists":
-        unlisted = None if settings.unlisted == LEAVE_OUT else settings.unlisted
-        listed = split_by_lists(images, read_lists(settings.split_lists), unlisted)
-        return Plan(
-            dataset=dataset,
-            images=listed.images,
-            splits=listed.splits,
-            left_out=listed.left_out,
-            notices=[
-                *notice_respelled(listed.respelled),
-                *check_lists(listed.images, listed.splits, dataset),
-            ],
-            without_images=listed.without_images,
-            unlisted=listed.unlisted,
-        )
+        return _divide_by_lists(images, dataset, settings)
     if settings.split == "image":
         splits = split_by_image(images, dataset, ratios, seed=seed)
-        return Plan(dataset=dataset, images=images, splits=splits)
-    if settings.split == "shipped":
+    elif settings.split == "shipped":
         splits = split_as_shipped(images, dataset, settings.validation_split, seed=seed)
-        return Plan(dataset=dataset, images=images, splits=splits)
-    splits = split_by_patient(images, dataset, ratios, seed=seed)
-    notices = notice_scarce(images, splits, dataset)
+    else:
+        splits = split_by_patient(images, dataset, ratios, seed=seed)
+        notices = notice_scarce(images, splits, dataset)
     return Plan(dataset=dataset, images=images, splits=splits, notices=notices)
+
+
+def _divide_by_lists(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
+    unlisted = None if settings.unlisted == LEAVE_OUT else settings.unlisted
+    listed = split_by_lists(images, read_lists(settings.split_lists), unlisted)
+    notices = check_lists(listed.images, listed.splits, dataset)
+    return Plan(
+        dataset=dataset,
+        images=listed.images,
+        splits=listed.splits,
+        left_out=listed.left_out,
+        notices=[*notice_respelled(listed.respelled), *notices],
+        without_images=listed.without_images,
+        unlisted=listed.unlisted,
+    )
 
 
 def _find_leaks(plan: Plan, settings: BuildSettings) -> list[Leak]:

@@ -1,28 +1,127 @@
-"""Writes what a build leaves beside the images: manifest, left-out list, `build.json`."""
+"""What a build leaves beside the images: manifest, left-out list, `build.json`.
+
+`as_built` tells from them whether a build would make exactly what is there already.
+"""
 
 import csv
+import dataclasses
+import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cancernet import __version__
+from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of, write_json
 from cancernet.building.check import Checked
-from cancernet.building.existing import listing, same_patients, settings_as_built
-from cancernet.building.find import Found
-from cancernet.building.identify import Identified
+from cancernet.building.identify import Identified, table_path
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
+from cancernet.building.source_files import Found
+from cancernet.building.transfer import NO_STAMP
 from cancernet.catalog import LeftOutFile
+from cancernet.catalog.patient_id import patient_key
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts
-from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION
+from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts, read_build
+from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows
 from cancernet.dataset.notices import say_leaks, say_notice, say_split
+from cancernet.dataset.split_lists import read_lists
+from cancernet.lookalike import grouping
 
 BLOCK = 4096  # rows
 LEFT_OUT_COLUMNS = ("source", "reason", "detail")
+
+
+def as_built(
+    output: Path,
+    settings: BuildSettings,
+    found: Found,
+    identified: Identified,
+    images: Sequence[str],
+) -> BuildRecord | None:
+    """Returns the content of `build.json` where a build now would make exactly what is there.
+
+    That is so when the settings, the source's files (by path, size and time of change)
+    and the built files (the same) are all as they were; `images` are those to be read.
+    """
+    try:
+        facts = read_build(output)
+        if facts.settings != settings_as_built(settings):
+            return None
+        # An earlier version took the spellings of one patient for several.
+        if facts.same_patients != same_patients(identified):
+            return None
+        stamps = np.array([_stamp(settings.source, path) for path in images], np.int64)
+        if facts.listing != listing(found.images, stamps) or not (output / LEFT_OUT).is_file():
+            return None
+        for path, origin, *_ in manifest_rows(output / MANIFEST):
+            built, original = os.path.join(output, path), os.path.join(settings.source, origin)
+            if not _same_file(built, original, settings.link):
+                return None
+    except (CancerNetError, OSError, ValueError):
+        return None  # whatever is wrong with it, building again repairs it
+    return facts
+
+
+def listing(found: Iterable[str], stamps: np.ndarray) -> str:
+    """Returns a digest of a source folder: the same again means that it is as it was.
+
+    Args:
+        found: every image file, sorted.
+        stamps: int64 (n, 2), bytes and time of change of those that are read; NO_STAMP
+            for one that could not be read, so that corrected permissions are a change.
+    """
+    digest = hashlib.sha256(stamps.tobytes())
+    for path in found:
+        digest.update(path.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def _stamp(source: Path, path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(os.path.join(source, path))
+    except OSError:
+        return NO_STAMP
+    return status.st_size, status.st_mtime_ns
+
+
+def _same_file(built: str, origin: str, link: str) -> bool:
+    one, other = os.stat(built), os.stat(origin)
+    if link != "copy":
+        return os.path.samestat(one, other)
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
+def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
+    """Returns what, besides the source's files, decides how the built set looks."""
+    lists = read_lists(settings.split_lists) if settings.split == "lists" else {}
+    ids = sorted((patient_key(patient), split) for patient, split in lists.items())
+    content = dataclasses.asdict(settings)
+    for name in ("source", "output", "split_lists", "allow_leaks"):
+        del content[name]
+    return {
+        **{name: list(v) if isinstance(v, tuple) else v for name, v in content.items()},
+        "version": __version__,
+        "lists": hashlib.sha256(repr(ids).encode("utf-8", "surrogateescape")).hexdigest(),
+        "looking": grouping.VERSION,
+        "table": _digest_of(table_path(settings)),
+    }
+
+
+def _digest_of(table: Path | None) -> str:
+    try:
+        return sha256_of(table) if table is not None else ""
+    except OSError:
+        return ""  # reading it for its labels gives the reason
+
+
+def same_patients(identified: Identified) -> dict[str, tuple[str, ...]]:
+    """Returns, for each patient with several spellings, the one that is kept -> the others."""
+    return {one.kept: tuple(one.others) for one in identified.respelled}
 
 
 def write_record(
@@ -32,14 +131,10 @@ def write_record(
     identified: Identified,
     settings: BuildSettings,
 ) -> tuple[BuildRecord, list[LeftOutFile]]:
-    """Writes all that is beside the images.
-
-    Returns:
-        The content of `build.json`, and the files with a defect.
-    """
+    """Writes it all; returns the content of `build.json`, and the files with a defect."""
     plan, done = checked.plan, checked.done
     dataset = plan.dataset
-    counts = count_splits(plan)
+    counts = {name: _count_split(plan, place) for place, name in enumerate(SPLITS)}
     notices = [*identified.notices, *plan.notices]
     left_out = sorted([*found.left_out, *checked.left_out], key=lambda file: file.source)
     write_manifest(folder, plan, done.sha256)
@@ -55,62 +150,57 @@ def write_record(
         source=str(settings.source),
         listing=listing(found.images, checked.stamps),
         settings=settings_as_built(settings),
-        split_kind=_say_split(plan, settings),
+        split_kind=say_split(
+            settings.split,
+            dataset.unit,
+            lists=[path.name for path in settings.split_lists],
+            ratios=settings.ratios,
+            seed=settings.seed,
+            leaks=bool(plan.leaks),
+        ),
         unit=dataset.unit,
-        absent=_absent(counts),
+        absent={
+            split: tuple(name for name, images in count.classes.items() if not images)
+            for split, count in counts.items()
+        },
         leak=say_leaks(plan.leaks),
         leaks=tuple(plan.leaks),
         warnings=tuple(map(say_notice, notices)),
         notices=tuple(notices),
         same_patients=same_patients(identified),
         counts=counts,
-        left_out=count_reasons(left_out),
+        left_out=_count_reasons(left_out),
         failed=len(failed),
         failed_reasons=tuple(sorted({file.reason.value for file in failed})),
         listed_without_images=tuple(plan.without_images),
         unlisted=plan.unlisted,
-        image_size=most_common_size(done.width, done.height),
+        image_size=_most_common_size(done.width, done.height),
         fingerprint=sha256_of(folder / MANIFEST),
     )
     write_json(folder / BUILD, facts)
     return facts, failed
 
 
-def _say_split(plan: Plan, settings: BuildSettings) -> str:
-    return say_split(
-        settings.split,
-        plan.dataset.unit,
-        lists=[path.name for path in settings.split_lists],
-        ratios=settings.ratios,
-        seed=settings.seed,
-        leaks=bool(plan.leaks),
-    )
-
-
 def write_manifest(folder: Path, plan: Plan, sha256: np.ndarray) -> None:
     """Writes `manifest.csv`, sorted by path; `sha256` is uint8 (n, 32)."""
-    rows = (
-        row
-        for group in _groups(plan)
-        for row in _rows(sorted(group, key=plan.path_of), plan, sha256)
-    )
-    _write_csv(folder / MANIFEST, COLUMNS, rows, plan.images.sources)
-
-
-def _groups(plan: Plan) -> Iterator[list[int]]:
-    """Gives the images of each class folder, in the order of the folders' paths."""
     folders = {
         f"{split}/{label}/": (split_place, label_place)
         for split_place, split in enumerate(SPLITS)
         for label_place, label in enumerate(plan.dataset.classes)
     }
-    for _, (split, label) in sorted(folders.items()):
-        yield np.flatnonzero((plan.splits == split) & (plan.images.label == label)).tolist()
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for _, (split, label) in sorted(folders.items()):
+            inside = (plan.splits == split) & (plan.images.label == label)
+            places = sorted(np.flatnonzero(inside).tolist(), key=plan.path_of)
+            yield from _rows(places, plan, sha256)
+
+    _write_csv(folder / MANIFEST, COLUMNS, rows(), plan.images.sources)
 
 
 def _rows(order: list[int], plan: Plan, sha256: np.ndarray) -> Iterator[tuple[Any, ...]]:
-    # In blocks: an array gives its values much faster as a list, but a list of them
-    # all would take more memory than everything else.
+    # An array gives its values much faster as a list, but a list of them all would take
+    # more memory than everything else.
     images = plan.images
     for begin in range(0, len(order), BLOCK):
         block = order[begin : begin + BLOCK]
@@ -148,38 +238,26 @@ def read_failed(folder: Path, reasons: Sequence[str]) -> list[tuple[str, str, st
         ]
 
 
-def count_splits(plan: Plan) -> dict[str, SplitCounts]:
-    """Returns for each split its patients, images, positives and images of each class."""
+def _count_split(plan: Plan, place: int) -> SplitCounts:
+    inside = plan.splits == place
     classes = plan.dataset.classes
-    counts = {}
-    for place, split in enumerate(SPLITS):
-        inside = plan.splits == place
-        per_class = np.bincount(plan.images.label[inside], minlength=len(classes)).tolist()
-        by_name = dict(zip(classes, per_class, strict=True))
-        counts[split] = SplitCounts(
-            patients=len(np.unique(plan.images.patient[inside])),
-            images=int(inside.sum()),
-            positives=sum(by_name[name] for name in plan.dataset.positive),
-            classes=by_name,
-        )
-    return counts
+    per_class = np.bincount(plan.images.label[inside], minlength=len(classes)).tolist()
+    by_name = dict(zip(classes, per_class, strict=True))
+    return SplitCounts(
+        patients=len(np.unique(plan.images.patient[inside])),
+        images=int(inside.sum()),
+        positives=sum(by_name[name] for name in plan.dataset.positive),
+        classes=by_name,
+    )
 
 
-def _absent(counts: Mapping[str, SplitCounts]) -> dict[str, tuple[str, ...]]:
-    """Returns split -> classes of which it has no image, for every split."""
-    return {
-        split: tuple(name for name, images in count.classes.items() if not images)
-        for split, count in counts.items()
-    }
-
-
-def count_reasons(left_out: Iterable[LeftOutFile]) -> dict[str, int]:
+def _count_reasons(left_out: Iterable[LeftOutFile]) -> dict[str, int]:
     """Returns reason -> number of files, the most frequent first."""
     counter = Counter(file.reason.value for file in left_out)
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def most_common_size(width: np.ndarray, height: np.ndarray) -> ImageSize:
+def _most_common_size(width: np.ndarray, height: np.ndarray) -> ImageSize:
     """Returns the size in pixels that most images have, and how many those are."""
     sizes, images = np.unique(np.stack([width, height]), axis=1, return_counts=True)
     place = int(np.argmax(images))

@@ -2,12 +2,12 @@
 
 Beside the folder `idc` there may be, while a build runs or after it was killed:
 
-    .idc.building   what is being built, or being thrown away: never complete
+    .idc.building   what is being built or removed: never complete
     .idc.previous   the old set, complete, between the two renames that replace it
     .idc.lock       held by the build that runs
 
-Each carries the program's mark from its first moment to its last, and only what carries
-it is ever removed.
+Each folder carries the program's mark as long as it exists, and only what carries it is
+ever removed.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD, read_build
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, MARKER, OWN_PREFIX, manifest_rows
 
-# A build that was killed has workers that end within a moment, and hold the lock until then.
+# The workers of a killed build hold the lock until they end, a moment later.
 PATIENCE_SECONDS = 2.0
-# File managers put these into every folder that is looked at.
+# File managers put these into every folder that they show.
 RUBBISH = {".DS_Store", "Thumbs.db", "desktop.ini"}
 EXAMPLES = 3
 
@@ -39,7 +39,7 @@ MARK = Mark(
 
 @contextlib.contextmanager
 def alone(output: Path) -> Iterator[None]:
-    """Holds the lock of an output folder, and mends what a killed build left.
+    """Holds the lock of an output folder, and cleans up what a killed build left.
 
     Raises:
         CancerNetError: another build is writing there, or the folder is not ours.
@@ -79,13 +79,12 @@ def staged(output: Path) -> Iterator[Path]:
 def _put_in_place(staging: Path, output: Path) -> None:
     """Makes the staged folder the output folder; what was there is removed.
 
-    The images are flushed to the disk first, all at once: a sync for each would take
-    longer than everything else together. Without any, a power failure soon after
+    The images are flushed to the disk first, all at once: without that, a power failure
     could leave the new set with empty files when the old one is already gone.
 
     Raises:
-        CancerNetError: the folder is a mount point, or lies in a layer of a container's
-            image, and cannot be renamed.
+        CancerNetError: the folder is a mount point, or part of a container's image, and
+            cannot be renamed.
     """
     if hasattr(os, "sync"):
         os.sync()
@@ -128,7 +127,7 @@ def _mend(output: Path) -> None:
 
 
 def refuse_what_is_not_ours(output: Path) -> None:
-    """Makes sure that nothing of the user's would be lost with the output folder.
+    """Makes sure that no file of the user's would be lost with the output folder.
 
     Raises:
         CancerNetError: it is a file, was not made by a build, or holds other files too.
@@ -147,8 +146,8 @@ def refuse_what_is_not_ours(output: Path) -> None:
     foreign = sorted(_foreign_files(output))
     if foreign:
         raise CancerNetError(
-            f"{output} holds what no build put there: {some(foreign, EXAMPLES)}; "
-            "nothing was touched: move it away, or name another folder with --output"
+            f"{output} holds files that no build put there: {some(foreign, EXAMPLES)}; "
+            "nothing was touched: move them away, or name another folder with --output"
         )
 
 

@@ -54,8 +54,7 @@ def split_table(facts: BuildRecord) -> list[str]:
     positive = "positive" if several else words[facts.positive[0]]
     unit = facts.unit + "s"
     rows: list[tuple[str, ...]] = [("split", unit, "images", positive, "prevalence")]
-    for split in SPLITS:
-        rows.append(_row(split, facts.counts[split]))
+    rows += [_row(split, facts.counts[split]) for split in SPLITS]
     every = [facts.counts[split] for split in SPLITS]
     total = SplitCounts(
         patients=sum(one.patients for one in every),
@@ -80,16 +79,8 @@ def class_table(facts: BuildRecord) -> list[str]:
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
-            ]
-        )
-        for row in rows
-    ]
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return ["  ".join([name.ljust(first), *map(str.rjust, cells, others)]) for name, *cells in rows]
 
 
 def name_failed(failed: Sequence[tuple[str, str, str]]) -> list[str]:

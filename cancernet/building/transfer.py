@@ -1,8 +1,7 @@
 """Reads every image once: hashes, decodes, and writes or links what was read.
 
-A copy is written from the very bytes that were hashed and decoded; nothing is read a
-second time. It keeps the time of change of its source, like `shutil.copy2`, so a later
-build can see that both are still as they were.
+A copy is written from the very bytes that were hashed and decoded. It keeps the time of
+change of its source, so that a later build can see that both are as they were.
 """
 
 import contextlib
@@ -12,24 +11,37 @@ import functools
 import hashlib
 import os
 import stat
+import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from isal import isal_zlib
 
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
-from cancernet.base.images import CannotReadError, read_file
+from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 from cancernet.base.parallel import in_parallel
-from cancernet.building.decode import decoded_size
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason
 
-CHUNK = 256
+CHUNK = 256  # images
 HASH_BYTES = 32
 NO_HASH = bytes(HASH_BYTES)
 NO_STAMP = (-1, -1)
+
+# Of a plain PNG.
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# depth 8; grey, RGB, with or without transparency -> bytes a pixel
+PLAIN = {b"\x08\x00": 1, b"\x08\x02": 3, b"\x08\x04": 2, b"\x08\x06": 4}
+# Chunks that no decoder refuses when they are at least so long. Others (palettes,
+# colour profiles, compressed text, orientation) are for `read_rgb` to judge.
+HARMLESS = {b"tIME": 7, b"tEXt": 2, b"pHYs": 9, b"gAMA": 4, b"sRGB": 1}
+FILTERS = 5
+BEHIND_HEADER = 33  # signature and IHDR
+PNG_CHUNK = struct.Struct(">I4s")
+LARGEST = 1 << 24  # bytes; a patch has a few thousand
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +74,8 @@ def transfer(
     """Brings images from the source folder to where the plan says, checking each.
 
     Args:
-        plan: what goes where.
         target: the folder of the built set, with the folder of every class.
-        settings: the source folder, and whether images are copied or linked.
-        places: of the images; all of them if None.
+        places: of the images to bring; all of them if None.
 
     Raises:
         OSError: the target cannot be written (a full disk).
@@ -74,25 +84,21 @@ def transfer(
     from tqdm import tqdm
 
     places = range(len(plan)) if places is None else places
-    pairs = ((plan.images.sources[place], plan.path_of(place)) for place in places)
-    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
-    with tqdm(total=len(places), desc="Building", unit=" images", mininterval=wait) as bar:
-        return _transfer(settings, target, pairs, len(places), bar.update)
-
-
-def _transfer(
-    settings: BuildSettings,
-    target: Path,
-    pairs: Iterator[tuple[str, str]],
-    count: int,
-    progress: Callable[[int], object],
-) -> Transferred:
+    count = len(places)
+    chunks = (
+        [(plan.images.sources[place], plan.path_of(place)) for place in places[i : i + CHUNK]]
+        for i in range(0, count, CHUNK)
+    )
     sha256 = np.zeros((count, HASH_BYTES), np.uint8)
     table = np.zeros((count, 4), np.int64)
     failed: dict[int, LeftOutFile] = {}
     root, there = os.path.abspath(settings.source), os.path.abspath(target)
     work = functools.partial(_transfer_chunk, root, there, settings.link, os.getpid())
-    with contextlib.closing(in_parallel(work, _chunked(pairs))) as results:
+    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
+    with (
+        tqdm(total=count, desc="Building", unit=" images", mininterval=wait) as bar,
+        contextlib.closing(in_parallel(work, chunks)) as results,
+    ):
         for place, (hashes, rows, failures) in results:
             begin = place * CHUNK
             end = begin + len(rows)
@@ -100,19 +106,8 @@ def _transfer(
             table[begin:end] = rows
             for offset, path, reason, detail in failures:
                 failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
-            progress(len(rows))
+            bar.update(len(rows))
     return Transferred(sha256, table[:, 0], table[:, 1], table[:, 2:], failed)
-
-
-def _chunked(pairs: Iterator[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    chunk = []
-    for pair in pairs:
-        chunk.append(pair)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _transfer_chunk(
@@ -186,8 +181,73 @@ def _link_symbolic(path: str, target: str, content: bytes, status: os.stat_resul
 
 
 def no_hard_links(path: str, reason: str) -> CancerNetError:
-    """Returns the error of a place where hard links cannot be made."""
+    """Returns the error of an output folder where hard links cannot be made."""
     return CancerNetError(
         f"no hard link to {path} can be made from the output folder ({reason}); "
         "use --link copy or --link symbolic"
     )
+
+
+def decoded_size(content: bytes) -> tuple[int, int]:
+    """Decodes an image and returns its width and height in pixels, upright.
+
+    `read_rgb` is the reference. Most files of a patch data set are the plainest PNG there
+    is: unpacking their pixels (which carry a checksum) and counting the bytes tells the
+    same in a fifth of the time, as ISA-L unpacks and sums faster than zlib.
+
+    Raises:
+        ImageError: it does not decode; the message is the reason.
+    """
+    return _plain_png(content) or read_rgb(content).size
+
+
+def _plain_png(content: bytes) -> tuple[int, int] | None:
+    """The size of a plain, whole PNG; None when it is anything else."""
+    if content[:16] != SIGNATURE + b"\x00\x00\x00\rIHDR" or content[26:29] != b"\x00\x00\x00":
+        return None
+    if len(content) > LARGEST:
+        return None
+    width = int.from_bytes(content[16:20])
+    height = int.from_bytes(content[20:24])
+    per_pixel = PLAIN.get(content[24:26])
+    if per_pixel is None or not 0 < width * height <= MAXIMUM_PIXELS:
+        return None
+    packed = _pixel_data(content)
+    if packed is None:
+        return None
+    line = 1 + width * per_pixel
+    try:
+        inflater = isal_zlib.decompressobj()
+        lines = inflater.decompress(packed, line * height + 1)
+    except (isal_zlib.error, MemoryError):  # type: ignore[misc]  # its stub calls it a value
+        return None
+    whole = inflater.eof and not inflater.unused_data and len(lines) == line * height
+    return (width, height) if whole and max(lines[::line]) < FILTERS else None
+
+
+def _pixel_data(content: bytes) -> bytes | None:
+    """The packed pixels if every chunk is well-formed, known and in place, else None."""
+    pieces: list[bytes] = []
+    at, end, before = BEHIND_HEADER, len(content), b""
+    if _checksum(content, 12, 29) != content[29:BEHIND_HEADER]:
+        return None
+    while at + 12 <= end:
+        length, kind = PNG_CHUNK.unpack_from(content, at)
+        behind = at + 8 + length
+        if _checksum(content, at + 4, behind) != content[behind : behind + 4]:
+            return None
+        if kind == b"IDAT":
+            if pieces and before != b"IDAT":
+                return None
+            pieces.append(content[at + 8 : behind])
+        elif kind == b"IEND":
+            whole = behind + 4 == end and length == 0
+            return b"".join(pieces) if whole else None
+        elif length < HARMLESS.get(kind, end):
+            return None
+        at, before = behind + 4, kind
+    return None
+
+
+def _checksum(content: bytes, begin: int, end: int) -> bytes:
+    return isal_zlib.crc32(memoryview(content)[begin:end]).to_bytes(4)

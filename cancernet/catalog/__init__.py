@@ -6,17 +6,20 @@ kind of image.
 """
 
 # Importing a file enters its data sets, in this order.
-from cancernet.catalog import histology, ultrasound, mammography  # noqa: F401, I001
+from cancernet.catalog import histology, radiology  # noqa: F401
 from cancernet.catalog.entry import (
     DATASETS,
     DEFAULT,
+    Contradiction,
     Dataset,
     Identity,
+    LeftOut,
+    LeftOutFile,
+    Reason,
     Tables,
     dataset,
 )
 from cancernet.catalog.histology import Place, identify_idc, key_idc, read_place
-from cancernet.catalog.left_out import Contradiction, LeftOut, LeftOutFile, Reason
 from cancernet.catalog.paths import (
     class_folder,
     group_of,

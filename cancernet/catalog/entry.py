@@ -1,21 +1,78 @@
-"""What an entry of the catalogue says; the entries are in the files beside this one."""
+"""What an entry of the catalogue says, and why a file is not in a set."""
 
 import dataclasses
+import enum
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from cancernet.base.errors import CancerNetError
+
+
+class Reason(enum.Enum):
+    """Why a file is left out; the value is what a person reads."""
+
+    NOT_AN_IMAGE = "not an image file"
+    FOLDER_UNREADABLE = "the folder cannot be read"
+    LINK_AGAIN = "a link to a folder that is read anyway"
+    LINK_UP = "a link to a folder that contains it"
+    FOLDER_AGAIN = "a folder that is read anyway, through another link"
+    NO_CLASS = "not in the folder of a class"
+    MASK = "a mask, not an image"
+    BAD_NAME = "the file name does not fit the layout"
+    NO_LABEL = "not in the table of labels"
+    NO_GROUP = "--group-by does not match the path"
+    CONTRADICTION = "folder and file name disagree"
+    UNWRITABLE_NAME = "the name cannot be written as text"
+    SECOND_COPY = "second copy of an image"
+    UNLISTED = "the patient is on none of the lists"
+    UNREADABLE = "the file cannot be read"
+    UNDECODABLE = "the image does not decode"
+    DUPLICATE = "exact duplicate of another image"
+    CONTRADICTED = "exact duplicate of an image of another class"
+
+
+class LeftOutFile(NamedTuple):
+    """A file that is not in the set.
+
+    Attributes:
+        source: relative to the source folder, with `/`.
+        reason: by which the files are counted.
+        detail: the other file, or what exactly was wrong.
+        failed: whether this is a defect of the data; else it was to be expected.
+    """
+
+    source: str
+    reason: Reason
+    detail: str = ""
+    failed: bool = False
+
+
+class LeftOut(Exception):
+    """This file does not belong to the data set."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+
+
+class Contradiction(LeftOut):
+    """Folders, or folder and file name, disagree, so nobody knows what the image shows."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.CONTRADICTION, detail)
 
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
     """What a path says of an image.
 
-    `patient` is the unit that must not be split: a patient, or where the data set
-    has none, the source image that others were made from. `x` and `y` are the
-    patch's upper left corner on its slide in pixels, where the name has them.
-    `part` is the split in which the image was published ("training", "validation",
-    "testing"), where it was in one.
+    Attributes:
+        patient: what must not be split: a patient, or the source image of several.
+        label: its class.
+        x, y: the patch's upper left corner on its slide in pixels, where the name has them.
+        part: the split it was published in ("training", "validation", "testing"), if any.
     """
 
     patient: str
@@ -49,20 +106,20 @@ class Dataset:
         words: what each class means to a reader, in the same order.
         positive: classes that count as positive; sensitivity is their recall.
         identify: reads a path relative to the source folder; raises LeftOut.
-        key: the part of a path that names the image; a second file with the same key
-            is a second copy of the download and is not counted again.
+        key: the part of a path that names the image; of files with one key only the first
+            is used, the others are second copies.
         kaggle: `owner/name` of the data set on Kaggle, or empty.
         layout: the published layout, for a person to compare with theirs.
-        unit: what must not be split, in a word: a patient, a source, a group.
-        by_content: no name says which images belong together, so they are compared:
-            images that show the same are one unit, together with what `identify` names.
+        unit: what must not be split, in a word: `patient`, `source`, `group`.
+        by_content: names do not tell which images belong together: those that look alike
+            are one unit, together with what `identify` names.
         grouping: how reliable the units are, in a sentence for every build; or empty.
         identify_with_masks: like `identify`, but takes segmentation masks for images, to
             repeat the fault of a published system; or None.
         tables: where the labels are, when not in the folders.
         recipe: the entry of `cancernet.recipes` to train it with first; or empty.
-        two_labels_known: the published set holds the same image under two labels; both
-            are left out and named, and the build does not count them as failed.
+        two_labels_known: the published set holds one image under two labels; both files
+            are left out, and the build does not count them as failed.
     """
 
     name: str
@@ -101,22 +158,14 @@ DEFAULT = "idc"
 
 
 def register(entry: Dataset) -> None:
-    """Enters a data set into the catalogue.
-
-    Raises:
-        ValueError: there is one of that name.
-    """
+    """Enters a data set into the catalogue; raises ValueError if its name is taken."""
     if entry.name in DATASETS:
         raise ValueError(f"there are two data sets {entry.name!r}")
     DATASETS[entry.name] = entry
 
 
 def dataset(name: str) -> Dataset:
-    """Looks a data set up by name.
-
-    Raises:
-        CancerNetError: unknown; the message lists the known ones.
-    """
+    """Looks a data set up by name; raises CancerNetError if there is none."""
     if name not in DATASETS:
         raise CancerNetError(f"unknown data set {name!r}; known are {', '.join(sorted(DATASETS))}")
     return DATASETS[name]

@@ -4,8 +4,14 @@ import re
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from cancernet.catalog.entry import Dataset, Identity, register
-from cancernet.catalog.left_out import Contradiction, LeftOut, Reason
+from cancernet.catalog.entry import (
+    Contradiction,
+    Dataset,
+    Identity,
+    LeftOut,
+    Reason,
+    register,
+)
 from cancernet.catalog.paths import refuse_mask
 from cancernet.catalog.patient_id import patient_key
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from cancernet.catalog.left_out import LeftOut, Reason
+from cancernet.catalog.entry import LeftOut, Reason
 
 # Names that the folders of a split have, anywhere in a path.
 SPLIT_NAMES = {
@@ -32,21 +32,17 @@ def shipped_split(path: PurePosixPath) -> tuple[str, PurePosixPath]:
 
 
 def class_folder(path: PurePosixPath, classes: Sequence[str]) -> str:
-    """Returns the class that the file's folder names.
-
-    Raises:
-        LeftOut: the folder is none of the classes.
-    """
+    """Returns the class that the file's folder names; raises LeftOut if it names none."""
     if len(path.parts) < 2 or path.parts[-2] not in classes:
         raise LeftOut(Reason.NO_CLASS, f"expected {', '.join(classes[:-1])} or {classes[-1]}")
     return path.parts[-2]
 
 
 def group_of(path: PurePosixPath, pattern: str | re.Pattern[str]) -> str | None:
-    """Returns the group that a pattern of `--group-by` finds in a path; None if none.
+    """Returns the group that a pattern of `--group-by` finds in a path, or None.
 
-    That is its group `patient`, else its first group that is not empty, else all that it
-    matches; for an empty match the path itself.
+    That is the pattern's group `patient`, else its first group that is not empty, else all
+    that it matches; for an empty match the path itself.
     """
     found = re.search(pattern, str(path))
     if found is None:
@@ -73,5 +69,5 @@ def without_mask(stem: str) -> str:
 
 
 def key_path(path: PurePosixPath) -> str:
-    """No second copy is known of: every path names an image of its own."""
+    """Takes every path for an image of its own: no second copies are known."""
     return str(path)

@@ -108,7 +108,7 @@ def _with_images(settings: BuildSettings, arguments: argparse.Namespace) -> Buil
         print(f"Drawing the sample into {settings.source}, unless it is there ...", file=sys.stderr)
         draw_sample(settings.dataset, settings.source)
     elif fetch:
-        from cancernet.building.download import download
+        from cancernet.building.source_files import download
 
         return dataclasses.replace(settings, source=download(catalog.dataset(settings.dataset)))
     elif not given:
@@ -172,8 +172,7 @@ def audit_command(
     Raises:
         CancerNetError: nothing there to audit, or the report cannot be written there.
     """
-    from cancernet.auditing.audit import audit
-    from cancernet.auditing.report import PAGE, lines, write_report
+    from cancernet.auditing.audit import PAGE, audit, lines, write_report
     from cancernet.base.parallel import Cluster
 
     target = report or _place_of_report(folder)

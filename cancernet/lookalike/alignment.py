@@ -1,59 +1,53 @@
-"""Lays one picture on another and says how well they agree.
+"""Lays one picture on another and measures how well they agree.
 
 Descriptions only say that two pictures might be one. Here the second is laid on the
 first, turned as the descriptions found, at the crop that fits best, and two correlations
 are taken: of the grey values, and of the detail that is left when a blurred copy is
-subtracted. Two pictures of different tissue may both be dark on the left and light on
-the right, and then agree in grey values; they do not agree in detail. What is the same
-all along a row or a column is no detail either: the straight edge of a slide looks the
-same in every picture that shows it.
+subtracted. Pictures of different tissue may both be dark on the left and light on the
+right; they agree in grey values, but not in detail. What is constant along a row or a
+column is not detail: the straight edge of a slide looks the same everywhere.
 """
 
 import dataclasses
 
 import numpy as np
 
-from cancernet.lookalike.descriptors import BOXES, STRETCHES, apply_symmetry
+from cancernet.lookalike.pictures import BOXES, STRETCHES, apply_symmetry
 
-# Pixels of the longer side: at which the crop is looked for, and at which pictures are
-# compared. Detail that resizing and recompression destroy is not asked for.
+# Pixels of the longer side at which the crop is searched, and at which pictures are
+# compared: resizing and recompression destroy finer detail.
 COARSE, FINE = 48, 96
-# Of the sides of the first that the second may show, for each size of box.
+# Shares of the sides of the first that the second may show, for each size of box.
 CROPS = {1.0: (0.92, 1.0), 0.93: (0.88, 0.99), 0.86: (0.78, 0.92)}
-# Of grey values, coarsely: with less than the one there is nothing to look at closely,
-# and uncropped pictures with more than the other need no search for a crop.
+# Coarse correlations of grey values: below the one a pair is given up, and uncropped
+# pictures above the other need no search for a crop.
 HOPELESS, SURE = 0.6, 0.97
 
-NOISE = 2.0  # grey levels that are no detail
-EVIDENCE = 0.01  # mean weight of detail under which nothing can be told
+NOISE = 2.0  # grey levels that are not detail
+EVIDENCE = 0.01  # least mean weight of detail by which anything can be told
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """What counts as detail, as standard deviations in pixels.
+    """What counts as detail, as standard deviations in pixels."""
 
-    Attributes:
-        blur: of the copy that is subtracted.
-        wide: of the surroundings in which strength and direction are judged.
-    """
-
-    blur: float
-    wide: float
+    blur: float  # of the copy that is subtracted
+    wide: float  # of the surroundings in which strength and direction are judged
 
 
 CLOSE, SMALL = Scale(2.0, 3.0), Scale(1.5, 2.5)
-# Correlation of the detail of small copies under which a closer look is idle.
+# Least correlation of the detail of small copies for a closer look.
 UNPROMISING = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """How two pictures agree where they lie on one another best.
+    """How two pictures agree where they fit best.
 
     Attributes:
         grey: correlation of the grey values, -1 to 1.
         detail: correlation of what a blurred copy and the rows' and columns' means leave over.
-        evidence: mean weight of that detail, 0 to 1: how much there is in them to tell by.
+        evidence: mean weight of that detail, 0 to 1: how much there is to tell by.
         crop: share of the first picture's side that the second shows, 0 to 1.
         gain: contrast of the second over that of the first.
         shift: mean grey value of the second less that of the first.
@@ -99,7 +93,7 @@ def agreement(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) ->
 
 
 def promising(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) -> bool:
-    """Tells from small copies whether it is worth looking at two pictures closely.
+    """Tells from small copies whether two pictures are worth comparing closely.
 
     Args:
         first, second: grey (side, side), uint8, squeezed to one size whatever their form.
@@ -120,7 +114,7 @@ def promising(first: np.ndarray, second: np.ndarray, box: int, symmetry: int) ->
 def _look_for_crop(
     first: np.ndarray, small: np.ndarray, least: float, most: float
 ) -> tuple[float, float]:
-    """Returns the best correlation of grey values, and the share of the sides it is had at."""
+    """Returns the best correlation of grey values, and the share of the sides that gave it."""
     side = max(small.shape)
     sizes = range(round(side / most), round(side / least) + 1)
     found, size, _ = _lay(first, small, sizes[0])
@@ -162,7 +156,7 @@ def _lay(first: np.ndarray, small: np.ndarray, size: int) -> tuple[float, int, t
 
 
 def _scaled(first: np.ndarray, small: np.ndarray, size: int) -> np.ndarray:
-    """The first picture so large that `size` of its pixels are to the longer side of `small`."""
+    """Scales the first picture so that `size` of its pixels match the longer side of `small`."""
     import cv2
 
     scale = size / max(small.shape)
@@ -173,7 +167,7 @@ def _scaled(first: np.ndarray, small: np.ndarray, size: int) -> np.ndarray:
 
 
 def _agreement_of_detail(one: np.ndarray, other: np.ndarray, scale: Scale) -> tuple[float, float]:
-    """Correlation of what a blurred copy leaves over, where it varies both ways; mean weight."""
+    """Returns the weighted correlation of what `_detail` gives, and the mean weight."""
     first, weight = _detail(one, scale)
     second, weight_too = _detail(other, scale)
     weights = np.sqrt(weight * weight_too)
@@ -189,10 +183,10 @@ def _agreement_of_detail(one: np.ndarray, other: np.ndarray, scale: Scale) -> tu
 
 
 def _detail(grey: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
-    """What a blurred copy leaves over, of like strength all over; and how much it tells.
+    """Returns what a blurred copy leaves over, of equal strength everywhere, and its weight.
 
-    An edge looks like every other edge: what tells pictures apart varies both ways. The
-    weight is the ratio of the structure tensor's eigenvalues, the lesser over the greater.
+    Edges look alike: what tells pictures apart varies both ways. The weight is the ratio
+    of the structure tensor's eigenvalues, the lesser over the greater.
     """
     import cv2
 

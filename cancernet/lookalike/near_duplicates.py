@@ -7,10 +7,10 @@ less contrast, mildly cropped, or several of these:
     groups = connected(len(paths), [(pair.first, pair.second) for pair in pairs])
 
 In three steps, each of which leaves less for the next: every picture is described by a
-few hundred numbers (`descriptors`), those described alike are found through cells
-(`nearest_pictures`), and the pairs are laid on one another and compared pixel by pixel
-(`alignment`). docs/AUDIT.md has the recall and the false alarms, and the commands.
-Written here because no known library finds symmetries and crops together.
+few hundred numbers (`pictures`), those with similar descriptions are found through cells
+(`nearest_pictures`), and the pairs are aligned and compared pixel by pixel (`alignment`).
+docs/AUDIT.md has the recall, the false alarms and the commands. Written here because no
+known library finds symmetries and crops together.
 """
 
 import contextlib
@@ -25,19 +25,24 @@ import numpy as np
 
 from cancernet.base.errors import ImageError
 from cancernet.dataset.images import first_alike
-from cancernet.lookalike import descriptors
 from cancernet.lookalike.alignment import UNLIKE, Agreement, agreement, promising
 from cancernet.lookalike.nearest_pictures import find_alike
-from cancernet.lookalike.pictures import Pictures, look_at_pictures, read_grey, spread
+from cancernet.lookalike.pictures import (
+    SYMMETRIES,
+    Pictures,
+    look_at_pictures,
+    read_grey,
+    spread,
+)
 
 # Correlations from which on two pictures count as one; chosen on planted changes of
 # real patches and scans (benchmarks/audit_recall.py).
 ALIKE_DESCRIPTIONS = 0.7
 ALIKE_GREY = 0.7
 ALIKE_DETAIL = 0.5
-# Where there is little to tell by, a mostly white patch with a strip of tissue, chance agrees
-# more: then the correlation of detail must be larger, by so much where there is nothing. And
-# more so where a smaller crop was free to be chosen: two strips fit at one of many places.
+# Where there is little detail, as in a white patch with a strip of tissue, chance agrees
+# more: the correlation of detail must then be larger, by up to so much. More so where a
+# smaller crop could be chosen: two strips fit at one of many places.
 ENOUGH_EVIDENCE, SURER = 0.2, 0.25
 FREE_CROP, ENOUGH_TO_FIT, SURER_TO_FIT = 0.93, 0.5, 0.45
 # Candidates looked at for each picture, the best.
@@ -96,9 +101,8 @@ def find_near_duplicates(
 ) -> list[Pair]:
     """Finds the pairs of pictures of which one is the other, perhaps changed.
 
-    Pictures that are nearly uniform are compared with none: nothing in them tells one
-    from another (`pictures.PLAIN`). Of a group of many variants not every pair is
-    listed, but enough of them to connect the group.
+    Nearly uniform pictures are left out: nothing tells one from another (`pictures.PLAIN`).
+    Of a group of many variants not every pair is listed, but enough to connect the group.
 
     Args:
         paths: of image files; those that cannot be read resemble none.
@@ -185,27 +189,25 @@ def _verified(
     processes: int | None,
     progress: Callable[[str, int, int], Any],
 ) -> list[Pair]:
-    def chunk(begin: int) -> list[tuple[int, ...]]:
-        return [tuple(hit[:4]) for hit in hits[begin : begin + CHUNK].tolist()]
-
     thumb, size = pictures.table["thumb"], pictures.table["size"]
     chunks: Iterator[list[tuple[Any, ...]]] = (
         [
-            (str(paths[one]), str(paths[other]), thumb[one], thumb[other], *how)
-            for one, other, *how in chunk(begin)
+            (str(paths[one]), str(paths[other]), thumb[one], thumb[other], box, symmetry)
+            for one, other, box, symmetry, _ in hits[begin : begin + CHUNK].tolist()
         ]
         for begin in range(0, len(hits), CHUNK)
     )
     pairs = []
     with contextlib.closing(spread(_agreements, chunks, len(hits), processes)) as results:
         for place, agreements in results:
-            for hit, found in zip(chunk(place * CHUNK), agreements, strict=True):
+            chunk = hits[place * CHUNK : (place + 1) * CHUNK].tolist()
+            for (one, other, _, symmetry, _), found in zip(chunk, agreements, strict=True):
                 if _is_one(found):
-                    one, other, _, symmetry = hit
                     changes = _changes(found, symmetry, size[one].tolist(), size[other].tolist())
-                    low, high = sorted((one, other))
                     distance = round(1 - found.detail, 4)
-                    pairs.append(Pair(low, high, distance, changes, found.crop))
+                    pairs.append(
+                        Pair(min(one, other), max(one, other), distance, changes, found.crop)
+                    )
             progress("comparing", len(agreements), len(hits))
     return pairs
 
@@ -234,7 +236,7 @@ def _changes(
     found: Agreement, symmetry: int, first: list[int], second: list[int]
 ) -> tuple[Change, ...]:
     """Returns what was done to a picture of the size `first`, in a fixed order."""
-    transposed, top_bottom, left_right = descriptors.SYMMETRIES[symmetry]
+    transposed, top_bottom, left_right = SYMMETRIES[symmetry]
     mirrors = transposed + top_bottom + left_right
     shown = first[::-1] if transposed else first
     resized = any(

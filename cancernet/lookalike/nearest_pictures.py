@@ -1,10 +1,10 @@
 """Finds pictures whose descriptions are alike, without comparing each with each.
 
-The descriptions fall into cells around some of their number. A picture is compared only
-with the pictures in the cells nearest to it: with about four times the square root of n
-cells the work grows like n times the square root of n, not like n squared. Cells are
-told apart by what the eight symmetries leave alone, so a turned or flipped picture lies
-in the same cell; within a cell all eight are compared, by one matrix product.
+The descriptions fall into cells around randomly chosen ones. A picture is compared only
+with those in the cells nearest to it: with about four times the square root of n cells
+the work grows like n times the square root of n, not like n squared. Cells use the part of
+a description that the eight symmetries do not change, so a turned or flipped picture lies in
+the same cell; within a cell all eight are compared, by one matrix product.
 """
 
 import contextlib
@@ -16,23 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.lookalike.descriptors import (
+from cancernet.lookalike.pictures import (
     BOXES,
     LENGTH,
     SYMMETRIES,
     in_all_symmetries,
+    spread,
     symmetric_part,
 )
-from cancernet.lookalike.pictures import spread
 
 PICTURES_A_BLOCK = 256
 CELLS_PER_ROOT = 4.0
-# So few are compared each with each: nothing is missed, and their order does not matter.
+# Up to so many are compared each with each, and nothing is missed.
 FEW = 4000
-# Of a box inside a picture; the whole of a turned copy lies hardly anywhere but in its own.
+# Cells searched for a box inside a picture, and for the whole, whose copy is nearer.
 NEAREST_CELLS, NEAREST_OF_WHOLE = 20, 4
 CELLS_A_STRIP = 8
-# Of a row with more hits than this in one cell, only the best is kept: hundreds of
+# In a cell with more hits a row than this, only the best of each row is kept: hundreds of
 # variants of one picture would otherwise give the square of their number.
 CROWDED = 4
 
@@ -43,7 +43,7 @@ class Index:
 
     Attributes:
         descriptions: float16 (all, boxes, LENGTH).
-        places: int64 (n,), of the pictures that take part in `descriptions`.
+        places: int64 (n,), of the pictures to compare.
         centres: float32 (cells, LENGTH), symmetric parts.
         members: int64 (n,), `places` cell after cell.
         begins: int64 (cells + 1,), where in `members` each cell begins.
@@ -82,12 +82,12 @@ def find_alike(
 
     Args:
         descriptions: float16 (all, boxes, LENGTH).
-        places: int64 (n,), of the pictures that take part, at least one.
+        places: int64 (n,), of the pictures to compare, at least one.
         apart: int64 (all,), group numbers; pictures of one group are not compared.
-        least: correlation of descriptions from which on two are alike.
+        least: correlation of descriptions above which two are alike.
         most: pairs kept for each picture, the best.
         processes: how many; one for each processor if None.
-        progress: told how many more pictures were looked for.
+        progress: told how many more pictures are done.
 
     Returns:
         Of dtype HIT, each pair once.
@@ -128,8 +128,7 @@ def _search(index: Index, least: float, most: int, block: tuple[int, int]) -> np
     """Finds the pictures that are like those of a block of `index.places`."""
     from threadpoolctl import threadpool_limits
 
-    # The processes share the processors already; threads within each would wait for each
-    # other most of the time.
+    # The processes share the processors already; threads within each would only wait.
     with threadpool_limits(1):
         boxes = len(BOXES)
         asked = index.places[slice(*block)]
@@ -166,8 +165,8 @@ def _nearest_cells(near: np.ndarray, boxes: int) -> tuple[np.ndarray, np.ndarray
     """Returns which row looks into which cell, as two columns in the order of the cells."""
     rows, cells = near.shape
     wanted = min(NEAREST_CELLS, cells)
-    # The nearest cells lie in the strips whose best cell is among the best: far fewer
-    # numbers are sorted than there are.
+    # The nearest cells lie in the strips whose best cell is among the best: this sorts far
+    # fewer numbers than there are.
     strips = -(-cells // CELLS_A_STRIP)
     padded = np.full((rows, strips * CELLS_A_STRIP), -np.inf, np.float32)
     padded[:, :cells] = near

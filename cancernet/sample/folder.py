@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import LockedError, lock, read_json, write_json, write_text
+from cancernet.base.files import (
+    LockedError,
+    Mark,
+    beside,
+    lock,
+    read_json,
+    rename_whole,
+    write_json,
+    write_text,
+)
 
 MARKER = "DRAWN.json"
 SOFTWARE = "CancerNet drawn sample"
@@ -41,9 +50,9 @@ def draw_folder(
     A drawing that was killed leaves them; the next one removes them.
 
     Args:
-        folder: where the images go; must not exist, be empty, or hold the same drawing.
+        folder: must not exist, be empty, or hold the same drawing.
         facts: what tells one drawing from another (`sample`, `version`, `seed`, ...).
-        cases: what to draw; they are drawn several at a time.
+        cases: what to draw, several at a time.
         subject: what the images are not photographs of; goes into their metadata.
 
     Raises:
@@ -56,7 +65,7 @@ def draw_folder(
     _refuse_what_is_there(folder, marker is not None)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with lock(folder.with_name(f".{folder.name}.drawing.lock")):
+        with lock(beside(folder, "drawing.lock")):
             _draw_beside(folder, {"drawn": True, "by": SOFTWARE, **facts}, cases, subject)
     except LockedError:
         raise CancerNetError(
@@ -67,17 +76,16 @@ def draw_folder(
 def _draw_beside(
     folder: Path, marker: Mapping[str, object], cases: Sequence[Case], subject: str
 ) -> None:
-    staging = folder.with_name(f".{folder.name}.drawing")
-    _remove_unfinished(staging)
-    staging.mkdir()
+    staging = beside(folder, "drawing")
+    mark = Mark(MARKER, json.dumps({**marker, "finished": False}))
+    mark.remove(staging)
+    if os.path.lexists(staging):
+        raise CancerNetError(f"{staging} is in the way and was not drawn here; move it away")
     try:
-        # Written in place: beside and renamed, a kill would leave a folder without a mark.
-        (staging / MARKER).write_text(json.dumps({**marker, "finished": False}), encoding="utf-8")
+        mark.make(staging)
         _draw_cases(staging, cases, subject)
         write_json(staging / MARKER, {**marker, "files": _images(staging)})
-        if folder.is_dir():
-            folder.rmdir()  # empty, as was seen before; Windows cannot rename onto it
-        staging.rename(folder)
+        rename_whole(staging, folder)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -116,16 +124,6 @@ def save(path: Path, content: NDArray[np.uint8] | str, *, subject: str) -> None:
 
 def _images(folder: Path) -> int:
     return sum(1 for _ in folder.rglob("*.png"))
-
-
-def _remove_unfinished(staging: Path) -> None:
-    """Removes what a killed drawing left; anything else in that place is refused."""
-    if not os.path.lexists(staging):
-        return
-    ours = staging.is_dir() and not staging.is_symlink()
-    if not ours or (any(staging.iterdir()) and not (staging / MARKER).is_file()):
-        raise CancerNetError(f"{staging} is in the way and was not drawn here; move it away")
-    shutil.rmtree(staging)
 
 
 def _refuse_what_is_there(folder: Path, drawn: bool) -> None:

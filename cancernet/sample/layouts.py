@@ -12,9 +12,8 @@ from cancernet.base.errors import CancerNetError
 from cancernet.config import SEED
 from cancernet.sample.folder import DrawnFile, draw_folder
 from cancernet.sample.histology import PATCH, Slide, draw_slide
-from cancernet.sample.mammography import draw_mammogram
+from cancernet.sample.radiology import KINDS, draw_mammogram, draw_scan
 from cancernet.sample.texture import generator, smooth
-from cancernet.sample.ultrasound import KINDS, draw_scan
 
 # Raise it whenever the same seed gives other images.
 VERSION = 2
@@ -59,15 +58,15 @@ FIRST_SOURCE = 90000001  # no such number in the published data
 def draw_sample(
     dataset: str, folder: Path, *, seed: int = SEED, patients: int | None = None
 ) -> None:
-    """Draws the sample of a data set into a folder; nothing if it is there already.
+    """Draws the sample of a data set into a folder, unless it is there already.
 
     The same seed gives the same bytes.
 
     Args:
         dataset: one of SAMPLES.
-        folder: a folder that does not exist yet, is empty, or holds this sample.
-        seed: seed of every random number, 0 or more.
-        patients: draws only the first so many patients of IDC, for tests.
+        folder: must not exist, be empty, or hold this sample.
+        seed: 0 or more.
+        patients: draws only the first so many patients, for tests.
 
     Raises:
         CancerNetError: something else is in the folder, or an argument is out of bounds.
@@ -122,12 +121,10 @@ def vary(
     sharpened: bool = False,
     equalised: bool = False,
 ) -> NDArray[np.uint8]:
-    """Makes a variant of a grey image, as published sets that were augmented before have them.
+    """Makes a variant of a grey image, as in sets that were augmented before publication.
 
     Args:
-        pixels: uint8 grey.
         turn: degrees, anticlockwise; what comes in from outside is black.
-        mirrored: left and right exchanged.
         sharpened: by unsharp masking.
         equalised: local contrast raised (CLAHE), which also lifts the black.
     """

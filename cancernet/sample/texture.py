@@ -57,7 +57,6 @@ def fibres(rng: np.random.Generator, angle: Picture, *, doublings: int = 4) -> P
     4, ... pixels: a cheap line integral convolution (Cabral & Leedom 1993).
 
     Args:
-        rng: source of the noise.
         angle: direction at every pixel, radians.
         doublings: streaks are about `2**doublings` pixels long.
     """
@@ -93,9 +92,7 @@ def scatter(rng: np.random.Generator, density: Picture, spacing: float) -> Pictu
     """Returns rows and columns of random points, at most one in a square of side `spacing`.
 
     Args:
-        rng: source of the positions.
         density: chance at every pixel, 0 to 1, that a square there has its point.
-        spacing: side of a square.
     """
     edge = np.array(density.shape)[:, None] - 1
     grid = np.mgrid[0 : edge[0, 0] : spacing, 0 : edge[1, 0] : spacing].reshape(2, -1)
@@ -116,7 +113,6 @@ def outline(
     """Returns a closed wavy curve for `cv2.fillPoly`, shape (points, 2), x before y.
 
     Args:
-        rng: source of the waves.
         centre: row and column.
         radius: mean distance from the centre.
         waviness: greatest height of a wave as a share of the radius.
@@ -147,11 +143,10 @@ def stamp_nuclei(
     """Draws an ellipse on a canvas around every point; 100 is an ordinary nucleus.
 
     Args:
-        rng: source of every random number.
         canvas: changed in place.
         points: rows and columns of the centres.
         size: mean radius.
-        depth: how dark they are on average, 1 for an ordinary nucleus.
+        depth: mean darkness, 1 for an ordinary nucleus.
         spread: standard deviation of size, form and depth, as a share.
         stretch: length by width.
         angle: directions, radians; random if None.

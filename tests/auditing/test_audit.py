@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from cancernet.auditing import name_checks, words
+from cancernet.auditing.audit import SHOWN
 from cancernet.auditing.checks import CheckKind, Missing
 from cancernet.auditing.inventory import read_inventory
-from cancernet.auditing.report import SHOWN
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import LeftOut
 from cancernet.commands.build import audit_command
@@ -250,7 +250,7 @@ def test_nothing_but_the_words_changes_with_the_words(planted, tmp_path, monkeyp
 
 
 def test_the_page_is_whole_and_capped(planted, tmp_path, monkeypatch):
-    monkeypatch.setattr("cancernet.auditing.report.SHOWN", 2)
+    monkeypatch.setattr("cancernet.auditing.audit.SHOWN", 2)
     for place in range(4):
         origin = planted / "training" / name_of("9002", 0, place)
         name = name_of("9008", 0, 30 + place).replace("_class0", "<i>_class0")

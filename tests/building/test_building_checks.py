@@ -14,7 +14,7 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_rgb
-from cancernet.building import decode, find
+from cancernet.building import source_files, transfer
 from cancernet.catalog import Reason
 from cancernet.dataset.images import first_alike
 from tests.helpers.building_trees import (
@@ -45,7 +45,7 @@ def chunk(kind, content):
 def by_hand(pixels, *, width=4, height=3, depth=8, colour=2, interlaced=0, before=b"", after=b""):
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
     return (
-        decode.SIGNATURE
+        transfer.SIGNATURE
         + chunk(b"IHDR", head)
         + before
         + chunk(b"IDAT", zlib.compress(pixels))
@@ -59,7 +59,7 @@ LINES = (b"\0" + bytes(12)) * 3
 
 def test_plain_images_take_the_short_way():
     for content in (png(), png("L"), png("LA"), png("RGBA"), by_hand(LINES)):
-        assert decode._plain_png(content) == read_rgb(content).size
+        assert transfer._plain_png(content) == read_rgb(content).size
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_plain_images_take_the_short_way():
     ],
 )
 def test_everything_else_is_left_to_the_long_way(content):
-    assert decode._plain_png(content) is None
+    assert transfer._plain_png(content) is None
 
 
 @settings(max_examples=400, deadline=None)
@@ -93,7 +93,7 @@ def test_the_short_way_never_passes_what_the_long_way_refuses(data):
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     content = bytes(content[: data.draw(st.integers(len(content) - 20, len(content)))])
-    size = decode._plain_png(content)
+    size = transfer._plain_png(content)
     if size is not None:
         assert read_rgb(content).size == size
 
@@ -102,12 +102,12 @@ def test_a_bomb_is_not_unpacked():
     content = by_hand(bytes(100_000_000))
     tracemalloc.start()
     try:
-        decode.decoded_size(content)
+        transfer.decoded_size(content)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
     with pytest.raises(ImageError, match="pixels"):
-        decode.decoded_size(by_hand(LINES, width=20_000, height=20_000))
+        transfer.decoded_size(by_hand(LINES, width=20_000, height=20_000))
 
 
 def test_first_alike_names_the_first_equal_row():
@@ -125,7 +125,7 @@ def test_what_is_no_image_is_found_and_named(tmp_path):
     (source / "notes.txt").write_text("")
     (source / "8001" / "0" / "._8001_idx5_x1_y51_class0.png").write_bytes(b"fork")
     (source / "8001" / "thumbs.png").mkdir()
-    found = find.find_files(source)
+    found = source_files.find_files(source)
     assert {f.source: f.reason for f in found.left_out} == {
         "notes.txt": Reason.NOT_AN_IMAGE,
         "8001/0/._8001_idx5_x1_y51_class0.png": Reason.NOT_AN_IMAGE,
@@ -133,7 +133,7 @@ def test_what_is_no_image_is_found_and_named(tmp_path):
     }
     assert not found.drawn and len(found.images) == 63
     (source / "DRAWN.json").write_text("{}")
-    assert find.find_files(source).drawn
+    assert source_files.find_files(source).drawn
 
 
 def test_links_to_folders_are_followed_once_and_never_in_circles(tmp_path):
@@ -142,7 +142,7 @@ def test_links_to_folders_are_followed_once_and_never_in_circles(tmp_path):
     (source / "9001").symlink_to(elsewhere / "9001")
     (source / "8001" / "0" / "loop").symlink_to(source)
     (elsewhere / "9001" / "up").symlink_to(elsewhere)
-    found = find.find_files(source)
+    found = source_files.find_files(source)
     assert len(found.images) == 3 + 5
     assert {f.source: f.reason for f in found.left_out} == {
         "8001/0/loop": Reason.LINK_AGAIN,
@@ -158,7 +158,7 @@ def test_a_link_to_a_folder_around_linked_ones_is_read_but_for_those(tmp_path):
     for name, target in (("1", "1"), ("2", "2"), ("all", "."), ("late", "3")):
         (source / name).symlink_to((store / target).resolve())
     (source / "above").symlink_to(tmp_path)
-    found = find.find_files(source)
+    found = source_files.find_files(source)
     tails = sorted("/".join(path.split("/")[-3:]) for path in found.images)
     assert tails == sorted(
         patch_path(p, label, place)
@@ -185,7 +185,7 @@ def test_unreadable_folders_are_named(tmp_path, monkeypatch):
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    found = find.find_files(source)
+    found = source_files.find_files(source)
     (lost,) = found.left_out
     assert (lost.source, lost.reason, lost.failed) == ("8002", Reason.FOLDER_UNREADABLE, True)
 
@@ -196,7 +196,7 @@ def test_unreadable_source_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(CancerNetError, match="cannot be read: Permission denied"):
-        find.find_files(tmp_path)
+        source_files.find_files(tmp_path)
 
 
 def test_order_of_listing_does_not_matter(tmp_path, monkeypatch):

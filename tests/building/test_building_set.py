@@ -139,7 +139,7 @@ def test_whatever_has_changed_is_built_again(source, out, change):
     change(source, out)
     if not (out / "manifest.csv").read_text().startswith("path,"):
         # Without the list of its images nobody can tell whether they are all ours.
-        with pytest.raises(CancerNetError, match="holds what no build put there"):
+        with pytest.raises(CancerNetError, match="holds files that no build put there"):
             build_it(source, out)
         return
     assert not build_it(source, out).unchanged
@@ -230,7 +230,7 @@ def test_a_stray_quote_in_the_manifest_is_no_traceback(source, out):
     build_it(source, out)
     heading, _, rows = (out / "manifest.csv").read_text().partition("\n")
     (out / "manifest.csv").write_text(f'{heading}\n"{rows}{"x" * 140_000}')
-    with pytest.raises(CancerNetError, match="what no build put there"):
+    with pytest.raises(CancerNetError, match="files that no build put there"):
         build_it(source, out)
     with pytest.raises(ValueError, match="field larger than"):
         list(manifest_rows(out / "manifest.csv"))

@@ -12,11 +12,10 @@ from cancernet import catalog
 from cancernet.catalog import Identity, LeftOut, Reason
 from cancernet.dataset.manifest import read_dataset
 from cancernet.dataset.notices import NoticeKind, say_notice
-from cancernet.lookalike import siblings
+from cancernet.lookalike import grouping
 from cancernet.sample import layouts
 from cancernet.sample.layouts import vary
-from cancernet.sample.mammography import draw_mammogram
-from cancernet.sample.ultrasound import draw_scan
+from cancernet.sample.radiology import draw_mammogram, draw_scan
 from tests.helpers.building_trees import facts, left_out, manifest
 
 MAMMOGRAPHY, BUSI = catalog.dataset("mammography"), catalog.dataset("busi")
@@ -77,6 +76,15 @@ def test_both_sizes_of_the_mammograms_are_counted_once():
         for stage, size in (("After", "224x224"), ("After", "227x227"), ("Before", "224x224"))
     ]
     assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize("name", ["busi", "ultrasound"])
+def test_a_scan_in_the_folder_of_another_class_is_left_out(name):
+    identify = catalog.dataset(name).identify
+    with pytest.raises(LeftOut, match="class benign, the file name class malignant") as caught:
+        identify(PurePosixPath("benign/malignant (3).png"))
+    assert caught.value.reason is Reason.CONTRADICTION
+    assert identify(PurePosixPath("benign/malignant.png")).label == "benign"
 
 
 def test_every_entry_is_whole():
@@ -430,7 +438,7 @@ def variants(tmp_path_factory):
 
 
 def test_turned_and_mirrored_variants_are_siblings_and_strangers_are_not(variants):
-    groups = siblings.group_siblings(list(variants)).tolist()
+    groups = grouping.group_siblings(list(variants)).tolist()
     assert [groups.index(group) for group in groups] == [
         list(variants.values()).index(source) for source in variants.values()
     ]
@@ -456,13 +464,13 @@ def test_unreadable_and_empty_pictures_are_alone(tmp_path, variants):
     save(tmp_path / "dark.png", np.zeros((60, 40), np.uint8))
     (tmp_path / "broken.png").write_bytes(b"x")
     some = [*list(variants)[:2], *sorted(tmp_path.glob("*.png"))]
-    assert siblings.group_siblings(some).tolist() == [0, 0, 1, 2, 3]
+    assert grouping.group_siblings(some).tolist() == [0, 0, 1, 2, 3]
 
 
 def test_too_many_to_compare_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(siblings, "LARGEST", 3)
+    monkeypatch.setattr(grouping, "LARGEST", 3)
     with pytest.raises(catalog.entry.CancerNetError, match="say with --group-by"):
-        siblings.group_siblings(["a"] * 4)
+        grouping.group_siblings(["a"] * 4)
 
 
 def test_the_real_busi(real_data, build, tmp_path):

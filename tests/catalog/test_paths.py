@@ -5,10 +5,9 @@ from pathlib import PurePosixPath
 import pytest
 
 from cancernet.auditing.inventory import read_inventory
-from cancernet.building.described import describe_dataset
-from cancernet.building.find import find_files
-from cancernet.building.identify import identify_paths
+from cancernet.building.identify import describe_dataset, identify_paths
 from cancernet.building.settings import BuildSettings
+from cancernet.building.source_files import find_files
 from cancernet.catalog import read_place, shipped_split
 from cancernet.catalog.paths import SPLIT_NAMES
 from cancernet.config import SPLITS

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from cancernet.auditing.inventory import read_inventory
 from cancernet.base.errors import CancerNetError
-from cancernet.building.described import describe_dataset
-from cancernet.building.identify import identify_paths
+from cancernet.building.identify import describe_dataset, identify_paths
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog.patient_id import (
     Respelled,

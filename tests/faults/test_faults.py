@@ -22,7 +22,7 @@ from cancernet.base.errors import CancerNetError, describe_os_error
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.building import build as building
 from cancernet.building import staging
-from cancernet.building.find import find_files
+from cancernet.building.source_files import find_files
 from cancernet.catalog import Reason
 from cancernet.commands.predict_images import predict_named
 from cancernet.dataset.build_record import read_audit

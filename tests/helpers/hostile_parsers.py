@@ -29,7 +29,7 @@ from cancernet.base.files import json_text
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.records import from_json
 from cancernet.base.tables import read_list
-from cancernet.building.decode import decoded_size
+from cancernet.building.transfer import decoded_size
 from cancernet.dataset import build_record, manifest
 from cancernet.dataset.label_table import IdentifyByTable, read_labels
 from cancernet.evaluation.labelled_images import read_labelled

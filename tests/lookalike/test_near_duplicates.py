@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from cancernet.lookalike import descriptors, near_duplicates, nearest_pictures
+from cancernet.lookalike import near_duplicates, nearest_pictures, pictures
 from cancernet.lookalike.alignment import Agreement
 from cancernet.lookalike.near_duplicates import connected, find_near_duplicates
 
@@ -153,19 +153,19 @@ def test_several_processes_find_the_same(strangers, monkeypatch):
 
 def test_symmetries_act_on_descriptions_as_on_pixels():
     grey = np.random.default_rng(1).uniform(0, 255, (40, 31)).astype(np.float32)
-    described = descriptors.describe(grey)[0][:1]
-    symmetric = descriptors.symmetric_part(described)
+    described = pictures.describe(grey)[0][:1]
+    symmetric = pictures.symmetric_part(described)
     for place in range(8):
-        turned = descriptors.describe(descriptors.apply_symmetry(grey, place))[0][:1]
-        assert np.allclose(turned, descriptors.in_all_symmetries(described)[place], atol=1e-4)
-        assert np.allclose(descriptors.symmetric_part(turned), symmetric, atol=1e-4)
+        turned = pictures.describe(pictures.apply_symmetry(grey, place))[0][:1]
+        assert np.allclose(turned, pictures.in_all_symmetries(described)[place], atol=1e-4)
+        assert np.allclose(pictures.symmetric_part(turned), symmetric, atol=1e-4)
 
 
 def test_the_symmetric_part_brings_nothing_further_apart():
     rng = np.random.default_rng(2)
-    one, other = rng.normal(0, 1, (2, 50, descriptors.LENGTH))
-    nearest = np.linalg.norm(descriptors.in_all_symmetries(one) - other, axis=2).min(axis=0)
-    parts = descriptors.symmetric_part(one) - descriptors.symmetric_part(other)
+    one, other = rng.normal(0, 1, (2, 50, pictures.LENGTH))
+    nearest = np.linalg.norm(pictures.in_all_symmetries(one) - other, axis=2).min(axis=0)
+    parts = pictures.symmetric_part(one) - pictures.symmetric_part(other)
     assert (np.linalg.norm(parts, axis=1) <= nearest + 1e-6).all()
 
 

@@ -8,8 +8,7 @@ import sys
 import pytest
 from PIL import Image
 
-from cancernet.auditing.audit import audit
-from cancernet.auditing.report import as_json
+from cancernet.auditing.audit import as_json, audit
 from cancernet.base import parallel
 from cancernet.base.errors import CancerNetError
 from cancernet.commands import predict

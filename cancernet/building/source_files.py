@@ -1,11 +1,11 @@
-"""Finds every file under the source folder, and what of it is not an image."""
+"""The source folder: fetched from Kaggle, and every file under it, images or not."""
 
 import dataclasses
 import os
 from pathlib import Path
 
-from cancernet.base.errors import CancerNetError
-from cancernet.catalog import LeftOutFile, Reason
+from cancernet.base.errors import CancerNetError, first_line
+from cancernet.catalog import Dataset, LeftOutFile, Reason
 from cancernet.sample.folder import MARKER
 
 
@@ -15,7 +15,7 @@ class Found:
 
     Attributes:
         images: files with an image's suffix, relative, with `/`; those nearest to the
-            source folder first, then by name, whatever order the file system lists.
+            source folder first, then by name.
         left_out: everything else.
         drawn: whether the marker of a drawn sample is among them.
     """
@@ -25,12 +25,38 @@ class Found:
     drawn: bool
 
 
+def download(dataset: Dataset) -> Path:
+    """Returns the folder that Kaggle's own client keeps the data set in.
+
+    It is not fetched again when it is there, and the build reads the images where they are.
+
+    Raises:
+        CancerNetError: not on Kaggle, `kagglehub` is not installed, or Kaggle refused.
+    """
+    if not dataset.kaggle:
+        raise CancerNetError(f"{dataset.name} is not on Kaggle; it comes from {dataset.origin}")
+    try:
+        import kagglehub
+    except ImportError:
+        raise CancerNetError(
+            "--download needs kagglehub, which is not installed: pip install kagglehub; "
+            f"or download {dataset.address} by hand"
+        ) from None
+    try:
+        return Path(kagglehub.dataset_download(dataset.kaggle))
+    except Exception as error:
+        # Network, login and disk errors of every kind.
+        raise CancerNetError(
+            f"Kaggle did not deliver {dataset.kaggle} ({first_line(error)}); try again, or "
+            f"download it by hand from {dataset.address}"
+        ) from None
+
+
 def find_files(source: Path) -> Found:
     """Lists the files under a folder; links to folders are followed, but never in circles.
 
-    `imutils.paths.list_images` finds the images. It skips without a word what a person
-    must hear of (other files, folders that cannot be read, links to folders), so a second
-    walk finds those; it takes a second for 277,524 files.
+    `imutils.paths.list_images` finds the images. It silently skips what a person must know
+    (other files, folders that cannot be read, links to folders): a second walk finds those.
 
     Raises:
         CancerNetError: the folder cannot be read.
