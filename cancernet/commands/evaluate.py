@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.base.files import made_beside
 from cancernet.base.settings import setting
-from cancernet.base.staging import made_beside
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings, typed_command
 from cancernet.evaluation.settings import EvaluationSettings

@@ -3,9 +3,9 @@
 import dataclasses
 
 from cancernet.cross_validation.plan import CrossValidation, joined
-from cancernet.dataset.manifest import BuiltDataset, read_audit
-from cancernet.dataset.notices import Notice, NoticeKind
-from cancernet.dataset.words import say_notice
+from cancernet.dataset.build_record import read_audit
+from cancernet.dataset.manifest import BuiltDataset
+from cancernet.dataset.notices import Notice, NoticeKind, say_notice
 from cancernet.evaluation.run_results import (
     PREDICTIONS,
     FinishedRun,

@@ -23,8 +23,8 @@ from cancernet.report.page import write_report
 from cancernet.report.rendering import interval, number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
-from cancernet.runs.heat_maps import heat_map_of
 from cancernet.runs.metrics_file import metrics_of, write_metrics
+from cancernet.runs.run_folder import heat_map_of
 
 GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
 

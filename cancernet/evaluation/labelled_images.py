@@ -13,9 +13,9 @@ from cancernet.base.tables import FILE, LABEL, PATIENT, plain_path, read_table
 from cancernet.base.words import counted
 from cancernet.catalog.patient_id import find_respelled, kept_spellings
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import BUILD, MANIFEST, digest, read_dataset
-from cancernet.dataset.notices import notice_respelled
-from cancernet.dataset.words import say_notice
+from cancernet.dataset.build_record import BUILD
+from cancernet.dataset.manifest import MANIFEST, digest, read_dataset
+from cancernet.dataset.notices import notice_respelled, say_notice
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 

@@ -14,10 +14,9 @@ from cancernet.measures.decisions import Calibration, OperatingPoint
 from cancernet.measures.scored import Classes, Scored, read_scored
 from cancernet.report.content import Asked, Beside, FlowStep, Network
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_file import read_finished_folds
 from cancernet.runs.metrics_file import read_metrics
-from cancernet.runs.run_folder import CROSS_VALIDATION, Run
-from cancernet.runs.run_record import Setting
+from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import CROSS_VALIDATION, Setting, read_finished_folds
 
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"

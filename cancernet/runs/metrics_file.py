@@ -42,7 +42,7 @@ class Metrics(Record):
     """The content of `metrics.json`.
 
     Attributes:
-        validation: figures that the operating point was chosen on.
+        validation: figures of the images that chose the operating point.
         testing: figures of images that chose nothing.
         intervals: of "validation" and "testing".
         warnings: sentences that a reader must see before any figure.

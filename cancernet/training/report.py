@@ -11,7 +11,8 @@ import numpy as np
 from cancernet.base.errors import CancerNetError
 from cancernet.base.words import NOTICE
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
+from cancernet.dataset.build_record import read_audit
+from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
 from cancernet.evaluation.run_results import read_besides
 from cancernet.report.content import (
     Asked,
@@ -24,7 +25,7 @@ from cancernet.report.content import (
 )
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
-from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.run_folder import heat_map_of
 from cancernet.slides.output import save_picture
 from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
 from cancernet.training.plan import Finished

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from cancernet.base import locks, parallel
+from cancernet.base import parallel
 from cancernet.base.errors import CancerNetError
+from cancernet.base.files import lock
 from cancernet.building import record, staging, transfer
 from tests.helpers.building_trees import build_it, facts, files_under, make_tree
 
@@ -158,7 +159,7 @@ def test_two_builds_at_once_are_one_too_many(source, tmp_path, monkeypatch):
     out = tmp_path / "data" / "idc"
     out.parent.mkdir()
     monkeypatch.setattr(staging, "PATIENCE_SECONDS", 0.2)
-    with locks.lock(out.parent / ".idc.lock"):
+    with lock(out.parent / ".idc.lock"):
         with pytest.raises(CancerNetError, match="another build is writing"):
             build_it(source, out)
         assert not out.exists()

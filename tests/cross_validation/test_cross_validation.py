@@ -12,16 +12,15 @@ from cancernet.building.build import build
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
-from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
+from cancernet.dataset.notices import Leak, LeakKind
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import Rule
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored, write_scored
-from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
-from cancernet.runs.run_record import FINISHED
+from cancernet.runs.run_record import FINISHED, read_cross_validation
 from cancernet.sample.layouts import draw_sample
 from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.files import sha256_of
-from cancernet.base.staging import made_beside
+from cancernet.base.files import made_beside, sha256_of
 from cancernet.commands import evaluate
 from cancernet.dataset.manifest import COLUMNS
 from cancernet.evaluation.compare_runs import compare_sides, read_side

@@ -12,13 +12,13 @@ from jinja2 import UndefinedError
 from PIL import Image
 
 from cancernet.base.verdicts import CheckVerdict, Verdict
-from cancernet.dataset.manifest import read_audit
+from cancernet.dataset.build_record import read_audit
 from cancernet.report import rendering
 from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_patients
 from cancernet.report.sections import surest_wrong
-from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.run_folder import heat_map_of
 from tests.helpers.evaluation_examples import assessed, report_content, scored
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -53,7 +53,7 @@ def test_an_audit_of_the_set_as_it_is_now(tmp_path):
     (folder / "build.json").write_text("{}")
     entry = {"name": "groups", "verdict": "ok", "sentence": "none", "findings": []}
     (report / "audit.json").write_text(json.dumps({"checks": [entry]}))
-    assert read_audit(folder) == [("groups", "ok", "none")]
+    assert read_audit(folder) == [CheckVerdict("groups", Verdict.OK, "none")]
     later = (report / "audit.json").stat().st_mtime + 10
     os.utime(folder / "build.json", (later, later))
     assert read_audit(folder) == []  # built again since
