@@ -50,9 +50,9 @@ def batches(kind=TrainingBatches, count=22, **changes):
     )  # fmt: skip
 
 
-def train(model, training, to_fit=None, *, traced=False):
+def train(model, training, to_fit=None):
     to_fit = to_fit or model
-    to_fit.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy", run_eagerly=not traced)
+    to_fit.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy")
     to_fit.fit(training, epochs=3, shuffle=False, verbose=0)
     return model.get_weights()
 
@@ -65,9 +65,7 @@ def test_head_on_features_equals_the_whole_network(tmp_path, nested, precision):
         model = network(nested=nested)
         return accelerate(model, precision=precision) if precision else model
 
-    # Traced once, as trainings are: to trace costs a hundred times these few steps.
-    traced = precision == "float32"
-    slow = train(build(), batches(), traced=traced)
+    slow = train(build(), batches())
     model = build()
     before = model.get_weights()
     both = Batches(batches(), batches(PlainBatches))
@@ -75,7 +73,7 @@ def test_head_on_features_equals_the_whole_network(tmp_path, nested, precision):
     training, validation = kept.training, kept.validation
     assert head is not model and len(head.layers) < len(model.layers)
     assert isinstance(training.pixels, np.memmap) and training.pixels.dtype == np.float32
-    fast = train(model, training, head, traced=traced)
+    fast = train(model, training, head)
     tolerance = 2e-2 if precision == "mixed_bfloat16" else 1e-5
     for one, other in zip(fast, slow, strict=True):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
