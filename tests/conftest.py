@@ -160,19 +160,24 @@ def untraced() -> Iterator[None]:
 
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DenseNet and EfficientNetV2 have one layer a block: the kinds of layers are all there."""
-    from keras.src.applications import densenet, efficientnet_v2
+    """DenseNet and EfficientNet have one layer a block: the kinds of layers are all there."""
+    from keras.src.applications import densenet, efficientnet, efficientnet_v2
 
-    dense, efficient = densenet.DenseNet, efficientnet_v2.EfficientNetV2
+    dense, first = densenet.DenseNet, efficientnet.EfficientNet
+    second = efficientnet_v2.EfficientNetV2
 
     def dense_net(blocks, *arguments, **options):
         return dense([1] * len(blocks), *arguments, **options)
 
-    def efficient_net(**options):
-        return efficient(**{**options, "depth_coefficient": 0.1})
+    def efficient_net(width, depth, *arguments, **options):
+        return first(width, 0.1, *arguments, **options)
+
+    def efficient_net_v2(**options):
+        return second(**{**options, "depth_coefficient": 0.1})
 
     monkeypatch.setattr(densenet, "DenseNet", dense_net)
-    monkeypatch.setattr(efficientnet_v2, "EfficientNetV2", efficient_net)
+    monkeypatch.setattr(efficientnet, "EfficientNet", efficient_net)
+    monkeypatch.setattr(efficientnet_v2, "EfficientNetV2", efficient_net_v2)
 
 
 @pytest.fixture(scope="session")

@@ -156,6 +156,7 @@ def ask_keras_file(name, config, data, run, image, capsys):
     assert asked == (1, 0)
 
 
+@pytest.mark.usefixtures("shallow")
 def test_sigmoid_networks_are_named_rightly():
     from cancernet.models import build_model
 
