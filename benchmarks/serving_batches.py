@@ -40,9 +40,9 @@ def command(run: Path, port: int, most: int) -> list[object]:
     """Starts the server with another limit."""
     arguments = ["serve.py", "--run", str(run), "--port", str(port)]
     code = (
-        "import sys, cancernet.serving.scoring as scoring\n"
+        "import sys, cancernet.serving.scorer as scorer\n"
         "from cancernet.commands.serve import main\n"
-        f"scoring.BATCH_IMAGES = {most}\n"
+        f"scorer.BATCH_IMAGES = {most}\n"
         f"sys.argv = {arguments!r}\n"
         "main(None)"
     )

@@ -18,7 +18,7 @@ from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
 from cancernet.recipes import RECIPES, describe_recipes, flags_for, recipe
 from cancernet.runs.run_folder import open_run
-from cancernet.scoring.foreign.predictor import ModelDescription, open_keras_model
+from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
 from cancernet.training import train as training
 from cancernet.training.limit import limited, shares
 from cancernet.training.network import first_network

@@ -18,9 +18,8 @@ from cancernet.base.images import read_rgb
 from cancernet.dataset.manifest import read_dataset
 from cancernet.explaining import METHODS, Explainer, overlay
 from cancernet.runs.run_folder import open_run
-from cancernet.slides.drawing import save_picture
-from cancernet.slides.positions import PatientPatches, Place
-from cancernet.slides.scoring import map_of_places
+from cancernet.slides.output import save_picture
+from cancernet.slides.scoring import PatientPatches, Place, map_of_places
 
 SHOWN = 4
 LONGEST = 1000
@@ -70,8 +69,8 @@ def draw_slide(explainer, dataset, path: Path) -> None:
     names = sorted(set(part.patients))
     chosen = min(names, key=lambda name: abs(part.labels[patients == name].mean() - 0.4))
     places = [
-        Place(dataset.folder / part.paths[i], chosen, int(part.x[i]), int(part.y[i]),
-              dataset.classes[part.labels[i]])
+        [Place(dataset.folder / part.paths[i], chosen, int(part.x[i]), int(part.y[i]),
+              dataset.classes[part.labels[i]])]
         for i in np.flatnonzero(patients == chosen)
     ]  # fmt: skip
     side = dataset.image_size[0]

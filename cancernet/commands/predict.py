@@ -16,7 +16,7 @@ from cancernet.config import INTERPOLATIONS, OUTPUT
 if TYPE_CHECKING:
     from cancernet.explaining.folder import ExplanationFolder
     from cancernet.runs.run_folder import Run
-    from cancernet.scoring.foreign.predictor import KerasPredictor
+    from cancernet.scoring.keras_predictor import KerasPredictor
     from cancernet.scoring.predictor import Prediction
 
 _KERAS_FILE = "a Keras model without a run folder (--run FILE)"
@@ -199,7 +199,7 @@ def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPred
     """Opens the Keras model that --run names; None when it names a run folder."""
     stated = {name: getattr(flags, name) for name in _OF_KERAS_FILES}
     if flags.run is not None and not flags.run.is_dir():
-        from cancernet.scoring.foreign.model_file import is_model_file
+        from cancernet.scoring.model_file import is_model_file
 
         if is_model_file(flags.run):
             if flags.slide or flags.explain or flags.workers or flags.scheduler:
@@ -207,7 +207,7 @@ def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPred
                     "--slide, --explain, --workers and --scheduler need a run folder, not a "
                     "Keras model"
                 )
-            from cancernet.scoring.foreign.predictor import ModelDescription, open_keras_model
+            from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
 
             return stack.enter_context(open_keras_model(flags.run, ModelDescription(**stated)))
     for name, value in stated.items():
@@ -297,7 +297,7 @@ def _figure(
     images: list[Path], target: Path, flags: PredictFlags, trained: "Run"
 ) -> "Callable[[Prediction], None]":
     """Returns what saves the one image that is named, titled with its prediction."""
-    from cancernet.scoring.figure import check_target, write_figure
+    from cancernet.scoring.output import check_target, write_figure
 
     if len(images) != 1 or images[0].is_dir() or flags.scheduler:
         raise CancerNetError("--figure shows one image; name exactly one file")

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.files import json_text
 from cancernet.base.words import counted
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.answers import CsvFile, as_json, as_text, distribution
 from cancernet.scoring.inputs import Inputs
-from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.scoring.output import CsvFile, distribution
+from cancernet.scoring.predictor import Failure, Prediction, Predictor, as_text
 
 if TYPE_CHECKING:
     from cancernet.scoring.distributed import SpreadPredictor
@@ -80,10 +81,10 @@ def _print_all(
             failed += 1
             print(f"error: {result.path}: {result.error}", file=sys.stderr)
             if as_json_lines:
-                print(as_json(result))
+                print(json_text(result))
         else:
             scored += 1
-            print(as_json(result) if as_json_lines else as_text(result, run))
+            print(json_text(result) if as_json_lines else as_text(result, run))
     return scored, failed
 
 

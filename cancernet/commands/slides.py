@@ -8,11 +8,16 @@ from cancernet.base.files import FreeNames
 from cancernet.base.words import NOTICE, counted
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
-from cancernet.slides.bands import open_image
-from cancernet.slides.mosaic import SlideMap
-from cancernet.slides.positions import PatientPatches, find_patients
-from cancernet.slides.scoring import map_of_image, map_of_places, patch_side
-from cancernet.slides.writing import new_folder, write_slide
+from cancernet.slides.large_image import open_image
+from cancernet.slides.output import new_folder, write_slide
+from cancernet.slides.scoring import (
+    PatientPatches,
+    find_patients,
+    map_of_image,
+    map_of_places,
+    patch_side,
+)
+from cancernet.slides.slide_map import SlideMap
 
 
 def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -> tuple[int, int]:

@@ -46,9 +46,12 @@ class SpreadPredictor:
         work = functools.partial(
             score, str(self.run.folder.resolve()), str(self.run.record.checksum), Path.cwd()
         )
+        left = map(str, paths)
+        # Whole batches, so that every image is in the same batch as in one process.
+        tasks = iter(lambda: list(itertools.islice(left, BATCH_SIZE * BATCHES_A_TASK)), [])
         done = self.cluster.in_order(
             work,
-            _tasks(paths),
+            tasks,
             doing=lambda named: (
                 f"score {named[0]} and the images after it; repeat the command to score them"
             ),
@@ -63,21 +66,14 @@ def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[Pred
 
     Args:
         folder: the run folder, as this machine sees it.
-        checksum: of the run.json that the caller opened; another run is refused.
+        checksum: of the run.json that the caller opened.
         here: folder that relative paths begin at.
         named: paths of the images.
 
     Raises:
-        RunError: the run is not there, or is another one here.
+        CancerNetError: the run is not there, or is another one here.
     """
     return list(_predictor(folder, checksum).predict_many(here / path for path in named))
-
-
-def _tasks(paths: Iterable[Path]) -> Iterator[list[str]]:
-    """Yields whole batches, so that every image is in the same batch as in one process."""
-    left = map(str, paths)
-    while task := list(itertools.islice(left, BATCH_SIZE * BATCHES_A_TASK)):
-        yield task
 
 
 @functools.lru_cache(maxsize=1)

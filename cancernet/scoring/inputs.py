@@ -1,5 +1,6 @@
 """Which images a command line names: files, folders with all below them, and lists of names."""
 
+import functools
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -66,18 +67,19 @@ def listed_images(table: Path, folders: list[Path]) -> list[Path]:
     Raises:
         CancerNetError: the list cannot be read, names nothing, or a name fits several files.
     """
-    names = _read_names(table)
+    content = read_table(table)
+    column = content.need(FILE)
+    names = [plain_path(row.cells[column]) for row in content.rows if row.cells[column]]
+    if not names:
+        raise CancerNetError(f"{table} names no files; fill its column `filename`")
     strangers = [str(folder) for folder in folders if not folder.is_dir()]
     if strangers:
         raise CancerNetError(f"--list needs folders of images, and {strangers[0]} is not a folder")
-    anywhere: dict[str, list[Path]] | None = None
+    anywhere = functools.cache(lambda: _by_name(folders))
     found = []
     for name in names:
         there = [folder / name for folder in folders if is_file(folder / name)]
-        if not there:
-            if anywhere is None:
-                anywhere = _by_name(folders)
-            there = anywhere.get(Path(name).name, [])
+        there = there or anywhere().get(Path(name).name, [])
         if len(there) > 1:
             raise CancerNetError(
                 f"{name} in {table} fits several files, {there[0]} and {there[1]}; name only the "
@@ -94,12 +96,3 @@ def _by_name(folders: list[Path]) -> dict[str, list[Path]]:
             if path.is_file():
                 found[path.name].append(path)
     return found
-
-
-def _read_names(path: Path) -> list[str]:
-    table = read_table(path)
-    place = table.need(FILE)
-    names = [plain_path(row.cells[place]) for row in table.rows if row.cells[place]]
-    if not names:
-        raise CancerNetError(f"{path} names no files; fill its column `filename`")
-    return names

@@ -1,10 +1,11 @@
-"""Scores images with a finished run through ONNX Runtime.
+"""Scores images with a finished run through ONNX Runtime, and words the answers.
 
 The same class scores validation and testing at the end of a training, so that a
 prediction is exactly the number that evaluation gave the same image.
 """
 
 import dataclasses
+import functools
 import math
 import mmap
 from collections import deque
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.base.images import read_rgb, to_array
@@ -23,33 +25,25 @@ from cancernet.runs.run_folder import Run
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
 BATCH_SIZE = 16
 EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
+NO_POINT = "no operating point: 0.5 was not chosen on data"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prediction:
     """The prediction for one image.
 
-    Attributes:
-        path: of the image, as it was given.
-        label: the predicted class: for two classes by the operating point, for more
-            the most probable one.
-        word: what that class means to a reader.
-        probability: of the predicted class, 0-1.
-        probabilities: class -> probability; they add up to 1.
-        positive_probability: sum over the positive classes.
-        positive: whether that reaches the operating point; None without one.
-        operating_point: the threshold on `positive_probability`; None when none was
-            chosen on data.
+    `label` is the predicted class: for two classes by the operating point, for more the
+    most probable one.
     """
 
-    path: str
+    path: str  # as it was given
     label: str
-    word: str
-    probability: float
-    probabilities: dict[str, float]
-    positive_probability: float
-    positive: bool | None
-    operating_point: float | None
+    word: str  # what that class means to a reader
+    probability: float  # of that class, 0-1
+    probabilities: dict[str, float]  # class -> probability; they add up to 1
+    positive_probability: float  # sum over the positive classes
+    positive: bool | None  # whether that reaches the operating point; None without one
+    operating_point: float | None  # None if not chosen on data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,27 +83,33 @@ class Predictor:
             raise RunError(
                 f"{run.onnx} is not a model that can be loaded: {first_line(error)}"
             ) from None
-        self._input, outputs = self._ends()
-        if outputs != len(run.classes):
-            raise RunError(
-                f"{run.onnx} has {outputs} outputs, but run.json names {len(run.classes)} classes"
-            )
-        self._positive = [run.classes.index(name) for name in run.positive]
+        self._input = self._check_ends()
 
-    def _ends(self) -> tuple[str, Any]:
-        """Returns the input's name and the number of outputs, if the run's images fit."""
-        inputs, found = self._session.get_inputs(), self._session.get_outputs()
-        wanted = (None, self.run.height, self.run.width, 3)
-        if len(inputs) == 1 and found and found[0].shape and inputs[0].type == "tensor(float)":
-            # A side that takes any size has a name or None instead of a number.
-            sides = zip(inputs[0].shape[1:], wanted[1:], strict=False)
-            sizes = all(not isinstance(side, int) or side == size for side, size in sides)
-            if len(inputs[0].shape) == len(wanted) and sizes:
-                return inputs[0].name, found[0].shape[-1]
-        raise RunError(
-            f"{self.run.onnx} does not take RGB images of {self.run.width}x{self.run.height} "
-            "pixels, as run.json says; restore it from a copy"
+    def _check_ends(self) -> str:
+        """Returns the input's name if the run's images and classes fit the model."""
+        run, inputs, found = self.run, self._session.get_inputs(), self._session.get_outputs()
+        sides = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else []
+        # A side that takes any size has a name or None instead of a number.
+        fits = len(sides) == 4 and all(
+            not isinstance(side, int) or side == size
+            for side, size in zip(sides[1:], (run.height, run.width, 3), strict=True)
         )
+        if not (fits and found and found[0].shape):
+            raise RunError(
+                f"{run.onnx} does not take RGB images of {run.width}x{run.height} pixels, as "
+                "run.json says; restore it from a copy"
+            )
+        if found[0].shape[-1] != len(run.classes):
+            raise RunError(
+                f"{run.onnx} has {found[0].shape[-1]} outputs, but run.json names "
+                f"{len(run.classes)} classes"
+            )
+        return inputs[0].name
+
+    @functools.cached_property
+    def positive(self) -> list[int]:
+        """Columns of the positive classes."""
+        return [self.run.classes.index(name) for name in self.run.positive]
 
     def prepare(self, source: Path | bytes) -> np.ndarray:
         """Decodes and scales one image; returns uint8 (height, width, 3), 0-255.
@@ -117,16 +117,15 @@ class Predictor:
         Raises:
             ImageError: it cannot be read as an image.
         """
+        return self.scaled(read_rgb(source))
+
+    def scaled(self, image: Image.Image) -> np.ndarray:
+        """Scales a decoded image to the network's input, uint8 (height, width, 3)."""
         run = self.run
-        return to_array(
-            read_rgb(source), width=run.width, height=run.height, interpolation=run.interpolation
-        )
+        return to_array(image, width=run.width, height=run.height, interpolation=run.interpolation)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Scores prepared images.
-
-        Args:
-            pixels: RGB 0-255, shape (n, height, width, 3).
+        """Scores prepared images, RGB 0-255 of shape (n, height, width, 3).
 
         Returns:
             probabilities corrected by the run's calibration, shape (n, classes); each row
@@ -162,12 +161,12 @@ class Predictor:
         """Turns one row of probabilities into a prediction by the run's operating point."""
         run = self.run
         row = [float(value) for value in probabilities]
-        positive_probability = sum(row[index] for index in self._positive)
+        positive_probability = sum(row[index] for index in self.positive)
         chosen = not math.isnan(run.threshold)
         positive = positive_probability >= run.threshold
         index = int(np.argmax(probabilities))
         if len(row) == 2 and chosen:
-            index = self._positive[0] if positive else 1 - self._positive[0]
+            index = self.positive[0] if positive else 1 - self.positive[0]
         return Prediction(
             path=path,
             label=run.classes[index],
@@ -185,22 +184,23 @@ class Predictor:
         Every core decodes and scores batches of its own; ONNX Runtime and the decoders
         release Python's lock. An image that cannot be read gives a `Failure` in its place.
         """
-        for results in _in_threads(self._score_batch, _batches(paths), threads=self._threads):
+        left = iter(paths)
+        batches = iter(lambda: list(islice(left, BATCH_SIZE)), [])
+        for results in _in_threads(self._score_batch, batches, threads=self._threads):
             yield from results
 
     def _score_batch(self, paths: list[Path]) -> list[Prediction | Failure]:
-        results: list[Prediction | Failure | None] = []
-        sound = []
+        images: list[np.ndarray | Failure] = []
         for path in paths:
             try:
-                sound.append(self.prepare(path))
-                results.append(None)
+                images.append(self.prepare(path))
             except ImageError as error:
-                results.append(Failure(str(path), str(error)))
-        scores = iter(self.probabilities(np.stack(sound)) if sound else ())
+                images.append(Failure(str(path), str(error)))
+        sound = [image for image in images if isinstance(image, np.ndarray)]
+        rows = iter(self.probabilities(np.stack(sound)) if sound else ())
         return [
-            self.interpret(str(path), next(scores)) if result is None else result
-            for path, result in zip(paths, results, strict=True)
+            self.interpret(str(path), next(rows)) if isinstance(image, np.ndarray) else image
+            for path, image in zip(paths, images, strict=True)
         ]
 
 
@@ -214,12 +214,6 @@ def _model(path: Path) -> str | bytes:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         whole = content.find(EXTERNAL_DATA) < 0 and name.isprintable()
         return name if whole else bytes(content)
-
-
-def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
-    paths = iter(paths)
-    while batch := list(islice(paths, BATCH_SIZE)):
-        yield batch
 
 
 def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
@@ -242,3 +236,37 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def as_text(prediction: Prediction, run: Run) -> str:
+    """Returns one prediction for a person: class in words, probability, operating point."""
+    lines = [
+        f"{prediction.path}: {prediction.word} (class {prediction.label})",
+        f"  {point_text(prediction, run)}",
+    ]
+    if prediction.operating_point is None:
+        named = zip(run.words, prediction.probabilities.values(), strict=True)
+        lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
+    return "\n".join(lines)
+
+
+def point_text(prediction: Prediction, run: Run) -> str:
+    """Says on which side of the operating point the positive classes' probability falls."""
+    score, threshold = prediction.positive_probability, prediction.operating_point
+    opening = f"probability of {run.positive_words} "
+    if threshold is None:
+        return f"{opening}{score_text(score)}, {NO_POINT}"
+    side = "at or above" if prediction.positive else "below"
+    shown, point = score_text(score), score_text(threshold)
+    if shown == point:  # they differ in later digits, so these are shown
+        shown, point = f"{score:.6g}", f"{threshold:.6g}"
+    return f"{opening}{shown}, {side} the operating point {point}"
+
+
+def score_text(value: float) -> str:
+    """Returns a probability with three decimals, but never 0.000 or 1.000 for what is neither."""
+    if 0.0005 <= value < 0.9995 or value in (0.0, 1.0):
+        return f"{value:.3f}"
+    if value < 0.5:
+        return f"{value:.1e}"
+    return f"1 - {1 - value:.0e}" if value < 1 and math.isfinite(value) else str(value)

@@ -13,7 +13,7 @@ from cancernet.base.words import DRAWN, NOTICE
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.picture import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
-from cancernet.scoring.predictor import Prediction
+from cancernet.scoring.predictor import Prediction, point_text
 from cancernet.serving.heat_maps import method_for
 from cancernet.serving.service import INTENDED_USE
 
@@ -71,7 +71,7 @@ def _show_image(explainer: Explainer, name: str, content: bytes, number: int) ->
         return
     left, right = streamlit.columns(2)
     image.thumbnail((4 * PREVIEW, 4 * PREVIEW))
-    left.image(_large(image), caption=name, width=PREVIEW)
+    left.image(enlarged(np.asarray(image), least=PREVIEW), caption=name, width=PREVIEW)
     _say_answer(explainer, prediction, right)
     if right.toggle("Heat map", key=f"heat map {number} {name}"):
         _show_heat_map(explainer, image, content, prediction, right)
@@ -80,12 +80,8 @@ def _show_image(explainer: Explainer, name: str, content: bytes, number: int) ->
 def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> None:
     run = explainer.run
     place.metric("Class", prediction.word)
-    side = "at or above" if prediction.positive else "below"
-    place.progress(
-        min(1.0, prediction.positive_probability),
-        text=f"Probability of {run.positive_words}: {prediction.positive_probability:.3f}, {side} "
-        f"the operating point {prediction.operating_point:.3f}",
-    )
+    share = min(1.0, prediction.positive_probability)
+    place.progress(share, text=point_text(prediction, run))
 
 
 def _show_heat_map(
@@ -110,7 +106,3 @@ def _show_heat_map(
         "looks, not where disease is.",
         width=PREVIEW,
     )
-
-
-def _large(image: Image.Image) -> np.ndarray:
-    return enlarged(np.asarray(image), least=PREVIEW)

@@ -25,20 +25,23 @@ def check_grid(boxes: NDArray[np.int64]) -> None:
     Raises:
         CancerNetError: their edges cut the slide into too many cells.
     """
-    crossed = []
-    cells = 1
-    for axis in (0, 1):
-        start, end = boxes[:, axis], boxes[:, axis] + boxes[:, axis + 2]
-        cuts = np.unique(np.concatenate([start, end]))
-        crossed.append(np.searchsorted(cuts, end) - np.searchsorted(cuts, start))
-        cells *= len(cuts)
-    covered = int((crossed[0] * crossed[1]).sum())
+    columns, left, right = _cut(boxes, 0)
+    rows, top, bottom = _cut(boxes, 1)
+    cells = len(columns) * len(rows)
+    covered = int(((right - left) * (bottom - top)).sum())
     more = CELLS_A_PATCH * len(boxes)
     if cells > MOST_CELLS + more or covered > MOST_COVERED + more:
         raise CancerNetError(
             f"the patches do not lie on one grid: {len(boxes):,} of them cut the slide into "
             f"{cells:,} cells; check the places in their names, or map fewer at once"
         )
+
+
+def _cut(boxes: NDArray[np.int64], axis: int) -> tuple[NDArray[np.int64], ...]:
+    """Returns where boxes cut an axis, ascending, and the first and last cut of each box."""
+    start, end = boxes[:, axis], boxes[:, axis] + boxes[:, axis + 2]
+    cuts = np.unique(np.concatenate([start, end]))
+    return cuts, np.searchsorted(cuts, start), np.searchsorted(cuts, end)
 
 
 class Cells:
@@ -53,14 +56,11 @@ class Cells:
 
     def __init__(self, boxes: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Averages the values of boxes (left, top, width, height) in every cell."""
-        left, top, width, height = boxes.T if len(boxes) else np.zeros((4, 0), np.int64)
-        self.columns = np.unique(np.concatenate([left, left + width]))
-        self.rows = np.unique(np.concatenate([top, top + height]))
+        self.columns, left, right = _cut(boxes, 0)
+        self.rows, top, bottom = _cut(boxes, 1)
         shape = (max(len(self.rows) - 1, 0), max(len(self.columns) - 1, 0))
         total, count = np.zeros(shape), np.zeros(shape, np.int32)
-        starts = np.searchsorted(self.rows, top), np.searchsorted(self.columns, left)
-        ends = np.searchsorted(self.rows, top + height), np.searchsorted(self.columns, left + width)
-        for value, y, x, y_end, x_end in zip(values, *starts, *ends, strict=True):
+        for value, x, x_end, y, y_end in zip(values, left, right, top, bottom, strict=True):
             total[y:y_end, x:x_end] += value
             count[y:y_end, x:x_end] += 1
         self.covered = count > 0

@@ -1,6 +1,9 @@
-"""From patches or a large image to slide maps, through the run's predictor."""
+"""From a folder of patches or a large image to slide maps, through the run's predictor."""
 
+import dataclasses
+import math
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.base.images import read_rgb, to_array
+from cancernet.base.images import SUFFIXES
 from cancernet.runs.run_folder import Run
+from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
-from cancernet.slides.bands import Bands
-from cancernet.slides.cells import check_grid
-from cancernet.slides.mosaic import Box, Mosaic, SlideMap
-from cancernet.slides.positions import PatientPatches
+from cancernet.slides.large_image import LargeImage
+from cancernet.slides.slide_map import Box, Mosaic, ScoredPatch, SlideMap, map_of_patches
 
+EXAMPLE = "8863_idx5_x1001_y1051_class0.png"
 PATCH = 50  # if the run does not say
 # A pixel is glass when even its darkest channel is this bright: tissue stained with
 # haematoxylin or eosin always takes light out of one. Black is what a scanner left out.
@@ -25,94 +29,145 @@ BLACK = 16
 LEAST_TISSUE = 0.1  # of a patch's pixels
 
 
-def patch_side(run: Run) -> int:
-    """Side of the patches the run was trained on, pixels at full resolution."""
-    size = run.record.dataset.image_size
-    return size[0] if size else PATCH
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A patch file: whose, where its upper left corner is (pixels), and its label if named."""
+
+    path: Path
+    patient: str
+    x: int
+    y: int
+    label: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class PatientPatches:
+    """The patches of one patient: for every place, by rows, its file and then any copies."""
+
+    places: list[list[Place]]
+
+    @property
+    def copies(self) -> int:
+        """How many patches have the place of another."""
+        return sum(len(files) - 1 for files in self.places)
+
+    @property
+    def disputed(self) -> int:
+        """How many places have copies of different labels."""
+        return sum(len(_labels(files)) > 1 for files in self.places)
+
+
+def read_place(path: Path) -> Place | None:
+    """Reads `<patient>_idx5_x<X>_y<Y>[_class<C>].png`; None for another name."""
+    place = catalog.read_place(path.name)
+    if place is None or path.suffix.lower() not in SUFFIXES:
+        return None
+    return Place(path, *place)
+
+
+def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
+    """Finds every patient's patches in folders, however deep.
+
+    A place that comes twice counts once: the download may hold everything twice.
+
+    Returns:
+        Patient to patches, sorted by name, and how many images have no place in the name.
+
+    Raises:
+        CancerNetError: no patch with a place in its name.
+    """
+    patients: dict[str, dict[tuple[int, int], list[Place]]] = {}
+    unplaced = 0
+    for path in Inputs(folders):
+        place = read_place(path)
+        if place is None:
+            unplaced += 1
+        else:
+            there = patients.setdefault(place.patient, {})
+            there.setdefault((place.y, place.x), []).append(place)
+    if not patients:
+        raise CancerNetError(
+            f"{folders[0]} holds no patches with a place in their names, such as {EXAMPLE}"
+        )
+    return {
+        patient: PatientPatches([there[corner] for corner in sorted(there)])
+        for patient, there in sorted(patients.items())
+    }, unplaced
+
+
+def score_places(
+    predictor: Predictor, name: str, places: list[list[Place]]
+) -> tuple[list[ScoredPatch], list[Failure]]:
+    """Scores one patient's patches, `name` being that of the slide.
+
+    Returns:
+        A scored patch for every place, and the files that could not be read; a copy
+        stands in for one that could not.
+    """
+    scored, failures = [], []
+    results = predictor.predict_many(files[0].path for files in places)
+    for files, first in zip(places, _counted(results, name, len(places)), strict=True):
+        path, probability = files[0].path, math.nan
+        for answer in chain([first], predictor.predict_many(copy.path for copy in files[1:])):
+            if isinstance(answer, Prediction):
+                path, probability = Path(answer.path), answer.positive_probability
+                break
+            failures.append(answer)
+        labels = _labels(files)
+        scored.append(
+            ScoredPatch(
+                path=path,
+                x=files[0].x,
+                y=files[0].y,
+                probability=probability,
+                truth=_truth_of(labels.pop(), predictor.run) if len(labels) == 1 else -1,
+            )
+        )
+    return scored, failures
 
 
 def map_of_places(
-    predictor: Predictor,
-    name: str,
-    patches: PatientPatches,
-    *,
-    side: int,
+    predictor: Predictor, name: str, patches: PatientPatches, *, side: int
 ) -> tuple[SlideMap, list[Failure]]:
-    """Scores one patient's patches and puts them in their places.
+    """Scores one patient's patches and puts them in their places; see `score_places`.
 
-    Args:
-        predictor: of the run.
-        name: of the slide.
-        patches: at least one; where one cannot be read, a copy at its place is tried.
-        side: of a whole patch, pixels; those at an edge may be smaller.
-
-    Returns:
-        The map, and the patches that could not be read; their places stay empty unless
-        there was a copy.
+    `side` is that of a whole patch in pixels; those at an edge may be smaller.
 
     Raises:
         CancerNetError: the patches do not lie on one grid.
     """
-    places = patches.places
-    mosaic = Mosaic(
-        name,
-        left=min(place.x for place in places),
-        top=min(place.y for place in places),
-        right=max(place.x for place in places) + side,
-        bottom=max(place.y for place in places) + side,
-    )
-    failures = []
-    results = predictor.predict_many([place.path for place in places])
-    for place, result in zip(places, _counted(results, name, len(places)), strict=True):
-        copies = iter(patches.spares.get((place.x, place.y), ()))
-        answer: Prediction | Failure = result
-        while isinstance(answer, Failure):
-            failures.append(answer)
-            copy = next(copies, None)
-            if copy is None:
-                break
-            [answer] = predictor.predict_many([copy.path])
-        if isinstance(answer, Failure):
-            mosaic.failed += 1
-            continue
-        pixels = np.asarray(read_rgb(Path(answer.path)))
-        mosaic.paste(place.x, place.y, pixels)
-        box = (place.x, place.y, pixels.shape[1], pixels.shape[0])
-        mosaic.add(box, answer.positive_probability, truth_of(place.label, predictor.run))
-    slide = mosaic.slide_map(predictor.run.threshold)
-    check_grid(slide.boxes)
-    return slide, failures
+    scored, failures = score_places(predictor, name, patches.places)
+    threshold = predictor.run.threshold
+    return map_of_patches(name, scored, size=(side, side), threshold=threshold), failures
 
 
-def truth_of(label: str | None, run: Run) -> int:
-    """1 for a positive class, 0 for another, -1 where it is not known."""
-    return -1 if label not in run.classes else int(label in run.positive)
-
-
-def map_of_image(predictor: Predictor, name: str, image: Bands, *, side: int) -> SlideMap:
+def map_of_image(predictor: Predictor, name: str, image: LargeImage, *, side: int) -> SlideMap:
     """Cuts a large image into patches, leaves glass out, and scores the rest in a stream.
 
-    Args:
-        predictor: of the run.
-        name: of the slide.
-        image: opened with `open_image`.
-        side: of a patch, pixels of the image.
+    `side` is that of a patch in pixels of the image.
 
     Raises:
         CancerNetError: there is nothing but background.
     """
     mosaic = Mosaic(name, left=0, top=0, right=image.width, bottom=image.height)
-    run, indices = predictor.run, [predictor.run.classes.index(c) for c in predictor.run.positive]
-    for boxes, pixels in _batches(_patches(image, mosaic, side), run):
-        scores = predictor.probabilities(pixels)[:, indices].sum(axis=1)
-        for box, score in zip(boxes, scores, strict=True):
-            mosaic.add(box, float(score))
-    slide = mosaic.slide_map(run.threshold)
+    patches = _patches(predictor, image, mosaic, side)
+    while batch := list(islice(patches, BATCH_SIZE)):
+        pixels = np.stack([scaled for _, scaled in batch])
+        scores = predictor.probabilities(pixels)[:, predictor.positive].sum(axis=1)
+        for (box, _), score in zip(batch, scores.tolist(), strict=True):
+            mosaic.add(box, score)
+    slide = mosaic.slide_map(predictor.run.threshold)
     if not len(slide.boxes):
         raise CancerNetError(
             f"{name}: all {mosaic.skipped:,} patches are background, so there is nothing to score"
         )
     return slide
+
+
+def patch_side(run: Run) -> int:
+    """Side of the patches the run was trained on, pixels at full resolution."""
+    size = run.record.dataset.image_size
+    return size[0] if size else PATCH
 
 
 def is_background(pixels: NDArray[np.uint8]) -> bool:
@@ -121,39 +176,29 @@ def is_background(pixels: NDArray[np.uint8]) -> bool:
     return bool(((darkest < BRIGHT) & (brightest > BLACK)).mean() < LEAST_TISSUE)
 
 
-def _patches(image: Bands, mosaic: Mosaic, side: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+def _patches(
+    predictor: Predictor, image: LargeImage, mosaic: Mosaic, side: int
+) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+    """Gives the patches that are not background, scaled for the predictor; pastes all."""
     top = 0
-    total = -(-image.height // side)
-    for band in _counted(image.bands(side), mosaic.name, total):
+    for band in _counted(image.bands(side), mosaic.name, -(-image.height // side)):
         mosaic.paste(0, top, band)
         for left in range(0, image.width, side):
             pixels = band[:, left : left + side]
             if is_background(pixels):
                 mosaic.skipped += 1
             else:
-                yield (left, top, pixels.shape[1], pixels.shape[0]), pixels
+                box = (left, top, pixels.shape[1], pixels.shape[0])
+                yield box, predictor.scaled(Image.fromarray(pixels))
         top += len(band)
 
 
-def _batches(
-    patches: Iterable[tuple[Box, NDArray[np.uint8]]], run: Run
-) -> Iterator[tuple[list[Box], NDArray[np.uint8]]]:
-    boxes, images = [], []
-    for box, pixels in patches:
-        boxes.append(box)
-        images.append(
-            to_array(
-                Image.fromarray(pixels),
-                width=run.width,
-                height=run.height,
-                interpolation=run.interpolation,
-            )
-        )
-        if len(boxes) == BATCH_SIZE:
-            yield boxes, np.stack(images)
-            boxes, images = [], []
-    if boxes:
-        yield boxes, np.stack(images)
+def _labels(files: list[Place]) -> set[str]:
+    return {file.label for file in files if file.label is not None}
+
+
+def _truth_of(label: str, run: Run) -> int:
+    return -1 if label not in run.classes else int(label in run.positive)
 
 
 def _counted(results: Iterable[Any], name: str, total: int) -> Iterator[Any]:

@@ -8,8 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import read_rgb
+from cancernet.base.errors import CancerNetError
 from cancernet.base.words import NOTICE
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
@@ -27,9 +26,8 @@ from cancernet.report.content import (
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
 from cancernet.runs.heat_maps import heat_map_of
-from cancernet.slides.cells import check_grid
-from cancernet.slides.drawing import save_picture
-from cancernet.slides.mosaic import Mosaic, SlideMap
+from cancernet.slides.output import save_picture
+from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
 from cancernet.training.plan import Finished
 from cancernet.training.portrait import make_portrait
 
@@ -145,11 +143,10 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
     for name in chosen:
         rows = np.flatnonzero(placed & (patients == name))
         try:
-            check_grid(_boxes(dataset, rows))
+            slide = _slide(finished, str(name), rows)
         except CancerNetError as error:  # a picture is not worth the run
             print(f"No slide map of patient {name}: {error}", file=sys.stderr)
             continue
-        slide = _slide(finished, str(name), rows)
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
         figures = slide.figures
@@ -166,34 +163,21 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
     return pictures
 
 
-def _boxes(dataset: BuiltDataset, rows: np.ndarray) -> np.ndarray:
-    """Left, top, width and height of testing patches, (patches, 4), as most images are."""
-    part = dataset.split("testing")
-    sizes = np.broadcast_to(dataset.image_size, (len(rows), 2))
-    return np.column_stack([part.x[rows], part.y[rows], sizes]).astype(np.int64)
-
-
 def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
     dataset, testing = finished.training.dataset, finished.testing
     part = dataset.split("testing")
     columns = finished.assessment.positive_indices
     score = scores.positive_score(testing.probabilities, columns)
     truth = scores.positive_truth(testing, columns)
-    width, height = dataset.image_size
-    mosaic = Mosaic(
-        name,
-        left=int(part.x[rows].min()),
-        top=int(part.y[rows].min()),
-        right=int(part.x[rows].max()) + width,
-        bottom=int(part.y[rows].max()) + height,
-    )
-    for row in rows.tolist():
-        try:
-            pixels = np.asarray(read_rgb(dataset.folder / part.paths[row]))
-        except ImageError:  # it was read a minute ago; a picture is not worth the run
-            mosaic.failed += 1
-            continue
-        x, y = int(part.x[row]), int(part.y[row])
-        mosaic.paste(x, y, pixels)
-        mosaic.add((x, y, pixels.shape[1], pixels.shape[0]), float(score[row]), int(truth[row]))
-    return mosaic.slide_map(finished.assessment.operating_point.threshold)
+    patches = [
+        ScoredPatch(
+            path=dataset.folder / part.paths[row],
+            x=int(part.x[row]),
+            y=int(part.y[row]),
+            probability=float(score[row]),
+            truth=int(truth[row]),
+        )
+        for row in rows.tolist()
+    ]
+    threshold = finished.assessment.operating_point.threshold
+    return map_of_patches(name, patches, size=dataset.image_size, threshold=threshold)

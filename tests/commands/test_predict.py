@@ -19,7 +19,7 @@ from cancernet.base.records import from_json
 from cancernet.commands.predict import parse_arguments
 from cancernet.measures.validation.calibration import Calibration
 from cancernet.runs import run_folder
-from cancernet.scoring.answers import CsvFile
+from cancernet.scoring.output import CsvFile
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
 from tests.conftest import write_tiny_onnx, write_tiny_run
 
@@ -371,7 +371,7 @@ def test_a_model_that_names_another_file_reads_none(tiny_run, images, tmp_path):
 
 def test_a_score_just_below_the_point_does_not_read_as_the_point(tiny_run):
     from cancernet.runs.run_folder import open_run
-    from cancernet.scoring.answers import point_text
+    from cancernet.scoring.predictor import point_text
 
     near = types.SimpleNamespace(
         positive_probability=0.34383, operating_point=0.3443, positive=False

@@ -26,8 +26,8 @@ from cancernet.catalog import Reason
 from cancernet.commands.predict_images import predict_named
 from cancernet.dataset.manifest import read_audit, read_dataset
 from cancernet.runs import run_folder
-from cancernet.scoring.answers import CsvFile
 from cancernet.scoring.inputs import Inputs
+from cancernet.scoring.output import CsvFile
 from tests.helpers.building_trees import (
     build_it,
     files_under,

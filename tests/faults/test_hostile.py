@@ -22,8 +22,7 @@ from cancernet.base.images import read_rgb
 from cancernet.dataset import manifest
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import open_run, write_run_file
-from cancernet.scoring.foreign.model_file import parts_of
-from cancernet.scoring.foreign.vetting import vet
+from cancernet.scoring.model_file import parts_of, vet
 from cancernet.scoring.predictor import Predictor
 from tests.conftest import write_tiny_run
 from tests.helpers.hostile_parsers import BUILD, CHECKPOINT, KERAS_CONFIG, LAMBDA, PARSERS, zipped
@@ -283,10 +282,11 @@ NAMES = (
 def test_predictions_of_images_with_odd_names(tiny_run, tmp_path, patch_image):
     import csv
 
+    from cancernet.base.files import json_text
     from cancernet.commands.slides import map_slides
-    from cancernet.scoring.answers import CsvFile, as_json, as_text
-    from cancernet.scoring.figure import write_figure
     from cancernet.scoring.inputs import Inputs
+    from cancernet.scoring.output import CsvFile, write_figure
+    from cancernet.scoring.predictor import as_text
 
     (tmp_path / "images").mkdir()
     for name in NAMES:
@@ -299,7 +299,7 @@ def test_predictions_of_images_with_odd_names(tiny_run, tmp_path, patch_image):
     with open(tmp_path / "all.csv", errors="surrogateescape", newline="") as file:
         assert {os.fsencode(Path(row["path"]).name) for row in csv.DictReader(file)} == set(NAMES)
     for number, each in enumerate(found):
-        assert Path(json.loads(as_json(each))["path"]).name in map(os.fsdecode, NAMES)
+        assert Path(json.loads(json_text(each))["path"]).name in map(os.fsdecode, NAMES)
         assert "probability" in as_text(each, run)
         if number % 5 == 0:
             write_figure(tmp_path / f"{number}.png", each, run, notice="Not for diagnosis.")

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.files import json_text
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.records import from_json
 from cancernet.building.decode import decoded_size
@@ -41,10 +42,9 @@ from cancernet.runs.heat_maps import heat_map_of
 from cancernet.runs.run_record import RunRecord
 from cancernet.runs.status import describe_status
 from cancernet.sample.folder import drawn_marker
-from cancernet.scoring.answers import as_json
-from cancernet.scoring.foreign import model_file, vetting
+from cancernet.scoring import model_file
 from cancernet.scoring.inputs import listed_images
-from cancernet.slides.positions import read_place
+from cancernet.slides.scoring import read_place
 from cancernet.training.data.pixel_cache import map_array
 from tests.helpers.hostile_inputs import (
     HOSTILE_TEXT,
@@ -146,7 +146,7 @@ def _run(folder: Path, text: str) -> None:
         assert run.width * run.height <= 10**8
         predictor.prepare(SMALL_IMAGE)
         row = run.calibration.apply(np.full((1, len(run.classes)), 1 / len(run.classes)))
-        as_json(predictor.interpret("x", row[0]))
+        json_text(predictor.interpret("x", row[0]))
         assert run.positive_words
 
     stood(use)
@@ -455,7 +455,7 @@ PARSERS = [
     Parser("pixel cache", ARRAYS,
            _file("a.npy", lambda p: map_array(p, shape=(2, 2), dtype=np.dtype("<f4")))),
     Parser("model parts", NUMBERS, _whole_file),
-    Parser(".keras without a run", KERAS_FILES, _file("model.keras", vetting.vet)),
+    Parser(".keras without a run", KERAS_FILES, _file("model.keras", model_file.vet)),
     Parser("Optuna study", STUDIES,
            _file("study.db", _study), share=0.1),
 ]  # fmt: skip

@@ -18,16 +18,15 @@ import h5py
 import keras
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.scoring.answers import NO_POINT, as_json, as_text
-from cancernet.scoring.foreign.model_file import is_model_file, parts_of, whole_file
-from cancernet.scoring.foreign.predictor import (
+from cancernet.base.files import json_text
+from cancernet.scoring.keras_predictor import (
     ModelDescription,
     _input_size,
     open_keras_model,
     prepared,
 )
-from cancernet.scoring.foreign.vetting import vet
-from cancernet.scoring.predictor import Failure
+from cancernet.scoring.model_file import is_model_file, parts_of, vet, whole_file
+from cancernet.scoring.predictor import NO_POINT, Failure, as_text
 
 SIZE = 8
 
@@ -73,7 +72,7 @@ def test_a_model_file_gives_the_models_own_numbers(models, name):
     assert found.label == ["benign", "malignant", "normal"][int(expected.argmax())]
     assert found.positive is None and found.operating_point is None
     assert NO_POINT in as_text(found, predictor.run)
-    line = json.loads(as_json(found))
+    line = json.loads(json_text(found))
     assert line["operating_point"] is None and line["positive"] is None
 
 
@@ -254,7 +253,7 @@ def test_parts_are_joined_only_with_their_hash(models, tmp_path):
 
 def test_a_figure_has_the_prediction_for_its_title(tiny_run, tmp_path, patch_image):
     from cancernet.runs.run_folder import open_run
-    from cancernet.scoring.figure import check_target, write_figure
+    from cancernet.scoring.output import check_target, write_figure
     from cancernet.scoring.predictor import Predictor
 
     patch_image.save(tmp_path / "patch.png")

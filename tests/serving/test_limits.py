@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from starlette.requests import Request
 
-from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import OTHER_FIELDS, Body, Memory
+from cancernet.serving.problems import Refusal
+from cancernet.serving.uploads import OTHER_FIELDS, Body, Memory
 
 FORM = "multipart/form-data; boundary=b"
 FILE = b'--b\r\nContent-Disposition: form-data; name="i"; filename="a"\r\n\r\nxyz\r\n'

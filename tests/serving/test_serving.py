@@ -19,15 +19,14 @@ from cancernet.base.errors import CancerNetError
 from cancernet.explaining import picture as picture_colours
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
-from cancernet.serving import decoding, service
+from cancernet.serving import scorer, service
 from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, Problem, SlideMap
 from cancernet.serving.application import PAGE, make_application
-from cancernet.serving.decoding import is_large
-from cancernet.serving.http.journal import Journal
-from cancernet.serving.http.refusals import Refusal
-from cancernet.serving.http.uploads import Body, Memory, safe_name
+from cancernet.serving.problems import Journal, Refusal
+from cancernet.serving.scorer import is_large
+from cancernet.serving.service import step_of
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
-from cancernet.serving.slides import step_of
+from cancernet.serving.uploads import Body, Memory, safe_name
 from cancernet.slides import cells
 from tests.conftest import write_tiny_run
 from tests.helpers.serving_examples import (
@@ -447,7 +446,7 @@ def test_large_images_are_known_before_they_are_decoded(kind):
 
 
 def test_an_image_in_a_large_tile_is_large(monkeypatch):
-    monkeypatch.setattr(decoding, "LARGE", 4000)
+    monkeypatch.setattr(scorer, "LARGE", 4000)
     assert not is_large(tiled_tiff(50, 63))
     assert is_large(tiled_tiff(50, 64))
 

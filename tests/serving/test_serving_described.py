@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from cancernet.runs import run_folder
 from cancernet.serving.application import make_application
-from cancernet.serving.http.journal import Journal
+from cancernet.serving.problems import Journal
 from cancernet.serving.settings import ServeConfig
 from tests.conftest import write_tiny_run
 from tests.helpers.serving_examples import noisy, picture

@@ -17,10 +17,9 @@ from cancernet.base.errors import CancerNetError
 from cancernet.commands.slides import map_slides
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
-from cancernet.slides import bands, cells
-from cancernet.slides.bands import open_image
-from cancernet.slides.positions import find_patients, read_place
-from cancernet.slides.scoring import is_background, map_of_image
+from cancernet.slides import cells, large_image
+from cancernet.slides.large_image import open_image
+from cancernet.slides.scoring import find_patients, is_background, map_of_image, read_place
 from tests.helpers.serving_examples import tiled_tiff
 
 ROOT = Path(__file__).parents[2]
@@ -316,7 +315,7 @@ def test_a_tile_that_reaches_far_over_the_image_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("tifffile")
-    monkeypatch.setattr(bands, "LARGEST_PIECE", 64 * 64)
+    monkeypatch.setattr(large_image, "LARGEST_PIECE", 64 * 64)
     (tmp_path / "sound.tif").write_bytes(tiled_tiff(16, 64))
     with open_image(tmp_path / "sound.tif") as image:
         assert [band.shape for band in image.bands(16)] == [(16, 16, 3)]

@@ -9,8 +9,8 @@ import pytest
 import shapely
 
 from cancernet.slides.cells import Cells, outlines
-from cancernet.slides.geojson import as_geojson
-from cancernet.slides.mosaic import Mosaic
+from cancernet.slides.output import as_geojson
+from cancernet.slides.slide_map import Mosaic
 
 
 def filled(polygons: list, shape: tuple[int, int]) -> np.ndarray:

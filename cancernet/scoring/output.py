@@ -1,68 +1,36 @@
-"""Writing predictions: text for a person, JSON lines, or a CSV that can be continued."""
+"""Files of predictions: a CSV that can be continued, and an image titled with its prediction."""
 
 import contextlib
 import csv
 import dataclasses
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import json_text, read_json, write_json
+from cancernet.base.files import plain_name, read_json, write_json, written_beside
+from cancernet.base.images import read_rgb
 from cancernet.base.locks import LockedError, lock
 from cancernet.base.records import Record, from_json
 from cancernet.base.words import some
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Failure, Prediction
+from cancernet.scoring.predictor import Failure, Prediction, point_text, score_text
 
 FLUSH_EVERY = 1024  # rows
-NO_POINT = "no operating point: 0.5 was not chosen on data"
-
-
-def as_text(prediction: Prediction, run: Run) -> str:
-    """Returns one prediction for a person: class in words, probability, operating point."""
-    lines = [
-        f"{prediction.path}: {prediction.word} (class {prediction.label})",
-        f"  {point_text(prediction, run)}",
-    ]
-    if prediction.operating_point is None:
-        named = zip(run.words, prediction.probabilities.values(), strict=True)
-        lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
-    return "\n".join(lines)
-
-
-def point_text(prediction: Prediction, run: Run) -> str:
-    """Says on which side of the operating point the positive classes' probability falls."""
-    score, threshold = prediction.positive_probability, prediction.operating_point
-    opening = f"probability of {run.positive_words} "
-    if threshold is None:
-        return f"{opening}{score_text(score)}, {NO_POINT}"
-    side = "at or above" if prediction.positive else "below"
-    shown, point = score_text(score), score_text(threshold)
-    if shown == point:  # they differ in later digits, so these are shown
-        shown, point = f"{score:.6g}", f"{threshold:.6g}"
-    return f"{opening}{shown}, {side} the operating point {point}"
-
-
-def as_json(result: Prediction | Failure) -> str:
-    """Returns one result as one line of JSON."""
-    return json_text(result)
+FIGURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
+LARGEST_SIDE = 2048  # pixels of a figure's image; larger ones are shown smaller
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Owner(Record):
-    """The content of `<name>.part.json`: which run fills the table, and for which images.
-
-    `images` is a hash of the paths that were named, `named` names the first few of them.
-    """
+    """The content of `<name>.part.json`: which run fills the table, and for which images."""
 
     run: str
     checksum: str | None
-    images: str = ""
-    named: str = ""
+    images: str = ""  # hash of the paths that were named
+    named: str = ""  # the first few of them
 
 
 class CsvFile:
@@ -79,12 +47,7 @@ class CsvFile:
     """
 
     def __init__(self, path: Path, run: Run, named: Sequence[Path] = ()) -> None:
-        """Opens or continues the file.
-
-        Args:
-            path: the table.
-            run: the run that fills it.
-            named: the files and folders whose images it will hold.
+        """Opens or continues the table that a run fills with the images of what is named.
 
         Raises:
             CancerNetError: the final file exists already, the unfinished one is of another
@@ -111,9 +74,11 @@ class CsvFile:
     def write(self, results: Iterable[Prediction | Failure]) -> Iterator[Prediction | Failure]:
         """Appends results as they come and passes them on; renames the file at the end."""
         with self._held, _opened(self._part, "a") as file:
-            writer = csv.DictWriter(file, self._columns(), restval="")
+            writer = csv.DictWriter(file, self._columns(), restval="", extrasaction="ignore")
             for count, result in enumerate(results, start=1):
-                writer.writerow(self._row(result))
+                scores = {} if isinstance(result, Failure) else result.probabilities
+                row = {f"probability_{name}": score for name, score in scores.items()}
+                writer.writerow(vars(result) | row)
                 if count % FLUSH_EVERY == 0:
                     file.flush()
                 yield result
@@ -183,20 +148,6 @@ class CsvFile:
         probabilities = [f"probability_{name}" for name in self._run.classes]
         return ["path", "label", "word", *probabilities, "positive", "operating_point", "error"]
 
-    def _row(self, result: Prediction | Failure) -> dict[str, str | bool]:
-        if isinstance(result, Failure):
-            return {"path": result.path, "error": result.error}
-        return {
-            "path": result.path,
-            "label": result.label,
-            "word": result.word,
-            **{f"probability_{name}": repr(p) for name, p in result.probabilities.items()},
-            "positive": "" if result.positive is None else result.positive,
-            "operating_point": (
-                "" if result.operating_point is None else repr(result.operating_point)
-            ),
-        }
-
 
 def _opened(path: Path, mode: str) -> IO[str]:
     """Opens a table; file names that are not valid UTF-8 are written as the bytes they are."""
@@ -216,10 +167,49 @@ def distribution(path: Path, run: Run) -> list[str]:
     ]
 
 
-def score_text(value: float) -> str:
-    """Returns a probability with three decimals, but never 0.000 or 1.000 for what is neither."""
-    if 0.0005 <= value < 0.9995 or value in (0.0, 1.0):
-        return f"{value:.3f}"
-    if value < 0.5:
-        return f"{value:.1e}"
-    return f"1 - {1 - value:.0e}" if value < 1 and math.isfinite(value) else str(value)
+def check_target(path: Path) -> None:
+    """Raises CancerNetError for a name that matplotlib cannot write, or that is taken."""
+    if path.suffix.lower() not in FIGURES:
+        raise CancerNetError(f"--figure {path} must end in one of {', '.join(FIGURES)}")
+    if path.exists():
+        raise CancerNetError(f"--figure {path} exists already; move it away or name another file")
+
+
+def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -> None:
+    """Writes the image as PNG, JPEG, PDF or SVG: its prediction above, the notice below."""
+    from matplotlib.figure import Figure
+
+    image = read_rgb(Path(prediction.path))
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    figure = Figure(figsize=(5.2, 5.9), layout="constrained", dpi=150)
+    axes = figure.subplots()
+    axes.imshow(image)
+    axes.axis("off")
+    axes.set_title(
+        f"{_shown(prediction.word)}: probability {score_text(prediction.probability)}\n",
+        fontsize=12,
+    )
+    axes.text(
+        0.5,
+        1.01,
+        point_text(prediction, run),
+        transform=axes.transAxes,
+        ha="center",
+        va="bottom",
+        fontsize=7.5,
+        color="#444444",
+        wrap=True,
+    )
+    drawn = "Trained on drawn pictures: means nothing for tissue. " if run.drawn else ""
+    figure.supxlabel(
+        f"{_shown(Path(prediction.path).name)} · {_shown(run.name)}\n{drawn}{notice}",
+        fontsize=7.5,
+        wrap=True,
+    )
+    with written_beside(path) as temporary:
+        figure.savefig(temporary)
+
+
+def _shown(name: str) -> str:
+    """Returns a name that matplotlib draws as it is: a dollar sign begins no formula."""
+    return plain_name(name).replace("$", r"\$")

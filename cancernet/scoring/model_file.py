@@ -1,4 +1,8 @@
-"""Checks of a model file before Keras builds anything from it.
+"""Files of other people's Keras models: found, joined from parts, vetted before they are opened.
+
+`model.h5.part01`, `model.h5.part02`, … are joined in the order of their numbers. A file put
+together from parts is opened only when its SHA-256 is the stated one: that of `--sha256`, or
+of `model.h5.sha256` beside the parts.
 
 Only layers, initializers and the like of Keras itself are let through, and none of those
 that hold code (Lambda), wrap another framework, or read a file (a vocabulary). Keras's own
@@ -7,7 +11,12 @@ kilobyte can name a layer of a billion units, and Keras would allocate its weigh
 it looked for them in the file.
 """
 
+import contextlib
+import hashlib
 import math
+import re
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +25,11 @@ from typing import Any
 
 from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import RunError, first_line
-from cancernet.base.files import parse_json
+from cancernet.base.files import parse_json, sha256_of
+
+SUFFIXES = (".keras", ".h5", ".hdf5")
+_PART = re.compile(r"^(?P<name>.+)\.part(?P<number>\d+)$")
+_HEX = re.compile(r"^[0-9a-fA-F]{64}$")
 
 Config = dict[str, Any]  # JSON of a stranger
 
@@ -34,6 +47,109 @@ _ROOMS = (
 LARGEST_CONFIG = 8 << 20  # bytes; that of EfficientNetV2L has under 1 MB
 HARMLESS = 2**24  # weights, 64 MB of memory: not worth refusing
 LEAST_BYTES = 2  # of a weight; smaller ones Keras does not write
+
+
+def is_model_file(named: Path) -> bool:
+    """Tells whether a path names a model file, or a part of one, rather than a run folder."""
+    part = _PART.match(named.name)
+    return Path(part["name"] if part else named.name).suffix in SUFFIXES and not named.is_dir()
+
+
+@contextlib.contextmanager
+def whole_file(named: Path, *, sha256: str | None) -> Iterator[Path]:
+    """Gives a path to the whole model for the time of the block, its hash checked.
+
+    Args:
+        named: the model, or the name it has when its parts are joined, or one of them.
+        sha256: 64 hex digits, or None to look for a file `<model>.sha256`.
+
+    Raises:
+        RunError: no such file, a part missing, no hash for parts, or another hash.
+    """
+    part = _PART.match(named.name)
+    whole = named.with_name(part["name"]) if part else named
+    expected = _expected(whole, sha256)
+    if whole.is_file() and part is None:
+        if expected is not None:
+            _compare(whole, sha256_of(whole), expected)
+        yield whole
+        return
+    parts = parts_of(whole)
+    if not parts:
+        raise RunError(f"there is no model file {named}")
+    if expected is None:
+        raise RunError(
+            f"{whole} comes in {len(parts)} parts, which are joined only if their hash is right; "
+            f"give the publisher's with --sha256 or in a file {whole.name}.sha256"
+        )
+    _compare(whole, _hash_of_parts(parts), expected)  # before anything is written
+    with tempfile.TemporaryDirectory(prefix="cancernet-joined-") as folder:
+        joined = Path(folder) / whole.name
+        with open(joined, "wb") as file:
+            for each in parts:
+                with open(each, "rb") as source:
+                    shutil.copyfileobj(source, file)
+        # The parts may have changed between the two readings.
+        _compare(whole, sha256_of(joined), expected)
+        yield joined
+
+
+def parts_of(whole: Path) -> list[Path]:
+    """Returns the parts of a file in order; raises RunError when one is missing or there twice."""
+    numbered: dict[int, Path] = {}
+    folder = whole.parent
+    if not folder.is_dir():
+        return []
+    for path in sorted(folder.iterdir()):
+        part = _PART.match(path.name)
+        if part and part["name"] == whole.name and path.is_file():
+            if int(part["number"]) in numbered:
+                raise RunError(f"{folder} holds part {part['number']} of {whole.name} twice")
+            numbered[int(part["number"])] = path
+    if not numbered:
+        return []
+    first = 0 if 0 in numbered else 1
+    # Not a list of all that are missing: a number may have 200 digits.
+    missing = next((n for n in range(first, max(numbered) + 1) if n not in numbered), None)
+    if missing is not None:
+        raise RunError(
+            f"part {missing} of {whole.name} is missing from {folder}, which has {len(numbered)} "
+            f"parts with numbers up to {max(numbered)}; add it"
+        )
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def _expected(whole: Path, sha256: str | None) -> str | None:
+    beside = whole.with_name(whole.name + ".sha256")
+    where = "--sha256"
+    if sha256 is None:
+        try:
+            # As sha256sum writes it: the digits, then the name.
+            sha256 = (beside.read_text(encoding="utf-8").split() or [""])[0]
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{beside} cannot be read: {error}") from None
+        where = str(beside)
+    if not _HEX.match(sha256):
+        raise RunError(f"{where} is not a SHA-256 hash, which has 64 hexadecimal digits")
+    return sha256.lower()
+
+
+def _hash_of_parts(parts: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for each in parts:
+        with open(each, "rb") as source:
+            hashlib.file_digest(source, lambda: digest)
+    return digest.hexdigest()
+
+
+def _compare(whole: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise RunError(
+            f"{whole} is not the expected file: its SHA-256 begins with {found[:12]}, not "
+            f"{expected[:12]}; download it again and do not use this one"
+        )
 
 
 def vet(path: Path) -> Config:
@@ -55,10 +171,10 @@ def vet(path: Path) -> Config:
     if not isinstance(config, dict):
         raise RunError(f"{path} is damaged: its configuration is not a JSON object")
     for kind, module in _classes(config):
-        stranger = module if not _is_of_keras(module) else None
+        stranger = "" if _is_of_keras(module) else f" of {module}"
         if kind in FORBIDDEN or stranger:
             raise RunError(
-                f"{path} holds {kind}{f' of {stranger}' if stranger else ''}, which may run code "
+                f"{path} holds {kind}{stranger}, which may run code "
                 "or read files when it is loaded, so it is not opened; ask for the model without "
                 "it, as plain Keras layers"
             )
@@ -108,21 +224,21 @@ def _classes(config: Any) -> Iterator[tuple[str, str | None]]:
 
 def _is_of_keras(module: str | None) -> bool:
     """Old files state no module; Keras then looks among its own classes only."""
-    if module is None or module == "keras":
-        return True
-    steps = module.split(".")
-    if steps[0] not in ("keras", "tensorflow"):
-        return False
-    return any(step in _ROOMS for step in steps[1:])
+    first, *steps = (module or "keras").split(".")
+    if not steps:
+        return first == "keras"
+    return first in ("keras", "tensorflow") and any(step in _ROOMS for step in steps)
 
 
 def refuse_larger_than_its_weights(path: Path, shown: Path, config: Config) -> None:
-    """Raises RunError when a network asks for more weights than its file can hold.
+    """Raises RunError when a network asks for more weights than its vetted file can hold.
 
-    `path` is that of the vetted file, `shown` the name a person knows it by, and `config`
-    the network's configuration.
+    `shown` is the name a person knows the file by.
     """
-    asked = _count_weights(config)
+    # Keras remembers variables without values, for each thread, and fills them all when it
+    # next can, even those of a discarded model: the thread takes them with it.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        asked = thread.submit(_count_weights, config).result()
     held = _bytes_of_weights(path) // LEAST_BYTES
     if asked > max(held, HARMLESS):
         raise RunError(
@@ -136,13 +252,6 @@ def _count_weights(config: Config) -> int:
 
     Returns 0 where Keras cannot read the configuration: loading the file says what is wrong.
     """
-    # Keras remembers variables without values, for each thread, and fills them all when it
-    # next can, even those of a discarded model: the thread takes them with it.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(_count, config).result()
-
-
-def _count(config: Config) -> int:
     import keras
 
     # An optimizer allocates its variables at once, and none is needed here.

@@ -1,45 +1,110 @@
-"""Decoding and scoring in a few threads, in batches of what is waiting.
+"""Decoding and scoring what strangers send: within limits, in a few threads, in batches.
 
 A thread takes up to `BATCH_IMAGES` waiting images, decodes each and scores them in one
 call. Nothing waits for a batch to fill: an image that comes alone is scored alone.
 """
 
 import asyncio
+import base64
 import contextlib
+import dataclasses
+import io
+import struct
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from PIL import Image
 
 from cancernet.base.errors import ImageError
+from cancernet.base.images import FORMATS, PNG_SIGNATURE, pixels_decoded, read_rgb
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
-from cancernet.serving.decoding import decode, is_large
 
+# A progressive JPEG may repeat its scans without end, each costing a pass over all
+# pixels (the "two issues with the JPEG standard" of libjpeg-turbo); real ones have about 10.
+MAXIMUM_SCANS = 100
+
+LARGE = 4_000_000  # pixels; only a few such images are decoded at once
+LARGE_AT_ONCE = 2  # a large image in work takes hundreds of megabytes
+PREVIEW_SIDE = 512  # pixels
 BATCH_IMAGES = 16  # images; more gained nothing (benchmarks/README.md) and makes others wait
 BATCH_BYTES = 2**20  # large files are decoded alone, so that small ones need not wait
-LARGE_AT_ONCE = 2  # a large image in work takes hundreds of megabytes
 WINDOW = 32  # images of one request that wait at once, so that requests take turns
 
 
-@dataclass(eq=False)
+def decode(predictor: Predictor, content: bytes, *, maximum_pixels: int) -> np.ndarray:
+    """Decodes and scales one upload as prediction does; uint8 (height, width, 3), 0-255.
+
+    Raises:
+        ImageError: it cannot be read as an image, or is beyond a limit.
+    """
+    return predictor.scaled(_read(content, maximum_pixels))
+
+
+def preview(content: bytes, *, maximum_pixels: int) -> str:
+    """One upload as a PNG in base64, at most 512 pixels a side, for browsers to show.
+
+    Raises:
+        ImageError: it cannot be read as an image, or is beyond a limit.
+    """
+    image = _read(content, maximum_pixels)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return encoded(image, "PNG")
+
+
+def encoded(image: Image.Image, kind: str) -> str:
+    """An image as a file in base64."""
+    file = io.BytesIO()
+    image.save(file, kind, quality=95)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def is_large(content: bytes) -> bool:
+    """Whether decoding an image takes as much memory as a large one; decodes nothing."""
+    try:
+        if content[:8] == PNG_SIGNATURE:
+            width, height = size_of(content)
+            return width * height > LARGE
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return pixels_decoded(image, content) > LARGE
+    except Exception:  # decoders meet bytes that others wrote and raise whatever they like
+        return False  # decoding will fail at the same place
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Width and height that an image claims to have, pixels; decodes nothing.
+
+    Raises:
+        Exception: whatever the decoder raises of what is not an image.
+    """
+    if content[:8] == PNG_SIGNATURE and content[12:16] == b"IHDR":
+        width, height = struct.unpack(">II", content[16:24])
+        return width, height
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        return image.size
+
+
+def _read(content: bytes, maximum_pixels: int) -> Image.Image:
+    if content[:2] == b"\xff\xd8" and content.count(b"\xff\xda") > MAXIMUM_SCANS:
+        raise ImageError(f"the JPEG has more than {MAXIMUM_SCANS} scans; save it again")
+    return read_rgb(content, maximum_pixels=maximum_pixels)
+
+
+Outcome = Prediction | Failure | Exception
+
+
+@dataclasses.dataclass(eq=False)
 class _Job:
     content: bytes
-    future: "asyncio.Future[Prediction | Failure]" = field(repr=False)
+    future: "asyncio.Future[Prediction | Failure]" = dataclasses.field(repr=False)
 
 
 class Scorer:
     """Scores uploads with one loaded model; made and used on one event loop."""
 
     def __init__(self, predictor: Predictor, *, threads: int, maximum_pixels: int) -> None:
-        """Starts the threads.
-
-        Args:
-            predictor: the loaded model; its own arithmetic should use one thread.
-            threads: threads that decode and score.
-            maximum_pixels: larger images are refused.
-        """
+        """Starts the threads; the predictor's own arithmetic should use one."""
         self.predictor = predictor
         self._maximum_pixels = maximum_pixels
         self._loop = asyncio.get_running_loop()
@@ -58,12 +123,12 @@ class Scorer:
         """Scores files in order; a `Failure` says why one cannot be."""
         results: list[Prediction | Failure] = []
         for start in range(0, len(contents), WINDOW):
-            futures = [self._loop.create_future() for _ in contents[start : start + WINDOW]]
-            jobs = map(_Job, contents[start : start + WINDOW], futures)
+            window = contents[start : start + WINDOW]
+            jobs = [_Job(content, self._loop.create_future()) for content in window]
             with self._changed:
                 self._waiting.extend(jobs)
                 self._changed.notify(len(self._threads))
-            results += await asyncio.gather(*futures)
+            results += await asyncio.gather(*(job.future for job in jobs))
         return results
 
     @property
@@ -102,7 +167,7 @@ class Scorer:
                     jobs.append(job)
             return jobs
 
-    def _outcomes(self, jobs: list[_Job]) -> list[Prediction | Failure | Exception]:
+    def _outcomes(self, jobs: list[_Job]) -> list[Outcome]:
         pixels: list[np.ndarray | Failure | Exception] = [
             self._prepare(job.content) for job in jobs
         ]
@@ -119,14 +184,14 @@ class Scorer:
     def _prepare(self, content: bytes) -> np.ndarray | Failure | Exception:
         try:
             with self._large if is_large(content) else contextlib.nullcontext():
-                return decode(self.predictor.run, content, maximum_pixels=self._maximum_pixels)
+                return decode(self.predictor, content, maximum_pixels=self._maximum_pixels)
         except ImageError as error:
             return Failure("", str(error))
         except Exception as error:
             return error
 
 
-def _deliver(jobs: list[_Job], outcomes: list[Prediction | Failure | Exception]) -> None:
+def _deliver(jobs: list[_Job], outcomes: list[Outcome]) -> None:
     for job, outcome in zip(jobs, outcomes, strict=True):
         if job.future.done():
             continue

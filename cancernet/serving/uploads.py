@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from cancernet.serving.http.refusals import Gone, Refusal, busy
+from cancernet.serving.problems import Gone, Refusal, busy
 
 MULTIPART = "multipart/form-data"
 OTHER_FIELDS = 100  # parts that a form may hold besides its files
@@ -66,11 +66,7 @@ class Body:
         self._more = True
 
     async def uploads(self, *, most: int, seconds: float) -> list[Upload]:
-        """Reads the body as a form and returns its files; what has no file name is left out.
-
-        Args:
-            most: most files.
-            seconds: time for the body to arrive.
+        """Reads the body as a form and returns its files, at most so many; fields are left out.
 
         Raises:
             Refusal: 400 malformed, 408 too slow, 413 too large or too many files, 415 not a

@@ -15,9 +15,8 @@ from cancernet.base.quiet import import_tensorflow_quietly
 from cancernet.recipe_file import named_settings
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
-from cancernet.scoring.foreign.model_file import whole_file
-from cancernet.scoring.foreign.vetting import refuse_larger_than_its_weights, vet
-from cancernet.scoring.predictor import BATCH_SIZE, Predictor
+from cancernet.scoring.model_file import refuse_larger_than_its_weights, vet, whole_file
+from cancernet.scoring.predictor import Predictor
 
 INSIDE = "inside"  # the model prepares its pixels itself
 _LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
@@ -25,24 +24,14 @@ _LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelDescription:
-    """What a person says of a Keras model; None where nothing was said.
+    """What a person says of a Keras model; None where nothing was said."""
 
-    Attributes:
-        dataset: name in the catalogue: classes in order, which are positive.
-        recipe: name or file of a recipe: data set, size, interpolation; its networks prepare
-            pixels themselves.
-        image_size: height and width of the input, pixels.
-        interpolation: how images are resized to that.
-        preprocessing: how pixels are prepared.
-        sha256: of the whole file.
-    """
-
-    dataset: str | None = None
-    recipe: str | None = None
-    image_size: int | None = None
+    dataset: str | None = None  # name in the catalogue: classes in order, which are positive
+    recipe: str | None = None  # name or file of one, whose networks prepare pixels themselves
+    image_size: int | None = None  # height and width of the input, pixels
     interpolation: str | None = None
     preprocessing: str | None = None
-    sha256: str | None = None
+    sha256: str | None = None  # of the whole file
 
     def with_recipe(self) -> "ModelDescription":
         """Returns the description with what the recipe says where nothing else was said."""
@@ -66,29 +55,16 @@ class KerasPredictor(Predictor):
         self._model = model
         self._preprocessing = preprocessing
         self._threads = 1  # one batch after the other: Keras spreads each over the cores
-        self._positive = [run.classes.index(name) for name in run.positive]
 
-    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Scores prepared images; as `Predictor.probabilities`, without any calibration.
-
-        Raises:
-            RunError: the outputs are not probabilities.
-        """
-        rows = [
-            self._score(pixels[start : start + BATCH_SIZE].astype(np.float32))
-            for start in range(0, len(pixels), BATCH_SIZE)
-        ]
-        return np.concatenate(rows) if rows else np.empty((0, len(self.run.classes)))
-
-    def _score(self, pixels: np.ndarray) -> np.ndarray:
-        found = np.asarray(
-            self._model.predict_on_batch(prepared(pixels, self._preprocessing)), np.float64
-        )
+    def _run_model(self, pixels: np.ndarray) -> np.ndarray:
+        """Scores one batch; raises RunError where the outputs are not probabilities."""
+        ready = prepared(pixels.astype(np.float32), self._preprocessing)
+        found = np.asarray(self._model.predict_on_batch(ready), np.float64)
         if found.shape[1] == 1:
             # One sigmoid unit gives the probability of the second class.
             found = np.concatenate([1 - found, found], axis=1)
-        sums = np.abs(found.sum(axis=1) - 1).max()
-        if not (found.min() >= 0 and found.max() <= 1 and sums <= _LARGEST_ERROR):
+        largest_error = np.abs(found.sum(axis=1) - 1).max()
+        if not (found.min() >= 0 and found.max() <= 1 and largest_error <= _LARGEST_ERROR):
             raise RunError(
                 f"the outputs of {self.run.folder} are not probabilities (from {found.min():.3g} "
                 f"to {found.max():.3g}); its last layer must be a softmax or sigmoid"
@@ -108,18 +84,14 @@ def prepared(pixels: np.ndarray, preprocessing: str) -> np.ndarray:
     scale, offset = SCALINGS[preprocessing]
     if preprocessing == "caffe":
         pixels = pixels[..., ::-1]
-    return (pixels * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)).astype(
-        np.float32
-    )
+    return pixels * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
 
 
 @contextlib.contextmanager
 def open_keras_model(named: Path, description: ModelDescription) -> Iterator[KerasPredictor]:
     """Opens a model for the time of the block and holds it to its description.
 
-    Args:
-        named: the file, or the name that its parts have when they are joined.
-        description: what is known of it.
+    `named` is the file, or the name that its parts have when they are joined.
 
     Raises:
         CancerNetError: something is not described, or the file is refused for safety, cannot

@@ -1,15 +1,19 @@
-"""The patches of one slide in their places: picture, probabilities, figures."""
+"""A slide map: patches in their places, the mean over them, its outline and figures."""
 
 import dataclasses
 import functools
 import math
 from array import array
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cancernet.slides.cells import Cells, Polygon
+from cancernet.base.errors import ImageError
+from cancernet.base.images import read_rgb
+from cancernet.slides.cells import Cells, Polygon, check_grid
 
 LONGEST = 1600  # pixels of the picture's longer side, whatever the slide's
 GLASS = 255
@@ -19,63 +23,47 @@ Box = tuple[int, int, int, int]  # left, top, width, height
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ScoredPatch:
+    """A patch file at its place on a slide (upper left corner, pixels), with its score."""
+
+    path: Path
+    x: int
+    y: int
+    probability: float  # of the positive classes; NaN where no file of this place could be read
+    truth: int = -1  # 1 positive, 0 not, -1 not known
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SlideFigures:
-    """The figures of a slide, a line of `slides.jsonl`. NaN is undefined.
+    """The figures of a slide, a line of `slides.jsonl`. NaN is undefined."""
 
-    Attributes:
-        name: of the patient or the image file.
-        patches: how many were scored.
-        positive_patches: those that reach the operating point.
-        skipped_background: patches left out as background.
-        unreadable: patches that could not be read.
-        covered_area: pixels squared, overlaps counted once.
-        area_fraction: share of the covered area that is positive.
-        score: mean probability over the covered area.
-        top_score: mean probability of the highest ten patches.
-        operating_point: the threshold on the probability.
-        true_area_fraction: share of the covered area labelled positive.
-    """
-
-    name: str
-    patches: int
+    name: str  # of the patient or the image file
+    patches: int  # how many were scored
     positive_patches: int
     skipped_background: int
     unreadable: int
-    covered_area: int
-    area_fraction: float
-    score: float
-    top_score: float
+    covered_area: int  # pixels squared, overlaps counted once
+    area_fraction: float  # share of the covered area that is positive
+    score: float  # mean probability over the covered area
+    top_score: float  # mean probability of the highest ten patches
     operating_point: float
-    true_area_fraction: float
+    true_area_fraction: float  # share of the covered area labelled positive
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class SlideMap:
-    """A slide with its scores. Lengths are pixels of the slide at full resolution.
+    """A slide with its scores. Lengths are pixels of the slide at full resolution."""
 
-    Attributes:
-        name: of the patient or the image file.
-        boxes: int64 (patches, 4): left, top, width, height of each.
-        probabilities: float64 (patches,): of the positive classes.
-        truth: int8 (patches,): 1 positive, 0 not, -1 not known.
-        threshold: operating point.
-        origin: left and top of the picture on the slide.
-        picture: uint8 RGB, the patches put together, white where there is none.
-        shrink: pixels of the slide to one of the picture, 1 or more.
-        skipped: patches left out as background.
-        failed: patches that could not be read.
-    """
-
-    name: str
-    boxes: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    truth: NDArray[np.int8]
-    threshold: float
-    origin: tuple[int, int]
-    picture: NDArray[np.uint8]
-    shrink: float
-    skipped: int = 0
-    failed: int = 0
+    name: str  # of the patient or the image file
+    boxes: NDArray[np.int64]  # (patches, 4): left, top, width, height
+    probabilities: NDArray[np.float64]  # (patches,), of the positive classes
+    truth: NDArray[np.int8]  # (patches,): 1 positive, 0 not, -1 not known
+    threshold: float  # operating point
+    origin: tuple[int, int]  # left and top of the picture on the slide
+    picture: NDArray[np.uint8]  # the patches put together, white where there is none
+    shrink: float  # pixels of the slide to one of the picture, 1 or more
+    skipped: int = 0  # patches left out as background
+    failed: int = 0  # patches that could not be read
 
     @property
     def positive(self) -> NDArray[np.bool_]:
@@ -110,7 +98,7 @@ class SlideMap:
         """The figures of the slide."""
         cells = self.cells
         areas, best = cells.areas[cells.covered], np.sort(self.probabilities)[-TOP:]
-        covered = float(areas.sum())
+        covered, total = areas.sum(), (areas * cells.values[cells.covered]).sum()
         return SlideFigures(
             name=self.name,
             patches=len(self.boxes),
@@ -119,9 +107,7 @@ class SlideMap:
             unreadable=self.failed,
             covered_area=int(covered),
             area_fraction=cells.share(self.threshold),
-            score=float((areas * cells.values[cells.covered]).sum()) / covered
-            if covered
-            else math.nan,
+            score=float(total / covered) if covered else math.nan,
             top_score=float(best.mean()) if len(best) else math.nan,
             operating_point=self.threshold,
             true_area_fraction=self.true_cells.share(0.5) if self.has_truth else math.nan,
@@ -148,8 +134,7 @@ class Mosaic:
         left, top = (x - self.origin[0]) / self.shrink, (y - self.origin[1]) / self.shrink
         wide = max(math.ceil(left + width / self.shrink) - math.floor(left), 1)
         tall = max(math.ceil(top + height / self.shrink) - math.floor(top), 1)
-        rows, columns = slice(math.floor(top), None), slice(math.floor(left), None)
-        place = self._picture[rows, columns][:tall, :wide]
+        place = self._picture[math.floor(top) :, math.floor(left) :][:tall, :wide]
         image = Image.fromarray(pixels)
         if image.size != (wide, tall):
             image = image.resize((wide, tall), Image.Resampling.BOX)
@@ -176,3 +161,36 @@ class Mosaic:
             skipped=self.skipped,
             failed=self.failed,
         )
+
+
+def map_of_patches(
+    name: str, patches: Sequence[ScoredPatch], *, size: Sequence[int], threshold: float
+) -> SlideMap:
+    """Puts scored patches, at least one, in their places; where none could be read is empty.
+
+    `size` is width and height of a whole patch in pixels; those at an edge may be smaller.
+
+    Raises:
+        CancerNetError: the patches do not lie on one grid.
+    """
+    mosaic = Mosaic(
+        name,
+        left=min(patch.x for patch in patches),
+        top=min(patch.y for patch in patches),
+        right=max(patch.x for patch in patches) + size[0],
+        bottom=max(patch.y for patch in patches) + size[1],
+    )
+    for patch in patches:
+        try:
+            pixels = None if math.isnan(patch.probability) else np.asarray(read_rgb(patch.path))
+        except ImageError:  # it was read a minute ago; a picture is not worth the others
+            pixels = None
+        if pixels is None:
+            mosaic.failed += 1
+            continue
+        mosaic.paste(patch.x, patch.y, pixels)
+        box = (patch.x, patch.y, pixels.shape[1], pixels.shape[0])
+        mosaic.add(box, patch.probability, patch.truth)
+    slide = mosaic.slide_map(threshold)
+    check_grid(slide.boxes)
+    return slide

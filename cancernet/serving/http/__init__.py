@@ -1,1 +1,0 @@
-"""HTTP within limits: requests, answers, uploads, refusals, the journal."""

@@ -1,0 +1,194 @@
+"""The files of a slide map: PNG, CSV, GeoJSON, and a line of figures."""
+
+import contextlib
+import csv
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cancernet.base.errors import CancerNetError
+from cancernet.base.files import json_text, write_text, written_beside
+from cancernet.slides.cells import Polygon
+from cancernet.slides.slide_map import SlideMap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SUMMARY = "slides.jsonl"
+_OUTLINE, _TRUTH = "#00E5FF", "#0072B2"
+_DOTS = 130
+_COLOUR = [213, 94, 0]
+_SPACE = uuid.UUID("5b5c2f0e-6a1e-4c39-9f2b-0d3f9a1c7e55")  # the same map, the same ids
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Makes a folder before the work that fills it; removes it again if it stays empty.
+
+    Raises:
+        CancerNetError: it is not empty, or cannot be made or written to.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CancerNetError(f"{folder} exists and is not empty; name another folder with --output")
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / SUMMARY, "")
+        (folder / SUMMARY).unlink()
+    except OSError as error:
+        raise CancerNetError(
+            f"{folder} cannot be made or written to ({error.strerror}); name another folder with "
+            "--output"
+        ) from None
+    try:
+        yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> None:
+    """Writes `slide-<name>.png`, `.csv`, `.geojson` and a line of `slides.jsonl`."""
+    stem = f"slide-{slide.name}"
+    save_picture(slide, folder / f"{stem}.png", word=word, footer=footer)
+    _write_table(slide, folder / f"{stem}.csv")
+    write_text(folder / f"{stem}.geojson", json_text(as_geojson(slide, word)) + "\n")
+    with open(folder / SUMMARY, "a", encoding="utf-8") as file:
+        file.write(json_text(slide.figures) + "\n")
+
+
+def _write_table(slide: SlideMap, path: Path) -> None:
+    with (
+        written_beside(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["x", "y", "width", "height", "probability", "positive", "true_positive"])
+        positive = slide.positive.astype(int).tolist()
+        truth = ["" if known < 0 else known for known in slide.truth.tolist()]
+        columns = [*slide.boxes.T.tolist(), slide.probabilities.tolist(), positive, truth]
+        writer.writerows(zip(*columns, strict=True))
+
+
+def as_geojson(slide: SlideMap, word: str) -> dict[str, object]:
+    """Returns the positive area of a slide as GeoJSON, one annotation for every polygon.
+
+    Written as QuPath itself exports objects (its `QuPathTypeAdapters`, versions 0.4 to 0.6):
+    a FeatureCollection in pixels of the full-resolution image, origin upper left, every
+    feature with a UUID, `objectType` annotation, a `classification` with name and colour,
+    and `measurements` as an object of numbers. `word` becomes QuPath's class.
+    """
+    features = [
+        _feature(slide.name, number, polygon, word)
+        for number, polygon in enumerate(slide.outline(), start=1)
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _feature(name: str, number: int, polygon: Polygon, word: str) -> dict[str, object]:
+    import shapely
+
+    # RFC 7946 wants outer rings counterclockwise where y points up, holes clockwise. Ours
+    # run clockwise on the screen, where y points down: the same order of the same numbers.
+    rings = [[list(point) for point in ring] for ring in polygon]
+    return {
+        "type": "Feature",
+        "id": str(uuid.uuid5(_SPACE, f"{name}/{number}/{rings[0]}")),
+        "geometry": {"type": "Polygon", "coordinates": rings},
+        "properties": {
+            "objectType": "annotation",
+            "name": f"{word} {number} (model)",
+            "classification": {"name": word, "color": _COLOUR},
+            "isLocked": True,
+            "measurements": {"Area px^2": shapely.Polygon(polygon[0], polygon[1:]).area},
+        },
+    }
+
+
+def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None:
+    """Writes the map as PNG: the tissue, the truth where it is known, the probability.
+
+    `word` is what positive means, e.g. "IDC"; `footer` a line below the picture.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = 3 if slide.has_truth else 2
+    height, width = slide.picture.shape[:2]
+    tall = min(9.0, max(3.2, 4.6 * height / width))
+    figure = Figure(figsize=(4.6 * panels + 0.9, tall + 1.1), layout="constrained")
+    axes: list[Any] = list(figure.subplots(1, panels))
+    extent = (
+        slide.origin[0],
+        slide.origin[0] + width * slide.shrink,
+        slide.origin[1] + height * slide.shrink,
+        slide.origin[1],
+    )
+    for place in axes:
+        place.imshow(slide.picture, extent=extent, interpolation="nearest")
+        place.tick_params(labelsize=7)
+    figures = slide.figures
+    axes[0].set_title(f"{slide.name}: patches in their places", fontsize=10, parse_math=False)
+    if slide.has_truth:
+        _draw(axes[1], slide.true_outline(), _TRUTH, width=_line(slide), filled=True)
+        axes[1].set_title(
+            f"labelled {word}: {_percent(figures.true_area_fraction)} of the area", fontsize=10
+        )
+    shown = _lay_probability(axes[-1], slide)
+    _draw(axes[-1], slide.outline(), _OUTLINE, width=_line(slide), filled=False)
+    axes[-1].set_title(
+        f"called {word} at {slide.threshold:.3f}: {_percent(figures.area_fraction)} of the area,"
+        f"\nmean probability {figures.score:.3f}",
+        fontsize=10,
+    )
+    figure.colorbar(shown, ax=axes[-1], fraction=0.04, label=f"probability of {word}")
+    figure.supxlabel(f"pixels of the slide. {footer}", fontsize=8, color="#555555")
+    with written_beside(path) as temporary:
+        # `figure.savefig` draws twice, once only to find the places of things.
+        figure.set_dpi(_DOTS)
+        FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})
+
+
+def _lay_probability(axes: "Axes", slide: SlideMap) -> Any:
+    cells = slide.cells
+    axes.imshow(np.full_like(slide.picture, 255), extent=axes.images[0].get_extent(), alpha=0.35)
+    values = np.ma.masked_invalid(cells.values)
+    limits = axes.get_xlim(), axes.get_ylim()
+    shown = axes.pcolormesh(
+        cells.columns, cells.rows, values, cmap="magma", vmin=0, vmax=1, alpha=0.6, linewidth=0
+    )
+    axes.set_xlim(*limits[0])
+    axes.set_ylim(*limits[1])
+    return shown
+
+
+def _line(slide: SlideMap) -> float:
+    """Width of the outlines in points: thinner where a patch is small in the picture."""
+    side = float(np.median(slide.boxes[:, 2])) if len(slide.boxes) else 1.0
+    points = side / (slide.picture.shape[1] * slide.shrink) * 4 * 72
+    return float(np.clip(0.25 * points, 0.15, 1.3))
+
+
+def _draw(
+    axes: "Axes", polygons: list[Polygon], colour: str, *, width: float, filled: bool
+) -> None:
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path as Line
+
+    if not polygons:
+        return
+    rings = (Line(np.array(ring, float), closed=True) for polygon in polygons for ring in polygon)
+    line = Line.make_compound_path(*rings)
+    if width > 0.5:  # a dark rim lets the colour stand out, where there is room
+        axes.add_patch(PathPatch(line, facecolor="none", edgecolor="black", linewidth=width + 1))
+    axes.add_patch(PathPatch(line, facecolor="none", edgecolor=colour, linewidth=width))
+    if filled:
+        axes.add_patch(PathPatch(line, facecolor=colour, edgecolor="none", alpha=0.25))
+
+
+def _percent(share: float) -> str:
+    return "undefined share" if np.isnan(share) else f"{100 * share:.1f} %"
