@@ -36,7 +36,6 @@ def pytest_collection_finish() -> None:
     """Exempts what is imported from garbage collection: walking it takes 0.3 s every time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.fixture(scope="session")
