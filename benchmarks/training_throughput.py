@@ -35,7 +35,7 @@ from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
 from cancernet.training.data.batches import fit_on, training_batches
-from cancernet.training.fast.acceleration import accelerate, choose_precision, steps_at_once
+from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once
 from cancernet.training.loop.optimizers import make_optimizer
 
 MATRIX = 2048

@@ -148,7 +148,7 @@ def lost(data: Path, work: Path) -> None:
           f"{workers[0].returncode}: {said.strip().splitlines()[-1]}")  # fmt: skip
     resume = [sys.executable, "train_model.py", "--resume", "--run", str(run)]
     said = end([start(resume, cores=os.sched_getaffinity(0))])
-    print(next(line for line in said.splitlines() if line.startswith("Going on after")))
+    print(next(line for line in said.splitlines() if line.startswith("Resuming after")))
     print(f"epochs of the finished run: {len((run / 'history.csv').read_text().splitlines()) - 1}")
 
 

@@ -5,12 +5,12 @@ default. `found`, where it is there, says how the settings were found; it is not
 """
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, write_json
+from cancernet.base.records import EntryError, from_json
 from cancernet.config import TrainConfig
 from cancernet.recipes import recipe
 
@@ -73,32 +73,10 @@ def read_recipe(path: Path) -> TrainConfig:
         raise CancerNetError(
             f"the recipe {path} has no settings of format {FORMAT}; use the version that wrote it"
         )
+    unknown = set(content["settings"]) - {field.name for field in dataclasses.fields(TrainConfig)}
     try:
-        return TrainConfig(**_checked(content["settings"]))
-    except CancerNetError as error:
+        if unknown:
+            raise CancerNetError(f"there is no setting {min(unknown)!r}")
+        return from_json(TrainConfig, content["settings"])
+    except (CancerNetError, EntryError) as error:
         raise CancerNetError(f"the recipe {path}: {error}") from None
-
-
-def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    known = {field.name: field for field in dataclasses.fields(TrainConfig)}
-    checked = {}
-    for name, value in settings.items():
-        if name not in known:
-            raise CancerNetError(f"there is no setting {name!r}")
-        # Where a default says the kind, a file must keep to it: "yes" is no number.
-        kind = type(known[name].default)
-        fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value, fits = float(value) if abs(value) < 2**53 else math.inf, True
-        if not fits:
-            raise CancerNetError(f"the setting {name} is {value!r}, but must be {_WORDS[kind]}")
-        checked[name] = value
-    return checked
-
-
-_WORDS: dict[type, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-}

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.words import aligned
 from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
 
@@ -239,19 +240,12 @@ def flags_for(dataset: str) -> str:
 
 def describe_recipes() -> str:
     """Returns a table of the recipes for a person to read, and what is corrected in them."""
-    rows: list[tuple[str, ...]] = [_HEADING]
-    rows += [_row(name, entry) for name, entry in RECIPES.items()]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    rows = [_HEADING, *(_row(name, entry) for name, entry in RECIPES.items())]
     corrected = [
         f"  {name}: {entry.corrected}" for name, entry in RECIPES.items() if entry.corrected
     ]
-    return "\n".join(
-        [*lines, "", "Corrected in the published systems, where it changes a number:", *corrected]
-    )
+    heading = "Corrected in the published systems, where it changes a number:"
+    return "\n".join([*aligned(rows), "", heading, *corrected])
 
 
 def _row(name: str, entry: Recipe) -> tuple[str, ...]:

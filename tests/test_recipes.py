@@ -20,7 +20,7 @@ from cancernet.recipes import RECIPES, describe_recipes, flags_for, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
 from cancernet.training import train as training
-from cancernet.training.limit import limited, shares
+from cancernet.training.begin import limited, shares
 from cancernet.training.network import first_network
 from tests.helpers.training_runs import fitted, trained
 from tests.models.test_models_counts import PUBLISHED

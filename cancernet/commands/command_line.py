@@ -1,12 +1,14 @@
 """What every command shares: flags from settings, errors as sentences."""
 
 import argparse
+import contextlib
 import dataclasses
+import logging
 import os
 import shlex
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,6 +59,31 @@ def run(main: Callable[[], int]) -> None:
     except OSError as error:
         code = complain(describe_os_error(error), EXIT_NOTHING_DONE)
     sys.exit(code)
+
+
+class _Console(logging.Handler):
+    """Prints progress on stdout and warnings on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one message as it is."""
+        stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
+        print(record.getMessage(), file=stream, flush=True)
+
+
+@contextlib.contextmanager
+def log_to_console() -> Iterator[None]:
+    """Prints what the package logs, as long as the block lasts."""
+    logger, console = logging.getLogger("cancernet"), _Console()
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(console)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # TensorFlow has a handler of its own at the root
+    try:
+        yield
+    finally:
+        logger.removeHandler(console)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 def typed_command() -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.words import NOTICE, some
+from cancernet.commands.command_line import log_to_console
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
 from cancernet.runs import provenance, run_folder
@@ -17,8 +18,7 @@ from cancernet.runs.cross_validation_file import (
 )
 from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
 from cancernet.training import resume as resuming
-from cancernet.training.begin import check_fit, held, read_whole, refuse_used
-from cancernet.training.limit import check_limit
+from cancernet.training.begin import check_fit, check_limit, held, read_whole, refuse_used
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.plan import Plan, Resume
 from cancernet.training.train import train
@@ -93,12 +93,8 @@ def resume_folds(
         )
     config = resuming.read_config(record, folder)
     dataset = read_whole(data if data is not None else Path(record.dataset.folder))
-    found = [
-        *resuming.changed_settings(config, resume.given),
-        *resuming.other_data(record.dataset.fingerprint, dataset),
-        *([] if resume.insist else resuming.other_program(record)),
-    ]
-    resuming.refuse(folder, found)
+    found = resuming.changed(record.dataset.fingerprint, dataset, config, resume)
+    resuming.refuse(folder, found + ([] if resume.insist else resuming.other_program(record)))
     whole = CrossValidation(folder=folder, dataset=dataset, config=config, record=record)
     with held(folder):
         print(f"Resuming the cross-validation in {folder}")
@@ -109,10 +105,12 @@ def train_fold(folder: Path, number: int, data: Path) -> None:
     """Trains one fold of a data set, or resumes it; does nothing when it is finished."""
     record = read_cross_validation(folder)
     dataset = read_whole(data)
-    resuming.refuse(folder, resuming.other_data(record.dataset.fingerprint, dataset))
     config = resuming.read_config(record, folder)
+    found = resuming.changed(record.dataset.fingerprint, dataset, config, Resume())
+    resuming.refuse(folder, found)
     whole = CrossValidation(folder=folder, dataset=dataset, config=config, record=record)
-    _train_fold(whole, next(fold for fold in record.folds if fold.number == number))
+    with log_to_console():
+        _train_fold(whole, next(fold for fold in record.folds if fold.number == number))
 
 
 def _train_and_pool(whole: CrossValidation, workers: int) -> None:

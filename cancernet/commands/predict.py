@@ -14,7 +14,7 @@ from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
 
 if TYPE_CHECKING:
-    from cancernet.explaining.folder import ExplanationFolder
+    from cancernet.explaining.explainer import ExplanationFolder
     from cancernet.runs.run_folder import Run
     from cancernet.scoring.keras_predictor import KerasPredictor
     from cancernet.scoring.predictor import Prediction
@@ -282,7 +282,7 @@ def _explanations(flags: PredictFlags, trained: "Run") -> "ExplanationFolder | N
         if flags.layer or flags.class_ or flags.method:
             raise CancerNetError("--layer, --class and --method go with --explain DIR")
         return None
-    from cancernet.explaining.folder import ExplanationFolder
+    from cancernet.explaining.explainer import ExplanationFolder
 
     return ExplanationFolder(
         flags.explain,

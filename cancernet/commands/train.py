@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
-from cancernet.commands.command_line import Parser, add_settings, given_settings, typed_command
+from cancernet.commands.command_line import (
+    Parser,
+    add_settings,
+    given_settings,
+    log_to_console,
+    typed_command,
+)
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
@@ -115,10 +121,11 @@ def main(description: str | None) -> int:
     else:
         # Settings out of bounds are refused before TensorFlow takes seconds to load.
         config = _settings(options, given)
-        if options.resume:
-            _resume(options, given)
-        else:
-            _start(options, config)
+        with log_to_console():
+            if options.resume:
+                _resume(options, given)
+            else:
+                _start(options, config)
     return EXIT_OK
 
 

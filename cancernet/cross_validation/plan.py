@@ -45,9 +45,8 @@ def plan_folds(
 
     Args:
         dataset: the data set.
-        folds: a number from 2 to that of the patients, or "patients" to leave out one patient
-            after the other. A number of folds are as alike in classes and size as whole
-            patients permit, and each holds every class.
+        folds: a number from 2 to that of the patients, for folds as alike in classes and size
+            as whole patients permit; or "patients" to leave out one after the other.
         only: leave out only these patients, one in each fold.
         seed: of the division.
 

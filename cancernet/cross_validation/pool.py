@@ -4,6 +4,8 @@ import dataclasses
 
 from cancernet.cross_validation.plan import CrossValidation, joined
 from cancernet.dataset.manifest import BuiltDataset, read_audit
+from cancernet.dataset.notices import Notice, NoticeKind
+from cancernet.dataset.words import say_notice
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
 from cancernet.measures import scored as scores
@@ -22,7 +24,6 @@ from cancernet.runs.metrics_file import (
     write_metrics,
 )
 from cancernet.runs.run_folder import Run
-from cancernet.training.limit import say_limit
 
 PREDICTIONS = "predictions.csv"
 
@@ -110,11 +111,15 @@ def _content(
         versions=run.record.versions,
         commit=run.record.commit,
         created=run_folder.now(),
-        remarks=[*say_unit(dataset.unit), *say_limit(config.limit), *missing],
+        remarks=[*say_unit(dataset.unit), *_say_limit(config.limit), *missing],
         audit=read_audit(dataset.folder),
         image_folder=dataset.folder,
         beside=beside,
     )
+
+
+def _say_limit(limit: int) -> list[str]:
+    return [say_notice(Notice(kind=NoticeKind.TRIAL, count=limit))] if limit else []
 
 
 def _flow(dataset: BuiltDataset, pooled: Pooled) -> list[FlowStep]:

@@ -4,7 +4,6 @@
 """
 
 from cancernet.explaining.explainer import Explainer, Explanation
-from cancernet.explaining.maps import GRADIENT_METHODS, METHODS
-from cancernet.explaining.picture import colours, overlay
+from cancernet.explaining.maps import GRADIENT_METHODS, METHODS, colours, overlay
 
 __all__ = ["GRADIENT_METHODS", "METHODS", "Explainer", "Explanation", "colours", "overlay"]

@@ -1,20 +1,33 @@
-"""Explains a run's answer for one image with a heat map."""
+"""Explains a run's answer for one image with a heat map, and writes a folder of them."""
 
 import dataclasses
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.explaining.maps import GRADIENT_METHODS, METHODS, spread
-from cancernet.explaining.occlusion import occlusion
+from cancernet.base.files import FreeNames, json_text, written_beside
+from cancernet.base.images import read_rgb
+from cancernet.explaining.maps import (
+    GRADIENT_METHODS,
+    METHODS,
+    colours,
+    enlarged,
+    occlusion,
+    overlay,
+    save_png,
+    spread,
+)
 from cancernet.runs.run_folder import MODEL_KERAS, Run, open_run
-from cancernet.scoring.predictor import Predictor
+from cancernet.scoring.predictor import Prediction, Predictor
 
 if TYPE_CHECKING:
     from cancernet.explaining.gradients import Gradients
+
+LINES = "explanations.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,8 +41,7 @@ class Explanation:
         method: one of `METHODS`.
         layer: the layer that was explained; empty for occlusion.
         class_index: the class that was explained.
-        score: its score before softmax or sigmoid; for occlusion the log odds are
-            not kept and this is NaN.
+        score: its score before softmax or sigmoid; NaN for occlusion.
     """
 
     map: NDArray[np.float32]
@@ -49,14 +61,12 @@ class Explainer:
     """Explains the answers of one run, from several threads if need be."""
 
     def __init__(self, run: Run, *, predictor: Predictor | None = None) -> None:
-        """Takes a finished run; the Keras model is loaded when first needed.
+        """Takes a finished run, and its predictor where one is loaded already.
 
-        Args:
-            run: opened with `cancernet.runs.run_folder.open_run`.
-            predictor: the run's, where one is loaded already.
+        The Keras model is loaded when first needed.
         """
         self.run = run
-        self.predictor = predictor if predictor is not None else Predictor(run)
+        self.predictor = predictor or Predictor(run)
         self._gradients: Gradients | None = None
         self._lock = threading.Lock()
 
@@ -72,8 +82,7 @@ class Explainer:
 
         Args:
             pixels: as `Predictor.prepare` gives them: RGB 0-255, shape (height, width, 3).
-            class_index: the class to explain, a place in `run.classes`; by default the
-                one that is predicted.
+            class_index: a place in `run.classes`; by default the class that is predicted.
             layer: name of the layer whose feature maps are used; by default the last
                 with spatial extent, looking past pooling, dropout and normalization.
             method: one of `METHODS`.
@@ -86,7 +95,8 @@ class Explainer:
         if pixels.shape != (height, width, 3):
             raise ValueError(f"pixels of shape {pixels.shape}, not {(height, width, 3)}")
         if class_index is None:
-            class_index = self._predicted(pixels)
+            row = self.predictor.probabilities(pixels[None])[0]
+            class_index = self.run.classes.index(self.predictor.interpret("", row).label)
         elif not 0 <= class_index < len(self.run.classes):
             raise CancerNetError(
                 f"class {class_index} is not one of 0 to {len(self.run.classes) - 1}"
@@ -154,6 +164,83 @@ class Explainer:
         )
         raise CancerNetError(f"the run has no class {name!r}; its classes are {known}")
 
-    def _predicted(self, pixels: NDArray[np.uint8]) -> int:
-        row = self.predictor.probabilities(pixels[None])[0]
-        return self.run.classes.index(self.predictor.interpret("", row).label)
+
+class ExplanationFolder:
+    """Explains predictions as they come and writes the results into one folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        run: Run,
+        *,
+        method: str,
+        layer: str | None = None,
+        class_name: str | None = None,
+    ) -> None:
+        """Checks everything that can be wrong before the first image is scored.
+
+        See `Explainer.explain`; `class_name` None explains each image's predicted class.
+
+        Raises:
+            CancerNetError: the folder holds something, or there is no such class or layer.
+        """
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise CancerNetError(f"{folder} exists and is not empty; name another folder")
+        self.folder = folder
+        self.written = self._zero = 0
+        self._explainer = Explainer(run)
+        self._method, self._layer = method, layer
+        self._class = None if class_name is None else self._explainer.class_index(class_name)
+        self._explainer.layer_name(method, layer)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._names = FreeNames()
+
+    def explain(self, prediction: Prediction) -> None:
+        """Explains one scored image and writes its files."""
+        run, path = self._explainer.run, Path(prediction.path)
+        pixels = self._explainer.predictor.prepare(path)
+        chosen = run.classes.index(prediction.label) if self._class is None else self._class
+        explanation = self._explainer.explain(
+            pixels, chosen, layer=self._layer, method=self._method
+        )
+        name = self._names.take(path.stem)
+        picture = enlarged(np.asarray(read_rgb(path)))
+        height, width = picture.shape[:2]
+        heat = colours(spread(explanation.map, height=height, width=width))
+        for ending, pixels in (("heat", heat), ("overlay", overlay(picture, explanation.map))):
+            with written_beside(self.folder / f"{name}-{ending}.png") as temporary:
+                save_png(temporary, pixels)
+        with written_beside(self.folder / f"{name}-raw.npy") as temporary:
+            np.save(temporary, explanation.raw, allow_pickle=False)
+        self._append(prediction, explanation, name)
+        self.written += 1
+        self._zero += explanation.is_zero
+
+    def summary(self) -> str:
+        """Says what was written, and what a heat map is not."""
+        zero = f"; {self._zero} are zero: nothing speaks for the class" if self._zero else ""
+        return (
+            f"{self.folder}: {self.written} explained by {self._method}{zero}. A heat map shows "
+            "where the network looks, not where disease is."
+        )
+
+    def _append(self, prediction: Prediction, explanation: Explanation, name: str) -> None:
+        run = self._explainer.run
+        label = run.classes[explanation.class_index]
+        line = {
+            "path": prediction.path,
+            "class": label,
+            "word": run.word(label),
+            "probability": prediction.probabilities[label],
+            "score": explanation.score,
+            "method": explanation.method,
+            "layer": explanation.layer or None,
+            "shape": explanation.raw.shape,
+            "largest": float(explanation.raw.max()),
+            "zero": explanation.is_zero,
+            "heat": f"{name}-heat.png",
+            "overlay": f"{name}-overlay.png",
+            "raw": f"{name}-raw.npy",
+        }
+        with open(self.folder / LINES, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(json_text(line) + "\n")

@@ -14,8 +14,7 @@ import keras
 from cancernet.base.errors import CancerNetError
 from cancernet.models.keras_internals import run_through_graph
 
-# Behind a convolution they add no pattern: the maps before them are finer, and
-# before a normalization what is absent is 0.
+# Behind a convolution they add no pattern; the maps before them are finer.
 _PASSED_OVER = (
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,

@@ -15,7 +15,7 @@ for _file in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_file.name}")
 
 from cancernet.models.cancernet import CancerNet  # noqa: E402
-from cancernet.models.fine_tuning import freeze_backbone, unfreeze_all, unfreeze_top  # noqa: E402
+from cancernet.models.pretrained import freeze_backbone, unfreeze_all, unfreeze_top  # noqa: E402
 from cancernet.models.registry import (  # noqa: E402
     MODELS,
     build_model,

@@ -15,14 +15,10 @@ class CancerNet:
     def build(width: int, height: int, depth: int, classes: int) -> keras.Sequential:
         """Builds CancerNet.
 
-        Three blocks of separable 3x3 convolutions (each followed by ReLU and batch
-        normalization) with 32, 64 and 128 filters, max pooling and dropout after
-        each, then a dense layer of 256 and softmax. 1,235,133 parameters at
-        48x48x3 with 2 classes.
+        1,235,133 parameters at 48x48x3 with 2 classes.
 
         Args:
-            width: width of the input, pixels, at least 8.
-            height: height of the input, pixels, at least 8.
+            width, height: of the input, pixels, at least 8.
             depth: colour channels.
             classes: number of outputs.
 

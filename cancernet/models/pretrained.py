@@ -1,10 +1,21 @@
-"""Backbones of keras.applications: their preprocessing, their weight files, their graph.
+"""Backbones of keras.applications: preprocessing, weight files, graph, and what is frozen.
 
-Some of them can scale their input themselves. Here none does: Keras's `Normalization`
-layer would not survive the export to ONNX, nor, where it keeps its statistics as
-weights, `set_weights`. `preprocess` does the same in front of each. Two pieces of
-ConvNeXt would not survive it either, its convolutions of one channel a group and
-its activation; both stand here in an equal form that does.
+`preprocess` scales the input in front of each: Keras's own `Normalization` inside some of
+them would not survive the export to ONNX. Nor would two pieces of ConvNeXt, its convolutions
+of one channel a group and its activation; both stand here in an equal form that does.
+
+A training on a backbone has up to two phases:
+
+    model = build_model(name, shape, classes, weights="imagenet")
+    freeze_backbone(model)            # phase 1: only the head learns
+    model.compile(...); model.fit(...)
+    unfreeze_top(model, 12)           # phase 2: and the last 12 layers of the backbone
+    model.compile(...)                # again, or nothing changes; at a tenth of the rate
+    model.fit(...)
+
+Batch normalization of the backbone stays frozen in both. In Keras a frozen
+`BatchNormalization` works in inference mode, with its stored statistics: those of a
+small medical set would destroy what the backbone knows.
 """
 
 import dataclasses
@@ -15,6 +26,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.models.preprocessing import preprocess
 
 _NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -29,7 +41,7 @@ class Application:
 
     Attributes:
         preprocessing: the rule its ImageNet weights were trained with.
-        file: its ImageNet weights without the classifier, as Keras names the file.
+        file: these weights without the classifier, as Keras names the file.
     """
 
     preprocessing: str
@@ -75,15 +87,11 @@ APPLICATIONS: dict[str, Application] = {
 def backbone(
     application: str, input_shape: tuple[int, int, int], *, preprocessing: str | None = None
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Builds a backbone without its classifier, its preprocessing in front.
+    """Builds a backbone of `APPLICATIONS` without its classifier, its preprocessing in front.
 
     Its layers stand in the graph one by one, not as a model within the model: what
-    clones, explains or partly unfreezes a network then sees them all.
-
-    Args:
-        application: a name of `APPLICATIONS`.
-        input_shape: (height, width, 3), pixels.
-        preprocessing: another rule than the one its ImageNet weights need.
+    clones, explains or partly unfreezes a network then sees them all. `preprocessing` is
+    another rule than the one its ImageNet weights need.
 
     Returns:
         The input (RGB 0-255) and the feature maps, shape (n, rows, columns, channels).
@@ -183,3 +191,63 @@ def backbone_part(model: keras.Model) -> keras.Model | None:
         if layer.name.startswith(HEAD):
             return keras.Model(model.input, layer.input)
     return None
+
+
+def freeze_backbone(model: keras.Model) -> None:
+    """Freezes every layer of the backbone; call `compile` afterwards.
+
+    Dropout inside a backbone (EfficientNet's) stays on in training: it has no weights.
+
+    Raises:
+        CancerNetError: the network has no backbone.
+    """
+    for layer in _layers_with_weights(model):
+        layer.trainable = False
+
+
+def unfreeze_top(model: keras.Model, layers: int) -> list[str]:
+    """Freezes the backbone except the last layers before the head; call `compile` afterwards.
+
+    Args:
+        model: a network on a backbone, or a clone of one with the same layer names.
+        layers: how many layers with weights to let learn, counted from the head; batch
+            normalization is not counted and stays frozen. More than there are takes all.
+
+    Returns:
+        The names of the backbone's layers that learn now, from input to output.
+
+    Raises:
+        CancerNetError: the network has no backbone, or the number is negative.
+    """
+    if layers < 0:
+        raise CancerNetError(f"the number of layers to unfreeze is {layers}; it must be 0 or more")
+    freeze_backbone(model)
+    # By name: a faster twin of the network may have a class of its own.
+    candidates = [
+        layer
+        for layer in _layers_with_weights(model)
+        if "BatchNormalization" not in type(layer).__name__
+    ]
+    top = candidates[max(0, len(candidates) - layers) :]
+    for layer in top:
+        layer.trainable = True
+    return [layer.name for layer in top]
+
+
+def unfreeze_all(model: keras.Model) -> None:
+    """Lets every layer learn, batch normalization too: for a start without pretrained weights.
+
+    Call `compile` afterwards.
+    """
+    for layer in model.layers:
+        layer.trainable = True
+
+
+def _layers_with_weights(model: keras.Model) -> list[keras.Layer]:
+    layers = [layer for layer in backbone_layers(model) if layer.weights]
+    if not layers:
+        raise SettingsError(
+            f"the network {model.name} has no pretrained backbone to freeze or unfreeze; "
+            "train it as a whole"
+        )
+    return layers

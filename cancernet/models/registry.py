@@ -16,7 +16,8 @@ import keras
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.models.weights import NONE, load_weights
 
-Builder = Callable[[tuple[int, int, int], int], keras.Model]
+Shape = tuple[int, int, int]  # height, width, 3
+Builder = Callable[[Shape, int], keras.Model]
 
 BACKBONE_PREFIX = "backbone:"
 
@@ -30,7 +31,7 @@ class Network:
         application: its backbone's name in keras.applications, or None.
         frozen: whether the backbone comes frozen, to be started from pretrained weights.
         sigmoid: whether it ends in one sigmoid unit; every other ends in a softmax.
-        kernel: the fixed kernel of `cancernet.models.kernel_cnn.KERNELS` that filters its
+        kernel: the fixed kernel of `cancernet.models.preprocessing.KERNELS` that filters its
             input, which the report then shows; or "".
     """
 
@@ -43,7 +44,7 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class ModelFacts:
-    """The parameters of a network as built: of a frozen backbone nothing is trainable."""
+    """The numbers of parameters of a network."""
 
     total: int
     trainable: int
@@ -72,23 +73,23 @@ def network(name: str) -> Network:
     """
     if name in MODELS:
         return MODELS[name]
-    plain = sorted(known for known in MODELS if not known.startswith(BACKBONE_PREFIX))
-    backbones = sorted(known for known in MODELS if known.startswith(BACKBONE_PREFIX))
-    if name.startswith(BACKBONE_PREFIX):
-        raise CancerNetError(f"unknown backbone {name!r}; known are {', '.join(backbones)}")
+    is_backbone = name.startswith(BACKBONE_PREFIX)
+    known = ", ".join(sorted(n for n in MODELS if n.startswith(BACKBONE_PREFIX) == is_backbone))
+    if is_backbone:
+        raise CancerNetError(f"unknown backbone {name!r}; known are {known}")
     raise CancerNetError(
-        f"unknown network {name!r}; known are {', '.join(plain)}, and any network of "
+        f"unknown network {name!r}; known are {known}, and any network of "
         f"keras.applications as a backbone, such as {BACKBONE_PREFIX}MobileNetV2"
     )
 
 
 def build_model(
-    name: str, input_shape: tuple[int, int, int], classes: int, weights: str | None = None
+    name: str, input_shape: Shape, classes: int, weights: str | None = None
 ) -> keras.Model:
     """Builds a network by name, with fresh weights, ImageNet's, or those of a file.
 
-    A network whose backbone is frozen comes frozen, as published, whatever its weights.
-    A training that starts it without any must call `unfreeze_all` first.
+    A network whose backbone is frozen comes frozen, as published, whatever its weights; to
+    start it from none, call `unfreeze_all`.
 
     Args:
         name: a registered name, e.g. "cancernet" or "backbone:MobileNetV2".
@@ -96,10 +97,6 @@ def build_model(
         classes: number of outputs, at least 2.
         weights: None or "none" for fresh ones; "imagenet" for the backbone's; or a
             file (see `load_weights`).
-
-    Returns:
-        An uncompiled model: float RGB 0-255 of shape (n, height, width, 3) to
-        probabilities of shape (n, classes).
 
     Raises:
         CancerNetError: unknown name, too few classes, images too small for the network,
@@ -122,18 +119,15 @@ def build_model(
 
 
 def count_parameters(model: keras.Model) -> ModelFacts:
-    """Counts a model's parameters."""
+    """Counts the parameters of a model as built: of a frozen backbone nothing is trainable."""
     trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     return ModelFacts(total=model.count_params(), trainable=trainable)
 
 
 @functools.cache
-def model_facts(name: str, input_shape: tuple[int, int, int], classes: int) -> ModelFacts:
+def model_facts(name: str, input_shape: Shape, classes: int) -> ModelFacts:
     """Builds a network with fresh weights and counts its parameters.
 
     Takes up to a few seconds and 300 MB for the largest; the answer is remembered.
-
-    Raises:
-        CancerNetError: see `build_model`.
     """
     return count_parameters(build_model(name, input_shape, classes))

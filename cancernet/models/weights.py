@@ -4,11 +4,17 @@ A file may hold the whole network or its backbone without the classifier; which 
 the two, its number of parameters says.
 """
 
+import contextlib
 import dataclasses
 import io
 import math
+import os
+import re
+import socket
+import tempfile
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -18,9 +24,9 @@ import numpy as np
 from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.base.files import sha256_of
-from cancernet.models.imagenet import imagenet_file
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cancernet.models.pretrained import (
+    APPLICATIONS,
     adapted,
     backbone_part,
     is_rebuilt,
@@ -30,18 +36,14 @@ from cancernet.models.pretrained import (
 
 IMAGENET = "imagenet"
 NONE = "none"
+TIMEOUT = 60.0  # seconds without an answer after which a download has failed
+_SIZE = 224  # MobileNet has one file a size; this is the one that is named everywhere
 _STATISTICS = 7  # numbers of EfficientNet's own scaling: mean and variance of 3 channels, a count
 
 
 @dataclasses.dataclass(frozen=True)
 class WeightsRecord:
-    """What was loaded, for the run's record.
-
-    Attributes:
-        file: the path.
-        sha256: of the file.
-        part: "backbone" or "network".
-    """
+    """What was loaded; `part` is "backbone" or "network"."""
 
     file: str
     sha256: str
@@ -58,9 +60,6 @@ def load_weights(
         weights: "imagenet", or the path of a `.h5`, `.weights.h5` or `.keras` file of
             the whole network or of its backbone.
         application: the name of its backbone in keras.applications, if it has one.
-
-    Returns:
-        What was loaded.
 
     Raises:
         CancerNetError: no such weights, no network to download them, a damaged file,
@@ -104,25 +103,30 @@ def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
             f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
             f"has {whole:,}"
         )
-    rebuilt = application is not None and is_rebuilt(application)
-    statistics = _STATISTICS if rebuilt and normalizes_inside(str(application)) else 0
-    if count != backbone.count_params() + statistics:
+    application = application or ""
+    statistics = _STATISTICS if normalizes_inside(application) else 0
+    expected = backbone.count_params() + statistics
+    if count != expected:
         raise SettingsError(
             f"the weights in {path} do not fit: the file holds {count:,} parameters, this network "
-            f"has {whole:,}, its backbone {backbone.count_params() + statistics:,}; a backbone's "
-            "file must be without its classifier (notop)"
+            f"has {whole:,}, its backbone {expected:,}; a backbone's file must be without its "
+            "classifier (notop)"
         )
-    if rebuilt:
-        _load_through_keras_network(backbone, path, str(application))
+    if is_rebuilt(application):
+        _load_through_keras_network(backbone, path, application)
     else:
         _load_into(backbone, path)
     return "backbone"
 
 
 def _load_into(model: keras.Model, path: Path) -> None:
-    # Keras may pass over layers it finds nothing for with a mere warning. What was
-    # passed over must not look like a start.
-    model.set_weights([_nothing(weight) for weight in model.get_weights()])
+    # Keras passes over layers it finds nothing for with a mere warning: these keep no numbers.
+    model.set_weights(
+        [
+            np.full_like(w, np.nan) if np.issubdtype(w.dtype, np.floating) else np.zeros_like(w)
+            for w in model.get_weights()
+        ]
+    )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -137,11 +141,6 @@ def _load_into(model: keras.Model, path: Path) -> None:
                 f"the weights in {path} do not fit this network, or are damaged: they leave "
                 f"{weight.path} without numbers"
             )
-
-
-def _nothing(weight: np.ndarray) -> np.ndarray:
-    is_float = np.issubdtype(weight.dtype, np.floating)
-    return np.full_like(weight, np.nan) if is_float else np.zeros_like(weight)
 
 
 def _parameters_in_hdf5(source: Path | io.BytesIO) -> int:
@@ -188,3 +187,65 @@ def _check_statistics(layer: keras.layers.Normalization, path: Path) -> None:
             f"{path} was trained with another input scaling (mean {mean}, variance {variance}) "
             "than Keras's own EfficientNet; use Keras's file"
         )
+
+
+def imagenet_file(application: str | None) -> Path:
+    """Returns the ImageNet weights in Keras's cache, downloading them if need be.
+
+    Args:
+        application: a name of `APPLICATIONS`, or None for a network without a backbone.
+
+    Raises:
+        CancerNetError: the network has none, or they cannot be downloaded; the message then
+            names the file and its place.
+    """
+    if application is None:
+        raise SettingsError(
+            "this network has no ImageNet weights; start it with --weights none, or from a file "
+            "of its own with --weights FILE"
+        )
+    name = APPLICATIONS[application].file
+    try:
+        with _connection_timeout(TIMEOUT):
+            getattr(keras.applications, application)(
+                include_top=False, weights="imagenet", input_shape=(_SIZE, _SIZE, 3)
+            )
+    except Exception as error:  # Keras raises plain Exception when a download fails
+        raise CancerNetError(_how_to_bring(application, name, str(error))) from None
+    for folder in _cache_folders():
+        if (folder / name).is_file():
+            return folder / name
+    raise CancerNetError(
+        f"Keras did not leave {name} in {_cache_folders()[0]}; put it there or use --weights FILE"
+    )
+
+
+def _how_to_bring(application: str, name: str, reason: str) -> str:
+    address = re.search(r"https?://[^\s'\"]+[^\s'\".:,]", reason)
+    source = f" from {address[0]}" if address else ""
+    # Keras: "URL fetch failure on <address>: None -- <the reason>"
+    reason = re.sub(r"^URL fetch failure on \S+ (None -- )?", "", reason.strip().split("\n")[0])
+    return (
+        f"the ImageNet weights of {application} cannot be downloaded ({reason}): put the file "
+        f"{name}{source} into {_cache_folders()[0]}, or name it with --weights FILE; to start from "
+        "random numbers use --weights none"
+    )
+
+
+def _cache_folders() -> list[Path]:
+    """Where Keras keeps downloads; the second where the first cannot be written."""
+    home = os.environ.get("KERAS_HOME")
+    first = Path(home).expanduser() if home else Path.home() / ".keras"
+    second = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())
+    return [first / "models", second / ".keras" / "models"]
+
+
+@contextlib.contextmanager
+def _connection_timeout(seconds: float) -> Iterator[None]:
+    # Keras's download has no timeout: behind a silent firewall it would wait for ever.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

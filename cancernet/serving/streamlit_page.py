@@ -11,7 +11,7 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import SUFFIXES, read_rgb
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.explaining.explainer import Explainer
-from cancernet.explaining.picture import enlarged, overlay
+from cancernet.explaining.maps import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
 from cancernet.scoring.predictor import Prediction, point_text
 from cancernet.serving.heat_maps import method_for

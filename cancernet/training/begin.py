@@ -1,18 +1,27 @@
-"""The run folder of a training: refused, held, and begun with its first run.json."""
+"""What a training begins with: a data set that fits its settings, and a run folder."""
 
 import contextlib
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, remove_unfinished
 from cancernet.config import OUTPUT, TrainConfig
-from cancernet.dataset.manifest import BuiltDataset, content_of, read_dataset
+from cancernet.dataset.folds import choose_rows
+from cancernet.dataset.manifest import (
+    BuiltDataset,
+    Part,
+    content_of,
+    count_part,
+    read_dataset,
+)
+from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.recipes import flags_for
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.run_record import TRAINING, DatasetFacts, FirstWeights, Input, RunRecord
-from cancernet.training.limit import limited
 from cancernet.training.plan import Plan, Training
 
 
@@ -57,6 +66,73 @@ def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
         )
 
 
+def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
+    """Keeps at most `limit` images a split (0: all), each class in about its share, none lost.
+
+    The order and the fingerprint stay; the way of splitting and a notice say what was done.
+
+    Raises:
+        CancerNetError: fewer images than classes.
+    """
+    if not limit:
+        return dataset
+    check_limit(dataset, limit)
+    parts = {name: _limited_part(part, limit, seed) for name, part in dataset.parts.items()}
+    return dataclasses.replace(
+        dataset,
+        parts=parts,
+        counts={
+            name: count_part(part, dataset.classes, dataset.positive)
+            for name, part in parts.items()
+        },
+        split_kind=f"{dataset.split_kind}; of each split only {limit} images (--limit {limit})",
+        notices=(*dataset.notices, Notice(kind=NoticeKind.TRIAL, count=limit)),
+    )
+
+
+def check_limit(dataset: BuiltDataset, limit: int) -> None:
+    """Raises CancerNetError when there would be fewer images than classes."""
+    if 0 < limit < len(dataset.classes):
+        raise CancerNetError(
+            f"--limit {limit} is fewer images than the {len(dataset.classes)} classes of "
+            f"{dataset.name}; give at least that many"
+        )
+
+
+def shares(counts: np.ndarray, limit: int) -> np.ndarray:
+    """Divides `limit` images among classes: in proportion, at least one where there is any.
+
+    Args:
+        counts: images of each class, shape (classes,).
+        limit: at least as many as there are classes.
+
+    Returns:
+        How many of each class, int64 (classes,): none above its count, together `limit`
+        or all there are.
+    """
+    kept = np.minimum(counts, 1)
+    while kept.sum() < min(limit, counts.sum()):
+        wanted = np.where(kept < counts, counts / (kept + 0.5), -1.0)  # Webster's method
+        kept[wanted.argmax()] += 1
+    return kept
+
+
+def _limited_part(part: Part, limit: int, seed: int) -> Part:
+    if len(part.paths) <= limit:
+        return part
+    random = np.random.default_rng(seed)
+    counts = np.bincount(part.labels)
+    chosen = np.sort(
+        np.concatenate(
+            [
+                random.permutation(np.flatnonzero(part.labels == label))[:number]
+                for label, number in enumerate(shares(counts, limit))
+            ]
+        )
+    )
+    return choose_rows(part, chosen)
+
+
 def new_folder(recipe: str) -> Path:
     """Returns a folder for a new run: output/<recipe>-<number>, the first free number."""
     number = 1
@@ -76,7 +152,7 @@ def refuse_used(folder: Path) -> None:
     if run_folder.read_run_file(folder).is_finished:
         raise RunError(f"{folder} holds a finished run; name another folder for --run")
     raise RunError(
-        f"{folder} holds an unfinished training; go on with `python train_model.py --resume "
+        f"{folder} holds an unfinished training; resume it with `python train_model.py --resume "
         f"--run {folder}`, or name another folder for --run"
     )
 

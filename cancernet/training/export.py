@@ -1,9 +1,8 @@
 """The trained network as `model.keras` and `model.onnx`, the second held to the first.
 
-Every weight becomes a constant of TensorFlow's graph, and the ONNX converter copies the
-graph dozens of times: 19 GB for a network of 300 MB. Large dense kernels are therefore
-inputs while the graph is converted; afterwards they are put back into the finished file
-as initializers. So memory stays near the size of the model.
+The ONNX converter copies the graph with all its weights dozens of times: 19 GB for a network
+of 300 MB. Large dense kernels are therefore inputs while the graph is converted, and are put
+back into the finished file as initializers.
 """
 
 import contextlib
@@ -39,12 +38,7 @@ CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
 def export(model: keras.Model, training: Training, images: PlainBatches) -> NetworkFacts:
-    """Writes both files of a run and returns what run.json says of the model.
-
-    Args:
-        model: the plain float32 network with the weights to keep.
-        training: into whose folder they go.
-        images: the first of them are real input to compare the two on.
+    """Writes both files of a run, compared on real images; returns what run.json says of them.
 
     Raises:
         RunError: see `write_verified`.
@@ -71,8 +65,7 @@ def write_verified(
 
     Args:
         model: a float32 model, called at least once.
-        keras_path: where the Keras file goes.
-        onnx_path: where the ONNX file goes.
+        keras_path, onnx_path: where they go.
         pixels: images to compare on, uint8 (n, height, width, 3), n at least 1.
 
     Returns:
@@ -104,7 +97,7 @@ def write_verified(
             raise RunError(
                 f"the ONNX model differs from the Keras model by {difference:.1e} in a "
                 f"probability (allowed: {TOLERANCE}), so the run is not finished; {keras_path} is "
-                "sound, please report this"
+                "sound; please report this"
             )
     return difference
 
@@ -127,8 +120,7 @@ def write_onnx(model: keras.Model, path: Path, *, large: int = LARGE) -> None:
 
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        # `model.export` does the same after it has traced the network once more and listed
-        # all that a SavedModel would need: a third of its time with a network of many layers.
+        # `model.export` does the same after it has traced the network once more.
         convert = functools.partial(
             tf2onnx.convert.from_function, answer, input_signature=signature, output_path=path
         )
@@ -155,8 +147,7 @@ def large_kernels(model: keras.Model, large: int) -> dict[str, keras.Variable]:
 def _without_copies() -> Iterator[None]:
     """Lets the converter simplify the graph itself instead of a copy each time.
 
-    The copies are there for going back when a simplification fails. tf2onnx looks only
-    whether the variable is set.
+    tf2onnx only looks whether the variable is set.
     """
     if CATCH_ERRORS in os.environ:
         yield

@@ -80,7 +80,6 @@ class Finished:
     """What came of a training.
 
     Attributes:
-        training: data set, settings and folder.
         state: the bookkeeping of the epochs.
         assessment: the operating point and every figure at it.
         validation, testing: the images with their calibrated probabilities.

@@ -1,7 +1,6 @@
 """Gathers what the report shows of data and network: counts, samples, layers, examples."""
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +12,7 @@ from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures import scored as scores
 from cancernet.models import network
-from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filter_image
+from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
@@ -28,17 +27,15 @@ MOST_TRAINING_IMAGES = 10_000
 
 
 def make_portrait(model: keras.Model, finished: Finished) -> Portrait:
-    """Gathers it all; every random choice follows the settings' seed.
-
-    Args:
-        model: the network, with the weights that were kept.
-        finished: what came of its training.
-    """
+    """Gathers it all; every random choice follows the settings' seed."""
     dataset = finished.training.dataset
     random = np.random.default_rng(finished.training.config.seed)
     examples, wrong = _examples(finished, random)
     return Portrait(
-        counts={name: class_counts(dataset, name) for name in SPLITS},
+        counts={
+            name: np.bincount(dataset.split(name).labels, minlength=len(dataset.classes)).tolist()
+            for name in SPLITS
+        },
         samples=_samples(dataset, random),
         layers=layers_of(model),
         summary=summary_text(model),
@@ -49,12 +46,6 @@ def make_portrait(model: keras.Model, finished: Finished) -> Portrait:
     )
 
 
-def class_counts(dataset: BuiltDataset, split: str) -> list[int]:
-    """Returns the images of each class in a split, in class order."""
-    labels = dataset.split(split).labels
-    return np.bincount(labels, minlength=len(dataset.classes)).tolist()
-
-
 def layers_of(model: keras.Model) -> list[Layer]:
     """Returns the layers of a built model in order, those of models inside it one by one."""
     found: list[Layer] = []
@@ -63,11 +54,12 @@ def layers_of(model: keras.Model) -> list[Layer]:
             found += layers_of(layer)
             continue
         shapes = ["×".join(map(str, weight.shape)) for weight in layer.weights if weight.shape]
+        output = keras.tree.flatten(layer.output)[0]
         found.append(
             Layer(
                 name=layer.name,
                 kind=type(layer).__name__,
-                output=_output_shape(layer),
+                output=tuple(int(size) for size in output.shape[1:]),
                 parameters=int(layer.count_params()) if layer.built else 0,
                 trainable=sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
                 derivation=" + ".join(shapes),
@@ -81,12 +73,6 @@ def summary_text(model: keras.Model) -> str:
     lines: list[str] = []
     model.summary(line_length=100, print_fn=lines.append, expand_nested=True)
     return "\n".join(lines) + "\n"
-
-
-def _output_shape(layer: Any) -> tuple[int, ...]:
-    output = layer.output
-    shape = (output[0] if isinstance(output, list | tuple) else output).shape
-    return tuple(int(size) for size in shape[1:])
 
 
 def _samples(dataset: BuiltDataset, random: np.random.Generator) -> dict[str, list[np.ndarray]]:
@@ -163,12 +149,7 @@ def _kernels(training: Training, random: np.random.Generator) -> KernelViews | N
 
 
 def kernel_views(pixels: np.ndarray, used: str) -> KernelViews:
-    """Filters one image with every kernel.
-
-    Args:
-        pixels: uint8 (height, width, 3).
-        used: the kernel to mark, or "".
-    """
+    """Filters one image, uint8 (height, width, 3), with every kernel; `used` is marked."""
     batch = np.asarray(pixels, np.float32)[None]
     return KernelViews(
         used=used,

@@ -1,8 +1,8 @@
 """The report of a finished training: its content, its pictures, its slide maps."""
 
 import dataclasses
+import logging
 import math
-import sys
 from pathlib import Path
 
 import keras
@@ -31,16 +31,13 @@ from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
 from cancernet.training.plan import Finished
 from cancernet.training.portrait import make_portrait
 
+_log = logging.getLogger(__name__)
+
 MOST_SLIDES = 6  # maps in a report; more would make it slow to open
 
 
 def write_pictures_and_report(finished: Finished, model: keras.Model) -> None:
-    """Writes figures/, report.html, model_card.md and checklist.md of a run.
-
-    Args:
-        finished: what came of the training.
-        model: the network, with the weights that were kept.
-    """
+    """Writes figures/, report.html, model_card.md and checklist.md of a run."""
     folder = finished.training.folder
     report = _report_content(finished)
     report = dataclasses.replace(
@@ -122,12 +119,8 @@ def _columns(history: list[dict[str, float]]) -> dict[str, list[float]]:
 def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> list[SlidePicture]:
     """Writes `slide-<patient>.png` of the testing patients with the most patches.
 
-    Nothing is written where the file names of a data set carry no places.
-
-    Args:
-        finished: the testing images' probabilities and the operating point.
-        folder: the figures folder.
-        footer: what must be known of the data; empty when nothing.
+    Nothing is written where the file names of a data set carry no places. `footer` is what
+    must be known of the data.
 
     Returns:
         The pictures for the report, at most `MOST_SLIDES`.
@@ -145,7 +138,7 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
         try:
             slide = _slide(finished, str(name), rows)
         except CancerNetError as error:  # a picture is not worth the run
-            print(f"No slide map of patient {name}: {error}", file=sys.stderr)
+            _log.warning("No slide map of patient %s: %s", name, error)
             continue
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import math
 import shutil
 from collections.abc import Iterator
@@ -31,11 +32,13 @@ from cancernet.training.loop.fit import best_so_far, fit
 from cancernet.training.network import first_network
 from cancernet.training.plan import Finished, Plan, Training
 from cancernet.training.report import write_pictures_and_report
-from cancernet.training.resume import go_on
+from cancernet.training.resume import resumed
 
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"
 HISTORY = "history.csv"
+
+_log = logging.getLogger(__name__)
 
 
 def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
@@ -102,7 +105,7 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
 
 @contextlib.contextmanager
 def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iterator[RunRecord]:
-    """Holds the run folder, begun or gone on with; gives its run.json."""
+    """Holds the run folder, begun or resumed; gives its run.json."""
     if plan.resume is None:
         refuse_used(plan.folder)
     with held(plan.folder):
@@ -112,25 +115,24 @@ def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iter
             record = begin(training, plan, weights)
             said = [f"Run {plan.folder}: {what}", weights.sentence()]
         else:
-            record = go_on(training, plan.resume)
+            record = resumed(training, plan.resume)
             differences = record.differences or ()
             said = [f"WARNING: not the same training: {each}" for each in differences]
-            said.append(f"Going on with {plan.folder}: {what}")
-        if plan.fold is None:
-            print("\n".join(said))
-        for warning in _warnings(training.dataset):
-            print(f"WARNING: {warning}")
+            said.append(f"Resuming {plan.folder}: {what}")
+        dataset = training.dataset
+        drawn = "the images are drawn by a program; figures from them mean nothing for tissue"
+        warnings = [drawn if dataset.drawn else "", dataset.leak, *dataset.warnings]
+        for line in [
+            *(said if plan.fold is None else []),
+            *(f"WARNING: {warning}" for warning in warnings if warning),
+        ]:
+            _log.info(line)
         yield record
-
-
-def _warnings(dataset: BuiltDataset) -> list[str]:
-    drawn = "the images are drawn by a program; figures from them mean nothing for tissue"
-    return [*filter(None, [drawn if dataset.drawn else "", dataset.leak]), *dataset.warnings]
 
 
 @contextlib.contextmanager
 def _advice_on_disk_errors(folder: Path) -> Iterator[None]:
-    """Adds how to go on with the run to what the operating system refused."""
+    """Adds how to resume the run to what the operating system refused."""
     try:
         yield
     except OSError as error:
@@ -145,7 +147,7 @@ def _follow(workers: Workers, training: Training, network: keras.Model | None) -
     with scratch_folder(training.folder) as scratch:
         own = dataclasses.replace(training, folder=scratch)
         fit(own, open_batches(own.dataset, own.config), network, workers=workers)
-    print(f"The epochs are over; the first worker writes {training.folder}")
+    _log.info("The epochs are over; the first worker writes %s", training.folder)
 
 
 def score(training: Training, record: RunRecord, split: str) -> Scored:
@@ -189,7 +191,7 @@ def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]
 
 
 def write_results(finished: Finished) -> None:
-    """Writes predictions and metrics."""
+    """Writes the predictions of both splits, and metrics.json."""
     folder, assessment = finished.training.folder, finished.assessment
     write_predictions(folder / PREDICTIONS, finished.testing, assessment)
     write_predictions(folder / VALIDATION_PREDICTIONS, finished.validation, assessment)

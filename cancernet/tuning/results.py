@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cancernet.base.files import write_text
+from cancernet.base.words import aligned
 from cancernet.recipe_file import write_recipe
 from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 from cancernet.tuning.search import Search
@@ -68,11 +69,10 @@ class TrialRow:
 
 def trial_rows(study: "optuna.Study") -> list[TrialRow]:
     """Returns every trial that began, in order."""
-    trials, best = study.get_trials(deepcopy=False), best_trial(study)
-    number = None if best is None else best.number
+    best = best_trial(study)
     return [
-        trial_row(trial, best=trial.number == number)
-        for trial in trials
+        trial_row(trial, best=best is not None and trial.number == best.number)
+        for trial in study.get_trials(deepcopy=False)
         if trial.state.name in _STATES
     ]
 
@@ -120,11 +120,7 @@ def table_text(rows: list[TrialRow], measure: str) -> str:
                 row.note,
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return "\n".join(aligned(lines))
 
 
 def short(value: Value) -> str:
@@ -138,7 +134,7 @@ def write_results(study: "optuna.Study", search: Search, *, drawn: bool) -> None
     `drawn` says whether the images were drawn by a program.
     """
     rows, folder = trial_rows(study), search.place.results
-    _write_table(folder / TABLE, rows, search.dimensions)
+    _write_table(folder / TABLE, rows, [dimension.name for dimension in search.dimensions])
     best = best_trial(study)
     if best is not None:
         found = {
@@ -154,10 +150,9 @@ def write_results(study: "optuna.Study", search: Search, *, drawn: bool) -> None
     save_figure(draw_trials(rows, search, footer=footer), folder / FIGURE)
 
 
-def _write_table(path: Path, rows: list[TrialRow], dimensions: tuple[Dimension, ...]) -> None:
+def _write_table(path: Path, rows: list[TrialRow], names: list[str]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = [dimension.name for dimension in dimensions]
     writer.writerow(["trial", "state", "value", *names, "seconds", "note"])
     for row in rows:
         values = [row.values.get(name, "") for name in names]

@@ -72,8 +72,8 @@ def parse_search(texts: Sequence[str]) -> tuple[Dimension, ...]:
     """Reads every `--search`.
 
     Raises:
-        CancerNetError: a text that is malformed, names an unknown setting or one named before,
-            or holds a value of another kind or outside the setting's bounds.
+        CancerNetError: a text is malformed, names an unknown setting or one twice, or holds a
+            value of another kind or outside the setting's bounds.
     """
     dimensions = tuple(_parse(text) for text in texts)
     names = [dimension.name for dimension in dimensions]

@@ -1,10 +1,9 @@
 """An Optuna study in a SQLite file or on a database server; any stop leaves it usable.
 
 A trial counts when it has ended: done or pruned. One that was cut off (Ctrl-C, a killed
-process, a machine that went away) is marked as failed and does not count; its settings are
-tried again. The random numbers of a proposal depend on the seed and on the number of trials
-that ended before it, so a study in a file that was stopped and resumed proposes what an
-uninterrupted one would have.
+process, a machine that went away) is marked as failed; its settings are tried again. The
+random numbers of a proposal depend on the seed and on the number of trials that ended before
+it, so a study in a file proposes the same whether or not it was stopped in between.
 """
 
 import contextlib
@@ -101,7 +100,7 @@ def open_study(
     Args:
         place: where it is kept.
         maximize: whether more is better.
-        identity: what must not change within a study: its name in a message -> a JSON value.
+        identity: what must not change within a study: name in a message -> a JSON value.
         first: values of the dimensions that a new study tries first; empty for none.
 
     Raises:
@@ -122,13 +121,19 @@ def open_study(
             study.set_user_attr(_IDENTITY, dict(identity))
             if first:
                 study.enqueue_trial(first)
-        else:
-            _check_same(place, recorded, identity)
+            recorded = identity
+        for name in dict.fromkeys([*identity, *recorded]):
+            before, now = recorded.get(name), identity.get(name)
+            if before != now:
+                raise CancerNetError(
+                    f"the study {place.shown} began with {name} {before}, not {now}; continue "
+                    "with the same, or name another --study"
+                )
         _repeat_cut_off(study, alone=place.file is not None)
     return study
 
 
-def recorded_identity(study: "optuna.Study") -> dict[str, object] | None:
+def recorded_identity(study: "optuna.Study") -> Mapping[str, object] | None:
     """Returns the identity with which the study began; None for one that is new."""
     return study.user_attrs.get(_IDENTITY)
 
@@ -208,8 +213,7 @@ def _repeat_cut_off(study: "optuna.Study", *, alone: bool) -> None:
         if trial.number not in repeated:
             repeated.append(trial.number)
             values = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            # What was cut off while its values were drawn needs no repeating: the sampler will
-            # propose the same again.
+            # Cut off while its values were drawn: the sampler will propose the same again.
             whole = len(values) == len(study.user_attrs[_IDENTITY][SEARCHED])
             if whole and NOTE not in trial.user_attrs:
                 study.enqueue_trial(values)
@@ -217,13 +221,13 @@ def _repeat_cut_off(study: "optuna.Study", *, alone: bool) -> None:
 
 
 def _storage(place: StudyPlace) -> "optuna.storages.RDBStorage":
-    import optuna
+    from optuna.storages import RDBStorage
 
     if place.file is not None:
         place.file.parent.mkdir(parents=True, exist_ok=True)
-        return optuna.storages.RDBStorage(place.address)
+        return RDBStorage(place.address)
     with _experimental():
-        return optuna.storages.RDBStorage(
+        return RDBStorage(
             place.address, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS
         )
 
@@ -236,18 +240,6 @@ def _experimental() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield
-
-
-def _check_same(
-    place: StudyPlace, recorded: Mapping[str, object], identity: Mapping[str, object]
-) -> None:
-    for name in dict.fromkeys([*identity, *recorded]):
-        before, now = recorded.get(name), identity.get(name)
-        if before != now:
-            raise CancerNetError(
-                f"the study {place.shown} began with {name} {before}, not {now}; continue with "
-                "the same, or name another --study"
-            )
 
 
 @contextlib.contextmanager

@@ -12,10 +12,9 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.explaining import METHODS, Explainer, colours, overlay
-from cancernet.explaining.folder import ExplanationFolder
+from cancernet.explaining.explainer import ExplanationFolder
 from cancernet.explaining.gradients import Gradients
-from cancernet.explaining.maps import GRADIENT_METHODS, spread
-from cancernet.explaining.occlusion import occlusion
+from cancernet.explaining.maps import GRADIENT_METHODS, occlusion, spread
 from cancernet.models import build_model
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor

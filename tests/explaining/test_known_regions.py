@@ -11,8 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from cancernet.explaining.maps import spread
-from cancernet.explaining.occlusion import occlusion
+from cancernet.explaining.maps import occlusion, spread
 from cancernet.models import MODELS
 from tests.helpers import known_regions as known
 

@@ -30,9 +30,8 @@ from cancernet.models.registry import Network
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.runs import run_folder, status
 from cancernet.training import train
-from cancernet.training.begin import held
+from cancernet.training.begin import held, limited
 from cancernet.training.data import pixel_cache
-from cancernet.training.limit import limited
 from cancernet.training.loop.checkpoint import LATEST, PREVIOUS
 from cancernet.training.resume import plan_to_resume
 from tests.helpers.building_trees import build_it, make_tree
@@ -122,7 +121,7 @@ def test_the_best_weights_of_the_checkpoint_before_are_kept(undisturbed, tmp_pat
     shutil.copytree(moments.copies / "after latest.npz 4", tmp_path / "run")
     (tmp_path / "run" / run_folder.CHECKPOINT / LATEST).write_bytes(b"damaged")
     model, state = fitted(dataset, CONFIG, tmp_path / "run")
-    assert "latest.npz is damaged; going on from the one before" in capsys.readouterr().err
+    assert "latest.npz is damaged; resuming from the one before" in capsys.readouterr().err
     assert state.best_epoch == 4
     for one, other in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -307,15 +306,15 @@ def test_caching_after_a_kill(cached):
     assert not list(folder.glob(".*"))
 
 
-def test_caching_on_a_disk_that_fills_up_or_may_not_be_written(cached, capsys):
+def test_caching_on_a_disk_that_fills_up_or_may_not_be_written(cached, caplog):
     folder = cached.folder / pixel_cache.FOLDER
     with files_end_at(2000):
         decoded = kept(cached)[np.arange(3)]
-    assert "decoded in every epoch: they cannot be kept (File too large)" in capsys.readouterr().err
+    assert "decoded in every epoch: they cannot be kept (File too large)" in caplog.text
     assert not list(folder.iterdir())
     with mode(folder, 0o555):
         kept(cached)
-    assert "(Permission denied)" in capsys.readouterr().err
+    assert "(Permission denied)" in caplog.text
     assert np.array_equal(kept(cached)[np.arange(3)], decoded)
     assert (cached.folder / MANIFEST).exists() and len(list(folder.iterdir())) == 1
 

@@ -1,5 +1,6 @@
-"""Trainings in tests: the epochs alone, or a whole run."""
+"""Trainings in tests: the epochs alone, or a whole run; both print what the scripts print."""
 
+from cancernet.commands.command_line import log_to_console
 from cancernet.training.data.batches import open_batches
 from cancernet.training.loop.fit import fit
 from cancernet.training.plan import Plan, Training
@@ -9,9 +10,12 @@ from cancernet.training.train import train
 def fitted(dataset, config, folder, network=None, **options):
     """Trains the epochs alone; returns the best epoch's model and the bookkeeping."""
     folder.mkdir(exist_ok=True)
-    return fit(Training(folder, dataset, config), open_batches(dataset, config), network, **options)
+    training = Training(folder, dataset, config)
+    with log_to_console():
+        return fit(training, open_batches(dataset, config), network, **options)
 
 
 def trained(folder, data, config, recipe="x"):
     """Trains a whole new run."""
-    return train(Plan(folder=folder, data=data, config=config, recipe=recipe, command="x"))
+    with log_to_console():
+        return train(Plan(folder=folder, data=data, config=config, recipe=recipe, command="x"))

@@ -10,8 +10,8 @@ import pytest
 
 from cancernet.base.errors import CancerNetError
 from cancernet.models import MODELS, build_model, network, register
+from cancernet.models.mammogram_cnns import _shuffled
 from cancernet.models.pretrained import APPLICATIONS, _exportable, adapted
-from cancernet.models.shufflenet import _shuffled
 
 # name -> a small input, classes. The other networks are these with another parameter.
 NETWORKS = {

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancernet.models.kernel_cnn import KERNELS, filter_and_stretch, filter_image
-from cancernet.models.preprocessing import preprocess
+from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image, preprocess
 from cancernet.models.pretrained import APPLICATIONS
 from cancernet.training.portrait import kernel_views
 

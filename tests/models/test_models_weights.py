@@ -13,8 +13,8 @@ from keras.src.utils import file_utils
 
 from cancernet.base.errors import CancerNetError
 from cancernet.models import build_model, load_weights
-from cancernet.models.imagenet import imagenet_file
 from cancernet.models.pretrained import APPLICATIONS, backbone_part
+from cancernet.models.weights import imagenet_file
 
 SIZE = 32
 NAME = "MobileNet"

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from cancernet.base.errors import CancerNetError
-from cancernet.explaining import picture as picture_colours
+from cancernet.explaining import maps as picture_colours
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
 from cancernet.serving import scorer, service

@@ -9,15 +9,16 @@ import keras
 import tensorflow as tf
 
 from cancernet.base.errors import CancerNetError
-from cancernet.training.fast.acceleration import (
+from cancernet.training.loop import optimizers
+from cancernet.training.loop.acceleration import (
+    ByteDropout,
+    FusedBatchNormalization,
     accelerate,
     choose_precision,
     for_graphics,
     for_processor,
     processor_flags,
 )
-from cancernet.training.fast.layers import ByteDropout, FusedBatchNormalization
-from cancernet.training.loop import optimizers
 
 SHAPE = (12, 12, 3)
 

@@ -17,7 +17,7 @@ from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part
 from cancernet.training.data import pixel_cache
 from cancernet.training.data.batches import fit_on, plain_batches, training_batches
-from cancernet.training.loop.epoch_measures import EpochCounts, single_steps
+from cancernet.training.loop.callbacks import EpochCounts, single_steps
 
 COUNTS = {"training": 23, "validation": 7, "testing": 5}
 QUIET = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0,
@@ -257,7 +257,7 @@ def test_nothing_is_kept_where_it_is_not_wanted(dataset):
 
 
 @pytest.mark.parametrize("trouble", ["full", "fills up", "read-only"])
-def test_training_goes_on_without_room(dataset, monkeypatch, capsys, trouble):
+def test_training_goes_on_without_room(dataset, monkeypatch, caplog, trouble):
     if trouble == "full":
         usage = shutil.disk_usage(dataset.folder)._replace(free=1000)
         monkeypatch.setattr(pixel_cache.shutil, "disk_usage", lambda path: usage)
@@ -272,7 +272,7 @@ def test_training_goes_on_without_room(dataset, monkeypatch, capsys, trouble):
         (dataset.folder / pixel_cache.FOLDER).write_text("a file in the way")
     batches = training_batches(dataset, settings())
     assert sorted(shown(batches)) == list(range(23))
-    assert "decoded in every epoch" in capsys.readouterr().err
+    assert "decoded in every epoch" in caplog.text
     folder = dataset.folder / pixel_cache.FOLDER
     assert not folder.is_dir() or not list(folder.iterdir())
 

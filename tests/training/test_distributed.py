@@ -22,7 +22,7 @@ processor = tf.config.list_physical_devices("CPU")[0]
 halves = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(processor, halves)
 import keras
-from cancernet.training.fast.acceleration import accelerate
+from cancernet.training.loop.acceleration import accelerate
 from cancernet.training.data.augmentation import Ranges
 from cancernet.training.data.batches import TrainingBatches
 from cancernet.training.loop.distributed import Workers, fit_on_workers

@@ -8,7 +8,7 @@ pytest.importorskip("tensorflow")
 import keras
 import tensorflow as tf
 
-from cancernet.training.fast.layers import ByteDropout, FusedBatchNormalization
+from cancernet.training.loop.acceleration import ByteDropout, FusedBatchNormalization
 
 IMAGES = (6, 5, 4, 3)
 VECTORS = (12, 7)

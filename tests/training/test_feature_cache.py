@@ -10,8 +10,8 @@ import keras
 from cancernet.base.errors import CancerNetError
 from cancernet.training.data.augmentation import Ranges
 from cancernet.training.data.batches import Batches, PlainBatches, TrainingBatches
-from cancernet.training.fast.acceleration import accelerate
-from cancernet.training.fast.feature_cache import (
+from cancernet.training.loop.acceleration import accelerate
+from cancernet.training.network import (
     keep_features,
     split_at_last_frozen,
     write_features,
@@ -84,7 +84,7 @@ def test_head_on_features_equals_the_whole_network(tmp_path, nested, precision):
 
 
 def test_features_are_those_of_inference_in_the_same_order(tmp_path):
-    base = split_at_last_frozen(network()).base
+    base = split_at_last_frozen(network())[0]
     source = batches(PlainBatches)
     features = write_features(base, source.pixels, tmp_path / "f.npy", batch_size=4)
     np.testing.assert_allclose(features, base.predict(source, verbose=0), rtol=1e-5, atol=1e-5)
@@ -92,18 +92,18 @@ def test_features_are_those_of_inference_in_the_same_order(tmp_path):
 
 
 def test_split_goes_as_far_as_it_can():
-    split = split_at_last_frozen(network())
-    assert [layer.name for layer in split.head.layers[1:]] == ["head_dropout", "head_dense", "head"]
-    assert not split.base.trainable_weights
+    base, head = split_at_last_frozen(network())
+    assert [layer.name for layer in head.layers[1:]] == ["head_dropout", "head_dense", "head"]
+    assert not base.trainable_weights
 
 
 def test_split_goes_back_before_parallel_paths():
     model = network()
     model.layers[4].trainable = True  # the second convolution, beside the shortcut
-    split = split_at_last_frozen(model)
-    assert split.base.output.shape == (None, *SHAPE[:2], 4)
-    assert model.layers[4] in split.head.layers
-    assert split.base.layers[-1].name == "first"
+    base, head = split_at_last_frozen(model)
+    assert base.output.shape == (None, *SHAPE[:2], 4)
+    assert model.layers[4] in head.layers
+    assert base.layers[-1].name == "first"
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_split_says_what_stands_in_the_way(build, reason):
 
 
 def test_a_random_base_is_kept_only_up_to_its_noise():
-    split = split_at_last_frozen(network(random_base=True))
-    assert "noise" in [layer.name for layer in split.head.layers]
-    assert split.base.layers[-1].name == "first"
+    base, head = split_at_last_frozen(network(random_base=True))
+    assert "noise" in [layer.name for layer in head.layers]
+    assert base.layers[-1].name == "first"
 
 
 @pytest.mark.parametrize("changes", [{"changes": Ranges(rotation=5)}, {"mixup": 0.2}])
@@ -131,13 +131,13 @@ def test_changing_images_are_not_kept(tmp_path, changes):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_network_that_learns_as_a_whole_is_left_alone(tmp_path, capsys):
+def test_a_network_that_learns_as_a_whole_is_left_alone(tmp_path, caplog):
     model, both = network(frozen=False), Batches(batches(), batches(PlainBatches))
     assert keep_features(model, both, tmp_path)[0] is model
-    assert capsys.readouterr().err == ""
+    assert caplog.text == ""
 
 
-def test_without_room_the_whole_network_is_trained(tmp_path, capsys):
+def test_without_room_the_whole_network_is_trained(tmp_path, caplog):
     model, both = network(), Batches(batches(), batches(PlainBatches))
     assert keep_features(model, both, tmp_path / "missing") == (model, both)
-    assert "computed in every epoch" in capsys.readouterr().err
+    assert "computed in every epoch" in caplog.text

@@ -18,7 +18,7 @@ from cancernet.models.pretrained import backbone_part
 from cancernet.models.registry import Network
 from cancernet.runs import run_folder
 from cancernet.training import train
-from cancernet.training.limit import limited
+from cancernet.training.begin import limited
 from cancernet.training.loop import fit
 from cancernet.training.network import first_network, phases
 from tests.helpers.tiny_network import CONFIG, build_tiny

@@ -13,6 +13,7 @@ from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.other_runs import read_besides
 from cancernet.runs import provenance, run_folder
 from cancernet.training import begin, resume, train
+from cancernet.training.begin import open_dataset
 from cancernet.training.network import FirstWeights
 from cancernet.training.plan import Plan, Resume, Training
 
@@ -38,7 +39,7 @@ def run(dataset, tmp_path):
 def go_on(run, dataset, given, *, insist=False):
     """Resumes as far as run.json; returns the settings and its content."""
     plan = resume.plan_to_resume(run, resume=Resume(given=given, insist=insist))
-    return plan.config, resume.go_on(Training(run, dataset, plan.config), plan.resume)
+    return plan.config, resume.resumed(Training(run, dataset, plan.config), plan.resume)
 
 
 def test_other_settings_or_data_are_refused(dataset, run):
@@ -82,7 +83,7 @@ def test_the_record_stays_that_of_the_images_trained_on(dataset, tmp_path, monke
     """With a limit, run.json had the counts of all images after --insist."""
     run = tmp_path / "run"
     config = TrainConfig(limit=20)
-    begun(run, begin.open_dataset(dataset, config), config)
+    begun(run, open_dataset(dataset, config), config)
     monkeypatch.setattr(train, "open_batches", lambda *_: 1 / 0)
     longer = resume.plan_to_resume(run, resume=Resume(given={"epochs": 3}, insist=True))
     with pytest.raises(ZeroDivisionError):

@@ -45,7 +45,7 @@ def test_every_testing_patient_has_a_map(built, tmp_path):
         assert picture.patient == name and picture.labelled == pytest.approx(share, abs=0.002)
 
 
-def test_patches_off_a_grid_have_none_and_the_run_goes_on(built, tmp_path, monkeypatch, capsys):
+def test_patches_off_a_grid_have_none_and_the_run_goes_on(built, tmp_path, monkeypatch, caplog):
     dataset = read_dataset(built("idc"))
     part = dataset.split("testing")
     places = np.random.default_rng(1).permutation(100_000)[: len(part.x)]
@@ -53,4 +53,4 @@ def test_patches_off_a_grid_have_none_and_the_run_goes_on(built, tmp_path, monke
     dataset = dataclasses.replace(dataset, parts={**dataset.parts, "testing": odd})
     monkeypatch.setattr(cells, "MOST_CELLS", 1000)
     assert write_slide_pictures(finished_with(dataset), tmp_path, footer="") == []
-    assert "do not lie on one grid" in capsys.readouterr().err
+    assert "do not lie on one grid" in caplog.text

@@ -17,9 +17,8 @@ import onnxruntime
 from cancernet.training import export
 from cancernet.training.export import write_verified
 from cancernet.training.loop import checkpoint as checkpoints
-from cancernet.training.loop.callbacks import ValidateAndCheckpoint
-from cancernet.training.loop.epoch_measures import averaged_weights, validation_measures
-from cancernet.training.loop.optimizers import make_optimizer, make_schedule
+from cancernet.training.loop.callbacks import ValidateAndCheckpoint, validation_measures
+from cancernet.training.loop.optimizers import averaged_weights, make_optimizer, make_schedule
 
 
 def small_model(**config):

@@ -22,7 +22,7 @@ import optuna
 
 from cancernet.commands import tune
 from cancernet.training.loop.checkpoint import State
-from cancernet.tuning import objective, results
+from cancernet.tuning import results
 from cancernet.tuning import search as searches
 from cancernet.tuning import study as studies
 from tests.helpers.numbered_images import numbered_images
@@ -148,7 +148,7 @@ def rows_of(place):
 def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, monkeypatch, capsys):
     whole = studies.study_place(str(tmp_path / "whole.db"), tmp_path)
     monkeypatch.setattr(searches, "read_dataset", lambda folder: dataset)
-    monkeypatch.setattr(objective, "fit", fake_fit())
+    monkeypatch.setattr(searches, "fit", fake_fit())
     save_figure = results.save_figure
     monkeypatch.setattr(results, "save_figure", lambda figure, path: None)  # for speed
     tune.search(wanted(whole), tmp_path)
@@ -158,7 +158,7 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
     assert expected[0][2] == {"learning_rate": 0.01, "batch_size": 32}
 
     place = studies.study_place(str(tmp_path / "stopped.db"), tmp_path)
-    monkeypatch.setattr(objective, "fit", fake_fit(stop_at=8))
+    monkeypatch.setattr(searches, "fit", fake_fit(stop_at=8))
     with pytest.raises(tune.StoppedError, match="3 of 7 trials are kept"):
         tune.search(wanted(place), tmp_path)
     # A process that was killed leaves a trial that still says it is running.
@@ -167,7 +167,7 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
     identity = search.identity(dataset, folds)
     study = studies.open_study(place, maximize=True, identity=identity, first={})
     search.dimensions[0].suggest(study.ask())
-    monkeypatch.setattr(objective, "fit", fake_fit())
+    monkeypatch.setattr(searches, "fit", fake_fit())
     tune.search(wanted(place), tmp_path)
     study, rows = rows_of(place)
     assert [row.state for row in rows].count("cut off") == 2
@@ -200,7 +200,7 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
 def study_of(dataset, folder, monkeypatch, fit):
     """A place for a study of these data, whose trainings are stood in for."""
     monkeypatch.setattr(searches, "read_dataset", lambda folder: dataset)
-    monkeypatch.setattr(objective, "fit", fit)
+    monkeypatch.setattr(searches, "fit", fit)
     monkeypatch.setattr(results, "save_figure", lambda figure, path: None)  # for speed
     return studies.study_place(str(folder / "x.db"), folder)
 
@@ -218,7 +218,7 @@ def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_pa
     assert [row.state for row in rows] == ["pruned", "pruned"]
     assert rows[0].note == "val_auc became undefined"
     assert not (place.results / "best-recipe.json").exists()
-    monkeypatch.setattr(objective, "fit", refuse)
+    monkeypatch.setattr(searches, "fit", refuse)
     with pytest.raises(CancerNetError, match="cannot be read"):
         tune.search(wanted(place, trials=3), tmp_path)
     assert rows_of(place)[1][-1].state == "failed"
@@ -288,7 +288,7 @@ def test_what_one_machine_began_another_goes_on_with(dataset, tmp_path, monkeypa
     """The way of a study on a server, with an address that needs none."""
     monkeypatch.setattr(searches, "read_dataset", lambda folder: dataset)
     monkeypatch.setattr(results, "save_figure", lambda figure, path: None)
-    monkeypatch.setattr(objective, "fit", fake_fit())
+    monkeypatch.setattr(searches, "fit", fake_fit())
     address = f"sqlite:///{tmp_path / 'shared.db'}"
     first, second = (
         studies.StudyPlace(address=address, shown="x", results=tmp_path / name, file=None)

@@ -50,13 +50,7 @@ class Ranges:
 def change_images(images: np.ndarray, ranges: Ranges, random: np.random.Generator) -> np.ndarray:
     """Changes every image of a batch at random.
 
-    Args:
-        images: uint8, shape (n, height, width, 3), RGB.
-        ranges: how far.
-        random: the same state gives the same changes.
-
-    Returns:
-        A new array of the same shape and type.
+    Takes and returns uint8 RGB of shape (n, height, width, 3).
     """
     # Every number is drawn first and always, so that the colours of an image do not
     # depend on whether its geometry changes.
@@ -87,9 +81,6 @@ def mix_pairs(
         labels: float32, shape (n, classes).
         alpha: above 0; small values leave most batches nearly as they are.
         random: source of the share.
-
-    Returns:
-        New images and labels of the same shapes and types.
     """
     share = random.beta(alpha, alpha)
     share = max(share, 1 - share)
@@ -112,8 +103,7 @@ def draw_matrices(
         random: source of the numbers.
 
     Returns:
-        Shape (count, 2, 3): from (column, row, 1) of the result to (column, row) of
-        the image, pixels.
+        Shape (count, 2, 3): from the result's (column, row, 1) to the image's (column, row).
     """
     height, width = size
     draw = random.uniform(-1, 1, (count, 4))
@@ -159,7 +149,7 @@ def affine_matrices(
         size: (height, width) in pixels.
 
     Returns:
-        Shape (n, 3, 3), from the result's (column, row, 1) to the image's.
+        Shape (n, 3, 3); see `draw_matrices`.
     """
     theta, shear = np.deg2rad(theta), np.deg2rad(shear)
     linear = np.empty((len(theta), 2, 2))
@@ -209,13 +199,10 @@ def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def change_stains(image: np.ndarray, strengths: np.ndarray) -> np.ndarray:
-    """Multiplies the amounts of haematoxylin and eosin; DAB, the rest, stays.
+    """Multiplies the amounts of haematoxylin and eosin in a uint8 RGB image; DAB stays.
 
     Colours are unmixed in optical density (Beer-Lambert; Ruifrok & Johnston 2001).
-
-    Args:
-        image: uint8 RGB, shape (height, width, 3).
-        strengths: factors for haematoxylin and eosin, shape (2,).
+    `strengths` are the two factors, shape (2,).
     """
     factors = np.diag([*strengths, 1.0])
     mixing = (np.linalg.inv(STAINS) @ factors @ STAINS).T
@@ -226,12 +213,7 @@ def change_stains(image: np.ndarray, strengths: np.ndarray) -> np.ndarray:
 def change_colors(
     image: np.ndarray, brightness: float, contrast: float, saturation: float
 ) -> np.ndarray:
-    """Multiplies brightness, contrast about the mean grey, and distance from grey.
-
-    Args:
-        image: uint8 RGB, shape (height, width, 3).
-        brightness, contrast, saturation: factors; 1 leaves the image as it is.
-    """
+    """Multiplies brightness, contrast about the mean grey, and distance from grey (uint8 RGB)."""
     grey = np.tile(LUMINANCE, (3, 1))
     mixing = brightness * contrast * (saturation * np.eye(3) + (1 - saturation) * grey)
     mean = brightness * (cv2.mean(image)[:3] @ LUMINANCE)

@@ -1,10 +1,8 @@
 """Batches of images for `model.fit` and `model.predict`.
 
-`ImageDataGenerator` describes the augmentation; Keras keeps it at
-`tensorflow.keras.preprocessing.image` only, so it is used in this one file, and
-`cancernet.training.data.augmentation` does what it describes. What a batch holds depends
-on nothing but (seed, epoch, number of the batch): a training resumed after epoch 7 sees
-what it would have seen.
+`ImageDataGenerator` describes the augmentation, and `cancernet.training.data.augmentation`
+does what it describes. What a batch holds depends on nothing but (seed, epoch, number of the
+batch): a training resumed after epoch 7 sees what it would have seen.
 """
 
 import contextlib
@@ -61,8 +59,6 @@ def random_changes(generator: ImageDataGenerator, config: TrainConfig) -> Ranges
 class PlainBatches(keras.utils.PyDataset):
     """Images in the manifest's order, as they are, with one-hot labels.
 
-    `model.predict` gives the scores in that order.
-
     Attributes:
         pixels: the images, by their place in the manifest's order.
     """
@@ -71,9 +67,7 @@ class PlainBatches(keras.utils.PyDataset):
         self, pixels: Pixels, labels: np.ndarray, *, classes: int, batch_size: int
     ) -> None:
         """Takes pixels and labels (class indices, shape (n,)) in the same order."""
-        # One worker of Keras's own: tf.data fetches the next batches in a thread of
-        # its own while the network computes.
-        super().__init__(workers=1)
+        super().__init__(workers=1)  # tf.data has a thread of its own
         self.pixels = pixels
         self._one_hot = np.eye(classes, dtype=np.float32)[labels]
         self._batch_size = batch_size
@@ -105,9 +99,8 @@ class PlainBatches(keras.utils.PyDataset):
     def stream(self) -> Any:
         """Returns a `tf.data.Dataset` of the same batches in the same order.
 
-        It asks Python once a batch and fetches a few batches ahead in a thread of its own.
-        Keras's way from a PyDataset to `tf.data` asks several times, and hands each array
-        over more slowly: that costs as much as a tenth of a step of 32 small images.
+        It asks Python once a batch, and fetches a few ahead in a thread of its own. Keras's
+        way from a PyDataset to `tf.data` costs up to a tenth of a step of 32 small images.
 
         Raises:
             CancerNetError: an image of the first batch cannot be read.
@@ -140,12 +133,11 @@ class PlainBatches(keras.utils.PyDataset):
 class TrainingBatches(PlainBatches):
     """Images in an order of each epoch's own, changed at random.
 
-    For `fit_on`, or `model.fit(batches, shuffle=False)`: otherwise Keras draws an order of
-    the batches by Python's random numbers, which nobody can repeat from epoch 7 on.
+    For `fit_on`, or `model.fit(batches, shuffle=False)`: Keras's own order of the batches
+    cannot be repeated when a training is resumed.
 
     Attributes:
-        next_epoch: the epoch that begins next, counted from 0; set it to go on with
-            a training.
+        next_epoch: the epoch that begins next, counted from 0; set it to resume a training.
     """
 
     def __init__(
@@ -162,7 +154,7 @@ class TrainingBatches(PlainBatches):
     ) -> None:
         """Takes pixels and labels in the same order, and how to change the images.
 
-        `class_weights`, float32 (classes,), weigh the loss of an image by its label.
+        `class_weights`, float32 (classes,), weight the loss of an image by its label.
         """
         super().__init__(pixels, labels, classes=classes, batch_size=batch_size)
         self._changes = changes
@@ -196,7 +188,6 @@ class TrainingBatches(PlainBatches):
             images = change_images(images, self._changes, random)
         if self._mixup:
             images, labels = mix_pairs(images, labels, self._mixup, random)
-        # A mixed label weighs the mixture of its classes' weights.
         return images, labels, labels @ self._class_weights
 
     def _places(self, index: int) -> np.ndarray:
@@ -216,11 +207,7 @@ def fit_on(
 ) -> None:
     """Does what `model.fit(batches, shuffle=False)` does, on the faster stream.
 
-    Args:
-        model: compiled.
-        batches: the training images; they begin an epoch whenever Keras does.
-        callbacks: called after that.
-        settings: of `fit`.
+    `callbacks` are called after the batches have begun an epoch; `settings` are those of `fit`.
 
     Raises:
         CancerNetError: an image cannot be read.
@@ -234,27 +221,19 @@ def fit_on(
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """What a training sees of its images."""
+    """What a training sees of its images; another stream is another pair of these."""
 
     training: TrainingBatches
     validation: PlainBatches
 
 
 def open_batches(dataset: BuiltDataset, config: TrainConfig) -> Batches:
-    """Opens the training and validation images, decoding them if they are kept.
-
-    Raises:
-        CancerNetError: an image cannot be read while the pixels are kept.
-    """
+    """Opens the training and validation images; see `plain_batches`."""
     return Batches(training_batches(dataset, config), plain_batches(dataset, "validation", config))
 
 
 def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatches:
-    """Returns the training images: shuffled in each epoch, changed at random.
-
-    Raises:
-        CancerNetError: an image cannot be read while the pixels are kept.
-    """
+    """Returns the training images: shuffled in each epoch, changed at random."""
     return TrainingBatches(
         _pixels(dataset, "training", config),
         dataset.split("training").labels,
@@ -279,7 +258,7 @@ def plain_batches(dataset: BuiltDataset, split: str, config: TrainConfig) -> Pla
     """Returns the images of a split in the manifest's order, unchanged.
 
     Raises:
-        CancerNetError: an image cannot be read while the pixels are kept.
+        CancerNetError: an image cannot be decoded into the file that keeps the pixels.
     """
     return PlainBatches(
         _pixels(dataset, split, config),

@@ -8,8 +8,8 @@ that are in use.
 """
 
 import contextlib
+import logging
 import shutil
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,15 +32,15 @@ CHUNK = 64
 FINGERPRINT_DIGITS = 16
 BYTE = np.dtype(np.uint8)
 
+_log = logging.getLogger(__name__)
+
 
 class Pixels(Protocol):
-    """Images by their place in a split."""
+    """Images by their place in a split: `pixels[places]` is uint8 (places, size, size, 3)."""
 
-    def __len__(self) -> int:
-        """Number of images."""
+    def __len__(self) -> int: ...
 
-    def __getitem__(self, places: np.ndarray) -> np.ndarray:
-        """Returns uint8 of shape (len(places), size, size, 3)."""
+    def __getitem__(self, places: np.ndarray) -> np.ndarray: ...
 
 
 class Scaling(NamedTuple):
@@ -55,28 +55,23 @@ class DecodedPixels:
 
     def __init__(self, folder: Path, paths: list[str], scaling: Scaling) -> None:
         """Takes paths relative to the folder; nothing is read yet."""
-        self._folder = folder
-        self._paths = paths
+        self._folder, self._paths = folder, paths
         self._scaling = scaling
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, places: np.ndarray) -> np.ndarray:
-        size = self._scaling.size
+        size, interpolation = self._scaling
         images = np.empty((len(places), size, size, 3), np.uint8)
         for row, place in enumerate(places):
-            images[row] = self._decode(self._paths[place])
+            file = self._folder / self._paths[place]
+            try:
+                image = read_rgb(file)
+            except ImageError as error:
+                raise CancerNetError(f"{file}: {error}; run build_dataset.py again") from None
+            images[row] = to_array(image, width=size, height=size, interpolation=interpolation)
         return images
-
-    def _decode(self, path: str) -> np.ndarray:
-        file = self._folder / path
-        try:
-            image = read_rgb(file)
-        except ImageError as error:
-            raise CancerNetError(f"{file}: {error}; run build_dataset.py again") from None
-        size, interpolation = self._scaling
-        return to_array(image, width=size, height=size, interpolation=interpolation)
 
 
 class JoinedPixels:
@@ -110,11 +105,7 @@ class JoinedPixels:
 def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: bool) -> Pixels:
     """Gives the pixels of a split, from the file if there is or can be one.
 
-    Args:
-        dataset: a built data set.
-        split: `training`, `validation` or `testing`.
-        scaling: size and interpolation.
-        cache: whether the file may be read and written.
+    `cache` says whether the file may be read and written.
 
     Raises:
         CancerNetError: an image cannot be read; it is named.
@@ -133,7 +124,7 @@ def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: b
         write_cache(path, decoded, shape, title=f"Decoding {split} images")
     except OSError as error:
         reason = error.strerror or error
-        print(f"Images are decoded in every epoch: they cannot be kept ({reason})", file=sys.stderr)
+        _log.warning("Images are decoded in every epoch: they cannot be kept (%s)", reason)
         return decoded
     kept = map_array(path, shape=shape, dtype=BYTE)
     return decoded if kept is None else kept
@@ -218,14 +209,13 @@ def write_array(
 ) -> None:
     """Writes pieces one after the other along the first axis; memory holds one of them.
 
-    It uses plain writes: they raise on a full disk, where writing to a mapped file would
-    kill the process.
+    Plain writes raise on a full disk, where writing to a mapped file would kill the process.
 
     Args:
         path: what stands there is replaced when all is written.
         pieces: together of the given shape.
         shape: of the whole.
-        dtype: of the file; the pieces are converted to it.
+        dtype: the pieces are converted to it.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.

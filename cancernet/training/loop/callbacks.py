@@ -1,33 +1,145 @@
-"""Keras callbacks of a training: validate and checkpoint, a JSON line an epoch, TensorBoard."""
+"""What follows an epoch: its measures, validation, the checkpoint, and a record to watch."""
 
+import contextlib
 import csv
+import dataclasses
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from cancernet.base.files import json_text, write_text
 from cancernet.config import TrainConfig
-from cancernet.measures.class_measures import epoch_measures
+from cancernet.measures.class_measures import epoch_measures, score_measures
 from cancernet.runs import run_folder
 from cancernet.training.loop.checkpoint import State, best_path, save_checkpoint, save_weights
-from cancernet.training.loop.epoch_measures import (
-    HIGHER_IS_BETTER,
-    EpochCounts,
-    Validation,
-    averaged_weights,
-)
+from cancernet.training.loop.optimizers import averaged_weights
+
+# Validation measures by which the best epoch may be chosen.
+HIGHER_IS_BETTER = {
+    "val_loss": False,
+    "val_balanced_loss": False,
+    "val_accuracy": True,
+    "val_auc": True,
+}
+
+
+class EpochCounts(keras.metrics.Metric):
+    """The confusion matrix of the training images of an epoch, as they were augmented.
+
+    `result` is empty: the measures are computed once, from `table`, when the epoch is over.
+
+    Attributes:
+        table: float32 (classes, classes), rows truth, columns prediction; exact up to 2**24.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(name="epoch_counts", dtype="float32")
+        self.classes = classes
+        self.table = self.add_weight(shape=(classes, classes), initializer="zeros", name="table")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds a batch: labels and probabilities of shape (n, classes); weights are ignored.
+
+        The larger part of a mixed label counts, as in Keras's accuracy.
+        """
+        ops = keras.ops
+        truth = ops.one_hot(ops.argmax(y_true, axis=-1), self.classes, dtype="float32")
+        called = ops.one_hot(ops.argmax(y_pred, axis=-1), self.classes, dtype="float32")
+        self.table.assign_add(ops.matmul(ops.transpose(truth), called))
+
+    def result(self) -> dict[str, float]:
+        """Returns no measures yet."""
+        return {}
+
+    def counts(self) -> np.ndarray:
+        """Returns the table as int64."""
+        return keras.ops.convert_to_numpy(self.table).astype(np.int64)
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """The validation images, which judge a network after every epoch.
+
+    Attributes:
+        batches: the images, unshuffled.
+        truth: their class indices, shape (n,).
+        positive: indices of the positive classes.
+        scorer: a copy of the network that predicts where the network itself cannot, under
+            a strategy; or None.
+    """
+
+    batches: Any
+    truth: np.ndarray
+    positive: list[int]
+    scorer: keras.Model | None = None
+
+    def measures(self, model: keras.Model) -> dict[str, float]:
+        """Scores every image in one pass; see `validation_measures`."""
+        scorer = self.scorer or model
+        if scorer is not model:
+            scorer.set_weights(model.get_weights())
+        with single_steps(scorer):
+            scores = scorer.predict(self.batches, verbose=0).astype(np.float64)
+        return validation_measures(self.truth, scores, self.positive)
+
+
+def validation_measures(
+    truth: np.ndarray, scores: np.ndarray, positive: list[int]
+) -> dict[str, float]:
+    """Computes the measures of validation, without class weights or label smoothing.
+
+    `val_loss` is the cross entropy (natural logarithm); `val_balanced_loss` the mean of each
+    class's mean, so that it does not follow the prevalence; `val_accuracy` that of the most
+    probable class; `val_auc` that of the positive classes against the rest, NaN where
+    validation has one of the two alone; `val_precision`, `val_recall` and `val_f1` are those
+    of `score_measures`.
+
+    Args:
+        truth: class indices, shape (n,).
+        scores: probabilities, shape (n, classes).
+        positive: indices of the positive classes.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    if not np.isfinite(scores).all():
+        # The largest of several NaN would be the first class, and its share an accuracy.
+        return dict.fromkeys(validation_measures(truth, np.zeros_like(scores), positive), math.nan)
+    loss = -np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0))
+    is_positive = np.isin(truth, positive)
+    auc = math.nan
+    if is_positive.any() and not is_positive.all():
+        auc = float(roc_auc_score(is_positive, scores[:, positive].sum(axis=1)))
+    by_class = [loss[truth == label].mean() for label in np.unique(truth)]
+    return {
+        "val_loss": float(loss.mean()),
+        "val_balanced_loss": float(np.mean(by_class)),
+        "val_accuracy": float((scores.argmax(axis=1) == truth).mean()),
+        **{f"val_{name}": value for name, value in score_measures(truth, scores, positive).items()},
+        "val_auc": auc,
+    }
+
+
+@contextlib.contextmanager
+def single_steps(model: keras.Model) -> Iterator[None]:
+    """Lets `predict` run step by step: for many at once it would build a larger graph."""
+    several, model.steps_per_execution = model.steps_per_execution, 1
+    try:
+        yield
+    finally:
+        model.steps_per_execution = several
 
 
 class ValidateAndCheckpoint(keras.callbacks.Callback):
     """After each epoch validates, keeps the best weights, writes history and checkpoint.
 
-    Keras's ModelCheckpoint, EarlyStopping and ReduceLROnPlateau in one, because their state
-    must be in the checkpoint for a resumed training to be the same.
+    Keras's ModelCheckpoint, EarlyStopping and ReduceLROnPlateau in one, with their state in
+    the checkpoint, so that a resumed training is the same.
     """
 
     def __init__(
@@ -41,11 +153,11 @@ class ValidateAndCheckpoint(keras.callbacks.Callback):
         counts: EpochCounts | None = None,
         after_epoch: Callable[[State], None] | None = None,
     ) -> None:
-        """Takes what is validated and where the checkpoint goes.
+        """Takes what is validated and the folder of the checkpoint.
 
         `whole` is the network whose best weights are kept, where only its head is trained;
-        `counts` the model's metric that gives the training images' precision, recall and
-        F1; `after_epoch` gets the bookkeeping when all else is done.
+        `counts` the model's metric of the training images; `after_epoch` gets the
+        bookkeeping when all else is done.
         """
         super().__init__()
         self.config = config
@@ -117,8 +229,8 @@ class EpochLines(keras.callbacks.Callback):
     """Appends one JSON object a line for every complete epoch.
 
     A line holds `time` (ISO 8601, UTC), `event`, `epoch` (counted from 1), `epochs` and the
-    epoch's measures; a measure that is not a finite number is null, because JSON has no NaN.
-    An epoch that a resumed training repeats is written again: the later line holds.
+    epoch's measures, undefined ones as null. An epoch that a resumed training repeats is
+    written again: the later line holds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -140,8 +252,7 @@ class EpochLines(keras.callbacks.Callback):
 
     def _write(self, **values: Any) -> None:
         line = {"time": run_folder.now(), "epochs": self.params.get("epochs"), **values}
-        # One write of one whole line: another terminal never reads half of it, unless the
-        # machine stops in the middle; readers skip a line that is not valid JSON.
+        # One write of one whole line, so that another terminal never reads half of it.
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json_text(line) + "\n")
 
@@ -149,8 +260,7 @@ class EpochLines(keras.callbacks.Callback):
 class TensorBoardScalars(keras.callbacks.Callback):
     """Writes every epoch's measures where `tensorboard --logdir` finds them.
 
-    Keras's own callback needs the package tensorboard, traces the graph and writes the
-    weights; scalars in TensorFlow's event format are all that is read while a training runs.
+    Keras's own callback needs the package tensorboard, traces the graph and writes the weights.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -178,13 +288,9 @@ class TensorBoardScalars(keras.callbacks.Callback):
 
 
 def watchers(folder: Path, log_dir: Path | None = None) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks that record a training for others to watch.
+    """Returns the callbacks that record a training for others to watch: `log.jsonl`, TensorBoard.
 
     They come after `ValidateAndCheckpoint`, because they write what it adds to the logs.
-
-    Args:
-        folder: the run folder; `log.jsonl` in it gets one line an epoch.
-        log_dir: where TensorBoard's event files go, or None for none.
     """
     found: list[keras.callbacks.Callback] = [EpochLines(folder / run_folder.LOG)]
     if log_dir is not None:
@@ -193,10 +299,7 @@ def watchers(folder: Path, log_dir: Path | None = None) -> list[keras.callbacks.
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Writes one row per epoch; a column that an epoch lacks is `nan` there.
-
-    Epochs of several workers have fewer columns than those of one process.
-    """
+    """Writes one row per epoch; a column that an epoch lacks, as with several workers, is `nan`."""
     columns = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="nan", lineterminator="\n")

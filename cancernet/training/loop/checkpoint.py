@@ -3,8 +3,8 @@
 One `.npz` holds every variable of the model (weights, batch statistics, seeds) and
 of the optimizer, and the bookkeeping as JSON. It is written beside, read back and
 renamed; the one before is kept, so that a damaged file costs one epoch and not the run.
-The file of the best epoch's weights carries its number: a process that is killed between
-writing them and its checkpoint does not overwrite those that the last checkpoint names.
+The file of the best epoch's weights carries its number: a process killed between writing
+them and its checkpoint leaves those that the last checkpoint names.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ import numpy as np
 from cancernet.base.archives import check_zip
 from cancernet.base.errors import RunError
 from cancernet.base.files import parse_json, written_beside
+from cancernet.base.records import from_json
 
 LATEST = "latest.npz"
 PREVIOUS = "previous.npz"
@@ -41,7 +42,7 @@ class State:
         phase_start: complete epochs before this phase.
     """
 
-    history: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    history: list[dict[str, int | float]] = dataclasses.field(default_factory=list)
     best_value: float = float("nan")
     best_epoch: int = 0
     waited: int = 0
@@ -50,6 +51,11 @@ class State:
     cpu_seconds: float = 0.0
     phase: int = 0
     phase_start: int = 0
+
+    def __post_init__(self) -> None:
+        numbers = (self.best_epoch, self.waited, self.plateau_waited, self.phase, self.phase_start)
+        if min(numbers) < 0 or self.phase > 1:
+            raise ValueError("its bookkeeping is damaged")
 
     @property
     def epochs(self) -> int:
@@ -79,7 +85,11 @@ def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:
             ) from None
         if latest.exists():
             latest.replace(folder / PREVIOUS)
-    _remove_older_best(folder, state.best_epoch)
+    # Those before the best weights stay as well: the checkpoint before may name them.
+    numbers = {int(found[1]) for path in folder.iterdir() if (found := _BEST.fullmatch(path.name))}
+    kept = sorted(number for number in numbers if number <= state.best_epoch)[-2:]
+    for number in numbers.difference(kept):
+        best_path(folder, number).unlink(missing_ok=True)
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -92,16 +102,20 @@ def load_checkpoint(folder: Path, model: keras.Model) -> tuple[State, str]:
     """Restores the newest sound checkpoint into a compiled, built model.
 
     Returns:
-        The bookkeeping, and a sentence about a damaged checkpoint or "".
+        The bookkeeping, and a warning of a damaged checkpoint or "".
 
     Raises:
         RunError: there is none that can be read, or it is of another network.
     """
     path, arrays, state = _read_newest(folder)
-    _restore(path, model, arrays)
+    variables = _variables(model)
+    if [tuple(v.shape) for v in variables] != [a.shape for a in arrays]:
+        raise RunError(f"{path} is of another network or optimizer; use the recipe it began with")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
     latest = folder / LATEST
     damaged = path != latest and latest.exists()
-    warning = f"{latest} is damaged; going on from the one before" if damaged else ""
+    warning = f"{latest} is damaged; resuming from the one before" if damaged else ""
     return state, warning
 
 
@@ -140,14 +154,6 @@ def load_best(folder: Path, state: State) -> list[np.ndarray]:
     return load_weights(best_path(folder, state.best_epoch))
 
 
-def _remove_older_best(folder: Path, best_epoch: int) -> None:
-    """Keeps the best weights, and those before them, which the checkpoint before may name."""
-    numbers = {int(found[1]) for path in folder.iterdir() if (found := _BEST.fullmatch(path.name))}
-    kept = sorted(number for number in numbers if number <= best_epoch)[-2:]
-    for number in numbers.difference(kept):
-        best_path(folder, number).unlink(missing_ok=True)
-
-
 def save_weights(path: Path, weights: list[np.ndarray]) -> None:
     """Writes a list of arrays atomically."""
     with written_beside(path) as temporary:
@@ -178,32 +184,6 @@ def _variables(model: keras.Model) -> list[Any]:
 def _read(path: Path) -> tuple[list[np.ndarray], State]:
     check_zip(path)
     with np.load(path, allow_pickle=False) as file:
-        state = _sound(State(**parse_json(file["state"].tobytes())))
+        # Not sound, it would end the training much later.
+        state = from_json(State, parse_json(file["state"].tobytes()))
         return [file[name] for name in sorted(file.files) if name != "state"], state
-
-
-def _sound(state: State) -> State:
-    """Raises ValueError when the bookkeeping is not sound; a training would fail much later."""
-    whole = (state.best_epoch, state.waited, state.plateau_waited, state.phase, state.phase_start)
-    rows = isinstance(state.history, list) and all(
-        isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
-        for row in state.history
-    )
-    numbers = (state.best_value, state.seconds, state.cpu_seconds)
-    if not (
-        rows
-        and all(type(each) is int and each >= 0 for each in whole)
-        and all(type(each) in (int, float) for each in numbers)
-        and state.phase in (0, 1)
-    ):
-        raise ValueError("its bookkeeping is damaged")
-    return state
-
-
-def _restore(path: Path, model: keras.Model, arrays: list[np.ndarray]) -> None:
-    variables = _variables(model)
-    shapes = [tuple(v.shape) for v in variables]
-    if shapes != [a.shape for a in arrays]:
-        raise RunError(f"{path} is of another network or optimizer; use the recipe it began with")
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)

@@ -3,14 +3,15 @@
 `model.fit` fails under `MultiWorkerMirroredStrategy` in Keras 3 (keras issue 20585), so
 the epochs are a loop over `strategy.run`. Every worker draws the same batches, which
 depend on seed, epoch and number alone, and takes every n-th row of each, beginning with
-its own number. So every image is seen once an epoch, an uneven last batch counts right
-(the loss is divided by the size of the whole batch), and no list of files has to be
-divided. The first worker writes; the others follow in a scratch folder.
+its own number. So every image is seen once an epoch, and an uneven last batch counts right:
+the loss is divided by the size of the whole batch. The first worker writes; the others
+follow in a scratch folder.
 """
 
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import shutil
 import sys
@@ -26,6 +27,8 @@ import tensorflow as tf
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.runs import run_folder
 from cancernet.training.data.batches import TrainingBatches
+
+_log = logging.getLogger(__name__)
 
 # What TensorFlow raises when another worker has gone.
 LOST = (
@@ -72,9 +75,7 @@ def join_workers(folder: Path | None) -> Workers | None:
     """Joins the other workers, if the environment names any, or takes all GPUs of this machine.
 
     Reads TF_CONFIG, or Slurm's variables. Call it before anything else uses TensorFlow.
-
-    Args:
-        folder: the run folder that `--run` names, or None; several workers need one.
+    `folder` is what `--run` names, or None; several workers need one.
 
     Returns:
         None for one process with at most one GPU.
@@ -94,7 +95,12 @@ def join_workers(folder: Path | None) -> Workers | None:
     if processes > 1:
         if folder is None:
             raise RunError("several workers train one run; name its folder to each with --run")
-        return Workers(_multi_worker(resolver), rank, processes)
+        # With a limit on each exchange a worker whose partner hangs ends as well.
+        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=50.0)
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(
+            cluster_resolver=resolver, communication_options=options
+        )
+        return Workers(strategy, rank, processes)
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return Workers(tf.distribute.MirroredStrategy(), 0, 1)
     return None
@@ -121,14 +127,6 @@ def read_tf_config(text: str) -> tuple[int, int]:
             f'"worker", "index": N}}}} with N from 0, but is {text[:200]}'
         )
     return index, len(workers)
-
-
-def _multi_worker(resolver: Any) -> Any:
-    # With a limit on each exchange a worker whose partner hangs ends as well.
-    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=50.0)
-    return tf.distribute.MultiWorkerMirroredStrategy(
-        cluster_resolver=resolver, communication_options=options
-    )
 
 
 @contextlib.contextmanager
@@ -160,9 +158,8 @@ def fit_on_workers(
         workers: the strategy in whose scope the model was made and compiled.
         model: compiled.
         batches: the same in every process.
-        callbacks: called as by `fit`, at the beginning and end of training and epochs.
-        first_epoch: where to go on.
-        epochs: where to end.
+        callbacks: called at the beginning and end of training and epochs.
+        first_epoch, epochs: where to begin and to end.
         label_smoothing: of the loss.
 
     Raises:
@@ -177,16 +174,16 @@ def fit_on_workers(
             everyone.on_epoch_begin(epoch)
             logs = _epoch(workers, step, batches)
             everyone.on_epoch_end(epoch, logs)
-            shown = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
             if workers.is_first:
-                print(f"Epoch {epoch + 1}/{epochs}  {shown}", flush=True)
+                shown = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+                _log.info("Epoch %s/%s  %s", epoch + 1, epochs, shown)
             if model.stop_training:
                 break
         everyone.on_train_end()
     except LOST as error:
         raise RunError(
-            f"another worker was lost ({type(error).__name__}); start the workers that are there "
-            "again with --resume, in any number: the last complete epoch is kept"
+            f"another worker was lost ({type(error).__name__}); start any number of workers again "
+            "with --resume: the last complete epoch is kept"
         ) from None
 
 
@@ -198,17 +195,14 @@ def _epoch(workers: Workers, step: Any, batches: TrainingBatches) -> dict[str, f
     quiet = not workers.is_first or not sys.stderr.isatty()
     for index in tqdm(range(len(batches)), unit=" steps", leave=False, disable=quiet):
         batch = batches[index]
-        values = [_dealt(workers, array) for array in (*batch, _sizes(workers, batch[0]))]
+        # Last, the size of the whole batch, once for each replica.
+        sizes = np.full(workers.replicas, len(batch[0]), np.float32)
+        values = [_dealt(workers, array) for array in (*batch, sizes)]
         step_loss, step_right = step(*values)
         loss += float(step_loss) * len(batch[0])
         right += float(step_right)
         seen += len(batch[0])
     return {"loss": loss / seen, "accuracy": right / seen}
-
-
-def _sizes(workers: Workers, images: np.ndarray) -> np.ndarray:
-    """The size of the whole batch, once for each replica."""
-    return np.full(workers.replicas, len(images), np.float32)
 
 
 def _dealt(workers: Workers, array: np.ndarray) -> Any:

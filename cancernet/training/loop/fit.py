@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-import functools
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +13,13 @@ from cancernet.base.errors import RunError
 from cancernet.config import TrainConfig
 from cancernet.runs import run_folder
 from cancernet.training.data.batches import Batches, fit_on
-from cancernet.training.fast.acceleration import accelerate, choose_precision, steps_at_once
-from cancernet.training.fast.feature_cache import keep_features
-from cancernet.training.loop.callbacks import ValidateAndCheckpoint, watchers
+from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once
+from cancernet.training.loop.callbacks import (
+    EpochCounts,
+    ValidateAndCheckpoint,
+    Validation,
+    watchers,
+)
 from cancernet.training.loop.checkpoint import (
     State,
     has_checkpoint,
@@ -24,43 +28,24 @@ from cancernet.training.loop.checkpoint import (
     load_state,
 )
 from cancernet.training.loop.distributed import Workers, fit_on_workers
-from cancernet.training.loop.epoch_measures import EpochCounts, Validation
 from cancernet.training.loop.optimizers import make_optimizer
 from cancernet.training.network import (
     choose_layers,
     first_network,
     fresh_network,
     frozen_at_random,
+    keep_features,
     phases,
 )
 from cancernet.training.plan import Training
 
+_log = logging.getLogger(__name__)
+
 
 class StoppedError(RunError):
-    """The user stopped the training; the message says how to go on."""
+    """The user stopped the training; the message says how to resume it."""
 
     exit_code = 130
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Phases:
-    """What stays the same through the phases of a training.
-
-    Attributes:
-        training: data set, settings and folder.
-        batches: training and validation images.
-        policy: Keras dtype policy of the arithmetic.
-        watching: callbacks that only look on.
-        after_epoch: gets the bookkeeping after every epoch; or None.
-        workers: those that train with this process, or None.
-    """
-
-    training: Training
-    batches: Batches
-    policy: str
-    watching: list[keras.callbacks.Callback]
-    after_epoch: Callable[[State], None] | None
-    workers: Workers | None
 
 
 def fit(
@@ -72,7 +57,7 @@ def fit(
     after_epoch: Callable[[State], None] | None = None,
     workers: Workers | None = None,
 ) -> tuple[keras.Model, State]:
-    """Trains, or goes on from the folder's checkpoint, and returns the best epoch's model.
+    """Trains, or resumes from the folder's checkpoint.
 
     Args:
         training: data set, settings, and the run folder, which is there.
@@ -92,13 +77,14 @@ def fit(
     config, checkpoint = training.config, training.checkpoint
     checkpoint.mkdir(exist_ok=True)
     state = load_state(checkpoint) if has_checkpoint(checkpoint) else State()
-    plain = network or _network_to_go_on(training, state)
+    plain = network or _network_to_resume(training, state)
     policy, reason = choose_precision(config.precision)
     if workers:
-        print(workers.sentence())
-    print(f"Arithmetic: {policy} ({reason})")
-    constant = _Phases(
+        _log.info(workers.sentence())
+    _log.info("Arithmetic: %s (%s)", policy, reason)
+    loop = _Loop(
         training=training,
+        plain=plain,
         batches=batches,
         policy=policy,
         watching=watchers(training.folder, log_dir),
@@ -113,11 +99,13 @@ def fit(
             plain.set_weights(load_best(checkpoint, state))
             # Of its own, so that a training stopped between the phases draws the same.
             keras.utils.set_random_seed(config.seed + phase)
-            print(f"Fine-tuning: the last {config.fine_tune_layers} layers of the backbone learn")
+            _log.info(
+                "Fine-tuning: the last %s layers of the backbone learn", config.fine_tune_layers
+            )
         choose_layers(plain, config, phase=phase)
         if phase == 0 and (warning := frozen_at_random(plain, config)):
-            print(f"WARNING: {warning}")
-        state = _fit_phase(plain, settings, state, constant)
+            _log.info("WARNING: %s", warning)
+        state = loop.fit_phase(settings, state)
     plain.set_weights(load_best(checkpoint, state))
     return plain, state
 
@@ -140,7 +128,7 @@ def best_so_far(training: Training) -> tuple[keras.Model, State]:
     return plain, state
 
 
-def _network_to_go_on(training: Training, state: State) -> keras.Model:
+def _network_to_resume(training: Training, state: State) -> keras.Model:
     """Builds the network of a training that was begun, without the file of its first weights."""
     config, classes = training.config, len(training.dataset.classes)
     if state.best_epoch == 0:
@@ -176,30 +164,98 @@ class _Compiled:
     scorer: keras.Model | None = None
 
 
-def _compiled(plain: keras.Model, settings: TrainConfig, constant: _Phases) -> _Compiled:
-    training, batches, workers = constant.training, constant.batches, constant.workers
-    accelerated = functools.partial(
-        accelerate,
-        plain,
-        precision=constant.policy,
-        batch_norm_momentum=settings.batch_norm_momentum,
-    )
-    if workers is not None:
-        with workers.strategy.scope():
-            twin = accelerated(synchronized=settings.synchronized)
-            _compile(twin, settings, len(batches.training))
-            twin.optimizer.build(twin.trainable_variables)
-        # Made second: the first twin draws the seeds that one process would draw.
-        return _Compiled(model=twin, twin=twin, batches=batches, scorer=accelerated())
-    twin = accelerated()
-    model, batches = keep_features(twin, batches, training.checkpoint)
-    if model is not twin:
-        print("The frozen layers were computed once for every image; only the rest is trained")
-        if constant.policy == "mixed_float16":
-            model.dtype_policy = constant.policy  # `compile` looks here whether to scale the loss
-    counts = EpochCounts(len(training.dataset.classes))
-    _compile(model, settings, len(batches.training), counts)
-    return _Compiled(model=model, twin=twin, batches=batches, counts=counts)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Loop:
+    """Trains a phase; the fields stay the same through all of them.
+
+    Attributes:
+        training: data set, settings and folder.
+        plain: the network as its builder made it.
+        batches: training and validation images.
+        policy: Keras dtype policy of the arithmetic.
+        watching: callbacks that only record.
+        after_epoch: gets the bookkeeping after every epoch; or None.
+        workers: those that train with this process, or None.
+    """
+
+    training: Training
+    plain: keras.Model
+    batches: Batches
+    policy: str
+    watching: list[keras.callbacks.Callback]
+    after_epoch: Callable[[State], None] | None
+    workers: Workers | None
+
+    def fit_phase(self, settings: TrainConfig, state: State) -> State:
+        """Trains a phase, or resumes it; returns the bookkeeping after it."""
+        training, compiled = self.training, self._compiled(settings)
+        model, batches = compiled.model, compiled.batches
+        begun = state.epochs > state.phase_start
+        if begun:
+            state, warning = load_checkpoint(training.checkpoint, model)
+            if warning:
+                _log.warning("WARNING: %s", warning)
+        end = state.phase_start + settings.epochs
+        if begun:
+            _log.info("Resuming after epoch %s of %s", state.epochs, end)
+        batches.training.next_epoch = state.epochs
+        truth = training.dataset.split("validation").labels
+        checkpointing = ValidateAndCheckpoint(
+            config=settings,
+            folder=training.checkpoint,
+            state=state,
+            validation=Validation(batches.validation, truth, training.positive, compiled.scorer),
+            whole=compiled.twin,
+            counts=compiled.counts,
+            after_epoch=self.after_epoch,
+        )
+        callbacks = [checkpointing, *self.watching]
+        if self.workers is None:
+            shown = _log.isEnabledFor(logging.INFO)
+            with _stopping(training.folder, state, end), batches.validation.own_errors():
+                fit_on(
+                    model,
+                    batches.training,
+                    epochs=end,
+                    initial_epoch=state.epochs,
+                    callbacks=callbacks,
+                    verbose=(1 if sys.stdout.isatty() else 2) if shown else 0,
+                )
+        else:
+            fit_on_workers(
+                self.workers,
+                model,
+                batches.training,
+                callbacks,
+                first_epoch=state.epochs,
+                epochs=end,
+                label_smoothing=settings.label_smoothing,
+            )
+        return state
+
+    def _compiled(self, settings: TrainConfig) -> _Compiled:
+        def accelerated(synchronized: bool = False) -> keras.Model:
+            return accelerate(
+                self.plain,
+                precision=self.policy,
+                batch_norm_momentum=settings.batch_norm_momentum,
+                synchronized=synchronized,
+            )
+
+        if self.workers is not None:
+            with self.workers.strategy.scope():
+                twin = accelerated(settings.synchronized)
+                _compile(twin, settings, len(self.batches.training))
+                twin.optimizer.build(twin.trainable_variables)
+            # Made second: the first twin draws the seeds that one process would draw.
+            return _Compiled(model=twin, twin=twin, batches=self.batches, scorer=accelerated())
+        twin = accelerated()
+        model, batches = keep_features(twin, self.batches, self.training.checkpoint)
+        if model is not twin and self.policy == "mixed_float16":
+            model.dtype_policy = self.policy  # `compile` looks here whether to scale the loss
+        counts = EpochCounts(len(self.training.dataset.classes))
+        _compile(model, settings, len(batches.training), counts)
+        return _Compiled(model=model, twin=twin, batches=batches, counts=counts)
 
 
 def _compile(
@@ -213,58 +269,9 @@ def _compile(
     )
 
 
-def _fit_phase(plain: keras.Model, settings: TrainConfig, state: State, constant: _Phases) -> State:
-    """Trains a phase, or goes on with it; returns the bookkeeping after it."""
-    training, workers = constant.training, constant.workers
-    compiled = _compiled(plain, settings, constant)
-    model, batches = compiled.model, compiled.batches
-    if state.epochs > state.phase_start:
-        state, warning = load_checkpoint(training.checkpoint, model)
-        if warning:
-            print(f"warning: {warning}", file=sys.stderr)
-        print(f"Going on after epoch {state.epochs} of {state.phase_start + settings.epochs}")
-    batches.training.next_epoch = state.epochs
-    truth = training.dataset.split("validation").labels
-    checkpointing = ValidateAndCheckpoint(
-        config=settings,
-        folder=training.checkpoint,
-        state=state,
-        validation=Validation(batches.validation, truth, training.positive, compiled.scorer),
-        whole=compiled.twin,
-        counts=compiled.counts,
-        after_epoch=constant.after_epoch,
-    )
-    callbacks, end = [checkpointing, *constant.watching], state.phase_start + settings.epochs
-    if workers is None:
-        with _stopping(training.folder, state, end), batches.validation.own_errors():
-            fit_on(
-                model,
-                batches.training,
-                epochs=end,
-                initial_epoch=state.epochs,
-                callbacks=callbacks,
-                verbose=1 if sys.stdout.isatty() else 2,
-            )
-    else:
-        fit_on_workers(
-            workers,
-            model,
-            batches.training,
-            callbacks,
-            first_epoch=state.epochs,
-            epochs=end,
-            label_smoothing=settings.label_smoothing,
-        )
-    return state
-
-
 @contextlib.contextmanager
 def _stopping(folder: Path, state: State, epochs: int) -> Iterator[None]:
-    """Turns Ctrl-C into a sentence that says how to go on.
-
-    Raises:
-        StoppedError: the user pressed Ctrl-C.
-    """
+    """Turns Ctrl-C into a StoppedError whose sentence says how to resume."""
     try:
         yield
     except KeyboardInterrupt:
@@ -276,6 +283,6 @@ def _stopping(folder: Path, state: State, epochs: int) -> Iterator[None]:
             ) from None
         best = f", or use the best epoch so far ({state.best_epoch}) with `{again} --finish`"
         raise StoppedError(
-            f"stopped; epoch {state.epochs} of {epochs} is kept in {folder}; go on with "
+            f"stopped; epoch {state.epochs} of {epochs} is kept in {folder}; resume with "
             f"`{again}`{best if whole == folder else ''}"
         ) from None

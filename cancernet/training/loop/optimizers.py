@@ -6,21 +6,19 @@ does not apply (amsgrad, weights that a strategy mirrors over devices, other typ
 float32) the update runs as Keras has it.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from cancernet.config import TrainConfig
-from cancernet.models.keras_internals import accumulator_of, moments_of
+from cancernet.models.keras_internals import accumulator_of, averages_of, moments_of
 
 
 def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Builds the optimizer.
-
-    A constant learning rate is a number, which a plateau rule may lower; any other is a
-    schedule over all steps of the training.
-    """
+    """Builds the optimizer, with its schedule over all steps of the training."""
     shared = {
         "learning_rate": make_schedule(config, steps_per_epoch=steps_per_epoch),
         "clipvalue": config.clip_value or None,
@@ -45,9 +43,10 @@ def make_schedule(
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Builds the schedule: constant, inverse time (the tutorial's `decay`), or cosine.
 
-    Inverse time is rate / (1 + step * rate / epochs), what `Adagrad(lr=rate,
-    decay=rate / epochs)` did before Keras dropped it. Cosine falls to 0 at the last
-    step after a linear rise over the warm-up (Loshchilov & Hutter 2017).
+    A constant is a number, which a plateau rule may lower. Inverse time is
+    rate / (1 + step * rate / epochs), what `Adagrad(lr=rate, decay=rate / epochs)` did before
+    Keras dropped it. Cosine falls to 0 at the last step after a linear rise over the warm-up
+    (Loshchilov & Hutter 2017).
     """
     rate = config.learning_rate
     if config.schedule == "inverse-time":
@@ -136,3 +135,21 @@ class FusedAdamW(_FusedMoments, keras.optimizers.AdamW):
 
 def _is_fusible(gradient: Any, variable: Any) -> bool:
     return gradient.dtype == variable.dtype == tf.float32 and not tf.distribute.has_strategy()
+
+
+@contextlib.contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Puts the exponentially averaged weights into the model for the time of the block."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if not optimizer.use_ema:
+        yield
+        return
+    variables = model.trainable_variables
+    raw = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+    for variable, average in zip(variables, averages_of(optimizer), strict=True):
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, raw, strict=True):
+            variable.assign(value)
