@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import select
+import shutil
 import signal
 import time
 
@@ -98,13 +99,13 @@ def test_killed_at_the_moments_of_a_replacement(source, tmp_path):
     old = tmp_path / "old" / "idc"
     build_it(source, old, split="image")
     before = files_under(old)
-    moments = list_moments(source, old)
+    moments = list_moments(source, shutil.copytree(old, tmp_path / "listed" / "idc"))
     renames = [i for i, name in enumerate(moments, 1) if name.endswith("rename")]
     removals = [i for i, name in enumerate(moments, 1) if name == "after unlink"]
     assert len(renames) >= 6 and len(removals) > 60
     for kill_at in [*renames[-6:], removals[0], removals[40], removals[-1]]:
         out = tmp_path / f"data{kill_at}" / "idc"
-        build_it(source, out, split="image")
+        shutil.copytree(old, out)
         assert run_killed(source, out, kill_at) == -signal.SIGKILL
         # The old set or the new one is there, whole: in place, or a rename away.
         previous = out.parent / ".idc.previous"

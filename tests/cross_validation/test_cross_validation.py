@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from cancernet.base.errors import CancerNetError, RunError, SplitError
-from cancernet.building.build import build
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
@@ -21,22 +20,17 @@ from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored, write_scored
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
 from cancernet.runs.run_record import FINISHED, read_cross_validation
-from cancernet.sample.layouts import draw_sample
 from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.network import FirstWeights
 from cancernet.training.plan import Plan, Resume, Training
 from cancernet.training.train import opened
 from tests.helpers.strict_json import check_json_files
-from tests.test_pipeline import build_settings
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("folds")
-    draw_sample("idc", folder / "original", patients=8)
-    build(build_settings(folder / "original", folder / "idc"))
-    return read_dataset(folder / "idc")
+def drawn(built):
+    return read_dataset(built("idc"))
 
 
 class TestPlan:
@@ -137,6 +131,7 @@ def test_too_small_a_limit_is_refused_before_there_is_a_folder(drawn, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "folds"
     config = TrainConfig(epochs=1, image_size=16)
