@@ -18,10 +18,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cancernet.measures.reliability import calibration_metrics
+from cancernet.measures.calibration import calibration_metrics, fit_calibration
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import scale
 from cancernet.measures.scored import read_scored
-from cancernet.measures.validation.calibration import scale
-from cancernet.measures.validation.calibration_fit import fit_calibration
 
 STRENGTHS = (0, 1, 3, 10, math.inf)
 
@@ -41,7 +41,7 @@ def main() -> None:
         for strength in STRENGTHS:
             temperature = fit.temperature ** (patients / (patients + strength))
             score = scale(testing.probabilities, temperature)[:, 1]
-            measured = calibration_metrics(testing.truth, score)
+            measured = calibration_metrics(Calls(testing.truth, score))
             rows[strength].append((measured["log_loss"], measured["ece"]))
     print(f"{len(found)} runs; temperatures {', '.join(f'{t:.2f}' for t in found)}\n")
     print("| k | log loss | ECE | runs better than T = 1 (log loss) |")

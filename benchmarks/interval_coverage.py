@@ -29,14 +29,11 @@ from scipy.stats import norm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cancernet.measures.resampling.bootstrap import (
-    METRICS,
-    draw_weights,
-    judge_weighted,
-    patient_sums,
-    strata,
-)
-from cancernet.measures.resampling.intervals import limits_of
+
+from cancernet.measures.bootstrap import draw_weights, judge_weighted, strata
+from cancernet.measures.calls import Calls
+from cancernet.measures.intervals import limits_of
+from cancernet.measures.metrics import METRICS
 
 THRESHOLD = 0.4
 METHODS = ("report", "percentile", "bca")
@@ -65,7 +62,7 @@ def draw_patients(generator, patients, *, patches=40, separation=2.6, one_class=
 def true_values(**kind):
     """Judges 40,000 patients as one population."""
     truth, score, patient = draw_patients(np.random.default_rng(1), 40_000, **kind)
-    sums = patient_sums(truth, score, THRESHOLD, np.zeros(len(patient)))
+    sums = Calls(truth, score, THRESHOLD, np.zeros(len(patient)))
     found = judge_weighted(sums, np.ones((1, 1), np.int64))
     return {name: values[0] for name, values in found.items()}
 
@@ -104,7 +101,7 @@ def coverage(simulations, patients, resamples, **kind):
     outcome = {method: {name: [] for name in METRICS} for method in METHODS}
     for simulation in range(simulations):
         truth, score, patient = draw_patients(generator, patients, **kind)
-        sums = patient_sums(truth, score, THRESHOLD, patient)
+        sums = Calls(truth, score, THRESHOLD, patient)
         for method, limits in limits_by_method(sums, resamples, simulation).items():
             for name, (low, high) in limits.items():
                 outcome[method][name].append((low <= truth_of[name] <= high, high - low))

@@ -92,7 +92,7 @@ def counted_anew(model, size, classes):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_from_the_drawn_sample_to_the_prediction(
-    name, built, tmp_path, capsys, monkeypatch, untraced
+    name, built, tmp_path, capsys, monkeypatch, request, untraced
 ):
     config = dataclasses.replace(
         recipe(name),
@@ -106,6 +106,8 @@ def test_every_recipe_from_the_drawn_sample_to_the_prediction(
     )
     if name == TWIN and not ALL:
         pytest.skip("its network goes this way in busi-densenet121: set CANCERNET_ALL_RECIPES=1")
+    if not ALL:
+        request.getfixturevalue("shallow")
     if name != WITH_PICTURES:
         monkeypatch.setattr(training, "write_pictures_and_report", lambda *_: None)
     data = sample_of(config.dataset, built)
@@ -154,6 +156,7 @@ def ask_keras_file(name, config, data, run, image, capsys):
     assert asked == (1, 0)
 
 
+@pytest.mark.usefixtures("shallow")
 def test_sigmoid_networks_are_named_rightly():
     from cancernet.models import build_model
 

@@ -14,9 +14,9 @@ from cancernet import __version__
 from cancernet.auditing import name_checks, picture_checks, words
 from cancernet.auditing.checks import LEAK, Check, Finding
 from cancernet.auditing.inventory import Inventory, read_inventory
-from cancernet.base.cluster import Cluster
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, write_bytes
+from cancernet.base.parallel import Cluster
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.base.words import NOTICE, counted
 from cancernet.lookalike.near_duplicates import find_near_duplicates, step_bars
@@ -156,7 +156,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "leaks": [f"{one.name}: {one.sentence}" for one in audit.verdicts if one.leaks],
         "checks": [
             {
-                **verdict._asdict(),
+                **dataclasses.asdict(verdict),
                 "numbers": check.numbers,
                 "findings": [_finding(inventory, finding) for finding in check.findings],
             }
@@ -168,8 +168,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
 def page(audit: Audit) -> str:
     """Returns the page as one HTML document that fetches nothing."""
     from cancernet.report.page import DRAWN_ALERT
-    from cancernet.report.pictures import Picture, small_picture
-    from cancernet.report.rendering import render
+    from cancernet.report.rendering import Picture, render, small_picture
 
     inventory, alerts = audit.inventory, [DRAWN_ALERT] * audit.inventory.drawn
     if audit.leaks:

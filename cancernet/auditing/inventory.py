@@ -22,8 +22,9 @@ from cancernet.building.settings import BY_CONTENT, BY_IMAGE
 from cancernet.building.source_files import find_files
 from cancernet.catalog.patient_id import one_spelling
 from cancernet.config import SPLITS
+from cancernet.dataset.build_record import BUILD
 from cancernet.dataset.find_leaks import NOT_NAMED
-from cancernet.dataset.manifest import BUILD, read_dataset
+from cancernet.dataset.manifest import read_dataset
 
 NONE = -1
 

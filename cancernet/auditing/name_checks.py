@@ -18,7 +18,7 @@ from cancernet.auditing.checks import (
 )
 from cancernet.auditing.inventory import NONE, Inventory
 from cancernet.config import SPLITS
-from cancernet.dataset.families import families
+from cancernet.dataset.find_leaks import families
 
 # A class's share may differ so much between splits, in points and as a ratio.
 SHARE_POINTS, SHARE_RATIO = 0.10, 1.5

@@ -32,9 +32,7 @@ def check_zip(path: Path) -> None:
         place = PurePosixPath(member.filename.replace("\\", "/"))
         if place.is_absolute() or ".." in place.parts or ":" in member.filename:
             raise ValueError(f"its member {member.filename!r:.80} leads out of the folder")
-    whole, packed = sum(m.file_size for m in members), path.stat().st_size
-    if whole > HARMLESS and whole > EXPANSION * packed:
-        raise ValueError(f"its {packed:,} bytes would swell to {whole:,}")
+    _refuse_swelling(path, sum(member.file_size for member in members))
 
 
 def check_hdf5(path: Path) -> None:
@@ -52,6 +50,10 @@ def check_hdf5(path: Path) -> None:
         raise
     except Exception as error:  # HDF5 raises OSError, RuntimeError, KeyError, ...
         raise ValueError(str(error) or type(error).__name__) from None
+    _refuse_swelling(path, whole)
+
+
+def _refuse_swelling(path: Path, whole: int) -> None:
     packed = path.stat().st_size
     if whole > HARMLESS and whole > EXPANSION * packed:
         raise ValueError(f"its {packed:,} bytes would swell to {whole:,}")

@@ -43,7 +43,7 @@ def describe_os_error(error: OSError) -> str:
     """Says in a sentence what the operating system refused, where, and what to do."""
     place = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"the disk is full{place}; make room and go on"
+        return f"the disk is full{place}; free some space and continue"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"permission denied{place}; choose a folder you may read and write"
     return f"{error.strerror or error}{place}"

@@ -1,19 +1,32 @@
-"""Writing files so that nothing is ever half-written: beside, then renamed."""
+"""Files and folders that are complete or not there: made beside, then renamed. And locks.
+
+A folder that is replaced again and again carries the program's mark (`Mark`), so that only
+what the program made is ever removed.
+"""
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.errors import CancerNetError
 from cancernet.base.records import as_json
 
 # What `written_beside` calls a file while it is being written.
 _UNFINISHED = re.compile(r"\..*\.[0-9a-f]{8}\.part(\..*)?", re.DOTALL)
+# `is_locked` of another process may hold a lock for an instant.
+PATIENCE_SECONDS, POLL_SECONDS = 0.1, 0.02
+
+
+class LockedError(Exception):
+    """Another process holds the lock."""
 
 
 def sha256_of(path: Path) -> str:
@@ -28,9 +41,10 @@ def is_file(path: Path) -> bool:
 
 
 def plain_name(name: str, *, most: int = 160) -> str:
-    """Makes a text of a file name, bytes that are none as `\\udcff`, of at most so many bytes.
+    """Makes text of a file name, with bytes that are not text as `\\udcff`.
 
-    What is cut gets eight digits of its SHA-256, so that two long names stay two.
+    A name of more than `most` bytes is cut and gets eight digits of its SHA-256, so that two
+    long names stay two.
     """
     content = name.encode("utf-8", "backslashreplace")
     if len(content) <= most:
@@ -71,7 +85,8 @@ def written_beside(path: Path) -> Iterator[Path]:
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        _flush_to_disk(temporary)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -95,8 +110,7 @@ def remove_unfinished(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text atomically."""
-    with written_beside(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -130,15 +144,120 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file in UTF-8 that anybody may have written.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is not valid JSON, or nested deeper than Python follows.
-    """
+    """Reads a JSON file in UTF-8; raises OSError, or ValueError as `parse_json` does."""
     return parse_json(Path(path).read_text(encoding="utf-8"))
 
 
-def _flush_to_disk(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock on a file for the time of the block, then removes the file.
+
+    The operating system drops the lock when the process ends, however it ends, so a
+    file left behind is no obstacle.
+
+    Raises:
+        LockedError: another process holds it.
+    """
+    held = _file_lock(path)
+    try:
+        held.acquire(timeout=PATIENCE_SECONDS, poll_interval=POLL_SECONDS)
+    except TimeoutError:
+        raise LockedError(str(path)) from None
+    try:
+        yield
+    finally:
+        # While it is still held: filelock takes no lock on a file that has lost its name.
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+        held.release()
+
+
+def is_locked(path: Path) -> bool:
+    """Tells whether a living process holds the lock; takes it for an instant to find out.
+
+    A folder that may not be written to, or no file at all, counts as not locked.
+    """
+    if not path.exists():
+        return False
+    try:
+        with _file_lock(path).acquire(blocking=False):
+            return False
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+def _file_lock(path: Path) -> Any:
+    import filelock  # here, since it loads asyncio and sqlite3
+
+    # A generator may be closed by another thread than began it.
+    return filelock.FileLock(path, thread_local=False)
+
+
+def beside(folder: Path, what: str) -> Path:
+    """Returns the hidden path beside a folder: `.idc.building` for `idc`."""
+    return folder.parent / f".{folder.name}.{what}"
+
+
+@contextlib.contextmanager
+def made_beside(folder: Path) -> Iterator[Path]:
+    """Gives a new folder beside, renamed to `folder` when all went well, else removed.
+
+    Raises:
+        CancerNetError: `folder` is there already and not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CancerNetError(f"{folder} exists already; name another --output folder")
+    staging = folder.with_name(f".{folder.name[:80]}.{secrets.token_hex(4)}.part")
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+        rename_whole(staging, folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def rename_whole(staging: Path, folder: Path) -> None:
+    """Renames a folder to a name that is free, or that an empty folder has."""
+    if folder.is_dir():
+        folder.rmdir()  # Windows cannot rename onto it
+    staging.rename(folder)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mark:
+    """A file that tells the program's own folders: there from their first moment to their last.
+
+    `text` is for whoever opens it.
+    """
+
+    name: str
+    text: str
+
+    def is_on(self, folder: Path) -> bool:
+        """Tells whether a folder carries the mark."""
+        return (folder / self.name).is_file()
+
+    def make(self, folder: Path) -> None:
+        """Makes a folder with the mark; there may be an empty one."""
+        folder.mkdir(exist_ok=True)  # of a program that was killed right here
+        # Written in place: beside and renamed, a kill would leave a folder without a mark.
+        (folder / self.name).write_text(self.text, encoding="utf-8")
+
+    def remove(self, folder: Path) -> None:
+        """Removes a folder with the mark, the mark last; or an empty one; nothing else."""
+        if folder.is_symlink() or not folder.is_dir():
+            return
+        if self.is_on(folder):
+            for entry in os.scandir(folder):
+                if entry.name == self.name:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    os.unlink(entry.path)
+            (folder / self.name).unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()

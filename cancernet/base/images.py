@@ -11,6 +11,9 @@ How every kind of image becomes 8-bit RGB:
 """
 
 import io
+import os
+import stat
+import struct
 import warnings
 from pathlib import Path
 
@@ -18,16 +21,22 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
-from cancernet.base.reading import read_file
-from cancernet.base.tiff import largest_tile
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 MAXIMUM_PIXELS = 64_000_000
+# No image of so many pixels is larger (four channels of 32 bits, not packed); more would fill
+# the memory.
+MAXIMUM_BYTES = 1 << 30
 PLAIN_TILE = 2048 * 2048  # pixels that a tile may have, however small its image
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
 PLAIN_PNG_INFO = frozenset({"transparency", "dpi", "gamma", "srgb", "interlace", "aspect"})
+TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of a TIFF
+# Width, length, bits, samples, rows of a strip, planes, and the tiles: what the room depends on.
+_SHAPE = frozenset({256, 257, 258, 277, 278, 284, TILE_WIDTH, TILE_LENGTH})
+MOST_TAGS = 65_535
+_WHOLE = {1: "B", 3: "H", 4: "L", 16: "Q"}  # types of whole numbers, as `struct` calls them
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -38,6 +47,14 @@ INTERPOLATIONS = {
 # (a damaged image, the stricter limit above) ends in a sentence of ours.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class CannotReadError(ImageError):
+    """The file cannot be read; `detail` is what the operating system said, or the message."""
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail or message
 
 
 def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> Image.Image:
@@ -83,6 +100,45 @@ def to_array(
     if image.size != (width, height):
         image = image.resize((width, height), INTERPOLATIONS[interpolation])
     return np.asarray(image, dtype=np.uint8)
+
+
+def read_file(path: str | os.PathLike[str]) -> tuple[bytes, os.stat_result]:
+    """Returns a regular file's bytes and status; a pipe would wait for ever, a device never end.
+
+    Raises:
+        CannotReadError: it is a pipe, a device or a folder, too large, gone, or may not be read.
+    """
+    try:
+        # Without NONBLOCK, opening a named pipe would wait for a writer for ever.
+        file = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
+        try:
+            status = os.fstat(file)
+            _refuse_odd(status)
+            content = os.read(file, status.st_size + 1)
+            while len(content) < status.st_size and (more := os.read(file, status.st_size)):
+                content += more
+            return content, status
+        finally:
+            os.close(file)
+    except (FileNotFoundError, ValueError):  # ValueError: a name with a zero byte
+        gone = not os.path.islink(path)
+        raise CannotReadError(
+            "there is no such file" if gone else "the link leads nowhere"
+        ) from None
+    except OSError as error:
+        detail = error.strerror or str(error)
+        raise CannotReadError(f"the file cannot be read ({detail})", detail) from None
+
+
+def _refuse_odd(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise CannotReadError("this is a folder, not an image")
+    if not stat.S_ISREG(status.st_mode):
+        raise CannotReadError("this is a pipe or a device, not an image file")
+    if status.st_size > MAXIMUM_BYTES:
+        raise CannotReadError(f"the file is larger than {MAXIMUM_BYTES >> 30} GiB")
 
 
 def _open(content: bytes) -> Image.Image:
@@ -147,3 +203,43 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     elif image.mode == "F" and top <= 1:
         values = values * 255
     return Image.fromarray(np.floor(values).astype(np.uint8)).convert("RGB")
+
+
+def largest_tile(content: bytes) -> int:
+    """Pixels of a tile of a TIFF's first page; 0 for one that is stored in strips.
+
+    The decoder makes room for a tile, however small the image is.
+
+    Raises:
+        ImageError: the directory of the page cannot be read, or names a size twice: of two
+            Pillow takes the last, and libtiff, which makes the room, the first.
+    """
+    try:
+        tags = _first_directory(content)
+    except struct.error:
+        raise ImageError("the image is damaged (its TIFF directory is cut off)") from None
+    return tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0)
+
+
+def _first_directory(content: bytes) -> dict[int, int]:
+    """The tags of the first page, each with its value where that is one whole number, else 0."""
+    order = "<" if content[:2] == b"II" else ">"
+    big = 43 in struct.unpack_from("BB", content, 2)
+    offset = struct.unpack_from(order + ("Q" if big else "L"), content, 8 if big else 4)[0]
+    (entries,) = struct.unpack_from(order + ("Q" if big else "H"), content, offset)
+    if entries > MOST_TAGS:
+        raise ImageError(f"the image is damaged (its TIFF directory has {entries:,} tags)")
+    offset += 8 if big else 2
+    head = order + ("HHQ" if big else "HHL")
+    room = struct.calcsize(head)
+    tags: dict[int, int] = {}
+    for number in range(entries):
+        place = offset + number * (20 if big else 12)
+        tag, kind, count = struct.unpack_from(head, content, place)
+        if tag in tags and tag in _SHAPE:
+            raise ImageError(f"the image is damaged (its TIFF directory names tag {tag} twice)")
+        single = count == 1 and kind in _WHOLE
+        tags[tag] = (
+            struct.unpack_from(order + _WHOLE[kind], content, place + room)[0] if single else 0
+        )
+    return tags

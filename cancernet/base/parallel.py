@@ -1,25 +1,35 @@
-"""The processors: how many, what they can do, and one function spread over them in processes.
+"""Work spread over processes: this machine's (`in_parallel`), or a Dask cluster's (`Cluster`).
 
-`multiprocessing.Pool` waits for ever when a worker is killed, and its workers stay
-when the program is: here the first becomes a sentence, and the second does not happen.
+`multiprocessing.Pool` hangs when a worker is killed, and leaves its workers behind when the
+program is. Here a killed worker is an error in a sentence, and workers end with the program.
+Dask runs the tasks of a worker that died again elsewhere. It sends pickled objects: connect only
+to a scheduler that you trust. Workers read files by their paths, so these must be the same on
+every machine.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from cancernet.base.errors import CancerNetError
+from cancernet.base.errors import CancerNetError, first_line
 
 STOP_SECONDS = 5.0
 CPU_INFO = Path("/proc/cpuinfo")
 # Instructions that multiply 16-bit numbers.
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+AHEAD = 4  # tasks per worker of a cluster that are under way or done and not yet taken
+CONNECT_SECONDS = 20
+INSTALL = 'install it with `pip install -e ".[cluster]"`'
+
+Task = TypeVar("Task")
 
 
 def processors() -> int:
@@ -29,17 +39,22 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def processor_flags(cpu_info: Path = CPU_INFO) -> frozenset[str]:
-    """Reads the first processor's flags; empty where the system does not tell."""
+def processor_fact(*names: str, cpu_info: Path = CPU_INFO) -> str:
+    """Returns what Linux tells of the first processor by one of these names; else ""."""
     try:
         with open(cpu_info, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 name, _, value = line.partition(":")
-                if name.strip() in ("flags", "Features"):
-                    return frozenset(value.split())
+                if name.strip() in names:
+                    return value.strip()
     except OSError:
         pass
-    return frozenset()
+    return ""
+
+
+def processor_flags(cpu_info: Path = CPU_INFO) -> frozenset[str]:
+    """Returns the first processor's flags; empty where the system does not tell."""
+    return frozenset(processor_fact("flags", "Features", cpu_info=cpu_info).split())
 
 
 def in_parallel(
@@ -141,3 +156,98 @@ def _work(function: Callable[[Any], Any], end: Connection, not_mine: list[Connec
             end.send(answer)
     except (EOFError, OSError):
         return  # the parent has gone, or wants no more
+
+
+class Cluster:
+    """Workers that take tasks, as a context manager; `local` is the cluster started here."""
+
+    def __init__(self, *, scheduler: str = "", workers: int = 0) -> None:
+        """Connects, or starts workers on this machine that listen on localhost alone.
+
+        Args:
+            scheduler: address of a running scheduler, such as `tcp://host:8786`; or
+            workers: number of processes to start here, at least 1.
+
+        Raises:
+            CancerNetError: Dask is not installed, or the scheduler cannot be reached.
+        """
+        self._closing = contextlib.ExitStack()
+        try:
+            import distributed
+        except ImportError:
+            raise CancerNetError(f"--workers and --scheduler need Dask; {INSTALL}") from None
+        self._distributed = distributed
+        self.local: Any = None
+        if scheduler:
+            self.client = self._connect(scheduler)
+            return
+        self.local = self._closing.enter_context(
+            distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs="ERROR",
+            )
+        )
+        self.client = self._closing.enter_context(distributed.Client(self.local))
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def in_order(
+        self, function: Callable[[Any], Any], tasks: Iterable[Task], *, doing: Callable[[Task], str]
+    ) -> Iterator[tuple[Task, Any]]:
+        """Gives (task, function(task)) in the order of the tasks, with flat memory.
+
+        `function` is at the top level of a module, or a partial of such; tasks are pickled.
+
+        Raises:
+            CancerNetError: what `function` raised, or why the workers could not do what `doing`
+                says of the task.
+        """
+        under_way: deque[tuple[Task, Any]] = deque()
+        for task in tasks:
+            under_way.append((task, self.client.submit(function, task, pure=False)))
+            if len(under_way) > AHEAD * max(len(self.client.nthreads()), 1):
+                yield self._take(*under_way.popleft(), doing)
+        while under_way:
+            yield self._take(*under_way.popleft(), doing)
+
+    def _take(self, task: Task, future: Any, doing: Callable[[Task], str]) -> tuple[Task, Any]:
+        try:
+            return task, future.result()
+        except CancerNetError:
+            raise
+        except Exception as error:  # whatever went wrong on another machine
+            raise CancerNetError(
+                f"the workers could not {doing(task)} ({first_line(error)})"
+            ) from None
+
+    def _connect(self, address: str) -> Any:
+        try:
+            client = self._closing.enter_context(
+                self._distributed.Client(address, timeout=CONNECT_SECONDS)
+            )
+        except (OSError, ValueError, TimeoutError) as error:
+            raise CancerNetError(
+                f"no Dask scheduler answers at {address} ({first_line(error)}); check that "
+                "`dask scheduler` runs there and that the address is right"
+            ) from None
+        if not client.nthreads():
+            raise CancerNetError(
+                f"the scheduler at {address} has no workers; start some with "
+                f"`dask worker {address}`"
+            )
+        return client
+
+
+def check_cluster_flags(workers: int, scheduler: str) -> None:
+    """Raises CancerNetError where --workers and --scheduler contradict or make no sense."""
+    if workers < 0:
+        raise CancerNetError(f"--workers is {workers}, but must be at least 1")
+    if workers and scheduler:
+        raise CancerNetError("--workers starts processes here, --scheduler uses others; choose one")

@@ -1,8 +1,9 @@
-"""Reads CSV tables that people made: one reader for labels, lists and subgroups."""
+"""Reads CSV tables and lists that people made: labels, splits, subgroups."""
 
+import contextlib
 import csv
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
@@ -23,13 +24,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A CSV table with a heading.
-
-    Attributes:
-        path: the file.
-        columns: names as the heading has them.
-        rows: those that are not empty.
-    """
+    """A CSV table: the columns as its heading names them, and the rows that are not empty."""
 
     path: Path
     columns: tuple[str, ...]
@@ -71,25 +66,43 @@ def read_table(path: Path) -> Table:
     Raises:
         CancerNetError: it cannot be read.
     """
+    with _refusing(path, "table", "CSV file"), open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        columns = tuple(name.strip() for name in next(reader, []))
+        rows = []
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                cells += [""] * (len(columns) - len(cells))
+                rows.append(Row(reader.line_num, cells))
+    return Table(path, columns, rows)
+
+
+def read_list(path: Path) -> list[str]:
+    """Reads a text file in UTF-8 with one name a line; what follows a `#` does not count.
+
+    Raises:
+        CancerNetError: it cannot be read.
+    """
+    with _refusing(path, "list", "text file"):
+        text = Path(path).read_text(encoding="utf-8-sig")
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+@contextlib.contextmanager
+def _refusing(path: Path, what: str, kind: str) -> Iterator[None]:
+    """Says in a sentence why a file cannot be read as one of this kind."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            columns = tuple(name.strip() for name in next(reader, []))
-            rows = []
-            for row in reader:
-                cells = [cell.strip() for cell in row]
-                if any(cells):
-                    cells += [""] * (len(columns) - len(cells))
-                    rows.append(Row(reader.line_num, cells))
+        yield
     except FileNotFoundError:
-        raise CancerNetError(f"there is no table {path}") from None
+        raise CancerNetError(f"there is no {what} {path}") from None
     except IsADirectoryError:
-        raise CancerNetError(f"{path} is a folder, not a CSV file") from None
+        raise CancerNetError(f"{path} is a folder, not a {kind}") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CancerNetError(f"{path} is not a CSV file in UTF-8 ({error})") from None
+        raise CancerNetError(f"{path} is not a {kind} in UTF-8 ({error})") from None
     except OSError as error:
         raise CancerNetError(f"{path} cannot be read ({error.strerror})") from None
-    return Table(path, columns, rows)
 
 
 def plain_path(name: str) -> str:

@@ -1,7 +1,7 @@
 """What one check of an audit concluded, as `audit.json` keeps it and reports show it."""
 
+import dataclasses
 import enum
-from typing import NamedTuple
 
 
 class Verdict(enum.StrEnum):
@@ -13,7 +13,8 @@ class Verdict(enum.StrEnum):
     NOT_CHECKABLE = "not checkable"
 
 
-class CheckVerdict(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class CheckVerdict:
     """The outcome of one check of an audit: its name, the verdict, what was found."""
 
     name: str

@@ -17,9 +17,7 @@ from cancernet.building.staging import alone, refuse_what_is_not_ours, staged
 from cancernet.building.transfer import no_hard_links, transfer
 from cancernet.catalog import Dataset
 from cancernet.dataset.build_record import BuildRecord
-from cancernet.dataset.leaks import Leak, LeakKind
-from cancernet.dataset.notices import Notice
-from cancernet.dataset.words import name_leak
+from cancernet.dataset.notices import Leak, LeakKind, Notice, name_leak
 from cancernet.lookalike.grouping import group_by_content
 
 BLOCK = 4096  # bytes; a file takes whole blocks of the disk

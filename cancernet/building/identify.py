@@ -49,12 +49,12 @@ def describe_dataset(settings: BuildSettings, images: list[str]) -> Dataset:
     if path is None:
         return entry
     table = read_labels(path, entry.classes)
-    if table.patients and settings.group_by:
+    if table.has_patients and settings.group_by:
         raise CancerNetError(
             f"{path} has a column `patient`, which says what belongs together; leave out --group-by"
         )
     identify = IdentifyByTable.match(table, entry, images, pattern=settings.pattern)
-    if table.patients:
+    if table.has_patients:
         return dataclasses.replace(
             entry, identify=identify, unit="patient", by_content=False, grouping=""
         )

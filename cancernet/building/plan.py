@@ -10,14 +10,17 @@ import numpy as np
 from cancernet.building.settings import LEAVE_OUT, BuildSettings
 from cancernet.catalog import Dataset, LeftOutFile, is_mask
 from cancernet.config import SPLITS
-from cancernet.dataset import patient_split
 from cancernet.dataset.build_record import Unlisted
 from cancernet.dataset.find_leaks import find_leaks
 from cancernet.dataset.images import Images
-from cancernet.dataset.leaks import Leak, LeakKind
-from cancernet.dataset.notices import Notice, NoticeKind, notice_respelled
-from cancernet.dataset.shipped_split import split_as_shipped
+from cancernet.dataset.notices import Leak, LeakKind, Notice, NoticeKind, notice_respelled
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
+from cancernet.dataset.splitting import (
+    notice_scarce,
+    split_as_shipped,
+    split_by_image,
+    split_by_patient,
+)
 from cancernet.lookalike import grouping
 
 # Fewer images of a class than this say little, and the reader should know.
@@ -103,12 +106,12 @@ def _divide(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
     if settings.split == "lists":
         return _divide_by_lists(images, dataset, settings)
     if settings.split == "image":
-        splits = patient_split.split_by_image(images, dataset, ratios, seed=seed)
+        splits = split_by_image(images, dataset, ratios, seed=seed)
     elif settings.split == "shipped":
         splits = split_as_shipped(images, dataset, settings.validation_split, seed=seed)
     else:
-        splits = patient_split.split_by_patient(images, dataset, ratios, seed=seed)
-        notices = patient_split.notice_scarce(images, splits, dataset)
+        splits = split_by_patient(images, dataset, ratios, seed=seed)
+        notices = notice_scarce(images, splits, dataset)
     return Plan(dataset=dataset, images=images, splits=splits, notices=notices)
 
 
@@ -123,7 +126,7 @@ def _divide_by_lists(images: Images, dataset: Dataset, settings: BuildSettings) 
         left_out=listed.left_out,
         notices=[*notice_respelled(listed.respelled), *notices],
         without_images=listed.without_images,
-        unlisted=Unlisted(patients=listed.unlisted["patients"], images=listed.unlisted["images"]),
+        unlisted=listed.unlisted,
     )
 
 

@@ -26,19 +26,10 @@ from cancernet.building.transfer import NO_STAMP
 from cancernet.catalog import LeftOutFile
 from cancernet.catalog.patient_id import patient_key
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BuildRecord, ImageSize
-from cancernet.dataset.manifest import (
-    BUILD,
-    COLUMNS,
-    LEFT_OUT,
-    MANIFEST,
-    NO_POSITION,
-    manifest_rows,
-    read_build,
-)
-from cancernet.dataset.split_counts import SplitCounts
+from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts, read_build
+from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows
+from cancernet.dataset.notices import say_leaks, say_notice, say_split
 from cancernet.dataset.split_lists import read_lists
-from cancernet.dataset.words import say_leaks, say_notice, say_split
 from cancernet.lookalike import grouping
 
 BLOCK = 4096  # rows

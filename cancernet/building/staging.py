@@ -18,19 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.locks import LockedError, lock
-from cancernet.base.staging import Mark, beside
+from cancernet.base.files import LockedError, Mark, beside, lock
 from cancernet.base.words import some
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import (
-    BUILD,
-    LEFT_OUT,
-    MANIFEST,
-    MARKER,
-    OWN_PREFIX,
-    manifest_rows,
-    read_build,
-)
+from cancernet.dataset.build_record import BUILD, read_build
+from cancernet.dataset.manifest import LEFT_OUT, MANIFEST, MARKER, OWN_PREFIX, manifest_rows
 
 # The workers of a killed build hold the lock until they end, a moment later.
 PATIENCE_SECONDS = 2.0

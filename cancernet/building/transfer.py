@@ -20,9 +20,8 @@ import numpy as np
 from isal import isal_zlib
 
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
-from cancernet.base.images import MAXIMUM_PIXELS, read_rgb
+from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 from cancernet.base.parallel import in_parallel
-from cancernet.base.reading import CannotReadError, read_file
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet import catalog
-from cancernet.base.cluster import check_cluster_flags
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.base.parallel import check_cluster_flags
 from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import DATASETS, ORIGINAL
-from cancernet.dataset.leaks import Leak
-from cancernet.dataset.notices import Notice
-from cancernet.dataset.words import say_leaks, say_notice
+from cancernet.dataset.notices import Leak, Notice, say_leaks, say_notice
 
 # Apart from every real data set, so that drawn and real images never come together.
 SAMPLE = DATASETS / "sample"
@@ -57,18 +55,7 @@ def _parse(description: str | None) -> argparse.Namespace:
 
 
 def _build(arguments: argparse.Namespace, name: str) -> int:
-    """Builds what the flags ask for and prints what came of it.
-
-    Args:
-        arguments: the flags.
-        name: of the data set.
-
-    Returns:
-        The exit code: 1 when some files have a defect.
-
-    Raises:
-        CancerNetError: bad input or settings.
-    """
+    """Builds what the flags ask for; returns the exit code: 1 when some files have a defect."""
     from cancernet.building.build import build
     from cancernet.building.summary import describe, name_failed
 
@@ -149,7 +136,6 @@ def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
 
 
 def _add_audit_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of an audit, in a group of their own."""
     add = parser.add_argument_group("looking for leaks, without building").add_argument
     add(
         "--audit",
@@ -178,16 +164,7 @@ def audit_command(
     scheduler: str = "",
     workers: int = 0,
 ) -> int:
-    """Audits a folder, prints the verdicts and writes the report.
-
-    Args:
-        folder: a built set, or any folder of images.
-        report: folder of the report; None for `<folder>.audit` beside a built set, and for any
-            other folder `<its name>.audit` here.
-        dataset: name in the catalogue, to read the groups of a folder not built here.
-        group_by: a pattern that names the group in a path, likewise.
-        scheduler: address of a Dask scheduler whose workers read the images; or
-        workers: number of such processes to start here; neither: this machine's processors.
+    """Audits a folder, prints the verdicts and writes the report; the others are the flags.
 
     Returns:
         The exit code: 1 when something leaks.
@@ -196,7 +173,7 @@ def audit_command(
         CancerNetError: nothing there to audit, or the report cannot be written there.
     """
     from cancernet.auditing.audit import PAGE, audit, lines, write_report
-    from cancernet.base.cluster import Cluster
+    from cancernet.base.parallel import Cluster
 
     target = report or _place_of_report(folder)
     if target.resolve().is_relative_to(folder.resolve()):
@@ -217,7 +194,7 @@ def audit_command(
 
 def _place_of_report(folder: Path) -> Path:
     """Returns `<folder>.audit`, beside a built set, and for any other folder here."""
-    from cancernet.dataset.manifest import BUILD
+    from cancernet.dataset.build_record import BUILD
 
     name = f"{folder.resolve().name or 'root'}.audit"
     return folder.resolve().parent / name if (folder / BUILD).is_file() else Path(name)

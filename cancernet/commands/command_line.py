@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,7 +46,7 @@ def run(main: Callable[[], int]) -> None:
     except CancerNetError as error:
         code = complain(str(error), error.exit_code)
     except KeyboardInterrupt:
-        code = complain("stopped by you; no file was left half-written", EXIT_INTERRUPTED)
+        code = complain("interrupted; no file was left half-written", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) has closed the pipe; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -97,20 +97,10 @@ def complain(message: str, code: int) -> int:
     return code
 
 
-def add_settings(
-    parser: argparse._ActionsContainer, settings: type, *, skip: Sequence[str] = ()
-) -> None:
-    """Adds one flag for each field that `setting` describes; a flag not given is None.
-
-    Args:
-        parser: gets the flags, and a group for each `group` of the fields.
-        settings: a settings dataclass; see `cancernet.base.settings`.
-        skip: names of fields that get no flag.
-    """
+def add_settings(parser: argparse._ActionsContainer, settings: type) -> None:
+    """Adds a flag for each field that `setting` describes; a flag not given is None."""
     groups: dict[str, argparse._ActionsContainer] = {"": parser}
     for field in setting_fields(settings):
-        if field.name in skip:
-            continue
         title = field.metadata["group"]
         if title not in groups:
             groups[title] = parser.add_argument_group(title)

@@ -11,13 +11,13 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
 from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags, processors
 from cancernet.config import DATASETS, OUTPUT
+from cancernet.runs.provenance import version_of
 
 ROOT = Path(__file__).resolve().parents[2]
 OK, NOTE, WRONG = "ok", "note", "WRONG"
@@ -79,7 +79,7 @@ def _packages() -> Iterator[Check]:
         yield Check("packages", NOTE, says)
     for feature in features:
         wanted = feature.requirements
-        found = [(each.name, each.specifier, _version(each.name)) for each in wanted]
+        found = [(each.name, each.specifier, version_of(each.name)) for each in wanted]
         missing = [name for name, _, version in found if version is None]
         unfit = [
             f"{name} {version} (wanted {range_})"
@@ -113,7 +113,7 @@ def _tested_set() -> Check:
     differing: dict[str, list[str]] = {}
     for path in sorted((ROOT / "constraints").glob("*.txt")):
         pins = {wanted.name: str(wanted.specifier).removeprefix("==") for wanted in _read(path)}
-        found = {name: _version(name) for name in pins}
+        found = {name: version_of(name) for name in pins}
         differing[path.name] = [
             name for name, pin in pins.items() if found[name] not in (None, pin)
         ]
@@ -170,7 +170,7 @@ def _folder(folder: Path) -> Check:
 
 
 def _graphics() -> Check:
-    if _version("tensorflow") is None:
+    if version_of("tensorflow") is None:
         return Check("GPU", WRONG, "TensorFlow is not installed, so nothing can be trained")
     from cancernet.base.quiet import import_tensorflow_quietly
 
@@ -188,10 +188,3 @@ def _graphics() -> Check:
         for device in devices
     ]
     return Check("GPU", OK, ", ".join(names))
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

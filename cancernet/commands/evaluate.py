@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.base.files import made_beside
 from cancernet.base.settings import setting
-from cancernet.base.staging import made_beside
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings, typed_command
 from cancernet.evaluation.settings import EvaluationSettings
@@ -67,7 +67,7 @@ def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -
     target = output or _free_folder(folder / EVALUATIONS, name)
     with made_beside(target) as staging:
         write_evaluation(staging, finished, found, settings, command=typed_command())
-    print(as_text(finished, found, settings))
+    print(as_text(finished, found))
     print(f"Report: {target / 'report.html'}")
     print(NOTICE)
     return found.exit_code
@@ -76,15 +76,14 @@ def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -
 def _compare(first: Path, second: Path, *, output: Path | None) -> int:
     """Compares two runs, prints the differences and writes a page and its figures."""
     from cancernet.base.files import write_json, write_text
-    from cancernet.evaluation import comparison_page
-    from cancernet.evaluation.compare_runs import as_dict, as_text, compare_sides, read_side
+    from cancernet.evaluation.compare_runs import as_dict, as_text, compare_sides, page, read_side
 
     sides = read_side(first), read_side(second)
     found = compare_sides(*sides)
     target = output or _free_folder(first / EVALUATIONS, f"compared-with-{second.resolve().name}")
     with made_beside(target) as staging:
         write_json(staging / "comparison.json", as_dict(found, *sides))
-        write_text(staging / "comparison.html", comparison_page.page(found, *sides))
+        write_text(staging / "comparison.html", page(found, *sides))
     print(as_text(found, *sides))
     print(f"Page: {target / 'comparison.html'}")
     print(NOTICE)

@@ -5,10 +5,10 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.settings import flag_of, setting
+from cancernet.base.settings import flag_of, setting, setting_fields
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
@@ -130,9 +130,9 @@ class PredictFlags:
         """
         if bool(images) == bool(self.slide):
             return "name images or folders, or slides with --slide"
-        if self.slide and (flag := self._first_given(_OF_IMAGES)):
+        if self.slide and (flag := self._first_given("", _MAPS, _SPREAD)):
             return f"{flag} does not go with --slide"
-        if not self.slide and (flag := self._first_given(_OF_SLIDES)):
+        if not self.slide and (flag := self._first_given(_SLIDES)):
             return f"{flag} goes with --slide"
         if self.csv and self.explain:
             return (
@@ -141,22 +141,18 @@ class PredictFlags:
             )
         return ""
 
-    def _first_given(self, names: tuple[str, ...]) -> str:
-        defaults = PredictFlags()
-        given = (name for name in names if getattr(self, name) != getattr(defaults, name))
-        return next((flag_of(name) for name in given), "")
+    def of(self, *groups: str) -> dict[str, object]:
+        """Returns the values of the flags under these headings of `--help`, by field."""
+        fields = setting_fields(self)
+        names = [field.name for field in fields if field.metadata["group"] in groups]
+        return {name: getattr(self, name) for name in names}
 
-
-# What scores image by image, which a slide map has no use for, and the other way round.
-_OF_IMAGES = (
-    "csv", "json", "list_", "figure", "explain", "method", "layer", "class_", "workers",
-    "scheduler",
-)  # fmt: skip
-_OF_SLIDES = ("output", "patch_size")
-# What a Keras model without a run folder does not say of itself.
-_OF_KERAS_FILES = (
-    "dataset", "recipe", "image_size", "interpolation", "preprocessing", "sha256",
-)  # fmt: skip
+    def _first_given(self, *groups: str) -> str:
+        defaults = PredictFlags().of(*groups)
+        for name, value in self.of(*groups).items():
+            if value != defaults[name] and name not in ("run", "slide"):
+                return flag_of(name)
+        return ""
 
 
 def parse_arguments(description: str | None) -> tuple[list[Path], PredictFlags]:
@@ -181,7 +177,7 @@ def main(description: str | None) -> int:
     """Predicts what the command line names; returns the exit code."""
     images, flags = parse_arguments(description)
     if flags.workers or flags.scheduler:
-        from cancernet.base.cluster import check_cluster_flags
+        from cancernet.base.parallel import check_cluster_flags
 
         check_cluster_flags(flags.workers, flags.scheduler)
     from cancernet.runs.run_folder import newest_run, open_run
@@ -197,7 +193,7 @@ def main(description: str | None) -> int:
 
 def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPredictor | None":
     """Opens the Keras model that --run names; None when it names a run folder."""
-    stated = {name: getattr(flags, name) for name in _OF_KERAS_FILES}
+    stated: dict[str, Any] = flags.of(_KERAS_FILE)
     if flags.run is not None and not flags.run.is_dir():
         from cancernet.scoring.model_file import is_model_file
 

@@ -34,10 +34,9 @@ def predict_named(
         run: the run that scores.
         named: files and folders.
         as_json_lines: print JSON instead of words.
-        csv_path: the table to fill instead of printing.
+        csv_path: a table to fill instead.
         also: called with every prediction before it is printed or written.
-        scheduler: address of a Dask scheduler whose workers score, or empty.
-        workers: number of processes to score in; 0 scores in this one.
+        scheduler, workers: as the flags; with neither, this process scores.
         predictor: what scores, when it is not the run's own model.
 
     Returns:
@@ -45,11 +44,11 @@ def predict_named(
         interrupted CSV included.
     """
     inputs = Inputs(named)
-    own = _predictor(run, scheduler, workers)
-    with contextlib.nullcontext(predictor) if predictor is not None else own as scoring:
+    with contextlib.ExitStack() as stack:
+        scoring = predictor or stack.enter_context(_predictor(run, scheduler, workers))
         if csv_path is None:
-            results = _passing_by(scoring.predict_many(inputs), also)
-            tally = _print_all(results, run, as_json_lines)
+            say = json_text if as_json_lines else _text_of(run)
+            tally = _say_all(_passing_by(scoring.predict_many(inputs), also), say)
         else:
             table = CsvFile(csv_path, scoring.run, named)
             tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
@@ -72,19 +71,27 @@ def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | 
         yield predictor
 
 
-def _print_all(
-    results: Iterable[Prediction | Failure], run: Run, as_json_lines: bool
+def _text_of(run: Run) -> Callable[[Prediction | Failure], str]:
+    return lambda result: as_text(result, run) if isinstance(result, Prediction) else ""
+
+
+def _say_all(
+    results: Iterable[Prediction | Failure],
+    say: Callable[[Prediction | Failure], str],
+    *,
+    before_error: Callable[[], object] = lambda: None,
 ) -> tuple[int, int]:
+    """Prints what there is to say of each result; returns how many are scored, how many failed."""
     scored = failed = 0
     for result in results:
         if isinstance(result, Failure):
             failed += 1
+            before_error()
             print(f"error: {result.path}: {result.error}", file=sys.stderr)
-            if as_json_lines:
-                print(json_text(result))
         else:
             scored += 1
-            print(json_text(result) if as_json_lines else as_text(result, run))
+        if text := say(result):
+            print(text)
     return scored, failed
 
 
@@ -103,18 +110,9 @@ def _fill_csv(
         print(f"{counted(before, 'image')} scored before{unread}; continuing", file=sys.stderr)
     todo = (image for image in inputs if str(image) not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))
-    with contextlib.closing(tqdm(unit=" images", disable=None)) as bar:
-        passing = _counting(results, bar)
-        if as_json_lines:
-            scored, failed = _print_all(passing, predictor.run, True)
-        else:
-            scored = failed = 0
-            for result in passing:
-                failed += isinstance(result, Failure)
-                scored += isinstance(result, Prediction)
-                if isinstance(result, Failure):
-                    bar.clear()
-                    print(f"error: {result.path}: {result.error}", file=sys.stderr)
+    with contextlib.closing(tqdm(results, unit=" images", disable=None)) as bar:
+        say = json_text if as_json_lines else lambda result: ""
+        scored, failed = _say_all(bar, say, before_error=bar.clear)
     scored, failed = scored + before, failed + table.failed
     print(
         f"{table.path}: {scored:,} scored, {failed:,} could not be read",
@@ -131,10 +129,4 @@ def _passing_by(
     for result in results:
         if also is not None and isinstance(result, Prediction):
             also(result)
-        yield result
-
-
-def _counting(results: Iterable, bar) -> Iterator:  # type: ignore[no-untyped-def]
-    for result in results:
-        bar.update()
         yield result

@@ -27,7 +27,7 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
         run: the run that scores.
         named: folders of patches with places in their names, and large images.
         output: a new or empty folder.
-        side: of a patch, pixels; None for that of the run's data.
+        side: of a patch, pixels; None takes that of the run's data.
 
     Returns:
         How many slides were mapped, and how many patches or images failed.

@@ -18,7 +18,7 @@ from cancernet.commands.command_line import (
 from cancernet.config import DATASETS, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
-from cancernet.runs.run_folder import CROSS_VALIDATION
+from cancernet.runs.run_record import CROSS_VALIDATION
 from cancernet.runs.status import describe_status
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
 
 
 def _start(options: TrainOptions, config: TrainConfig) -> None:
-    from cancernet.evaluation.other_runs import read_beside
+    from cancernet.evaluation.run_results import read_beside
     from cancernet.training.begin import new_folder
     from cancernet.training.plan import Plan
 

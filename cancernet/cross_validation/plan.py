@@ -16,11 +16,10 @@ from cancernet.dataset.folds import (
     join_parts,
     patient_counts,
 )
-from cancernet.dataset.leaks import Leak
 from cancernet.dataset.manifest import BuiltDataset, Part, count_part
 from cancernet.dataset.nearest_split import nearest_split
-from cancernet.runs.cross_validation_file import CrossValidationRecord
-from cancernet.runs.run_record import Fold
+from cancernet.dataset.notices import Leak
+from cancernet.runs.run_record import CrossValidationRecord, Fold
 
 PATIENTS = "patients"
 # Of the patients that a fold does not test. More than in a single split, because the

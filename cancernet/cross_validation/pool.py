@@ -3,17 +3,20 @@
 import dataclasses
 
 from cancernet.cross_validation.plan import CrossValidation, joined
-from cancernet.dataset.manifest import BuiltDataset, read_audit
-from cancernet.dataset.notices import Notice, NoticeKind
-from cancernet.dataset.words import say_notice
-from cancernet.evaluation.other_runs import read_besides
-from cancernet.evaluation.run_results import FinishedRun, fold_scores, read_finished
-from cancernet.measures import scored as scores
-from cancernet.measures.classes import Classes
-from cancernet.measures.pooled import FoldScores, Pooled, pool, spread_over_folds
+from cancernet.dataset.build_record import read_audit
+from cancernet.dataset.manifest import BuiltDataset
+from cancernet.dataset.notices import Notice, NoticeKind, say_notice
+from cancernet.evaluation.run_results import (
+    PREDICTIONS,
+    FinishedRun,
+    fold_scores,
+    read_besides,
+    read_finished,
+)
+from cancernet.measures.assess import Assessment, FoldScores, assess_at, pool, spread_over_folds
 from cancernet.report.content import Asked, FlowStep, Network, ReportContent, say_unit
-from cancernet.report.formatting import number
 from cancernet.report.page import write_cards, write_report
+from cancernet.report.rendering import number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import (
@@ -25,8 +28,6 @@ from cancernet.runs.metrics_file import (
 )
 from cancernet.runs.run_folder import Run
 
-PREDICTIONS = "predictions.csv"
-
 
 def write_pooled(whole: CrossValidation) -> str:
     """Writes predictions.csv, metrics.json, figures and report; returns the text to print.
@@ -37,33 +38,24 @@ def write_pooled(whole: CrossValidation) -> str:
     folder, dataset = whole.folder, whole.dataset
     finished = [read_finished(folder / fold.name) for fold in whole.record.folds]
     folds = [fold_scores(one) for one in finished]
-    pooled = pool(
-        folds,
-        Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
-        seed=whole.config.seed,
-    )
+    pooled = assess_at(pool(folds), seed=whole.config.seed)
     content = _content(whole, pooled, folds, finished[0].run)
-    predicted = scores.predicted_indices(
-        pooled.testing.probabilities, pooled.assessment.positive_indices, pooled.thresholds
-    )
-    scores.write_scored(
-        folder / PREDICTIONS, pooled.testing, classes=dataset.classes, predicted=predicted
-    )
+    pooled.write(folder / PREDICTIONS)
     write_metrics(folder, _metrics(pooled, folds, finished))
     write_report(content, folder)
     write_cards(content, folder)
     return _as_text(pooled, folds, dataset.unit)
 
 
-def _metrics(pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun]) -> Metrics:
+def _metrics(pooled: Assessment, folds: list[FoldScores], finished: list[FinishedRun]) -> Metrics:
     trained = [one.run.record.training for one in finished if one.run.record.training]
     return dataclasses.replace(
-        metrics_of(pooled.assessment),
+        metrics_of(pooled),
         folds=tuple(
             FoldMetrics(
                 name=fold.name,
-                patients=tuple(sorted(set(fold.testing.patients))),
-                operating_point=fold.point,
+                patients=tuple(fold.patients),
+                operating_point=fold.operating_point,
                 calibration=fold.calibration,
                 testing=fold.metrics,
             )
@@ -78,16 +70,13 @@ def _metrics(pooled: Pooled, folds: list[FoldScores], finished: list[FinishedRun
 
 
 def _content(
-    whole: CrossValidation, pooled: Pooled, folds: list[FoldScores], run: Run
+    whole: CrossValidation, pooled: Assessment, folds: list[FoldScores], run: Run
 ) -> ReportContent:
     dataset, config, record = whole.dataset, whole.config, whole.record
     beside, missing = read_besides(record.beside)
     return ReportContent(
         title=whole.folder.resolve().name,
-        assessment=pooled.assessment,
-        validation=pooled.validation,
-        testing=pooled.testing,
-        thresholds=pooled.thresholds,
+        assessment=pooled,
         folds=folds,
         asked=Asked(
             data_set=f"{dataset.name}: {dataset.title}",
@@ -122,8 +111,8 @@ def _say_limit(limit: int) -> list[str]:
     return [say_notice(Notice(kind=NoticeKind.TRIAL, count=limit))] if limit else []
 
 
-def _flow(dataset: BuiltDataset, pooled: Pooled) -> list[FlowStep]:
-    images, tested = joined(dataset), pooled.assessment.testing
+def _flow(dataset: BuiltDataset, pooled: Assessment) -> list[FlowStep]:
+    images, tested = joined(dataset), pooled.testing
     cells = tested["confusion_matrix"]
     return [
         FlowStep(name="in the set", patients=len(set(images.patients)), images=len(images.paths)),
@@ -136,14 +125,14 @@ def _flow(dataset: BuiltDataset, pooled: Pooled) -> list[FlowStep]:
     ]
 
 
-def _as_text(pooled: Pooled, folds: list[FoldScores], unit: str) -> str:
-    lines = [text_report(pooled.assessment, unit=unit).rstrip(), "", "Fold by fold"]
+def _as_text(pooled: Assessment, folds: list[FoldScores], unit: str) -> str:
+    lines = [text_report(pooled, unit=unit).rstrip(), "", "Fold by fold"]
     for fold in folds:
         lines.append(
             f"  {fold.name}: {unit}s {fold.metrics['patients']}, images "
             f"{fold.metrics['images']:,}; AUC {number(fold.metrics['roc_auc'])}, sensitivity "
             f"{number(fold.metrics['sensitivity'])}, specificity "
-            f"{number(fold.metrics['specificity'])} at {fold.point.threshold:.3g}"
+            f"{number(fold.metrics['specificity'])} at {fold.operating_point.threshold:.3g}"
         )
     for name in ("roc_auc", "balanced_accuracy"):
         mean, spread, defined = spread_over_folds(folds, name)

@@ -1,13 +1,32 @@
-"""`build.json` as a typed record: how a data set was built, and what is in it."""
+"""`build.json` and `audit.json` as typed records: how a set was built, what its audit found."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from cancernet.base.records import Record
-from cancernet.dataset.leaks import Leak, upgraded_leaks
-from cancernet.dataset.notices import Notice, NoticeKind
-from cancernet.dataset.split_counts import SplitCounts
+from cancernet.base.errors import CancerNetError
+from cancernet.base.files import read_json
+from cancernet.base.records import EntryError, Record, from_json
+from cancernet.base.verdicts import CheckVerdict
+from cancernet.config import DATASETS, SPLITS
+from cancernet.dataset.notices import Leak, Notice, NoticeKind, upgraded_leaks
+
+BUILD = "build.json"
+AUDIT = "audit.json"
+BUILD_AGAIN = "run build_dataset.py again"
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SplitCounts(Record):
+    """What one split of a data set holds; `classes` is class -> images."""
+
+    patients: int
+    images: int
+    positives: int
+    classes: Mapping[str, int]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,6 +47,13 @@ class Unlisted(Record):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Fingerprint(Record):
+    """The one entry of `build.json` that every version wrote alike: the manifest's SHA-256."""
+
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildRecord(Record):
     """The content of `build.json`.
 
@@ -45,12 +71,9 @@ class BuildRecord(Record):
         notices: what a reader of any result must know; `warnings` says it in sentences.
         same_patients: patient -> other spellings of the same number that were joined with it;
             None where an earlier version did not look.
-        counts: of every split.
         left_out: reason -> number of files.
         failed: number of files that could not be used because of a defect.
-        failed_reasons: their reasons.
         listed_without_images: patients on a split list that have no images.
-        fingerprint: SHA-256 of the manifest.
     """
 
     program: str = "cancernet build_dataset.py"
@@ -95,3 +118,87 @@ class BuildRecord(Record):
             raise ValueError("`classes` must be different names with one of `words` each")
         if not set(self.positive) <= set(self.classes):
             raise ValueError("`positive` must name some of `classes`")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AuditRecord(Record):
+    """What is read of `audit.json`: the checks, and of which data set they are."""
+
+    fingerprint: str | None = None
+    checks: tuple[CheckVerdict, ...]
+
+
+def read_build(folder: Path) -> BuildRecord:
+    """Returns the content of `build.json`.
+
+    Raises:
+        CancerNetError: no such folder, not a built data set, unreadable, or of an earlier
+            version that did not write all of it.
+    """
+    return _read_build(folder, BuildRecord)
+
+
+def read_fingerprint(folder: Path) -> str:
+    """Returns the SHA-256 of a built set's manifest, whatever version built it.
+
+    Raises:
+        CancerNetError: no such folder, not a built data set, or unreadable.
+    """
+    return _read_build(folder, Fingerprint).fingerprint
+
+
+def _read_build(folder: Path, kind: type[T]) -> T:
+    path = Path(folder) / BUILD
+    if not path.parent.is_dir():
+        raise CancerNetError(f"there is no data set in {folder}; {_how_to_build(path.parent)}")
+    try:
+        return from_json(kind, read_json(path))
+    except FileNotFoundError:
+        raise CancerNetError(_not_built(path.parent)) from None
+    except EntryError as error:
+        raise CancerNetError(
+            f"{path} is damaged or of another version: {error}; {BUILD_AGAIN}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CancerNetError(f"{path} cannot be read ({error}); {BUILD_AGAIN}") from None
+
+
+def read_audit(folder: Path) -> list[CheckVerdict]:
+    """Returns the verdicts of a data set's audit.
+
+    Taken from `<folder>.audit/audit.json`, where `build_dataset.py --audit` puts it; empty
+    where there is none, or where the set was built again since.
+    """
+    folder = Path(folder).resolve()
+    path = folder.with_name(f"{folder.name}.audit") / AUDIT
+    try:
+        audit = from_json(AuditRecord, read_json(path))
+        if audit.fingerprint is not None:
+            current = audit.fingerprint == read_fingerprint(folder)
+        else:  # of an earlier version; clocks jump, so that it can be wrong
+            current = path.stat().st_mtime >= (folder / BUILD).stat().st_mtime
+    except (OSError, ValueError, CancerNetError):
+        return []
+    return list(audit.checks) if current else []
+
+
+def _how_to_build(folder: Path) -> str:
+    # datasets/<name> is where building puts the data set of that name.
+    named = folder.parent == DATASETS and folder.name != "idc"
+    build = f"python build_dataset.py{f' --dataset {folder.name}' if named else ''}"
+    sample = DATASETS / "sample" / folder.name
+    if folder.parent == DATASETS and sample.is_dir():
+        return f"build it with `{build}`, or take the drawn sample with --data {sample}"
+    return f"build it with `{build}`, or draw a sample with `{build} --sample`"
+
+
+def _not_built(folder: Path) -> str:
+    if all((folder / split).is_dir() for split in SPLITS):
+        return (
+            f"{folder} has the folders {', '.join(SPLITS)} but no {BUILD}: it was not made by "
+            "build_dataset.py, so nobody knows its patients; build from the original images"
+        )
+    return (
+        f"{folder} is not a built data set (no {BUILD}); build it with `python build_dataset.py`, "
+        "or name another folder with --data"
+    )

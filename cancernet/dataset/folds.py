@@ -24,10 +24,7 @@ JOINED = ("training", "validation")
 def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[BuiltDataset]:
     """Divides the patients of training and validation so that each validates once.
 
-    Args:
-        dataset: a built data set.
-        folds: number of folds, at least 2.
-        seed: of the division; the same arguments give the same folds.
+    The same seed gives the same folds.
 
     Raises:
         SplitError: fewer patients than folds, or not every fold can have every class.
@@ -75,7 +72,7 @@ def equal_groups(counts: np.ndarray, groups: int, *, seed: int) -> list[np.ndarr
     Args:
         counts: images of each patient in each class, (patients, classes).
         groups: how many; each gets every class that somebody has.
-        seed: the same seed gives the same groups.
+        seed: of the search.
 
     Returns:
         The places of each group's patients, rising.

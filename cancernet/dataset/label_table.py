@@ -14,20 +14,24 @@ EXAMPLES = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Labels:
-    """A table of labels.
+class Labelled:
+    """What a table says of a file, and the line of the row that says it first.
 
-    Attributes:
-        path: the file.
-        labels: file name as the table has it, with `/` -> label.
-        patients: the same -> patient; empty when the table has no such column.
-        lines: the same -> the line of the row that first names it.
+    The patient is empty when the table has no such column.
     """
 
+    label: str
+    patient: str
+    line: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """A table of labels: what it says of each file name, with `/`."""
+
     path: Path
-    labels: dict[str, str]
-    patients: dict[str, str]
-    lines: dict[str, int]
+    has_patients: bool
+    files: dict[str, Labelled]
 
 
 def read_labels(path: Path, classes: tuple[str, ...]) -> Labels:
@@ -39,36 +43,32 @@ def read_labels(path: Path, classes: tuple[str, ...]) -> Labels:
     """
     table = read_table(path)
     file, label_, patient_ = table.need(FILE), table.need(LABEL), table.find(PATIENT)
-    labels: dict[str, str] = {}
-    patients: dict[str, str] = {}
-    lines: dict[str, int] = {}
+    files: dict[str, Labelled] = {}
     for row in table.rows:
         name, label = plain_path(row.cells[file]), row.cells[label_]
+        patient = "" if patient_ is None else row.cells[patient_]
         where = f"row {row.line} of {path}"
         if label not in classes:
             raise CancerNetError(
                 f"{where} has the label {label!r}, which is none of the classes "
                 f"{', '.join(classes)}"
             )
-        if labels.setdefault(name, label) != label:
+        if patient_ is not None and not patient:
+            raise CancerNetError(f"{where} names no patient")
+        first = files.setdefault(name, Labelled(label, patient, row.line))
+        if first.label != label:
             raise CancerNetError(
-                f"{where} gives {name} the label {label}, an earlier row {labels[name]}; take one "
+                f"{where} gives {name} the label {label}, an earlier row {first.label}; take one "
                 "of them out"
             )
-        if patient_ is not None:
-            patient = row.cells[patient_]
-            if not patient:
-                raise CancerNetError(f"{where} names no patient")
-            first = patients.setdefault(name, patient)
-            if patient_key(first) != patient_key(patient):
-                raise CancerNetError(
-                    f"{where} says that {name} is of patient {patient}, an earlier row of "
-                    f"{first}; take one of them out"
-                )
-        lines.setdefault(name, row.line)
-    if not labels:
+        if patient_key(first.patient) != patient_key(patient):
+            raise CancerNetError(
+                f"{where} says that {name} is of patient {patient}, an earlier row of "
+                f"{first.patient}; take one of them out"
+            )
+    if not files:
         raise CancerNetError(f"{path} has a heading but no rows")
-    return Labels(path, labels, patients, lines)
+    return Labels(path, patient_ is not None, files)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,11 +77,11 @@ class IdentifyByTable:
 
     Attributes:
         table: name of the file, for the reason of what is not in it.
-        known: path relative to the source folder -> (label, patient).
+        known: path relative to the source folder -> what the table says of it.
     """
 
     table: str
-    known: dict[str, tuple[str, str]]
+    known: dict[str, Identity]
 
     @classmethod
     def match(
@@ -91,9 +91,9 @@ class IdentifyByTable:
 
         Args:
             table: what the file says.
-            entry: the data set.
-            images: the image files under the source folder.
-            pattern: says the patient where the table does not; see `patient_of`.
+            entry: the data set in the catalogue.
+            images: paths of the image files, relative to the source folder.
+            pattern: finds the patient in a path where the table names none; see `patient_of`.
 
         Raises:
             CancerNetError: files are missing, a name fits several files, two rows mean one
@@ -103,25 +103,32 @@ class IdentifyByTable:
         by_end = defaultdict(list)
         for image in images:
             by_end[image.rpartition("/")[2]].append(image)
-        known: dict[str, tuple[str, str]] = {}
+        known: dict[str, Identity] = {}
         named: dict[str, str] = {}
         missing: list[str] = []
-        for name, label in table.labels.items():
+        for name, said in table.files.items():
             file = _file_of(name, folder, by_end[name.rpartition("/")[2]], table.path)
             if file is None:
                 missing.append(name)
                 continue
+            path = PurePosixPath(file)
             try:
-                patient = table.patients.get(name) or patient_of(PurePosixPath(file), pattern)
+                patient = said.patient or patient_of(path, pattern)
             except LeftOut as reason:
                 raise CancerNetError(f"{file}: {reason}") from None
-            first_label, first_patient = known.setdefault(file, (label, patient))
-            if first_label != label or patient_key(first_patient) != patient_key(patient):
-                raise _two_answers(table, file, named[file], name)
+            identity = Identity(patient, said.label, part=shipped_split(path)[0])
+            first = known.setdefault(file, identity)
+            if first.label != said.label or patient_key(first.patient) != patient_key(patient):
+                other = table.files[named[file]]
+                raise CancerNetError(
+                    f"rows {other.line} and {said.line} of {table.path} mean the same file {file} "
+                    f"by the names {named[file]} and {name}, but give it different labels or "
+                    "patients; take one of them out"
+                )
             named[file] = name
         if missing:
             raise CancerNetError(
-                f"{len(missing):,} of {len(table.labels):,} files that {table.path} names are not "
+                f"{len(missing):,} of {len(table.files):,} files that {table.path} names are not "
                 f"in the source folder: {some(missing, EXAMPLES)}; unpack all, or take their rows "
                 "out"
             )
@@ -135,8 +142,7 @@ class IdentifyByTable:
         """
         if str(path) not in self.known:
             raise LeftOut(Reason.NO_LABEL, self.table)
-        label, patient = self.known[str(path)]
-        return Identity(patient, label, part=shipped_split(path)[0])
+        return self.known[str(path)]
 
 
 def patient_of(path: PurePosixPath, pattern: str) -> str:
@@ -153,21 +159,10 @@ def patient_of(path: PurePosixPath, pattern: str) -> str:
     return group
 
 
-def _two_answers(table: Labels, file: str, one: str, other: str) -> CancerNetError:
-    """Returns the error of a file that two rows spell differently: `0.png`, `img/0.png`."""
-    return CancerNetError(
-        f"rows {table.lines[one]} and {table.lines[other]} of {table.path} mean the same file "
-        f"{file} by the names {one} and {other}, but give it different labels or patients; take "
-        "one of them out"
-    )
-
-
 def _file_of(name: str, folder: str, candidates: list[str], table: Path) -> str | None:
-    exact = [c for c in candidates if c in (name, f"{folder}/{name}")]
-    if folder and f"{folder}/{name}" in exact:
-        return f"{folder}/{name}"
-    if exact:
-        return exact[0]
+    for exact in (f"{folder}/{name}", name):
+        if exact in candidates:
+            return exact
     found = [c for c in candidates if c.endswith("/" + name)]
     inside = [c for c in found if folder and f"/{folder}/" in "/" + c]
     found = inside or found

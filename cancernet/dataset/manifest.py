@@ -10,26 +10,18 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import read_json, sha256_of
-from cancernet.base.records import EntryError, Record, from_json
-from cancernet.base.verdicts import CheckVerdict, Verdict
+from cancernet.base.files import sha256_of
 from cancernet.base.words import counted
-from cancernet.config import DATASETS, SPLITS
-from cancernet.dataset.build_record import BuildRecord
-from cancernet.dataset.leaks import Leak
-from cancernet.dataset.notices import Notice
-from cancernet.dataset.split_counts import SplitCounts
-from cancernet.dataset.words import say_leaks, say_notice
+from cancernet.config import SPLITS
+from cancernet.dataset.build_record import BUILD, BUILD_AGAIN, SplitCounts, read_build
+from cancernet.dataset.notices import Leak, Notice, say_leaks, say_notice
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"
-BUILD = "build.json"
-AUDIT = "audit.json"
 # The program's own mark on a folder it made and may replace. Names that begin like it
 # are the program's too, so a cache may lie beside the images.
 MARKER = ".cancernet-build"
@@ -38,9 +30,6 @@ OWN_PREFIX = ".cancernet"
 COLUMNS = ("path", "source", "patient", "label", "split", "sha256", "x", "y")
 
 NO_POSITION = -1
-BUILD_AGAIN = "run build_dataset.py again"
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,22 +53,10 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuiltDataset:
-    """A built data set.
+    """A built data set; the entries of `BuildRecord` mean the same here.
 
     Attributes:
-        folder: where it lies.
-        name, title: of the data set in the catalogue.
-        classes, words, positive: as in the catalogue when it was built.
-        drawn: whether the images were drawn by a program.
-        leaks: what makes results too good.
-        notices: what a reader of any result must know.
-        split_kind: how the splits were made, in words.
-        counts: of every split.
-        left_out: reason -> number of files.
         image_size: (width, height) in pixels that most images have.
-        fingerprint: SHA-256 of the manifest.
-        unit: what was not split, in a word: patient, source, group.
-        absent: split -> classes of which it has no image.
         parts: split -> its images.
         whole: the data set as it lies on the disk, where this divides its images otherwise.
     """
@@ -126,8 +103,9 @@ class BuiltDataset:
         missing = [path for part in self.parts.values() for path in part.paths if self._lacks(path)]
         if missing:
             raise CancerNetError(
-                f"{self.folder} lacks {counted(len(missing), 'image')} of its {MANIFEST}, "
-                f"first {missing[0]}; {BUILD_AGAIN}"
+                f"{counted(len(missing), 'image of', 'images of')} {self.folder / MANIFEST} "
+                f"{'is' if len(missing) == 1 else 'are'} missing or empty, first {missing[0]}; "
+                f"{BUILD_AGAIN}"
             )
 
     def _lacks(self, path: str) -> bool:
@@ -135,30 +113,6 @@ class BuiltDataset:
             return os.stat(os.path.join(self.folder, path)).st_size == 0
         except OSError:
             return True
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Fingerprint(Record):
-    """The one entry of `build.json` that every version wrote alike."""
-
-    fingerprint: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class AuditCheck(Record):
-    """One check of an audit, as `audit.json` has it."""
-
-    name: str
-    verdict: Verdict
-    sentence: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class AuditRecord(Record):
-    """What is read of `audit.json`: the checks, and of which data set they are."""
-
-    fingerprint: str | None = None
-    checks: tuple[AuditCheck, ...]
 
 
 def read_dataset(folder: Path) -> BuiltDataset:
@@ -205,41 +159,6 @@ def read_dataset(folder: Path) -> BuiltDataset:
     )
 
 
-def read_build(folder: Path) -> BuildRecord:
-    """Returns the content of `build.json`.
-
-    Raises:
-        CancerNetError: no such folder, not a built data set, unreadable, or of an earlier
-            version that did not write all of it.
-    """
-    return _read_build(folder, BuildRecord)
-
-
-def read_fingerprint(folder: Path) -> str:
-    """Returns the SHA-256 of a built set's manifest, whatever version built it.
-
-    Raises:
-        CancerNetError: no such folder, not a built data set, or unreadable.
-    """
-    return _read_build(folder, Fingerprint).fingerprint
-
-
-def _read_build(folder: Path, kind: type[T]) -> T:
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CancerNetError(_missing(folder))
-    try:
-        return from_json(kind, read_json(folder / BUILD))
-    except FileNotFoundError:
-        raise CancerNetError(_not_built(folder)) from None
-    except EntryError as error:
-        raise CancerNetError(
-            f"{folder / BUILD} is damaged or of another version: {error}; {BUILD_AGAIN}"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CancerNetError(f"{folder / BUILD} cannot be read ({error}); {BUILD_AGAIN}") from None
-
-
 def manifest_rows(manifest: Path) -> Iterator[list[str]]:
     """Gives the rows of a manifest one by one, without the heading.
 
@@ -257,26 +176,6 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
                 yield row
         except csv.Error as error:  # a stray quote makes one endless cell of the rest
             raise ValueError(f"row {rows.line_num}: {error}") from None
-
-
-def read_audit(folder: Path) -> list[CheckVerdict]:
-    """Returns the verdicts of a data set's audit.
-
-    Taken from `<folder>.audit/audit.json`, where `build_dataset.py --audit` puts it; empty
-    where there is none, or where the set was built again since.
-    """
-    folder = Path(folder).resolve()
-    path = folder.with_name(f"{folder.name}.audit") / AUDIT
-    try:
-        audit = from_json(AuditRecord, read_json(path))
-        if audit.fingerprint is not None:
-            current = audit.fingerprint == read_fingerprint(folder)
-        else:  # of an earlier version; clocks jump, so that it can be wrong
-            current = path.stat().st_mtime >= (folder / BUILD).stat().st_mtime
-    except (OSError, ValueError, CancerNetError):
-        return []
-    checks = audit.checks if current else ()
-    return [CheckVerdict(check.name, check.verdict, check.sentence) for check in checks]
 
 
 def count_part(part: Part, classes: Sequence[str], positive: Sequence[str]) -> SplitCounts:
@@ -341,31 +240,3 @@ def _read_parts(manifest: Path, classes: tuple[str, ...]) -> dict[str, Part]:
         )
         for split, (paths, labels, patients, xs, ys) in columns.items()
     }
-
-
-def _missing(folder: Path) -> str:
-    # datasets/<name> is where building puts the data set of that name.
-    named = folder.parent == DATASETS and folder.name != "idc"
-    build = f"python build_dataset.py{f' --dataset {folder.name}' if named else ''}"
-    sample = DATASETS / "sample" / folder.name
-    if folder.parent == DATASETS and sample.is_dir():
-        return (
-            f"there is no data set in {folder}; build it with `{build}`, or take the drawn sample "
-            f"with --data {sample}"
-        )
-    return (
-        f"there is no data set in {folder}; build it with `{build}`, or draw a sample with "
-        f"`{build} --sample`"
-    )
-
-
-def _not_built(folder: Path) -> str:
-    if all((folder / split).is_dir() for split in SPLITS):
-        return (
-            f"{folder} has the folders {', '.join(SPLITS)} but no {BUILD}: it was not made by "
-            "build_dataset.py, so nobody knows its patients; build from the original images"
-        )
-    return (
-        f"{folder} is not a built data set (no {BUILD}); build it with `python build_dataset.py`, "
-        "or name another folder with --data"
-    )

@@ -12,6 +12,7 @@ or exchanging two, until nothing improves. By hand, since SciPy's MILP took 11 s
 takes 0.01 s.
 """
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -25,6 +26,28 @@ ENOUGH = 1e-7
 EXCHANGED = 160
 LEAST_GAIN = 1e-12
 NODES = 200_000
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """The patients to divide.
+
+    Attributes:
+        has: bool (patients, classes), who has images of what.
+        weights: (patients, columns), share of each column that a patient holds.
+        ratios: (splits,), wanted shares.
+        fixed: int (patients,), the split of those whose place is decided already, else -1.
+    """
+
+    has: np.ndarray
+    weights: np.ndarray
+    ratios: np.ndarray
+    fixed: np.ndarray
+
+    @property
+    def free(self) -> np.ndarray:
+        """Places of the patients that may be moved."""
+        return np.flatnonzero(self.fixed < 0)
 
 
 def nearest_split(
@@ -43,23 +66,19 @@ def nearest_split(
     Raises:
         ValueError: not every split can have every class; ask `cover_every_class` first.
     """
-    has = counts > 0
-    if fixed is None:
-        fixed = np.full(len(counts), -1)
-    free = np.flatnonzero(fixed < 0)
+    fixed = np.full(len(counts), -1) if fixed is None else fixed
     weights = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
-    weights = weights / weights.sum(axis=0)
-    if len(ratios) ** len(free) <= EXHAUSTIVE:
-        return _try_all(has, weights, ratios, fixed)
+    task = _Task(counts > 0, weights / weights.sum(axis=0), ratios, fixed)
+    if len(ratios) ** len(task.free) <= EXHAUSTIVE:
+        return _try_all(task)
     rng = np.random.default_rng(seed)
     best, least = None, np.inf
     for _ in range(STARTS if len(counts) < MANY else STARTS_OF_MANY):
-        cover = cover_every_class(has, len(ratios), rng=rng, fixed=fixed)
+        cover = cover_every_class(task.has, len(ratios), rng=rng, fixed=fixed)
         if cover is None:
             raise ValueError("not every split can have every class")
-        start = _fill_up(cover, weights, ratios, rng)
-        found = _improve(start, has, weights, ratios, rng, free)
-        miss = deviation(found, weights, ratios)
+        found = _improve(_fill_up(cover, task, rng), task, rng)
+        miss = deviation(found, task.weights, ratios)
         if miss < least - LEAST_GAIN:
             best, least = found, miss
         if least < ENOUGH:
@@ -69,16 +88,16 @@ def nearest_split(
 
 
 def deviation(splits: np.ndarray, weights: np.ndarray, ratios: np.ndarray) -> float:
-    """Returns how far a division is from the ratios; 0 is a perfect fit.
+    """Returns how far a division, (patients,), is from the ratios; 0 is a perfect fit."""
+    gap = _sums(weights, splits, len(ratios)) - ratios[:, None]
+    return float((gap**2 / ratios[:, None]).sum())
 
-    Args:
-        splits: (patients,) places in `ratios`.
-        weights: (patients, columns) share of each column that a patient holds.
-        ratios: (splits,).
-    """
-    shares = np.zeros((len(ratios), weights.shape[1]))
-    np.add.at(shares, splits, weights)
-    return float((((shares - ratios[:, None]) ** 2) / ratios[:, None]).sum())
+
+def _sums(values: np.ndarray, splits: np.ndarray, count: int) -> np.ndarray:
+    """Adds up the rows of each split: (splits, columns)."""
+    sums = np.zeros((count, values.shape[1]), values.dtype)
+    np.add.at(sums, splits, values)
+    return sums
 
 
 def cover_every_class(
@@ -90,7 +109,7 @@ def cover_every_class(
         has: bool (patients, classes), who has images of what.
         splits: how many splits.
         rng: chooses among equals.
-        fixed: as for `nearest_split`.
+        fixed: as in `nearest_split`.
 
     Returns:
         Patient -> split, with those that were fixed, or None when there is no such placing.
@@ -147,28 +166,25 @@ def _cover(
     return False
 
 
-def _try_all(
-    has: np.ndarray, weights: np.ndarray, ratios: np.ndarray, fixed: np.ndarray
-) -> np.ndarray:
-    free = np.flatnonzero(fixed < 0)
-    ways = np.array(list(itertools.product(range(len(ratios)), repeat=len(free))), np.int64)
-    every = np.repeat(fixed.astype(np.int64)[None], len(ways), axis=0)
+def _try_all(task: _Task) -> np.ndarray:
+    free = task.free
+    ways = np.array(list(itertools.product(range(len(task.ratios)), repeat=len(free))), np.int64)
+    every = np.repeat(task.fixed.astype(np.int64)[None], len(ways), axis=0)
     every[:, free] = ways
     miss = np.zeros(len(every))
-    for split, ratio in enumerate(ratios):
+    for split, ratio in enumerate(task.ratios):
         inside = every == split
-        miss += (((inside @ weights - ratio) ** 2) / ratio).sum(axis=1)
-        miss[~(inside @ has.astype(np.int64) > 0).all(axis=1)] = np.inf
+        miss += (((inside @ task.weights - ratio) ** 2) / ratio).sum(axis=1)
+        miss[~(inside @ task.has.astype(np.int64) > 0).all(axis=1)] = np.inf
     if not np.isfinite(miss).any():
         raise ValueError("not every split can have every class")
     # Rounding must not decide between divisions that are equally good.
     return every[np.flatnonzero(miss <= miss.min() + LEAST_GAIN)[0]]
 
 
-def _fill_up(
-    cover: dict[int, int], weights: np.ndarray, ratios: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _fill_up(cover: dict[int, int], task: _Task, rng: np.random.Generator) -> np.ndarray:
     """Places the others one by one, the large ones first, each where it fits best."""
+    weights, ratios = task.weights, task.ratios
     splits = np.full(len(weights), -1)
     shares = np.zeros((len(ratios), weights.shape[1]))
     for patient, split in cover.items():
@@ -184,28 +200,21 @@ def _fill_up(
     return splits
 
 
-def _improve(
-    splits: np.ndarray,
-    has: np.ndarray,
-    weights: np.ndarray,
-    ratios: np.ndarray,
-    rng: np.random.Generator,
-    free: np.ndarray,
-) -> np.ndarray:
+def _improve(splits: np.ndarray, task: _Task, rng: np.random.Generator) -> np.ndarray:
     """Moves and exchanges free patients, always the best one, while that brings it nearer."""
     splits = splits.copy()
+    has = task.has.astype(np.int64)
     for _ in range(20 * len(splits)):
-        shares, holders = np.zeros((len(ratios), weights.shape[1])), None
-        np.add.at(shares, splits, weights)
-        holders = np.zeros((len(ratios), has.shape[1]), np.int64)
-        np.add.at(holders, splits, has)
-        gap = shares - ratios[:, None]
-        gain, patient, split = _best_move(splits, has, weights, ratios, gap, holders, free)
+        gap = _sums(task.weights, splits, len(task.ratios)) - task.ratios[:, None]
+        holders = _sums(has, splits, len(task.ratios))
+        # Who is the last of a class in a split may not leave it without that class.
+        last = task.has & (holders[splits] == 1)
+        gain, patient, split = _best_move(splits, task, gap, last)
         if gain < -LEAST_GAIN:
             splits[patient] = split
             continue
-        some = np.sort(rng.permutation(free)[:EXCHANGED])
-        gain, one, other = _best_exchange(splits, has, weights, ratios, gap, holders, some)
+        some = np.sort(rng.permutation(task.free)[:EXCHANGED])
+        gain, one, other = _best_exchange(splits, task, gap, last, some)
         if gain >= -LEAST_GAIN:
             break
         splits[one], splits[other] = splits[other], splits[one]
@@ -213,48 +222,35 @@ def _improve(
 
 
 def _best_move(
-    splits: np.ndarray,
-    has: np.ndarray,
-    weights: np.ndarray,
-    ratios: np.ndarray,
-    gap: np.ndarray,
-    holders: np.ndarray,
-    free: np.ndarray,
+    splits: np.ndarray, task: _Task, gap: np.ndarray, last: np.ndarray
 ) -> tuple[float, int, int]:
-    squared = (weights**2).sum(axis=1)
-    toward = weights @ gap.T  # (patients, splits)
+    """Returns the change of the deviation, the patient and the split."""
+    squared = (task.weights**2).sum(axis=1)
+    toward = task.weights @ gap.T  # (patients, splits)
     here = np.arange(len(splits)), splits
-    leaves = (squared - 2 * toward[here]) / ratios[splits]
-    change = leaves[:, None] + (squared[:, None] + 2 * toward) / ratios
+    leaves = (squared - 2 * toward[here]) / task.ratios[splits]
+    change = leaves[:, None] + (squared[:, None] + 2 * toward) / task.ratios
     change[here] = np.inf
-    change[np.setdiff1d(here[0], free)] = np.inf
-    # Who is the last of a class in a split must stay.
-    change[(has & (holders[splits] == 1)).any(axis=1)] = np.inf
+    change[(task.fixed >= 0) | last.any(axis=1)] = np.inf
     patient, split = np.unravel_index(np.argmin(change), change.shape)
     return float(change[patient, split]), int(patient), int(split)
 
 
 def _best_exchange(
-    splits: np.ndarray,
-    has: np.ndarray,
-    weights: np.ndarray,
-    ratios: np.ndarray,
-    gap: np.ndarray,
-    holders: np.ndarray,
-    some: np.ndarray,
+    splits: np.ndarray, task: _Task, gap: np.ndarray, last: np.ndarray, some: np.ndarray
 ) -> tuple[float, int, int]:
-    where, weight = splits[some], weights[some]
+    """Returns the change of the deviation and the two patients, both among `some`."""
+    where, weight = splits[some], task.weights[some]
     squared = (weight**2).sum(axis=1)
     apart = squared[:, None] + squared[None, :] - 2 * weight @ weight.T
     own = (weight * gap[where]).sum(axis=1)
     crossed = gap[where] @ weight.T  # [i, j]: the gap of i's split along j's weight
     # The split of i loses i and gains j, and the other way round.
-    one_side = (2 * (crossed - own[:, None]) + apart) / ratios[where][:, None]
+    one_side = (2 * (crossed - own[:, None]) + apart) / task.ratios[where][:, None]
     change = one_side + one_side.T
     change[where[:, None] == where[None, :]] = np.inf
-    last = has[some] & (holders[where] == 1)
     # i may only go when j brings every class of which i is the last.
-    lost = last.astype(np.int64) @ (~has[some]).T.astype(np.int64) > 0
+    lost = last[some].astype(np.int64) @ (~task.has[some]).T.astype(np.int64) > 0
     change[lost | lost.T] = np.inf
     one, other = np.unravel_index(np.argmin(change), change.shape)
     return float(change[one, other]), int(some[one]), int(some[other])

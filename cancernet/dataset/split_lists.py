@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, SplitError
+from cancernet.base.tables import read_list
 from cancernet.catalog import Dataset, LeftOutFile, Reason
 from cancernet.catalog.patient_id import Respelled, find_respelled, patient_key
 from cancernet.config import SPLITS
+from cancernet.dataset.build_record import Unlisted
 from cancernet.dataset.images import Images
 from cancernet.dataset.notices import Notice, NoticeKind
-
-COMMENT = "#"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Listed:
         splits: int8, one an image, places in `config.SPLITS`.
         left_out: images of patients on no list.
         without_images: ids on a list of whom there is no image, sorted.
-        unlisted: how many `patients` are on no list, and how many `images` they have.
+        unlisted: how many patients are on no list, and how many images they have.
         respelled: patients whose id on a list is spelled otherwise than with the images.
     """
 
@@ -32,18 +32,12 @@ class Listed:
     splits: np.ndarray
     left_out: list[LeftOutFile]
     without_images: list[str]
-    unlisted: dict[str, int]
+    unlisted: Unlisted
     respelled: list[Respelled]
 
 
 def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
-    """Reads one id a line; blank lines, and what follows a `#`, do not count.
-
-    Args:
-        files: for training, validation and testing.
-
-    Returns:
-        Patient id, as the lists first spell it -> split.
+    """Reads three files of ids; returns id, as the lists first spell it -> split.
 
     Raises:
         CancerNetError: a file is missing, empty or not text, or an id is on two lists.
@@ -51,7 +45,7 @@ def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
     split_of: dict[str, str] = {}
     spelled: dict[str, str] = {}
     for split, file in zip(SPLITS, files, strict=True):
-        ids = _read_ids(file)
+        ids = read_list(file)
         if not ids:
             raise CancerNetError(f"the {split} list {file} names no patient")
         for patient in ids:
@@ -68,10 +62,7 @@ def read_lists(files: tuple[Path, ...]) -> dict[str, str]:
 def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str | None = None) -> Listed:
     """Gives every image the split of its patient.
 
-    Args:
-        images: all that there are.
-        split_of: as `read_lists` returns it.
-        unlisted: a split for the patients on none of the lists; without, they are left out.
+    Patients on none of the lists go to the split `unlisted`; without one they are left out.
     """
     default = -1 if unlisted is None else SPLITS.index(unlisted)
     place_of = {patient_key(patient): SPLITS.index(split) for patient, split in split_of.items()}
@@ -90,10 +81,9 @@ def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str | Non
             for i in np.flatnonzero(splits < 0).tolist()
         ],
         without_images=sorted(set(split_of) - listed_here),
-        unlisted={
-            "patients": int(strangers.sum()),
-            "images": int(strangers[images.patient].sum()),
-        },
+        unlisted=Unlisted(
+            patients=int(strangers.sum()), images=int(strangers[images.patient].sum())
+        ),
         respelled=find_respelled({*listed_here, *images.patients}),
     )
 
@@ -127,18 +117,3 @@ def check_lists(images: Images, splits: np.ndarray, dataset: Dataset) -> list[No
                 Notice(kind=NoticeKind.NO_IMAGES, split=split, classes=(dataset.called(index),))
             )
     return notices
-
-
-def _read_ids(file: Path) -> list[str]:
-    try:
-        text = Path(file).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise CancerNetError(f"there is no list {file}") from None
-    except IsADirectoryError:
-        raise CancerNetError(f"{file} is a folder, not a list of patient ids") from None
-    except UnicodeDecodeError:
-        raise CancerNetError(f"{file} is not a text file with one patient id a line") from None
-    except OSError as error:
-        raise CancerNetError(f"{file} cannot be read ({error.strerror})") from None
-    lines = (line.split(COMMENT)[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]

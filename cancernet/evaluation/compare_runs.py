@@ -1,37 +1,34 @@
-"""Two runs on the same testing images: read, paired, told as text and as a page."""
+"""Two runs on the same testing images: read, paired, told as text, as JSON and as a page."""
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import read_json, sha256_of
 from cancernet.base.records import from_json
-from cancernet.base.words import images_of
-from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord
-from cancernet.evaluation.run_results import PREDICTIONS, SEED, fold_scores, read_finished
+from cancernet.base.words import NOTICE, images_of
+from cancernet.evaluation.run_results import (
+    EVALUATION,
+    PREDICTIONS,
+    SEED,
+    EvaluationRecord,
+    fold_scores,
+    read_finished,
+)
 from cancernet.evaluation.trained_on import leak_of
-from cancernet.measures.classes import Classes
-from cancernet.measures.pooled import pool
-from cancernet.measures.resampling.paired_comparison import Comparison, compare
-from cancernet.measures.scored import Scored, positive_indices, read_scored
-from cancernet.report.formatting import number
+from cancernet.measures.assess import TESTING, ScoreSet, pool
+from cancernet.measures.comparison import Comparison, compare
+from cancernet.measures.metrics import METRICS
+from cancernet.measures.patients import patient_rows
+from cancernet.measures.remarks import figure_name
+from cancernet.measures.scored import Scored, read_scored
+from cancernet.report.content import DRAWN
+from cancernet.report.page import alerts
+from cancernet.report.rendering import number, render
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_file import read_finished_folds
-from cancernet.runs.run_folder import CROSS_VALIDATION
+from cancernet.runs.run_record import CROSS_VALIDATION, read_finished_folds
 
-WORDS = {
-    "accuracy": "accuracy",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "balanced_accuracy": "balanced accuracy",
-    "precision": "precision",
-    "f1": "F1",
-    "mcc": "Matthews correlation",
-    "roc_auc": "AUC",
-    "pr_auc": "average precision",
-    "brier": "Brier score (0 is best)",
-}
+WORDS = {name: figure_name(name) for name in METRICS} | {"brier": "Brier score (0 is best)"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,15 +36,17 @@ class Side:
     """One side of a comparison: a finished run, or an evaluation of one on other data."""
 
     name: str
-    scored: Scored
-    threshold: Any
-    classes: tuple[str, ...]
-    positive: tuple[str, ...]
+    scores: ScoreSet
     drawn: bool
     leak: str
     fingerprint: str
     content: str
     seed: int
+
+    @property
+    def testing(self) -> Scored:
+        """The images that are compared."""
+        return self.scores.scored[TESTING]
 
 
 def read_side(folder: Path) -> Side:
@@ -65,10 +64,7 @@ def read_side(folder: Path) -> Side:
     facts = finished.run.record.dataset
     return Side(
         name=finished.run.name,
-        scored=finished.testing,
-        threshold=finished.point.threshold,
-        classes=finished.run.classes,
-        positive=finished.run.positive,
+        scores=finished.scores,
         drawn=finished.run.drawn,
         leak=leak_of(finished.run),
         fingerprint=facts.fingerprint,
@@ -88,10 +84,14 @@ def _read_evaluation(folder: Path) -> Side:
     scored, classes = read_scored(folder / PREDICTIONS)
     return Side(
         name=f"{record.run} on {record.data}",
-        scored=scored,
-        threshold=record.operating_point.threshold,
-        classes=classes,
-        positive=record.positive,
+        scores=ScoreSet(
+            classes=classes,
+            words=classes,
+            positive=record.positive,
+            scored={TESTING: scored},
+            operating_point=record.operating_point,
+            calibration=record.calibration,
+        ),
         drawn=record.drawn,
         leak=record.leak,
         fingerprint=record.fingerprint,
@@ -104,21 +104,11 @@ def _read_folds(folder: Path) -> Side:
     """All folds together: every image as the fold saw it that had left its patient out."""
     record = read_finished_folds(folder)
     folds = [read_finished(folder / fold.name) for fold in record.folds]
-    run = folds[0].run
-    pooled = pool(
-        [fold_scores(fold) for fold in folds],
-        Classes(classes=run.classes, words=run.words, positive=run.positive),
-        seed=SEED,
-        resamples=2,  # only the scores are wanted here
-    )
     return Side(
         name=folder.resolve().name,
-        scored=pooled.testing,
-        threshold=pooled.thresholds,
-        classes=run.classes,
-        positive=run.positive,
-        drawn=run.drawn,
-        leak=leak_of(run),
+        scores=pool([fold_scores(fold) for fold in folds]),
+        drawn=folds[0].run.drawn,
+        leak=leak_of(folds[0].run),
         fingerprint=record.dataset.fingerprint,
         content="",
         seed=folds[0].seed,
@@ -131,7 +121,8 @@ def compare_sides(first: Side, second: Side) -> Comparison:
     Raises:
         CancerNetError: they were not tested on the same images.
     """
-    if first.classes != second.classes or first.positive != second.positive:
+    one, other = first.scores, second.scores
+    if one.classes != other.classes or one.positive != other.positive:
         raise CancerNetError(
             f"{first.name} and {second.name} do not have the same classes, so there is nothing "
             "to compare"
@@ -142,12 +133,18 @@ def compare_sides(first: Side, second: Side) -> Comparison:
             "their testing sets differ); evaluate both on one data set with --run and --data"
         )
     return compare(
-        first.scored,
-        second.scored,
-        positive=positive_indices(first.classes, first.positive),
-        thresholds=(first.threshold, second.threshold),
+        first.testing,
+        second.testing,
+        one,
+        thresholds=(one.threshold(), other.threshold()),
         seed=first.seed,
     )
+
+
+def _same_images(first: Side, second: Side) -> bool:
+    if first.content and second.content:
+        return first.content == second.content
+    return bool(first.fingerprint) and first.fingerprint == second.fingerprint
 
 
 def as_text(found: Comparison, first: Side, second: Side) -> str:
@@ -156,7 +153,7 @@ def as_text(found: Comparison, first: Side, second: Side) -> str:
     lines = [
         f"A: {first.name}",
         f"B: {second.name}",
-        f"The same {images_of(len(first.scored.paths), found.patients)} in testing; "
+        f"The same {images_of(len(first.testing.paths), found.patients)} in testing; "
         "95 % intervals of B - A resample patients, the same for both.",
         "",
         f"  {'':{width}}  {'A':>9}  {'B':>9}  {'B - A':>9}",
@@ -181,7 +178,7 @@ def as_dict(found: Comparison, first: Side, second: Side) -> dict[str, object]:
     return {
         "first_run": first.name,
         "second_run": second.name,
-        "images": len(first.scored.paths),
+        "images": len(first.testing.paths),
         **dataclasses.asdict(found),
         "drawn": first.drawn or second.drawn,
         "leaks": [side.leak for side in (first, second)],
@@ -189,7 +186,47 @@ def as_dict(found: Comparison, first: Side, second: Side) -> dict[str, object]:
     }
 
 
-def _same_images(first: Side, second: Side) -> bool:
-    if first.content and second.content:
-        return first.content == second.content
-    return bool(first.fingerprint) and first.fingerprint == second.fingerprint
+def page(found: Comparison, first: Side, second: Side) -> str:
+    """Returns the comparison as one HTML document that fetches nothing."""
+    drawn = first.drawn or second.drawn
+    notes = [*found.notes, *(f"{side.name}: {side.leak}" for side in (first, second) if side.leak)]
+    return render(
+        "comparison.html.j2",
+        title=f"{second.name} against {first.name}",
+        notice=NOTICE,
+        alerts=alerts(drawn=drawn, leaking=bool(first.leak or second.leak)),
+        notes=[DRAWN, *notes] if drawn else notes,
+        first=first,
+        second=second,
+        found=found,
+        images=len(first.testing.paths),
+        words=WORDS,
+        patients=_patients(first, second),
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PatientPair:
+    """One patient: how many images, and the accuracy of either run on them."""
+
+    patient: str
+    images: int
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """Second minus first."""
+        return self.second - self.first
+
+
+def _patients(first: Side, second: Side) -> list[PatientPair]:
+    """The patients of both, the greatest difference first."""
+    others = {row.patient: row.accuracy for row in patient_rows(second.scores.calls())}
+    rows = [
+        PatientPair(
+            patient=row.patient, images=row.images, first=row.accuracy, second=others[row.patient]
+        )
+        for row in patient_rows(first.scores.calls())
+    ]
+    return sorted(rows, key=lambda row: -abs(row.difference))

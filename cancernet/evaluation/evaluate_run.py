@@ -3,24 +3,20 @@
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.words import counted, some
-from cancernet.catalog.patient_id import patient_key
 from cancernet.evaluation.labelled_images import Labelled, read_labelled
 from cancernet.evaluation.run_results import FinishedRun
 from cancernet.evaluation.settings import EvaluationSettings
+from cancernet.evaluation.subgroups import SubgroupRow, subgroups
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
-from cancernet.measures import scored as scores
-from cancernet.measures.assess import Assessment, assess_at
-from cancernet.measures.classes import Classes
-from cancernet.measures.resampling.subgroups import NOT_GIVEN, read_columns, subgroup_rows
+from cancernet.measures.assess import TESTING, VALIDATION, Assessment, assess_at
+from cancernet.measures.call_value import PredictiveRow, predictive_rows
+from cancernet.measures.decisions import OperatingPoint, rule_of
+from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored
-from cancernet.measures.validation.operating_point import choose_operating_point
-from cancernet.measures.validation.point import OperatingPoint
 from cancernet.report.content import say_unit
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run
@@ -35,9 +31,9 @@ class Examined:
         name: of the data.
         how: which images, in words.
         folder: that the images' paths are relative to; None where it is not known.
-        testing: scored images.
-        assessment: the figures at the operating point.
+        assessment: the scores, and their figures at the operating point.
         subgroups: column to rows of `subgroup_rows`.
+        predictive: predictive values at the prevalences that were asked for.
         left_out: reason to number of files that were not judged.
         leak: what the run knew of these images before; empty when nothing.
         leak_as_built: the same without what an audit found since.
@@ -51,9 +47,9 @@ class Examined:
     name: str
     how: str
     folder: Path | None
-    testing: Scored
     assessment: Assessment
-    subgroups: dict[str, list[dict[str, Any]]]
+    subgroups: dict[str, list[SubgroupRow]]
+    predictive: list[PredictiveRow]
     left_out: dict[str, int]
     leak: str
     leak_as_built: str
@@ -74,7 +70,8 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
     remarks = say_unit(run.record.dataset.unit)
     exit_code, left_out, content, own = EXIT_OK, {}, "", True
     if settings.data is None:
-        testing, name, how = finished.testing, "own testing set", "as scored when it was trained"
+        name, how = "own testing set", "as scored when it was trained"
+        testing = finished.scores.scored[TESTING]
         leak, seen, drawn, folder = leak_of(run), "", run.drawn, own_folder(run)
     else:
         labelled = read_labelled(settings.data, run, split=settings.split)
@@ -89,27 +86,26 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         remarks += filter(
             None, [labelled.respelled, labelled.unknown_patients, unchecked(labelled, run)]
         )
-    point = finished.point if settings.rule is None else choose_again(finished, settings)
+    scores = finished.scores
+    scores = dataclasses.replace(scores, scored={**scores.scored, TESTING: testing})
     if settings.rule is not None:
+        point = choose_again(finished, settings)
+        scores = dataclasses.replace(scores, operating_point=point)
         remarks.append(
             f"The operating point is not the run's own: {point.rule}, {point.origin}; the "
             "validation figures are of the run's stored predictions."
         )
-    assessment = assess_at(
-        point,
-        finished.validation,
-        testing,
-        Classes(classes=run.classes, words=run.words, positive=run.positive),
-        calibration=run.calibration,
-        seed=finished.seed,
-    )
+    assessment = assess_at(scores, seed=finished.seed)
+    table, expected = settings.subgroups, settings.prevalence
     return Examined(
         name=name,
         how=how,
         folder=folder,
-        testing=testing,
         assessment=assessment,
-        subgroups=_subgroups(settings.subgroups, testing, assessment, finished.seed),
+        subgroups=subgroups(table, assessment, seed=finished.seed) if table else {},
+        predictive=predictive_rows(assessment.calls(), expected, seed=finished.seed)
+        if expected
+        else [],
         left_out=left_out,
         leak=leak,
         leak_as_built=" ".join(filter(None, [run.leak if own else "", seen])),
@@ -162,59 +158,8 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
 
 def choose_again(finished: FinishedRun, settings: EvaluationSettings) -> OperatingPoint:
     """Chooses an operating point by another rule, on stored validation predictions only."""
-    rule_settings: dict[str, Any] = {
-        name: finished.settings[name]
-        for name in ("target_sensitivity", "cost_ratio", "threshold")
-        if name in finished.settings
-    }
-    rule_settings.update(settings.rule_settings)
-    columns = scores.positive_indices(finished.run.classes, finished.run.positive)
     try:
-        return choose_operating_point(
-            scores.positive_truth(finished.validation, columns),
-            scores.positive_score(finished.validation.probabilities, columns),
-            rule=str(settings.rule),
-            patients=finished.validation.patients,
-            **rule_settings,
-        )
+        rule = rule_of(settings.over(finished.settings))
+        return choose_operating_point(finished.scores.calls(VALIDATION), rule)
     except ValueError as error:
         raise CancerNetError(str(error)) from None
-
-
-def _subgroups(
-    table: Path | None, testing: Scored, assessment: Assessment, seed: int
-) -> dict[str, list[dict[str, Any]]]:
-    if table is None:
-        return {}
-    key, columns = read_columns(table)
-    by_patient = key == "patient"
-    keys = [patient_key(name) for name in testing.patients] if by_patient else testing.paths
-    known = set().union(*columns.values())
-    if not known & set(keys):
-        raise CancerNetError(
-            f"{table} names none of the {len(set(keys)):,} {key}s that were tested, such as "
-            f"{next(iter(keys))}; its column `{key}` must use the same names"
-        )
-    where = assessment.positive_indices
-    strangers = sorted(known - set(keys))
-    if strangers:
-        print(
-            f"{table}: {counted(len(strangers), key)} not tested, passed over ({some(strangers)})",
-            file=sys.stderr,
-        )
-    truth = scores.positive_truth(testing, where)
-    score = scores.positive_score(testing.probabilities, where)
-    found = {
-        name: subgroup_rows(
-            truth,
-            score,
-            assessment.operating_point.threshold,
-            testing.patients,
-            group,
-            keys=keys,
-            seed=seed,
-        )
-        for name, group in columns.items()
-    }
-    # Nobody wants a table of the one group that was not given.
-    return {name: rows for name, rows in found.items() if [r["group"] for r in rows] != [NOT_GIVEN]}

@@ -1,34 +1,30 @@
 """What an evaluation leaves: its report, its files, and the text on the screen."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 
 from cancernet.base.files import sha256_of, write_json
 from cancernet.base.words import counted, images_of
 from cancernet.evaluation.evaluate_run import Examined, examine
-from cancernet.evaluation.evaluation_record import EVALUATION, EvaluationRecord
 from cancernet.evaluation.run_results import (
+    EVALUATION,
     PREDICTIONS,
+    EvaluationRecord,
     FinishedRun,
     asked_of,
     flow_of,
-    full_name,
     history_of,
 )
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_audit
-from cancernet.measures.assess import write_predictions
-from cancernet.measures.resampling.predictive_values import PredictiveRow, predictive_rows
-from cancernet.measures.scored import positive_score, positive_truth
+from cancernet.measures.assess import TESTING
 from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
-from cancernet.report.formatting import interval, number
 from cancernet.report.page import write_report
+from cancernet.report.rendering import interval, number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
-from cancernet.runs.heat_maps import heat_map_of
 from cancernet.runs.metrics_file import metrics_of, write_metrics
-from cancernet.runs.run_record import Setting
+from cancernet.runs.run_folder import heat_map_of
 
 GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
 
@@ -46,12 +42,12 @@ def write_evaluation(
     `command` is the command line, for the record.
     """
     content = report_content(finished, found, settings, command)
-    write_predictions(folder / PREDICTIONS, found.testing, found.assessment)
+    found.assessment.write(folder / PREDICTIONS)
     write_report(content, folder)
     metrics = dataclasses.replace(
         metrics_of(found.assessment),
         subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
-        predictive_values=tuple(predictive(found, settings)),
+        predictive_values=tuple(found.predictive),
     )
     write_metrics(folder, metrics)
     run, dataset = finished.run, finished.run.record.dataset
@@ -75,7 +71,7 @@ def write_evaluation(
     write_json(folder / EVALUATION, record)
 
 
-def as_text(finished: FinishedRun, found: Examined, settings: EvaluationSettings) -> str:
+def as_text(finished: FinishedRun, found: Examined) -> str:
     """Returns the figures of an evaluation, and what a reader must know of them, as text."""
     lines = [f"Run {finished.run.folder} judged on {found.name} ({found.how})"]
     if found.drawn:
@@ -88,17 +84,17 @@ def as_text(finished: FinishedRun, found: Examined, settings: EvaluationSettings
         lines += ["", f"By {column}"]
         for row in rows:
             cells = "  ".join(
-                f"{name.replace('_', ' ')} {number(row[name])} {interval(row['limits'][name])}"
+                f"{name.replace('_', ' ')} {number(row[name])} {interval(row.limits[name])}"
                 for name in GROUP_FIGURES
             )
-            lines.append(f"  {row['group']}: {images_of(row['images'], row['patients'])}: {cells}")
-    for at in predictive(found, settings):
+            lines.append(f"  {row.group}: {images_of(row.images, row.patients or 0)}: {cells}")
+    for at in found.predictive:
         lines += [
             "",
-            f"At a prevalence of {100 * at['prevalence']:.3g}%: a positive call is right in "
-            f"{number(at['positive_predictive_value'])} {interval(at['positive_limits'])}, a "
-            f"negative one in {number(at['negative_predictive_value'])} "
-            f"{interval(at['negative_limits'])}; {number(at['calls_per_hundred'], 1)} calls in "
+            f"At a prevalence of {100 * at.prevalence:.3g}%: a positive call is right in "
+            f"{number(at.positive_predictive_value)} {interval(at.positive_limits)}, a "
+            f"negative one in {number(at.negative_predictive_value)} "
+            f"{interval(at.negative_limits)}; {number(at.calls_per_hundred, 1)} calls in "
             "100 images",
         ]
     return "\n".join(lines)
@@ -109,21 +105,20 @@ def report_content(
 ) -> ReportContent:
     """Returns what the report of an examination is made from."""
     run, record = finished.run, finished.run.record
-    truth = positive_truth(found.testing, found.assessment.positive_indices)
+    testing = found.assessment.testing
+    reasons = [f"{counted(count, 'file')} left out, {why}" for why, count in found.left_out.items()]
     judged = FlowStep(
         name="judged here",
-        patients=found.assessment.testing["patients"],
-        images=len(truth),
-        positives=int(truth.sum()),
-        note=_judged(found),
+        patients=testing.patients,
+        images=testing.images,
+        positives=testing.confusion_matrix.fn + testing.confusion_matrix.tp,
+        note="; ".join([found.how, *reasons]),
     )
     dataset, took = record.dataset, record.training
     return ReportContent(
-        title=f"{full_name(run)}: {found.name}",
+        title=f"{finished.name}: {found.name}",
         assessment=found.assessment,
-        validation=finished.validation,
-        testing=found.testing,
-        asked=asked_of(run, judged_on=f"{found.name} ({found.how})"),
+        asked=asked_of(finished, judged_on=f"{found.name} ({found.how})"),
         flow=[*flow_of(run), judged],
         left_out=dataset.left_out,
         split_method=(
@@ -145,7 +140,7 @@ def report_content(
         command=command,
         seed=finished.seed,
         fingerprint=found.content or dataset.fingerprint,
-        settings=_settings(finished, settings),
+        settings=settings.over(finished.settings),
         versions=record.versions,
         commit=record.commit,
         created=run_folder.now(),
@@ -161,18 +156,6 @@ def report_content(
     )
 
 
-def _judged(found: Examined) -> str:
-    reasons = [f"{counted(count, 'file')} left out, {why}" for why, count in found.left_out.items()]
-    return "; ".join([found.how, *reasons])
-
-
-def _settings(finished: FinishedRun, settings: EvaluationSettings) -> Mapping[str, Setting]:
-    """The run's settings, but for those of the rule that chose again."""
-    if settings.rule is None:
-        return finished.settings
-    return {**finished.settings, **settings.rule_settings, "operating_rule": settings.rule}
-
-
 def _beside(finished: FinishedRun, found: Examined, settings: EvaluationSettings) -> list[Beside]:
     """The run's own testing figures beside those of other data, or of another rule."""
     if settings.data is None and settings.rule is None:
@@ -184,22 +167,7 @@ def _beside(finished: FinishedRun, found: Examined, settings: EvaluationSettings
             split_method=finished.run.record.dataset.split,
             leak=own.leak,
             metrics=own.assessment.testing,
-            limits=own.assessment.intervals["testing"].limits,
+            limits=own.assessment.intervals[TESTING].limits,
             same_images=settings.data is None,
         )
     ]
-
-
-def predictive(found: Examined, settings: EvaluationSettings) -> list[PredictiveRow]:
-    """Returns the rows of `predictive_rows` at the prevalences that were asked for."""
-    if not settings.prevalence:
-        return []
-    columns = found.assessment.positive_indices
-    return predictive_rows(
-        positive_truth(found.testing, columns),
-        positive_score(found.testing.probabilities, columns),
-        found.assessment.operating_point.threshold,
-        found.testing.patients,
-        settings.prevalence,
-        seed=found.assessment.intervals["testing"].seed,
-    )

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,9 +13,9 @@ from cancernet.base.tables import FILE, LABEL, PATIENT, plain_path, read_table
 from cancernet.base.words import counted
 from cancernet.catalog.patient_id import find_respelled, kept_spellings
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import BUILD, MANIFEST, digest, read_dataset
-from cancernet.dataset.notices import notice_respelled
-from cancernet.dataset.words import say_notice
+from cancernet.dataset.build_record import BUILD
+from cancernet.dataset.manifest import MANIFEST, digest, read_dataset
+from cancernet.dataset.notices import notice_respelled, say_notice
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 
@@ -29,7 +28,6 @@ class Labelled:
     """Images with their truth, in one order.
 
     Attributes:
-        name: of the data, for a reader.
         folder: that `paths` are relative to.
         paths: of the images, with `/`.
         labels: (images,) int64, places in the run's classes.
@@ -38,7 +36,6 @@ class Labelled:
         respelled: which ids of a table were taken for one patient, in a sentence; or empty.
         left_out: reason to number of files that were left out.
         how: which images these are, in words.
-        drawn: whether they were drawn by a program.
         leak: what leaks between the splits of that set; empty when nothing.
         fingerprint: of a built set; empty for others.
     """
@@ -66,11 +63,9 @@ class Labelled:
         """A sentence for whom the patients are not known; empty where all are."""
         if self.patients_known:
             return ""
-        whose = (
-            "these images"
-            if self.unnamed == len(self.paths)
-            else (f"{self.unnamed:,} of {len(self.paths):,} images")
-        )
+        all_of_them = self.unnamed == len(self.paths)
+        some_of_them = f"{self.unnamed:,} of {len(self.paths):,} images"
+        whose = "these images" if all_of_them else some_of_them
         return (
             f"The patients of {whose} are not known, so that each of them counts as a patient of "
             "its own: the intervals are too narrow. A table with a column `patient`, filled in "
@@ -179,7 +174,7 @@ def _read_table(path: Path, run: Run) -> Labelled:
         labels=np.array([run.classes.index(cells[label]) for cells in kept], np.int64),
         patients=[name or place for name, place in zip(patients, paths, strict=True)],
         unnamed=patients.count(""),
-        left_out=_counted([UNKNOWN_CLASS] * (len(table.rows) - len(kept))),
+        left_out=dict(Counter([UNKNOWN_CLASS] * (len(table.rows) - len(kept)))),
         how=f"all images of {path.name}",
         respelled=" ".join(map(say_notice, notice_respelled(respelled))),
     )
@@ -207,7 +202,7 @@ def _read_folders(folder: Path, run: Run) -> Labelled:
         labels=np.array(labels, np.int64),
         patients=patients,
         unnamed=unnamed,
-        left_out=_counted(reasons),
+        left_out=dict(Counter(reasons).most_common()),
         how="folders named by class",
     )
 
@@ -238,7 +233,3 @@ def _identity(
     if label is None:
         raise catalog.LeftOut(catalog.Reason.NO_CLASS)
     return label, ""
-
-
-def _counted(reasons: Iterable[str]) -> dict[str, int]:
-    return dict(Counter(reasons).most_common())

@@ -1,41 +1,67 @@
-"""What a finished run left behind, read back for another look."""
+"""What a finished run, cross-validation or evaluation left behind, read back for another look."""
 
 import csv
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
-from cancernet.measures.assess import judge
-from cancernet.measures.pooled import FoldScores
-from cancernet.measures.scored import Scored, read_scored
-from cancernet.measures.validation.point import OperatingPoint
-from cancernet.report.content import Asked, FlowStep, Network
+from cancernet.base.records import Record
+from cancernet.evaluation.trained_on import leak_of
+from cancernet.measures.assess import TESTING, VALIDATION, FoldScores, ScoreSet
+from cancernet.measures.decisions import Calibration, OperatingPoint
+from cancernet.measures.scored import Classes, Scored, read_scored
+from cancernet.report.content import Asked, Beside, FlowStep, Network
 from cancernet.runs import run_folder
+from cancernet.runs.metrics_file import read_metrics
 from cancernet.runs.run_folder import Run
-from cancernet.runs.run_record import Setting
+from cancernet.runs.run_record import CROSS_VALIDATION, Setting, read_finished_folds
 
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"
 HISTORY = "history.csv"
+EVALUATION = "evaluation.json"
 SEED = 7  # of a run that does not tell its own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FinishedRun:
-    """A finished run with its stored predictions.
+class EvaluationRecord(Record):
+    """The content of `evaluation.json`.
 
     Attributes:
-        run: the run.
-        validation: scored images that chose the operating point.
-        testing: scored images, judged once when the training ended.
-        point: the operating point.
+        run: name of the run that was judged; `run_checksum` of its run.json.
+        data: name of the data; `images` says which of them, in words.
+        fingerprint: of the run's own data set where its testing images were judged; else empty.
+        content: digest of the images with their truth.
+        left_out: reason -> number of files that were not judged.
+        leak: what the run knew of these images before; empty when nothing.
+        predictions: SHA-256 of `predictions.csv`.
     """
 
+    run: str
+    run_checksum: str = ""
+    data: str
+    images: str = ""
+    fingerprint: str
+    content: str
+    positive: tuple[str, ...]
+    operating_point: OperatingPoint
+    calibration: Calibration
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    leak: str
+    drawn: bool
+    command: str = ""
+    made: str = ""
+    predictions: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A finished run with its stored scores."""
+
     run: Run
-    validation: Scored
-    testing: Scored
-    point: OperatingPoint
+    scores: ScoreSet
 
     @property
     def settings(self) -> Mapping[str, Setting]:
@@ -48,6 +74,18 @@ class FinishedRun:
         seed = self.settings.get("seed")
         return seed if type(seed) is int else SEED
 
+    @property
+    def name(self) -> str:
+        """The run's name; of a fold also that of its cross-validation."""
+        if self.run.record.fold is None:
+            return self.run.name
+        return f"{self.run.folder.resolve().parent.name}, {self.run.name}"
+
+
+def classes_of(run: Run) -> Classes:
+    """Returns the classes of a run."""
+    return Classes(classes=run.classes, words=run.words, positive=run.positive)
+
 
 def read_finished(folder: Path) -> FinishedRun:
     """Reads a finished run; the stored predictions are verified against run.json.
@@ -58,30 +96,21 @@ def read_finished(folder: Path) -> FinishedRun:
     run = run_folder.open_run(folder, check=(PREDICTIONS, VALIDATION_PREDICTIONS))
     if run.record.operating_point is None:
         raise RunError(f"{folder} has no operating point; train it again")
-    return FinishedRun(
-        run=run,
-        validation=_read(folder / VALIDATION_PREDICTIONS, run),
-        testing=_read(folder / PREDICTIONS, run),
-        point=run.record.operating_point,
+    scores = ScoreSet(
+        **vars(classes_of(run)),
+        scored={
+            VALIDATION: _read(folder / VALIDATION_PREDICTIONS, run),
+            TESTING: _read(folder / PREDICTIONS, run),
+        },
+        operating_point=run.record.operating_point,
+        calibration=run.calibration,
     )
+    return FinishedRun(run=run, scores=scores)
 
 
 def fold_scores(finished: FinishedRun) -> FoldScores:
     """What a cross-validation pools of a fold."""
-    run = finished.run
-    return FoldScores(
-        name=run.name,
-        validation=finished.validation,
-        testing=finished.testing,
-        point=finished.point,
-        calibration=run.calibration,
-        metrics=judge(
-            finished.testing,
-            classes=run.classes,
-            positive=run.positive,
-            threshold=finished.point.threshold,
-        ),
-    )
+    return FoldScores(**vars(finished.scores), name=finished.run.name)
 
 
 def history_of(folder: Path) -> dict[str, list[float]]:
@@ -92,13 +121,6 @@ def history_of(folder: Path) -> dict[str, list[float]]:
         return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
     except (OSError, ValueError):
         return {}
-
-
-def full_name(run: Run) -> str:
-    """The run's name; of a fold also that of its cross-validation."""
-    if run.record.fold is None:
-        return run.name
-    return f"{run.folder.resolve().parent.name}, {run.name}"
 
 
 def flow_of(run: Run) -> list[FlowStep]:
@@ -114,16 +136,55 @@ def flow_of(run: Run) -> list[FlowStep]:
     ]
 
 
-def asked_of(run: Run, *, judged_on: str) -> Asked:
+def asked_of(finished: FinishedRun, *, judged_on: str) -> Asked:
     """What the run was asked, for a report on the images that it is judged on now."""
-    record = run.record
+    run, record = finished.run, finished.run.record
     name = record.model.name if record.model else ""
     return Asked(
-        run=full_name(run),
+        run=finished.name,
         data_set=f"{record.dataset.name}: {record.dataset.title}",
         recipe=record.recipe,
         network=Network(name=name, width=run.width, height=run.height),
         judged_on=judged_on,
+    )
+
+
+def read_besides(folders: Sequence[str]) -> tuple[list[Beside], list[str]]:
+    """Reads runs whose figures stand beside others, for a report at the end of a training.
+
+    Returns:
+        Those that can be read, and a sentence on each that no longer can: no reason to lose a
+        training.
+    """
+    found, missing = [], []
+    for folder in folders:
+        try:
+            found.append(read_beside(Path(folder)))
+        except RunError as error:
+            missing.append(f"A run that was to stand beside this one is left out: {error}.")
+    return found, missing
+
+
+def read_beside(folder: Path) -> Beside:
+    """Reads the testing figures of a finished run or cross-validation.
+
+    Raises:
+        RunError: neither, unfinished, or damaged.
+    """
+    if (folder / CROSS_VALIDATION).is_file():
+        folds = read_finished_folds(folder).folds
+        split, leak = f"in {len(folds)} folds of whole patients", ""
+    else:
+        run = read_finished(folder).run
+        split, leak = run.record.dataset.split, leak_of(run)
+    metrics = read_metrics(folder)
+    limits = metrics.intervals[TESTING].limits if TESTING in metrics.intervals else {}
+    return Beside(
+        name=folder.resolve().name,
+        split_method=split,
+        leak=leak,
+        metrics=metrics.testing,
+        limits={name: limits.get(name, (math.nan, math.nan)) for name in metrics.testing},
     )
 
 

@@ -1,7 +1,9 @@
 """What a finished run is judged on, and how; checked when made."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import (
@@ -81,3 +83,9 @@ class EvaluationSettings:
         """The settings of the rule that were given."""
         values = {name: getattr(self, name) for name in _SETTING_OF.values()}
         return {name: value for name, value in values.items() if value is not None}
+
+    def over(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the settings of a training, but for those of the rule that chooses again."""
+        if self.rule is None:
+            return settings
+        return {**settings, **self.rule_settings, "operating_rule": self.rule}

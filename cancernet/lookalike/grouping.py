@@ -22,7 +22,7 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.catalog import Dataset
-from cancernet.dataset.families import families
+from cancernet.dataset.find_leaks import families
 from cancernet.dataset.images import Images
 from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.lookalike.near_duplicates import connected, find_near_duplicates, step_bars

@@ -25,9 +25,8 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb
+from cancernet.base.images import read_file, read_rgb
 from cancernet.base.parallel import in_parallel
-from cancernet.base.reading import read_file
 
 FREQUENCIES = 8
 LENGTH = FREQUENCIES * FREQUENCIES - 1

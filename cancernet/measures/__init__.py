@@ -1,5 +1,5 @@
-"""Judging a trained network: metrics, operating point, intervals, figures, report.
+"""Numbers only: metrics, operating point, calibration, intervals over patients.
 
-`cancernet.measures.assess.assess` is the way in. Nothing here knows TensorFlow,
-and importing a module loads neither scikit-learn nor matplotlib.
+`assess.assess` is the way in; `calls.Calls` and `assess.ScoreSet` are what figures are made of.
+Nothing here knows TensorFlow, and importing a module loads neither scikit-learn nor SciPy.
 """

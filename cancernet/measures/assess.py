@@ -1,44 +1,92 @@
-"""The way in: validation chooses the operating point, then testing is judged once."""
+"""The way in: validation chooses the operating point, then testing is judged once.
+
+The folds of a cross-validation are judged together as well: every image once, by the fold that
+tested it. Each fold calls at its own operating point. Accuracy, sensitivity and what else
+counts calls pools those calls; the areas under the curves pool the calibrated probabilities
+of different networks, so that they also hold how far the networks agree on a scale.
+"""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cancernet.config import TrainConfig
-from cancernet.measures import scored as scores
+from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import per_class_metrics
-from cancernet.measures.classes import Classes
-from cancernet.measures.figures import Figures
-from cancernet.measures.metrics import binary_metrics
+from cancernet.measures.decisions import NONE, Calibration, OperatingPoint, rule_of
+from cancernet.measures.intervals import RESAMPLES, UNDEFINED, Intervals, patient_intervals
+from cancernet.measures.metrics import Figures, binary_metrics
+from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.patients import PatientRow, patient_rows
-from cancernet.measures.remarks import Kind, Remark, remark
-from cancernet.measures.resampling.intervals import RESAMPLES, Intervals, patient_intervals
-from cancernet.measures.scored import Scored
-from cancernet.measures.validation.calibration import NONE, Calibration
-from cancernet.measures.validation.operating_point import choose_operating_point
-from cancernet.measures.validation.point import OperatingPoint
-from cancernet.measures.words import sentences
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark, sentences
+from cancernet.measures.scored import Classes, Scored, joined, predicted_indices, write_scored
+
+VALIDATION, TESTING = "validation", "testing"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Assessment(Classes):
-    """All that is known of a run from its scored images.
+class ScoreSet(Classes):
+    """All scores of one way of judging, with all that makes calls of them.
+
+    A run may have several, such as patches by themselves and in context.
 
     Attributes:
-        operating_point: chosen on validation.
+        scored: "validation" and "testing" -> its images; validation has chosen the point.
+        operating_point: the threshold of every image; NaN where `thresholds` has them.
         calibration: the correction that the probabilities have had.
-        validation: figures of validation at that point.
+        thresholds: split -> (images,), where images have their own, as in pooled folds.
+    """
+
+    scored: Mapping[str, Scored]
+    operating_point: OperatingPoint
+    calibration: Calibration = NONE
+    thresholds: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def threshold(self, split: str = TESTING) -> float | np.ndarray:
+        """Returns the one threshold of a split's images, or (images,) one for each."""
+        return self.thresholds.get(split, self.operating_point.threshold)
+
+    def calls(self, split: str = TESTING) -> Calls:
+        """Returns the calls of a split: positives against the rest."""
+        return self.calls_of(self.scored[split], self.threshold(split))
+
+    def predicted(self, split: str = TESTING) -> np.ndarray:
+        """Returns the predicted class of every image, (images,), as `predictions.csv` has it."""
+        probabilities = self.scored[split].probabilities
+        return predicted_indices(probabilities, self.positive_indices, self.threshold(split))
+
+    def write(self, path: Path, split: str = TESTING) -> None:
+        """Writes the images of a split as `predictions.csv`."""
+        write_scored(
+            path, self.scored[split], classes=self.classes, predicted=self.predicted(split)
+        )
+
+    def figures(self, split: str = TESTING) -> Figures:
+        """Judges a split, class by class too where there are more than two."""
+        found = binary_metrics(self.calls(split))
+        if len(self.classes) == 2:
+            return found
+        scored = self.scored[split]
+        per_class = per_class_metrics(scored.truth, scored.probabilities, self.classes)
+        return dataclasses.replace(found, per_class=per_class)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Assessment(ScoreSet):
+    """All that is known of a set of scores.
+
+    Attributes:
+        validation: figures of validation at the operating point.
         testing: figures of testing at that point.
         intervals: of "validation" and "testing".
         per_patient: testing's patients, the worst first.
         remarks: what a reader must know before any figure.
     """
 
-    operating_point: OperatingPoint
-    calibration: Calibration
     validation: Figures
     testing: Figures
     intervals: dict[str, Intervals]
@@ -74,126 +122,111 @@ def assess(
     Raises:
         ValueError: classes that do not fit the probabilities.
     """
-    point = choose_operating_point(
-        scores.positive_truth(validation, classes.positive_indices),
-        scores.positive_score(validation.probabilities, classes.positive_indices),
-        rule=config.operating_rule,
-        target_sensitivity=config.target_sensitivity,
-        threshold=config.threshold,
-        cost_ratio=config.cost_ratio,
-        patients=validation.patients,
-    )
-    return assess_at(
-        point,
-        validation,
-        testing,
-        classes,
-        calibration=calibration,
-        seed=config.seed,
-        resamples=resamples,
-    )
-
-
-def assess_at(
-    point: OperatingPoint,
-    validation: Scored,
-    testing: Scored,
-    classes: Classes,
-    *,
-    calibration: Calibration,
-    seed: int,
-    resamples: int = RESAMPLES,
-) -> Assessment:
-    """Judges both splits at an operating point that stays as it is; else as `assess`."""
-    columns = classes.positive_indices
-    judged, intervals = {}, {}
-    for name, split in (("validation", validation), ("testing", testing)):
-        judged[name] = judge(
-            split, classes=classes.classes, positive=classes.positive, threshold=point.threshold
-        )
-        intervals[name] = split_intervals(split, columns, point.threshold, seed, resamples)
-    remarks = [
-        *point.remarks,
-        *split_remarks(testing, classes),
-        *intervals["testing"].remarks,
-    ]
-    return Assessment(
-        classes=classes.classes,
-        words=classes.words,
-        positive=classes.positive,
+    point = choose_operating_point(classes.calls_of(validation), rule_of(vars(config)))
+    scores = ScoreSet(
+        **vars(classes),
+        scored={VALIDATION: validation, TESTING: testing},
         operating_point=point,
         calibration=calibration,
-        validation=judged["validation"],
-        testing=judged["testing"],
-        intervals=intervals,
-        per_patient=split_patients(testing, columns, point.threshold),
-        remarks=tuple(remarks),
     )
+    return assess_at(scores, seed=config.seed, resamples=resamples)
 
 
-def judge(
-    split: Scored, *, classes: Sequence[str], positive: Sequence[str], threshold: Any
-) -> Figures:
-    """Judges one split, class by class too where there are more than two.
+def assess_at(scores: ScoreSet, *, seed: int, resamples: int = RESAMPLES) -> Assessment:
+    """Judges both splits at an operating point that stays as it is.
 
-    Raises:
-        ValueError: classes that do not fit the probabilities.
+    The validation images of pooled folds overlap, so that they get no intervals.
     """
-    if len(classes) != split.probabilities.shape[1]:
-        raise ValueError(
-            f"{len(classes)} classes do not fit {split.probabilities.shape[1]} probabilities"
+    calls = scores.calls()
+    intervals = {TESTING: patient_intervals(calls, resamples=resamples, seed=seed)}
+    if scores.thresholds:
+        nothing = dict.fromkeys(intervals[TESTING].limits, UNDEFINED)
+        intervals[VALIDATION] = dataclasses.replace(
+            intervals[TESTING], limits=nothing, remarks=(), notes=()
         )
-    columns = scores.positive_indices(classes, positive)
-    found = binary_metrics(
-        scores.positive_truth(split, columns),
-        scores.positive_score(split.probabilities, columns),
-        threshold,
-        patients=split.patients,
-    )
-    if len(classes) == 2:
-        return found
-    per_class = per_class_metrics(split.truth, split.probabilities, classes)
-    return dataclasses.replace(found, per_class=per_class)
-
-
-def split_intervals(
-    split: Scored, columns: list[int], threshold: Any, seed: int, resamples: int
-) -> Intervals:
-    """Returns the intervals of positives against the rest for one split."""
-    return patient_intervals(
-        scores.positive_truth(split, columns),
-        scores.positive_score(split.probabilities, columns),
-        threshold,
-        split.patients,
-        resamples=resamples,
-        seed=seed,
+    else:
+        intervals[VALIDATION] = patient_intervals(
+            scores.calls(VALIDATION), resamples=resamples, seed=seed
+        )
+    remarks = (*scores.operating_point.remarks, *_remarks(scores), *intervals[TESTING].remarks)
+    return Assessment(
+        **vars(scores),
+        validation=scores.figures(VALIDATION),
+        testing=scores.figures(TESTING),
+        intervals={split: intervals[split] for split in (VALIDATION, TESTING)},
+        per_patient=patient_rows(calls),
+        remarks=remarks,
     )
 
 
-def split_patients(split: Scored, columns: list[int], threshold: Any) -> list[PatientRow]:
-    """Judges every patient of a split by itself, the worst first."""
-    return patient_rows(
-        scores.positive_truth(split, columns),
-        scores.positive_score(split.probabilities, columns),
-        threshold,
-        split.patients,
-    )
-
-
-def split_remarks(testing: Scored, classes: Classes) -> Iterator[Remark]:
+def _remarks(scores: ScoreSet) -> Iterator[Remark]:
     """Says which classes testing has no image of."""
-    truth = scores.positive_truth(testing, classes.positive_indices)
-    if truth.min() == truth.max():
-        yield remark(Kind.TESTING_OF_ONE_CLASS, only="positive" if truth[0] else "negative")
-    missing = np.setdiff1d(np.arange(len(classes.classes)), testing.truth).tolist()
-    if len(classes.classes) > 2 and missing:
-        names = tuple(classes.classes[index] for index in missing)
-        yield remark(Kind.CLASSES_WITHOUT_IMAGES, names=names)
+    calls = scores.calls()
+    if calls.of_one_class:
+        yield remark(Kind.TESTING_OF_ONE_CLASS, only=calls.only)
+    present = set(scores.scored[TESTING].truth.tolist())
+    missing = tuple(name for place, name in enumerate(scores.classes) if place not in present)
+    if len(scores.classes) > 2 and missing:
+        yield remark(Kind.CLASSES_WITHOUT_IMAGES, names=missing)
 
 
-def write_predictions(path: Path, scored: Scored, assessment: Assessment) -> None:
-    """Writes `predictions.csv`: two classes by the operating point, more by the most probable."""
-    predicted = scores.predicted_indices(
-        scored.probabilities, assessment.positive_indices, assessment.operating_point.threshold
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FoldScores(ScoreSet):
+    """One finished fold: the name of its run folder, and what validated and tested it."""
+
+    name: str
+
+    @functools.cached_property
+    def metrics(self) -> Figures:
+        """Figures of testing at the fold's own operating point."""
+        return self.figures()
+
+    @property
+    def patients(self) -> list[str]:
+        """The patients it tested, by name."""
+        return sorted(set(self.scored[TESTING].patients))
+
+
+def pool(folds: Sequence[FoldScores]) -> ScoreSet:
+    """Puts all folds together, each image at the threshold of the fold that tested it.
+
+    Their validation images stand one after the other; patients recur there.
+    """
+    scored = {
+        split: joined([fold.scored[split] for fold in folds]) for split in (VALIDATION, TESTING)
+    }
+    thresholds = {
+        split: np.concatenate([np.full(len(f.scored[split].paths), f.threshold()) for f in folds])
+        for split in scored
+    }
+    first, validation = folds[0].operating_point, scored[VALIDATION]
+    classes = {field.name: getattr(folds[0], field.name) for field in dataclasses.fields(Classes)}
+    promised = binary_metrics(Classes(**classes).calls_of(validation, thresholds[VALIDATION]))
+    few = sum((fold.operating_point.patients or 0) < FEW_PATIENTS for fold in folds)
+    said = remark(Kind.FEW_VALIDATED_FOLDS, few=few, folds=len(folds), fewest=FEW_PATIENTS)
+    return ScoreSet(
+        **classes,
+        scored=scored,
+        thresholds=thresholds,
+        operating_point=OperatingPoint(
+            threshold=math.nan,
+            rule=first.rule,
+            rule_name=first.rule_name,
+            sensitivity=promised.sensitivity,
+            specificity=promised.specificity,
+            images=len(set(validation.paths)),  # folds may share validating patients
+            patients=len(set(validation.patients)),
+            remarks=(said,) if few else (),
+        ),
+        calibration=Calibration(method="none", remarks=(remark(Kind.CALIBRATED_BY_FOLD),)),
     )
-    scores.write_scored(path, scored, classes=assessment.classes, predicted=predicted)
+
+
+def spread_over_folds(folds: Sequence[FoldScores], name: str) -> tuple[float, float, int]:
+    """Returns mean, standard deviation (n - 1) and number of folds where it is defined."""
+    values = np.array([fold.metrics[name] for fold in folds], dtype=np.float64)
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return math.nan, math.nan, 0
+    spread = float(defined.std(ddof=1)) if len(defined) > 1 else math.nan
+    return float(defined.mean()), spread, len(defined)

@@ -10,9 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.measures import checks
-from cancernet.measures.figures import ClassFigures, MeanFigures, PerClass
-from cancernet.measures.metrics import confusion_table, count_metrics, ratio
+from cancernet.measures.calls import check_probabilities, check_truth
+from cancernet.measures.metrics import (
+    ClassFigures,
+    MeanFigures,
+    PerClass,
+    confusion_table,
+    count_metrics,
+    ratio,
+)
 from cancernet.measures.ranking import areas, rank
 
 MEASURES = ("accuracy", "precision", "recall", "f1")
@@ -102,8 +108,8 @@ def per_class_metrics(truth: Any, probabilities: Any, classes: Sequence[str]) ->
     Raises:
         ValueError: shapes that differ, truth that is no class, probabilities outside 0-1.
     """
-    truth = checks.check_truth(truth, len(classes))
-    probabilities = checks.check_probabilities(probabilities, len(truth), len(classes))
+    truth = check_truth(truth, len(classes))
+    probabilities = check_probabilities(probabilities, len(truth), len(classes))
     counts = confusion_table(truth, probabilities.argmax(axis=1), len(classes))
     found = class_table(counts, classes)
     roc_auc = [

@@ -1,51 +1,148 @@
-"""Figures of classified images: the positive classes against the rest.
+"""Figures of calls, positive classes against the rest, and the records that hold them.
 
 An undefined ratio is NaN, never 0: a sensitivity of 0 says that every positive was
 missed, which is not the same as that there was none.
 """
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from cancernet.measures import checks
-from cancernet.measures.figures import ConfusionMatrix, Figures
-from cancernet.measures.ranking import areas, rank
+from cancernet.base.records import Sparse
+from cancernet.measures.calls import Calls
+from cancernet.measures.ranking import areas
+
+METRICS = (
+    "accuracy", "sensitivity", "specificity", "balanced_accuracy", "precision", "f1", "mcc",
+    "roc_auc", "pr_auc", "brier",
+)  # fmt: skip
 
 
-def binary_metrics(truth: Any, score: Any, threshold: Any, *, patients: Any = None) -> Figures:
-    """Judges the scores of positives against the rest; positive iff score >= threshold.
+class ByName(Mapping[str, Any]):
+    """A dataclass whose fields are read by name too, as tables and loops over figures do."""
 
-    Args:
-        truth: (images,) 1 or True for positive, 0 or False for the rest.
-        score: (images,) probability of being positive, 0-1.
-        threshold: 0-1; one, or (images,) one for each.
-        patients: (images,) name of every image's patient; only counted here.
+    def __getitem__(self, name: str) -> Any:
+        if name not in list(self):
+            raise KeyError(name)
+        return getattr(self, name)
 
-    Raises:
-        ValueError: shapes that differ, values that are not numbers or outside 0-1.
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in dataclasses.fields(self))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfusionMatrix(ByName):
+    """Numbers of images by truth and call: true and false negatives and positives."""
+
+    tn: int
+    fp: int
+    fn: int
+    tp: int
+
+    @property
+    def table(self) -> list[list[int]]:
+        """Rows truth, columns call, negative first."""
+        return [[self.tn, self.fp], [self.fn, self.tp]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassFigures(ByName):
+    """One class against the others; NaN where undefined, as all but accuracy without images."""
+
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    roc_auc: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanFigures(ByName):
+    """Means over the classes that occur and where each is defined."""
+
+    precision: float
+    recall: float
+    f1: float
+    roc_auc: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PerClass(ByName):
+    """Every class, the most probable one being the prediction; `per_class` of `metrics.json`.
+
+    Attributes:
+        classes: name -> its figures.
+        macro: plain means.
+        weighted: means weighted by the images of each class.
+        accuracy: share of images whose class is right.
+        confusion_matrix: rows truth, columns prediction.
+        absent: classes without images, which no average counts.
+        never_predicted: classes without precision.
     """
-    truth = checks.check_truth(truth)
-    score = checks.check_score(score, len(truth))
-    matrix = confusion_counts(truth, score >= checks.check_threshold(threshold))
+
+    classes: dict[str, ClassFigures]
+    macro: MeanFigures
+    weighted: MeanFigures
+    accuracy: float
+    confusion_matrix: list[list[int]]
+    absent: list[str]
+    never_predicted: list[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Figures(ByName, Sparse):
+    """Figures of one split; NaN where undefined.
+
+    Attributes:
+        images: that were judged.
+        patients: whose images they are, or None when not known.
+        sensitivity: recall of the positive; NaN without positives.
+        specificity: recall of the rest.
+        balanced_accuracy: mean of the two; NaN with one class only.
+        precision: NaN without any called positive.
+        f1: NaN without positives.
+        mcc: Matthews correlation; NaN when a row or column of the matrix is empty.
+        roc_auc: NaN with one class only, as is `pr_auc`.
+        pr_auc: average precision.
+        brier: mean squared distance of score and truth.
+        per_class: of more than two classes, or None.
+    """
+
+    images: int
+    patients: int | None
+    accuracy: float
+    sensitivity: float
+    specificity: float
+    balanced_accuracy: float
+    precision: float
+    f1: float
+    mcc: float
+    roc_auc: float
+    pr_auc: float
+    brier: float
+    confusion_matrix: ConfusionMatrix
+    per_class: PerClass | None = None
+
+
+def binary_metrics(calls: Calls) -> Figures:
+    """Judges calls of positives against the rest; patients, where known, are only counted."""
+    matrix = confusion_counts(calls.truth, calls.called)
     counts = (np.float64(count) for count in dataclasses.astuple(matrix))
     ratios = {name: float(value) for name, value in count_metrics(*counts).items()}
-    roc_auc, average_precision = areas(rank(truth, score))
-    of_patients = None if patients is None else checks.check_patients(patients, len(truth))[0]
+    roc_auc, average_precision = areas(calls.ranking)
     return Figures(
-        images=len(truth),
-        patients=None if of_patients is None else len(of_patients),
-        accuracy=ratios["accuracy"],
-        sensitivity=ratios["sensitivity"],
-        specificity=ratios["specificity"],
-        balanced_accuracy=ratios["balanced_accuracy"],
-        precision=ratios["precision"],
-        f1=ratios["f1"],
-        mcc=ratios["mcc"],
+        images=len(calls),
+        patients=None if calls.patients is None else len(calls.names),
+        **ratios,  # type: ignore[arg-type]
         roc_auc=roc_auc,
         pr_auc=average_precision,
-        brier=float(np.mean((score - truth) ** 2)),
+        brier=float(np.mean((calls.score - calls.truth) ** 2)),
         confusion_matrix=matrix,
     )
 
@@ -61,17 +158,14 @@ def confusion_table(truth: np.ndarray, predicted: np.ndarray, classes: int) -> n
 
 
 def count_metrics(tn: Any, fp: Any, fn: Any, tp: Any) -> dict[str, np.ndarray]:
-    """Every metric that needs the confusion matrix only.
+    """Every metric that needs the confusion matrix only; NaN where undefined.
 
     Args:
-        tn: true negatives, float64, a number or an array of any shape.
-        fp: false positives, likewise.
-        fn: false negatives, likewise.
-        tp: true positives, likewise.
+        tn, fp, fn, tp: true and false negatives and positives, float64 of one shape.
 
     Returns:
         `accuracy, sensitivity, specificity, balanced_accuracy, precision, f1, mcc`, each
-        of the same shape, NaN where undefined.
+        of that shape.
     """
     positives, negatives, called = tp + fn, tn + fp, tp + fp
     sensitivity, specificity = ratio(tp, positives), ratio(tn, negatives)

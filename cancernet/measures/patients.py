@@ -1,18 +1,14 @@
 """Patients as units: how each fares, and one score a patient from the scores of its images."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
-from cancernet.measures import checks
-from cancernet.measures.figures import ByName
-from cancernet.measures.metrics import count_metrics
+from cancernet.measures.calls import Calls
+from cancernet.measures.intervals import RESAMPLES, patient_intervals
+from cancernet.measures.metrics import ByName, count_metrics
 from cancernet.measures.ranking import areas, rank
-from cancernet.measures.remarks import Kind, Remark, remark
-from cancernet.measures.resampling.bootstrap import patient_sums
-from cancernet.measures.resampling.intervals import RESAMPLES, patient_intervals
-from cancernet.measures.words import sentence
+from cancernet.measures.remarks import Kind, Remark, remark, sentence
 
 TOP = 10
 
@@ -29,6 +25,7 @@ class PatientRow(ByName):
         true_share: share of positives.
         called_share: share called positive.
         mean_score: over the images.
+        mean_of_top: over the `TOP` images of the highest scores, all where there are fewer.
     """
 
     patient: str
@@ -38,6 +35,7 @@ class PatientRow(ByName):
     true_share: float
     called_share: float
     mean_score: float
+    mean_of_top: float
     accuracy: float
     sensitivity: float
     specificity: float
@@ -48,41 +46,30 @@ class PatientRow(ByName):
     tp: int
 
 
-def patient_rows(truth: Any, score: Any, threshold: Any, patients: Any) -> list[PatientRow]:
-    """Judges every patient by itself.
-
-    Args:
-        truth, score, threshold, patients: as for `binary_metrics`.
-
-    Returns:
-        Rows by rising accuracy, then more images first, then name.
-    """
-    sums = patient_sums(truth, score, threshold, patients)
-    names = np.unique(np.asarray(patients).astype(str))
-    truth, score = np.asarray(truth), np.asarray(score, np.float64)
-    totals = np.bincount(sums.patient_index, weights=score)
-    alone = count_metrics(*sums.counts.T)
-    by_patient = np.split(
-        np.argsort(sums.patient_index, kind="stable"),
-        np.cumsum(np.bincount(sums.patient_index))[:-1],
-    )
+def patient_rows(calls: Calls) -> list[PatientRow]:
+    """Judges every patient by itself: by rising accuracy, then more images first, then name."""
+    found = patient_scores(calls)
+    alone = count_metrics(*calls.counts.T)
+    ends = np.cumsum(found.images)[:-1]
+    by_patient = np.split(np.argsort(calls.patient_index, kind="stable"), ends)
+    called_share, mean_score, mean_of_top = found.scores.values()
     rows = []
-    for number, (name, own) in enumerate(zip(names, by_patient, strict=True)):
-        tn, fp, fn, tp = (int(count) for count in sums.counts[number])
-        images = tn + fp + fn + tp
+    for number, (name, own) in enumerate(zip(calls.names, by_patient, strict=True)):
+        tn, fp, fn, tp = (int(count) for count in calls.counts[number])
         rows.append(
             PatientRow(
                 patient=str(name),
-                images=images,
+                images=len(own),
                 positives=tp + fn,
                 called_positive=tp + fp,
-                true_share=(tp + fn) / images,
-                called_share=(tp + fp) / images,
-                mean_score=float(totals[number] / images),
+                true_share=float(found.true_share[number]),
+                called_share=float(called_share[number]),
+                mean_score=float(mean_score[number]),
+                mean_of_top=float(mean_of_top[number]),
                 accuracy=float(alone["accuracy"][number]),
                 sensitivity=float(alone["sensitivity"][number]),
                 specificity=float(alone["specificity"][number]),
-                roc_auc=areas(rank(truth[own], score[own]))[0],
+                roc_auc=areas(rank(calls.truth[own], calls.score[own]))[0],
                 tn=tn,
                 fp=fp,
                 fn=fn,
@@ -110,24 +97,11 @@ class PatientScores:
     scores: dict[str, np.ndarray]
 
 
-def patient_scores(
-    truth: Any, score: Any, threshold: Any, patients: Any, *, top: int = TOP
-) -> PatientScores:
-    """Scores every patient from its images.
-
-    Args:
-        truth, score, threshold, patients: as for `binary_metrics`.
-        top: how many of a patient's highest scores are averaged; all where there are fewer.
-
-    Raises:
-        ValueError: shapes that differ, values out of range, top below 1.
-    """
-    truth = checks.check_truth(truth)
-    score = checks.check_score(score, len(truth))
-    threshold = checks.check_threshold(threshold)
+def patient_scores(calls: Calls, *, top: int = TOP) -> PatientScores:
+    """Scores every patient from its images; `top` are averaged, all where there are fewer."""
     if top < 1:
         raise ValueError(f"top must be at least 1, but is {top}")
-    names, index = checks.check_patients(patients, len(truth))
+    index, score = calls.patient_index, calls.score
     images = np.bincount(index)
     order = np.lexsort((-score, index))
     starts = np.cumsum(images) - images
@@ -135,11 +109,11 @@ def patient_scores(
     highest = place < top
     best = np.bincount(index[order], weights=score[order] * highest) / np.minimum(images, top)
     return PatientScores(
-        patients=names,
+        patients=calls.names,
         images=images,
-        true_share=np.bincount(index, weights=truth) / images,
+        true_share=np.bincount(index, weights=calls.truth) / images,
         scores={
-            "area fraction": np.bincount(index, weights=score >= threshold) / images,
+            "area fraction": np.bincount(index, weights=calls.called) / images,
             "mean score": np.bincount(index, weights=score) / images,
             f"mean of the top {top}": best,
         },
@@ -187,37 +161,26 @@ class PatientMetrics(ByName):
 
 
 def patient_metrics(
-    found: PatientScores,
-    *,
-    least_share: float = 0.0,
-    resamples: int = RESAMPLES,
-    seed: int = 7,
+    found: PatientScores, *, least_share: float = 0.0, resamples: int = RESAMPLES, seed: int = 7
 ) -> PatientMetrics:
-    """Judges the scores of patients.
+    """Judges the scores of patients, each drawn as one image for the intervals.
 
-    Args:
-        found: of `patient_scores`.
-        least_share: a patient is positive when more than this share of the images is.
-        resamples: bootstrap draws of the intervals; patients are drawn, each one image.
-        seed: of the draws.
+    A patient is positive when more than `least_share` of the images is.
     """
-    truth = (found.true_share > least_share).astype(np.int64)
+    positive = found.true_share > least_share
     scores = {}
     for name, score in found.scores.items():
-        inside = np.clip(score, 0.0, 1.0)
-        limits = patient_intervals(
-            truth, inside, 0.5, found.patients, resamples=resamples, seed=seed
-        ).limits["roc_auc"]
-        scores[name] = RankedPatients(roc_auc=areas(rank(truth, inside))[0], limits=limits)
+        calls = Calls(positive, np.clip(score, 0.0, 1.0), 0.5, found.patients)
+        limits = patient_intervals(calls, resamples=resamples, seed=seed).limits["roc_auc"]
+        scores[name] = RankedPatients(roc_auc=areas(calls.ranking)[0], limits=limits)
     error = found.scores["area fraction"] - found.true_share
-    positives = int(truth.sum())
     alike = None
-    if positives in (0, len(truth)):
-        only = "positive" if positives else "negative"
-        alike = remark(Kind.PATIENTS_ALIKE, patients=len(truth), only=only)
+    if positive.all() or not positive.any():
+        only = "positive" if positive.any() else "negative"
+        alike = remark(Kind.PATIENTS_ALIKE, patients=len(positive), only=only)
     return PatientMetrics(
-        patients=len(truth),
-        positive_patients=positives,
+        patients=len(positive),
+        positive_patients=int(positive.sum()),
         scores=scores,
         area_error=AreaError(mean=float(error.mean()), mean_absolute=float(np.abs(error).mean())),
         alike=alike,

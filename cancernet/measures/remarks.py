@@ -1,8 +1,15 @@
-"""What a reader must know beside the figures, as values; `words` makes sentences of them."""
+"""What a reader must know beside the figures: values, and the one place that makes sentences.
+
+A value in braces may be given a noun: `{patients:patient}` is `1 patient` or `2 patients`.
+"""
 
 import dataclasses
-from collections.abc import Mapping
+import string
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
+
+from cancernet.base.words import counted
 
 # Fewer patients with images of a class than this are said to be few.
 FEW_PATIENTS = 10
@@ -11,7 +18,7 @@ Value = int | float | str | tuple[str, ...]
 
 
 class Kind(StrEnum):
-    """What a remark says; its values are named in the sentence of `words`."""
+    """What a remark says; its values are named in its sentence."""
 
     # The choice of an operating point.
     VALIDATION_OF_ONE_CLASS = "validation_of_one_class"
@@ -45,12 +52,7 @@ class Kind(StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Remark:
-    """One fact beside the figures.
-
-    Attributes:
-        kind: one of `Kind`, or what a later version wrote.
-        values: name of a value -> number, text or names.
-    """
+    """One fact beside the figures; its kind is of `Kind`, or what a later version wrote."""
 
     kind: str
     values: Mapping[str, Value] = dataclasses.field(default_factory=dict)
@@ -59,3 +61,152 @@ class Remark:
 def remark(kind: Kind, **values: Value) -> Remark:
     """Returns a remark with its values."""
     return Remark(kind, values)
+
+
+# Figures whose name is not their name in `metrics.json` with spaces.
+FIGURES = {
+    "f1": "F1",
+    "mcc": "Matthews correlation",
+    "roc_auc": "AUC",
+    "pr_auc": "average precision",
+    "brier": "Brier score",
+}
+
+SENTENCES = {
+    Kind.VALIDATION_OF_ONE_CLASS: (
+        "All validation images are {only}, so no threshold can be chosen on them and "
+        "{threshold:g} is used instead. Validate on images of both classes."
+    ),
+    Kind.TIED_SCORES: (
+        "The next higher threshold that the validation scores can tell apart reaches a "
+        "sensitivity of only {following:.4f}; this one reaches {sensitivity:.4f}."
+    ),
+    Kind.NO_BETTER_THAN_CHANCE: (
+        "On validation this threshold separates the classes no better than chance "
+        "(sensitivity {sensitivity:.3f}, specificity {specificity:.3f})."
+    ),
+    Kind.FEW_PATIENTS_CHOSE: (
+        "The operating point was chosen on positives of {with_positives:patient} and negatives "
+        "of {with_negatives:patient}; other validation patients may well give another threshold."
+    ),
+    Kind.FEW_VALIDATED_FOLDS: (
+        "In {few} of {folds} folds fewer than {fewest} patients validated; with other patients "
+        "their operating points may well differ."
+    ),
+    Kind.THRESHOLD_GIVEN: "A fixed threshold does not depend on patients.",
+    Kind.NO_SPREAD_OF_ONE_CLASS: "All validation images are of one class.",
+    Kind.NO_SPREAD_OF_ONE_PATIENT: "One patient cannot be resampled.",
+    Kind.NO_DRAW_OF_BOTH_CLASSES: "No resample of the patients held both classes.",
+    Kind.CALIBRATED_BY_FOLD: "Each fold has its own correction; see the table of folds.",
+    Kind.NOT_CALIBRATED_ON_ONE_CLASS: (
+        "Not calibrated: all validation images are of one class, so there is nothing to fit."
+    ),
+    Kind.NOTHING_MISCLASSIFIED: (
+        "Not calibrated: no validation image is misclassified, so the fit would drive the "
+        "temperature to 0."
+    ),
+    Kind.TEMPERATURE_SHRUNK: (
+        "The {patients:validation patient} alone would give a temperature of {alone:.3g}; so few "
+        "patients get a weight of {weight:.0%}, which makes it {temperature:.3g}."
+    ),
+    Kind.FEW_PATIENTS_FITTED: (
+        "The fit rests on only {patients:patient} and may well be wrong for others."
+    ),
+    Kind.FEW_IMAGES_FITTED: (
+        "Isotonic calibration on only {images:image} follows chance; temperature scaling is safer."
+    ),
+    Kind.UNINFORMATIVE_SCORES: (
+        "The best temperature is at its upper bound: these scores carry no information."
+    ),
+    Kind.TESTING_OF_ONE_CLASS: (
+        "All testing images are {only}: figures that need both classes are undefined."
+    ),
+    Kind.CLASSES_WITHOUT_IMAGES: (
+        "These classes have no testing image and are left out of the averages: {names}."
+    ),
+    Kind.FEW_PATIENTS: (
+        "The {level:.0%} intervals rest on {patients:patient} ({with_positives} with positives, "
+        "{with_negatives} with negatives), too few to be trusted: they show how these patients "
+        "differ, not how other patients would fare."
+    ),
+    Kind.NO_INTERVAL: (
+        "No interval is given for {figures}: undefined, or without any spread among these "
+        "patients. That means too few or too similar patients, not certainty."
+    ),
+    Kind.PATIENTS_ALIKE: (
+        "All {patients:patient} are {only}, so there is no ranking of patients to judge."
+    ),
+    Kind.SAME_PROBABILITIES: "The two runs gave every image the same probabilities.",
+    Kind.FEW_PATIENTS_COMPARED: (
+        "These intervals rest on only {patients:patient}: a difference between the runs may be "
+        "a difference between these patients."
+    ),
+}
+
+RULES = {
+    "youden": "highest sensitivity + specificity (Youden)",
+    "smoothed": (
+        "highest sensitivity + specificity (Youden), averaged over shifts of {shift:g} in log "
+        "odds between patients and pulled towards 0.5 when few patients validate"
+    ),
+    "sensitivity": "highest threshold with a sensitivity of at least {target_sensitivity:g}",
+    "cost": "lowest cost when a missed positive costs as much as {cost_ratio:g} false alarms",
+    "fixed": "fixed threshold {threshold:g}",
+}
+GIVEN, CHOSEN = "given, not chosen on validation", "chosen on validation, never on testing"
+
+CORRECTIONS = {
+    "none": "none: probabilities as the network gives them",
+    "temperature": "temperature {temperature:.3g}, fitted on validation",
+    "isotonic": "isotonic line with {corners} corners, fitted on validation",
+}
+
+CALIBRATION_ERROR = (
+    "The expected calibration error (ECE) is never negative: the scatter within each bin adds "
+    "to it, so even a perfectly calibrated network gets more than 0 on a finite set. Compare it "
+    "with the value under perfect calibration on as many images. Patches of one patient scatter "
+    "together, which makes that value too small."
+)
+
+
+class _Formatter(string.Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, tuple):
+            return ", ".join(value)
+        if len(format_spec) > 1 and format_spec.replace(" ", "").isalpha():
+            return counted(value, format_spec)
+        return str(super().format_field(value, format_spec))
+
+
+def sentence(remark: Remark) -> str:
+    """Returns the sentence of a remark."""
+    values = dict(remark.values)
+    if isinstance(named := values.get("figures"), tuple):
+        values["figures"] = tuple(map(figure_name, named))
+    return _Formatter().format(SENTENCES[Kind(remark.kind)], **values)
+
+
+def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
+    """Returns the sentence of each remark."""
+    return tuple(map(sentence, remarks))
+
+
+def figure_name(name: str) -> str:
+    """Returns what a reader calls a figure of `metrics.json`."""
+    return FIGURES.get(name, name.replace("_", " "))
+
+
+class Remarked:
+    """Base of records with `remarks`: fills `note` or `notes` with their sentences.
+
+    Files keep both: the values for programs, the sentences for people. The sentences of an
+    earlier version's file stay as they were.
+    """
+
+    remarks: tuple[Remark, ...]
+
+    def __post_init__(self) -> None:
+        said = sentences(self.remarks)
+        for name, text in (("note", " ".join(said)), ("notes", said)):
+            if getattr(self, name, None) in ("", ()):
+                object.__setattr__(self, name, text)

@@ -1,4 +1,4 @@
-"""Scored images: what a network said of every image of a split, and what is true."""
+"""Scored images: what a network said of every image, what is true, and what the classes mean."""
 
 import csv
 import dataclasses
@@ -10,7 +10,7 @@ import numpy as np
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import written_beside
-from cancernet.measures import checks
+from cancernet.measures.calls import Calls, check_patients, check_probabilities, check_truth
 
 _COLUMNS = ("path", "patient", "label", "predicted")
 _PROBABILITY = "probability_"
@@ -38,16 +38,99 @@ class Scored:
 
     def __post_init__(self) -> None:
         images, classes = len(self.paths), np.shape(self.probabilities)[-1]
-        truth = checks.check_truth(self.truth, classes)
+        truth = check_truth(self.truth, classes)
         if len(truth) != images:
             raise ValueError(f"there are {images} paths but {len(truth)} truths")
-        checks.check_patients(self.patients, images)
-        probabilities = checks.check_probabilities(self.probabilities, images, classes)
+        check_patients(self.patients, images)
+        probabilities = check_probabilities(self.probabilities, images, classes)
         # Frozen for everybody else; this is the one place that fills it.
         object.__setattr__(self, "truth", truth)
         object.__setattr__(self, "probabilities", probabilities)
         object.__setattr__(self, "paths", tuple(str(path) for path in self.paths))
         object.__setattr__(self, "patients", tuple(str(patient) for patient in self.patients))
+
+    def __getitem__(self, places: np.ndarray) -> "Scored":
+        """Returns some of the images, in the order of their places."""
+        return Scored(
+            paths=[self.paths[place] for place in places],
+            patients=[self.patients[place] for place in places],
+            truth=self.truth[places],
+            probabilities=self.probabilities[places],
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Classes:
+    """The classes that figures are of.
+
+    Attributes:
+        classes: names in the order of the probabilities.
+        words: what each class means to a reader, in the same order.
+        positive: names of the positive classes, some but not all.
+
+    Raises:
+        ValueError: they do not fit each other.
+    """
+
+    classes: tuple[str, ...]
+    words: tuple[str, ...]
+    positive: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.words) != len(self.classes):
+            raise ValueError(
+                f"{len(self.classes)} classes need as many words, but there are {len(self.words)}"
+            )
+        positive_indices(self.classes, self.positive)
+
+    @property
+    def positive_indices(self) -> list[int]:
+        """Columns of the positive classes."""
+        return positive_indices(self.classes, self.positive)
+
+    @property
+    def positive_word(self) -> str:
+        """What positive means to a reader; `positive` when that is several classes."""
+        return self._word(positive=True, several="positive")
+
+    @property
+    def negative_word(self) -> str:
+        """What the rest means to a reader; `the rest` when that is several classes."""
+        return self._word(positive=False, several="the rest")
+
+    def calls_of(self, scored: Scored, threshold: Any = 0.5) -> Calls:
+        """Returns the calls of positives against the rest at one threshold, or one for each image.
+
+        Raises:
+            ValueError: the classes do not fit the probabilities.
+        """
+        columns = scored.probabilities.shape[1]
+        if len(self.classes) != columns:
+            raise ValueError(f"{len(self.classes)} classes do not fit {columns} probabilities")
+        positive = self.positive_indices
+        truth = np.isin(scored.truth, positive)
+        score = positive_score(scored.probabilities, positive)
+        return Calls(truth, score, threshold, scored.patients)
+
+    @property
+    def positive_words(self) -> str:
+        """The words of all positive classes."""
+        return "; ".join(self.words[index] for index in self.positive_indices)
+
+    def _word(self, *, positive: bool, several: str) -> str:
+        named = zip(self.classes, self.words, strict=True)
+        words = [word for name, word in named if (name in self.positive) == positive]
+        return words[0] if len(words) == 1 else several
+
+
+def joined(parts: Sequence[Scored]) -> Scored:
+    """Returns the images of all parts, one part after the other."""
+    return Scored(
+        paths=[path for part in parts for path in part.paths],
+        patients=[patient for part in parts for patient in part.patients],
+        truth=np.concatenate([part.truth for part in parts]),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+    )
 
 
 def positive_indices(classes: Sequence[str], positive: Sequence[str]) -> list[int]:
@@ -63,11 +146,6 @@ def positive_indices(classes: Sequence[str], positive: Sequence[str]) -> list[in
     if not 0 < len(found) < len(classes):
         raise ValueError("some but not all classes must be positive")
     return found
-
-
-def positive_truth(scored: Scored, positive: list[int]) -> np.ndarray:
-    """Returns 1 for images of a positive class, else 0, shape (images,)."""
-    return np.isin(scored.truth, positive).astype(np.int64)
 
 
 def positive_score(probabilities: np.ndarray, positive: list[int]) -> np.ndarray:

@@ -5,14 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.base.words import NOTICE
 from cancernet.config import TrainConfig
-from cancernet.measures.assess import Assessment
-from cancernet.measures.pooled import FoldScores
-from cancernet.measures.scored import Scored, positive_score, positive_truth
+from cancernet.measures.assess import Assessment, FoldScores
 from cancernet.report.portrait import Portrait
 
 DRAWN = (
@@ -47,10 +43,8 @@ class Asked:
 
     Attributes:
         data_set: the one it was trained on.
-        recipe: by name.
-        network: likewise.
-        run: the run that is evaluated; empty in the report of a training.
-        judged_on: the images that the run is evaluated on; empty likewise.
+        run: the run that is evaluated; empty in the report of a training, as is `judged_on`.
+        judged_on: the images that the run is evaluated on.
         folds_asked: what `--folds` was; None without a cross-validation.
     """
 
@@ -64,15 +58,10 @@ class Asked:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingFacts:
-    """What the training took; None where it is not known.
+    """What the training took; None or empty where it is not known.
 
-    Attributes:
-        seconds: of all epochs.
-        cpu_seconds: of all processors together.
-        images_per_second: on average.
-        epochs: that were trained.
-        machine: what it ran on; empty when not known.
-        finished: when, as ISO 8601; empty when it has just ended.
+    `seconds` are of all epochs, `cpu_seconds` of all processors together, and `finished` is
+    the time as ISO 8601, empty when it has just ended.
     """
 
     seconds: float | None = None
@@ -85,14 +74,9 @@ class TrainingFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FlowStep:
-    """One box of the data flow.
+    """One box of the data flow; None where a number is not known.
 
-    Attributes:
-        name: e.g. "training".
-        patients: in this step; None when not known.
-        images: in this step; None when not known.
-        positives: of the images; None when not known.
-        note: a remark, e.g. how the split was made.
+    `note` is a remark, e.g. how the split was made.
     """
 
     name: str
@@ -107,11 +91,9 @@ class Beside:
     """Another run or testing set whose figures stand beside these, unpaired.
 
     Attributes:
-        name: what it is.
         split_method: how its splits were made, in words.
         leak: what leaks between them; empty when nothing.
-        metrics: as `Assessment.testing`.
-        limits: (low, high) of every metric.
+        metrics: as `Assessment.testing`, with the `limits` of each.
         same_images: whether the very same images were judged.
     """
 
@@ -127,13 +109,8 @@ class Beside:
 class SlidePicture:
     """A picture of one testing patient's slide.
 
-    Attributes:
-        path: the PNG.
-        patient: whose slide it is.
-        patches: on it.
-        labelled: share of the area that is labelled positive, 0-1.
-        called: share of the area that is called positive, 0-1.
-        patients: how many testing patients could be shown.
+    `labelled` and `called` are the shares, 0-1, of the area that is labelled or called positive;
+    `patients` is how many testing patients could be shown.
     """
 
     path: Path
@@ -149,38 +126,30 @@ class ReportContent:
     """Everything `write_report` shows.
 
     Attributes:
-        title: name of the run.
-        assessment: what `assess` returned.
-        validation: scored images, for the calibration and the curves.
-        testing: scored images, likewise.
+        assessment: the scores and their figures.
         asked: what was asked of which network on which data.
         flow: the way of the images: found, used, training, validation, testing.
         left_out: reason to number of files that were left out.
         split_method: how the splits were made, in words.
         leak: what leaks between the splits as they were built, or was known to the run; in
             sentences, empty when nothing.
-        drawn: whether the data were drawn by a program.
-        history: measure to its value in every epoch.
-        best_epoch: the epoch that was kept, from 1.
-        training: what it took.
         command: what to type to repeat it.
-        seed: of every random number.
         fingerprint: of the data set.
-        settings: every setting of the training by name.
         versions: of the program and what it stands on, by name.
         commit: of the program; empty when not known.
         created: when, as ISO 8601.
+        history: measure to its value in every epoch.
+        best_epoch: the epoch that was kept, from 1.
+        training: what it took.
         notice: the sentence on intended use; shown first and last.
         remarks: more sentences that a reader must know before any figure.
         beside: others whose figures stand beside these.
-        subgroups: column of a table of patients to rows of `subgroup_rows`.
+        subgroups: column of a table of patients to the figures of its groups.
         prevalences: shares of positives that the user expects.
         audit: the audit's checks; empty where none was made.
         image_folder: what the testing paths are relative to; None shows no pictures.
         heat_map: from a testing path to a picture of what the call rested on, or None.
         folds: of a cross-validation, whose pooled figures the assessment holds.
-        thresholds: (images,) of testing where each has its own, as in folds; None where
-            the assessment's operating point holds for all.
         slides: maps of testing patients, where the images have places.
         portrait: what to show of data and network; None shows nothing of it.
         judged_again: whether a finished run is judged once more, on these or other images.
@@ -188,8 +157,6 @@ class ReportContent:
 
     title: str
     assessment: Assessment
-    validation: Scored
-    testing: Scored
     asked: Asked
     flow: Sequence[FlowStep]
     left_out: Mapping[str, int]
@@ -215,7 +182,6 @@ class ReportContent:
     image_folder: Path | None = None
     heat_map: Callable[[str], Path | None] | None = None
     folds: Sequence[FoldScores] = ()
-    thresholds: np.ndarray | None = None
     slides: Sequence[SlidePicture] = ()
     portrait: Portrait | None = None
     judged_again: bool = False
@@ -242,30 +208,21 @@ class ReportContent:
         return bool(self.leak) or any(check.leaks for check in self.audit)
 
     @property
-    def threshold(self) -> Any:
-        """The one threshold of all testing images, or one for each."""
-        if self.thresholds is not None:
-            return self.thresholds
-        return self.assessment.operating_point.threshold
-
-    @property
     def several_classes(self) -> bool:
         """Whether there are more than two."""
         return len(self.assessment.classes) > 2
 
     @property
-    def marked(self) -> float | None:
-        """The threshold to mark in a figure; None where images have different ones."""
-        return None if self.thresholds is not None else float(self.threshold)
-
-    def setting(self, name: str) -> Any:
-        """Returns a setting of the training; the default where an older run lacks it."""
-        return self.settings.get(name, getattr(TrainConfig, name))
-
-    def positives(self, split: Scored) -> tuple[np.ndarray, np.ndarray]:
-        """Returns truth (1 for positive) and score of a split's images."""
-        columns = self.assessment.positive_indices
-        return positive_truth(split, columns), positive_score(split.probabilities, columns)
+    def chosen(self) -> list[str]:
+        """What validation decided in this training, in words."""
+        monitor = self.settings.get("monitor", TrainConfig.monitor)
+        calibrated = self.assessment.calibration.method != "none"
+        chosen = {
+            "the epoch": monitor != "last",
+            "the calibration": bool(self.folds) or calibrated,
+            "the operating point": self.assessment.operating_point.rule_name != "fixed",
+        }
+        return [name for name, is_so in chosen.items() if is_so]
 
     @property
     def footer(self) -> str:

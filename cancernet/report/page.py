@@ -1,30 +1,37 @@
 """The report of a run, an evaluation or a cross-validation, and what is written beside it."""
 
+import csv
+import dataclasses
 import datetime
+import functools
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cancernet.base.files import write_bytes
-from cancernet.measures.class_measures import fold, overall_accuracy
+from cancernet.base.files import write_bytes, write_text
+from cancernet.config import SPLITS
+from cancernet.measures.assess import spread_over_folds
+from cancernet.measures.call_value import decision_curve
+from cancernet.measures.class_measures import ClassRow, fold, overall_accuracy
+from cancernet.measures.patients import patient_metrics, patient_scores
 from cancernet.report import sections
 from cancernet.report.checklist import GUIDELINES
 from cancernet.report.content import ReportContent
 from cancernet.report.figures.drawings import FIGURES, Figures
-from cancernet.report.headline import asked_rows, chosen_on_validation, headline, two_sides
-from cancernet.report.pictures import small_picture
-from cancernet.report.rendering import page_bytes, render
-from cancernet.report.tables import (
-    class_tables,
-    rows_with_scores,
-    testing_counts,
-    write_patients,
-    write_tables,
-)
-from cancernet.report.worst_errors import MOST_OF_A_PATIENT, worst_errors
+from cancernet.report.portrait import SplitFigures
+from cancernet.report.rendering import page_bytes, render, small_picture
 
 REPORT, MODEL_CARD, CHECKLIST = "report.html", "model_card.md", "checklist.md"
+PATIENTS = "patients.csv"
 DRAWN_ALERT = "Drawn data: not real tissue."
 LEAK_ALERT = "Leaking split: figures are too good."
 WIDEST_SLIDE = 1400  # pixels; the picture at full size is in figures/
+# Columns of patients.csv, and where `PatientRow` names them otherwise.
+PATIENT_COLUMNS = {
+    "patient": "", "images": "", "positives": "", "true_share": "", "mean_score": "",
+    "area_fraction": "called_share", "mean_of_the_top_10": "mean_of_top", "accuracy": "",
+    "sensitivity": "", "specificity": "", "roc_auc": "", "tn": "", "fp": "", "fn": "", "tp": "",
+}  # fmt: skip
 
 
 def write_report(content: ReportContent, folder: Path) -> None:
@@ -38,19 +45,25 @@ def write_report(content: ReportContent, folder: Path) -> None:
 
 def write_cards(content: ReportContent, folder: Path) -> None:
     """Writes `model_card.md` and `checklist.md` into a folder."""
-    write_bytes(folder / MODEL_CARD, page_bytes(model_card(content)))
-    write_bytes(folder / CHECKLIST, page_bytes(checklist(content)))
+    card = render(
+        "model_card.md.j2",
+        content=content,
+        asked=sections.asked_rows(content),
+        headline=sections.headline(content.assessment),
+    )
+    write_bytes(folder / MODEL_CARD, page_bytes(card))
+    checklist = render("checklist.md.j2", content=content, guidelines=GUIDELINES)
+    write_bytes(folder / CHECKLIST, page_bytes(checklist))
 
 
 def report_page(content: ReportContent, figures: Figures | None = None) -> str:
     """Returns the report as one HTML document that fetches nothing.
 
-    Args:
-        content: what it is made from.
-        figures: those that have been drawn already.
+    `figures` are those that have been drawn already.
     """
-    counts = testing_counts(content)
-    sides = fold(counts, content.assessment.positive_indices)
+    assessment, calls = content.assessment, content.assessment.calls()
+    counts = sections.testing_counts(assessment)
+    sides = fold(counts, assessment.positive_indices)
     return render(
         "report.html.j2",
         title=content.title,
@@ -59,23 +72,22 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         content=content,
         figures=figures or Figures(content),
         created=_to_the_minute(content.created),
-        asked=asked_rows(content),
-        headline=headline(content.assessment),
-        sides=two_sides(content.assessment),
-        chosen=chosen_on_validation(content),
-        flow=sections.data_flow(content),
-        fold_rows=sections.fold_rows(content.folds),
-        fold_means=sections.fold_means(content),
+        asked=sections.asked_rows(content),
+        headline=sections.headline(assessment),
+        sides=sections.two_sides(assessment),
+        splits=SPLITS,
+        spread_over_folds=functools.partial(spread_over_folds, content.folds),
         # Pooled folds have no one operating point that could move.
         spread=None if content.folds else sections.operating_point_spread(content),
         calibrations=sections.calibrations(content),
-        decisions=sections.decisions(content),
-        class_tables=class_tables(content),
+        useful=decision_curve(calls).useful_range(),
+        predictive=sections.predictive(content),
+        class_tables=sections.class_tables(assessment),
         accuracy={"classes": overall_accuracy(counts), "sides": overall_accuracy(sides)},
-        patients=rows_with_scores(content),
-        worst=worst_errors(content),
-        most_of_a_patient=MOST_OF_A_PATIENT,
-        units=sections.patients_as_units(content),
+        wrong=sections.surest_wrong(assessment) if content.image_folder else None,
+        pictures_of=functools.partial(sections.pictures_of, content),
+        most_of_a_patient=sections.MOST_OF_A_PATIENT,
+        units=patient_metrics(patient_scores(calls), seed=content.seed),
         slides=[
             (slide, small_picture(slide.path, longest=WIDEST_SLIDE, kind="jpeg"))
             for slide in content.slides
@@ -85,24 +97,44 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
     )
 
 
-def model_card(content: ReportContent) -> str:
-    """Returns the model card as Markdown; what a program cannot know is left to a person."""
-    return render(
-        "model_card.md.j2",
-        content=content,
-        asked=asked_rows(content),
-        headline=headline(content.assessment),
-    )
-
-
-def checklist(content: ReportContent) -> str:
-    """Returns both reporting checklists as Markdown."""
-    return render("checklist.md.j2", content=content, guidelines=GUIDELINES)
-
-
 def alerts(*, drawn: bool, leaking: bool) -> list[str]:
     """Returns what must not be overlooked, to stand above every sheet of a page."""
     return [DRAWN_ALERT] * drawn + [LEAK_ALERT] * leaking
+
+
+def write_tables(content: ReportContent, folder: Path) -> None:
+    """Writes `classes.csv` and, where there is a portrait, `splits.csv` and `network.txt`."""
+    _write_csv(
+        folder / "classes.csv",
+        ["table", *_names(ClassRow)],
+        (
+            (title, *dataclasses.astuple(row))
+            for title, table in sections.class_tables(content.assessment).items()
+            for row in (*table.classes, *table.means)
+        ),
+    )
+    if content.portrait is not None:
+        write_text(folder / "network.txt", content.portrait.summary)
+        rows = map(dataclasses.astuple, content.portrait.splits)
+        _write_csv(folder / "splits.csv", _names(SplitFigures), rows)
+
+
+def write_patients(content: ReportContent, folder: Path) -> None:
+    """Writes `patients.csv` into a folder: every testing patient, the worst first."""
+    fields = [field or name for name, field in PATIENT_COLUMNS.items()]
+    rows = ([row[name] for name in fields] for row in content.assessment.per_patient)
+    _write_csv(folder / PATIENTS, list(PATIENT_COLUMNS), rows)
+
+
+def _names(record: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(record)]
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    # A patient's name may hold bytes that are not text.
+    write_bytes(path, text.getvalue().encode("utf-8", errors="surrogateescape"))
 
 
 def _to_the_minute(moment: str) -> str:

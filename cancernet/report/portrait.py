@@ -8,15 +8,10 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One layer of a network.
+    """One layer of a network; of its parameters, `trainable` learn.
 
-    Attributes:
-        name: in the network.
-        kind: its class, e.g. `Conv2D`.
-        output: shape of its output without the batch, e.g. (24, 24, 64).
-        parameters: numbers it holds.
-        trainable: of them, those that learn.
-        derivation: how the parameters add up, e.g. "3×3×3×64 + 64".
+    `kind` is e.g. `Conv2D`, `output` its shape without the batch, e.g. (24, 24, 64), and
+    `derivation` how the parameters add up, e.g. "3×3×3×64 + 64".
     """
 
     name: str
@@ -32,7 +27,6 @@ class SplitFigures:
     """Loss and accuracy of the final model on one split.
 
     Attributes:
-        split: training, validation or testing.
         images: how many were scored.
         of: how many there are; more than `images` when a part was drawn at random.
         loss: mean cross entropy, natural logarithm, unweighted.
@@ -48,15 +42,7 @@ class SplitFigures:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Example:
-    """A testing image and what was said of it.
-
-    Attributes:
-        pixels: uint8 (height, width, 3).
-        truth: class in words.
-        predicted: class in words.
-        probability: of the predicted class.
-        right: whether the two agree.
-    """
+    """A testing image, uint8 (height, width, 3), and what was said of it; classes in words."""
 
     pixels: np.ndarray
     truth: str

@@ -1,44 +1,153 @@
-"""Fills the templates: pages with everything escaped, Markdown through its own filter."""
+"""Fills the templates: how numbers and pictures look wherever a person reads them.
 
+Pages have everything escaped; Markdown goes through its own filter.
+"""
+
+import base64
+import dataclasses
 import functools
-from collections.abc import Callable
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cancernet.base.errors import ImageError
+from cancernet.base.images import read_rgb
 from cancernet.base.words import counted, images_of, some
-from cancernet.report import formatting
-from cancernet.report.pictures import data_address
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-FOLDER = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).with_name("templates")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~])")
+UNDEFINED, NOTHING = "undefined", "—"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Returns the number with so many decimals; NaN as `undefined`."""
+    return UNDEFINED if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def interval(limits: Sequence[float], digits: int = 3) -> str:
+    """Returns `[low, high]`, or a dash where there is no interval."""
+    low, high = limits
+    return NOTHING if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Returns the number with its sign, as a typographer writes it; NaN as `undefined`."""
+    return UNDEFINED if math.isnan(value) else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def signed_interval(limits: Sequence[float]) -> str:
+    """Returns `[low, high]` with signs, or a dash where there is no interval."""
+    low, high = limits
+    return NOTHING if math.isnan(low) else f"[{signed(low)}, {signed(high)}]"
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Returns a share of 0-1 as `12.3%`; NaN as `undefined`."""
+    return UNDEFINED if math.isnan(value) else f"{value:.{digits}%}"
+
+
+def score(value: float) -> str:
+    """Returns a probability, but never 1.000 or 0.000 for what is neither."""
+    if 0.9995 <= value < 1:
+        return "above 0.9995"
+    return "below 0.0005" if 0 < value < 0.0005 else number(value)
+
+
+def threshold(value: float, digits: int = 6) -> str:
+    """Returns a threshold with so many significant digits."""
+    return f"{value:.{digits}g}"
+
+
+def plain(value: Any) -> str:
+    """Returns any value as text; None as a dash, NaN as `undefined`, `1,234` for a count."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, float):
+        return UNDEFINED if math.isnan(value) else f"{value:g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns `a`, `a and b`, or `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """Returns e.g. `24×24×64`."""
+    return "×".join(map(str, sizes))
+
+
+def markdown(value: Any) -> str:
+    """Returns any value as one line of text that means nothing to Markdown or HTML."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(plain(value).split()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """An image file as it goes into a page.
+
+    Attributes:
+        kind: after `image/` in its media type: png, jpeg or svg+xml.
+        content: its bytes.
+    """
+
+    kind: str
+    content: bytes
+
+
+def data_address(picture: Picture) -> str:
+    """Returns a picture as an address that fetches nothing."""
+    code = base64.b64encode(picture.content).decode("ascii")
+    return f"data:image/{picture.kind};base64,{code}"
+
+
+def small_picture(
+    path: Path, *, longest: int, shortest: int = 0, kind: str = "png"
+) -> Picture | None:
+    """Returns an image file as a small picture; None if it cannot be read.
+
+    Its longer side has at most `longest` and at least `shortest` pixels; smaller images are
+    enlarged in blocks. `kind` is png, or jpeg for what is large and made of colours.
+    """
+    from PIL import Image
+
+    try:
+        image = read_rgb(path)
+    except ImageError:
+        return None
+    longer = max(image.size)
+    wanted = min(max(longer, shortest), longest)
+    if wanted != longer:
+        width, height = (max(1, round(side * wanted / longer)) for side in image.size)
+        method = Image.Resampling.LANCZOS if wanted < longer else Image.Resampling.NEAREST
+        image = image.resize((width, height), method)
+    stream = io.BytesIO()
+    if kind == "jpeg":
+        image.save(stream, "JPEG", quality=82)
+    else:
+        image.save(stream, "PNG", optimize=True)
+    return Picture(kind, stream.getvalue())
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
-    "counted": counted,
-    "data_address": data_address,
-    "images_of": images_of,
-    "interval": formatting.interval,
-    "listed": formatting.listed,
-    "markdown": formatting.markdown,
-    "number": formatting.number,
-    "percent": formatting.percent,
-    "plain": formatting.plain,
-    "score": formatting.score,
-    "shape": formatting.shape,
-    "signed": formatting.signed,
-    "signed_interval": formatting.signed_interval,
-    "some": some,
-    "threshold": formatting.threshold,
-}
+    function.__name__: function
+    for function in (
+        counted, data_address, images_of, interval, listed, markdown, number, percent, plain,
+        score, shape, signed, signed_interval, some, threshold,
+    )
+}  # fmt: skip
 
 
 def render(template: str, **values: Any) -> str:
-    """Returns a template filled in; a value that it misses is an error.
-
-    Args:
-        template: name of a file in `templates/`.
-        values: what it shows, by name.
-    """
+    """Returns a template filled in; a value that it misses is an error."""
     return _environment().get_template(template).render(values)
 
 
@@ -53,7 +162,7 @@ def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(FOLDER),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=lambda name: name is not None and name.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,160 +1,143 @@
 """What the sections of a report show, computed; the templates find the words."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from cancernet.config import SPLITS
-from cancernet.measures.patients import PatientMetrics, patient_metrics, patient_scores
-from cancernet.measures.pooled import FoldScores, spread_over_folds
-from cancernet.measures.reliability import CalibrationFigures, calibration_metrics
-from cancernet.measures.resampling.predictive_values import PredictiveRow, predictive_rows
-from cancernet.measures.validation.calibration import scale
-from cancernet.measures.validation.threshold_spread import ThresholdSpread, threshold_spread
-from cancernet.report.content import FlowStep, ReportContent
-from cancernet.report.figures.decision_curve import decision_curve
+import numpy as np
 
+from cancernet.measures.assess import TESTING, VALIDATION, Assessment, ScoreSet
+from cancernet.measures.calibration import CalibrationFigures, calibration_metrics
+from cancernet.measures.call_value import PredictiveRow, predictive_rows
+from cancernet.measures.class_measures import ClassRow, ClassTable, class_table, fold
+from cancernet.measures.decisions import rule_of, scale
+from cancernet.measures.metrics import confusion_table
+from cancernet.measures.threshold_spread import ThresholdSpread, threshold_spread
+from cancernet.report.content import ReportContent
+from cancernet.report.rendering import Picture, small_picture
+
+# Of the surest wrong calls; a page must stay small enough to send.
+EACH = 8
+MOST_OF_A_PATIENT = EACH // 2
+LONGEST_SIDE = 160  # pixels
 PREVALENCES = (0.01, 0.05, 0.2, 0.5)
+SIDES = ("negative", "positive")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DataFlow:
-    """The way of the images.
+class HeadlineFigure:
+    """One figure of testing, with its limits, and what it was on validation.
 
-    Attributes:
-        found: files found, with those left out; None where nothing says.
-        lost: files left out.
-        splits: training, validation and testing.
-        others: what is neither.
+    `name` is that of `metrics.json`, `words` are what a reader calls it.
     """
 
-    found: int | None
-    lost: int
-    splits: list[FlowStep]
-    others: list[FlowStep]
+    name: str
+    words: str
+    value: float
+    limits: tuple[float, float]
+    validation: float
 
 
-def data_flow(content: ReportContent) -> DataFlow:
-    """Sorts the steps, and adds up what was found."""
-    splits = [step for step in content.flow if step.name in SPLITS]
-    lost = sum(content.left_out.values())
-    used = sum(step.images or 0 for step in splits)
-    return DataFlow(
-        found=lost + used if splits and lost else None,
-        lost=lost,
-        splits=splits,
-        others=[step for step in content.flow if step.name not in SPLITS],
-    )
+def headline(assessment: Assessment) -> list[HeadlineFigure]:
+    """Returns the headline figures in the order of `metrics.json`."""
+    words = {
+        "accuracy": "accuracy",
+        "sensitivity": f"sensitivity (recall of {assessment.positive_word})",
+        "specificity": f"specificity (recall of {assessment.negative_word})",
+        "balanced_accuracy": "balanced accuracy",
+        "precision": f"precision (share of {assessment.positive_word} calls that are right)",
+        "f1": "F1",
+        "mcc": "Matthews correlation",
+        "roc_auc": "AUC (area under the ROC curve)",
+        "pr_auc": "average precision (precision-recall curve)",
+        "brier": "Brier score (0 is best)",
+    }
+    limits = assessment.intervals[TESTING].limits
+    return [
+        HeadlineFigure(
+            name=name,
+            words=text,
+            value=assessment.testing[name],
+            limits=limits[name],
+            validation=assessment.validation[name],
+        )
+        for name, text in words.items()
+    ]
+
+
+def two_sides(assessment: Assessment) -> list[ClassRow]:
+    """Returns the measures of the negative and the positive side at the operating point."""
+    counts = assessment.testing.confusion_matrix.table
+    return class_table(counts, (assessment.negative_word, assessment.positive_word)).classes
+
+
+def testing_counts(assessment: Assessment) -> np.ndarray:
+    """Returns testing's counts, rows truth, columns call, as `predictions.csv` has them."""
+    truth = assessment.scored[TESTING].truth
+    return confusion_table(truth, assessment.predicted(), len(assessment.classes))
+
+
+def class_tables(assessment: Assessment) -> dict[str, ClassTable]:
+    """Returns the measures of each class and, beyond two classes, of the two sides, by title."""
+    counts = testing_counts(assessment)
+    tables = {"Class by class": class_table(counts, assessment.words)}
+    if len(assessment.classes) > 2:
+        sides = fold(counts, assessment.positive_indices)
+        tables["Folded to two sides"] = class_table(sides, SIDES)
+    return tables
+
+
+def asked_rows(content: ReportContent) -> dict[str, str]:
+    """Returns what was asked of which network on which data, by label."""
+    asked, assessment, network = content.asked, content.assessment, content.asked.network
+    size = f"{network.name}, {network.width}x{network.height} pixels"
+    if network.parameters is not None:
+        size += f", {network.parameters:,} parameters"
+    rows = {"run": asked.run} if asked.run else {}
+    rows["trained on" if asked.run else "data set"] = asked.data_set
+    if content.folds:
+        rows["cross-validation"] = (
+            f"{len(content.folds)} folds of whole patients (--folds {asked.folds_asked})"
+        )
+    named = zip(assessment.classes, assessment.words, strict=True)
+    rows |= {
+        "classes": "; ".join(f"{name} = {word}" for name, word in named),
+        "positive": assessment.positive_words,
+        "recipe": asked.recipe,
+        "network": size,
+    }
+    return rows | ({"judged on": asked.judged_on} if asked.judged_on else {})
 
 
 def operating_point_spread(content: ReportContent) -> ThresholdSpread:
     """Returns how far the threshold would have moved with other validation patients."""
-    truth, score = content.positives(content.validation)
-    return threshold_spread(
-        truth,
-        score,
-        content.validation.patients,
-        rule=content.assessment.operating_point.rule_name,
-        target_sensitivity=content.setting("target_sensitivity"),
-        cost_ratio=content.setting("cost_ratio"),
-        seed=content.seed,
-    )
+    name = content.assessment.operating_point.rule_name
+    rule = dataclasses.replace(rule_of(content.settings), name=name)
+    return threshold_spread(content.assessment.calls(VALIDATION), rule, seed=content.seed)
 
 
 def calibrations(content: ReportContent) -> dict[str, CalibrationFigures]:
     """Returns the calibration of both splits, and of testing before the correction."""
-    fit, testing = content.assessment.calibration, content.testing
-    columns = {"testing": testing}
-    if fit.method == "temperature":
-        before = scale(testing.probabilities, 1 / fit.temperature)
-        columns["testing before"] = dataclasses.replace(testing, probabilities=before)
-    columns["validation"] = content.validation
+    scores = content.assessment
+    columns = {"testing": scores.calls(TESTING)}
+    if scores.calibration.method == "temperature":
+        testing = scores.scored[TESTING]
+        before = scale(testing.probabilities, 1 / scores.calibration.temperature)
+        testing = dataclasses.replace(testing, probabilities=before)
+        columns["testing before"] = scores.calls_of(testing)
+    columns["validation"] = scores.calls(VALIDATION)
     return {
-        title: calibration_metrics(*content.positives(split), seed=content.seed)
-        for title, split in columns.items()
+        title: calibration_metrics(calls, seed=content.seed) for title, calls in columns.items()
     }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Decisions:
-    """What a call is worth.
-
-    Attributes:
-        useful: (lowest, highest) threshold at which the network is better than acting on
-            everybody and on nobody; NaN where there is none.
-        rows: of `predictive_rows`.
-    """
-
-    useful: tuple[float, float]
-    rows: list[PredictiveRow]
-
-
-def decisions(content: ReportContent) -> Decisions:
-    """Returns the range of the decision curve, and predictive values at other prevalences."""
-    truth, score = content.positives(content.testing)
-    prevalences = sorted({*PREVALENCES, float(truth.mean()), *content.prevalences})
-    return Decisions(
-        useful=decision_curve(truth, score).useful_range(),
-        rows=predictive_rows(
-            truth,
-            score,
-            content.threshold,
-            content.testing.patients,
-            prevalences,
-            seed=content.seed,
-        ),
-    )
-
-
-def patients_as_units(content: ReportContent) -> PatientMetrics:
-    """Returns how well one score a patient ranks the patients; `patient_metrics`."""
-    truth, score = content.positives(content.testing)
-    found = patient_scores(truth, score, content.threshold, content.testing.patients)
-    return patient_metrics(found, seed=content.seed)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FoldRow:
-    """One fold of a cross-validation and the patients it tested, by name."""
-
-    scores: FoldScores
-    patients: list[str]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FoldMean:
-    """One figure over the folds.
-
-    Attributes:
-        words: what a reader calls it.
-        mean: over the folds where it is defined.
-        spread: standard deviation over these.
-        defined: how many they are.
-        pooled: the figure of all folds together.
-    """
-
-    words: str
-    mean: float
-    spread: float
-    defined: int
-    pooled: float
-
-
-def fold_rows(folds: Sequence[FoldScores]) -> list[FoldRow]:
-    """Returns each fold with its patients."""
-    return [FoldRow(scores=fold, patients=sorted(set(fold.testing.patients))) for fold in folds]
-
-
-def fold_means(content: ReportContent) -> list[FoldMean]:
-    """Returns AUC and balanced accuracy over the folds, beside the pooled ones."""
-    found = []
-    for name, words in (("roc_auc", "AUC"), ("balanced_accuracy", "balanced accuracy")):
-        mean, spread, defined = spread_over_folds(content.folds, name)
-        pooled = content.assessment.testing[name]
-        found.append(
-            FoldMean(words=words, mean=mean, spread=spread, defined=defined, pooled=pooled)
-        )
-    return found
+def predictive(content: ReportContent) -> list[PredictiveRow]:
+    """Returns the predictive values at testing's own and at other prevalences."""
+    calls = content.assessment.calls()
+    prevalences = sorted({*PREVALENCES, float(calls.truth.mean()), *content.prevalences})
+    return predictive_rows(calls, prevalences, seed=content.seed)
 
 
 def training_rows(content: ReportContent) -> dict[str, Any]:
@@ -170,3 +153,64 @@ def training_rows(content: ReportContent) -> dict[str, Any]:
         "machine": took.machine,
     }
     return {label: value for label, value in rows.items() if value not in (None, "")}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WrongCall:
+    """One image on the wrong side of the operating point: its score, 0-1, and whose it is."""
+
+    path: str
+    patient: str
+    score: float
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return Path(self.path).name
+
+
+def surest_wrong(scores: ScoreSet, each: int = EACH) -> tuple[list[WrongCall], list[WrongCall]]:
+    """Returns missed testing positives by rising score and false alarms by falling score.
+
+    At most `each` of either, and at most half of them of one patient.
+    """
+    testing, calls = scores.scored[TESTING], scores.calls()
+    positive, score = calls.truth == 1, calls.score
+    missed = np.flatnonzero(positive & ~calls.called)
+    alarms = np.flatnonzero(~positive & calls.called)
+
+    def surest(places: np.ndarray, order: np.ndarray) -> list[WrongCall]:
+        places = places[np.argsort(order[places], kind="stable")]
+        return [
+            WrongCall(
+                path=testing.paths[place],
+                patient=testing.patients[place],
+                score=float(score[place]),
+            )
+            for place in _few_a_patient(places, testing.patients, each)
+        ]
+
+    return surest(missed, score), surest(alarms, -score)
+
+
+def pictures_of(content: ReportContent, call: WrongCall) -> list[Picture]:
+    """Returns what can be shown of a call: the image, and what the call rested on."""
+    assert content.image_folder is not None
+    files = [content.image_folder / call.path]
+    heat = content.heat_map(call.path) if content.heat_map is not None else None
+    files += [heat] if heat is not None else []
+    found = [small_picture(file, longest=LONGEST_SIDE) for file in files]
+    return [picture for picture in found if picture]
+
+
+def _few_a_patient(places: np.ndarray, patients: Sequence[str], each: int) -> list[int]:
+    """The first `each` places, but no more than half of them of one patient."""
+    kept: list[int] = []
+    taken: Counter[str] = Counter()
+    for place in places.tolist():
+        taken[patients[place]] += 1
+        if taken[patients[place]] <= -(-each // 2):
+            kept.append(place)
+        if len(kept) == each:
+            break
+    return kept

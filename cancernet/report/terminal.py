@@ -6,8 +6,8 @@ import textwrap
 
 from cancernet.base.words import counted, images_of
 from cancernet.measures.assess import Assessment
-from cancernet.report.formatting import interval, number, threshold
-from cancernet.report.headline import headline, two_sides
+from cancernet.report.rendering import interval, number, threshold
+from cancernet.report.sections import headline, two_sides
 
 WIDTH = 100
 
@@ -15,9 +15,7 @@ WIDTH = 100
 def text_report(assessment: Assessment, *, unit: str = "patient") -> str:
     """Returns the testing figures as text of at most 100 columns, for screen and log.
 
-    Args:
-        assessment: the figures.
-        unit: what was not split, in a word: patient, source, group.
+    `unit` is what was not split, in a word: patient, source, group.
     """
     blocks = [
         _opening(assessment, unit),
@@ -70,8 +68,7 @@ def _classification_report(assessment: Assessment) -> str:
 
 
 def _confusion_matrix(assessment: Assessment) -> str:
-    cells = assessment.testing["confusion_matrix"]
-    table = [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]]
+    table = assessment.testing.confusion_matrix.table
     words = [assessment.negative_word, assessment.positive_word]
     first = max(len("truth " + word) for word in words)
     columns = [f"called {word}" for word in words]

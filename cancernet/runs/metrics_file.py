@@ -8,11 +8,10 @@ from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
 from cancernet.base.records import Record, from_json
 from cancernet.measures.assess import Assessment
-from cancernet.measures.figures import Figures
-from cancernet.measures.resampling.intervals import Intervals
-from cancernet.measures.resampling.predictive_values import PredictiveRow
-from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.point import OperatingPoint
+from cancernet.measures.call_value import PredictiveRow
+from cancernet.measures.decisions import Calibration, OperatingPoint
+from cancernet.measures.intervals import Intervals
+from cancernet.measures.metrics import Figures
 from cancernet.runs.run_record import TrainingFacts
 
 METRICS = "metrics.json"
@@ -43,7 +42,7 @@ class Metrics(Record):
     """The content of `metrics.json`.
 
     Attributes:
-        validation: figures that the operating point was chosen on.
+        validation: figures of the images that chose the operating point.
         testing: figures of images that chose nothing.
         intervals: of "validation" and "testing".
         warnings: sentences that a reader must see before any figure.

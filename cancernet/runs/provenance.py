@@ -6,6 +6,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from cancernet.base.parallel import processor_fact
 from cancernet.runs.run_record import Machine
 
 PACKAGES = (
@@ -23,20 +24,23 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that shape the numbers."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    packages = {name: version_of(name) or "not installed" for name in PACKAGES}
+    return {"python": platform.python_version(), **packages}
+
+
+def version_of(package: str) -> str | None:
+    """Returns the version that is installed of a package; None where it is not."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def machine() -> Machine:
     """Returns the system, the processor and its cores."""
     return Machine(
         system=f"{platform.system()} {platform.release()}",
-        processor=_processor(),
+        processor=processor_fact("model name") or platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,
     )
 
@@ -56,13 +60,3 @@ def commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -17,17 +17,24 @@ import datetime
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import RunError
-from cancernet.base.files import read_json, sha256_of, write_json
-from cancernet.base.locks import LockedError, lock
+from cancernet.base.files import (
+    LockedError,
+    is_file,
+    lock,
+    parse_json,
+    read_json,
+    sha256_of,
+    write_json,
+)
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
-from cancernet.measures.validation.calibration import NONE, Calibration
-from cancernet.runs.run_record import FORMAT, RunRecord
+from cancernet.measures.decisions import NONE, Calibration
+from cancernet.runs.run_record import CROSS_VALIDATION, FORMAT, RunRecord
 
 RUN_FILE = "run.json"
 MODEL_KERAS = "model.keras"
@@ -35,7 +42,8 @@ MODEL_ONNX = "model.onnx"
 CHECKPOINT = "checkpoint"
 LOCK = ".lock"
 LOG = "log.jsonl"
-CROSS_VALIDATION = "cross_validation.json"  # in place of run.json, over runs in fold-XX/
+# One JSON object a line with `path` and `overlay`.
+HEAT_MAPS = "*/explanations.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,11 +144,7 @@ def whole_of(folder: Path) -> Path:
 
 
 def open_run(folder: Path, *, check: tuple[str, ...] = (MODEL_ONNX,)) -> Run:
-    """Opens a finished run and verifies the files that will be used.
-
-    Args:
-        folder: the run folder.
-        check: names of the files whose SHA-256 is compared with run.json.
+    """Opens a finished run; `check` names the files whose SHA-256 is compared with run.json.
 
     Raises:
         RunError: no run there, unfinished, a file missing or altered.
@@ -244,6 +248,32 @@ def locked(folder: Path) -> Iterator[None]:
             yield
     except LockedError:
         raise RunError(f"another process is training in {folder}; wait for it to end") from None
+
+
+def heat_map_of(folder: Path) -> Callable[[str], Path | None]:
+    """Returns a look-up from an image's path to its heat map's overlay; None where there is none.
+
+    Every folder in the run folder that `predict.py --explain` filled is looked through.
+    """
+    found: dict[str, Path] = {}
+    explained: dict[str, str] = {}
+    for lines in sorted(Path(folder).glob(HEAT_MAPS)):
+        for line in lines.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                facts = parse_json(line)
+                name = Path(facts["path"]).name
+                # Two images of one name: nobody knows whose map it is.
+                clear = explained.setdefault(name, facts["path"]) == facts["path"]
+                overlay = lines.parent / Path(facts["overlay"]).name
+                found[name] = overlay if clear else Path()
+            except (ValueError, KeyError, TypeError):
+                continue  # a cut line hides no other
+
+    def look_up(path: str) -> Path | None:
+        place = found.get(Path(path).name)
+        return place if place is not None and is_file(place) else None
+
+    return look_up
 
 
 def now() -> str:

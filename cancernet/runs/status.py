@@ -7,8 +7,7 @@ import statistics
 from pathlib import Path
 
 from cancernet.base.errors import RunError
-from cancernet.base.files import parse_json
-from cancernet.base.locks import is_locked
+from cancernet.base.files import is_locked, parse_json
 from cancernet.base.records import Record, from_json
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import RunRecord
@@ -27,10 +26,7 @@ class EpochLine(Record):
 
 
 def describe_status(folder: Path) -> str:
-    """Says in a few lines what a run is doing; changes nothing in it.
-
-    Args:
-        folder: a run folder, begun or finished.
+    """Says in a few lines what a run, begun or finished, is doing; changes nothing in it.
 
     Raises:
         RunError: there is no run there, or its run.json is damaged.

@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import read_json, write_json, write_text
-from cancernet.base.locks import LockedError, lock
-from cancernet.base.staging import Mark, beside, rename_whole
+from cancernet.base.files import (
+    LockedError,
+    Mark,
+    beside,
+    lock,
+    read_json,
+    rename_whole,
+    write_json,
+    write_text,
+)
 
 MARKER = "DRAWN.json"
 SOFTWARE = "CancerNet drawn sample"

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cancernet.base.cluster import Cluster
 from cancernet.base.errors import CancerNetError
+from cancernet.base.parallel import Cluster
 from cancernet.runs.run_folder import Run, open_run
 from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
 

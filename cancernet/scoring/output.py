@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import IO
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import plain_name, read_json, write_json, written_beside
+from cancernet.base.files import (
+    LockedError,
+    lock,
+    plain_name,
+    read_json,
+    write_json,
+    written_beside,
+)
 from cancernet.base.images import read_rgb
-from cancernet.base.locks import LockedError, lock
 from cancernet.base.records import Record, from_json
 from cancernet.base.words import some
 from cancernet.runs.run_folder import Run

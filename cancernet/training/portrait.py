@@ -10,7 +10,6 @@ from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb, to_array
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BuiltDataset
-from cancernet.measures import scored as scores
 from cancernet.models import network
 from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
@@ -88,9 +87,7 @@ def _samples(dataset: BuiltDataset, random: np.random.Generator) -> dict[str, li
 def _examples(finished: Finished, random: np.random.Generator) -> tuple[list[Example], int]:
     dataset = finished.training.dataset
     testing, assessment = finished.testing, finished.assessment
-    predicted = scores.predicted_indices(
-        testing.probabilities, assessment.positive_indices, assessment.operating_point.threshold
-    )
+    predicted = assessment.predicted()
     right = predicted == testing.truth
     wrong_places = random.permutation(np.flatnonzero(~right))
     right_places = random.permutation(np.flatnonzero(right))

@@ -11,9 +11,9 @@ import numpy as np
 from cancernet.base.errors import CancerNetError
 from cancernet.base.words import NOTICE
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import NO_POSITION, BuiltDataset, read_audit
-from cancernet.evaluation.other_runs import read_besides
-from cancernet.measures import scored as scores
+from cancernet.dataset.build_record import read_audit
+from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
+from cancernet.evaluation.run_results import read_besides
 from cancernet.report.content import (
     Asked,
     FlowStep,
@@ -25,7 +25,7 @@ from cancernet.report.content import (
 )
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
-from cancernet.runs.heat_maps import heat_map_of
+from cancernet.runs.run_folder import heat_map_of
 from cancernet.slides.output import save_picture
 from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
 from cancernet.training.plan import Finished
@@ -58,8 +58,6 @@ def _report_content(finished: Finished) -> ReportContent:
     return ReportContent(
         title=folder.resolve().name,
         assessment=finished.assessment,
-        validation=finished.validation,
-        testing=finished.testing,
         asked=Asked(
             data_set=f"{dataset.name}: {dataset.title}",
             recipe=record.recipe,
@@ -157,18 +155,15 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
 
 
 def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
-    dataset, testing = finished.training.dataset, finished.testing
+    dataset, calls = finished.training.dataset, finished.assessment.calls()
     part = dataset.split("testing")
-    columns = finished.assessment.positive_indices
-    score = scores.positive_score(testing.probabilities, columns)
-    truth = scores.positive_truth(testing, columns)
     patches = [
         ScoredPatch(
             path=dataset.folder / part.paths[row],
             x=int(part.x[row]),
             y=int(part.y[row]),
-            probability=float(score[row]),
-            truth=int(truth[row]),
+            probability=float(calls.score[row]),
+            truth=int(calls.truth[row]),
         )
         for row in rows.tolist()
     ]

@@ -15,7 +15,7 @@ from cancernet.base.settings import flag_of
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.runs import provenance, run_folder
-from cancernet.runs.run_record import RunRecord, TrainingRecord
+from cancernet.runs.run_record import CROSS_VALIDATION, RunRecord, TrainingRecord
 from cancernet.training.begin import describe_dataset, holds_nothing
 from cancernet.training.plan import Plan, Resume, Training
 
@@ -30,7 +30,7 @@ def newest_unfinished() -> Path:
         RunError: there is none.
     """
     begun = []
-    for name in (run_folder.RUN_FILE, run_folder.CROSS_VALIDATION):
+    for name in (run_folder.RUN_FILE, CROSS_VALIDATION):
         for path in OUTPUT.glob(f"*/{name}"):
             with contextlib.suppress(RunError, OSError, ValueError):
                 record: TrainingRecord = (

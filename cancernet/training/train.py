@@ -13,11 +13,10 @@ import numpy as np
 
 from cancernet.base.errors import RunError, describe_os_error
 from cancernet.dataset.manifest import BuiltDataset
-from cancernet.measures.assess import assess, write_predictions
-from cancernet.measures.classes import Classes
-from cancernet.measures.scored import Scored
-from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.calibration_fit import fit_calibration
+from cancernet.measures.assess import assess
+from cancernet.measures.calibration import fit_calibration
+from cancernet.measures.decisions import Calibration
+from cancernet.measures.scored import Classes, Scored
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import Run
@@ -193,8 +192,8 @@ def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]
 def write_results(finished: Finished) -> None:
     """Writes the predictions of both splits, and metrics.json."""
     folder, assessment = finished.training.folder, finished.assessment
-    write_predictions(folder / PREDICTIONS, finished.testing, assessment)
-    write_predictions(folder / VALIDATION_PREDICTIONS, finished.validation, assessment)
+    assessment.write(folder / PREDICTIONS, "testing")
+    assessment.write(folder / VALIDATION_PREDICTIONS, "validation")
     metrics = dataclasses.replace(metrics_of(assessment), training=finished.record.training)
     write_metrics(folder, metrics)
 

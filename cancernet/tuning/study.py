@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import CancerNetError, first_line
-from cancernet.base.locks import LockedError, lock
+from cancernet.base.files import LockedError, lock
 from cancernet.tuning.space import Value
 
 if TYPE_CHECKING:

@@ -1,14 +1,24 @@
-"""Files are whole or not there: written beside, then renamed."""
+"""Files and folders are whole or not there; a lock ends with its process."""
 
 import json
 import os
 import shutil
+import signal
 import stat
+import subprocess
+import sys
+import threading
 
 import pytest
 
+from cancernet.base.errors import CancerNetError
 from cancernet.base.files import (
+    LockedError,
+    Mark,
+    is_locked,
     is_unfinished,
+    lock,
+    made_beside,
     remove_unfinished,
     sha256_of,
     write_bytes,
@@ -16,6 +26,16 @@ from cancernet.base.files import (
     write_text,
     written_beside,
 )
+
+MARK = Mark(".mark", "ours\n")
+HOLDER = """
+import sys, time
+from cancernet.base.files import lock
+from pathlib import Path
+with lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 def test_the_content_arrives(tmp_path):
@@ -72,3 +92,71 @@ def test_what_a_killed_process_was_writing_is_known_by_its_name(tmp_path):
         (left / name).write_text("mine")
     remove_unfinished(left)
     assert {path.name for path in left.iterdir()} == own
+
+
+def test_a_folder_made_beside_is_there_at_the_end_only(tmp_path):
+    folder = tmp_path / "out"
+    with made_beside(folder) as staging:
+        (staging / "a").write_text("")
+        assert not folder.exists() and staging.parent == tmp_path
+    assert [path.name for path in folder.iterdir()] == ["a"]
+    with pytest.raises(CancerNetError, match="exists already"), made_beside(folder):
+        pass
+    with pytest.raises(ValueError, match="stop"), made_beside(tmp_path / "new"):
+        raise ValueError("stop")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_only_marked_and_empty_folders_are_removed(tmp_path):
+    ours, theirs, empty = (tmp_path / name for name in ("ours", "theirs", "empty"))
+    MARK.make(ours)
+    (ours / "inside").mkdir()
+    theirs.mkdir()
+    (theirs / "mine.txt").write_text("")
+    empty.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(ours)
+    for folder in (link, theirs, empty, tmp_path / "nothing"):
+        MARK.remove(folder)
+    assert MARK.is_on(ours) and link.is_symlink() and (theirs / "mine.txt").exists()
+    assert not empty.exists()
+    MARK.remove(ours)
+    assert not ours.exists()
+
+
+def test_a_lock_keeps_others_out_and_ends_with_a_killed_process(tmp_path):
+    path = tmp_path / "lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    assert is_locked(path)
+    with pytest.raises(LockedError), lock(path):
+        pass
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert path.exists() and not is_locked(path)
+    with lock(path):
+        assert is_locked(path)
+    assert not path.exists()
+
+
+def test_a_lock_is_held_by_one_at_a_time(tmp_path):
+    path, inside, most = tmp_path / "lock", [], []
+
+    def work():
+        for _ in range(30):
+            try:
+                with lock(path):
+                    inside.append(1)
+                    most.append(len(inside))
+                    inside.pop()
+            except LockedError:
+                continue
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(most) == {1}

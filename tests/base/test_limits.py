@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cancernet.base import reading
+from cancernet.base import images
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb
 
@@ -74,8 +74,8 @@ def test_as_many_bytes_as_the_limit_are_read(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(png(4, 4))
     size = path.stat().st_size
-    monkeypatch.setattr(reading, "MAXIMUM_BYTES", size)
+    monkeypatch.setattr(images, "MAXIMUM_BYTES", size)
     assert read_rgb(path).size == (4, 4)
-    monkeypatch.setattr(reading, "MAXIMUM_BYTES", size - 1)
+    monkeypatch.setattr(images, "MAXIMUM_BYTES", size - 1)
     with pytest.raises(ImageError, match="larger than"):
         read_rgb(path)

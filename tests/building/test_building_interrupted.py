@@ -4,13 +4,15 @@ import contextlib
 import multiprocessing
 import os
 import select
+import shutil
 import signal
 import time
 
 import pytest
 
-from cancernet.base import locks, parallel
+from cancernet.base import parallel
 from cancernet.base.errors import CancerNetError
+from cancernet.base.files import lock
 from cancernet.building import record, staging, transfer
 from tests.helpers.building_trees import build_it, facts, files_under, make_tree
 
@@ -97,13 +99,13 @@ def test_killed_at_the_moments_of_a_replacement(source, tmp_path):
     old = tmp_path / "old" / "idc"
     build_it(source, old, split="image")
     before = files_under(old)
-    moments = list_moments(source, old)
+    moments = list_moments(source, shutil.copytree(old, tmp_path / "listed" / "idc"))
     renames = [i for i, name in enumerate(moments, 1) if name.endswith("rename")]
     removals = [i for i, name in enumerate(moments, 1) if name == "after unlink"]
     assert len(renames) >= 6 and len(removals) > 60
     for kill_at in [*renames[-6:], removals[0], removals[40], removals[-1]]:
         out = tmp_path / f"data{kill_at}" / "idc"
-        build_it(source, out, split="image")
+        shutil.copytree(old, out)
         assert run_killed(source, out, kill_at) == -signal.SIGKILL
         # The old set or the new one is there, whole: in place, or a rename away.
         previous = out.parent / ".idc.previous"
@@ -158,7 +160,7 @@ def test_two_builds_at_once_are_one_too_many(source, tmp_path, monkeypatch):
     out = tmp_path / "data" / "idc"
     out.parent.mkdir()
     monkeypatch.setattr(staging, "PATIENCE_SECONDS", 0.2)
-    with locks.lock(out.parent / ".idc.lock"):
+    with lock(out.parent / ".idc.lock"):
         with pytest.raises(CancerNetError, match="another build is writing"):
             build_it(source, out)
         assert not out.exists()

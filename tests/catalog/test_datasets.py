@@ -11,8 +11,7 @@ from PIL import Image
 from cancernet import catalog
 from cancernet.catalog import Identity, LeftOut, Reason
 from cancernet.dataset.manifest import read_dataset
-from cancernet.dataset.notices import NoticeKind
-from cancernet.dataset.words import say_notice
+from cancernet.dataset.notices import NoticeKind, say_notice
 from cancernet.lookalike import grouping
 from cancernet.sample import layouts
 from cancernet.sample.layouts import vary

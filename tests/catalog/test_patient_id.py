@@ -18,11 +18,11 @@ from cancernet.catalog.patient_id import (
     patient_key,
 )
 from cancernet.config import SPLITS
-from cancernet.dataset.notices import notice_respelled
-from cancernet.dataset.patient_split import split_by_patient
+from cancernet.dataset.build_record import Unlisted
+from cancernet.dataset.notices import notice_respelled, say_notice
 from cancernet.dataset.split_lists import read_lists, split_by_lists
-from cancernet.dataset.words import say_notice
-from cancernet.measures.resampling.subgroups import read_columns
+from cancernet.dataset.splitting import split_by_patient
+from cancernet.evaluation.subgroups import read_columns
 from tests.helpers.building_trees import facts, make_tree, manifest, write_patch
 
 SPELLINGS = ("{}", "{}.0", "{}.", "{}.00", " {}", "{} ", "00{}", "0{}.0", "\t{}.0 ")
@@ -188,7 +188,7 @@ def test_the_official_lists_find_images_whose_ids_are_padded():
     listed = split_by_lists(
         images, {"1": "training", "2.0": "validation", "3": "testing"}, "testing"
     )
-    assert not listed.without_images and listed.unlisted == {"patients": 0, "images": 0}
+    assert not listed.without_images and listed.unlisted == Unlisted()
     assert np.unique(listed.splits).tolist() == [0, 1, 2] and len(listed.respelled) == 3
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.records import from_json
 from cancernet.commands.predict import parse_arguments
-from cancernet.measures.validation.calibration import Calibration
+from cancernet.measures.decisions import Calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.output import CsvFile
 from cancernet.scoring.predictor import Failure, Prediction, Predictor

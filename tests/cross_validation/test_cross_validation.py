@@ -8,34 +8,29 @@ import numpy as np
 import pytest
 
 from cancernet.base.errors import CancerNetError, RunError, SplitError
-from cancernet.building.build import build
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
-from cancernet.dataset.leaks import Leak, LeakKind
 from cancernet.dataset.manifest import read_dataset
+from cancernet.dataset.notices import Leak, LeakKind
 from cancernet.evaluation.compare_runs import compare_sides, read_side
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import Rule
+from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored, write_scored
-from cancernet.measures.validation.operating_point import choose_operating_point
-from cancernet.runs.cross_validation_file import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
-from cancernet.runs.run_record import FINISHED
-from cancernet.sample.layouts import draw_sample
+from cancernet.runs.run_record import FINISHED, read_cross_validation
 from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.network import FirstWeights
 from cancernet.training.plan import Plan, Resume, Training
 from cancernet.training.train import opened
 from tests.helpers.strict_json import check_json_files
-from tests.test_pipeline import build_settings
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("folds")
-    draw_sample("idc", folder / "original", patients=8)
-    build(build_settings(folder / "original", folder / "idc"))
-    return read_dataset(folder / "idc")
+def drawn(built):
+    return read_dataset(built("idc"))
 
 
 class TestPlan:
@@ -121,7 +116,7 @@ def write_a_run(place, own, begun):
         )
         called = (score >= 0.4).astype(int)
         write_scored(place / f"{name}.csv", images, classes=own.classes, predicted=called)
-    point = choose_operating_point(part.labels, score, rule="fixed", threshold=0.4)
+    point = choose_operating_point(Calls(part.labels, score), Rule("fixed", threshold=0.4))
     files = vouch_for(place, ["predictions.csv", "validation_predictions.csv"])
     assert list(read_run_file(place).fold.testing) == sorted(set(own.split("testing").patients))
     record = dataclasses.replace(begun, status=FINISHED, operating_point=point, files=files)
@@ -136,6 +131,7 @@ def test_too_small_a_limit_is_refused_before_there_is_a_folder(drawn, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "folds"
     config = TrainConfig(epochs=1, image_size=16)
@@ -173,17 +169,14 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     for words in ("Folds", "tested patients", "each fold", "Drawn data", "pooled"):
         assert words in page, words
     side = read_side(folder)
-    turned = np.arange(len(side.scored.paths))[::-1]
-    other = dataclasses.replace(
-        side,
-        scored=Scored(
-            paths=[side.scored.paths[place] for place in turned],
-            patients=[side.scored.patients[place] for place in turned],
-            truth=side.scored.truth[turned],
-            probabilities=side.scored.probabilities[turned],
-        ),
-        threshold=np.where(side.threshold[turned] > 0, 0.7, np.nan),
+    turned = np.arange(len(side.testing.paths))[::-1]
+    thresholds = np.where(side.scores.threshold()[turned] > 0, 0.7, np.nan)
+    scores = dataclasses.replace(
+        side.scores,
+        scored={"testing": side.testing[turned]},
+        thresholds={"testing": thresholds},
     )
+    other = dataclasses.replace(side, scores=scores)
     found = compare_sides(side, other)
     assert found.first["accuracy"] == pytest.approx(metrics["testing"]["accuracy"])
     assert found.difference["sensitivity"] < 0 < found.difference["specificity"]

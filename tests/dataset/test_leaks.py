@@ -7,8 +7,7 @@ import pytest
 
 from cancernet.base.files import json_text
 from cancernet.base.records import EntryError, as_json, from_json
-from cancernet.dataset.leaks import Leak, LeakKind, upgraded_leaks
-from cancernet.dataset.words import say_leaks
+from cancernet.dataset.notices import Leak, LeakKind, say_leaks, upgraded_leaks
 from cancernet.runs.run_record import DatasetFacts
 
 COPIES = Leak(kind=LeakKind.COPIES, unit="image", count=9, total=10, examples=("a", "b"))

@@ -9,7 +9,7 @@ from cancernet.base.errors import SplitError
 from cancernet.catalog import dataset
 from cancernet.config import SPLITS, split_ratios
 from cancernet.dataset.notices import NoticeKind
-from cancernet.dataset.patient_split import notice_scarce, scarce_classes, split_by_patient
+from cancernet.dataset.splitting import notice_scarce, scarce_classes, split_by_patient
 from tests.dataset.test_splitting import images_of
 
 RATIOS = split_ratios()

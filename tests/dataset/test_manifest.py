@@ -60,7 +60,7 @@ def test_missing_and_empty_images_are_named(copied):
     lost = dataset.split("testing").paths[0]
     (copied / lost).unlink()
     (copied / dataset.split("testing").paths[1]).write_bytes(b"")
-    with pytest.raises(CancerNetError, match=f"lacks 2 images .* first {lost}"):
+    with pytest.raises(CancerNetError, match=f"2 images of .* are missing or empty, first {lost}"):
         dataset.check_files()
 
 

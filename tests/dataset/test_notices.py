@@ -7,8 +7,7 @@ import pytest
 
 from cancernet.base.records import as_json, from_json
 from cancernet.dataset.build_record import BuildRecord
-from cancernet.dataset.notices import Notice, NoticeKind
-from cancernet.dataset.words import say_notice
+from cancernet.dataset.notices import Notice, NoticeKind, say_notice
 
 FULL = Notice(
     kind=NoticeKind.FEW_IMAGES, split="testing", classes=("0 (no IDC)", "1 (IDC)"), counts=(3, 4),

@@ -13,11 +13,12 @@ from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.catalog import dataset
 from cancernet.config import SPLITS, split_ratios
 from cancernet.dataset import nearest_split as search
+from cancernet.dataset.build_record import Unlisted
 from cancernet.dataset.find_leaks import find_leaks
 from cancernet.dataset.images import Images
 from cancernet.dataset.notices import NoticeKind
-from cancernet.dataset.patient_split import split_by_image, split_by_patient
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
+from cancernet.dataset.splitting import split_by_image, split_by_patient
 
 RATIOS = split_ratios()
 SHARES = np.array([RATIOS[name] for name in SPLITS])
@@ -324,7 +325,7 @@ def test_lists_decide_and_tell_what_does_not_fit():
         ["training"] * 4 + ["validation"] * 4 + ["testing"] * 2
     )
     assert listed.without_images == ["ghost"]
-    assert listed.unlisted == {"patients": 1, "images": 8}
+    assert listed.unlisted == Unlisted(patients=1, images=8)
     assert {file.detail for file in listed.left_out} == {"d"} and len(listed.left_out) == 8
     sent = split_by_lists(images, split_of, "validation")
     assert not sent.left_out and (sent.splits == 1).sum() == 12

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.files import sha256_of
-from cancernet.base.staging import made_beside
+from cancernet.base.files import made_beside, sha256_of
 from cancernet.commands import evaluate
 from cancernet.dataset.manifest import COLUMNS
 from cancernet.evaluation.compare_runs import compare_sides, read_side
@@ -21,9 +20,10 @@ from cancernet.evaluation.labelled_images import read_labelled
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_folder
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import Calibration, Rule
+from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import write_scored
-from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.operating_point import choose_operating_point
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
@@ -43,7 +43,7 @@ def finished_run(folder, /, *, seeds=(1, 2), temperature=1.5, fingerprint="ab", 
     record = run_folder.read_run_file(folder)
     validation = scored(seeds[1])
     point = choose_operating_point(
-        validation.truth, validation.probabilities[:, 1], rule="fixed", threshold=0.4
+        Calls(validation.truth, validation.probabilities[:, 1]), Rule("fixed", threshold=0.4)
     )
     record = dataclasses.replace(
         record,
@@ -299,11 +299,8 @@ def test_another_rule_is_chosen_on_validation_alone(run, tmp_path):
     found = examine(finished, settings)
     validation = scored(2)
     expected = choose_operating_point(
-        validation.truth,
-        validation.probabilities[:, 1],
-        rule="sensitivity",
-        target_sensitivity=0.9,
-        patients=validation.patients,
+        Calls(validation.truth, validation.probabilities[:, 1], patients=validation.patients),
+        Rule("sensitivity", target_sensitivity=0.9),
     )
     assert found.assessment.operating_point == expected
     # Whatever testing holds, the point is the same.

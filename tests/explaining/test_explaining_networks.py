@@ -24,6 +24,7 @@ class Eager:
         return SimpleNamespace(get_concrete_function=lambda *_: work)
 
 
+@pytest.mark.usefixtures("shallow")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network_is_explained(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cancernet.explaining.gradients.tf", Eager())

@@ -19,12 +19,14 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, describe_os_error
+from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.building import build as building
 from cancernet.building import staging
 from cancernet.building.source_files import find_files
 from cancernet.catalog import Reason
 from cancernet.commands.predict_images import predict_named
-from cancernet.dataset.manifest import read_audit, read_dataset
+from cancernet.dataset.build_record import read_audit
+from cancernet.dataset.manifest import read_dataset
 from cancernet.runs import run_folder
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.output import CsvFile
@@ -184,7 +186,7 @@ def test_building_when_clocks_jump(source, out, monkeypatch):
     content = {"fingerprint": read_dataset(out).fingerprint, "checks": [check]}
     (beside / "audit.json").write_text(json.dumps(content))
     os.utime(beside / "audit.json", (1, 1))
-    assert read_audit(out) == [("groups", "ok", "none")]
+    assert read_audit(out) == [CheckVerdict("groups", Verdict.OK, "none")]
     (beside / "audit.json").write_text(json.dumps({**content, "fingerprint": "other"}))
     assert read_audit(out) == []
 

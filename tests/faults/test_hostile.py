@@ -19,7 +19,7 @@ from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import CancerNetError, ImageError, RunError
 from cancernet.base.files import write_json, write_text
 from cancernet.base.images import read_rgb
-from cancernet.dataset import manifest
+from cancernet.dataset import build_record, manifest
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import open_run, write_run_file
 from cancernet.scoring.model_file import parts_of, vet
@@ -314,7 +314,7 @@ def test_a_manifest_names_no_file_outside_its_folder(tmp_path, path):
     table = f"{','.join(manifest.COLUMNS)}\r\n{row}\r\n".encode()
     facts = {**BUILD, "fingerprint": hashlib.sha256(table).hexdigest()}
     (tmp_path / manifest.MANIFEST).write_bytes(table)
-    write_json(tmp_path / manifest.BUILD, facts)
+    write_json(tmp_path / build_record.BUILD, facts)
     _refused(lambda: manifest.read_dataset(tmp_path), "leads out of the data set")
 
 

@@ -11,6 +11,7 @@ kinds and whether they are defined. Whatever does not hang on arithmetic is kept
 """
 
 import difflib
+import functools
 import json
 import os
 import shutil
@@ -72,6 +73,7 @@ EVALUATIONS = {
 
 Records = dict[str, str]
 Done = subprocess.CompletedProcess[str]
+Outcomes = dict[str, tuple[int, str, str]]  # name -> exit code, stdout, stderr
 
 
 class World:
@@ -101,11 +103,22 @@ class World:
         """Runs a script of the root in the folder."""
         return self._python([str(ROOT / f"{script}.py"), *flags], text)
 
-    def run_all(self, cases: dict[str, tuple[str, list[str]]]) -> dict[str, tuple[int, str, str]]:
+    @functools.cached_property
+    def built(self) -> Outcomes:
+        """The outcomes of the builds and audits that no training needs; one process makes all."""
+        cases = {
+            name: ("build_dataset.py", [*flags, "--output", f"datasets/{name}"])
+            for name, flags in BUILDS.items()
+            if name != "idc"
+        }
+        cases["audit"] = ("build_dataset.py", AUDITS["ultrasound"])
+        return self.run_all(cases)
+
+    def run_all(self, cases: dict[str, tuple[str, list[str]]]) -> Outcomes:
         """Runs scripts one after another in one process: name -> exit code, stdout, stderr."""
         done = self._python(["-c", RUNNER, str(ROOT)], json.dumps(cases))
         assert done.returncode == 0, done.stderr
-        found: dict[str, tuple[int, str, str]] = json.loads(done.stdout.splitlines()[-1])
+        found: Outcomes = json.loads(done.stdout.splitlines()[-1])
         return found
 
     def printed(self, done: Done, *, trained: bool = False) -> str:
@@ -205,10 +218,9 @@ def test_helps(world: World) -> None:
 
 @pytest.mark.parametrize("name", BUILDS)
 def test_builds(world: World, name: str) -> None:
-    flags = [*BUILDS[name], "--output", f"datasets/{name}"]
-    done = world.idc if name == "idc" else world.run("build_dataset", *flags)
+    printed = world.printed(world.idc) if name == "idc" else world.told(world.built[name])
     folder = world.folder / "datasets" / name
-    found = {"printed.txt": world.printed(done)}
+    found = {"printed.txt": printed}
     for file in ("build.json", "manifest.csv", "left_out.csv"):
         text = (folder / file).read_text(encoding="utf-8")
         found[file] = FORMS[Path(file).suffix](text, world.folder, False)
@@ -217,9 +229,10 @@ def test_builds(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", AUDITS)
 def test_audits(world: World, name: str) -> None:
-    done = world.audit if name == "idc" else world.run("build_dataset", *AUDITS[name])
-    folder = world.folder / ("datasets/idc.audit" if name == "idc" else "ultrasound.audit")
-    compare(f"audit-{name}", {"printed.txt": world.printed(done), **world.records_of(folder)})
+    own = name == "idc"
+    printed = world.printed(world.audit) if own else world.told(world.built["audit"])
+    folder = world.folder / ("datasets/idc.audit" if own else "ultrasound.audit")
+    compare(f"audit-{name}", {"printed.txt": printed, **world.records_of(folder)})
 
 
 def test_refusals(world: World) -> None:
@@ -235,25 +248,34 @@ def test_the_run(world: World, trained: Done) -> None:
     compare("run", found)
 
 
+@pytest.fixture(scope="module")
+def evaluated(world: World, trained: Done) -> Outcomes:
+    return world.run_all({
+        name: ("evaluate_model.py", ["--run", "output/golden", *flags])
+        for name, flags in EVALUATIONS.items()
+    })  # fmt: skip
+
+
 @pytest.mark.parametrize("name", EVALUATIONS)
-def test_evaluations(world: World, trained: Done, name: str) -> None:
-    done = world.run("evaluate_model", "--run", "output/golden", *EVALUATIONS[name])
+def test_evaluations(world: World, evaluated: Outcomes, name: str) -> None:
     folder = world.folder / "output" / "golden" / "evaluations" / name
-    found = {"printed.txt": world.printed(done, trained=True)}
+    found = {"printed.txt": world.told(evaluated[name], trained=True)}
     compare(f"evaluation-{name}", found | world.records_of(folder, trained=True))
 
 
 def test_predictions(world: World, trained: Done) -> None:
     run = ["--run", "output/golden"]
-    plainly = world.run("predict", "clinic", *run)
-    as_json = world.run("predict", "clinic", *run, "--json")
-    table = world.run("predict", "clinic", *run, "--csv", "clinic.csv")
+    found = world.run_all({
+        "plainly": ("predict.py", ["clinic", *run]),
+        "as json": ("predict.py", ["clinic", *run, "--json"]),
+        "table": ("predict.py", ["clinic", *run, "--csv", "clinic.csv"]),
+    })  # fmt: skip
     text = (world.folder / "clinic.csv").read_text(encoding="utf-8")
     compare("predictions", {
-        "printed.txt": world.printed(plainly, trained=True),
-        "predictions.jsonl": plain.json_lines(as_json.stdout, trained=True),
+        "printed.txt": world.told(found["plainly"], trained=True),
+        "predictions.jsonl": plain.json_lines(found["as json"][1], trained=True),
         "predictions.csv": plain.csv_text(text, trained=True),
-        "printed-with-csv.txt": world.printed(table, trained=True),
+        "printed-with-csv.txt": world.told(found["table"], trained=True),
     })  # fmt: skip
 
 

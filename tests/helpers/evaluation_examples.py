@@ -4,8 +4,7 @@ import numpy as np
 
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import Assessment, assess
-from cancernet.measures.classes import Classes
-from cancernet.measures.scored import Scored
+from cancernet.measures.scored import Classes, Scored
 from cancernet.report.content import (
     Asked,
     FlowStep,
@@ -54,12 +53,10 @@ def assessed(classes: int = 2, **config) -> tuple[Scored, Scored, Assessment]:
 
 def report_content(classes: int = 2, **changes) -> ReportContent:
     """What a report is made from."""
-    validation, testing, assessment = assessed(classes)
+    *_, assessment = assessed(classes)
     content = {
         "title": "a run",
         "assessment": assessment,
-        "validation": validation,
-        "testing": testing,
         "asked": Asked(
             data_set="idc: IDC",
             recipe="idc-cancernet",

@@ -28,18 +28,17 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import json_text
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.records import from_json
+from cancernet.base.tables import read_list
 from cancernet.building.transfer import decoded_size
-from cancernet.dataset import manifest
+from cancernet.dataset import build_record, manifest
 from cancernet.dataset.label_table import IdentifyByTable, read_labels
-from cancernet.dataset.split_lists import _read_ids
 from cancernet.evaluation.labelled_images import read_labelled
-from cancernet.measures.resampling.subgroups import read_columns
+from cancernet.evaluation.subgroups import read_columns
 from cancernet.measures.scored import read_scored
 from cancernet.recipe_file import read_recipe
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_file import read_cross_validation
-from cancernet.runs.heat_maps import heat_map_of
-from cancernet.runs.run_record import RunRecord
+from cancernet.runs.run_folder import heat_map_of
+from cancernet.runs.run_record import RunRecord, read_cross_validation
 from cancernet.runs.status import describe_status
 from cancernet.sample.folder import drawn_marker
 from cancernet.scoring import model_file
@@ -173,7 +172,7 @@ def _dataset(folder: Path, both: tuple[str, bytes]) -> None:
         content = json.loads(text)
         if isinstance(content, dict):
             text = json.dumps({**content, "fingerprint": hashlib.sha256(table).hexdigest()})
-    (folder / manifest.BUILD).write_text(text)
+    (folder / build_record.BUILD).write_text(text)
 
     def use() -> None:
         dataset = manifest.read_dataset(folder)
@@ -439,7 +438,7 @@ PARSERS = [
            _file("audit.json", lambda path: _audit(path))),
     Parser("recipe file", changed_json([RECIPE]), _file("recipe.json", read_recipe)),
     Parser("split list", st.one_of(st.binary(max_size=60), HOSTILE_TEXT),
-           _file("list.txt", _read_ids)),
+           _file("list.txt", read_list)),
     Parser("label table", tables(("filename", "label", "patient"), LABEL_CELLS),
            _file("labels.csv", _labels)),
     Parser("list of images", tables(("filename",), LABEL_CELLS), _file("list.csv", _listed)),
@@ -471,9 +470,9 @@ def _loaded(text: str) -> Any:
 def _audit(path: Path) -> None:
     folder = path.parent / "set"
     folder.mkdir(exist_ok=True)
-    (folder / manifest.BUILD).write_text("{}")
-    os.utime(folder / manifest.BUILD, (0, 0))
+    (folder / build_record.BUILD).write_text("{}")
+    os.utime(folder / build_record.BUILD, (0, 0))
     beside = path.parent / "set.audit"
     beside.mkdir(exist_ok=True)
-    (beside / manifest.AUDIT).write_bytes(path.read_bytes())
-    manifest.read_audit(folder)
+    (beside / build_record.AUDIT).write_bytes(path.read_bytes())
+    build_record.read_audit(folder)

@@ -12,13 +12,12 @@ from sklearn import metrics as reference
 from cancernet.base.errors import RunError
 from cancernet.base.files import json_text
 from cancernet.config import TrainConfig
-from cancernet.measures.assess import assess, judge, write_predictions
-from cancernet.measures.classes import Classes
-from cancernet.measures.figures import ConfusionMatrix
+from cancernet.measures.assess import assess
+from cancernet.measures.calls import Calls
+from cancernet.measures.metrics import METRICS, ConfusionMatrix
 from cancernet.measures.patients import patient_rows
 from cancernet.measures.remarks import Kind, remark
-from cancernet.measures.resampling.bootstrap import METRICS
-from cancernet.measures.scored import Scored, positive_indices, read_scored
+from cancernet.measures.scored import Classes, Scored, positive_indices, read_scored
 from cancernet.report.terminal import text_report
 from cancernet.runs.metrics_file import metrics_of
 from tests.helpers.evaluation_examples import assessed, scored
@@ -32,8 +31,8 @@ def table(path):
 
 
 def test_metrics_follow_from_predictions_csv(tmp_path):
-    _, testing, found = assessed()
-    write_predictions(tmp_path / "predictions.csv", testing, found)
+    *_, found = assessed()
+    found.write(tmp_path / "predictions.csv")
     rows = table(tmp_path / "predictions.csv")
     columns = ["path", "patient", "label", "predicted", "probability_0", "probability_1"]
     assert list(rows[0]) == columns
@@ -62,7 +61,7 @@ def test_metrics_follow_from_predictions_csv(tmp_path):
 def test_predictions_are_read_back_to_the_last_bit(tmp_path):
     path = tmp_path / "predictions.csv"
     _, testing, found = assessed(classes=3)
-    write_predictions(path, testing, found)
+    found.write(path)
     again, classes = read_scored(path)
     assert classes == found.classes
     assert (again.probabilities == testing.probabilities).all()
@@ -72,7 +71,7 @@ def test_predictions_are_read_back_to_the_last_bit(tmp_path):
 
 def test_more_than_two_classes_predict_the_most_probable(tmp_path):
     _, testing, found = assessed(classes=4)
-    write_predictions(tmp_path / "p.csv", testing, found)
+    found.write(tmp_path / "p.csv")
     calls = [row["predicted"] for row in table(tmp_path / "p.csv")]
     assert calls == [found.classes[index] for index in testing.probabilities.argmax(axis=1)]
     right = np.mean([row["predicted"] == row["label"] for row in table(tmp_path / "p.csv")])
@@ -94,7 +93,7 @@ def test_names_with_commas_quotes_lines_and_strange_bytes_survive(tmp_path):
         probabilities=np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]),
     )
     found = assess(split, split, TWO, config=TrainConfig(), resamples=50)
-    write_predictions(tmp_path / "p.csv", split, found)
+    found.write(tmp_path / "p.csv")
     again, _ = read_scored(tmp_path / "p.csv")
     assert list(again.paths) == names
     assert again.patients == split.patients
@@ -103,13 +102,13 @@ def test_names_with_commas_quotes_lines_and_strange_bytes_survive(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "predictions.csv"
     path.write_text("old")
-    _, testing, found = assessed()
-    broken = scored(1, classes=3)
+    *_, found = assessed()
+    broken = dataclasses.replace(found, scored={"testing": scored(1, classes=3)})
     with pytest.raises((ValueError, IndexError)):
-        write_predictions(path, broken, found)
+        broken.write(path)
     assert path.read_text() == "old"
     assert [child.name for child in tmp_path.iterdir()] == ["predictions.csv"]
-    write_predictions(path, testing, found)
+    found.write(path)
     assert path.read_text().startswith("path,patient,label,predicted,probability_0")
 
 
@@ -196,8 +195,9 @@ def test_classes_that_do_not_fit_are_refused(changes):
 
 
 def test_wrong_number_of_classes_is_refused():
+    three = Classes(classes=tuple("abc"), words=tuple("abc"), positive=("a",))
     with pytest.raises(ValueError, match="3 classes do not fit 2 probabilities"):
-        judge(scored(1), classes=("a", "b", "c"), positive=("a",), threshold=0.5)
+        three.calls_of(scored(1))
 
 
 def test_lengths_that_differ_are_refused():
@@ -214,7 +214,9 @@ def test_positive_columns_come_in_class_order():
 
 def test_patients_by_hand_the_worst_first():
     rows = patient_rows(
-        [1, 0, 0, 1, 0], [0.9, 0.2, 0.8, 0.4, 0.1], 0.5, ["good", "good", "bad", "bad", "bad"]
+        Calls(
+            [1, 0, 0, 1, 0], [0.9, 0.2, 0.8, 0.4, 0.1], 0.5, ["good", "good", "bad", "bad", "bad"]
+        )
     )
     assert [row["patient"] for row in rows] == ["bad", "good"]
     bad = rows[0]
@@ -225,7 +227,7 @@ def test_patients_by_hand_the_worst_first():
     assert bad["true_share"] == pytest.approx(1 / 3)
     assert bad["called_share"] == pytest.approx(1 / 3)
     assert bad["mean_score"] == pytest.approx((0.8 + 0.4 + 0.1) / 3)
-    only = patient_rows([0, 0], [0.1, 0.2], 0.5, ["a", "a"])[0]
+    only = patient_rows(Calls([0, 0], [0.1, 0.2], 0.5, ["a", "a"]))[0]
     assert math.isnan(only["sensitivity"])
     assert math.isnan(only["roc_auc"])
 

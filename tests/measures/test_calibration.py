@@ -10,19 +10,19 @@ from sklearn.linear_model import LogisticRegression
 
 from cancernet.base.files import json_text
 from cancernet.base.records import from_json
-from cancernet.measures.reliability import (
+from cancernet.measures.calibration import (
+    PRIOR_PATIENTS,
     calibration_metrics,
     expected_calibration_error,
+    fit_calibration,
+    isotonic_knots,
     logistic_fit,
     reliability,
 )
-from cancernet.measures.validation.calibration import Calibration, scale
-from cancernet.measures.validation.calibration_fit import (
-    PRIOR_PATIENTS,
-    fit_calibration,
-    isotonic_knots,
-)
-from cancernet.report.figures.decision_curve import decision_curve, draw_decision_curve
+from cancernet.measures.call_value import decision_curve
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import Calibration, scale
+from cancernet.report.figures.curves import draw_decision_curve
 
 
 def honest(seed, images=20_000, classes=2):
@@ -52,10 +52,10 @@ def test_a_known_temperature_is_found_again(classes, known):
 def test_temperature_makes_overconfident_scores_honest():
     truth, probabilities = honest(2)
     sure = scale(probabilities, 0.4)
-    before = calibration_metrics(truth, sure[:, 1])
+    before = calibration_metrics(Calls(truth, sure[:, 1]))
     other_truth, other = honest(3)
     after_fit = fit_calibration(other_truth, scale(other, 0.4), method="temperature")
-    after = calibration_metrics(truth, after_fit.apply(sure)[:, 1])
+    after = calibration_metrics(Calls(truth, after_fit.apply(sure)[:, 1]))
     assert before["slope"] == pytest.approx(0.4, abs=0.02)
     assert after["slope"] == pytest.approx(1, abs=0.05)
     assert before["ece"] > 5 * before["ece_if_perfect_95"]
@@ -179,7 +179,7 @@ class TestBadNews:
 
 def test_measures_by_hand():
     truth, score = [0, 1, 1, 0], [0.05, 0.05, 0.85, 0.85]
-    found = calibration_metrics(truth, score)
+    found = calibration_metrics(Calls(truth, score))
     assert found["ece"] == pytest.approx(0.5 * 0.45 + 0.5 * 0.35)
     assert found["brier"] == pytest.approx((0.0025 + 0.9025 + 0.0225 + 0.7225) / 4)
     logs = math.log(0.95) + math.log(0.05) + math.log(0.85) + math.log(0.15)
@@ -188,7 +188,7 @@ def test_measures_by_hand():
 
 def test_ece_of_honest_scores_is_within_its_bias():
     truth, probabilities = honest(11, images=300)
-    found = calibration_metrics(truth, probabilities[:, 1])
+    found = calibration_metrics(Calls(truth, probabilities[:, 1]))
     assert found["ece_if_perfect"] > 0.02  # the bias is real
     assert found["ece"] < found["ece_if_perfect_95"] * 1.2
 
@@ -207,7 +207,7 @@ def test_in_the_large_makes_the_mean_fit():
     truth, probabilities = honest(13, images=2000)
     odds = np.log(probabilities[:, 1] / probabilities[:, 0]) - 1.3
     shifted = 1 / (1 + np.exp(-odds))
-    found = calibration_metrics(truth, shifted)["in_the_large"]
+    found = calibration_metrics(Calls(truth, shifted))["in_the_large"]
     assert found == pytest.approx(1.3, abs=0.15)
     assert (1 / (1 + np.exp(-odds - found))).mean() == pytest.approx(truth.mean(), abs=1e-6)
 
@@ -218,11 +218,11 @@ def test_in_the_large_makes_the_mean_fit():
     ids=["one class", "separated"],
 )
 def test_slope_without_an_answer_is_nan(truth, score):
-    assert math.isnan(calibration_metrics(truth, score)["slope"])
+    assert math.isnan(calibration_metrics(Calls(truth, score))["slope"])
 
 
 def test_saturated_scores_have_a_finite_loss():
-    found = calibration_metrics([0, 1, 1, 0], [1.0, 0.0, 1.0, 0.0])
+    found = calibration_metrics(Calls([0, 1, 1, 0], [1.0, 0.0, 1.0, 0.0]))
     assert math.isfinite(found["log_loss"])
     assert not math.isnan(found["brier"])
 
@@ -231,7 +231,7 @@ class TestDecisionCurve:
     TRUTH, SCORE = [1, 1, 0, 0, 0], [0.9, 0.4, 0.6, 0.2, 0.1]
 
     def test_by_hand(self):
-        found = decision_curve(self.TRUTH, self.SCORE, [0.25, 0.5, 0.9, 0.95])
+        found = decision_curve(Calls(self.TRUTH, self.SCORE), [0.25, 0.5, 0.9, 0.95])
         # At 0.25: two hits, one alarm at odds 1/3; at 0.5: one hit, one alarm at odds 1.
         np.testing.assert_allclose(found.network, [(2 - 1 / 3) / 5, 0, 1 / 5, 0])
         np.testing.assert_allclose(
@@ -240,21 +240,21 @@ class TestDecisionCurve:
         assert found.useful_range() == (0.25, 0.9)
 
     def test_never_useful(self):
-        found = decision_curve([1, 0], [0.1, 0.9])
+        found = decision_curve(Calls([1, 0], [0.1, 0.9]))
         assert np.isnan(found.useful_range()).all() or found.useful_range()[1] < 0.11
 
     def test_one_class(self):
-        found = decision_curve([0, 0], [0.1, 0.9])
+        found = decision_curve(Calls([0, 0], [0.1, 0.9]))
         assert found.prevalence == 0
         assert (found.network <= 0).all()
 
     @pytest.mark.parametrize("thresholds", [[0.0], [1.0], [math.nan], [[0.5]]])
     def test_thresholds_out_of_range(self, thresholds):
         with pytest.raises(ValueError, match="thresholds"):
-            decision_curve(self.TRUTH, self.SCORE, thresholds)
+            decision_curve(Calls(self.TRUTH, self.SCORE), thresholds)
 
     def test_drawn(self):
-        figure = draw_decision_curve(decision_curve(self.TRUTH, self.SCORE), threshold=0.3)
+        figure = draw_decision_curve(Calls(self.TRUTH, self.SCORE, 0.3))
         labels = [line.get_label() for line in figure.axes[0].lines]
         assert labels == [
             "network",
@@ -265,7 +265,7 @@ class TestDecisionCurve:
 
 
 def test_reliability_by_hand():
-    found = reliability(np.array([0, 1, 1, 0]), np.array([0.0, 0.1, 0.15, 1.0]), bins=10)
+    found = reliability(Calls(np.array([0, 1, 1, 0]), np.array([0.0, 0.1, 0.15, 1.0])), bins=10)
     assert found.images.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
     assert found.mean_score[1] == pytest.approx(0.125)
     assert found.observed[:2].tolist() == [0, 1]

@@ -7,70 +7,74 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from cancernet.measures import checks
-from cancernet.measures.classes import Classes
-from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.patients import patient_rows, patient_scores
-from cancernet.measures.ranking import areas, rank
-from cancernet.measures.reliability import (
-    calibration_metrics,
-    expected_calibration_error,
-    logistic_fit,
-    reliability,
-)
-from cancernet.measures.remarks import Kind, remark
-from cancernet.measures.resampling.paired_comparison import compare
-from cancernet.measures.resampling.predictive_values import predictive_rows
-from cancernet.measures.scored import Scored, positive_score, predicted_indices
-from cancernet.measures.validation.calibration import Calibration, scale
-from cancernet.measures.validation.calibration_fit import (
+from cancernet.measures.calibration import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
     best_temperature,
+    calibration_metrics,
+    expected_calibration_error,
     fit_calibration,
     isotonic_knots,
+    logistic_fit,
+    reliability,
 )
-from cancernet.measures.validation.candidates import MARGIN, candidates, log_odds
-from cancernet.measures.validation.operating_point import choose_operating_point
-from cancernet.measures.validation.threshold_spread import threshold_spread
+from cancernet.measures.call_value import predictive_rows
+from cancernet.measures.calls import (
+    Calls,
+    check_probabilities,
+    check_score,
+    check_threshold,
+    check_truth,
+)
+from cancernet.measures.comparison import compare
+from cancernet.measures.decisions import Calibration, Rule, scale
+from cancernet.measures.metrics import binary_metrics
+from cancernet.measures.operating_point import MARGIN, candidates, choose_operating_point, log_odds
+from cancernet.measures.patients import patient_rows, patient_scores
+from cancernet.measures.ranking import areas, rank
+from cancernet.measures.remarks import Kind, remark
+from cancernet.measures.scored import Classes, Scored, positive_score, predicted_indices
+from cancernet.measures.threshold_spread import threshold_spread
 from tests.helpers.evaluation_examples import scored
+
+BOTH = Classes(classes=("0", "1"), words=("no", "yes"), positive=("1",))
 
 
 class TestChecks:
     @pytest.mark.parametrize("score", [-1e-6, 1 + 1e-6, 0, 1])
     def test_float32_may_pass_one_by_a_little(self, score):
-        assert checks.check_score([score], 1) == [score]
+        assert check_score([score], 1) == [score]
 
     @pytest.mark.parametrize("score", [-1e-4, 1 + 1e-4])
     def test_more_is_refused_with_the_range(self, score):
         with pytest.raises(ValueError, match=f"score must lie between 0 and 1.*{score:g}"):
-            checks.check_score([0.5, score], 2)
+            check_score([0.5, score], 2)
 
     def test_rows_may_be_rounded_to_four_digits(self):
         good = [[0.505, 0.5], [0.495, 0.5]]
-        assert checks.check_probabilities(good, 2, 2).tolist() == good
+        assert check_probabilities(good, 2, 2).tolist() == good
         with pytest.raises(ValueError, match=r"add up to 1\.0200"):
-            checks.check_probabilities([[0.5, 0.5], [0.52, 0.5]], 2, 2)
+            check_probabilities([[0.5, 0.5], [0.52, 0.5]], 2, 2)
         with pytest.raises(ValueError, match=r"add up to 0\.9800"):
-            checks.check_probabilities([[0.48, 0.5]], 1, 2)
+            check_probabilities([[0.48, 0.5]], 1, 2)
 
     def test_thresholds_at_both_ends(self):
-        assert checks.check_threshold(0) == 0 and checks.check_threshold(1) == 1
-        assert checks.check_threshold([0.2, 1]).tolist() == [0.2, 1]
+        assert check_threshold(0) == 0 and check_threshold(1) == 1
+        assert check_threshold([0.2, 1]).tolist() == [0.2, 1]
         for beyond in (-1e-9, 1 + 1e-9, [0.5, 2]):
             with pytest.raises(ValueError, match="threshold"):
-                checks.check_threshold(beyond)
+                check_threshold(beyond)
 
     def test_truth_up_to_the_last_class(self):
-        assert checks.check_truth([0, 2], 3).dtype == np.int64
-        assert checks.check_truth([True, False]).tolist() == [1, 0]
-        assert checks.check_truth(np.array([1.0, 0.0])).tolist() == [1, 0]
+        assert check_truth([0, 2], 3).dtype == np.int64
+        assert check_truth([True, False]).tolist() == [1, 0]
+        assert check_truth(np.array([1.0, 0.0])).tolist() == [1, 0]
         with pytest.raises(ValueError, match="0 to 2, but holds 0 to 3"):
-            checks.check_truth([0, 3], 3)
+            check_truth([0, 3], 3)
 
     def test_patients_are_sorted_by_name(self):
-        names, index = checks.check_patients(["b", "a", "b"], 3)
-        assert names.tolist() == ["a", "b"] and index.tolist() == [1, 0, 1]
+        found = Calls([0, 1, 0], [0.5] * 3, 0.5, ["b", "a", "b"])
+        assert found.names.tolist() == ["a", "b"] and found.patient_index.tolist() == [1, 0, 1]
 
 
 class TestScores:
@@ -112,7 +116,7 @@ class TestRanking:
 
 class TestReliability:
     def test_scores_at_edges_belong_to_the_upper_bin(self):
-        found = reliability(np.array([0, 1, 1]), np.array([0.25, 0.5, 1.0]), bins=4)
+        found = reliability(Calls(np.array([0, 1, 1]), np.array([0.25, 0.5, 1.0])), bins=4)
         assert found.edges.tolist() == [0, 0.25, 0.5, 0.75, 1]
         assert found.images.tolist() == [0, 1, 1, 1]
         assert np.isnan(found.mean_score[0]) and np.isnan(found.observed[0])
@@ -123,13 +127,13 @@ class TestReliability:
         truth, score = np.array([0, 1]), np.array([0.3, 0.6])
         assert expected_calibration_error(truth, score, bins=1) == pytest.approx(0.1 / 2)
         assert expected_calibration_error(truth, score, bins=2) == pytest.approx(0.35)
-        assert calibration_metrics(truth, score, bins=1).ece == pytest.approx(0.1 / 2)
-        assert calibration_metrics(truth, score, bins=3).bins == 3
+        assert calibration_metrics(Calls(truth, score), bins=1).ece == pytest.approx(0.1 / 2)
+        assert calibration_metrics(Calls(truth, score), bins=3).bins == 3
 
     def test_perfect_calibration_is_simulated_from_the_seed(self):
         score = np.full(50, 0.3)
         truth = np.arange(50) < 15
-        one, again, other = (calibration_metrics(truth, score, seed=s) for s in (1, 1, 2))
+        one, again, other = (calibration_metrics(Calls(truth, score), seed=s) for s in (1, 1, 2))
         assert one.ece_if_perfect == again.ece_if_perfect != other.ece_if_perfect
         # |share - 0.3| of 50 draws: standard deviation 0.0648, mean distance 0.0517.
         assert one.ece_if_perfect == pytest.approx(0.0517, abs=0.008)
@@ -137,9 +141,9 @@ class TestReliability:
         assert (one.images, one.bins) == (50, 10)
 
     def test_a_certain_error_costs_what_twelve_zeros_cost(self):
-        found = calibration_metrics([0, 1], [1.0, 1.0])
+        found = calibration_metrics(Calls([0, 1], [1.0, 1.0]))
         assert found.log_loss == pytest.approx(-math.log(1e-12) / 2, rel=1e-4)
-        assert calibration_metrics([1, 0], [0.0, 0.0]).log_loss == pytest.approx(
+        assert calibration_metrics(Calls([1, 0], [0.0, 0.0])).log_loss == pytest.approx(
             -math.log(1e-12) / 2, rel=1e-4
         )
 
@@ -170,7 +174,7 @@ class TestReliability:
 
 class TestCandidates:
     def test_by_hand(self):
-        found = candidates(np.array([0, 1, 1]), np.array([0.2, 0.5, 0.8]))
+        found = candidates(Calls(np.array([0, 1, 1]), np.array([0.2, 0.5, 0.8])))
         odds = np.log([0.25, 1, 4])
         middles = [odds[0] - math.log(2), *(odds[:-1] + odds[1:]) / 2, odds[2] + math.log(2)]
         assert log_odds(found.threshold) == pytest.approx(middles)
@@ -182,19 +186,19 @@ class TestCandidates:
         assert found.prevalence == pytest.approx(2 / 3)
 
     def test_scores_at_the_ends(self):
-        found = candidates(np.array([0, 1]), np.array([0.0, 1.0]))
+        found = candidates(Calls(np.array([0, 1]), np.array([0.0, 1.0])))
         # 0 makes every image positive; nothing lies above a score of 1.
         assert found.threshold[0] == 0 and found.sensitivity.tolist() == [1, 1]
         assert found.specificity.tolist() == [0, 1]
 
     @pytest.mark.parametrize(("gap", "apart"), [(1.99, False), (2.01, True)])
     def test_neighbours_nearer_than_twice_the_margin_are_one(self, gap, apart):
-        found = candidates(np.array([0, 1]), np.array([0.5, 0.5 + gap * MARGIN]))
+        found = candidates(Calls(np.array([0, 1]), np.array([0.5, 0.5 + gap * MARGIN])))
         assert (len(found.threshold) == 3) == apart
 
     @pytest.mark.parametrize(("below", "there"), [(0.9, False), (1.1, True)])
     def test_a_threshold_above_the_highest_score_needs_its_margin(self, below, there):
-        found = candidates(np.array([0, 1]), np.array([0.5, 1 - below * MARGIN]))
+        found = candidates(Calls(np.array([0, 1]), np.array([0.5, 1 - below * MARGIN])))
         assert (found.sensitivity[-1] == 0) == there
 
     def test_log_odds_of_zero_and_one_are_finite(self):
@@ -207,25 +211,29 @@ class TestOperatingPoint:
     def test_ten_patients_are_not_few(self, patients, few):
         truth = np.tile([0, 1], patients)
         score = np.where(truth == 1, 0.8, 0.2)
-        found = choose_operating_point(truth, score, patients=np.repeat(np.arange(patients), 2))
+        found = choose_operating_point(
+            Calls(truth, score, patients=np.repeat(np.arange(patients), 2))
+        )
         said = remark(Kind.FEW_PATIENTS_CHOSE, with_positives=patients, with_negatives=patients)
         assert found.remarks == ((said,) if few else ())
 
     def test_the_rarer_class_decides_whether_patients_are_few(self):
         truth = np.array([1] * 3 + [0] * 20)
-        found = choose_operating_point(truth, np.where(truth, 0.8, 0.2), patients=np.arange(23))
+        found = choose_operating_point(
+            Calls(truth, np.where(truth, 0.8, 0.2), patients=np.arange(23))
+        )
         assert found.remarks == (
             remark(Kind.FEW_PATIENTS_CHOSE, with_positives=3, with_negatives=20),
         )
 
     def test_one_image_more_than_the_target_is_said_when_ties_force_it(self):
-        truth, target = [0, 1, 1, 1, 1], {"rule": "sensitivity", "target_sensitivity": 0.5}
-        tied = choose_operating_point(truth, [0.1, 0.4, 0.6, 0.6, 0.8], **target)
+        truth, target = [0, 1, 1, 1, 1], Rule("sensitivity", target_sensitivity=0.5)
+        tied = choose_operating_point(Calls(truth, [0.1, 0.4, 0.6, 0.6, 0.8]), target)
         assert tied.sensitivity == 0.75
         assert tied.remarks == (remark(Kind.TIED_SCORES, following=0.25, sensitivity=0.75),)
-        exact = choose_operating_point(truth, [0.1, 0.4, 0.6, 0.7, 0.8], **target)
+        exact = choose_operating_point(Calls(truth, [0.1, 0.4, 0.6, 0.7, 0.8]), target)
         assert exact.sensitivity == 0.5 and exact.remarks == ()
-        youden = choose_operating_point([0, 1, 1, 1, 1], [0.1, 0.4, 0.6, 0.6, 0.8])
+        youden = choose_operating_point(Calls([0, 1, 1, 1, 1], [0.1, 0.4, 0.6, 0.6, 0.8]))
         assert youden.remarks == ()
 
     def test_what_is_not_asked_for_is_youden_95_percent_and_five_alarms(self):
@@ -238,12 +246,12 @@ class TestOperatingPoint:
             "fixed": {"threshold": 0.5},
         }
         for rule, numbers in asked.items():
-            usual = choose_operating_point(truth, score, rule=rule)
-            assert usual == choose_operating_point(truth, score, rule=rule, **numbers)
-        assert choose_operating_point(truth, score).rule_name == "youden"
+            usual = choose_operating_point(Calls(truth, score), Rule(rule))
+            assert usual == choose_operating_point(Calls(truth, score), Rule(rule, **numbers))
+        assert choose_operating_point(Calls(truth, score)).rule_name == "youden"
 
     def test_chance_is_told_with_its_figures(self):
-        found = choose_operating_point([1, 0, 1, 0], [0.5] * 4, rule="sensitivity")
+        found = choose_operating_point(Calls([1, 0, 1, 0], [0.5] * 4), Rule("sensitivity"))
         assert remark(Kind.NO_BETTER_THAN_CHANCE, sensitivity=1.0, specificity=0.0) in found.remarks
 
 
@@ -309,16 +317,16 @@ class TestCalibration:
 
 class TestPatients:
     def test_of_equally_accurate_patients_more_images_then_the_name(self):
-        rows = patient_rows([1, 1, 0, 0, 1], [0.9] * 5, 0.5, ["c", "b", "b", "a", "a"])
+        rows = patient_rows(Calls([1, 1, 0, 0, 1], [0.9] * 5, 0.5, ["c", "b", "b", "a", "a"]))
         assert [(row.patient, row.accuracy) for row in rows] == [("a", 0.5), ("b", 0.5), ("c", 1)]
-        rows = patient_rows([0, 0, 0], [0.9] * 3, 0.5, ["a", "b", "b"])
+        rows = patient_rows(Calls([0, 0, 0], [0.9] * 3, 0.5, ["a", "b", "b"]))
         assert [row.patient for row in rows] == ["b", "a"]
         assert (rows[0].positives, rows[0].called_positive, rows[0].images) == (0, 2, 2)
 
     def test_the_highest_scores_are_averaged(self):
-        found = patient_scores([0] * 12, np.arange(12) / 20, 0.5, ["a"] * 12)
+        found = patient_scores(Calls([0] * 12, np.arange(12) / 20, 0.5, ["a"] * 12))
         assert found.scores["mean of the top 10"] == pytest.approx([np.arange(2, 12).mean() / 20])
-        one = patient_scores([0, 1], [0.2, 0.6], 0.6, ["a", "a"], top=1)
+        one = patient_scores(Calls([0, 1], [0.2, 0.6], 0.6, ["a", "a"]), top=1)
         assert one.scores["mean of the top 1"].tolist() == [0.6]
         assert one.scores["area fraction"].tolist() == [0.5]
 
@@ -338,7 +346,7 @@ class TestComparison:
             )
             for score in (first, second)
         ]
-        found = compare(*runs, positive=[1], thresholds=(0.5, 0.5), resamples=4000)
+        found = compare(*runs, classes=BOTH, thresholds=(0.5, 0.5), resamples=4000)
         assert found.difference["sensitivity"] == -0.25 and found.resamples == 4000
         error = math.sqrt(0.25 * 0.75 / 20)
         reach = stdtrit(19, 0.975) * math.sqrt(20 / 19) * error
@@ -359,7 +367,7 @@ class TestComparison:
             probabilities=np.stack([1 - score, score], axis=1),
         )
         other = dataclasses.replace(run, probabilities=run.probabilities[:, ::-1])
-        found = compare(run, other, positive=[1], thresholds=(0.5, 0.5), resamples=20)
+        found = compare(run, other, classes=BOTH, thresholds=(0.5, 0.5), resamples=20)
         said = remark(Kind.FEW_PATIENTS_COMPARED, patients=patients)
         assert found.remarks == ((said,) if few else ())
 
@@ -374,7 +382,7 @@ class TestComparison:
             probabilities=np.stack([1 - score, score], axis=1),
         )
         other = dataclasses.replace(run, probabilities=run.probabilities[:, ::-1])
-        found = compare(run, other, positive=[1], thresholds=(0.5, 0.5), resamples=20)
+        found = compare(run, other, classes=BOTH, thresholds=(0.5, 0.5), resamples=20)
         assert found.remarks == (remark(Kind.FEW_PATIENTS_COMPARED, patients=20),)
 
     def test_a_threshold_of_every_image_follows_its_image(self):
@@ -387,11 +395,11 @@ class TestComparison:
             probabilities=run.probabilities[order],
         )
         own = np.random.default_rng(5).random(50)
-        options = {"positive": [1], "resamples": 20}
+        options = {"classes": BOTH, "resamples": 20}
         straight = compare(run, run, thresholds=(0.5, own), **options)
         again = compare(run, turned, thresholds=(0.5, own[order]), **options)
         assert repr(straight) == repr(again)  # equal, NaN too
-        by_itself = binary_metrics(run.truth, run.probabilities[:, 1], own)
+        by_itself = binary_metrics(Calls(run.truth, run.probabilities[:, 1], own))
         assert straight.second["accuracy"] == pytest.approx(by_itself.accuracy)
         assert straight.first["accuracy"] != straight.second["accuracy"]
 
@@ -400,7 +408,7 @@ class TestPredictiveRows:
     def test_limits_rest_on_the_class_of_fewer_effective_patients(self):
         split = scored(2, patients=15)
         score, arguments = split.probabilities[:, 1], {"resamples": 400, "seed": 3}
-        [row] = predictive_rows(split.truth, score, 0.5, split.patients, [0.1], **arguments)
+        [row] = predictive_rows(Calls(split.truth, score, 0.5, split.patients), [0.1], **arguments)
         sensitivity = (score >= 0.5)[split.truth == 1].mean()
         specificity = (score < 0.5)[split.truth == 0].mean()
         hits, alarms = 0.1 * sensitivity, 0.9 * (1 - specificity)
@@ -410,7 +418,7 @@ class TestPredictiveRows:
         assert row.calls_per_hundred == pytest.approx(100 * (hits + alarms))
         assert row.prevalence == 0.1
         # Where nothing is missed a negative call is always right, and there is no spread.
-        [sure] = predictive_rows(split.truth, score, 0.0, split.patients, [0.1], **arguments)
+        [sure] = predictive_rows(Calls(split.truth, score, 0.0, split.patients), [0.1], **arguments)
         assert math.isnan(sure.negative_predictive_value) and math.isnan(sure.negative_limits[0])
         assert sure.calls_per_hundred == pytest.approx(100)
 
@@ -420,13 +428,15 @@ class TestThresholdSpread:
         """Two kinds of patients in equal number ask for 0.3 or for 0.7."""
         truth = np.tile([0, 1], 40)
         score = np.where(np.arange(80) < 40, np.tile([0.2, 0.4], 40), np.tile([0.6, 0.8], 40))
-        found = threshold_spread(truth, score, np.repeat(np.arange(40), 2), rule="youden")
+        found = threshold_spread(
+            Calls(truth, score, 0.5, np.repeat(np.arange(40), 2)), Rule("youden")
+        )
         assert 0.2 < found.threshold[0] < 0.4 and 0.6 < found.threshold[1] < 0.8
         assert found.resamples == 500 and found.reason is None and found.note == ""
 
     def test_draws_without_a_class_are_left_out(self):
         found = threshold_spread(
-            [0, 1, 1], [0.1, 0.4, 0.9], ["a", "a", "b"], rule="youden", resamples=400
+            Calls([0, 1, 1], [0.1, 0.4, 0.9], 0.5, ["a", "a", "b"]), Rule("youden"), resamples=400
         )
         # One in four draws takes patient b twice, who has positives only.
         assert 400 * 0.68 < found.resamples < 400 * 0.82
@@ -435,7 +445,7 @@ class TestThresholdSpread:
     def test_a_draw_with_one_image_of_a_class_counts(self, rare):
         truth = np.array([0, 1, 0]) if rare else np.array([1, 0, 1])
         found = threshold_spread(
-            truth, [0.4, 0.6, 0.2], ["a", "a", "b"], rule="youden", resamples=400
+            Calls(truth, [0.4, 0.6, 0.2], 0.5, ["a", "a", "b"]), Rule("youden"), resamples=400
         )
         assert 400 * 0.68 < found.resamples < 400 * 0.82
         assert not np.isnan(found.sensitivity).any() and not np.isnan(found.specificity).any()

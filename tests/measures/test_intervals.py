@@ -5,24 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from cancernet.measures import ranking
-from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.remarks import Kind, remark
-from cancernet.measures.resampling import bootstrap
-from cancernet.measures.resampling.bootstrap import (
-    METRICS,
-    draw_weights,
-    judge_weighted,
-    patient_sums,
-    strata,
-)
-from cancernet.measures.resampling.intervals import (
+from cancernet.measures import bootstrap, ranking
+from cancernet.measures.bootstrap import draw_weights, judge_weighted, strata
+from cancernet.measures.calls import Calls
+from cancernet.measures.intervals import (
     Evidence,
     effective_patients,
     evidence,
     interval_of,
     patient_intervals,
 )
+from cancernet.measures.metrics import METRICS, binary_metrics
+from cancernet.measures.remarks import Kind, remark
 
 
 def study(seed, *, patients=8, images=200, digits=2):
@@ -38,20 +32,20 @@ def study(seed, *, patients=8, images=200, digits=2):
 @pytest.mark.parametrize("seed", range(4))
 def test_like_a_loop_that_copies_the_images_of_every_drawn_patient(seed):
     truth, score, patients = study(seed)
-    sums = patient_sums(truth, score, 0.4, patients)
+    sums = Calls(truth, score, 0.4, patients)
     weights = draw_weights(strata(sums), 30, seed)
     fast = judge_weighted(sums, weights)
     names = np.unique(patients)
     for draw, row in enumerate(weights):
         drawn = np.repeat(names, row)
         picked = np.concatenate([np.flatnonzero(patients == name) for name in drawn])
-        slow = binary_metrics(truth[picked], score[picked], 0.4)
+        slow = binary_metrics(Calls(truth[picked], score[picked], 0.4))
         for name in METRICS:
             assert fast[name][draw] == pytest.approx(slow[name], abs=1e-12, nan_ok=True), name
 
 
 def test_draws_that_miss_a_class_are_undefined_and_not_zero():
-    sums = patient_sums([1, 0, 0], [0.9, 0.2, 0.3], 0.5, ["a", "b", "c"])
+    sums = Calls([1, 0, 0], [0.9, 0.2, 0.3], 0.5, ["a", "b", "c"])
     found = judge_weighted(sums, np.array([[0, 2, 1], [3, 0, 0]]))
     assert np.isnan(found["sensitivity"][0])
     assert np.isnan(found["specificity"][1])
@@ -61,10 +55,10 @@ def test_draws_that_miss_a_class_are_undefined_and_not_zero():
 def test_the_same_seed_gives_the_same_intervals():
     arguments = study(1)
     one, two = (
-        patient_intervals(*arguments[:2], 0.4, arguments[2], resamples=200, seed=5)
+        patient_intervals(Calls(*arguments[:2], 0.4, arguments[2]), resamples=200, seed=5)
         for _ in range(2)
     )
-    other = patient_intervals(*arguments[:2], 0.4, arguments[2], resamples=200, seed=6)
+    other = patient_intervals(Calls(*arguments[:2], 0.4, arguments[2]), resamples=200, seed=6)
     assert one == two
     assert one.limits != other.limits
 
@@ -77,8 +71,8 @@ def test_draws_keep_the_number_of_patients_and_of_each_stratum():
 
 
 def test_strata_only_where_every_patient_has_one_class():
-    pure = patient_sums([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.2], 0.5, ["a", "b", "c", "d"])
-    mixed = patient_sums([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.2], 0.5, ["a", "b", "a", "d"])
+    pure = Calls([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.2], 0.5, ["a", "b", "c", "d"])
+    mixed = Calls([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.2], 0.5, ["a", "b", "a", "d"])
     assert strata(pure).tolist() == [1, 1, 0, 0]
     assert strata(mixed).tolist() == [0, 0, 0]
 
@@ -86,37 +80,37 @@ def test_strata_only_where_every_patient_has_one_class():
 def test_patches_of_one_patient_are_not_counted_as_independent():
     """Every patch ten times over says nothing new, so the interval must not shrink."""
     truth, score, patients = study(3)
-    once = patient_intervals(truth, score, 0.4, patients, resamples=300)
+    once = patient_intervals(Calls(truth, score, 0.4, patients), resamples=300)
     many = patient_intervals(
-        np.tile(truth, 10), np.tile(score, 10), 0.4, np.tile(patients, 10), resamples=300
+        Calls(np.tile(truth, 10), np.tile(score, 10), 0.4, np.tile(patients, 10)), resamples=300
     )
     assert many.limits["sensitivity"] == pytest.approx(once.limits["sensitivity"])
     assert many.limits["roc_auc"] == pytest.approx(once.limits["roc_auc"])
-    each_own = patient_intervals(truth, score, 0.4, np.arange(len(truth)), resamples=300)
+    each_own = patient_intervals(Calls(truth, score, 0.4, np.arange(len(truth))), resamples=300)
     assert np.ptp(each_own.limits["roc_auc"]) < 0.6 * np.ptp(once.limits["roc_auc"])
 
 
 def test_limits_surround_the_figure_and_stay_in_range():
     truth, score, patients = study(2)
-    found = patient_intervals(truth, score, 0.4, patients, resamples=300)
-    figures = binary_metrics(truth, score, 0.4)
+    found = patient_intervals(Calls(truth, score, 0.4, patients), resamples=300)
+    figures = binary_metrics(Calls(truth, score, 0.4))
     for name, (low, high) in found.limits.items():
         assert (-1 if name == "mcc" else 0) <= low <= figures[name] <= high <= 1, name
-    wider = patient_intervals(truth, score, 0.4, patients, resamples=300, level=0.99)
+    wider = patient_intervals(Calls(truth, score, 0.4, patients), resamples=300, level=0.99)
     assert wider.limits["roc_auc"][0] < found.limits["roc_auc"][0]
 
 
 def test_no_error_at_all_is_no_certainty():
     truth = [0, 1] * 12
     score = [0.1, 0.9] * 12
-    found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(12), 2), resamples=100)
+    found = patient_intervals(Calls(truth, score, 0.5, np.repeat(np.arange(12), 2)), resamples=100)
     assert np.isnan(found.limits["sensitivity"]).all()
     assert np.isnan(found.limits["roc_auc"]).all()
     assert "not certainty" in " ".join(found.notes)
 
 
 def test_one_patient_gets_no_interval():
-    found = patient_intervals([0, 1, 1], [0.1, 0.9, 0.2], 0.5, ["a"] * 3, resamples=100)
+    found = patient_intervals(Calls([0, 1, 1], [0.1, 0.9, 0.2], 0.5, ["a"] * 3), resamples=100)
     assert all(math.isnan(low) and math.isnan(high) for low, high in found.limits.values())
     assert found.patients == 1
 
@@ -126,14 +120,16 @@ def test_few_patients_are_told(patients, warns):
     generator = np.random.default_rng(1)
     truth = np.tile([0, 1], 5 * patients)
     score = generator.random(len(truth))
-    found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(patients), 10), resamples=100)
+    found = patient_intervals(
+        Calls(truth, score, 0.5, np.repeat(np.arange(patients), 10)), resamples=100
+    )
     assert any(each.kind == Kind.FEW_PATIENTS for each in found.remarks) == warns
 
 
 def test_few_with_positives_count_as_few():
     truth, score = np.zeros(40, int), np.random.default_rng(1).random(40)
     truth[:3] = 1
-    found = patient_intervals(truth, score, 0.5, np.arange(40), resamples=200)
+    found = patient_intervals(Calls(truth, score, 0.5, np.arange(40)), resamples=200)
     assert found.patients_with_positives == 3
     assert "3 with positives" in found.notes[0]
 
@@ -166,7 +162,7 @@ def test_effective_patients():
 )
 def test_nonsense_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
-        patient_intervals([0, 1], [0.1, 0.9], 0.5, ["a", "b"], **options)
+        patient_intervals(Calls([0, 1], [0.1, 0.9], 0.5, ["a", "b"]), **options)
 
 
 def test_coverage_of_a_known_truth():
@@ -178,10 +174,12 @@ def test_coverage_of_a_known_truth():
         hits = (generator.random((30, 20)) < own[:, np.newaxis]).astype(float)
         truth = np.ones(600, int)
         found = patient_intervals(
-            np.append(truth, 0),
-            np.append(hits.ravel(), 0.0),
-            0.5,
-            np.append(np.repeat(np.arange(30), 20), 0),
+            Calls(
+                np.append(truth, 0),
+                np.append(hits.ravel(), 0.0),
+                0.5,
+                np.append(np.repeat(np.arange(30), 20), 0),
+            ),
             resamples=200,
         )
         low, high = found.limits["sensitivity"]
@@ -196,7 +194,7 @@ def test_the_spread_of_draws_is_that_of_scipys_bootstrap():
     generator = np.random.default_rng(12)
     truth = generator.integers(0, 2, 120)
     score = np.clip(0.5 + 0.3 * (truth - 0.5) + generator.normal(0, 0.25, 120), 0, 1)
-    sums = patient_sums(truth, score, 0.5, np.arange(120))
+    sums = Calls(truth, score, 0.5, np.arange(120))
     draws = judge_weighted(sums, draw_weights(np.zeros(120, np.int64), 4000, 1))
     right = ((score >= 0.5) == truth).astype(float)
     squares = (score - truth) ** 2
@@ -219,8 +217,8 @@ def test_lopsided_classes_are_surrounded_too(positives, negatives):
     score = np.where(truth == 1, 0.9, 0.1)
     score[[0, -1]] = 0.2, 0.7  # one of each class called wrongly
     patients = np.tile(np.arange(12), len(truth) // 12)
-    found = patient_intervals(truth, score, 0.5, patients, resamples=300)
-    figures = binary_metrics(truth, score, 0.5)
+    found = patient_intervals(Calls(truth, score, 0.5, patients), resamples=300)
+    figures = binary_metrics(Calls(truth, score, 0.5))
     for name, (low, high) in found.limits.items():
         assert low < figures[name] < high, name
 
@@ -229,9 +227,9 @@ def test_few_positives_leave_average_precision_an_interval_that_says_something()
     generator = np.random.default_rng(3)
     truth = np.tile([1, *[0] * 60], 30)
     score = np.clip(generator.normal(0.2 + 0.6 * truth, 0.13), 0, 1)
-    found = patient_intervals(truth, score, 0.5, np.repeat(np.arange(30), 61), resamples=500)
+    found = patient_intervals(Calls(truth, score, 0.5, np.repeat(np.arange(30), 61)), resamples=500)
     low, high = found.limits["pr_auc"]
-    value = binary_metrics(truth, score, 0.5)["pr_auc"]
+    value = binary_metrics(Calls(truth, score, 0.5))["pr_auc"]
     assert 0.9 < value < 1 and low > 0.6 and high > value
 
 
@@ -261,7 +259,7 @@ def test_calling_the_opposite_mirrors_the_matthews_interval(seed):
     truth, score, patients = study(seed)
     score = np.where(score == 0.5, 0.51, score)
     usual, opposite = (
-        patient_intervals(truth, each, 0.5, patients, resamples=200).limits["mcc"]
+        patient_intervals(Calls(truth, each, 0.5, patients), resamples=200).limits["mcc"]
         for each in (score, 1 - score)
     )
     assert usual == pytest.approx((-opposite[1], -opposite[0]))
@@ -283,7 +281,7 @@ def test_a_figure_at_its_end_is_taken_a_step_away(value, expected):
 def test_what_every_figure_rests_on_by_hand():
     """Patient a: 3 positives and 1 negative; b: 1 and 4; c: 5 negatives."""
     truth = [1, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    sums = patient_sums(truth, [0.5] * 14, 0.5, list("aaaabbbbbccccc"))
+    sums = Calls(truth, [0.5] * 14, 0.5, list("aaaabbbbbccccc"))
     positives, negatives = 4**2 / (9 + 1), 10**2 / (1 + 16 + 25)
     everything = 14**2 / (16 + 25 + 25)
     expected = {
@@ -305,7 +303,7 @@ def test_what_every_figure_rests_on_by_hand():
 
 
 def test_evidence_without_a_class_does_not_divide_by_nothing():
-    sums = patient_sums([0, 0], [0.1, 0.2], 0.5, ["a", "b"])
+    sums = Calls([0, 0], [0.1, 0.2], 0.5, ["a", "b"])
     assert (evidence(sums, "sensitivity").patients, evidence(sums, "sensitivity").step) == (0, 0.5)
     assert evidence(sums, "roc_auc").patients == 0
     assert evidence(sums, "specificity").step == 0.25
@@ -314,7 +312,7 @@ def test_evidence_without_a_class_does_not_divide_by_nothing():
 def test_without_a_spread_of_one_half_there_is_none_of_the_mean():
     truth, score, patients = study(5)
     score = np.where(truth == 1, 0.9, score)  # no positive is missed
-    limits = patient_intervals(truth, score, 0.4, patients, resamples=100).limits
+    limits = patient_intervals(Calls(truth, score, 0.4, patients), resamples=100).limits
     assert np.isnan(limits["sensitivity"]).all() and np.isnan(limits["balanced_accuracy"]).all()
     assert not np.isnan(limits["specificity"]).any()
 
@@ -322,7 +320,7 @@ def test_without_a_spread_of_one_half_there_is_none_of_the_mean():
 @pytest.mark.parametrize("block", [1, 7, 100])
 def test_work_in_blocks_gives_the_same(monkeypatch, block):
     truth, score, patients = study(4)
-    sums = patient_sums(truth, score, 0.4, patients)
+    sums = Calls(truth, score, 0.4, patients)
     weights = draw_weights(strata(sums), 25, 1)
     whole = judge_weighted(sums, weights)
     monkeypatch.setattr(bootstrap, "BLOCK", block * len(sums.counts))
@@ -343,18 +341,18 @@ def test_every_patient_is_drawn_as_often_as_the_others():
 
 
 def test_what_a_patients_images_add_up_to():
-    sums = patient_sums([1, 1, 0, 0, 1], [0.9, 0.2, 0.7, 0.1, 0.5], 0.5, list("aabbb"))
+    sums = Calls([1, 1, 0, 0, 1], [0.9, 0.2, 0.7, 0.1, 0.5], 0.5, list("aabbb"))
     assert sums.counts.tolist() == [[0, 0, 1, 1], [1, 1, 0, 1]]  # tn, fp, fn, tp
     assert sums.squares == pytest.approx([0.01 + 0.64, 0.49 + 0.01 + 0.25])
     assert sums.positives.tolist() == [2, 1] and sums.negatives.tolist() == [0, 2]
     assert sums.patient_index.tolist() == [0, 0, 1, 1, 1]
-    own = patient_sums([1, 0], [0.6, 0.6], [0.7, 0.5], ["a", "b"])
+    own = Calls([1, 0], [0.6, 0.6], [0.7, 0.5], ["a", "b"])
     assert own.counts.tolist() == [[0, 0, 1, 0], [0, 1, 0, 0]]
 
 
 def test_what_intervals_say_of_themselves():
     truth, score, patients = study(1)
-    found = patient_intervals(truth, score, 0.4, patients, level=0.9, resamples=50, seed=11)
+    found = patient_intervals(Calls(truth, score, 0.4, patients), level=0.9, resamples=50, seed=11)
     assert (found.level, found.resamples, found.seed) == (0.9, 50, 11)
     assert found.patients == len(set(patients)) == 8
     with_positives = len(set(patients[truth == 1]))
@@ -370,7 +368,9 @@ def test_what_intervals_say_of_themselves():
 
 
 def test_figures_without_an_interval_are_named():
-    found = patient_intervals([0, 0, 0], [0.1, 0.9, 0.2], 0.5, ["a", "b", "c"], resamples=100)
+    found = patient_intervals(
+        Calls([0, 0, 0], [0.1, 0.9, 0.2], 0.5, ["a", "b", "c"]), resamples=100
+    )
     [last] = [each for each in found.remarks if each.kind == Kind.NO_INTERVAL]
     assert {"sensitivity", "roc_auc", "balanced_accuracy"} <= set(last.values["figures"])
     assert "accuracy" not in last.values["figures"]

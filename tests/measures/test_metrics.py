@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from cancernet.base.records import as_json
+from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import per_class_metrics
-from cancernet.measures.figures import ConfusionMatrix
-from cancernet.measures.metrics import binary_metrics, ratio
+from cancernet.measures.metrics import ConfusionMatrix, binary_metrics, ratio
 
 # Three positives of which two are found, five negatives of which four are.
 TRUTH = [1, 1, 1, 0, 0, 0, 0, 0]
@@ -20,7 +20,7 @@ SCORE = [0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.4, 0.05]
 
 
 def test_worked_by_hand():
-    found = binary_metrics(TRUTH, SCORE, 0.5, patients=list("aabbbccc"))
+    found = binary_metrics(Calls(TRUTH, SCORE, 0.5, patients=list("aabbbccc")))
     assert found.confusion_matrix == ConfusionMatrix(tn=4, fp=1, fn=1, tp=2)
     assert found["images"] == 8
     assert found["patients"] == 3
@@ -45,18 +45,18 @@ def test_exactly_the_keys_of_the_contract():
         "images patients accuracy sensitivity specificity balanced_accuracy precision f1 mcc "
         "roc_auc pr_auc brier confusion_matrix"
     )
-    assert " ".join(as_json(binary_metrics(TRUTH, SCORE, 0.5))) == names
+    assert " ".join(as_json(binary_metrics(Calls(TRUTH, SCORE, 0.5)))) == names
 
 
 def test_sensitivity_is_the_recall_of_the_positive_and_not_swapped():
     # Everything is called positive: all positives found, no negative left.
-    found = binary_metrics([1, 0, 0, 0], [0.9, 0.9, 0.9, 0.9], 0.5)
+    found = binary_metrics(Calls([1, 0, 0, 0], [0.9, 0.9, 0.9, 0.9], 0.5))
     assert found["sensitivity"] == 1
     assert found["specificity"] == 0
 
 
 def test_a_score_equal_to_the_threshold_is_positive():
-    assert binary_metrics([1, 0], [0.5, 0.4999999], 0.5)["accuracy"] == 1
+    assert binary_metrics(Calls([1, 0], [0.5, 0.4999999], 0.5))["accuracy"] == 1
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_score_equal_to_the_threshold_is_positive():
 def test_undefined_is_nan_without_a_warning(truth, score, undefined):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = binary_metrics(truth, score, 0.5)
+        found = binary_metrics(Calls(truth, score, 0.5))
     figures = {key: value for key, value in found.items() if isinstance(value, float)}
     assert {key for key, value in figures.items() if math.isnan(value)} == set(undefined.split())
 
@@ -100,12 +100,12 @@ def test_undefined_is_nan_without_a_warning(truth, score, undefined):
 )
 def test_bad_input_is_refused(truth, score, threshold, words):
     with pytest.raises(ValueError, match=words):
-        binary_metrics(truth, score, threshold)
+        binary_metrics(Calls(truth, score, threshold))
 
 
 def test_patients_must_fit():
     with pytest.raises(ValueError, match="patients"):
-        binary_metrics([0, 1], [0.1, 0.9], 0.5, patients=["a"])
+        binary_metrics(Calls([0, 1], [0.1, 0.9], 0.5, patients=["a"]))
 
 
 # Few distinct scores, so that ties are common.
@@ -119,7 +119,7 @@ images = st.lists(
 def test_like_scikit_learn(rows, threshold):
     truth, score = (np.array(column) for column in zip(*rows, strict=True))
     called = (score >= threshold).astype(int)
-    found = binary_metrics(truth, score, threshold)
+    found = binary_metrics(Calls(truth, score, threshold))
     tn, fp, fn, tp = reference.confusion_matrix(truth, called, labels=[0, 1]).ravel()
     assert found.confusion_matrix == ConfusionMatrix(tn, fp, fn, tp)
     expected = {

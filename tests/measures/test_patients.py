@@ -8,20 +8,24 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cancernet.base.errors import CancerNetError
+from cancernet.evaluation.subgroups import read_columns, subgroup_rows
+from cancernet.measures.call_value import predictive_rows, predictive_values
+from cancernet.measures.calls import Calls
+from cancernet.measures.comparison import compare
+from cancernet.measures.decisions import Rule
 from cancernet.measures.metrics import binary_metrics
 from cancernet.measures.patients import patient_metrics, patient_scores
-from cancernet.measures.resampling.paired_comparison import compare
-from cancernet.measures.resampling.predictive_values import predictive_rows, predictive_values
-from cancernet.measures.resampling.subgroups import read_columns, subgroup_rows
-from cancernet.measures.scored import Scored
-from cancernet.measures.validation.threshold_spread import threshold_spread
+from cancernet.measures.scored import Classes, Scored
+from cancernet.measures.threshold_spread import threshold_spread
 from tests.helpers.evaluation_examples import scored
+
+BOTH = Classes(classes=("0", "1"), words=("no", "yes"), positive=("1",))
 
 
 class TestPatientScores:
     def test_by_hand(self):
         found = patient_scores(
-            [1, 0, 0, 1, 0], [0.9, 0.1, 0.6, 0.4, 0.2], 0.5, list("aaabb"), top=2
+            Calls([1, 0, 0, 1, 0], [0.9, 0.1, 0.6, 0.4, 0.2], 0.5, list("aaabb")), top=2
         )
         assert found.patients.tolist() == ["a", "b"]
         assert found.images.tolist() == [3, 2]
@@ -32,7 +36,9 @@ class TestPatientScores:
 
     def test_top_like_a_loop(self):
         split = scored(1, patients=9, images=100)
-        found = patient_scores(split.truth, split.probabilities[:, 1], 0.5, split.patients, top=7)
+        found = patient_scores(
+            Calls(split.truth, split.probabilities[:, 1], 0.5, split.patients), top=7
+        )
         for number, name in enumerate(found.patients):
             own = split.probabilities[np.array(split.patients) == name, 1]
             expected = np.sort(own)[::-1][:7].mean()
@@ -44,7 +50,7 @@ class TestPatientScores:
         ill = np.arange(40) % 2
         truth = np.repeat(ill, 5) * (generator.random(200) < 0.7)
         score = np.clip(0.3 * truth + 0.6 * generator.random(200), 0, 1)
-        found = patient_scores(truth, score, 0.5, patients)
+        found = patient_scores(Calls(truth, score, 0.5, patients))
         metrics = patient_metrics(found, resamples=200)
         positive = found.true_share > 0
         assert metrics["positive_patients"] == positive.sum()
@@ -57,14 +63,14 @@ class TestPatientScores:
         assert strict["positive_patients"] == (found.true_share > 0.5).sum()
 
     def test_patients_who_are_all_alike_have_no_ranking(self):
-        found = patient_scores([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.3], 0.5, list("aabb"))
+        found = patient_scores(Calls([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.3], 0.5, list("aabb")))
         metrics = patient_metrics(found, resamples=50)
         assert "All 2 patients are positive" in metrics.note
         assert math.isnan(metrics["scores"]["mean score"]["roc_auc"])
 
     def test_top_must_be_positive(self):
         with pytest.raises(ValueError, match="top"):
-            patient_scores([1], [0.5], 0.5, ["a"], top=0)
+            patient_scores(Calls([1], [0.5], 0.5, ["a"]), top=0)
 
 
 class TestPredictiveValues:
@@ -86,9 +92,9 @@ class TestPredictiveValues:
     def test_own_prevalence_gives_the_precision(self):
         split = scored(2)
         truth, score = split.truth, split.probabilities[:, 1]
-        metrics = binary_metrics(truth, score, 0.5)
+        metrics = binary_metrics(Calls(truth, score, 0.5))
         own, rare, rarest = predictive_rows(
-            truth, score, 0.5, split.patients, [truth.mean(), 0.01, 0.0001], resamples=200
+            Calls(truth, score, 0.5, split.patients), [truth.mean(), 0.01, 0.0001], resamples=200
         )
         assert own["positive_predictive_value"] == pytest.approx(metrics["precision"])
         assert own["calls_per_hundred"] == pytest.approx(100 * (score >= 0.5).mean())
@@ -114,9 +120,9 @@ class TestCompare:
 
     def test_differences_and_pairing(self):
         first, second = self.runs(noise=2.0)
-        found = compare(first, second, positive=[1], thresholds=(0.5, 0.4), resamples=300)
-        one = binary_metrics(first.truth, first.probabilities[:, 1], 0.5)
-        two = binary_metrics(second.truth, second.probabilities[:, 1], 0.4)
+        found = compare(first, second, classes=BOTH, thresholds=(0.5, 0.4), resamples=300)
+        one = binary_metrics(Calls(first.truth, first.probabilities[:, 1], 0.5))
+        two = binary_metrics(Calls(second.truth, second.probabilities[:, 1], 0.4))
         for name, value in found.difference.items():
             assert value == pytest.approx(two[name] - one[name]), name
             low, high = found.limits[name]
@@ -132,19 +138,19 @@ class TestCompare:
             truth=second.truth[::-1],
             probabilities=second.probabilities[::-1],
         )
-        options = {"positive": [1], "thresholds": (0.5, 0.5), "resamples": 50}
+        options = {"classes": BOTH, "thresholds": (0.5, 0.5), "resamples": 50}
         assert compare(first, second, **options) == compare(first, turned, **options)
 
     def test_the_same_run_twice(self):
         first, _ = self.runs()
-        found = compare(first, first, positive=[1], thresholds=(0.5, 0.5), resamples=50)
+        found = compare(first, first, classes=BOTH, thresholds=(0.5, 0.5), resamples=50)
         assert set(found.difference.values()) == {0.0}
         assert np.isnan(found.limits["roc_auc"]).all()
         assert "same probabilities" in found.notes[0]
 
     def test_other_images_or_labels_are_refused(self):
         first, second = self.runs()
-        options = {"positive": [1], "thresholds": (0.5, 0.5)}
+        options = {"classes": BOTH, "thresholds": (0.5, 0.5)}
         with pytest.raises(CancerNetError, match="599 in common"):
             compare(
                 first,
@@ -163,7 +169,7 @@ class TestCompare:
             one = generator.random((patients, images)) < base
             two = generator.random((patients, images)) < base - 0.1
             runs = [self.of_hits(hits) for hits in (one, two)]
-            low, high = compare(*runs, positive=[1], thresholds=(0.5, 0.5), resamples=200).limits[
+            low, high = compare(*runs, classes=BOTH, thresholds=(0.5, 0.5), resamples=200).limits[
                 "sensitivity"
             ]
             # base - 0.1 is cut at 0 hardly ever (beta(6, 2) below 0.1: 6e-6).
@@ -188,19 +194,19 @@ class TestSubgroups:
         names = sorted(set(split.patients))
         group = {name: ("north" if place % 2 else "south") for place, name in enumerate(names)}
         del group[names[0]]
-        rows = subgroup_rows(truth, score, 0.5, split.patients, group, resamples=100)
+        rows = subgroup_rows(Calls(truth, score, 0.5, split.patients), group, resamples=100)
         assert [row["group"] for row in rows] == ["north", "not given", "south"]
         assert sum(row["images"] for row in rows) == len(truth)
         assert sum(row["patients"] for row in rows) == len(names)
         part = np.array([group.get(name) == "north" for name in split.patients])
-        expected = binary_metrics(truth[part], score[part], 0.5)
+        expected = binary_metrics(Calls(truth[part], score[part], 0.5))
         assert rows[0]["sensitivity"] == expected["sensitivity"]
         assert rows[0]["confusion_matrix"] == expected.confusion_matrix
         assert rows[0]["limits"]["roc_auc"][0] < rows[0]["roc_auc"]
 
     def test_by_path(self):
         rows = subgroup_rows(
-            [0, 1], [0.1, 0.9], 0.5, ["p", "p"], {"a.png": "x"}, keys=["a.png", "b.png"]
+            Calls([0, 1], [0.1, 0.9], 0.5, ["p", "p"]), {"a.png": "x"}, keys=["a.png", "b.png"]
         )
         assert [row["group"] for row in rows] == ["not given", "x"]
 
@@ -244,8 +250,8 @@ class TestThresholdSpread:
                 1 + np.exp(-(2 * truth - 1 + shift + generator.normal(0, 0.5, 10 * count)))
             )
             patients = np.repeat(np.arange(count), 10)
-            spread = threshold_spread(truth, score, patients, rule="youden")
-            assert spread == threshold_spread(truth, score, patients, rule="youden")
+            spread = threshold_spread(Calls(truth, score, 0.5, patients), Rule("youden"))
+            assert spread == threshold_spread(Calls(truth, score, 0.5, patients), Rule("youden"))
             assert spread.resamples == 500
             widths.append(
                 np.ptp(np.log(np.array(spread.threshold) / (1 - np.array(spread.threshold))))
@@ -255,28 +261,29 @@ class TestThresholdSpread:
     @pytest.mark.parametrize("rule", ["youden", "sensitivity", "cost"])
     def test_like_choosing_on_copied_images(self, rule):
         """Each draw chooses as if its images stood there as often as they were drawn."""
-        from cancernet.measures.resampling.bootstrap import draw_weights, patient_sums, strata
-        from cancernet.measures.validation.candidates import candidates
-        from cancernet.measures.validation.rules import cost
-        from cancernet.measures.validation.threshold_spread import _resampled
+        from cancernet.measures.bootstrap import draw_weights, strata
+        from cancernet.measures.operating_point import candidates, cost
+        from cancernet.measures.threshold_spread import _resampled
 
         split = scored(9, patients=6, images=60)
         truth, score = split.truth, np.round(split.probabilities[:, 1], 2)
-        sums = patient_sums(truth, score, 0.5, split.patients)
+        sums = Calls(truth, score, 0.5, split.patients)
         weights = draw_weights(strata(sums), 20, 3)
-        once = candidates(truth, score)
-        draws = _resampled(once, truth, score, sums.patient_index, weights)
+        once = candidates(sums)
+        draws = _resampled(once, sums, weights)
         for row, found in zip(weights, draws, strict=True):
             copies = np.repeat(np.arange(len(truth)), row[sums.patient_index])
             for threshold, sensitivity, specificity in zip(
                 once.threshold, found.sensitivity, found.specificity, strict=True
             ):
-                slow = binary_metrics(truth[copies], score[copies], threshold)
+                slow = binary_metrics(Calls(truth[copies], score[copies], threshold))
                 assert sensitivity == pytest.approx(slow["sensitivity"])
                 assert specificity == pytest.approx(slow["specificity"])
             assert found.prevalence == pytest.approx(truth[copies].mean())
             assert (cost(found, 2.0) >= 0).all()
-        spread = threshold_spread(truth, score, split.patients, rule=rule, resamples=50)
+        spread = threshold_spread(
+            Calls(truth, score, 0.5, split.patients), Rule(rule), resamples=50
+        )
         assert 0 <= spread.threshold[0] <= spread.threshold[1] <= 1
 
     @pytest.mark.parametrize(
@@ -288,7 +295,7 @@ class TestThresholdSpread:
         ],
     )
     def test_no_figures_without_a_reason(self, truth, patients, rule, words):
-        found = threshold_spread(truth, [0.1, 0.9], patients, rule=rule)
+        found = threshold_spread(Calls(truth, [0.1, 0.9], 0.5, patients), Rule(rule))
         assert words in found.note
         assert np.isnan(found.threshold).all()
         assert found.resamples == 0

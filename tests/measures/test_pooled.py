@@ -5,14 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from cancernet.measures.classes import Classes
-from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.pooled import FoldScores, pool, spread_over_folds
+from cancernet.measures.assess import FoldScores, assess_at, pool, spread_over_folds
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import Rule
+from cancernet.measures.intervals import patient_intervals
+from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.remarks import Kind, remark
-from cancernet.measures.resampling.intervals import patient_intervals
-from cancernet.measures.scored import Scored
-from cancernet.measures.validation.calibration import NONE
-from cancernet.measures.validation.operating_point import choose_operating_point
+from cancernet.measures.scored import Classes, Scored
 from tests.helpers.evaluation_examples import scored
 
 BOTH = Classes(classes=("0", "1"), words=("no", "yes"), positive=("1",))
@@ -31,44 +30,32 @@ def fold_scores(number, threshold, *, only_class=None, patients=3):
     threshold = 0.5 if threshold is None else threshold
     truth = np.arange(patients) % 2
     point = choose_operating_point(
-        truth,
-        0.1 + 0.8 * truth,
-        rule="fixed",
-        threshold=threshold,
-        patients=names,
+        Calls(truth, 0.1 + 0.8 * truth, patients=names), Rule("fixed", threshold=threshold)
     )
     return FoldScores(
+        **vars(BOTH),
         name=f"fold-{number:02d}",
-        validation=scored(number + 100, patients=3, images=30),
-        testing=testing,
-        point=point,
-        calibration=NONE,
-        metrics=binary_metrics(
-            testing.truth, testing.probabilities[:, 1], threshold, patients=testing.patients
-        ),
+        scored={"validation": scored(number + 100, patients=3, images=30), "testing": testing},
+        operating_point=point,
     )
 
 
 def test_pooled_calls_are_each_folds_own():
     """The confusion matrix is the sum of the folds'; the rest against a plain computation."""
     folds = [fold_scores(1, 0.3), fold_scores(2, 0.7), fold_scores(3, 0.5, only_class=1)]
-    found = pool(
-        folds,
-        BOTH,
-        seed=3,
-        resamples=200,
-    )
-    cells = found.assessment.testing["confusion_matrix"]
+    found = assess_at(pool(folds), seed=3, resamples=200)
+    cells = found.testing["confusion_matrix"]
     for name in cells:
         assert cells[name] == sum(fold.metrics["confusion_matrix"][name] for fold in folds)
     # Scores moved so that every fold's threshold comes to lie at 0.5 give the same calls.
-    score = found.testing.probabilities[:, 1]
-    moved = np.where(score >= found.thresholds, 0.9, 0.1)
+    testing = found.scored["testing"]
+    score = testing.probabilities[:, 1]
+    moved = np.where(score >= found.threshold(), 0.9, 0.1)
     limits = patient_intervals(
-        found.testing.truth, moved, 0.5, found.testing.patients, resamples=200, seed=3
+        Calls(testing.truth, moved, 0.5, testing.patients), resamples=200, seed=3
     ).limits
     for name in ("accuracy", "sensitivity", "specificity"):
-        assert found.assessment.intervals["testing"].limits[name] == pytest.approx(limits[name])
+        assert found.intervals["testing"].limits[name] == pytest.approx(limits[name])
     assert math.isnan(folds[2].metrics["roc_auc"])
     mean, spread, defined = spread_over_folds(folds, "roc_auc")
     values = [fold.metrics["roc_auc"] for fold in folds[:2]]
@@ -78,14 +65,14 @@ def test_pooled_calls_are_each_folds_own():
 
 def test_what_is_said_of_all_folds_together():
     folds = [fold_scores(1, 0.3), fold_scores(2, 0.7, patients=12), fold_scores(3, None)]
-    found = pool(folds, BOTH, seed=3, resamples=20).assessment
+    found = assess_at(pool(folds), seed=3, resamples=20)
     assert found.remarks[0] == remark(Kind.FEW_VALIDATED_FOLDS, few=2, folds=3, fewest=10)
     assert [each.kind for each in found.calibration.remarks] == [Kind.CALIBRATED_BY_FOLD]
     point = found.operating_point
-    assert math.isnan(point.threshold) and point.rule == folds[0].point.rule
+    assert math.isnan(point.threshold) and point.rule == folds[0].operating_point.rule
     assert (point.rule_name, point.chosen_on) == ("fixed", None)
-    images = {path for fold in folds for path in fold.validation.paths}
-    patients = {name for fold in folds for name in fold.validation.patients}
+    images = {path for fold in folds for path in fold.scored["validation"].paths}
+    patients = {name for fold in folds for name in fold.scored["validation"].patients}
     assert (point.images, point.patients) == (len(images), len(patients))
     assert (point.sensitivity, point.specificity) == (
         found.validation.sensitivity,
@@ -97,14 +84,16 @@ def test_what_is_said_of_all_folds_together():
 
 
 def test_enough_validating_patients_are_no_remark():
-    found = pool([fold_scores(k, 0.5, patients=10) for k in (1, 2)], BOTH, seed=3, resamples=20)
-    assert all(each.kind != Kind.FEW_VALIDATED_FOLDS for each in found.assessment.remarks)
-    assert (found.thresholds == 0.5).all() and len(found.thresholds) == 120
+    found = assess_at(
+        pool([fold_scores(k, 0.5, patients=10) for k in (1, 2)]), seed=3, resamples=20
+    )
+    assert all(each.kind != Kind.FEW_VALIDATED_FOLDS for each in found.remarks)
+    assert (found.threshold() == 0.5).all() and len(found.threshold()) == 120
 
 
 def test_folds_of_one_side_are_told():
     folds = [fold_scores(k, 0.5, only_class=0) for k in (1, 2)]
-    found = pool(folds, BOTH, seed=3, resamples=20).assessment
+    found = assess_at(pool(folds), seed=3, resamples=20)
     assert remark(Kind.TESTING_OF_ONE_CLASS, only="negative") in found.remarks
 
 

@@ -10,15 +10,13 @@ import pytest
 from cancernet.base.files import json_text
 from cancernet.base.records import EntryError, from_json
 from cancernet.config import CALIBRATIONS, RULES, TrainConfig
-from cancernet.measures import words
+from cancernet.measures import remarks as words
 from cancernet.measures.assess import assess
-from cancernet.measures.classes import Classes
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import Calibration, OperatingPoint, Rule
+from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.remarks import Kind, remark
-from cancernet.measures.scored import Scored
-from cancernet.measures.validation.calibration import Calibration
-from cancernet.measures.validation.operating_point import choose_operating_point
-from cancernet.measures.validation.point import OperatingPoint
-from cancernet.measures.validation.rules import Rule
+from cancernet.measures.scored import Classes, Scored
 
 BOTH = Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",))
 
@@ -63,7 +61,7 @@ def test_values_stand_in_the_sentence(made, said):
 
 def test_a_rule_is_said_with_its_number():
     numbers = {"target_sensitivity": 0.9, "cost_ratio": 4.0}
-    said = {name: Rule(name, **numbers).in_words(0.25) for name in RULES}
+    said = {name: Rule(name, threshold=0.25, **numbers).words for name in RULES}
     assert "at least 0.9" in said["sensitivity"]
     assert "4 false alarms" in said["cost"]
     assert said["fixed"] == "fixed threshold 0.25"
@@ -85,8 +83,8 @@ def test_a_calibration_is_said_with_its_number():
 
 
 def test_where_a_threshold_is_from():
-    chosen = choose_operating_point([0, 1], [0.1, 0.9])
-    given = choose_operating_point([0, 1], [0.1, 0.9], rule="fixed", threshold=0.3)
+    chosen = choose_operating_point(Calls([0, 1], [0.1, 0.9]))
+    given = choose_operating_point(Calls([0, 1], [0.1, 0.9]), Rule("fixed", threshold=0.3))
     assert (chosen.chosen_on, chosen.origin) == ("validation", words.CHOSEN)
     assert (given.chosen_on, given.origin) == (None, words.GIVEN)
     assert not chosen.is_fallback and not given.is_fallback
@@ -116,7 +114,7 @@ def test_other_sentences_change_no_fact_and_no_figure(monkeypatch):
 
 
 def test_a_point_of_an_earlier_version_keeps_its_sentence():
-    point = choose_operating_point([0, 0], [0.1, 0.9])
+    point = choose_operating_point(Calls([0, 0], [0.1, 0.9]))
     content = json.loads(json_text(point))
     again = from_json(OperatingPoint, content)
     assert again.remarks == point.remarks and again.is_fallback

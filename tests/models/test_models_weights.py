@@ -100,6 +100,7 @@ def test_file_of_the_whole_network_fills_it_all(form: str, tmp_path: Path) -> No
     assert equal(model.get_weights(), other.get_weights())
 
 
+@pytest.mark.usefixtures("shallow")
 def test_efficientnet_file_answers_as_in_keras(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,14 +13,14 @@ from PIL import Image
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import assess
-from cancernet.measures.classes import Classes
-from cancernet.measures.reliability import calibration_metrics
-from cancernet.measures.scored import Scored
+from cancernet.measures.calibration import calibration_metrics
+from cancernet.measures.call_value import decision_curve
+from cancernet.measures.calls import Calls
+from cancernet.measures.scored import Classes
 from cancernet.report.checklist import CLAIM, TRIPOD_AI
 from cancernet.report.content import Asked, Network, TrainingFacts
 from cancernet.report.figures import classes as class_figures
 from cancernet.report.figures import curves
-from cancernet.report.figures.decision_curve import decision_curve
 from cancernet.report.figures.style import save_figure
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_cards, write_report
@@ -32,9 +32,9 @@ HISTORY = {"loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.4, 0.6], "accuracy": [0.
 FIGURES = {
     "history": lambda: curves.draw_history(HISTORY, footer="drawn data"),
     "matrix": lambda: class_figures.draw_confusion_matrix([[3, 1], [0, 4]], ["no", "yes"]),
-    "roc": lambda: curves.draw_roc(TRUTH, SCORE, threshold=0.5, footer="drawn"),
-    "pr": lambda: curves.draw_precision_recall(TRUTH, SCORE, threshold=0.5),
-    "calibration": lambda: curves.draw_calibration(TRUTH, SCORE),
+    "roc": lambda: curves.draw_roc(Calls(TRUTH, SCORE), footer="drawn"),
+    "pr": lambda: curves.draw_precision_recall(Calls(TRUTH, SCORE, 0.5)),
+    "calibration": lambda: curves.draw_calibration(Calls(TRUTH, SCORE)),
 }
 
 
@@ -64,7 +64,7 @@ def line(figure, label):
 
 
 def test_roc_goes_through_the_right_points():
-    figure = curves.draw_roc(TRUTH, SCORE, threshold=0.5)
+    figure = curves.draw_roc(Calls(TRUTH, SCORE, 0.5))
     expected = [(0, 0), (0, 1 / 3), (0, 2 / 3), (1 / 3, 2 / 3), (1 / 3, 1), (2 / 3, 1), (1, 1)]
     np.testing.assert_allclose(line(figure, "AUC 0.889"), expected)
     # At 0.5: two of three positives and no negative is called.
@@ -72,7 +72,7 @@ def test_roc_goes_through_the_right_points():
 
 
 def test_precision_recall_goes_through_the_right_points():
-    figure = curves.draw_precision_recall(TRUTH, SCORE, threshold=0.36)
+    figure = curves.draw_precision_recall(Calls(TRUTH, SCORE, 0.36))
     curve = line(figure, "average precision")
     np.testing.assert_allclose(curve[:, 0], [0, 1 / 3, 2 / 3, 2 / 3, 1, 1, 1])
     np.testing.assert_allclose(curve[:, 1], [1, 1, 1, 2 / 3, 3 / 4, 3 / 5, 1 / 2])
@@ -81,7 +81,7 @@ def test_precision_recall_goes_through_the_right_points():
 
 @pytest.mark.parametrize("draw", [curves.draw_roc, curves.draw_precision_recall])
 def test_one_class_is_said_and_not_drawn(draw):
-    figure = draw([1, 1], [0.2, 0.3], threshold=0.5)
+    figure = draw(Calls([1, 1], [0.2, 0.3]))
     assert "all images are\npositive" in figure.axes[0].texts[0].get_text()
 
 
@@ -137,7 +137,7 @@ def test_report_is_one_well_formed_page_that_fetches_nothing(tmp_path, classes):
 
 
 def test_a_figure_that_cannot_be_drawn_is_not_taken_for_a_missing_one(monkeypatch):
-    monkeypatch.setattr(curves, "draw_roc", lambda truth, score: None)
+    monkeypatch.setattr(curves, "draw_roc", lambda calls: None)
     with pytest.raises(RuntimeError, match="'roc' cannot be drawn: TypeError"):
         page(report_content())
 
@@ -162,36 +162,30 @@ def test_report_holds_the_figures_and_the_notice():
 def test_report_shows_what_reviewers_ask_for():
     content = report_content()
     text = page(content)
-    truth = content.testing.truth
-    score = content.testing.probabilities[:, 1]
-    found = calibration_metrics(truth, score, seed=content.seed)
+    truth = content.assessment.scored["testing"].truth
+    score = content.assessment.scored["testing"].probabilities[:, 1]
+    found = calibration_metrics(Calls(truth, score), seed=content.seed)
     for name in ("ece", "ece_if_perfect", "slope", "log_loss"):
         assert f"<td>{found[name]:.3f}</td>" in text, name
     assert "resamples of the patients" in text
     assert "All 12 patients are positive" in text
     assert f"<td>{100 * truth.mean():.3g}%</td>" in text
-    low, high = decision_curve(truth, score).useful_range()
+    low, high = decision_curve(Calls(truth, score)).useful_range()
     assert f"from {low:.2f} to {high:.2f}." in text
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_report_of_one_class_validation_is_written():
     content = report_content()
-    kept = content.validation.truth == 0
-    validation = Scored(
-        paths=np.array(content.validation.paths)[kept],
-        patients=np.array(content.validation.patients)[kept],
-        truth=content.validation.truth[kept],
-        probabilities=content.validation.probabilities[kept],
-    )
+    scored = content.assessment.scored
     assessment = assess(
-        validation,
-        content.testing,
+        scored["validation"][np.flatnonzero(scored["validation"].truth == 0)],
+        scored["testing"],
         Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",)),
         config=TrainConfig(),
         resamples=20,
     )
-    text = page(dataclasses.replace(content, validation=validation, assessment=assessment))
+    text = page(dataclasses.replace(content, assessment=assessment))
     assert "All validation images are negative" in text
     assert "All validation images are of one class" in text
     assert "undefined" in text
@@ -316,13 +310,15 @@ def test_importing_evaluation_is_quick_and_light():
 def test_figures_leave_no_state_behind():
     code = (
         "import sys, pathlib, tempfile, matplotlib\n"
+        "from cancernet.measures.calls import Calls\n"
         "from cancernet.report.figures.curves import draw_roc\n"
         "from cancernet.report.figures.style import save_figure\n"
         # Reading rcParams['backend'] would itself import pyplot.
         "state = lambda: {key: matplotlib.rcParams[key] for key in matplotlib.rcParams"
         " if key != 'backend'}\n"
         "before = state()\n"
-        "save_figure(draw_roc([0, 1], [0.1, 0.9]), pathlib.Path(tempfile.mkdtemp()) / 'roc.png')\n"
+        "figure = draw_roc(Calls([0, 1], [0.1, 0.9]))\n"
+        "save_figure(figure, pathlib.Path(tempfile.mkdtemp()) / 'roc.png')\n"
         "assert state() == before\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )

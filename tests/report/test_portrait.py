@@ -73,6 +73,7 @@ def portrait(classes):
 
 
 @pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.usefixtures("undrawn")  # the next test draws
 def test_the_page_has_every_section(classes):
     history = {"loss": [1.0], "precision": [0.5], "val_precision": [float("nan")]}
     content = report_content(classes, portrait=portrait(classes), history=history)

@@ -1,6 +1,7 @@
 """The newer sections of the report: data flow, audit, worst errors, groups, folds, beside."""
 
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -11,14 +12,14 @@ from jinja2 import UndefinedError
 from PIL import Image
 
 from cancernet.base.verdicts import CheckVerdict, Verdict
-from cancernet.dataset.manifest import read_audit
-from cancernet.report import formatting, rendering
+from cancernet.dataset.build_record import read_audit
+from cancernet.report import rendering
 from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
-from cancernet.report.tables import write_patients
-from cancernet.report.worst_errors import surest_wrong
-from cancernet.runs.heat_maps import heat_map_of
-from tests.helpers.evaluation_examples import report_content, scored
+from cancernet.report.page import write_patients
+from cancernet.report.sections import surest_wrong
+from cancernet.runs.run_folder import heat_map_of
+from tests.helpers.evaluation_examples import assessed, report_content, scored
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -52,7 +53,7 @@ def test_an_audit_of_the_set_as_it_is_now(tmp_path):
     (folder / "build.json").write_text("{}")
     entry = {"name": "groups", "verdict": "ok", "sentence": "none", "findings": []}
     (report / "audit.json").write_text(json.dumps({"checks": [entry]}))
-    assert read_audit(folder) == [("groups", "ok", "none")]
+    assert read_audit(folder) == [CheckVerdict("groups", Verdict.OK, "none")]
     later = (report / "audit.json").stat().st_mtime + 10
     os.utime(folder / "build.json", (later, later))
     assert read_audit(folder) == []  # built again since
@@ -62,9 +63,14 @@ def test_an_audit_of_the_set_as_it_is_now(tmp_path):
 
 
 def test_the_surest_wrong_calls_by_a_plain_loop():
-    images = scored(5)
+    images, (*_, assessment) = scored(5), assessed()
     for threshold in (0.4, np.where(np.arange(240) % 2, 0.2, 0.6)):
-        missed, alarms = surest_wrong(images, [1], threshold, each=5)
+        scores = dataclasses.replace(
+            assessment,
+            scored={"testing": images},
+            thresholds={"testing": np.broadcast_to(threshold, 240)},
+        )
+        missed, alarms = surest_wrong(scores, each=5)
         each = np.broadcast_to(threshold, 240)
         rows = list(zip(images.probabilities[:, 1], images.truth, each, images.paths, strict=True))
         wrong = sorted((s, p) for s, t, limit, p in rows if t == 1 and s < limit)
@@ -85,7 +91,7 @@ def few_a_patient(rows, images):
 
 def test_worst_errors_are_in_the_page_with_their_heat_maps(tmp_path):
     content = report_content()
-    missed, alarms = surest_wrong(content.testing, [1], content.threshold)
+    missed, alarms = surest_wrong(content.assessment)
     for call in [*missed, *alarms]:
         file = tmp_path / "data" / call.path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -134,10 +140,11 @@ def test_patients_with_their_scores_by_a_plain_loop(tmp_path):
         rows = list(csv.DictReader(file))
     accuracies = [float(row["accuracy"]) for row in rows]
     assert accuracies == sorted(accuracies) and len(rows) == 12
-    score = content.testing.probabilities[:, 1]
+    testing = content.assessment.scored["testing"]
+    score, point = testing.probabilities[:, 1], content.assessment.operating_point
     for row in rows:
-        own = np.array([who == row["patient"] for who in content.testing.patients])
-        assert float(row["area_fraction"]) == (score[own] >= content.threshold).mean()
+        own = np.array([who == row["patient"] for who in testing.patients])
+        assert float(row["area_fraction"]) == (score[own] >= point.threshold).mean()
         assert float(row["mean_score"]) == pytest.approx(score[own].mean())
         assert float(row["mean_of_the_top_10"]) == pytest.approx(np.sort(score[own])[-10:].mean())
     assert "mean of top 10" in page(content)
@@ -171,24 +178,24 @@ def test_every_template_is_well_formed_and_misses_nothing_silently():
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (formatting.number(math.nan), "undefined"),
-        (formatting.number(0.98765, 2), "0.99"),
-        (formatting.interval((math.nan, math.nan)), "—"),
-        (formatting.interval((0.1, 0.25)), "[0.100, 0.250]"),
-        (formatting.signed(-0.05), "−0.050"),
-        (formatting.signed_interval((-0.1, 0.2)), "[−0.100, +0.200]"),
-        (formatting.percent(0.5), "50.0%"),
-        (formatting.percent(math.nan), "undefined"),
-        (formatting.score(0.99951), "above 0.9995"),
-        (formatting.score(1.0), "1.000"),
-        (formatting.score(0.0004), "below 0.0005"),
-        (formatting.plain(None), "—"),
-        (formatting.plain(12345), "12,345"),
-        (formatting.plain(True), "True"),
-        (formatting.plain(0.5), "0.5"),
-        (formatting.listed(["a"]), "a"),
-        (formatting.listed(["a", "b", "c"]), "a, b and c"),
-        (formatting.markdown("a|b\n<i>"), "a\\|b \\<i\\>"),
+        (rendering.number(math.nan), "undefined"),
+        (rendering.number(0.98765, 2), "0.99"),
+        (rendering.interval((math.nan, math.nan)), "—"),
+        (rendering.interval((0.1, 0.25)), "[0.100, 0.250]"),
+        (rendering.signed(-0.05), "−0.050"),
+        (rendering.signed_interval((-0.1, 0.2)), "[−0.100, +0.200]"),
+        (rendering.percent(0.5), "50.0%"),
+        (rendering.percent(math.nan), "undefined"),
+        (rendering.score(0.99951), "above 0.9995"),
+        (rendering.score(1.0), "1.000"),
+        (rendering.score(0.0004), "below 0.0005"),
+        (rendering.plain(None), "—"),
+        (rendering.plain(12345), "12,345"),
+        (rendering.plain(True), "True"),
+        (rendering.plain(0.5), "0.5"),
+        (rendering.listed(["a"]), "a"),
+        (rendering.listed(["a", "b", "c"]), "a, b and c"),
+        (rendering.markdown("a|b\n<i>"), "a\\|b \\<i\\>"),
     ],
 )
 def test_numbers_look_the_same_everywhere(shown, expected):

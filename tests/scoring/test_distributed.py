@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cancernet.auditing.audit import as_json, audit
-from cancernet.base import cluster
+from cancernet.base import parallel
 from cancernet.base.errors import CancerNetError
 from cancernet.commands import predict
 from cancernet.lookalike import pictures
@@ -103,7 +103,7 @@ def test_a_scheduler_is_used_by_the_script(run, images, local, tmp_path, monkeyp
 
 
 def test_a_scheduler_that_is_not_there_is_one_sentence(run, monkeypatch):
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(parallel, "CONNECT_SECONDS", 0.2)
     with pytest.raises(CancerNetError, match="no Dask scheduler answers at tcp"):
         distributed.SpreadPredictor(run, scheduler="tcp://127.0.0.1:9")
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from cancernet.runs import run_folder
@@ -18,6 +19,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return write_tiny_run(tmp_path_factory.mktemp("streamlit") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def no_components(monkeypatch):
+    """The page has none of its own; to look for them in every installed package takes a second."""
+    monkeypatch.setattr(
+        BidiComponentManager, "discover_and_register_components", lambda *_, **__: None
+    )
 
 
 @pytest.fixture

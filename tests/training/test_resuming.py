@@ -10,7 +10,7 @@ from cancernet.base.files import write_json
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.dataset.manifest import read_dataset
-from cancernet.evaluation.other_runs import read_besides
+from cancernet.evaluation.run_results import read_besides
 from cancernet.runs import provenance, run_folder
 from cancernet.training import begin, resume, train
 from cancernet.training.begin import open_dataset

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cancernet.dataset.manifest import read_dataset
+from cancernet.measures.assess import ScoreSet
 from cancernet.measures.scored import Scored
 from cancernet.slides import cells
 
@@ -24,9 +25,11 @@ def finished_with(dataset):
         truth=part.labels,
         probabilities=np.stack([1 - score, score], axis=1),
     )
-    assessment = types.SimpleNamespace(
-        positive_word="IDC",
-        positive_indices=[1],
+    assessment = ScoreSet(
+        classes=("0", "1"),
+        words=("no IDC", "IDC"),
+        positive=("1",),
+        scored={"testing": testing},
         operating_point=types.SimpleNamespace(threshold=0.4),
     )
     training = types.SimpleNamespace(dataset=dataset)

@@ -8,7 +8,7 @@ import pytest
 
 from cancernet import __main__ as command
 from cancernet.base.errors import RunError
-from cancernet.base.locks import lock
+from cancernet.base.files import lock
 from cancernet.commands import doctor
 from cancernet.runs import run_folder, status
 from cancernet.runs.run_record import TRAINING
@@ -64,7 +64,7 @@ def test_status_before_the_first_epoch_and_without_a_run(tmp_path):
 
 
 def test_asking_for_the_status_does_not_keep_a_training_out(tmp_path):
-    from cancernet.base.locks import is_locked
+    from cancernet.base.files import is_locked
 
     path = tmp_path / "lock"
     assert not is_locked(path) and not path.exists()
@@ -132,9 +132,9 @@ def test_the_doctor_tells_a_tested_set(tmp_path, monkeypatch):
     (tmp_path / "constraints").mkdir()
     pins = tmp_path / "constraints" / "mine.txt"
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
-    pins.write_text(f"numpy=={doctor._version('numpy')}\n")
+    pins.write_text(f"numpy=={doctor.version_of('numpy')}\n")
     assert doctor._tested_set().verdict == doctor.OK
-    pins.write_text(f"numpy=={doctor._version('numpy')}\nno-such-package==1\n")
+    pins.write_text(f"numpy=={doctor.version_of('numpy')}\nno-such-package==1\n")
     assert doctor._tested_set().verdict == doctor.OK
     pins.write_text("numpy==0.1\nno-such-package==1\n")
     check = doctor._tested_set()

@@ -24,10 +24,7 @@ def draw_class_counts(
 ) -> "Figure":
     """Draws the images of each class in each split, with the numbers on the bars.
 
-    Args:
-        counts: split -> images of each class.
-        words: what each class means, in order.
-        footer: a line below.
+    `counts` are split -> images of each class, in the order of `words`.
     """
     total = sum(sum(row) for row in counts.values())
     figure, (axes,) = new_figure(width=max(5.5, 1.6 + 1.15 * len(words)), height=4.4, footer=footer)
@@ -56,14 +53,8 @@ def factor_counts(
 ) -> dict[str, dict[str, int]]:
     """Adds classes up by what their names say: density, and benign or malignant.
 
-    Args:
-        classes: names such as `Density2Malignant`.
-        positive: those that count as positive.
-        totals: images of each class.
-
     Returns:
-        Factor to level to images; empty when there are only two classes or the names
-        say nothing.
+        Factor to level to images; empty when there are only two classes.
     """
     if len(classes) < 3:
         return {}
@@ -97,13 +88,9 @@ def draw_factors(factors: Mapping[str, Mapping[str, int]], *, footer: str = "") 
 def draw_confusion_matrix(
     matrix: Any, words: Sequence[str], *, title: str = "", footer: str = ""
 ) -> "Figure":
-    """Draws a confusion matrix: counts, and the share of each row (of the truth).
+    """Draws a confusion matrix: counts, and the share of each row.
 
-    Args:
-        matrix: (classes, classes) counts, rows truth, columns prediction.
-        words: what each class means, in order.
-        title: what was judged and how.
-        footer: a line below.
+    `matrix` has shape (classes, classes): rows truth, columns prediction.
     """
     counts = np.asarray(matrix, dtype=np.int64)
     size = len(words)
@@ -136,12 +123,7 @@ def draw_confusion_matrix(
 
 
 def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -> "Figure":
-    """Draws accuracy, precision, recall and F1, a panel a table.
-
-    Args:
-        tables: title -> the measures; the means are left out.
-        footer: a line below.
-    """
+    """Draws accuracy, precision, recall and F1 of each class, a panel a table."""
     shown = {title: table.classes for title, table in tables.items()}
     classes = sum(len(rows) for rows in shown.values())
     figure, panels = new_figure(

@@ -1,22 +1,30 @@
-"""Draws the figures of a run; each function returns a matplotlib Figure, unsaved."""
+"""Draws curves; each function returns a matplotlib Figure, unsaved, with a footer below.
+
+Those of a set of scores take its calls and mark the operating point where it is one for all.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cancernet.measures import checks
-from cancernet.measures.ranking import areas, curve_counts, rank
-from cancernet.measures.reliability import reliability
-from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure, square
+from cancernet.measures.calibration import reliability
+from cancernet.measures.call_value import decision_curve
+from cancernet.measures.calls import Calls
+from cancernet.measures.ranking import areas, curve_counts
+from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+History = Mapping[str, Sequence[float]]
+LEGEND: Any = {"frameon": False, "fontsize": 9}
+CHANCE: Any = {"color": GREY, "linestyle": ":", "linewidth": 1}
+
 
 def draw_history(
-    history: Mapping[str, Sequence[float]],
+    history: History,
     *,
     best_epoch: int | None = None,
     measures: Sequence[str] = ("loss", "accuracy"),
@@ -37,128 +45,77 @@ def draw_history(
     if best_epoch is None and np.isfinite(history.get("val_loss", [])).any():
         best_epoch = int(np.nanargmin(np.asarray(history["val_loss"], np.float64))) + 1
     for axes, measure in zip(panels, measures, strict=True):
-        _one_measure(axes, history, measure, best_epoch)
+        drawn = [
+            _draw_epochs(axes, history, measure, "training", f"{BLUE} - ."),
+            _draw_epochs(axes, history, f"val_{measure}", "validation", f"{ORANGE} -- s"),
+        ]
+        if not any(drawn):
+            axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=GREY)
+            continue
+        if best_epoch is not None:
+            label = f"kept: epoch {best_epoch}"
+            axes.axvline(best_epoch, color=GREEN, linestyle=":", linewidth=2, label=label)
+        title = f"{measure.capitalize()} on training and validation"
+        _finish_epochs(axes, measure, title)
     return figure
 
 
-def draw_plot(history: Mapping[str, Sequence[float]], *, footer: str = "") -> "Figure":
-    """Draws loss and accuracy of training and validation into one pair of axes.
-
-    Args:
-        history: as in `draw_history`.
-        footer: a line below.
-    """
-    from matplotlib.ticker import MaxNLocator
-
+def draw_plot(history: History, *, footer: str = "") -> "Figure":
+    """Draws loss and accuracy of training and validation into one pair of axes."""
     figure, (axes,) = new_figure(width=7, height=4.6, footer=footer)
-    looks = {
-        "loss": ("training loss", BLUE, "-"),
-        "val_loss": ("validation loss", BLUE, "--"),
-        "accuracy": ("training accuracy", ORANGE, "-"),
-        "val_accuracy": ("validation accuracy", ORANGE, "--"),
-    }
-    for name, (words, colour, line) in looks.items():
-        values = list(history.get(name, []))
-        if values:
-            epochs = range(1, len(values) + 1)
-            axes.plot(epochs, values, color=colour, linestyle=line, marker=".", label=words)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set(xlabel="epoch", ylabel="loss and accuracy")
-    axes.set_title("Loss and accuracy on training and validation", fontsize=11)
-    axes.legend(frameon=False, fontsize=9)
+    for measure, colour in (("loss", BLUE), ("accuracy", ORANGE)):
+        _draw_epochs(axes, history, measure, f"training {measure}", f"{colour} - .")
+        _draw_epochs(axes, history, f"val_{measure}", f"validation {measure}", f"{colour} -- .")
+    _finish_epochs(axes, "loss and accuracy", "Loss and accuracy on training and validation")
     return figure
 
 
 def draw_roc(
-    truth: Any,
-    score: Any,
-    *,
-    threshold: float | None = None,
-    interval: tuple[float, float] | None = None,
-    title: str = "ROC curve",
-    footer: str = "",
+    calls: Calls, *, interval: tuple[float, float] | None = None, footer: str = ""
 ) -> "Figure":
-    """Draws sensitivity against 1 - specificity, with the operating point.
-
-    Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        threshold: of the operating point to mark.
-        interval: of the area, to write beside it.
-        title: what was judged.
-        footer: a line below.
-    """
-    truth, score = _checked(truth, score)
-    figure, (axes,) = new_figure(width=4.8, height=5.1, footer=footer)
-    square(axes, x="1 − specificity", y="sensitivity", title=title)
-    if _one_class(axes, truth):
+    """Draws sensitivity against 1 - specificity; `interval` is that of the area."""
+    figure, axes = _square("1 − specificity", "sensitivity", "ROC curve", footer)
+    if _one_class(axes, calls):
         return figure
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="chance")
-    ranking = rank(truth, score)
-    found, false = curve_counts(ranking)
-    label = f"AUC {areas(ranking)[0]:.3f}{_range(interval)}"
-    sensitivity = np.append(0, found) / found[-1]
-    axes.plot(np.append(0, false) / false[-1], sensitivity, color=BLUE, linewidth=2, label=label)
-    if threshold is not None:
-        called = score >= threshold
-        _mark(axes, called[truth == 0].mean(), called[truth == 1].mean(), threshold)
-    axes.legend(loc="lower right", frameon=False, fontsize=9)
+    axes.plot([0, 1], [0, 1], label="chance", **CHANCE)
+    found, false = curve_counts(calls.ranking)
+    label = f"AUC {areas(calls.ranking)[0]:.3f}{_range(interval)}"
+    x, y = (np.append(0, counts) / counts[-1] for counts in (false, found))
+    axes.plot(x, y, color=BLUE, linewidth=2, label=label)
+    called = calls.called
+    _mark(axes, called[calls.truth == 0].mean(), called[calls.truth == 1].mean(), calls)
+    axes.legend(loc="lower right", **LEGEND)
     return figure
 
 
 def draw_precision_recall(
-    truth: Any,
-    score: Any,
-    *,
-    threshold: float | None = None,
-    interval: tuple[float, float] | None = None,
-    title: str = "Precision-recall curve",
-    footer: str = "",
+    calls: Calls, *, interval: tuple[float, float] | None = None, footer: str = ""
 ) -> "Figure":
-    """Draws precision against sensitivity, with the operating point; as `draw_roc`."""
-    truth, score = _checked(truth, score)
-    figure, (axes,) = new_figure(width=4.8, height=5.1, footer=footer)
-    square(axes, x="sensitivity (recall)", y="precision", title=title)
-    if _one_class(axes, truth):
+    """Draws precision against sensitivity; `interval` is that of the average precision."""
+    title = "Precision-recall curve"
+    figure, axes = _square("sensitivity (recall)", "precision", title, footer)
+    if _one_class(axes, calls):
         return figure
-    ranking = rank(truth, score)
-    found, false = curve_counts(ranking)
-    label = f"average precision {areas(ranking)[1]:.3f}{_range(interval)}"
-    precision = found / (found + false)
-    axes.step(
-        np.append(0, found) / found[-1],
-        np.append(precision[0], precision),
-        color=BLUE,
-        linewidth=2,
-        label=label,
-    )
-    axes.axhline(
-        truth.mean(), color=GREY, linestyle=":", linewidth=1, label=f"chance {truth.mean():.3f}"
-    )
-    called = score >= (2.0 if threshold is None else threshold)
-    if threshold is not None and called.any():
-        _mark(axes, called[truth == 1].mean(), truth[called].mean(), threshold)
-    axes.legend(loc="lower left", frameon=False, fontsize=9)
+    found, false = curve_counts(calls.ranking)
+    precision, share = found / (found + false), calls.truth.mean()
+    label = f"average precision {areas(calls.ranking)[1]:.3f}{_range(interval)}"
+    x, y = np.append(0, found) / found[-1], np.append(precision[0], precision)
+    axes.step(x, y, color=BLUE, linewidth=2, label=label)
+    axes.axhline(share, label=f"chance {share:.3f}", **CHANCE)
+    called = calls.called
+    if called.any():
+        _mark(axes, called[calls.truth == 1].mean(), calls.truth[called].mean(), calls)
+    axes.legend(loc="lower left", **LEGEND)
     return figure
 
 
-def draw_calibration(
-    truth: Any, score: Any, *, bins: int = 10, title: str = "Calibration", footer: str = ""
-) -> "Figure":
-    """Draws the reliability diagram: observed share of positives against mean score.
-
-    Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        bins: of equal width.
-        title: what was judged.
-        footer: a line below.
-    """
-    truth, score = _checked(truth, score)
-    found = reliability(truth, score, bins)
-    figure, (axes,) = new_figure(width=4.8, height=5.1, footer=footer)
-    square(axes, x="mean score of the bin", y="observed share of positives", title=title)
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="perfectly calibrated")
+def draw_calibration(calls: Calls, *, bins: int = 10, footer: str = "") -> "Figure":
+    """Draws the reliability diagram: observed share of positives against mean score."""
+    found = reliability(calls, bins)
+    figure, axes = _square(
+        "mean score of the bin", "observed share of positives", "Calibration", footer
+    )
+    axes.plot([0, 1], [0, 1], label="perfectly calibrated", **CHANCE)
     filled = found.images > 0
     axes.bar(
         found.edges[:-1],
@@ -177,55 +134,76 @@ def draw_calibration(
         linewidth=1.5,
         label="observed",
     )
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    axes.legend(loc="upper left", **LEGEND)
     return figure
 
 
-def _one_measure(
-    axes: "Axes",
-    history: Mapping[str, Sequence[float]],
-    measure: str,
-    best_epoch: int | None,
-) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    styles = (("training", "", BLUE, "-", "."), ("validation", "val_", ORANGE, "--", "s"))
-    drawn = False
-    for name, prefix, colour, line, marker in styles:
-        values = list(history.get(prefix + measure, []))
-        if values:
-            epochs = range(1, len(values) + 1)
-            axes.plot(epochs, values, color=colour, linestyle=line, marker=marker, ms=4, label=name)
-            drawn = True
-    if not drawn:
-        axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=GREY)
-        return
-    if best_epoch is not None:
-        label = f"kept: epoch {best_epoch}"
-        axes.axvline(best_epoch, color=GREEN, linestyle=":", linewidth=2, label=label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set(xlabel="epoch", ylabel=measure)
-    axes.set_title(f"{measure.capitalize()} on training and validation", fontsize=11)
-    axes.legend(frameon=False, fontsize=9)
+def draw_decision_curve(calls: Calls, *, footer: str = "") -> "Figure":
+    """Draws the net benefit of the network, of acting always, and of never acting."""
+    curve = decision_curve(calls)
+    figure, (axes,) = new_figure(width=6.2, height=4.6, footer=footer)
+    axes.plot(curve.thresholds, curve.network, color=BLUE, linewidth=2, label="network")
+    axes.plot(
+        curve.thresholds, curve.everybody, color=ORANGE, linestyle="--", label="act on everybody"
+    )
+    axes.axhline(0, color=GREY, linestyle=":", label="act on nobody")
+    if np.ndim(calls.threshold) == 0:
+        label = f"operating point {calls.threshold:.3g}"
+        axes.axvline(calls.threshold, color=GREY, linewidth=1, label=label)
+    top = max(curve.prevalence, 0.05)
+    axes.set(
+        xlim=(0, 1),
+        ylim=(-0.25 * top, 1.08 * top),
+        xlabel="probability from which one would act",
+        ylabel="net benefit",
+    )
+    axes.set_title("Decision curve", fontsize=11)
+    axes.legend(facecolor="white", edgecolor="none", framealpha=1, fontsize=9, loc="upper right")
+    return figure
 
 
-def _checked(truth: Any, score: Any) -> tuple[np.ndarray, np.ndarray]:
-    truth = checks.check_truth(truth)
-    return truth, checks.check_score(score, len(truth))
-
-
-def _one_class(axes: "Axes", truth: np.ndarray) -> bool:
-    """Writes on the axes, and says, that there is no curve of one class."""
-    if truth.min() != truth.max():
+def _draw_epochs(axes: "Axes", history: History, name: str, label: str, look: str) -> bool:
+    """Draws a measure over the epochs, `look` being colour, line and marker; False without one."""
+    values = list(history.get(name, []))
+    if not values:
         return False
-    text = "undefined: all images are\n" + ("positive" if truth[0] else "negative")
-    axes.text(0.5, 0.5, text, ha="center", va="center", color=ORANGE)
+    colour, line, marker = look.split()
+    epochs = range(1, len(values) + 1)
+    axes.plot(epochs, values, color=colour, linestyle=line, marker=marker, ms=4, label=label)
     return True
 
 
-def _mark(axes: "Axes", x: float, y: float, threshold: float) -> None:
-    label = f"operating point, threshold {threshold:.4g}"
-    axes.plot([x], [y], color=ORANGE, marker="D", ms=8, linestyle="none", label=label)
+def _finish_epochs(axes: "Axes", words: str, title: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set(xlabel="epoch", ylabel=words)
+    axes.set_title(title, fontsize=11)
+    axes.legend(**LEGEND)
+
+
+def _square(x: str, y: str, title: str, footer: str) -> "tuple[Figure, Axes]":
+    """One pair of axes from 0 to 1 both ways, with words."""
+    figure, (axes,) = new_figure(width=4.8, height=5.1, footer=footer)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
+    axes.set_title(title, fontsize=11)
+    axes.set_aspect("equal")
+    return figure, axes
+
+
+def _one_class(axes: "Axes", calls: Calls) -> bool:
+    """Writes on the axes, and says, that there is no curve of one class."""
+    if calls.of_one_class:
+        text = f"undefined: all images are\n{calls.only}"
+        axes.text(0.5, 0.5, text, ha="center", va="center", color=ORANGE)
+    return calls.of_one_class
+
+
+def _mark(axes: "Axes", x: float, y: float, calls: Calls) -> None:
+    """Marks the operating point; nothing where every image has its own."""
+    if np.ndim(calls.threshold) == 0:
+        label = f"operating point, threshold {calls.threshold:.4g}"
+        axes.plot([x], [y], color=ORANGE, marker="D", ms=8, linestyle="none", label=label)
 
 
 def _range(interval: tuple[float, float] | None) -> str:

@@ -3,20 +3,22 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
 from cancernet.report.figures import classes, curves, images
-from cancernet.report.figures.decision_curve import decision_curve, draw_decision_curve
 from cancernet.report.figures.network import draw_network
 from cancernet.report.figures.style import save_figure, save_photographs, svg_text
-from cancernet.report.pictures import Picture
 from cancernet.report.portrait import Portrait
-from cancernet.report.tables import SIDES, class_tables, testing_counts
+from cancernet.report.rendering import Picture
+from cancernet.report.sections import SIDES, class_tables, testing_counts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    Drawings = dict[str, Callable[..., Figure]]
 
 FIGURES = "figures"
 # Made of pixels, so there is nothing to gain from SVG.
@@ -59,86 +61,69 @@ class Figures:
                 self._drawn[name] = Picture("svg+xml", path.with_suffix(".svg").read_bytes())
 
 
-def drawings(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
+def drawings(content: ReportContent) -> "Drawings":
     """Returns what draws each figure, by the figure's name; all take `footer`."""
-    return {
-        **_of_testing(content),
-        **_of_training(content),
-        **({} if content.portrait is None else _of_data_and_network(content, content.portrait)),
-    }
+    found = _of_testing(content) | _of_training(content)
+    if content.portrait is not None:
+        found |= _of_data_and_network(content, content.portrait)
+    return found
 
 
-def _of_testing(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
-    assessment, threshold = content.assessment, content.marked
-    truth, score = content.positives(content.testing)
-    limits = assessment.intervals["testing"].limits
-    several = content.several_classes
-    how = "most probable class" if several else "at the operating point"
-    counts = testing_counts(content)
-    marks: dict[str, Any] = {"threshold": threshold}
-    found: dict[str, Callable[..., Figure]] = {
-        "confusion_matrix": partial(
-            classes.draw_confusion_matrix, counts, assessment.words, title=f"Testing, {how}"
-        ),
-        "classes": partial(classes.draw_class_measures, class_tables(content)),
-        "roc": partial(curves.draw_roc, truth, score, interval=limits["roc_auc"], **marks),
-        "precision_recall": partial(
-            curves.draw_precision_recall, truth, score, interval=limits["pr_auc"], **marks
-        ),
-        "calibration": partial(curves.draw_calibration, truth, score),
-        # Computed when it is drawn: asking for another figure should not cost it.
-        "decision_curve": lambda footer: draw_decision_curve(
-            decision_curve(truth, score), footer=footer, **marks
-        ),
+def _of_testing(content: ReportContent) -> "Drawings":
+    scores, calls = content.assessment, content.assessment.calls()
+    limits, counts = scores.intervals[TESTING].limits, testing_counts(scores)
+    draw_matrix = classes.draw_confusion_matrix
+    how = "most probable class" if content.several_classes else "at the operating point"
+    found: Drawings = {
+        "confusion_matrix": partial(draw_matrix, counts, scores.words, title=f"Testing, {how}"),
+        "classes": partial(classes.draw_class_measures, class_tables(scores)),
+        "roc": partial(curves.draw_roc, calls, interval=limits["roc_auc"]),
+        "precision_recall": partial(curves.draw_precision_recall, calls, interval=limits["pr_auc"]),
+        "calibration": partial(curves.draw_calibration, calls),
+        "decision_curve": partial(curves.draw_decision_curve, calls),
     }
-    if several:
-        cells = assessment.testing["confusion_matrix"]
+    if content.several_classes:
         found["confusion_matrix_of_calls"] = partial(
-            classes.draw_confusion_matrix,
-            [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]],
-            [assessment.negative_word, assessment.positive_word],
+            draw_matrix,
+            scores.testing.confusion_matrix.table,
+            [scores.negative_word, scores.positive_word],
             title="Testing, at the operating point",
         )
         found["confusion_matrix_folded"] = partial(
-            classes.draw_confusion_matrix,
-            fold(counts, assessment.positive_indices),
+            draw_matrix,
+            fold(counts, scores.positive_indices),
             SIDES,
             title="Testing, most probable class, folded",
         )
     return found
 
 
-def _of_training(content: ReportContent) -> "dict[str, Callable[..., Figure]]":
+def _of_training(content: ReportContent) -> "Drawings":
     history = content.history
     if not history:
         return {}
     draw = partial(curves.draw_history, history, best_epoch=content.best_epoch)
-    found: dict[str, Callable[..., Figure]] = {
-        "history": draw,
-        "plot": partial(curves.draw_plot, history),
-    }
+    found: Drawings = {"history": draw, "plot": partial(curves.draw_plot, history)}
     if "precision" in history:
         found["history_measures"] = partial(draw, measures=HISTORY_MEASURES)
     return found
 
 
-def _of_data_and_network(
-    content: ReportContent, portrait: Portrait
-) -> "dict[str, Callable[..., Figure]]":
-    assessment = content.assessment
-    found: dict[str, Callable[..., Figure]] = {
-        "class_counts": partial(classes.draw_class_counts, portrait.counts, assessment.words),
+def _of_data_and_network(content: ReportContent, portrait: Portrait) -> "Drawings":
+    scores = content.assessment
+    found: Drawings = {
+        "class_counts": partial(classes.draw_class_counts, portrait.counts, scores.words),
         "samples": partial(images.draw_sample_grid, portrait.samples),
         "network": partial(draw_network, portrait.layers),
         "examples": partial(
             images.draw_examples,
             portrait.examples,
             wrong=portrait.wrong,
-            of=len(content.testing.paths),
+            of=scores.testing.images,
         ),
     }
     totals = [sum(row) for row in zip(*portrait.counts.values(), strict=True)]
-    factors = classes.factor_counts(assessment.classes, assessment.positive, totals)
+    factors = classes.factor_counts(scores.classes, scores.positive, totals)
     if factors:
         found["factors"] = partial(classes.draw_factors, factors)
     if portrait.kernels is not None:

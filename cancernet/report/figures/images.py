@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cancernet.report.figures.style import GREEN, GREY, ORANGE, new_figure
+from cancernet.report.figures.style import GREEN, ORANGE, add_footer, new_figure
 from cancernet.report.portrait import Example, KernelViews
 
 if TYPE_CHECKING:
@@ -31,12 +31,8 @@ def draw_examples(
 ) -> "Figure":
     """Draws testing images with truth, prediction and probability.
 
-    Args:
-        examples: picked at random from the wrong and from the right ones.
-        wrong: testing images that were called wrongly.
-        of: testing images in all.
-        columns: images a row.
-        footer: a line below.
+    `wrong` of `of` testing images were called wrongly; `examples` are picked at random from
+    the wrong and from the right ones.
     """
     rows = max(1, -(-len(examples) // columns))
     figure, axes = _sheet(rows, columns, side=2.0, footer=footer, line=0.3)
@@ -60,31 +56,29 @@ def draw_examples(
 
 
 def draw_kernels(views: KernelViews, *, footer: str = "") -> "Figure":
-    """Draws one image beside what every kernel makes of it, before and after min-max.
-
-    Args:
-        views: of one training image.
-        footer: a line below.
-    """
+    """Draws one image beside what every kernel makes of it, before and after min-max."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.5, 3.15 * len(views.filtered)), layout="constrained")
     grid = figure.subplots(len(views.filtered), 3, squeeze=False)
     for row, name in zip(grid, views.filtered, strict=True):
-        filtered, stretched = views.filtered[name], views.stretched[name]
+        original, filtered, stretched = views.original, views.filtered[name], views.stretched[name]
         used = ", used here" if name == views.used else ""
-        row[0].imshow(views.original)
-        row[0].set_title(f"original, {views.original.min()} to {views.original.max()}", fontsize=9)
-        # Shown as a screen shows it: values outside 0-255 are cut off.
-        row[1].imshow(filtered.clip(0, 255).astype("uint8"))
-        row[1].set_title(
-            f"{name}{used}\nfiltered, {filtered.min():.0f} to {filtered.max():.0f}", fontsize=9
+        panels = (
+            (original, f"original, {original.min()} to {original.max()}"),
+            # Shown as a screen shows it: values outside 0-255 are cut off.
+            (
+                filtered.clip(0, 255).astype("uint8"),
+                f"{name}{used}\nfiltered, {filtered.min():.0f} to {filtered.max():.0f}",
+            ),
+            (
+                stretched,
+                f"after min-max and scale\n{stretched.min():.2f} to {stretched.max():.2f}",
+            ),
         )
-        row[2].imshow(stretched)
-        row[2].set_title(
-            f"after min-max and scale\n{stretched.min():.2f} to {stretched.max():.2f}", fontsize=9
-        )
-        for axes in row:
+        for axes, (pixels, title) in zip(row, panels, strict=True):
+            axes.imshow(pixels)
+            axes.set_title(title, fontsize=9)
             axes.axis("off")
         row[0].text(
             -0.06,
@@ -96,8 +90,7 @@ def draw_kernels(views: KernelViews, *, footer: str = "") -> "Figure":
             fontsize=9,
             family="monospace",
         )
-    if footer:
-        figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
+    add_footer(figure, footer)
     return figure
 
 

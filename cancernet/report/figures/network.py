@@ -6,12 +6,14 @@ height and width; branches within a stage are not drawn.
 """
 
 import dataclasses
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cancernet.report.figures.style import BLUE, GREY
+from cancernet.report.figures.style import BLUE, GREY, add_footer
 from cancernet.report.portrait import Layer
+from cancernet.report.rendering import shape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,17 +43,12 @@ class Box:
     @property
     def shape(self) -> str:
         """Shape of the output."""
-        return shape_text(self.layers[-1].output)
+        return shape(self.layers[-1].output)
 
     @property
     def parameters(self) -> int:
         """Of all its layers."""
         return sum(layer.parameters for layer in self.layers)
-
-
-def shape_text(shape: Sequence[int]) -> str:
-    """Returns e.g. `24×24×64`."""
-    return "×".join(str(size) for size in shape)
 
 
 def boxes_of(layers: Sequence[Layer]) -> list[Box]:
@@ -76,14 +73,8 @@ def boxes_of(layers: Sequence[Layer]) -> list[Box]:
     return stages
 
 
-def draw_network(layers: Sequence[Layer], *, title: str = "", footer: str = "") -> "Figure":
-    """Draws the network from the input to the output, column by column.
-
-    Args:
-        layers: in order.
-        title: its name.
-        footer: a line below.
-    """
+def draw_network(layers: Sequence[Layer], *, footer: str = "") -> "Figure":
+    """Draws the network from the input to the output, column by column."""
     from matplotlib.figure import Figure
 
     boxes = boxes_of(layers)
@@ -95,10 +86,11 @@ def draw_network(layers: Sequence[Layer], *, title: str = "", footer: str = "") 
     axes.set(xlim=(-0.55, columns - 0.45), ylim=(rows - 0.4, -0.6))
     for number, box in enumerate(boxes):
         column, row = divmod(number, rows)
+        held = f"{box.parameters:,}" if box.parameters else "no"
         axes.text(
             column,
             row,
-            f"{_wrapped(box.kinds)}\n{box.shape} · {_parameters(box.parameters)}",
+            f"{textwrap.fill(box.kinds, 38)}\n{box.shape} · {held} parameters",
             ha="center",
             va="center",
             fontsize=7.5,
@@ -112,11 +104,8 @@ def draw_network(layers: Sequence[Layer], *, title: str = "", footer: str = "") 
             _arrow(axes, number, rows)
     total = sum(layer.parameters for layer in layers)
     learning = sum(layer.trainable for layer in layers)
-    axes.set_title(
-        f"{title}{': ' if title else ''}{total:,} parameters, {learning:,} trainable", fontsize=11
-    )
-    if footer:
-        figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
+    axes.set_title(f"{total:,} parameters, {learning:,} trainable", fontsize=11)
+    add_footer(figure, footer)
     return figure
 
 
@@ -132,13 +121,3 @@ def _arrow(axes: "Axes", number: int, rows: int) -> None:
     axes.annotate(
         "", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": GREY, "lw": 1.2}
     )
-
-
-def _parameters(count: int) -> str:
-    return f"{count:,} parameters" if count else "no parameters"
-
-
-def _wrapped(text: str, width: int = 38) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, width))

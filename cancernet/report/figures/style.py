@@ -34,17 +34,15 @@ def new_figure(
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(True, color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
-    if footer:
-        # supxlabel, unlike text, is given its own room by the layout.
-        figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
+    add_footer(figure, footer)
     return figure, panels
 
 
-def square(axes: "Axes", *, x: str, y: str, title: str) -> None:
-    """Sets axes from 0 to 1 both ways, with words."""
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
-    axes.set_title(title, fontsize=11)
-    axes.set_aspect("equal")
+def add_footer(figure: "Figure", footer: str) -> None:
+    """Writes a line below a figure; nothing where it is empty."""
+    if footer:
+        # supxlabel, unlike text, is given its own room by the layout.
+        figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
 
 
 def save_figure(figure: "Figure", path: Path) -> tuple[Path, Path]:

@@ -19,9 +19,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.files import remove_unfinished, written_beside
+from cancernet.base.files import LockedError, lock, remove_unfinished, written_beside
 from cancernet.base.images import read_rgb, to_array
-from cancernet.base.locks import LockedError, lock
 from cancernet.base.parallel import processors
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
 

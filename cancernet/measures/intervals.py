@@ -17,25 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
-from cancernet.measures.resampling.bootstrap import (
-    METRICS,
-    PatientSums,
-    draw_weights,
-    judge_weighted,
-    patient_sums,
-    strata,
-)
-from cancernet.measures.words import sentences
+from cancernet.measures.bootstrap import Judged, bootstrap
+from cancernet.measures.calls import Calls
+from cancernet.measures.metrics import METRICS
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, Remarked, remark
 
 LEVEL = 0.95
 RESAMPLES = 2000
 # A metric that is undefined in more draws than this gets no interval.
 MOST_UNDEFINED = 0.1
+UNDEFINED = (float("nan"), float("nan"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Intervals:
+class Intervals(Remarked):
     """Intervals of one split.
 
     Attributes:
@@ -60,10 +55,6 @@ class Intervals:
     remarks: tuple[Remark, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        if not self.notes:
-            object.__setattr__(self, "notes", sentences(self.remarks))
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -79,65 +70,34 @@ class Evidence:
 
 
 def patient_intervals(
-    truth: Any,
-    score: Any,
-    threshold: Any,
-    patients: Any,
-    *,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 7,
+    calls: Calls, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 7
 ) -> Intervals:
-    """Bootstraps patients at a threshold that stays as it is.
-
-    Args:
-        truth, score, threshold, patients: as for `binary_metrics`.
-        level: above 0, below 1.
-        resamples: number of draws, at least 2.
-        seed: the same seed gives the same intervals.
-
-    Raises:
-        ValueError: shapes that differ, values out of range.
-    """
+    """Bootstraps patients at a threshold that stays as it is."""
     if not 0 < level < 1 or resamples < 2:
         raise ValueError("level must lie between 0 and 1, and resamples be at least 2")
-    sums = patient_sums(truth, score, threshold, patients)
-    draws = judge_weighted(sums, draw_weights(strata(sums), resamples, seed))
-    once = judge_weighted(sums, np.ones((1, len(sums.counts)), np.int64))
-    limits = limits_of(sums, once, draws, level=level)
-    positives, negatives = int((sums.positives > 0).sum()), int((sums.negatives > 0).sum())
+    limits = limits_of(calls, *bootstrap(calls, resamples, seed), level=level)
+    negatives, positives = calls.patients_by_class
     return Intervals(
         limits=limits,
         level=level,
-        patients=len(sums.counts),
+        patients=len(calls.names),
         patients_with_positives=positives,
         patients_with_negatives=negatives,
         resamples=resamples,
         seed=seed,
-        remarks=tuple(_remarks(len(sums.counts), positives, negatives, limits, level)),
+        remarks=tuple(_remarks(calls, limits, level)),
     )
 
 
 def limits_of(
-    sums: PatientSums,
-    once: dict[str, np.ndarray],
-    draws: dict[str, np.ndarray],
-    *,
-    level: float,
+    calls: Calls, once: Judged, draws: Judged, *, level: float
 ) -> dict[str, tuple[float, float]]:
-    """Returns the limits of every metric.
-
-    Args:
-        sums: of the patients.
-        once: metric to its value in all patients, (1,).
-        draws: metric to its value in every draw, (resamples,).
-        level: 0-1.
-    """
+    """Returns the limits of every metric; the other arguments are those of `bootstrap`."""
     found = {
         name: interval_of(
             float(once[name][0]),
             draws[name],
-            evidence(sums, name),
+            evidence(calls, name),
             level=level,
             lowest=-1.0 if name == "mcc" else 0.0,
         )
@@ -145,7 +105,7 @@ def limits_of(
     }
     if np.isnan([found["sensitivity"][0], found["specificity"][0]]).any():
         # The half without a spread would count as certain: 53 % coverage where it happened.
-        found["balanced_accuracy"] = (float("nan"), float("nan"))
+        found["balanced_accuracy"] = UNDEFINED
     return found
 
 
@@ -168,7 +128,7 @@ def interval_of(
     """
     defined = spread_of(value, draws, rests_on.patients)
     if defined is None:
-        return float("nan"), float("nan")
+        return UNDEFINED
     share, step = (value - lowest) / (1 - lowest), rests_on.step
     if 0 < share < 1:  # a ratio of unequal classes may lie nearer to 0 or 1 than a step
         step = min(step, share / 2, (1 - share) / 2)
@@ -197,19 +157,19 @@ def standard_errors(patients: float, level: float) -> float:
     return float(stdtrit(patients - 1, (1 + level) / 2) * np.sqrt(patients / (patients - 1)))
 
 
-def evidence(sums: PatientSums, name: str) -> Evidence:
+def evidence(calls: Calls, name: str) -> Evidence:
     """Returns what a metric rests on: all patients, those with positives, or with negatives.
 
     What needs both classes rests on the less informative of the two.
     """
-    images = sums.positives + sums.negatives
+    images = calls.positives + calls.negatives
     if name in ("accuracy", "brier"):
         return Evidence(patients=effective_patients(images), step=0.5 / images.sum())
     if name in ("sensitivity", "specificity"):
-        of_class = sums.positives if name == "sensitivity" else sums.negatives
+        of_class = calls.positives if name == "sensitivity" else calls.negatives
         return Evidence(patients=effective_patients(of_class), step=0.5 / max(of_class.sum(), 1.0))
-    positives, negatives = max(sums.positives.sum(), 1.0), max(sums.negatives.sum(), 1.0)
-    fewer = min(effective_patients(sums.positives), effective_patients(sums.negatives))
+    positives, negatives = max(calls.positives.sum(), 1.0), max(calls.negatives.sum(), 1.0)
+    fewer = min(effective_patients(calls.positives), effective_patients(calls.negatives))
     steps = {
         "roc_auc": positives * negatives,  # an area counts pairs
         # One negative above the last positive, and nothing else wrong: 1 - 1 / (P (P + 1)).
@@ -230,16 +190,13 @@ def _log_odds(value: Any, lowest: float, step: float) -> Any:
 
 
 def _remarks(
-    patients: int,
-    positives: int,
-    negatives: int,
-    limits: dict[str, tuple[float, float]],
-    level: float,
+    calls: Calls, limits: dict[str, tuple[float, float]], level: float
 ) -> Iterator[Remark]:
+    negatives, positives = calls.patients_by_class
     if min(positives, negatives) < FEW_PATIENTS:
         yield remark(
             Kind.FEW_PATIENTS,
-            patients=patients,
+            patients=len(calls.names),
             with_positives=positives,
             with_negatives=negatives,
             level=level,

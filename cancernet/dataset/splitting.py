@@ -3,9 +3,8 @@
 By patient: whole patients, every class in every split, and within that the shares of
 all images and of each class as near the ratios as can be found (`nearest_split`).
 By image: the tutorial's shuffle of patches, for comparison only; it leaks.
+As shipped: the authors' own split, for comparison with what others published.
 """
-
-import contextlib
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from cancernet.dataset.notices import Notice, NoticeKind
 
 # Attempts to place the patients of scarce classes before it is called impossible.
 PLACINGS = 8
-WAYS_OUT = "add patients, or say yourself who goes where with --split lists"
+WAYS_OUT = "add patients, or assign them yourself with --split lists"
+TRAINING, VALIDATION, TESTING = range(len(SPLITS))
 
 
 def split_by_patient(
@@ -29,7 +29,8 @@ def split_by_patient(
 
     With more than two classes, one with too few patients for every split does not stop the
     others: the only patient of a class trains; of two, one trains and one tests
-    (see `notice_scarce`).
+    (see `notice_scarce`). These are placed first, and count for the other classes that they
+    have too.
 
     Raises:
         SplitError: the patients cannot give every split every class.
@@ -37,25 +38,21 @@ def split_by_patient(
     counts = images.counts(len(dataset.classes))
     _refuse_missing_classes(counts, dataset)
     scarce = scarce_classes(counts, dataset)
-    if len(scarce):
-        return _split_around(counts, ratios, scarce, seed=seed)[images.patient].astype(np.int8)
-    refuse_too_few(counts, images, dataset)
-    try:
-        splits = _divide(counts, ratios, seed=seed)
-    except ValueError:
-        raise _indivisible() from None
-    return splits[images.patient].astype(np.int8)
-
-
-def _divide(
-    counts: np.ndarray, ratios: dict[str, float], *, seed: int, fixed: np.ndarray | None = None
-) -> np.ndarray:
+    if not len(scarce):
+        refuse_too_few(counts, images, dataset)
     shares = np.array([ratios[name] for name in SPLITS])
-    return nearest_split(counts, shares, seed=seed, fixed=fixed)
-
-
-def _indivisible() -> SplitError:
-    return SplitError(
+    rng = np.random.default_rng(seed)
+    ample = np.delete(counts, scarce, axis=1)
+    # Patients with scarce classes only are not divided with the others.
+    divided = np.flatnonzero(ample.sum(axis=1))
+    for _ in range(PLACINGS if len(scarce) else 1):
+        place = _place_scarce(counts, scarce, rng)
+        try:
+            place[divided] = nearest_split(ample[divided], shares, seed=seed, fixed=place[divided])
+        except ValueError:
+            continue
+        return place[images.patient].astype(np.int8)
+    raise SplitError(
         "each class has enough patients, but they cannot be divided so that every split has "
         f"every class, because too many patients have several; {WAYS_OUT}"
     )
@@ -98,32 +95,12 @@ def notice_scarce(images: Images, splits: np.ndarray, dataset: Dataset) -> list[
     ]
 
 
-def _split_around(
-    counts: np.ndarray, ratios: dict[str, float], scarce: np.ndarray, *, seed: int
-) -> np.ndarray:
-    """Returns the split of every patient; those of scarce classes are placed first.
-
-    They keep their place, and count for the other classes that they have too.
-    """
-    rng = np.random.default_rng(seed)
-    ample = np.delete(counts, scarce, axis=1)
-    # Patients with scarce classes only are not divided with the others.
-    divided = np.flatnonzero(ample.sum(axis=1))
-    for _ in range(PLACINGS):
-        place = _place_scarce(counts, scarce, rng)
-        fixed = place[divided]
-        with contextlib.suppress(ValueError):
-            place[divided] = _divide(ample[divided], ratios, seed=seed, fixed=fixed)
-            return place
-    raise _indivisible()
-
-
 def _place_scarce(counts: np.ndarray, scarce: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Returns the split of the patients with scarce classes, by chance; -1 for the others."""
     place = np.full(len(counts), -1)
     for label in scarce.tolist():
         having = rng.permutation(np.flatnonzero((counts[:, label] > 0) & (place < 0)))
-        place[having] = np.resize([SPLITS.index("training"), SPLITS.index("testing")], len(having))
+        place[having] = np.resize([TRAINING, TESTING], len(having))
     return place
 
 
@@ -148,6 +125,58 @@ def split_by_image(
         quotas = _quotas(len(members), [ratios[split] for split in SPLITS])
         splits[rng.permutation(members)] = np.repeat(np.arange(len(SPLITS), dtype=np.int8), quotas)
     return splits
+
+
+def split_as_shipped(
+    images: Images, dataset: Dataset, validation_split: float, *, seed: int
+) -> np.ndarray:
+    """Returns the split of every image, int8 places in `SPLITS`.
+
+    Published sets often ship `train` and `val` only, and report on `val`: that part
+    becomes testing, and a share of `train`, by whole patients, validates. What leaks
+    between the shipped parts stays as it is.
+
+    Raises:
+        SplitError: the images were not shipped in parts, or a part lacks a class.
+    """
+    splits = images.part.astype(np.int8).copy()
+    if (splits < 0).any():
+        example = images.sources[int(np.flatnonzero(splits < 0)[0])]
+        raise SplitError(
+            f"{dataset.name} was not shipped in parts here ({example} is in no folder train, val "
+            "or test); use --split patient"
+        )
+    if not (splits == TESTING).any():
+        splits[splits == VALIDATION] = TESTING
+    if not (splits == VALIDATION).any():
+        inside = np.flatnonzero(splits == TRAINING)
+        splits[inside[_validates(images.take(inside), dataset, validation_split, seed)]] = (
+            VALIDATION
+        )
+    for place, split in enumerate(SPLITS):
+        present = set(images.label[splits == place].tolist())
+        missing = [n for i, n in enumerate(dataset.classes) if i not in present]
+        if missing:
+            raise SplitError(
+                f"the part shipped for {split} has no image of {', '.join(missing)}; use "
+                "--split patient"
+            )
+    return splits
+
+
+def _validates(images: Images, dataset: Dataset, validation_split: float, seed: int) -> np.ndarray:
+    """Tells which of the training images validate, by whole patients."""
+    counts = images.counts(len(dataset.classes))
+    refuse_too_few(counts, images, dataset, needed=2)
+    shares = np.array([1 - validation_split, validation_split])
+    try:
+        place = nearest_split(counts, shares, seed=seed)
+    except ValueError:
+        raise SplitError(
+            "the shipped training part cannot be divided so that training and validation both "
+            "have every class; use --split patient"
+        ) from None
+    return np.asarray(place[images.patient] == 1)
 
 
 def _quotas(total: int, ratios: list[float]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Two runs on the same testing images: paired, with patients resampled."""
+"""Two sets of scores of the same images: paired, with patients resampled."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -7,29 +7,23 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.measures import scored as scores
-from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
-from cancernet.measures.resampling.bootstrap import (
-    METRICS,
-    PatientSums,
-    draw_weights,
-    judge_weighted,
-    patient_sums,
-    strata,
-)
-from cancernet.measures.resampling.intervals import (
+from cancernet.measures.bootstrap import draw_weights, judge_once, judge_weighted, strata
+from cancernet.measures.calls import Calls
+from cancernet.measures.intervals import (
     LEVEL,
     RESAMPLES,
+    UNDEFINED,
     evidence,
     spread_of,
     standard_errors,
 )
-from cancernet.measures.scored import Scored
-from cancernet.measures.words import sentences
+from cancernet.measures.metrics import METRICS
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, Remarked, remark
+from cancernet.measures.scored import Classes, Scored
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Remarked):
     """How two runs differ on one testing set.
 
     Attributes:
@@ -52,16 +46,12 @@ class Comparison:
     remarks: tuple[Remark, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        if not self.notes:
-            object.__setattr__(self, "notes", sentences(self.remarks))
-
 
 def compare(
     first: Scored,
     second: Scored,
+    classes: Classes,
     *,
-    positive: list[int],
     thresholds: tuple[Any, Any],
     resamples: int = RESAMPLES,
     seed: int = 7,
@@ -71,46 +61,39 @@ def compare(
     Args:
         first: testing images as the first run scored them.
         second: the same images as the second run scored them, in any order.
-        positive: columns of the positive classes.
+        classes: of both.
         thresholds: operating points of the first and the second run; each one number, or
             one for every image in that run's order.
-        resamples: bootstrap draws.
-        seed: of the draws.
 
     Raises:
         CancerNetError: the two did not score the same images with the same truth.
     """
-    second, order = _in_order_of(first, second)
+    order = _order_of(first, second)
     other = np.asarray(thresholds[1])
-    thresholds = (thresholds[0], other[order] if other.ndim else float(other))
-    truth = scores.positive_truth(first, positive)
-    sums = [
-        patient_sums(
-            truth, scores.positive_score(run.probabilities, positive), threshold, run.patients
-        )
-        for run, threshold in zip((first, second), thresholds, strict=True)
-    ]
-    everybody = np.ones((1, len(sums[0].counts)), np.int64)
-    weights = draw_weights(strata(sums[0]), resamples, seed)
-    once = [judge_weighted(run, everybody) for run in sums]
-    draws = [judge_weighted(run, weights) for run in sums]
-    difference = {name: float(once[1][name][0] - once[0][name][0]) for name in METRICS}
-    limits = {
-        name: _limits(difference[name], draws[1][name] - draws[0][name], sums, name)
-        for name in METRICS
-    }
+    calls = (
+        classes.calls_of(first, thresholds[0]),
+        classes.calls_of(second[order], other[order] if other.ndim else float(other)),
+    )
+    weights = draw_weights(strata(calls[0]), resamples, seed)
+    once = [{name: float(value[0]) for name, value in judge_once(each).items()} for each in calls]
+    draws = [judge_weighted(each, weights) for each in calls]
+    difference = {name: once[1][name] - once[0][name] for name in METRICS}
     return Comparison(
-        first={name: float(once[0][name][0]) for name in METRICS},
-        second={name: float(once[1][name][0]) for name in METRICS},
+        first=once[0],
+        second=once[1],
         difference=difference,
-        limits=limits,
-        patients=everybody.shape[1],
+        limits={
+            name: _limits(value, draws[1][name] - draws[0][name], calls[0], name)
+            for name, value in difference.items()
+        },
+        patients=len(calls[0].names),
         resamples=resamples,
-        remarks=tuple(_remarks(sums[0], first, second)),
+        remarks=tuple(_remarks(calls[0], first, second[order])),
     )
 
 
-def _in_order_of(first: Scored, second: Scored) -> tuple[Scored, np.ndarray]:
+def _order_of(first: Scored, second: Scored) -> np.ndarray:
+    """Returns the place in `second` of each image of `first`."""
     place = {path: number for number, path in enumerate(second.paths)}
     if len(place) != len(first.paths) or set(place) != set(first.paths):
         shared = len(set(place) & set(first.paths))
@@ -119,34 +102,27 @@ def _in_order_of(first: Scored, second: Scored) -> tuple[Scored, np.ndarray]:
             f"{len(second.paths):,}, {shared:,} in common); evaluate both on one data set"
         )
     order = np.array([place[path] for path in first.paths])
-    ordered = Scored(
-        paths=first.paths,
-        patients=[second.patients[number] for number in order],
-        truth=second.truth[order],
-        probabilities=second.probabilities[order],
-    )
+    ordered = second[order]
     if ordered.patients != first.patients or (ordered.truth != first.truth).any():
         raise CancerNetError(
             "the two runs disagree on the label or the patient of some images, so they were "
             "tested on different editions of the data; evaluate both on one data set"
         )
-    return ordered, order
+    return order
 
 
-def _limits(
-    value: float, draws: np.ndarray, sums: list[PatientSums], name: str
-) -> tuple[float, float]:
+def _limits(value: float, draws: np.ndarray, calls: Calls, name: str) -> tuple[float, float]:
     """As `intervals.interval_of`, but on the plain scale: differences may be negative."""
-    effective = evidence(sums[0], name).patients
+    effective = evidence(calls, name).patients
     spread = spread_of(value, draws, effective)
     if spread is None:
-        return float("nan"), float("nan")
+        return UNDEFINED
     reach = standard_errors(effective, LEVEL) * np.std(spread)
     return float(value - reach), float(value + reach)
 
 
-def _remarks(sums: PatientSums, first: Scored, second: Scored) -> Iterator[Remark]:
+def _remarks(calls: Calls, first: Scored, second: Scored) -> Iterator[Remark]:
     if (first.probabilities == second.probabilities).all():
         yield remark(Kind.SAME_PROBABILITIES)
-    if min((sums.positives > 0).sum(), (sums.negatives > 0).sum()) < FEW_PATIENTS:
-        yield remark(Kind.FEW_PATIENTS_COMPARED, patients=len(sums.counts))
+    if min(calls.patients_by_class) < FEW_PATIENTS:
+        yield remark(Kind.FEW_PATIENTS_COMPARED, patients=len(calls.names))

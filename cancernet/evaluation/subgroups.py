@@ -1,18 +1,61 @@
 """The same figures for parts of the patients: site, scanner, age group, whatever a table says."""
 
-from collections.abc import Mapping
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.tables import FILE, PATIENT, plain_path, read_table
+from cancernet.base.words import counted, some
 from cancernet.catalog.patient_id import patient_key
-from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.resampling.intervals import RESAMPLES, patient_intervals
+from cancernet.measures.assess import TESTING, ScoreSet
+from cancernet.measures.calls import Calls
+from cancernet.measures.intervals import RESAMPLES, patient_intervals
+from cancernet.measures.metrics import Figures, binary_metrics
 
 NOT_GIVEN = "not given"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SubgroupRow(Figures):
+    """The figures of one group; `limits` and `notes` are those of its `Intervals`."""
+
+    group: str
+    limits: Mapping[str, tuple[float, float]]
+    notes: tuple[str, ...]
+
+
+def subgroups(table: Path, scores: ScoreSet, *, seed: int) -> dict[str, list[SubgroupRow]]:
+    """Returns every column of a table with the rows of its groups, at the one operating point.
+
+    Raises:
+        CancerNetError: the table cannot be read, or names nobody who was tested.
+    """
+    key, columns = read_columns(table)
+    testing = scores.scored[TESTING]
+    by_patient = key == "patient"
+    keys = [patient_key(name) for name in testing.patients] if by_patient else testing.paths
+    known = set().union(*columns.values())
+    if not known & set(keys):
+        raise CancerNetError(
+            f"{table} names none of the {len(set(keys)):,} {key}s that were tested, such as "
+            f"{next(iter(keys))}; its column `{key}` must use the same names"
+        )
+    strangers = sorted(known - set(keys))
+    if strangers:
+        print(
+            f"{table}: {counted(len(strangers), key)} not tested, passed over ({some(strangers)})",
+            file=sys.stderr,
+        )
+    calls = scores.calls()
+    found = {
+        name: subgroup_rows(calls, group, keys=keys, seed=seed) for name, group in columns.items()
+    }
+    # Nobody wants a table of the one group that was not given.
+    return {name: rows for name, rows in found.items() if [r.group for r in rows] != [NOT_GIVEN]}
 
 
 def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
@@ -54,45 +97,28 @@ def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
 
 
 def subgroup_rows(
-    truth: Any,
-    score: Any,
-    threshold: float,
-    patients: Any,
+    calls: Calls,
     group: Mapping[str, str],
     *,
-    keys: Any = None,
+    keys: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 7,
-) -> list[dict[str, Any]]:
-    """Judges every group by itself at the one operating point.
+) -> list[SubgroupRow]:
+    """Judges every group by itself; many groups of few patients differ by chance alone.
 
     Args:
-        truth, score, threshold, patients: as for `binary_metrics`.
         group: key to the name of its group; a key that is not there is "not given".
         keys: (images,) what `group` is looked up by; the patients when not given.
-        resamples: bootstrap draws of the intervals.
-        seed: of the draws.
-
-    Returns:
-        A row for every group, by name: `group`, all of `binary_metrics`, `limits`
-        (of `Intervals`) and `notes`. Many groups of few patients differ by chance alone.
     """
-    truth, score, patients = np.asarray(truth), np.asarray(score), np.asarray(patients)
-    looked_up = patients if keys is None else np.asarray(keys)
+    looked_up = calls.patients if keys is None else keys
     names = np.array([group.get(str(key), NOT_GIVEN) for key in looked_up])
     rows = []
     for name in np.unique(names):
-        part = names == name
-        intervals = patient_intervals(
-            truth[part], score[part], threshold, patients[part], resamples=resamples, seed=seed
-        )
-        metrics = binary_metrics(truth[part], score[part], threshold, patients=patients[part])
+        part = calls[names == name]
+        found = patient_intervals(part, resamples=resamples, seed=seed)
         rows.append(
-            {
-                "group": str(name),
-                **metrics,
-                "limits": intervals.limits,
-                "notes": list(intervals.notes),
-            }
+            SubgroupRow(
+                **binary_metrics(part), group=str(name), limits=found.limits, notes=found.notes
+            )
         )
     return rows

@@ -1,17 +1,15 @@
 """How far the operating point itself would move with other validation patients."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
-from cancernet.measures import checks
-from cancernet.measures.remarks import Kind, Remark, remark
-from cancernet.measures.resampling.bootstrap import draw_weights, patient_sums, strata
-from cancernet.measures.validation.candidates import Candidates, candidates
-from cancernet.measures.validation.operating_point import patients_by_class
-from cancernet.measures.validation.rules import Rule
-from cancernet.measures.words import sentence
+from cancernet.measures.bootstrap import draw_weights, strata
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import Rule
+from cancernet.measures.intervals import UNDEFINED
+from cancernet.measures.operating_point import Candidates, candidates, preferred
+from cancernet.measures.remarks import Kind, Remark, remark, sentence
 
 BLOCK = 500_000
 
@@ -41,51 +39,24 @@ class ThresholdSpread:
 
 
 def threshold_spread(
-    truth: Any,
-    score: Any,
-    patients: Any,
-    *,
-    rule: str,
-    target_sensitivity: float = 0.95,
-    cost_ratio: float = 5.0,
-    resamples: int = 500,
-    seed: int = 7,
+    calls: Calls, rule: Rule, *, resamples: int = 500, seed: int = 7
 ) -> ThresholdSpread:
-    """Chooses the operating point again on resampled patients of the validation set.
-
-    Args:
-        truth: (images,) 1 for positive, 0 for the rest.
-        score: (images,) 0-1.
-        patients: (images,) name of every image's patient.
-        rule: as in `choose_operating_point`.
-        target_sensitivity: likewise.
-        cost_ratio: likewise.
-        resamples: number of draws.
-        seed: of the draws.
-
-    Raises:
-        ValueError: bad input, as in `choose_operating_point`.
-    """
-    truth = checks.check_truth(truth)
-    score = checks.check_score(score, len(truth))
-    how = Rule(rule, target_sensitivity, cost_ratio)
-    if rule == "fixed":
+    """Chooses the operating point again on resampled patients of the validation set."""
+    if rule.name == "fixed":
         return _nothing(Kind.THRESHOLD_GIVEN)
-    if truth.min() == truth.max():
+    if calls.of_one_class:
         return _nothing(Kind.NO_SPREAD_OF_ONE_CLASS)
-    sums = patient_sums(truth, score, 0.5, patients)
-    if len(sums.counts) < 2:
+    if len(calls.names) < 2:
         return _nothing(Kind.NO_SPREAD_OF_ONE_PATIENT)
-    once = candidates(truth, score)
-    weights = draw_weights(strata(sums), resamples, seed)
-    fewer = min(patients_by_class(truth, sums.patient_index))
-    chosen = []
-    rows = max(1, BLOCK // len(truth))
-    for start in range(0, resamples, rows):
-        block = weights[start : start + rows]
-        for found in _resampled(once, truth, score, sums.patient_index, block):
-            if found is not None:
-                chosen.append(how.preferred(found, fewer))
+    once = candidates(calls)
+    weights = draw_weights(strata(calls), resamples, seed)
+    rows = max(1, BLOCK // len(calls))
+    chosen = [
+        preferred(rule, found, min(calls.patients_by_class))
+        for start in range(0, resamples, rows)
+        for found in _resampled(once, calls, weights[start : start + rows])
+        if found is not None
+    ]
     if not chosen:
         return _nothing(Kind.NO_DRAW_OF_BOTH_CLASSES)
     return ThresholdSpread(
@@ -97,25 +68,17 @@ def threshold_spread(
 
 
 def _nothing(why: Kind) -> ThresholdSpread:
-    none = (float("nan"), float("nan"))
-    return ThresholdSpread(
-        threshold=none, sensitivity=none, specificity=none, resamples=0, reason=remark(why)
-    )
+    limits = dict.fromkeys(("threshold", "sensitivity", "specificity"), UNDEFINED)
+    return ThresholdSpread(**limits, resamples=0, reason=remark(why))
 
 
-def _resampled(
-    once: Candidates,
-    truth: np.ndarray,
-    score: np.ndarray,
-    patient_index: np.ndarray,
-    weights: np.ndarray,
-) -> list[Candidates | None]:
+def _resampled(once: Candidates, calls: Calls, weights: np.ndarray) -> list[Candidates | None]:
     """Gives the thresholds of `once` the shares they reach in every draw; None for one class."""
-    order = np.argsort(score, kind="stable")
+    order = np.argsort(calls.score, kind="stable")
     # Images below each threshold, in ascending order of score.
-    below = np.searchsorted(score[order], once.threshold, side="left")
-    drawn = np.take(weights, patient_index[order], axis=1).astype(np.int64)
-    positive = truth[order] == 1
+    below = np.searchsorted(calls.score[order], once.threshold, side="left")
+    drawn = np.take(weights, calls.patient_index[order], axis=1).astype(np.int64)
+    positive = calls.truth[order] == 1
     sums = [_sums(np.where(positive, drawn, 0)), _sums(np.where(positive, 0, drawn))]
     draws: list[Candidates | None] = []
     for positives, negatives in zip(*sums, strict=True):

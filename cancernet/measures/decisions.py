@@ -1,0 +1,191 @@
+"""What validation decides, as records: the operating point and the correction of probabilities.
+
+Every prediction reads both, so this file is light to load. `operating_point` and
+`calibration` make them.
+
+Temperature scaling divides the log probabilities by one number and makes them add up to
+1 again (Guo et al. 2017, arXiv:1706.04599); it works for any number of classes and never
+changes which class is the most probable, nor the order of two images of two classes.
+Isotonic regression (Zadrozny & Elkan 2002, doi:10.1145/775047.775151) is a rising step
+line through the scores, for two classes and many images; it makes ties.
+
+The model files hold the network as trained: whoever uses them without this program gets the
+probabilities before the correction.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cancernet.config import CALIBRATIONS, RULES, TrainConfig
+from cancernet.measures import remarks as words
+from cancernet.measures.remarks import Kind, Remark, Remarked
+
+# float32 softmax ends near here; a probability of 0 would have no logarithm.
+SMALLEST = 1e-30
+# How far the scores of one patient lie from those of another, in log odds: the scale of
+# a logistic distribution. Leaving out one IDC patient after the other, stain and scanner
+# moved the best threshold by about this and more (benchmarks/README.md).
+SHIFT = 1.0
+FALLBACK = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """How a threshold is chosen: a rule of `cancernet.config.RULES` with its numbers.
+
+    Attributes:
+        name: "youden" for most sensitivity + specificity; "smoothed" for most of the two
+            expected when the scores of the next patient are shifted at random; "sensitivity"
+            for the highest threshold that reaches `target_sensitivity`; "cost" for the least
+            cost when a missed positive costs `cost_ratio` false alarms, at the prevalence of
+            the validation images; "fixed" for `threshold`.
+        target_sensitivity: in (0, 1].
+        cost_ratio: above 0.
+        threshold: 0-1.
+
+    Raises:
+        ValueError: an unknown rule, or a number out of bounds.
+    """
+
+    name: str = "youden"
+    target_sensitivity: float = 0.95
+    cost_ratio: float = 5.0
+    threshold: float = FALLBACK
+
+    def __post_init__(self) -> None:
+        if self.name not in RULES:
+            raise ValueError(f"unknown rule {self.name!r}; known are {', '.join(RULES)}")
+        if not 0 < self.target_sensitivity <= 1:
+            raise ValueError(
+                "the target sensitivity must be above 0 and at most 1, but is "
+                f"{self.target_sensitivity}"
+            )
+        if not 0 < self.cost_ratio < float("inf"):
+            raise ValueError(f"the cost ratio must be above 0, but is {self.cost_ratio}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"the threshold must lie between 0 and 1, but is {self.threshold}")
+
+    @property
+    def words(self) -> str:
+        """The rule for a reader."""
+        return words.RULES[self.name].format(shift=SHIFT, **dataclasses.asdict(self))
+
+
+def rule_of(settings: Mapping[str, Any]) -> Rule:
+    """Returns the rule of a training's settings; what an older run lacks is the default."""
+    names = ("operating_rule", "target_sensitivity", "cost_ratio", "threshold")
+    return Rule(*(settings.get(name, getattr(TrainConfig, name)) for name in names))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OperatingPoint(Remarked):
+    """A threshold (positive iff score >= threshold) and what it promised on validation.
+
+    Attributes:
+        threshold: 0-1.
+        rule: the rule in words.
+        rule_name: one of `cancernet.config.RULES`.
+        sensitivity: on validation; NaN without positives.
+        specificity: on validation; NaN without negatives.
+        images: of the validation set.
+        patients: of the validation set, or None when not known.
+        remarks: what a reader must know about this choice.
+        note: the same in sentences, for readers of the record.
+        chosen_on: "validation", or None for a threshold that was given.
+    """
+
+    threshold: float
+    rule: str
+    rule_name: str
+    sensitivity: float
+    specificity: float
+    images: int
+    patients: int | None
+    remarks: tuple[Remark, ...] = ()
+    note: str = ""
+    chosen_on: str | None = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        chosen_on = None if self.rule_name == "fixed" else "validation"
+        object.__setattr__(self, "chosen_on", chosen_on)
+
+    @property
+    def origin(self) -> str:
+        """Where the threshold is from, in words."""
+        return words.GIVEN if self.chosen_on is None else words.CHOSEN
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether 0.5 stands in because validation had one class only."""
+        return any(each.kind == Kind.VALIDATION_OF_ONE_CLASS for each in self.remarks)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Calibration(Remarked):
+    """A fitted correction of probabilities, applied wherever one is read.
+
+    Attributes:
+        method: one of `cancernet.config.CALIBRATIONS`.
+        temperature: above 0; 1 changes nothing, above 1 makes less sure.
+        positive: index of the positive class, for "isotonic".
+        knots: ((score, probability), …) rising, for "isotonic".
+        remarks: what a reader must know about this fit.
+        note: the same in sentences, for readers of the record.
+
+    Raises:
+        ValueError: an unknown method, or numbers that no fit gives.
+    """
+
+    method: str
+    temperature: float = 1.0
+    positive: int | None = None
+    knots: tuple[tuple[float, float], ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.method not in CALIBRATIONS:
+            raise ValueError(f"the method {self.method!r:.40} is not known")
+        if not 0 < self.temperature < np.inf:
+            raise ValueError(f"the temperature {self.temperature} is not above 0 and finite")
+        if self.method == "isotonic":
+            inside = all(0 <= x <= 1 and 0 <= y <= 1 for x, y in self.knots)
+            if self.positive not in (0, 1):
+                raise ValueError("an isotonic calibration needs its positive class, 0 or 1")
+            if not self.knots or not inside or list(self.knots) != sorted(self.knots):
+                raise ValueError("an isotonic calibration needs knots that rise from 0 to 1")
+
+    def apply(self, probabilities: Any) -> np.ndarray:
+        """Corrects probabilities of shape (images, classes), rows adding up to 1."""
+        given = np.asarray(probabilities, dtype=np.float64)
+        if self.method == "temperature":
+            return scale(given, self.temperature)
+        if self.method == "isotonic":
+            assert self.positive is not None
+            score, probability = np.array(self.knots).T
+            found = np.interp(given[:, self.positive], score, probability)
+            columns = (1 - found, found) if self.positive == 1 else (found, 1 - found)
+            return np.stack(columns, axis=1)
+        return given
+
+    @property
+    def words(self) -> str:
+        """What is done to the probabilities, for a reader."""
+        return words.CORRECTIONS[self.method].format(
+            temperature=self.temperature, corners=len(self.knots)
+        )
+
+
+NONE = Calibration(method="none")
+
+
+def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Divides log probabilities by the temperature; rows add up to 1 again."""
+    logs = np.log(np.maximum(probabilities, SMALLEST)) / temperature
+    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)

@@ -1,1 +1,0 @@
-"""Patients drawn with replacement: intervals, paired comparisons, subgroups, predictive values."""

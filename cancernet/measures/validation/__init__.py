@@ -1,1 +1,0 @@
-"""What validation decides: the operating point and the calibration."""
