@@ -11,8 +11,9 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
-from cancernet.base.locks import LockedError, lock
 from PIL import Image
+
+from cancernet.base.files import LockedError, lock
 
 # How long an example takes says what else the machine does.
 hypothesis.settings.register_profile("untimed", deadline=None)
