@@ -149,11 +149,8 @@ def read(run: Path) -> dict[str, Judged]:
         rows = list(csv.DictReader(file))
     training = json.loads((run / "metrics.json").read_text())["training"]
     ways = {"alone": ("probability_1", "predicted")}
-    if "context_probability_1" in rows[0]:
-        ways = {
-            "alone": ("probability_1", "predicted_alone"),
-            "in context": ("context_probability_1", "predicted"),
-        }
+    if "neighbours" in rows[0]:
+        ways["in context"] = ("probability_in_context_1", "predicted_in_context")
     return {
         way: Judged(
             patients=np.array([row["patient"] for row in rows]),

@@ -163,6 +163,11 @@ class TrainConfig:
         "`isotonic` (for two classes and many patients) or `none`",
         choices=CALIBRATIONS,
     )
+    context: bool = setting(
+        True,
+        "judge every patch alone and, where file names tell its place on a slide, with its "
+        "neighbours too",
+    )
     operating_rule: str = setting(
         "youden",
         "how the operating point is chosen on validation: `sensitivity` reaches "

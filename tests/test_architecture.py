@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "auditing": {"building", "catalog", "config", "dataset", "lookalike", "report"},
     "sample": {"config"},
     "models": set(),
-    "runs": {"config", "dataset", "measures"},
+    "context": {"catalog", "measures"},
+    "runs": {"config", "context", "dataset", "measures"},
     "measures": {"catalog", "config"},
     "report": {"config", "measures"},
     "scoring": {"catalog", "models", "recipe_file", "runs"},
@@ -37,8 +38,8 @@ MAY_IMPORT = {
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {"catalog", "config", "dataset", "measures", "report", "runs", "scoring"},
     "training": {
-        "config", "dataset", "evaluation", "measures", "models", "recipes", "report", "runs",
-        "scoring", "slides",
+        "config", "context", "dataset", "evaluation", "measures", "models", "recipes", "report",
+        "runs", "scoring", "slides",
     },
     "cross_validation": {
         "config", "dataset", "evaluation", "measures", "report", "runs", "training",

@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from cancernet.base.records import Record
-from cancernet.context.surroundings import Places, surroundings
+from cancernet.context.surroundings import Places, Surroundings, surroundings
 
 # A probability of 0 or 1 has no finite log odds; float32 softmax ends near here.
 _SMALLEST = 1e-7
@@ -50,10 +50,13 @@ class Context(Record):
             probability: (n,) of the positive class, each patch alone, calibrated.
             places: (n,) where the patches lie.
         """
-        around = surroundings(log_odds(probability), places)
+        return self.probability(probability, surroundings(log_odds(probability), places))
+
+    def probability(self, alone: np.ndarray, around: Surroundings) -> np.ndarray:
+        """Returns the probabilities in context of patches alone and of what lies around them."""
         found = self.stretched(around.mean, around.weight)
         # A lone patch keeps its number to the last digit.
-        return np.where(around.weight > 0, 1 / (1 + np.exp(-found)), probability)
+        return np.where(around.weight > 0, 1 / (1 + np.exp(-found)), alone)
 
     def stretched(self, mean: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Returns the log odds in context of means over neighbourhoods of these weights."""

@@ -12,10 +12,13 @@ from cancernet.report.sections import headline, two_sides
 WIDTH = 100
 
 
-def text_report(assessment: Assessment, *, unit: str = "patient") -> str:
+def text_report(
+    assessment: Assessment, *, unit: str = "patient", context: Assessment | None = None
+) -> str:
     """Returns the testing figures as text of at most 100 columns, for screen and log.
 
-    `unit` is what was not split, in a word: patient, source, group.
+    `unit` is what was not split, in a word: patient, source, group; `context` are the figures
+    of the same patches with their neighbours.
     """
     blocks = [
         _opening(assessment, unit),
@@ -24,6 +27,7 @@ def text_report(assessment: Assessment, *, unit: str = "patient") -> str:
         _confusion_matrix(assessment),
         _headline(assessment, unit),
         _operating_point(assessment, unit),
+        *([_in_context(context)] if context else []),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -114,3 +118,17 @@ def _operating_point(assessment: Assessment, unit: str) -> str:
             f"specificity {number(testing['specificity'])}",
         ]
     )
+
+
+def _in_context(context: Assessment) -> str:
+    point = context.operating_point
+    names = {"sensitivity", "specificity", "balanced_accuracy", "f1", "roc_auc", "brier"}
+    rows = [row for row in headline(context) if row.name in names]
+    width = max(len(row.words) for row in rows)
+    lines = [
+        "In context: every patch judged with its neighbours on the slide",
+        f"  operating point {threshold(point.threshold)}, {point.origin}",
+    ]
+    for row in rows:
+        lines.append(f"  {row.words:{width}}  {number(row.value):>9}  {interval(row.limits)}")
+    return "\n".join(lines)
