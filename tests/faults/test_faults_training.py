@@ -25,6 +25,7 @@ pytest.importorskip("tensorflow")
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.dataset.manifest import MANIFEST, read_dataset
+from cancernet.measures.assess import ScoreSet
 from cancernet.models import MODELS
 from cancernet.models.registry import Network
 from cancernet.report.figures.drawings import FIGURES
@@ -214,7 +215,7 @@ def test_two_trainings_into_one_folder(finished, data, tmp_path, monkeypatch):
 STAGES = {
     "training": (train, "fit", "after run.json 1"),
     "exporting": (train, "export", "after latest.npz 1"),
-    "writing predictions": (train, "write_predictions", "after latest.npz 1"),
+    "writing predictions": (ScoreSet, "write", "after latest.npz 1"),
     "sealing": (train, "seal", "after latest.npz 1"),
 }
 

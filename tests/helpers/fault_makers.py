@@ -7,6 +7,7 @@ that permissions hold for whoever runs the tests.
 import contextlib
 import ctypes
 import functools
+import gc
 import inspect
 import os
 import resource
@@ -33,6 +34,7 @@ def files_end_at(limit):
 @contextlib.contextmanager
 def memory_ends_at(more):
     """So many bytes more than now can be had, and not one beyond."""
+    gc.collect()  # what is freed later could be had again
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[0]) * resource.getpagesize()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
