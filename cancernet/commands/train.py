@@ -137,7 +137,7 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
     """
     settings = named_settings(options.recipe or DEFAULT_RECIPE)
     if not options.resume:
-        return dataclasses.replace(settings, **given)
+        return settings.changed(given)
     for field in setting_fields(settings):
         if field.name in given:
             check_setting(field, given[field.name])

@@ -57,6 +57,8 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         StoppedError: the user pressed Ctrl-C; the last complete epoch is kept.
     """
     dataset = open_dataset(plan.data, plan.config)
+    config = plan.config.for_images(len(dataset.split("training").paths))
+    plan = dataclasses.replace(plan, config=config)
     training = Training(plan.folder, dataset, plan.config)
     network = weights = None
     if plan.resume is None:

@@ -1,6 +1,7 @@
 """The stock stream: what it draws, what it refuses, and that it resumes to the bit."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from cancernet.training.begin import limited
 from cancernet.training.data.augmentation import draw_matrices
 from cancernet.training.data.batches import (
     image_data_generator,
+    patient_chances,
     random_changes,
     training_batches,
 )
@@ -118,3 +120,39 @@ def test_changes_of_our_own_are_refused(change):
 def test_other_arithmetic_is_refused():
     with pytest.raises(SettingsError, match="float32"):
         settings(precision="bfloat16")
+
+
+def test_patients_are_drawn_by_their_chance():
+    dataset = SimpleNamespace(
+        split=lambda name: SimpleNamespace(patients=["many"] * 90 + ["few"] * 10)
+    )
+    assert patient_chances(dataset, 0.0) is None
+    for balance, share in ((1.0, 0.5), (0.5, 90**0.5 / (90**0.5 + 10**0.5))):
+        chances = patient_chances(dataset, balance)
+        assert chances.sum() == pytest.approx(1)
+        assert chances[:90].sum() == pytest.approx(share)
+
+
+def test_an_epoch_draws_as_many_images_as_there_are(dataset):
+    config = dataclasses.replace(settings(), stream="fast", patient_balance=1.0, **UNCHANGED)
+    batches = training_batches(dataset, config)
+    batches.on_epoch_begin()
+    first = [batches[number][0] for number in range(len(batches))]
+    assert sum(map(len, first)) == 60
+    batches.next_epoch = 0
+    batches.on_epoch_begin()
+    for number, images in enumerate(first):
+        np.testing.assert_array_equal(batches[number][0], images)
+
+
+@pytest.mark.parametrize(("images", "epochs"), [(1000, 20), (20_000, 3), (9_000, 3), (6_000, 4)])
+def test_epochs_follow_from_the_images_seen(images, epochs):
+    config = TrainConfig(images_seen=20_000 if images != 6_000 else 24_000)
+    assert config.for_images(images).epochs == epochs
+
+
+def test_epochs_by_themselves_are_the_length():
+    config = TrainConfig(images_seen=20_000)
+    assert config.changed({"epochs": 7}).for_images(1000).epochs == 7
+    assert config.changed({"epochs": 7, "images_seen": 5000}).for_images(1000).epochs == 5
+    assert config.changed({"seed": 3}).for_images(1000).epochs == 20

@@ -149,16 +149,20 @@ class TrainingBatches(PlainBatches):
         changes: Ranges,
         mixup: float,
         class_weights: np.ndarray,
+        chances: np.ndarray | None = None,
         seed: int,
     ) -> None:
         """Takes pixels and labels in the same order, and how to change the images.
 
-        `class_weights`, float32 (classes,), weight the loss of an image by its label.
+        `class_weights`, float32 (classes,), weight the loss of an image by its label; by
+        `chances`, (n,) adding up to 1, an epoch draws as many images as there are, with
+        replacement. Without them it has every image once.
         """
         super().__init__(pixels, labels, classes=classes, batch_size=batch_size)
         self._changes = changes
         self._mixup = mixup
         self._class_weights = class_weights
+        self._chances = chances
         self._seed = seed
         self._epoch = 0
         self._order = self._draw_order()
@@ -194,7 +198,9 @@ class TrainingBatches(PlainBatches):
 
     def _draw_order(self) -> np.ndarray:
         random = np.random.default_rng((self._seed, self._epoch, 0))
-        return random.permutation(len(self.pixels))
+        if self._chances is None:
+            return random.permutation(len(self.pixels))
+        return random.choice(len(self.pixels), len(self.pixels), p=self._chances)
 
     def fit(
         self,
@@ -230,8 +236,22 @@ def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatc
         class_weights=(
             class_weights(dataset) if config.class_weights else np.ones(len(dataset.classes))
         ).astype(np.float32),
+        chances=patient_chances(dataset, config.patient_balance),
         seed=config.seed,
     )
+
+
+def patient_chances(dataset: BuiltDataset, balance: float) -> np.ndarray | None:
+    """Chances of the training images to be drawn: 1 / (images of the patient)^balance; (n,).
+
+    None where all are the same.
+    """
+    if not balance:
+        return None
+    patients = dataset.split("training").patients
+    _, patient, counts = np.unique(patients, return_inverse=True, return_counts=True)
+    chances = counts[patient] ** -balance
+    return chances / chances.sum()
 
 
 def class_weights(dataset: BuiltDataset) -> np.ndarray:

@@ -83,6 +83,12 @@ def fit(
     if workers:
         _log.info(workers.sentence())
     _log.info("Arithmetic: %s (%s)", policy, reason)
+    if config.images_seen:
+        _log.info(
+            "Length: %s epochs, about %s images seen (--epochs says otherwise)",
+            config.epochs,
+            f"{config.epochs * len(training.dataset.split('training').paths):,}",
+        )
     loop = _Loop(
         training=training,
         plain=plain,
