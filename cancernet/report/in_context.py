@@ -5,14 +5,16 @@ import dataclasses
 from cancernet.base.words import counted
 from cancernet.context.context import Context
 from cancernet.context.judge import ContextAssessment
+from cancernet.context.surroundings import REACH
 from cancernet.measures.assess import Assessment
 from cancernet.report.rendering import number, threshold
 from cancernet.report.sections import HeadlineFigure, headline
 
 WORDS = (
-    "In context, the score of a patch is the weighted mean of its own log odds and those of the "
-    "patches around it on its slide, stretched by a gain and shifted by an offset. A patch "
-    "without neighbours keeps its own score and the operating point of patches alone."
+    "In context, the score of a patch is the mean of its own log odds and those of the patches up "
+    f"to {REACH} places away on its slide, the nearer ones weighing more, stretched by a gain and "
+    "shifted by an offset. A patch that has none of them keeps its own score and the operating "
+    "point of patches alone."
 )
 
 
@@ -92,7 +94,7 @@ def fitted(context: ContextAssessment) -> str:
     contexts = context.contexts
     if not context.folds:
         only = contexts[0]
-        return f"Gain {only.gain:.2f}, offset {only.offset:.2f}, {_on_slides(only)}."
+        return f"Gain {_range([only.gain])}, offset {_range([only.offset])}, {_on_slides(only)}."
     slides = [each.slides for each in contexts]
     seen = [each.trained_on for each in contexts if each.trained_on is not None]
     share, known = "", len(seen) == len(contexts)
@@ -106,13 +108,13 @@ def fitted(context: ContextAssessment) -> str:
 
 
 def _range(values: list[float]) -> str:
-    low, high = number(min(values), 2), number(max(values), 2)
+    low, high = (number(round(each, 2) + 0.0, 2) for each in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
 def _on_slides(context: Context) -> str:
     if not context.slides:
-        return "as expected of other data, since no slide was whole enough to fit them on"
+        return "taken from other data, since no slide was whole enough to fit them on"
     slides = f"fitted on {counted(context.slides, 'whole slide')}"
     if context.trained_on is None:
         return slides

@@ -23,7 +23,7 @@ def judged():
 @pytest.mark.parametrize(
     ("slides", "trained_on", "words"),
     [
-        (0, 0, "as expected of other data, since no slide was whole enough to fit them on."),
+        (0, 0, "taken from other data, since no slide was whole enough to fit them on."),
         (1, 0, "fitted on 1 whole slide, not one that the network was trained on."),
         (1, 1, "fitted on 1 whole slide, one that the network was trained on."),
         (5, 0, "fitted on 5 whole slides, none of which the network was trained on."),
