@@ -1,6 +1,7 @@
 """What reports, cards and screens show of patches judged with their neighbours on the slide."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from cancernet.base.words import counted
 from cancernet.context.context import Context
@@ -16,6 +17,8 @@ WORDS = (
     "shifted by an offset. A patch that has none of them keeps its own score and the operating "
     "point of patches alone."
 )
+
+FROM_ELSEWHERE = "taken from other data, since no slide was whole enough to fit them on"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class SideBySide:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class InContext:
+class Chapter:
     """The chapter on figures in context.
 
     Attributes:
@@ -51,11 +54,11 @@ class InContext:
     warnings: list[str]
 
 
-def chapter(alone: Assessment, context: ContextAssessment | None) -> InContext | None:
+def chapter(alone: Assessment, context: ContextAssessment | None) -> Chapter | None:
     """Returns the chapter on figures in context; None where there are none."""
     if context is None:
         return None
-    return InContext(
+    return Chapter(
         what=WORDS,
         fitted=fitted(context),
         points=operating_points(alone, context),
@@ -92,19 +95,11 @@ def operating_points(alone: Assessment, context: ContextAssessment) -> str:
 def fitted(context: ContextAssessment) -> str:
     """Says what gain and offset are, and on which slides they were fitted."""
     contexts = context.contexts
-    if not context.folds:
-        only = contexts[0]
-        return f"Gain {_range([only.gain])}, offset {_range([only.offset])}, {_on_slides(only)}."
-    slides = [each.slides for each in contexts]
-    seen = [each.trained_on for each in contexts if each.trained_on is not None]
-    share, known = "", len(seen) == len(contexts)
-    if known and any(slides):
-        share = f"; the fold's network was trained on {sum(seen):,} of these {sum(slides):,}"
-    return (
-        f"Each fold fitted its own: gain {_range([each.gain for each in contexts])}, offset "
-        f"{_range([each.offset for each in contexts])}, on {min(slides):,} to {max(slides):,} "
-        f"whole slides{share}."
-    )
+    gains, offsets = [each.gain for each in contexts], [each.offset for each in contexts]
+    numbers = f"gain {_range(gains)}, offset {_range(offsets)}"
+    if context.folds:
+        return f"Each fold has its own: {numbers}, {_on_slides_of_folds(contexts)}."
+    return f"{numbers.capitalize()}, {_on_slides(contexts[0])}."
 
 
 def _range(values: list[float]) -> str:
@@ -114,7 +109,7 @@ def _range(values: list[float]) -> str:
 
 def _on_slides(context: Context) -> str:
     if not context.slides:
-        return "taken from other data, since no slide was whole enough to fit them on"
+        return FROM_ELSEWHERE
     slides = f"fitted on {counted(context.slides, 'whole slide')}"
     if context.trained_on is None:
         return slides
@@ -123,3 +118,17 @@ def _on_slides(context: Context) -> str:
         return f"{slides}, {which} the network was trained on"
     which = {0: "none", context.slides: "all"}.get(context.trained_on, f"{context.trained_on:,}")
     return f"{slides}, {which} of which the network was trained on"
+
+
+def _on_slides_of_folds(contexts: Sequence[Context]) -> str:
+    slides, seen = [each.slides for each in contexts], [each.trained_on for each in contexts]
+    if not any(slides):
+        return FROM_ELSEWHERE
+    least, most = min(slides), max(slides)
+    said = f"fitted on {counted(most, 'whole slide')}"
+    if least != most:
+        said = f"fitted on {least:,} to {most:,} whole slides"
+    if None in seen:
+        return said
+    total = sum(count or 0 for count in seen)
+    return f"{said}; of all {sum(slides):,}, the fold's network was trained on {total:,}"

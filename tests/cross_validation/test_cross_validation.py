@@ -178,7 +178,7 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     assert sum(row["images"] for row in around["by_neighbours"]) == len(rows)
     assert {"neighbours", "predicted_in_context", "probability_in_context_1"} <= rows[0].keys()
     for words in ("Fold by fold, in context", "gain 1.00 to 2.00",
-                  "trained on 6 of these 8"):  # fmt: skip
+                  "of all 8, the fold&#39;s network was trained on 6"):  # fmt: skip
         assert words in page, words
     side = read_side(folder)
     figures = side.context.figures()
