@@ -222,8 +222,8 @@ def tell(finished: "Finished") -> None:
     from cancernet.report.terminal import text_report
 
     folder = finished.training.folder
-    context = finished.context.assessment if finished.context else None
-    print(text_report(finished.assessment, unit=finished.training.dataset.unit, context=context))
+    unit = finished.training.dataset.unit
+    print(text_report(finished.assessment, unit=unit, context=finished.context))
     print(f"Report:  {folder / 'report.html'}")
     print(f"Figures: {folder / 'figures'}")
     print(f"Use it:  python predict.py image.png --run {folder}")

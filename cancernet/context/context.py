@@ -30,6 +30,7 @@ class Context(Record):
         gain: how much surer a whole neighbourhood makes, at least 0.
         offset: log odds that a whole neighbourhood takes off.
         slides: whole slides that gain and offset were fitted on.
+        trained_on: those of them that the network was trained on; None where not known.
 
     Raises:
         ValueError: a number that no fit gives.
@@ -38,6 +39,7 @@ class Context(Record):
     gain: float
     offset: float
     slides: int
+    trained_on: int | None = None
 
     def __post_init__(self) -> None:
         if not (0 <= self.gain < math.inf and math.isfinite(self.offset)):

@@ -9,12 +9,23 @@ import numpy as np
 
 from cancernet.base.records import Record
 from cancernet.catalog.histology import read_place
+from cancernet.config import SPLITS
 from cancernet.context.context import Context, log_odds
 from cancernet.context.surroundings import Places, surroundings
-from cancernet.measures.assess import TESTING, VALIDATION, Assessment, ScoreSet, assess_at
+from cancernet.measures.assess import (
+    TESTING,
+    VALIDATION,
+    Assessment,
+    FoldScores,
+    ScoreSet,
+    assess_at,
+    pool,
+)
 from cancernet.measures.calls import Calls
+from cancernet.measures.comparison import Comparison, compare
 from cancernet.measures.decisions import OperatingPoint, Rule
 from cancernet.measures.operating_point import choose_operating_point
+from cancernet.measures.scored import Scored
 
 NEIGHBOURS = ((0, 0), (1, 3), (4, 7), (8, 8))  # least and most of a group
 
@@ -55,13 +66,45 @@ def places_of(paths: Sequence[str], slides: Sequence[str], side: int) -> Places:
     return Places(slides, np.array(columns, np.int64), np.array(rows, np.int64))
 
 
+def slides_of(paths: Sequence[str], patients: Sequence[str]) -> list[str]:
+    """Names the slide of every patch: its patient and, where the path begins with it, its split.
+
+    Where the patient is not known, so that the path stands for it, the file name says whose
+    slide it is.
+    """
+    slides = []
+    for path, patient in zip(paths, patients, strict=True):
+        split, *_, name = PurePosixPath(path).parts
+        place = read_place(name) if patient == path else None
+        whose = patient if place is None else place.patient
+        slides.append(f"{split}/{whose}" if split in SPLITS else whose)
+    return slides
+
+
+def places_in(scored: Scored, side: int) -> Places:
+    """Reads where the patches of a split lie; `side` is that of a patch, pixels of the slide."""
+    return places_of(scored.paths, slides_of(scored.paths, scored.patients), side)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ContextAssessment:
-    """What a report and `metrics.json` tell of a run in context."""
+    """What a report and `metrics.json` tell of a run in context.
 
+    Attributes:
+        contexts: how scores in context were made; of pooled folds one for each.
+        folds: of a cross-validation, in context.
+        assessment: the scores in context and their figures.
+        by_neighbours: testing by the number of neighbours.
+        difference: in context minus alone, of the same patches, with patients resampled.
+        touching: split -> (n,) neighbours of each patch.
+    """
+
+    contexts: tuple[Context, ...]
+    folds: tuple[FoldScores, ...]
     assessment: Assessment
     by_neighbours: tuple[NeighbourRow, ...]
-    touching: Mapping[str, np.ndarray]  # split -> (n,) neighbours of each patch
+    difference: Comparison
+    touching: Mapping[str, np.ndarray]
 
     def columns(self, split: str) -> dict[str, Sequence[object]]:
         """Returns what `predictions.csv` adds to the columns of each patch alone."""
@@ -80,19 +123,34 @@ class InContext:
     """Both splits of a run in context.
 
     Attributes:
+        alone: the scores of each patch alone.
         scores: probabilities and operating point in context; a patch without neighbours is
             one alone and keeps the operating point of that case.
         touching: split -> (n,) how many of the eight patches around each are there.
+        contexts: how the scores were made; of pooled folds one for each.
+        folds: of a cross-validation, in context.
     """
 
+    alone: ScoreSet
     scores: ScoreSet
     touching: Mapping[str, np.ndarray]
+    contexts: tuple[Context, ...]
+    folds: tuple[FoldScores, ...] = ()
 
     def assess(self, *, seed: int) -> ContextAssessment:
-        """Judges both splits, and testing by the number of neighbours."""
+        """Judges both splits, and testing by the number of neighbours and against each alone."""
         calls, touching = self.scores.calls(TESTING), self.touching[TESTING]
         return ContextAssessment(
+            contexts=self.contexts,
+            folds=self.folds,
             assessment=assess_at(self.scores, seed=seed),
+            difference=compare(
+                self.alone.scored[TESTING],
+                self.scores.scored[TESTING],
+                self.alone,
+                thresholds=(self.alone.threshold(), self.scores.threshold()),
+                seed=seed,
+            ),
             by_neighbours=tuple(
                 _row(calls, (least <= touching) & (touching <= most), least, most)
                 for least, most in NEIGHBOURS
@@ -129,8 +187,29 @@ def put_in_context(
         for split in scored
     }
     fields = {field.name: getattr(alone, field.name) for field in dataclasses.fields(ScoreSet)}
-    fields |= {"scored": scored, "operating_point": point, "thresholds": thresholds}
-    return InContext(scores=ScoreSet(**fields), touching=touching)
+    alone = ScoreSet(**fields)  # of an assessment the scores only
+    scores = dataclasses.replace(alone, scored=scored, operating_point=point, thresholds=thresholds)
+    return InContext(alone=alone, scores=scores, touching=touching, contexts=(context,))
+
+
+def pool_in_context(folds: Mapping[str, InContext]) -> InContext:
+    """Puts all folds of a cross-validation together, each with its own context.
+
+    Args:
+        folds: name -> the fold in context.
+    """
+    alone = [FoldScores(**vars(fold.alone), name=name) for name, fold in folds.items()]
+    around = [FoldScores(**vars(fold.scores), name=name) for name, fold in folds.items()]
+    return InContext(
+        alone=pool(alone),
+        scores=pool(around),
+        touching={
+            split: np.concatenate([fold.touching[split] for fold in folds.values()])
+            for split in (VALIDATION, TESTING)
+        },
+        contexts=tuple(context for fold in folds.values() for context in fold.contexts),
+        folds=tuple(around),
+    )
 
 
 def _row(calls: Calls, chosen: np.ndarray, least: int, most: int) -> NeighbourRow:

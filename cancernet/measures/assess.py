@@ -200,7 +200,9 @@ def pool(folds: Sequence[FoldScores]) -> ScoreSet:
         split: joined([fold.scored[split] for fold in folds]) for split in (VALIDATION, TESTING)
     }
     thresholds = {
-        split: np.concatenate([np.full(len(f.scored[split].paths), f.threshold()) for f in folds])
+        split: np.concatenate(
+            [np.full(len(f.scored[split].paths), f.threshold(split)) for f in folds]
+        )
         for split in scored
     }
     first, validation = folds[0].operating_point, scored[VALIDATION]

@@ -1,14 +1,14 @@
 """`metrics.json` as typed records: the figures of a run, an evaluation or a cross-validation."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
 from cancernet.base.records import Record, from_json
 from cancernet.context.judge import ContextAssessment, NeighbourRow
-from cancernet.measures.assess import Assessment
+from cancernet.measures.assess import Assessment, FoldScores
 from cancernet.measures.call_value import PredictiveRow
 from cancernet.measures.decisions import Calibration, OperatingPoint
 from cancernet.measures.intervals import Intervals
@@ -44,6 +44,9 @@ class ContextMetrics(Record):
 
     Attributes:
         by_neighbours: calibration and calls of testing by the number of neighbours.
+        difference: testing in context minus each patch alone; `difference_limits` around it
+            resample patients, the same for both.
+        folds: of a cross-validation.
     """
 
     validation: Figures
@@ -51,6 +54,9 @@ class ContextMetrics(Record):
     operating_point: OperatingPoint
     intervals: Mapping[str, Intervals]
     by_neighbours: tuple[NeighbourRow, ...]
+    difference: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    difference_limits: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    folds: tuple[FoldMetrics, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,6 +108,23 @@ def _context_metrics(found: ContextAssessment) -> ContextMetrics:
         operating_point=found.assessment.operating_point,
         intervals=found.assessment.intervals,
         by_neighbours=found.by_neighbours,
+        difference=found.difference.difference,
+        difference_limits=found.difference.limits,
+        folds=fold_metrics(found.folds) if found.folds else None,
+    )
+
+
+def fold_metrics(folds: Sequence[FoldScores]) -> tuple[FoldMetrics, ...]:
+    """Returns the figures of every fold of a cross-validation."""
+    return tuple(
+        FoldMetrics(
+            name=fold.name,
+            patients=tuple(fold.patients),
+            operating_point=fold.operating_point,
+            calibration=fold.calibration,
+            testing=fold.metrics,
+        )
+        for fold in folds
     )
 
 

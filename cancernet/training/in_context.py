@@ -1,12 +1,19 @@
 """Judges a trained run with its neighbours: fits on whole slides, chooses on validation."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
 from cancernet.context.context import Context
 from cancernet.context.fit import fit_context, whole_slides
-from cancernet.context.judge import ContextAssessment, places_of, put_in_context
+from cancernet.context.judge import (
+    ContextAssessment,
+    places_in,
+    places_of,
+    put_in_context,
+    slides_of,
+)
 from cancernet.context.surroundings import Places
 from cancernet.measures.assess import TESTING, VALIDATION, ScoreSet
 from cancernet.measures.decisions import rule_of
@@ -38,15 +45,14 @@ def judge_in_context(
     """
     dataset, config = training.dataset, training.config
     side = dataset.image_size[0]
-    places = {
-        split: places_of(images.paths, images.patients, side)
-        for split, images in alone.scored.items()
-    }
+    places = {split: places_in(images, side) for split, images in alone.scored.items()}
     if not config.context or len(dataset.classes) > 2 or not places[TESTING].known:
         return None
     validation = alone.scored[VALIDATION]
-    scored = [validation, *_whole_training_slides(training, side, score)]
-    context = _fit(scored, alone.positive_indices[0], side, seed=config.seed)
+    rows, trained_on = _whole_training_slides(training, side)
+    seen = [score(rows)] if len(rows) else []
+    context = _fit([validation, *seen], alone.positive_indices[0], side, seed=config.seed)
+    context = dataclasses.replace(context, trained_on=trained_on)
     judged = put_in_context(alone, context, places, rule_of(vars(config)))
     record = ContextRecord(
         **vars(context), side=side, operating_point=judged.scores.operating_point
@@ -54,21 +60,19 @@ def judge_in_context(
     return record, judged.assess(seed=config.seed)
 
 
-def _whole_training_slides(
-    training: Training, side: int, score: Callable[[np.ndarray], Scored]
-) -> list[Scored]:
+def _whole_training_slides(training: Training, side: int) -> tuple[np.ndarray, int]:
+    """Returns the rows of training's whole slides, some of them if many, and their number."""
     part = training.dataset.split("training")
-    patients = np.array(part.patients)
-    places = places_of(part.paths, part.patients, side)
+    slides = np.array(slides_of(part.paths, part.patients))
+    places = places_of(part.paths, slides.tolist(), side)
     whole = whole_slides(np.isin(part.labels, training.positive), places)
     random = np.random.default_rng(training.config.seed)
     chosen = random.permutation(whole)[:MOST_SLIDES]
-    rows = np.flatnonzero(np.isin(patients, chosen))
-    return [score(rows)] if len(rows) else []
+    return np.flatnonzero(np.isin(slides, chosen)), len(chosen)
 
 
 def _fit(scored: list[Scored], positive: int, side: int, *, seed: int) -> Context:
-    places = [places_of(each.paths, each.patients, side) for each in scored]
+    places = [places_in(each, side) for each in scored]
     return fit_context(
         np.concatenate([each.probabilities[:, positive] for each in scored]),
         np.concatenate([each.truth == positive for each in scored]),

@@ -94,6 +94,7 @@ def _report_content(finished: Finished) -> ReportContent:
         image_folder=dataset.folder,
         heat_map=heat_map_of(folder),
         beside=beside,
+        context=finished.context,
     )
 
 
