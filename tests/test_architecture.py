@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "runs": {"config", "context", "dataset", "measures"},
     "measures": {"catalog", "config"},
     "report": {"config", "measures"},
-    "scoring": {"catalog", "models", "recipe_file", "runs"},
+    "scoring": {"catalog", "context", "models", "recipe_file", "runs"},
     "slides": {"catalog", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {"catalog", "config", "dataset", "measures", "report", "runs", "scoring"},
