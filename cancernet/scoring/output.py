@@ -127,10 +127,10 @@ class CsvFile:
                 "same way, move it away, or name another --csv file"
             )
         if begun.in_context != own.in_context:
-            begun_so = "with neighbours" if begun.in_context else "with --alone"
+            flag = "without --alone" if begun.in_context else "with --alone"
             raise CancerNetError(
-                f"{self._part} was begun {begun_so}; continue it so, move it away, or name another "
-                "--csv file"
+                f"{self._part} was begun {flag}; repeat that command, move the file away, or name "
+                "another --csv file"
             )
         self._drop_cut_line()
         done: set[str] = set()

@@ -309,7 +309,7 @@ def test_a_continued_table_is_the_table(tree, run, monkeypatch, capsys):
         assert call(monkeypatch, folder, "--run", run.folder, "--csv", target) == 0
         assert target.read_bytes() == content
     CsvFile(tree / "alone.csv", run, [folder])
-    with pytest.raises(CancerNetError, match="was begun with --alone; continue it so"):
+    with pytest.raises(CancerNetError, match="was begun with --alone; repeat that command"):
         call(monkeypatch, folder, "--run", run.folder, "--csv", tree / "alone.csv")
     assert call(monkeypatch, folder, "--run", run.folder, "--csv", tree / "alone.csv",
                 "--alone") == 0  # fmt: skip
