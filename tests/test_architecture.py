@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "runs": {"config", "context", "dataset", "measures"},
     "measures": {"catalog", "config"},
     "report": {"config", "context", "measures"},
-    "scoring": {"catalog", "models", "recipe_file", "runs"},
+    "scoring": {"catalog", "context", "models", "recipe_file", "runs"},
     "slides": {"catalog", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {

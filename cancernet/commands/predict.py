@@ -46,6 +46,11 @@ class PredictFlags:
         "from the folders that are named",
         metavar="FILE",
     )
+    alone: bool = setting(
+        False,
+        "judge every patch by itself, also where the run judges patches with their neighbours",
+        switch=True,
+    )
     figure: Path | None = setting(
         None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
     )
@@ -257,6 +262,7 @@ def _predict(
         as_json_lines=flags.json,
         csv_path=flags.csv,
         also=also,
+        alone=flags.alone,
         scheduler=flags.scheduler,
         workers=flags.workers,
         predictor=predictor,

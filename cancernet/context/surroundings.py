@@ -79,6 +79,26 @@ def surroundings(values: np.ndarray, places: Places) -> Surroundings:
     return Surroundings(total / (1 + weight), weight / FULL_WEIGHT, touching)
 
 
+def within_reach(places: Places, chosen: np.ndarray) -> np.ndarray:
+    """Tells which patches the chosen ones and all that may be their neighbours are, (n,) bool.
+
+    Args:
+        places: (n,) where the patches lie.
+        chosen: (n,) bool.
+    """
+    placed = np.flatnonzero(places.columns >= 0)
+    keys, stride = _keys(places, placed)
+    known, place_of = np.unique(keys, return_inverse=True)
+    near, wanted = np.zeros(len(known), bool), known[np.unique(place_of[chosen[placed]])]
+    for across, down, _ in KERNEL:
+        step = wanted + down * stride + across
+        found = np.searchsorted(known, step).clip(max=len(known) - 1)
+        near[found[known[found] == step]] = True
+    reached = chosen.copy()
+    reached[placed] |= near[place_of]
+    return reached
+
+
 def _kernel() -> list[tuple[int, int, float]]:
     """Returns (columns across, rows down, weight) of every place within reach but one's own."""
     steps = range(-REACH, REACH + 1)
