@@ -49,6 +49,7 @@ class PredictFlags:
     figure: Path | None = setting(
         None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
     )
+    alone: bool = setting(False, "judge every patch alone, without its neighbours", switch=True)
 
     dataset: str | None = setting(
         None, "its classes in order, as in the catalogue", group=_KERAS_FILE, metavar="NAME"
@@ -150,7 +151,7 @@ class PredictFlags:
     def _first_given(self, *groups: str) -> str:
         defaults = PredictFlags().of(*groups)
         for name, value in self.of(*groups).items():
-            if value != defaults[name] and name not in ("run", "slide"):
+            if value != defaults[name] and name not in ("run", "slide", "alone"):
                 return flag_of(name)
         return ""
 
@@ -218,7 +219,9 @@ def _map_slides(flags: PredictFlags, trained: "Run") -> int:
     from cancernet.commands.slides import map_slides
 
     output = flags.output or Path("slides")
-    done, failed = map_slides(trained, list(flags.slide), output, side=flags.patch_size)
+    done, failed = map_slides(
+        trained, list(flags.slide), output, side=flags.patch_size, alone=flags.alone
+    )
     _say_what_answered(trained)
     if not done:
         return EXIT_NOTHING_DONE

@@ -22,6 +22,22 @@ from cancernet.context.surroundings import Places, Surroundings, surroundings
 _SMALLEST = 1e-7
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class JudgedPatches:
+    """Patches in context.
+
+    Attributes:
+        probability: (n,) of the positive class; a patch without neighbours keeps its own.
+        neighbours: (n,) int64, how many of the eight patches around each are there.
+        alone: (n,) whether no patch within reach is there, so that the operating point of
+            patches alone holds.
+    """
+
+    probability: np.ndarray
+    neighbours: np.ndarray
+    alone: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Context(Record):
     """How a run makes scores in context of scores alone.
@@ -51,6 +67,12 @@ class Context(Record):
             places: (n,) where the patches lie.
         """
         return self.probability(probability, surroundings(log_odds(probability), places))
+
+    def judge(self, probability: np.ndarray, places: Places) -> JudgedPatches:
+        """Returns the patches in context; the arguments are those of `apply`."""
+        around = surroundings(log_odds(probability), places)
+        found = self.probability(probability, around)
+        return JudgedPatches(found, around.touching, around.weight == 0)
 
     def probability(self, alone: np.ndarray, around: Surroundings) -> np.ndarray:
         """Returns the probabilities in context of patches alone and of what lies around them."""

@@ -20,7 +20,7 @@ from cancernet.serving.scorer import Scorer, preview, size_of
 from cancernet.serving.settings import ServeConfig
 from cancernet.serving.uploads import Memory, Upload, safe_name
 from cancernet.slides.cells import check_grid
-from cancernet.slides.output import as_geojson
+from cancernet.slides.geojson import as_geojson
 from cancernet.slides.scoring import EXAMPLE, read_place
 from cancernet.slides.slide_map import Mosaic
 
