@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cancernet.base.words import NOTICE
 from cancernet.runs.run_record import ContextRecord
-from cancernet.scoring.predictor import Prediction
+from cancernet.scoring.predictor import Prediction, PredictionInContext
 
 _SCORED: dict[str, Any] = {
     "label": "1",
@@ -63,7 +63,10 @@ class Scored(Answer):
     @classmethod
     def of(cls, prediction: Prediction, **more: Any) -> Self:
         """Returns an answer that holds a prediction, and the fields that a subclass adds."""
-        fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k != "path"}
+        left_out = {"path"}
+        if isinstance(prediction, PredictionInContext) and not prediction.in_context:
+            left_out |= {"neighbours", "probability_alone"}
+        fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k not in left_out}
         return cls(**fields, **more)
 
 

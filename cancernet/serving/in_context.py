@@ -1,6 +1,5 @@
 """Uploads of one request judged together: patches of one patient whose names hold places."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,24 +9,16 @@ from cancernet.catalog.patient_id import patient_key
 from cancernet.context.surroundings import Places
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
-from cancernet.scoring.predictor import Failure, Prediction
-from cancernet.slides.scoring import read_place
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PatchInContext(Prediction):
-    """The prediction for a patch judged with its neighbours; every other field follows them."""
-
-    neighbours: int  # how many of the eight places around it are patches
-    probability_alone: float  # of the positive class
+from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext, interpret
+from cancernet.slides.scoring import Place, read_place
 
 
 def judge_together(
     run: Run, names: Sequence[str], outcomes: Sequence[Prediction | Failure]
 ) -> list[Prediction | Failure]:
-    """Judges patches with those of the same patient among them, as far as the run can.
+    """Judges patches with those of the same patient among them, if the run does so.
 
-    What has no place in its name, or no patch within reach, keeps its prediction.
+    What has no place in its name, or no patch within reach, keeps its own answer.
 
     Args:
         run: whose predictions these are.
@@ -40,43 +31,32 @@ def judge_together(
     scored = [
         (row, outcome) for row, outcome in enumerate(outcomes) if isinstance(outcome, Prediction)
     ]
+    places = [read_place(Path(names[row])) for row, _ in scored]
     alone = np.array([outcome.positive_probability for _, outcome in scored])
-    judged = context.judge(alone, _places([names[row] for row, _ in scored], context.side))
-    rows = zip(judged.probability.tolist(), judged.neighbours.tolist(), judged.alone, strict=True)
-    for (row, outcome), (probability, neighbours, is_alone) in zip(scored, rows, strict=True):
-        if not is_alone:
-            answers[row] = _in_context(run, context, outcome, probability, neighbours)
+    judged = context.judge(alone, _grid(places, context.side))
+    found = zip(judged.probability.tolist(), judged.neighbours.tolist(), judged.alone, strict=True)
+    for (row, outcome), place, (probability, neighbours, is_alone) in zip(
+        scored, places, found, strict=True
+    ):
+        told = outcome if is_alone else _in_context(run, context, outcome, probability)
+        answers[row] = PredictionInContext(
+            **vars(told),
+            neighbours=None if place is None else neighbours,
+            probability_alone=outcome.positive_probability,
+        )
     return answers
 
 
-def _places(names: list[str], side: int) -> Places:
-    found = [read_place(Path(name)) for name in names]
+def _grid(places: list[Place | None], side: int) -> Places:
     return Places(
-        ["" if place is None else patient_key(place.patient) for place in found],
-        np.array([-1 if place is None else place.x // side for place in found], np.int64),
-        np.array([-1 if place is None else place.y // side for place in found], np.int64),
+        ["" if place is None else patient_key(place.patient) for place in places],
+        np.array([-1 if place is None else place.x // side for place in places], np.int64),
+        np.array([-1 if place is None else place.y // side for place in places], np.int64),
     )
 
 
 def _in_context(
-    run: Run, context: ContextRecord, alone: Prediction, probability: float, neighbours: int
-) -> PatchInContext:
-    threshold = context.operating_point.threshold
-    [other] = set(run.classes) - set(run.positive)
-    probabilities = {
-        name: probability if name in run.positive else 1 - probability for name in run.classes
-    }
-    positive = probability >= threshold
-    label = run.positive[0] if positive else other
-    return PatchInContext(
-        path=alone.path,
-        label=label,
-        word=run.word(label),
-        probability=probabilities[label],
-        probabilities=probabilities,
-        positive_probability=probability,
-        positive=positive,
-        operating_point=threshold,
-        neighbours=neighbours,
-        probability_alone=alone.positive_probability,
-    )
+    run: Run, context: ContextRecord, alone: Prediction, probability: float
+) -> Prediction:
+    row = [probability if name in run.positive else 1 - probability for name in run.classes]
+    return interpret(run, alone.path, np.array(row), context.operating_point.threshold)
