@@ -46,11 +46,14 @@ class PredictFlags:
         "from the folders that are named",
         metavar="FILE",
     )
+    alone: bool = setting(
+        False,
+        "judge every patch by itself, also where the run judges patches with their neighbours",
+        switch=True,
+    )
     figure: Path | None = setting(
         None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
     )
-    alone: bool = setting(False, "judge every patch alone, without its neighbours", switch=True)
-
     dataset: str | None = setting(
         None, "its classes in order, as in the catalogue", group=_KERAS_FILE, metavar="NAME"
     )
