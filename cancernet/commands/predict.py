@@ -54,6 +54,7 @@ class PredictFlags:
     figure: Path | None = setting(
         None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
     )
+
     dataset: str | None = setting(
         None, "its classes in order, as in the catalogue", group=_KERAS_FILE, metavar="NAME"
     )
