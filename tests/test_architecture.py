@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "measures": {"catalog", "config"},
     "report": {"config", "context", "measures"},
     "scoring": {"catalog", "context", "models", "recipe_file", "runs"},
-    "slides": {"catalog", "runs", "scoring"},
+    "slides": {"catalog", "context", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {
         "catalog", "config", "context", "dataset", "measures", "report", "runs", "scoring",
@@ -47,7 +47,7 @@ MAY_IMPORT = {
         "config", "dataset", "evaluation", "measures", "report", "runs", "training",
     },
     "tuning": {"config", "dataset", "recipe_file", "report", "training"},
-    "serving": {"catalog", "explaining", "runs", "scoring", "slides"},
+    "serving": {"catalog", "context", "explaining", "runs", "scoring", "slides"},
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
         "explaining", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",

@@ -111,7 +111,8 @@ class SlidePicture:
     """A picture of one testing patient's slide.
 
     `labelled` and `called` are the shares, 0-1, of the area that is labelled or called positive;
-    `patients` is how many testing patients could be shown.
+    `called_alone` is that of patches alone where `called` is in context; `patients` is how many
+    testing patients could be shown.
     """
 
     path: Path
@@ -120,6 +121,7 @@ class SlidePicture:
     labelled: float
     called: float
     patients: int
+    called_alone: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -258,6 +258,8 @@ class RunRecord(TrainingRecord):
             raise ValueError("`positive` must name some of `classes`, but not all")
         if self.operating_point is not None and math.isinf(self.operating_point.threshold):
             raise ValueError("`operating_point.threshold` must be a finite number")
+        if self.context is not None and len(self.classes) != 2:
+            raise ValueError("`context` needs exactly two `classes`")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
