@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cancernet.base import files
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import (
     FreeNames,
@@ -283,3 +284,10 @@ def test_only_what_was_being_written_is_removed(tmp_path):
     (tmp_path / "b").touch()
     remove_unfinished(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"sub.part", "b"}
+
+
+def test_what_another_removes_meanwhile_is_no_error(tmp_path, monkeypatch):
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(files, "is_unfinished", lambda path: not path.unlink())
+    remove_unfinished(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -218,3 +218,19 @@ def test_scaling_is_that_of_pillow(patch_image):
         plain = to_array(patch_image, width=20, height=50)
     bilinear = patch_image.resize((20, 50), Image.Resampling.BILINEAR)
     assert np.array_equal(plain, np.asarray(bilinear)) and plain.dtype == np.uint8
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PPM"])
+def test_other_formats_are_refused_though_pillow_reads_them(image_format):
+    content = encoded(Image.new("RGB", (4, 4)), image_format)
+    with pytest.raises(ImageError, match="not a PNG, JPEG, TIFF or BMP image"):
+        read_rgb(content)
+
+
+@pytest.mark.parametrize("offset", [1 << 40, (1 << 64) - 16])
+def test_a_directory_that_lies_nowhere_is_refused(offset):
+    whole = bytearray(directory([(322, 4, 1, 70), (323, 4, 1, 70)], big=True))
+    whole[8:16] = struct.pack("<Q", offset)
+    whole += bytes(16)
+    with pytest.raises(ImageError, match="is cut off"):
+        largest_tile(bytes(whole))
