@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError, RunError
+from cancernet.base.images import to_array
 from cancernet.runs import run_folder
+from cancernet.runs.run_record import Input
 from cancernet.scoring import distributed, predictor
 from cancernet.scoring.predictor import (
     NO_POINT,
@@ -84,7 +86,7 @@ def test_the_first_class_may_be_the_positive_one(tiny_run):
     assert [(call.label, call.positive) for call in calls] == [("0", True), ("1", False)]
 
 
-def test_of_three_classes_the_most_probable_is_the_label(three, tiny_run):
+def test_of_three_classes_the_most_probable_is_the_label(three):
     it = Predictor(three)
     assert it.positive == [2, 0]
     found = it.interpret("x", np.array([0.3, 0.45, 0.25]))
@@ -94,8 +96,6 @@ def test_of_three_classes_the_most_probable_is_the_label(three, tiny_run):
     assert as_text(found, three) == (
         f"x: B (class b)\n  probability of C or A 0.550, {NO_POINT}\n  A 0.300, B 0.450, C 0.250"
     )
-    point = json.loads((tiny_run / run_folder.RUN_FILE).read_text())
-    assert "operating_point" not in point or point["operating_point"] is None
 
 
 def test_two_classes_without_a_point_are_called_by_the_larger(tiny_run):
@@ -130,26 +130,16 @@ def test_a_score_never_reads_as_certain(value, text):
 
 
 def test_images_are_scaled_to_the_input_as_the_run_says(tmp_path, tiny_run, patch_image):
-    from cancernet.base.images import to_array
-
     it = Predictor(run_folder.open_run(tiny_run))
     patch_image.save(tmp_path / "a.png")
     expected = to_array(patch_image, width=48, height=48, interpolation="bilinear")
     assert np.array_equal(it.prepare(tmp_path / "a.png"), expected)
-    wide = {"width": 20, "height": 30, "interpolation": "nearest"}
-    it.run = dataclasses.replace(
-        it.run, record=dataclasses.replace(it.run.record, input=run_folder_input(wide))
-    )
+    high = Input(width=20, height=30, interpolation="nearest")
+    it.run = dataclasses.replace(it.run, record=dataclasses.replace(it.run.record, input=high))
     expected = to_array(patch_image, width=20, height=30, interpolation="nearest")
     assert np.array_equal(it.scaled(patch_image), expected)
     with pytest.raises(ImageError, match="no such file"):
         it.prepare(tmp_path / "none.png")
-
-
-def run_folder_input(entries):
-    from cancernet.runs.run_record import Input
-
-    return Input(**entries)
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
