@@ -216,7 +216,7 @@ def largest_tile(content: bytes) -> int:
     """
     try:
         tags = _first_directory(content)
-    except struct.error:
+    except (struct.error, OverflowError):  # the latter: the place named is no place in memory
         raise ImageError("the image is damaged (its TIFF directory is cut off)") from None
     return tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0)
 

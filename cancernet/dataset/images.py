@@ -64,7 +64,7 @@ def first_alike(digests: np.ndarray) -> np.ndarray:
     and few digests have those in common that are not equal.
     """
     begins = np.ascontiguousarray(digests[:, :8]).view(np.uint64).reshape(-1)
-    order = np.argsort(begins, kind="stable")
+    order = np.argsort(begins)
     alike = np.zeros(len(order) + 1, bool)
     alike[1:-1] = begins[order[1:]] == begins[order[:-1]]
     some = np.sort(order[alike[1:] | alike[:-1]])

@@ -91,8 +91,8 @@ def listed_images(table: Path, folders: list[Path]) -> list[Path]:
 
 def _by_name(folders: list[Path]) -> dict[str, list[Path]]:
     found = defaultdict(list)
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                found[path.name].append(path)
+    # A set, since one of the folders may lie in another.
+    for path in sorted({path for folder in folders for path in folder.rglob("*")}):
+        if path.is_file():
+            found[path.name].append(path)
     return found

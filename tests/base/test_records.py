@@ -1,14 +1,16 @@
 """Records are read from JSON strictly, and written so that every language reads them."""
 
 import dataclasses
+import enum
 import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from cancernet.base.files import json_text, read_json, write_json
-from cancernet.base.records import EntryError, Record, as_json, from_json
+from cancernet.base.records import EntryError, Record, Sparse, as_json, from_json
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,3 +102,118 @@ def test_a_wrong_entry_is_named(entry, value, sentence):
 def test_what_is_not_an_object_is_refused(content):
     with pytest.raises(EntryError, match=r"the content is .*, not an object"):
         from_json(Outer, content)
+
+
+class Colour(enum.StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Grown(Record):
+    """What an earlier version called `old` and wrote as one number."""
+
+    colours: list[Colour] = dataclasses.field(default_factory=list)
+    sizes: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    any: object = None
+    free: Any = None
+    either: Inner | int | None = None
+    made: int = dataclasses.field(default=3, init=False)
+
+    @classmethod
+    def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"sizes": {"old": [entries["old"]]}} if "old" in entries else entries
+
+    def __post_init__(self) -> None:
+        if self.free == "bad":
+            raise ValueError("it is bad")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Holder:
+    """No `Record`: what it does not know is forgotten."""
+
+    grown: Grown
+    many: tuple[Grown, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Few(Sparse):
+    kind: Colour
+    count: int = 0
+    names: tuple[str, ...] = ()
+    more: str | None = None
+    most: int = 5
+
+
+def test_lists_objects_choices_and_anything_are_read():
+    entries = {
+        "colours": ["red", "blue"], "sizes": {"a": [1, None], "b": []}, "any": {"x": [1]},
+        "free": [None], "either": {"score": 2}, "later": 1,
+    }  # fmt: skip
+    read = from_json(Grown, entries)
+    assert read.colours == [Colour.RED, Colour.BLUE] and isinstance(read.colours, list)
+    assert read.sizes["a"][0] == 1.0 and math.isnan(read.sizes["a"][1]) and read.sizes["b"] == ()
+    assert (read.any, read.free, read.either) == ({"x": [1]}, [None], Inner(score=2))
+    assert read.others == {"later": 1} and read.made == 3
+    assert json.loads(json_text(read)) == {
+        **entries,
+        "either": {"score": 2, "pair": [0, ""]},
+        "made": 3,
+    }
+    assert from_json(Grown, {"either": 4}).either == 4
+    assert from_json(Grown, {"either": None}).either is None
+
+
+def test_the_entries_of_an_earlier_version_are_brought_into_form():
+    assert from_json(Grown, {"old": 2}).sizes == {"old": (2.0,)}
+    read = from_json(Holder, {"grown": {"old": 1}, "many": [{"old": 3}], "unknown": 1})
+    assert read == Holder(grown=Grown(sizes={"old": (1.0,)}), many=(Grown(sizes={"old": (3.0,)}),))
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        ({}, "`grown` is missing"),
+        ({"grown": 1}, "`grown` is 1, not an object"),
+        ({"grown": {"free": "bad"}}, "`grown`: it is bad"),
+        ({"grown": {}, "many": [{}, {"free": "bad"}]}, "`many[1]`: it is bad"),
+        ({"grown": {"colours": "red"}}, "`grown.colours` is 'red', not a list"),
+        ({"grown": {"colours": ["red", 1]}}, "`grown.colours[1]` is 1, not text"),
+        (
+            {"grown": {"colours": ["green"]}},
+            "`grown.colours[0]` is 'green', not one of red, blue",
+        ),
+        ({"grown": {"sizes": []}}, "`grown.sizes` is [], not an object"),
+        ({"grown": {"sizes": {"a": {}}}}, "`grown.sizes.a` is {}, not a list"),
+        ({"grown": {"sizes": {"a": [1, True]}}}, "`grown.sizes.a[1]` is True, not a number"),
+        ({"grown": {"either": True}}, "`grown.either` is True, not a whole number"),
+    ],
+)
+def test_the_place_of_a_wrong_entry_is_its_whole_name(entries, sentence):
+    with pytest.raises(EntryError) as refused:
+        from_json(Holder, entries)
+    assert str(refused.value) == sentence
+
+
+def test_a_wrong_value_is_shown_up_to_sixty_characters():
+    for length, shown in ((58, repr("x" * 58)), (59, f"'{'x' * 59}…")):
+        with pytest.raises(EntryError) as refused:
+            from_json(int, "x" * length)
+        assert str(refused.value) == f"the content is {shown}, not a whole number"
+    with pytest.raises(EntryError) as refused:
+        from_json(Colour, "x" * 99)
+    assert str(refused.value) == f"`` is '{'x' * 59}, not one of red, blue"
+
+
+def test_of_a_sparse_record_only_what_is_not_empty_is_written():
+    assert as_json(Few(kind=Colour.RED)) == {"kind": "red", "most": 5}
+    assert as_json(Few(kind=Colour.RED, count=2, names=("a",), more="", most=0)) == {
+        "kind": "red", "count": 2, "names": ["a"], "more": "", "most": 0,
+    }  # fmt: skip
+
+
+def test_an_undefined_number_of_a_record_is_null_also_where_nothing_may_be_absent():
+    assert as_json(Outer(name="a", sure=True, patients=None, inner=Inner(score=math.inf)))[
+        "inner"
+    ] == {"score": None, "pair": [0, ""]}

@@ -10,15 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cancernet.base.errors import CancerNetError, SplitError
-from cancernet.catalog import dataset
+from cancernet.catalog import Reason, dataset
 from cancernet.config import SPLITS, split_ratios
 from cancernet.dataset import nearest_split as search
+from cancernet.dataset import splitting
 from cancernet.dataset.build_record import Unlisted
 from cancernet.dataset.find_leaks import find_leaks
 from cancernet.dataset.images import Images
 from cancernet.dataset.notices import NoticeKind
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
-from cancernet.dataset.splitting import split_by_image, split_by_patient
+from cancernet.dataset.splitting import (
+    WAYS_OUT,
+    split_as_shipped,
+    split_by_image,
+    split_by_patient,
+)
 
 RATIOS = split_ratios()
 SHARES = np.array([RATIOS[name] for name in SPLITS])
@@ -341,3 +347,165 @@ def test_lists_that_lack_a_class_are_refused_or_warned_of():
         check_lists(images, np.array([1, 0, 2], np.int8)[images.patient], IDC)
     with pytest.raises(SplitError, match="testing list has an image"):
         check_lists(images, np.array([0, 1, 0], np.int8)[images.patient], IDC)
+
+
+def shipped(parts, **more):
+    """Images of six patients with both classes, two images each; `parts` is one a patient."""
+    images = images_of([[1, 1]] * len(parts), **more)
+    return dataclasses.replace(images, part=np.repeat(np.array(parts, np.int8), 2))
+
+
+def test_a_set_shipped_in_three_parts_stays_as_it_is():
+    images = shipped([0, 1, 2, 2])
+    splits = split_as_shipped(images, IDC, 0.25, seed=7)
+    assert splits.tolist() == images.part.tolist() and splits is not images.part
+    assert splits.dtype == np.int8
+
+
+def test_what_was_shipped_for_validation_tests_where_nothing_else_does():
+    images = shipped([0, 0, 0, 0, 1])
+    for seed in range(5):
+        splits = split_as_shipped(images, IDC, 0.25, seed=seed)
+        assert splits[8:].tolist() == [2, 2] and images.part[8:].tolist() == [1, 1]
+        assert sorted(splits[:8].tolist()) == [0] * 6 + [1] * 2
+        assert find_leaks(images, splits, "patient") == []
+    half = split_as_shipped(images, IDC, 0.5, seed=1)
+    assert (half == 1).sum() == 4
+    tested = split_as_shipped(shipped([0, 0, 2]), IDC, 0.5, seed=1)
+    assert sorted(tested[:4].tolist()) == [0, 0, 1, 1] and tested[4:].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (shipped([0, -1, 2]), "idc was not shipped in parts here (p0001/0/2.png is in no folder "
+         "train, val or test); use --split patient"),
+        (shipped([0, 2]), "all images are of one patient (p0000), which cannot be in training and "
+         "in testing; at least 2 patients are needed: add patients"),
+        (dataclasses.replace(images_of([[1, 1], [1, 0], [1, 1]]), part=np.array([0, 0, 0, 2, 2])),
+         "only 1 patient has images of class 1 (IDC), but 2 are needed, one each for training, "
+         f"validation; {WAYS_OUT}"),
+        (dataclasses.replace(images_of([[1, 1], [1, 1], [1, 0]]), part=np.array([0, 0, 1, 1, 2])),
+         "the part shipped for testing has no image of 1; use --split patient"),
+        (dataclasses.replace(images_of([[1, 0], [1, 1], [1, 1]]), part=np.array([0, 1, 1, 2, 2])),
+         "the part shipped for training has no image of 1; use --split patient"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_split_as_shipped_is_said(images, said):
+    with pytest.raises(SplitError) as refused:
+        split_as_shipped(images, IDC, 0.5, seed=1)
+    assert str(refused.value) == said
+
+
+def test_a_shipped_part_whose_patients_have_one_class_each_may_not_divide():
+    three = with_classes("a", "b", "c")
+    images = images_of([[1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+    images = dataclasses.replace(images, part=np.array([0] * 6 + [2] * 3))
+    with pytest.raises(SplitError, match="training part cannot be divided so that training and"):
+        split_as_shipped(images, three, 0.5, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("total", "ratios", "quotas"),
+    [
+        (10, [0.72, 0.08, 0.2], [7, 1, 2]),
+        (3, [0.72, 0.08, 0.2], [1, 1, 1]),
+        (4, [0.72, 0.08, 0.2], [2, 1, 1]),
+        (100, [0.72, 0.08, 0.2], [72, 8, 20]),
+        (101, [0.72, 0.08, 0.2], [73, 8, 20]),
+        (97, [0.72, 0.08, 0.2], [70, 8, 19]),
+        (5, [0.9, 0.05, 0.05], [3, 1, 1]),
+    ],
+)
+def test_quotas_are_the_nearest_whole_numbers(total, ratios, quotas):
+    assert splitting._quotas(total, ratios).tolist() == quotas
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([[5, 5]], "all images are of one patient (p0000), which cannot be in training and in "
+         "testing; at least 3 patients are needed: add patients"),
+        ([[500, 0], [700, 0], [9, 0]], "all 1,209 images are of class 0 (no IDC), none of class 1 "
+         "(IDC); a network needs images of every class: add some"),
+        ([[5, 5], [7, 0], [9, 3]], "only 2 patients have images of class 1 (IDC), but 3 are "
+         f"needed, one each for training, validation, testing; {WAYS_OUT}"),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_a_whole_sentence(counts, said):
+    with pytest.raises(SplitError) as refused:
+        split_by_patient(images_of(counts), IDC, RATIOS, seed=7)
+    assert str(refused.value) == said
+
+
+def test_shuffled_images_need_every_class_and_as_many_images_as_splits():
+    with pytest.raises(SplitError, match=r"none of class 1 \(IDC\)"):
+        split_by_image(images_of([[5, 0]]), IDC, RATIOS, seed=7)
+    with pytest.raises(SplitError) as refused:
+        split_by_image(images_of([[3, 2]]), IDC, RATIOS, seed=7)
+    assert str(refused.value) == (
+        "class 1 (IDC) has only 2 images, fewer than the 3 splits; add images"
+    )
+    splits = split_by_image(images_of([[50, 50]]), IDC, RATIOS, seed=7)
+    assert splits.dtype == np.int8 and (np.diff(splits[:50]) < 0).any()  # shuffled
+
+
+def test_patients_who_cannot_be_divided_are_said_to_have_several_classes():
+    counts = [[1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]
+    with pytest.raises(SplitError) as refused:
+        split_by_patient(images_of(counts), with_classes("a", "b", "c"), RATIOS, seed=1)
+    assert str(refused.value).startswith("each class has enough patients, but they cannot be divi")
+    assert str(refused.value).endswith(WAYS_OUT)
+
+
+def test_of_a_scarce_class_one_patient_trains_and_the_next_tests():
+    rng = np.random.default_rng(0)
+    counts = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
+    seen = set()
+    for _ in range(30):
+        place = splitting._place_scarce(counts, np.array([0, 1]), rng)
+        assert place[3] == -1 and sorted(place[:2].tolist()) == [0, 2] and place[2] == 0
+        seen.add(int(place[0]))
+    assert seen == {0, 2}  # by chance
+    alone = splitting._place_scarce(counts, np.array([], int), rng)
+    assert alone.tolist() == [-1] * 4
+
+
+def test_lists_in_other_spellings_name_the_same_patients(lists):
+    images = images_of([[1, 1], [1, 0], [0, 2]], ["7", "08", "x"])
+    split_of = read_lists(lists(b"7.0\n9\n", b"8\n", b"x\n"))
+    found = split_by_lists(images, split_of)
+    assert found.splits.tolist() == [0, 0, 1, 2, 2] and found.splits.dtype == np.int8
+    assert found.without_images == ["9"] and found.unlisted == Unlisted()
+    assert [(one.kept, one.others) for one in found.respelled] == [("7", ("7.0",)), ("8", ("08",))]
+    with pytest.raises(CancerNetError) as refused:
+        read_lists(lists(b"7\n", b"8\n", b"07\n"))
+    assert str(refused.value) == (
+        "patient 7 is on two lists, training and testing (as 7 and as 07); nobody may be in two "
+        "splits: take the id out of one"
+    )
+    assert read_lists(lists(b"7\n07\n", b"8\n", b"9\n")) == {
+        "7": "training", "8": "validation", "9": "testing",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_unlisted_patients_may_be_sent_to_any_split(split):
+    images = images_of([[2, 0], [1, 1]], ["a", "b"])
+    found = split_by_lists(images, {"a": "testing"}, split)
+    assert found.splits.tolist() == [2, 2, *[SPLITS.index(split)] * 2] and not found.left_out
+    assert found.unlisted == Unlisted(patients=1, images=2)
+    alone = split_by_lists(images, {"a": "testing"})
+    assert [(file.source, file.reason, file.detail) for file in alone.left_out] == [
+        (source, Reason.UNLISTED, "b") for source in images.sources[2:]
+    ]
+
+
+def test_every_missing_class_of_the_lists_is_noticed():
+    three = with_classes("a", "b", "c")
+    images = images_of([[1, 1, 1], [1, 0, 0], [0, 1, 1]])
+    splits = images.patient.astype(np.int8)
+    found = [(notice.split, *notice.classes) for notice in check_lists(images, splits, three)]
+    assert found == [("validation", "b"), ("validation", "c"), ("testing", "a")]
+    with pytest.raises(SplitError, match="on the validation list has an image here"):
+        check_lists(images, np.where(splits == 1, 0, splits), three)

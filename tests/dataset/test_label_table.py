@@ -1,0 +1,133 @@
+"""Tables of labels: which file a row means, and the row that is at fault."""
+
+import dataclasses
+from pathlib import PurePosixPath
+
+import pytest
+
+from cancernet.base.errors import CancerNetError
+from cancernet.catalog import Identity, LeftOut, Reason, dataset
+from cancernet.catalog.entry import Tables
+from cancernet.dataset.label_table import IdentifyByTable, Labelled, patient_of, read_labels
+
+CLASSES = ("benign", "malignant")
+IDC = dataset("idc")
+IN_TRAIN = dataclasses.replace(IDC, tables=Tables("t.csv", folder="train"))
+
+
+@pytest.fixture
+def labels(tmp_path):
+    def read(text):
+        (tmp_path / "t.csv").write_text(text)
+        return read_labels(tmp_path / "t.csv", CLASSES)
+
+    return read
+
+
+def test_a_table_with_patients(labels, tmp_path):
+    table = labels(
+        "label,patient,filename\nbenign,7,.\\a\\b.png\nbenign,7.0,a/b.png\nmalignant,8,c\n"
+    )
+    assert (table.path, table.has_patients) == (tmp_path / "t.csv", True)
+    assert table.files == {
+        "a/b.png": Labelled("benign", "7", 2), "c": Labelled("malignant", "8", 4),
+    }  # fmt: skip
+    plain = labels("path,label\na,malignant\n")
+    assert not plain.has_patients and plain.files == {"a": Labelled("malignant", "", 2)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,label\na,benign\nb,good\n", "row 3 of {} has the label 'good', which is none of the "
+         "classes benign, malignant"),
+        ("path,label,patient\na,benign,\n", "row 2 of {} names no patient"),
+        ("path,label\na,benign\nb,benign\na,malignant\n", "row 4 of {} gives a the label "
+         "malignant, an earlier row benign; take one of them out"),
+        ("path,label,patient\na,benign,1\na,benign,2\n", "row 3 of {} says that a is of patient 2, "
+         "an earlier row of 1; take one of them out"),
+        ("path,label\n", "{} has a heading but no rows"),
+    ],
+)  # fmt: skip
+def test_the_row_at_fault_is_named(labels, tmp_path, text, said):
+    with pytest.raises(CancerNetError) as refused:
+        labels(text)
+    assert str(refused.value) == said.format(tmp_path / "t.csv")
+
+
+def matched(table, images, entry=IDC, pattern=""):
+    return IdentifyByTable.match(table, entry, images, pattern=pattern)
+
+
+def test_a_row_means_its_very_path_or_the_only_one_that_ends_so(labels):
+    table = labels("path,label\na.png,benign\nx/b.png,malignant\nc.png,benign\n")
+    images = ["a.png", "x/a.png", "y/x/b.png", "zx/b.png", "val/c.png", "d.png"]
+    found = matched(table, images)
+    assert found.table == "t.csv" and found.known == {
+        "a.png": Identity("a", "benign"),
+        "y/x/b.png": Identity("y/x/b", "malignant"),
+        "val/c.png": Identity("val/c", "benign", part="validation"),
+    }
+    assert found(PurePosixPath("a.png")) == Identity("a", "benign")
+    with pytest.raises(LeftOut) as left:
+        found(PurePosixPath("d.png"))
+    assert str(left.value) == f"{Reason.NO_LABEL.value}: t.csv"
+
+
+def test_the_folder_of_the_data_set_comes_first(labels):
+    table = labels("path,label\na.png,benign\nx/b.png,benign\n")
+    images = ["a.png", "train/a.png", "x/b.png", "more/train/x/b.png", "other/x/b.png"]
+    assert set(matched(table, images, IN_TRAIN).known) == {"train/a.png", "x/b.png"}
+    inside = ["y/a.png", "top/train/y/a.png", "untrain/y/a.png", "z/x/b.png", "train/q/x/b.png"]
+    found = matched(table, inside, IN_TRAIN)
+    assert set(found.known) == {"top/train/y/a.png", "train/q/x/b.png"}
+
+
+def test_a_name_that_fits_several_files_or_none_is_refused(labels, tmp_path):
+    table = labels("path,label\na.png,benign\n")
+    with pytest.raises(CancerNetError) as refused:
+        matched(table, ["x/a.png", "y/a.png", "z/a.png"])
+    assert str(refused.value).startswith(
+        f"a.png in {tmp_path / 't.csv'} fits several files, x/a.png and y/a.png; "
+    )
+    table = labels("path,label\n" + "".join(f"{n}.png,benign\n" for n in range(5)))
+    with pytest.raises(CancerNetError) as refused:
+        matched(table, ["2.png", "x3.png"])
+    assert str(refused.value).startswith(
+        f"4 of 5 files that {tmp_path / 't.csv'} names are not in the source folder: "
+        "0.png, 1.png, 3.png and 1 more; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "agrees"),
+    [("benign,1", True), ("benign,01", True), ("malignant,1", False), ("benign,2", False)],
+)
+def test_two_rows_of_one_file_must_agree(labels, tmp_path, second, agrees):
+    table = labels(f"path,label,patient\nx/a.png,benign,1\nb.png,benign,3\na.png,{second}\n")
+    images = ["x/a.png", "b.png"]
+    if agrees:
+        assert matched(table, images).known["x/a.png"] == Identity("1", "benign")
+        return
+    with pytest.raises(CancerNetError) as refused:
+        matched(table, images)
+    assert str(refused.value).startswith(
+        f"rows 2 and 4 of {tmp_path / 't.csv'} mean the same file x/a.png by the names x/a.png and "
+        "a.png, but give it different labels or patients; "
+    )
+
+
+def test_the_patient_is_found_by_a_pattern_where_the_table_names_none(labels):
+    table = labels("path,label\np7-1.png,benign\n")
+    assert matched(table, ["p7-1.png"], pattern=r"p(\d+)").known["p7-1.png"].patient == "7"
+    with pytest.raises(CancerNetError, match=r"^p7-1\.png: "):
+        matched(table, ["p7-1.png"], pattern="q")
+    named = labels("path,label,patient\np7-1.png,benign,9\n")
+    assert matched(named, ["p7-1.png"], pattern="q").known["p7-1.png"].patient == "9"
+
+
+def test_without_a_pattern_every_file_is_its_own_patient():
+    assert patient_of(PurePosixPath("a/b.c.png"), "") == "a/b.c"
+    with pytest.raises(LeftOut) as left:
+        patient_of(PurePosixPath("a.png"), "q")
+    assert left.value.reason is Reason.NO_GROUP
