@@ -195,9 +195,9 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all() or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 65535:
         raise ImageError("its values are not in 0-1, 0-255 or 0-65535")
-    top = values.max(initial=0)
+    top = values.max()
     if image.mode.startswith("I;16") or top > 255:
         values = values / 256
     elif image.mode == "F" and top <= 1:
