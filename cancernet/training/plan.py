@@ -9,7 +9,6 @@ from cancernet.config import TrainConfig
 from cancernet.context.judge import ContextAssessment
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import Assessment
-from cancernet.measures.scored import Scored
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import FoldOfRun, RunRecord
 from cancernet.training.loop.checkpoint import State
@@ -56,6 +55,10 @@ class Plan:
     log_dir: Path | None = None
     resume: Resume | None = None
 
+    def for_images(self, images: int) -> "Plan":
+        """Returns the plan with the epochs that its length makes of so many training images."""
+        return dataclasses.replace(self, config=self.config.for_images(images))
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:
@@ -82,8 +85,7 @@ class Finished:
 
     Attributes:
         state: the bookkeeping of the epochs.
-        assessment: the operating point and every figure at it.
-        validation, testing: the images with their calibrated probabilities.
+        assessment: both splits with their scores, the operating point and every figure at it.
         context: the same figures of patches with their neighbours, where they have places.
         record: run.json without the hashes of the run's files.
     """
@@ -91,7 +93,5 @@ class Finished:
     training: Training
     state: State
     assessment: Assessment
-    validation: Scored
-    testing: Scored
     record: RunRecord
     context: ContextAssessment | None = None

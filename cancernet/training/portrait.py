@@ -86,8 +86,8 @@ def _samples(dataset: BuiltDataset, random: np.random.Generator) -> dict[str, li
 
 def _examples(finished: Finished, random: np.random.Generator) -> tuple[list[Example], int]:
     dataset = finished.training.dataset
-    testing, assessment = finished.testing, finished.assessment
-    predicted = assessment.predicted()
+    testing = finished.assessment.scored["testing"]
+    predicted = finished.assessment.predicted()
     right = predicted == testing.truth
     wrong_places = random.permutation(np.flatnonzero(~right))
     right_places = random.permutation(np.flatnonzero(right))
@@ -117,7 +117,7 @@ def _splits(finished: Finished, random: np.random.Generator) -> list[SplitFigure
         for start in range(0, len(places), 256)
     ]
     found = [_figures("training", labels[places], np.concatenate(rows), of=len(labels))]
-    for name, split in (("validation", finished.validation), ("testing", finished.testing)):
+    for name, split in finished.assessment.scored.items():
         found.append(_figures(name, split.truth, split.probabilities, of=len(split.truth)))
     return found
 

@@ -57,13 +57,11 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         StoppedError: the user pressed Ctrl-C; the last complete epoch is kept.
     """
     dataset = open_dataset(plan.data, plan.config)
-    config = plan.config.for_images(len(dataset.split("training").paths))
-    plan = dataclasses.replace(plan, config=config)
+    plan = plan.for_images(len(dataset.split("training").paths))
     training = Training(plan.folder, dataset, plan.config)
-    network = weights = None
-    if plan.resume is None:
-        # Before there is a folder: weights that cannot be had must not leave one behind.
-        network, weights = first_network(plan.config, len(dataset.classes))
+    # Before there is a folder: weights that cannot be had must not leave one behind.
+    new = None if plan.resume else first_network(plan.config, len(dataset.classes))
+    network, weights = new or (None, None)
     if workers and not workers.is_first:
         _follow(workers, training, network)
         return None
@@ -73,15 +71,12 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             model, state = best_so_far(training)
         else:
             model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
-        network_facts = export(model, training, batches.validation)
-        record = dataclasses.replace(record, model=network_facts)
-
+        record = dataclasses.replace(record, model=export(model, training, batches.validation))
         validation, calibration = calibrated(score(training, record, "validation"), training)
         record = dataclasses.replace(record, calibration=calibration)
-        testing = score(training, record, "testing")  # once; nothing is chosen by it
         assessment = assess(
             validation,
-            testing,
+            score(training, record, "testing"),  # once; nothing is chosen by it
             Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
             config=plan.config,
             calibration=calibration,
@@ -100,8 +95,6 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             training=training,
             state=state,
             assessment=assessment,
-            validation=validation,
-            testing=testing,
             record=record,
             context=beside and beside[1],
         )

@@ -40,7 +40,7 @@ plain = keras.Sequential([
 
 def train(workers, synchronized):
     batches = TrainingBatches(
-        images, labels, classes=2, batch_size=16, changes=Ranges(horizontal_flip=True), mixup=0.4,
+        images, labels, batch_size=16, changes=Ranges(horizontal_flip=True), mixup=0.4,
         class_weights=np.array([1.0, 3.0], np.float32), seed=1,
     )
     keras.utils.set_random_seed(5)

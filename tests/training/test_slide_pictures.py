@@ -39,9 +39,7 @@ def finished_with(dataset, context=None):
     )
     training = types.SimpleNamespace(dataset=dataset)
     record = types.SimpleNamespace(context=context)
-    return types.SimpleNamespace(
-        training=training, testing=testing, assessment=assessment, record=record
-    )
+    return types.SimpleNamespace(training=training, assessment=assessment, record=record)
 
 
 def test_every_testing_patient_has_a_map(built, tmp_path):
@@ -65,7 +63,7 @@ def test_maps_in_context_have_both_panels_and_both_shares(built, tmp_path):
     (tmp_path / "alone").mkdir()
     alone = write_slide_pictures(finished_with(dataset), tmp_path / "alone", footer="")
     pictures = write_slide_pictures(finished, tmp_path, footer="drawn")
-    testing = finished.testing
+    testing = finished.assessment.scored["testing"]
     places = {"testing": places_of(testing.paths, testing.patients, context.side)}
     judged = put_in_context(finished.assessment, context, places, context.operating_point)
     called = judged.scores.calls("testing").called

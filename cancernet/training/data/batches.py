@@ -144,7 +144,6 @@ class TrainingBatches(PlainBatches):
         pixels: Pixels,
         labels: np.ndarray,
         *,
-        classes: int,
         batch_size: int,
         changes: Ranges,
         mixup: float,
@@ -158,7 +157,7 @@ class TrainingBatches(PlainBatches):
         `chances`, (n,) adding up to 1, an epoch draws as many images as there are, with
         replacement. Without them it has every image once.
         """
-        super().__init__(pixels, labels, classes=classes, batch_size=batch_size)
+        super().__init__(pixels, labels, classes=len(class_weights), batch_size=batch_size)
         self._changes = changes
         self._mixup = mixup
         self._class_weights = class_weights
@@ -229,7 +228,6 @@ def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatc
     return TrainingBatches(
         _pixels(dataset, "training", config),
         dataset.split("training").labels,
-        classes=len(dataset.classes),
         batch_size=config.batch_size,
         changes=random_changes(image_data_generator(config), config),
         mixup=config.mixup,

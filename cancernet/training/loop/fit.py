@@ -80,15 +80,8 @@ def fit(
     plain = network or _network_to_resume(training, state)
     stock = config.stream == STOCK
     policy, reason = ("float32", "Keras's own") if stock else choose_precision(config.precision)
-    if workers:
-        _log.info(workers.sentence())
     _log.info("Arithmetic: %s (%s)", policy, reason)
-    if config.images_seen:
-        _log.info(
-            "Length: %s epochs, about %s images seen (--epochs says otherwise)",
-            config.epochs,
-            f"{config.epochs * len(training.dataset.split('training').paths):,}",
-        )
+    _say_length(training, workers)
     loop = _Loop(
         training=training,
         plain=plain,
@@ -115,6 +108,15 @@ def fit(
         state = loop.fit_phase(settings, state)
     plain.set_weights(load_best(checkpoint, state))
     return plain, state
+
+
+def _say_length(training: Training, workers: Workers | None) -> None:
+    if workers:
+        _log.info(workers.sentence())
+    config, images = training.config, len(training.dataset.split("training").paths)
+    if config.images_seen:
+        seen = f"{config.epochs * images:,}"
+        _log.info("Length: %s epochs, %s images seen (--epochs overrides)", config.epochs, seen)
 
 
 def best_so_far(training: Training) -> tuple[keras.Model, State]:
