@@ -2,11 +2,10 @@
 
     python benchmarks/calibration_shrinkage.py DIR
 
-DIR holds runs of `leave_one_patient_out.py` made with `--calibration none` (or before
-there was a calibration). For every run a temperature T is fitted on the stored
-validation predictions, drawn towards 1 as T^(p / (p + k)) with p validating patients,
-and judged on the testing patient: log loss and expected calibration error, mean over
-runs. k = 0 trusts it fully, infinity is T = 1.
+DIR holds runs of `patients_left_out.py ... -- --calibration none`. For every run a
+temperature T is fitted on the stored validation predictions, drawn towards 1 as
+T^(p / (p + k)) with p validating patients, and judged on the testing patients: log loss
+and expected calibration error, mean over runs. k = 0 trusts it fully, infinity is T = 1.
 """
 
 import argparse

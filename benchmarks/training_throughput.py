@@ -31,10 +31,11 @@ from measured import ROOT, write
 
 sys.path.insert(0, str(ROOT))
 
-from cancernet.config import TrainConfig
+from cancernet.config import STOCK, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
-from cancernet.training.data.batches import fit_on, training_batches
+from cancernet.training.data.batches import training_batches
+from cancernet.training.data.streams import StockBatches
 from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once
 from cancernet.training.loop.optimizers import make_optimizer
 
@@ -151,7 +152,7 @@ def make_sides(dataset: Images, batch_size: int, policy: str, *, parts: bool) ->
             )
         else:
             model = plain_keras.make_model()
-        return lambda: fit_on(model, batches, epochs=1, verbose=0)
+        return lambda: batches.fit(model, epochs=1, verbose=0)
 
     reference = plain_keras.make_model()
     images = plain_keras.training_images(dataset.folder, batch_size)
@@ -160,6 +161,7 @@ def make_sides(dataset: Images, batch_size: int, policy: str, *, parts: bool) ->
         f"plain Keras, {batch_size}": lambda: reference.fit(
             images, class_weight=weights, epochs=1, verbose=0
         ),
+        f"--stream stock, {batch_size}": stock_stream(dataset, batch_size),
         f"CancerNet, {batch_size}": ours(policy),
     }
     if parts:
@@ -170,6 +172,17 @@ def make_sides(dataset: Images, batch_size: int, policy: str, *, parts: bool) ->
         sides[f"batches alone, {batch_size}"] = lambda: [batches[i] for i in range(len(batches))]
         sides[f"network alone, {batch_size}"] = network_alone(dataset, batch_size, policy)
     return sides
+
+
+def stock_stream(dataset: Images, batch_size: int) -> Side:
+    """Trains as `train_model.py --stream stock` does."""
+    config = dataclasses.replace(settings(dataset, batch_size), stream=STOCK)
+    batches = StockBatches(dataset.built, config)
+    plain = build_model("cancernet", (SIDE, SIDE, 3), len(dataset.built.classes))
+    model = accelerate(plain, precision="float32", stock=True)
+    optimizer = make_optimizer(config, steps_per_epoch=len(batches))
+    model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    return lambda: batches.fit(model, epochs=1, verbose=0)
 
 
 def network_alone(dataset: Images, batch_size: int, policy: str) -> Side:

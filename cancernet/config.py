@@ -6,7 +6,9 @@ the run. `cancernet.recipes` fills it in, one named row per system.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.base.settings import check_settings, setting
@@ -31,6 +33,8 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CALIBRATIONS = ("none", "temperature", "isotonic")
 RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
 FREEZE = ("auto", "yes", "no")
+LEAST_EPOCHS = 3  # of a training whose length is given in images
+FAST, STOCK = STREAMS = ("fast", "stock")
 
 
 def split_ratios(
@@ -96,6 +100,12 @@ class TrainConfig:
     )
 
     epochs: int = setting(40, "passes over the training images", least=1)
+    images_seen: int = setting(
+        0,
+        f"length in images instead: as many epochs as show about this many, at least "
+        f"{LEAST_EPOCHS}; 0, or --epochs by itself: as many as --epochs says",
+        least=0,
+    )
     batch_size: int = setting(32, "images per step", least=1)
     optimizer: str = setting("adagrad", "optimizer", choices=OPTIMIZERS)
     learning_rate: float = setting(1e-2, "initial (peak) learning rate", above=0)
@@ -119,6 +129,14 @@ class TrainConfig:
     )
     label_smoothing: float = setting(0.0, "label smoothing", least=0, below=1)
     class_weights: bool = setting(True, "weight classes against imbalance (largest count / count)")
+
+    patient_balance: float = setting(
+        0.0,
+        "draw images with a chance of 1 / (images of the patient)^X, so that patients with many "
+        "do not decide alone; 0: every image once an epoch, 1: all patients as often",
+        least=0,
+        most=1,
+    )
 
     rotation: float = setting(20.0, "random rotation, +-degrees", least=0, most=180)
     zoom: float = setting(0.05, "random zoom, +-share", least=0, below=1)
@@ -162,6 +180,11 @@ class TrainConfig:
         "`isotonic` (for two classes and many patients) or `none`",
         choices=CALIBRATIONS,
     )
+    context: bool = setting(
+        True,
+        "judge every patch alone and, where file names tell its place on a slide, with its "
+        "neighbours too",
+    )
     operating_rule: str = setting(
         "youden",
         "how the operating point is chosen on validation: `sensitivity` reaches "
@@ -190,11 +213,34 @@ class TrainConfig:
     precision: str = setting(
         "auto", "arithmetic of the training; the saved model is float32", choices=PRECISIONS
     )
+    stream: str = setting(
+        FAST,
+        "how images reach the network: `fast`, or `stock`, which trains from "
+        "ImageDataGenerator.flow_from_directory on the class folders with Keras's own layers and "
+        "model.fit, as the tutorial does",
+        choices=STREAMS,
+    )
     cache: bool = setting(True, "decode every image once, into a file beside the data set")
 
     def __post_init__(self) -> None:
         check_settings(self)
         self._check_together()
+
+    def changed(self, given: Mapping[str, Any]) -> "TrainConfig":
+        """Returns the settings with those given; `epochs` given by itself is the length.
+
+        Raises:
+            CancerNetError: a value is outside its bounds.
+        """
+        length = {"images_seen": 0} if "epochs" in given else {}
+        return dataclasses.replace(self, **(length | dict(given)))
+
+    def for_images(self, images: int) -> "TrainConfig":
+        """Returns the settings with the epochs that `images_seen` makes of so many images."""
+        if not self.images_seen:
+            return self
+        epochs = max(LEAST_EPOCHS, round(self.images_seen / images))
+        return dataclasses.replace(self, epochs=epochs)
 
     def _check_together(self) -> None:
         """Refuses what would have no effect, or another than it says."""
@@ -204,8 +250,24 @@ class TrainConfig:
                 f"{flag} waits for a better epoch, but with --monitor last none is better than "
                 "another; add --monitor val_loss"
             )
+        if self.stream == STOCK:
+            self._check_stock()
         if self.plateau_factor and self.schedule != "constant":
             raise SettingsError(
                 f"--plateau-factor lowers a constant rate, but the schedule is {self.schedule}; "
                 "add --schedule constant"
+            )
+
+    def _check_stock(self) -> None:
+        """Refuses what the stock stream cannot do."""
+        for name in ("patient_balance", "quarter_turns", "color_jitter", "stain_jitter", "mixup"):
+            if getattr(self, name):
+                raise SettingsError(
+                    f"--{name.replace('_', '-')} is nothing that ImageDataGenerator does; "
+                    "leave it out, or add --stream fast"
+                )
+        if self.precision not in ("auto", "float32"):
+            raise SettingsError(
+                f"--stream stock computes in float32, but --precision is {self.precision}; leave "
+                "one of them out"
             )

@@ -1,5 +1,6 @@
 """What the tests share: the real images, when they are there, and small drawn ones."""
 
+import dataclasses
 import gc
 import os
 import shutil
@@ -136,6 +137,24 @@ def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00")
             "files": run_folder.vouch_for(folder, [run_folder.MODEL_ONNX]),
         },
     )
+    return folder
+
+
+CONTEXT = {
+    "gain": 0.8, "offset": 0.3, "slides": 4, "side": 50,
+    "operating_point": {**POINT, "threshold": 0.6},
+}  # fmt: skip
+
+
+def give_context(folder: Path) -> Path:
+    """Lets a run judge patches with their neighbours; its own operating point stays."""
+    from cancernet.base.records import from_json
+    from cancernet.runs import run_folder
+    from cancernet.runs.run_record import ContextRecord
+
+    record = run_folder.read_run_file(folder)
+    context = from_json(ContextRecord, CONTEXT)
+    run_folder.write_run_file(folder, dataclasses.replace(record, context=context))
     return folder
 
 

@@ -16,9 +16,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from cancernet.base.records import from_json
+from cancernet.base.records import as_json, from_json
 from cancernet.dataset.manifest import read_dataset
+from cancernet.evaluation.evaluate_run import examine
+from cancernet.evaluation.run_results import read_finished
+from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.measures.decisions import Calibration
+from cancernet.runs.metrics_file import Metrics, metrics_of
 from cancernet.training import train
 from cancernet.training.loop import callbacks
 
@@ -135,6 +139,22 @@ def test_scikit_learn_gives_the_same_figures(trained, drawn):
         "mcc": reference.matthews_corrcoef(truth, called),
     }.items():
         assert found[name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_an_evaluation_judges_in_context_as_the_training_did(trained):
+    run, done = trained
+    assert "In context: every patch judged with its neighbours" in done.stdout
+    finished = read_finished(run)
+    found = examine(finished, EvaluationSettings())
+    assert found.context.assessment.operating_point == finished.run.record.context.operating_point
+    context = from_json(Metrics, json.loads((run / "metrics.json").read_text())).context
+    again = as_json(metrics_of(found.assessment, found.context).context)
+    assert json.loads(json.dumps(again)) == json.loads(json.dumps(as_json(context)))
+    columns = found.context.columns("testing")
+    for number, row in enumerate(predictions(run)):
+        assert {
+            name: str(values[number]) for name, values in columns.items()
+        }.items() <= row.items()
 
 
 def test_the_operating_point_is_that_of_validation(trained):

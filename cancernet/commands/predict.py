@@ -46,6 +46,11 @@ class PredictFlags:
         "from the folders that are named",
         metavar="FILE",
     )
+    alone: bool = setting(
+        False,
+        "judge every patch by itself, also where the run judges patches with their neighbours",
+        switch=True,
+    )
     figure: Path | None = setting(
         None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
     )
@@ -150,7 +155,7 @@ class PredictFlags:
     def _first_given(self, *groups: str) -> str:
         defaults = PredictFlags().of(*groups)
         for name, value in self.of(*groups).items():
-            if value != defaults[name] and name not in ("run", "slide"):
+            if value != defaults[name] and name not in ("run", "slide", "alone"):
                 return flag_of(name)
         return ""
 
@@ -218,7 +223,9 @@ def _map_slides(flags: PredictFlags, trained: "Run") -> int:
     from cancernet.commands.slides import map_slides
 
     output = flags.output or Path("slides")
-    done, failed = map_slides(trained, list(flags.slide), output, side=flags.patch_size)
+    done, failed = map_slides(
+        trained, list(flags.slide), output, side=flags.patch_size, alone=flags.alone
+    )
     _say_what_answered(trained)
     if not done:
         return EXIT_NOTHING_DONE
@@ -257,6 +264,7 @@ def _predict(
         as_json_lines=flags.json,
         csv_path=flags.csv,
         also=also,
+        alone=flags.alone,
         scheduler=flags.scheduler,
         workers=flags.workers,
         predictor=predictor,

@@ -15,6 +15,9 @@ from cancernet.scoring.predictor import Failure, Prediction, Predictor, as_text
 
 if TYPE_CHECKING:
     from cancernet.scoring.distributed import SpreadPredictor
+    from cancernet.scoring.in_context import PredictorInContext
+
+    AnyPredictor = Predictor | SpreadPredictor | PredictorInContext
 
 
 def predict_named(
@@ -24,6 +27,7 @@ def predict_named(
     as_json_lines: bool,
     csv_path: Path | None,
     also: Callable[[Prediction], None] | None = None,
+    alone: bool = False,
     scheduler: str = "",
     workers: int = 0,
     predictor: Predictor | None = None,
@@ -36,6 +40,7 @@ def predict_named(
         as_json_lines: print JSON instead of words.
         csv_path: a table to fill instead.
         also: called with every prediction before it is printed or written.
+        alone: judge without neighbours, whatever the run says.
         scheduler, workers: as the flags; with neither, this process scores.
         predictor: what scores, when it is not the run's own model.
 
@@ -45,12 +50,13 @@ def predict_named(
     """
     inputs = Inputs(named)
     with contextlib.ExitStack() as stack:
-        scoring = predictor or stack.enter_context(_predictor(run, scheduler, workers))
+        each = predictor or stack.enter_context(_predictor(run, scheduler, workers))
+        scoring, in_context = _with_neighbours(each, alone=alone)
         if csv_path is None:
             say = json_text if as_json_lines else _text_of(run)
             tally = _say_all(_passing_by(scoring.predict_many(inputs), also), say)
         else:
-            table = CsvFile(csv_path, scoring.run, named)
+            table = CsvFile(csv_path, scoring.run, named, in_context=in_context)
             tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
     if inputs.passed_over:
         others = counted(
@@ -69,6 +75,17 @@ def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | 
 
     with SpreadPredictor(run, scheduler=scheduler, workers=workers) as predictor:
         yield predictor
+
+
+def _with_neighbours(
+    each: "Predictor | SpreadPredictor", *, alone: bool
+) -> "tuple[AnyPredictor, bool]":
+    """Returns what judges images as their run does, and whether that is in context."""
+    if alone or each.run.record.context is None:
+        return each, False
+    from cancernet.scoring.in_context import PredictorInContext
+
+    return PredictorInContext(each), True
 
 
 def _text_of(run: Run) -> Callable[[Prediction | Failure], str]:
@@ -96,7 +113,7 @@ def _say_all(
 
 
 def _fill_csv(
-    predictor: "Predictor | SpreadPredictor",
+    predictor: "AnyPredictor",
     inputs: Inputs,
     table: CsvFile,
     as_json_lines: bool,

@@ -7,7 +7,9 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
 from cancernet.base.words import NOTICE, counted
 from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring.predictor import Predictor
+from cancernet.slides.in_context import map_in_context
 from cancernet.slides.large_image import open_image
 from cancernet.slides.output import new_folder, write_slide
 from cancernet.slides.scoring import (
@@ -17,10 +19,12 @@ from cancernet.slides.scoring import (
     map_of_places,
     patch_side,
 )
-from cancernet.slides.slide_map import SlideMap
+from cancernet.slides.slide_map import SlideFigures, SlideMap
 
 
-def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -> tuple[int, int]:
+def map_slides(
+    run: Run, named: list[Path], output: Path, *, side: int | None, alone: bool = False
+) -> tuple[int, int]:
     """Makes and writes the maps; prints a line a slide.
 
     Args:
@@ -28,6 +32,7 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
         named: folders of patches with places in their names, and large images.
         output: a new or empty folder.
         side: of a patch, pixels; None takes that of the run's data.
+        alone: every patch is judged alone, also where the run has a context.
 
     Returns:
         How many slides were mapped, and how many patches or images failed.
@@ -39,7 +44,9 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
     if side < 2:
         raise CancerNetError(f"--patch-size is {side}, but must be at least 2")
     with new_folder(output):
-        slides = _Slides(Predictor(run), output, side)
+        slides = _Slides(
+            Predictor(run), output, side, context=None if alone else run.record.context
+        )
         if folders := [path for path in named if path.is_dir()]:
             slides.map_folders(folders)
         for path in named:
@@ -51,9 +58,12 @@ def map_slides(run: Run, named: list[Path], output: Path, *, side: int | None) -
 class _Slides:
     """Maps slides one by one and counts how it went."""
 
-    def __init__(self, predictor: Predictor, output: Path, side: int) -> None:
+    def __init__(
+        self, predictor: Predictor, output: Path, side: int, *, context: ContextRecord | None
+    ) -> None:
         self.done = self.failed = 0
         self._predictor, self._output, self._side = predictor, output, side
+        self._context = context
         self._names = FreeNames()
 
     def map_folders(self, folders: list[Path]) -> None:
@@ -99,14 +109,29 @@ class _Slides:
         self.failed += 1
 
     def _write(self, slide: SlideMap) -> None:
-        run, figures = self._predictor.run, slide.figures
+        run = self._predictor.run
+        if self._context is not None:
+            slide = map_in_context(slide, self._context, side=self._side)
         drawn = "Drawn data, not tissue. " if run.drawn else ""
         write_slide(slide, self._output, word=run.positive_words, footer=drawn + NOTICE)
         self.done += 1
-        patches = counted(figures.patches, "patch", "patches")
-        skipped = f", {slide.skipped:,} of background left out" if slide.skipped else ""
-        print(
-            f"{slide.name}: {patches}{skipped}; {run.positive_words} in "
-            f"{100 * figures.area_fraction:.1f} % of the area at the operating point "
-            f"{slide.threshold:.3f}; mean probability {figures.score:.3f}"
-        )
+        print(_summary(slide, run.positive_words))
+
+
+def _summary(slide: SlideMap, word: str) -> str:
+    figures = slide.figures
+    patches = counted(figures.patches, "patch", "patches")
+    skipped = f", {slide.skipped:,} of background left out" if slide.skipped else ""
+    said = f"{slide.name}: {patches}{skipped}; {word} in {_share(figures)}"
+    if slide.context is None:
+        return said
+    lone = int(slide.context.lone.sum())
+    without = f", {counted(lone, 'patch', 'patches')} without neighbours" if lone else ""
+    return f"{said}\n  in context{without}; alone: {_share(slide.context.alone.figures)}"
+
+
+def _share(figures: SlideFigures) -> str:
+    return (
+        f"{100 * figures.area_fraction:.1f} % of the area at the operating point "
+        f"{figures.operating_point:.3f}; mean probability {figures.score:.3f}"
+    )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.base.errors import EXIT_OK, CancerNetError
+from cancernet.base.errors import EXIT_OK, CancerNetError, SettingsError
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (
@@ -15,7 +15,7 @@ from cancernet.commands.command_line import (
     log_to_console,
     typed_command,
 )
-from cancernet.config import DATASETS, OUTPUT, TrainConfig
+from cancernet.config import DATASETS, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
 from cancernet.runs.run_record import CROSS_VALIDATION
@@ -137,7 +137,7 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
     """
     settings = named_settings(options.recipe or DEFAULT_RECIPE)
     if not options.resume:
-        return dataclasses.replace(settings, **given)
+        return settings.changed(given)
     for field in setting_fields(settings):
         if field.name in given:
             check_setting(field, given[field.name])
@@ -209,7 +209,10 @@ def _train_and_tell(plan: "Plan", named: Path | None) -> None:
 
     # Whoever finishes with the best epoch so far needs no other worker.
     alone = plan.resume is not None and plan.resume.finish_now
-    finished = train(plan, None if alone else join_workers(named))
+    workers = None if alone else join_workers(named)
+    if workers and plan.config.stream == STOCK:
+        raise SettingsError("several workers share the fast stream only; add --stream fast")
+    finished = train(plan, workers)
     if finished is not None:
         tell(finished)
 
@@ -219,7 +222,8 @@ def tell(finished: "Finished") -> None:
     from cancernet.report.terminal import text_report
 
     folder = finished.training.folder
-    print(text_report(finished.assessment, unit=finished.training.dataset.unit))
+    unit = finished.training.dataset.unit
+    print(text_report(finished.assessment, unit=unit, context=finished.context))
     print(f"Report:  {folder / 'report.html'}")
     print(f"Figures: {folder / 'figures'}")
     print(f"Use it:  python predict.py image.png --run {folder}")

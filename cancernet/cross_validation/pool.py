@@ -1,11 +1,13 @@
 """Pools the predictions of the folds and writes files, figures and report of the whole."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from cancernet.cross_validation.plan import CrossValidation, joined
 from cancernet.dataset.build_record import read_audit
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.dataset.notices import Notice, NoticeKind, say_notice
+from cancernet.evaluation.in_context import pooled_in_context
 from cancernet.evaluation.run_results import (
     PREDICTIONS,
     FinishedRun,
@@ -13,16 +15,23 @@ from cancernet.evaluation.run_results import (
     read_besides,
     read_finished,
 )
-from cancernet.measures.assess import Assessment, FoldScores, assess_at, pool, spread_over_folds
+from cancernet.measures.assess import (
+    TESTING,
+    Assessment,
+    FoldScores,
+    assess_at,
+    pool,
+    spread_over_folds,
+)
 from cancernet.report.content import Asked, FlowStep, Network, ReportContent, say_unit
 from cancernet.report.page import write_cards, write_report
 from cancernet.report.rendering import number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import (
-    FoldMetrics,
     Metrics,
     TrainingSums,
+    fold_metrics,
     metrics_of,
     write_metrics,
 )
@@ -39,28 +48,22 @@ def write_pooled(whole: CrossValidation) -> str:
     finished = [read_finished(folder / fold.name) for fold in whole.record.folds]
     folds = [fold_scores(one) for one in finished]
     pooled = assess_at(pool(folds), seed=whole.config.seed)
-    content = _content(whole, pooled, folds, finished[0].run)
-    pooled.write(folder / PREDICTIONS)
-    write_metrics(folder, _metrics(pooled, folds, finished))
+    together = pooled_in_context(finished)
+    context = together.assess(seed=whole.config.seed) if together else None
+    content = dataclasses.replace(_content(whole, pooled, folds, finished[0].run), context=context)
+    pooled.write(folder / PREDICTIONS, more=context.columns(TESTING) if context else None)
+    metrics = _metrics(metrics_of(pooled, context), folds, finished)
+    write_metrics(folder, metrics)
     write_report(content, folder)
     write_cards(content, folder)
-    return _as_text(pooled, folds, dataset.unit)
+    return _as_text(content, dataset.unit)
 
 
-def _metrics(pooled: Assessment, folds: list[FoldScores], finished: list[FinishedRun]) -> Metrics:
+def _metrics(found: Metrics, folds: list[FoldScores], finished: list[FinishedRun]) -> Metrics:
     trained = [one.run.record.training for one in finished if one.run.record.training]
     return dataclasses.replace(
-        metrics_of(pooled),
-        folds=tuple(
-            FoldMetrics(
-                name=fold.name,
-                patients=tuple(fold.patients),
-                operating_point=fold.operating_point,
-                calibration=fold.calibration,
-                testing=fold.metrics,
-            )
-            for fold in folds
-        ),
+        found,
+        folds=fold_metrics(folds),
         training=TrainingSums(
             seconds=sum(one.seconds for one in trained),
             cpu_seconds=sum(one.cpu_seconds for one in trained),
@@ -125,19 +128,27 @@ def _flow(dataset: BuiltDataset, pooled: Assessment) -> list[FlowStep]:
     ]
 
 
-def _as_text(pooled: Assessment, folds: list[FoldScores], unit: str) -> str:
-    lines = [text_report(pooled, unit=unit).rstrip(), "", "Fold by fold"]
-    for fold in folds:
-        lines.append(
-            f"  {fold.name}: {unit}s {fold.metrics['patients']}, images "
-            f"{fold.metrics['images']:,}; AUC {number(fold.metrics['roc_auc'])}, sensitivity "
-            f"{number(fold.metrics['sensitivity'])}, specificity "
-            f"{number(fold.metrics['specificity'])} at {fold.operating_point.threshold:.3g}"
-        )
+def _as_text(content: ReportContent, unit: str) -> str:
+    context = content.context
+    text = text_report(content.assessment, unit=unit, context=context)
+    lines = [text.rstrip(), "", "Fold by fold", *_fold_lines(content.folds, unit)]
+    if context is not None:
+        lines += ["", "Fold by fold, in context", *_fold_lines(context.folds, unit)]
+    return "\n".join(lines)
+
+
+def _fold_lines(folds: Sequence[FoldScores], unit: str) -> list[str]:
+    lines = [
+        f"  {fold.name}: {unit}s {fold.metrics['patients']}, images "
+        f"{fold.metrics['images']:,}; AUC {number(fold.metrics['roc_auc'])}, sensitivity "
+        f"{number(fold.metrics['sensitivity'])}, specificity "
+        f"{number(fold.metrics['specificity'])} at {fold.operating_point.threshold:.3g}"
+        for fold in folds
+    ]
     for name in ("roc_auc", "balanced_accuracy"):
         mean, spread, defined = spread_over_folds(folds, name)
         lines.append(
             f"  mean {name.replace('_', ' ')} over the {defined} folds where it is defined: "
             f"{number(mean)} (standard deviation {number(spread)})"
         )
-    return "\n".join(lines)
+    return lines

@@ -7,6 +7,8 @@ from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import read_json, sha256_of
 from cancernet.base.records import from_json
 from cancernet.base.words import NOTICE, images_of
+from cancernet.context.judge import InContext
+from cancernet.evaluation.in_context import in_context, pooled_in_context
 from cancernet.evaluation.run_results import (
     EVALUATION,
     PREDICTIONS,
@@ -33,10 +35,16 @@ WORDS = {name: figure_name(name) for name in METRICS} | {"brier": "Brier score (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Side:
-    """One side of a comparison: a finished run, or an evaluation of one on other data."""
+    """One side of a comparison: a finished run, or an evaluation of one on other data.
+
+    Attributes:
+        scores: of each patch alone.
+        context: of the patches with their neighbours; None where they were not judged so.
+    """
 
     name: str
     scores: ScoreSet
+    context: ScoreSet | None = None
     drawn: bool
     leak: str
     fingerprint: str
@@ -47,6 +55,14 @@ class Side:
     def testing(self) -> Scored:
         """The images that are compared."""
         return self.scores.scored[TESTING]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compared:
+    """How two sides differ: each patch alone and, where both have it, in context."""
+
+    alone: Comparison
+    context: Comparison | None = None
 
 
 def read_side(folder: Path) -> Side:
@@ -65,6 +81,7 @@ def read_side(folder: Path) -> Side:
     return Side(
         name=finished.run.name,
         scores=finished.scores,
+        context=_scores(in_context(finished.scores, finished.run.record.context)),
         drawn=finished.run.drawn,
         leak=leak_of(finished.run),
         fingerprint=facts.fingerprint,
@@ -82,16 +99,18 @@ def _read_evaluation(folder: Path) -> Side:
     if altered:
         raise RunError(f"{folder / PREDICTIONS} was altered; evaluate again")
     scored, classes = read_scored(folder / PREDICTIONS)
+    scores = ScoreSet(
+        classes=classes,
+        words=classes,
+        positive=record.positive,
+        scored={TESTING: scored},
+        operating_point=record.operating_point,
+        calibration=record.calibration,
+    )
     return Side(
         name=f"{record.run} on {record.data}",
-        scores=ScoreSet(
-            classes=classes,
-            words=classes,
-            positive=record.positive,
-            scored={TESTING: scored},
-            operating_point=record.operating_point,
-            calibration=record.calibration,
-        ),
+        scores=scores,
+        context=_scores(in_context(scores, record.context)),
         drawn=record.drawn,
         leak=record.leak,
         fingerprint=record.fingerprint,
@@ -107,6 +126,7 @@ def _read_folds(folder: Path) -> Side:
     return Side(
         name=folder.resolve().name,
         scores=pool([fold_scores(fold) for fold in folds]),
+        context=_scores(pooled_in_context(folds)),
         drawn=folds[0].run.drawn,
         leak=leak_of(folds[0].run),
         fingerprint=record.dataset.fingerprint,
@@ -115,8 +135,12 @@ def _read_folds(folder: Path) -> Side:
     )
 
 
-def compare_sides(first: Side, second: Side) -> Comparison:
-    """Compares two sides, paired by patient.
+def _scores(found: InContext | None) -> ScoreSet | None:
+    return None if found is None else found.scores
+
+
+def compare_sides(first: Side, second: Side) -> Compared:
+    """Compares two sides, paired by patient, alone and where both have it in context.
 
     Raises:
         CancerNetError: they were not tested on the same images.
@@ -132,12 +156,19 @@ def compare_sides(first: Side, second: Side) -> Comparison:
             f"{first.name} and {second.name} were not tested on the same images (the contents of "
             "their testing sets differ); evaluate both on one data set with --run and --data"
         )
+    alone = _compare(one, other, first.seed)
+    if first.context is None or second.context is None:
+        return Compared(alone=alone)
+    return Compared(alone=alone, context=_compare(first.context, second.context, first.seed))
+
+
+def _compare(one: ScoreSet, other: ScoreSet, seed: int) -> Comparison:
     return compare(
-        first.testing,
-        second.testing,
+        one.scored[TESTING],
+        other.scored[TESTING],
         one,
         thresholds=(one.threshold(), other.threshold()),
-        seed=first.seed,
+        seed=seed,
     )
 
 
@@ -147,17 +178,33 @@ def _same_images(first: Side, second: Side) -> bool:
     return bool(first.fingerprint) and first.fingerprint == second.fingerprint
 
 
-def as_text(found: Comparison, first: Side, second: Side) -> str:
+def as_text(compared: Compared, first: Side, second: Side) -> str:
     """Returns the comparison as text for a screen."""
-    width = max(map(len, WORDS.values()))
+    found, context = compared.alone, compared.context
     lines = [
         f"A: {first.name}",
         f"B: {second.name}",
         f"The same {images_of(len(first.testing.paths), found.patients)} in testing; "
         "95 % intervals of B - A resample patients, the same for both.",
         "",
-        f"  {'':{width}}  {'A':>9}  {'B':>9}  {'B - A':>9}",
+        *(["Each patch alone"] if context else []),
+        *_table(found),
+        *(
+            ["", "In context, with the neighbours on the slide", *_table(context)]
+            if context
+            else []
+        ),
+        "",
+        *(f"Note: {note}" for note in found.notes),
     ]
+    for side in (first, second):
+        lines += [f"WARNING: {side.name}: {side.leak}"] if side.leak else []
+    return "\n".join(lines).rstrip()
+
+
+def _table(found: Comparison) -> list[str]:
+    width = max(map(len, WORDS.values()))
+    lines = [f"  {'':{width}}  {'A':>9}  {'B':>9}  {'B - A':>9}"]
     for name, words in WORDS.items():
         low, high = found.limits[name]
         interval = "" if low != low else f"  [{low:+.3f}, {high:+.3f}]"
@@ -167,27 +214,27 @@ def as_text(found: Comparison, first: Side, second: Side) -> str:
             f"  {words:{width}}  {number(found.first[name]):>9}  {number(found.second[name]):>9}"
             f"  {shown:>9}{interval}"
         )
-    lines += ["", *(f"Note: {note}" for note in found.notes)]
-    for side in (first, second):
-        lines += [f"WARNING: {side.name}: {side.leak}"] if side.leak else []
-    return "\n".join(lines).rstrip()
+    return lines
 
 
-def as_dict(found: Comparison, first: Side, second: Side) -> dict[str, object]:
+def as_dict(compared: Compared, first: Side, second: Side) -> dict[str, object]:
     """Returns the content of `comparison.json`."""
+    context = compared.context
     return {
         "first_run": first.name,
         "second_run": second.name,
         "images": len(first.testing.paths),
-        **dataclasses.asdict(found),
+        **dataclasses.asdict(compared.alone),
+        **({"context": dataclasses.asdict(context)} if context else {}),
         "drawn": first.drawn or second.drawn,
         "leaks": [side.leak for side in (first, second)],
         "made": run_folder.now(),
     }
 
 
-def page(found: Comparison, first: Side, second: Side) -> str:
+def page(compared: Compared, first: Side, second: Side) -> str:
     """Returns the comparison as one HTML document that fetches nothing."""
+    found = compared.alone
     drawn = first.drawn or second.drawn
     notes = [*found.notes, *(f"{side.name}: {side.leak}" for side in (first, second) if side.leak)]
     return render(
@@ -199,6 +246,7 @@ def page(found: Comparison, first: Side, second: Side) -> str:
         first=first,
         second=second,
         found=found,
+        context=compared.context,
         images=len(first.testing.paths),
         words=WORDS,
         patients=_patients(first, second),

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.context.judge import ContextAssessment
+from cancernet.evaluation.in_context import in_context
 from cancernet.evaluation.labelled_images import Labelled, read_labelled
 from cancernet.evaluation.run_results import FinishedRun
 from cancernet.evaluation.settings import EvaluationSettings
@@ -14,7 +16,7 @@ from cancernet.evaluation.subgroups import SubgroupRow, subgroups
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
 from cancernet.measures.assess import TESTING, VALIDATION, Assessment, assess_at
 from cancernet.measures.call_value import PredictiveRow, predictive_rows
-from cancernet.measures.decisions import OperatingPoint, rule_of
+from cancernet.measures.decisions import Rule, rule_of
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored
 from cancernet.report.content import say_unit
@@ -31,7 +33,9 @@ class Examined:
         name: of the data.
         how: which images, in words.
         folder: that the images' paths are relative to; None where it is not known.
-        assessment: the scores, and their figures at the operating point.
+        assessment: the scores, and their figures at the operating point; of each patch alone.
+        context: the same patches with their neighbours; None where the run has no context, the
+            images have no places, or --alone was given.
         subgroups: column to rows of `subgroup_rows`.
         predictive: predictive values at the prevalences that were asked for.
         left_out: reason to number of files that were not judged.
@@ -48,6 +52,7 @@ class Examined:
     how: str
     folder: Path | None
     assessment: Assessment
+    context: ContextAssessment | None
     subgroups: dict[str, list[SubgroupRow]]
     predictive: list[PredictiveRow]
     left_out: dict[str, int]
@@ -88,20 +93,23 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         )
     scores = finished.scores
     scores = dataclasses.replace(scores, scored={**scores.scored, TESTING: testing})
-    if settings.rule is not None:
-        point = choose_again(finished, settings)
+    rule = rule_again(finished, settings)
+    if rule is not None:
+        point = choose_operating_point(scores.calls(VALIDATION), rule)
         scores = dataclasses.replace(scores, operating_point=point)
         remarks.append(
             f"The operating point is not the run's own: {point.rule}, {point.origin}; the "
             "validation figures are of the run's stored predictions."
         )
     assessment = assess_at(scores, seed=finished.seed)
+    around = None if settings.alone else in_context(scores, run.record.context, rule)
     table, expected = settings.subgroups, settings.prevalence
     return Examined(
         name=name,
         how=how,
         folder=folder,
         assessment=assessment,
+        context=None if around is None else around.assess(seed=finished.seed),
         subgroups=subgroups(table, assessment, seed=finished.seed) if table else {},
         predictive=predictive_rows(assessment.calls(), expected, seed=finished.seed)
         if expected
@@ -156,10 +164,11 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
     )
 
 
-def choose_again(finished: FinishedRun, settings: EvaluationSettings) -> OperatingPoint:
-    """Chooses an operating point by another rule, on stored validation predictions only."""
+def rule_again(finished: FinishedRun, settings: EvaluationSettings) -> Rule | None:
+    """Returns the rule that chooses the operating points again; None where none was given."""
+    if settings.rule is None:
+        return None
     try:
-        rule = rule_of(settings.over(finished.settings))
-        return choose_operating_point(finished.scores.calls(VALIDATION), rule)
+        return rule_of(settings.over(finished.settings))
     except ValueError as error:
         raise CancerNetError(str(error)) from None

@@ -25,6 +25,7 @@ from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import metrics_of, write_metrics
 from cancernet.runs.run_folder import heat_map_of
+from cancernet.runs.run_record import ContextRecord
 
 GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
 
@@ -42,10 +43,11 @@ def write_evaluation(
     `command` is the command line, for the record.
     """
     content = report_content(finished, found, settings, command)
-    found.assessment.write(folder / PREDICTIONS)
+    context = found.context
+    found.assessment.write(folder / PREDICTIONS, more=context.columns(TESTING) if context else None)
     write_report(content, folder)
     metrics = dataclasses.replace(
-        metrics_of(found.assessment),
+        metrics_of(found.assessment, context),
         subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
         predictive_values=tuple(found.predictive),
     )
@@ -61,6 +63,7 @@ def write_evaluation(
         positive=run.positive,
         operating_point=found.assessment.operating_point,
         calibration=found.assessment.calibration,
+        context=_context_record(finished, found),
         left_out=found.left_out,
         leak=found.leak,
         drawn=found.drawn,
@@ -71,6 +74,15 @@ def write_evaluation(
     write_json(folder / EVALUATION, record)
 
 
+def _context_record(finished: FinishedRun, found: Examined) -> ContextRecord | None:
+    """How the scores in context were made, at the operating point of this evaluation."""
+    record = finished.run.record.context
+    if record is None or found.context is None:
+        return None
+    point = found.context.assessment.operating_point
+    return dataclasses.replace(record, operating_point=point)
+
+
 def as_text(finished: FinishedRun, found: Examined) -> str:
     """Returns the figures of an evaluation, and what a reader must know of them, as text."""
     lines = [f"Run {finished.run.folder} judged on {found.name} ({found.how})"]
@@ -79,7 +91,7 @@ def as_text(finished: FinishedRun, found: Examined) -> str:
     lines += [f"WARNING: {sentence}" for sentence in filter(None, [found.leak, *found.remarks])]
     for reason, count in found.left_out.items():
         lines.append(f"left out: {counted(count, 'file')}, {reason}")
-    lines += ["", text_report(found.assessment).rstrip()]
+    lines += ["", text_report(found.assessment, context=found.context).rstrip()]
     for column, rows in found.subgroups.items():
         lines += ["", f"By {column}"]
         for row in rows:
@@ -153,6 +165,7 @@ def report_content(
         judged_again=True,
         subgroups=found.subgroups,
         prevalences=settings.prevalence,
+        context=found.context,
     )
 
 
@@ -160,7 +173,7 @@ def _beside(finished: FinishedRun, found: Examined, settings: EvaluationSettings
     """The run's own testing figures beside those of other data, or of another rule."""
     if settings.data is None and settings.rule is None:
         return []
-    own = examine(finished, EvaluationSettings())
+    own = examine(finished, EvaluationSettings(alone=True))
     return [
         Beside(
             name="own testing set, own operating point",

@@ -16,7 +16,12 @@ from cancernet.report.content import Asked, Beside, FlowStep, Network
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import read_metrics
 from cancernet.runs.run_folder import Run
-from cancernet.runs.run_record import CROSS_VALIDATION, Setting, read_finished_folds
+from cancernet.runs.run_record import (
+    CROSS_VALIDATION,
+    ContextRecord,
+    Setting,
+    read_finished_folds,
+)
 
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"
@@ -34,6 +39,7 @@ class EvaluationRecord(Record):
         data: name of the data; `images` says which of them, in words.
         fingerprint: of the run's own data set where its testing images were judged; else empty.
         content: digest of the images with their truth.
+        context: how they were judged with their neighbours, where they were.
         left_out: reason -> number of files that were not judged.
         leak: what the run knew of these images before; empty when nothing.
         predictions: SHA-256 of `predictions.csv`.
@@ -48,6 +54,7 @@ class EvaluationRecord(Record):
     positive: tuple[str, ...]
     operating_point: OperatingPoint
     calibration: Calibration
+    context: ContextRecord | None = None
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
     leak: str
     drawn: bool

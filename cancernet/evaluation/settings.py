@@ -48,6 +48,9 @@ class EvaluationSettings:
         most=1,
         metavar="P",
     )
+    alone: bool = setting(
+        False, "judge each patch alone only, also where the run judges in context", switch=True
+    )
     rule: str | None = setting(None, "rule that chooses it", choices=RULES, group=_RULE)
     target_sensitivity: float | None = setting(
         None, "sensitivity that `--rule sensitivity` must reach", group=_RULE, metavar="X"

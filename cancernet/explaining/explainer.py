@@ -22,7 +22,7 @@ from cancernet.explaining.maps import (
     spread,
 )
 from cancernet.runs.run_folder import MODEL_KERAS, Run, open_run
-from cancernet.scoring.predictor import Prediction, Predictor
+from cancernet.scoring.predictor import Prediction, PredictionInContext, Predictor
 
 if TYPE_CHECKING:
     from cancernet.explaining.gradients import Gradients
@@ -187,7 +187,7 @@ class ExplanationFolder:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CancerNetError(f"{folder} exists and is not empty; name another folder")
         self.folder = folder
-        self.written = self._zero = 0
+        self.written = self._zero = self._in_context = 0
         self._explainer = Explainer(run)
         self._method, self._layer = method, layer
         self._class = None if class_name is None else self._explainer.class_index(class_name)
@@ -215,19 +215,25 @@ class ExplanationFolder:
         self._append(prediction, explanation, name)
         self.written += 1
         self._zero += explanation.is_zero
+        self._in_context += isinstance(prediction, PredictionInContext) and prediction.in_context
 
     def summary(self) -> str:
         """Says what was written, and what a heat map is not."""
         zero = f"; {self._zero} are zero: nothing speaks for the class" if self._zero else ""
+        context = (
+            " The predictions are those in context; each map is of the patch alone."
+            if self._in_context
+            else ""
+        )
         return (
             f"{self.folder}: {self.written} explained by {self._method}{zero}. A heat map shows "
-            "where the network looks, not where disease is."
+            f"where the network looks, not where disease is.{context}"
         )
 
     def _append(self, prediction: Prediction, explanation: Explanation, name: str) -> None:
         run = self._explainer.run
         label = run.classes[explanation.class_index]
-        line = {
+        line: dict[str, object] = {
             "path": prediction.path,
             "class": label,
             "word": run.word(label),
@@ -242,5 +248,8 @@ class ExplanationFolder:
             "overlay": f"{name}-overlay.png",
             "raw": f"{name}-raw.npy",
         }
+        if isinstance(prediction, PredictionInContext):
+            line["neighbours"] = prediction.neighbours
+            line["probability_alone"] = prediction.probability_alone
         with open(self.folder / LINES, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json_text(line) + "\n")

@@ -59,11 +59,15 @@ class ScoreSet(Classes):
         probabilities = self.scored[split].probabilities
         return predicted_indices(probabilities, self.positive_indices, self.threshold(split))
 
-    def write(self, path: Path, split: str = TESTING) -> None:
-        """Writes the images of a split as `predictions.csv`."""
-        write_scored(
-            path, self.scored[split], classes=self.classes, predicted=self.predicted(split)
-        )
+    def write(
+        self,
+        path: Path,
+        split: str = TESTING,
+        more: Mapping[str, Sequence[object]] | None = None,
+    ) -> None:
+        """Writes the images of a split as `predictions.csv`, with more columns by name."""
+        predicted = self.predicted(split)
+        write_scored(path, self.scored[split], classes=self.classes, predicted=predicted, more=more)
 
     def figures(self, split: str = TESTING) -> Figures:
         """Judges a split, class by class too where there are more than two."""
@@ -139,7 +143,7 @@ def assess_at(scores: ScoreSet, *, seed: int, resamples: int = RESAMPLES) -> Ass
     """
     calls = scores.calls()
     intervals = {TESTING: patient_intervals(calls, resamples=resamples, seed=seed)}
-    if scores.thresholds:
+    if math.isnan(scores.operating_point.threshold):
         nothing = dict.fromkeys(intervals[TESTING].limits, UNDEFINED)
         intervals[VALIDATION] = dataclasses.replace(
             intervals[TESTING], limits=nothing, remarks=(), notes=()
@@ -196,7 +200,9 @@ def pool(folds: Sequence[FoldScores]) -> ScoreSet:
         split: joined([fold.scored[split] for fold in folds]) for split in (VALIDATION, TESTING)
     }
     thresholds = {
-        split: np.concatenate([np.full(len(f.scored[split].paths), f.threshold()) for f in folds])
+        split: np.concatenate(
+            [np.full(len(f.scored[split].paths), f.threshold(split)) for f in folds]
+        )
         for split in scored
     }
     first, validation = folds[0].operating_point, scored[VALIDATION]

@@ -112,13 +112,14 @@ def _order_of(first: Scored, second: Scored) -> np.ndarray:
 
 
 def _limits(value: float, draws: np.ndarray, calls: Calls, name: str) -> tuple[float, float]:
-    """As `intervals.interval_of`, but on the plain scale: differences may be negative."""
+    """As `intervals.interval_of`, but on the plain scale, within what a difference can be."""
     effective = evidence(calls, name).patients
     spread = spread_of(value, draws, effective)
     if spread is None:
         return UNDEFINED
     reach = standard_errors(effective, LEVEL) * np.std(spread)
-    return float(value - reach), float(value + reach)
+    most = 2.0 if name == "mcc" else 1.0
+    return max(-most, float(value - reach)), min(most, float(value + reach))
 
 
 def _remarks(calls: Calls, first: Scored, second: Scored) -> Iterator[Remark]:

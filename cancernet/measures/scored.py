@@ -2,7 +2,8 @@
 
 import csv
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +170,16 @@ def predicted_indices(probabilities: np.ndarray, positive: list[int], threshold:
 
 
 def write_scored(
-    path: Path, scored: Scored, *, classes: Sequence[str], predicted: np.ndarray
+    path: Path,
+    scored: Scored,
+    *,
+    classes: Sequence[str],
+    predicted: np.ndarray,
+    more: Mapping[str, Sequence[object]] | None = None,
 ) -> None:
     """Writes `path,patient,label,predicted` and one probability column a class.
 
+    `more` are further columns by name, which `read_scored` passes over.
     Floats are written so that reading them back gives the same 64 bits, and file names
     that are no valid text (surrogate escapes) as the bytes they are.
     """
@@ -181,16 +188,20 @@ def write_scored(
         open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*_COLUMNS, *(_PROBABILITY + name for name in classes)])
-        for image, patient, truth, call, row in zip(
+        more = more or {}
+        writer.writerow([*_COLUMNS, *(_PROBABILITY + name for name in classes), *more])
+        further = zip(*more.values(), strict=True) if more else itertools.repeat(())
+        rows = zip(
             scored.paths,
             scored.patients,
             scored.truth,
             predicted,
             scored.probabilities.tolist(),
             strict=True,
-        ):
-            writer.writerow([image, patient, classes[truth], classes[call], *map(repr, row)])
+        )
+        for (image, patient, truth, call, row), other in zip(rows, further, strict=False):
+            known = [image, patient, classes[truth], classes[call], *map(repr, row)]
+            writer.writerow([*known, *other])
 
 
 def read_scored(path: Path) -> tuple[Scored, tuple[str, ...]]:
@@ -202,16 +213,23 @@ def read_scored(path: Path) -> tuple[Scored, tuple[str, ...]]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             header, *rows = csv.reader(file)
-        names = tuple(column.removeprefix(_PROBABILITY) for column in header[len(_COLUMNS) :])
+        columns = itertools.takewhile(_is_probability, header[len(_COLUMNS) :])
+        names = tuple(column.removeprefix(_PROBABILITY) for column in columns)
         index = {name: number for number, name in enumerate(names)}
         scored = Scored(
             paths=[row[0] for row in rows],
             patients=[row[1] for row in rows],
             truth=np.array([index[row[2]] for row in rows]),
-            probabilities=np.array([[float(cell) for cell in row[4:]] for row in rows]),
+            probabilities=np.array(
+                [[float(cell) for cell in row[4 : 4 + len(names)]] for row in rows]
+            ),
         )
     except FileNotFoundError:
         raise RunError(f"{path} does not exist; the run is not finished") from None
     except (ValueError, KeyError, IndexError, csv.Error) as error:
         raise RunError(f"{path} is not a table of predictions ({error})") from None
     return scored, names
+
+
+def _is_probability(column: str) -> bool:
+    return column.startswith(_PROBABILITY)

@@ -8,6 +8,7 @@ from typing import Any
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.base.words import NOTICE
 from cancernet.config import TrainConfig
+from cancernet.context.judge import ContextAssessment
 from cancernet.measures.assess import Assessment, FoldScores
 from cancernet.report.portrait import Portrait
 
@@ -110,7 +111,8 @@ class SlidePicture:
     """A picture of one testing patient's slide.
 
     `labelled` and `called` are the shares, 0-1, of the area that is labelled or called positive;
-    `patients` is how many testing patients could be shown.
+    `called_alone` is that of patches alone where `called` is in context; `patients` is how many
+    testing patients could be shown.
     """
 
     path: Path
@@ -119,6 +121,7 @@ class SlidePicture:
     labelled: float
     called: float
     patients: int
+    called_alone: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,6 +156,7 @@ class ReportContent:
         slides: maps of testing patients, where the images have places.
         portrait: what to show of data and network; None shows nothing of it.
         judged_again: whether a finished run is judged once more, on these or other images.
+        context: the same patches judged with their neighbours; None where that was not done.
     """
 
     title: str
@@ -185,6 +189,7 @@ class ReportContent:
     slides: Sequence[SlidePicture] = ()
     portrait: Portrait | None = None
     judged_again: bool = False
+    context: ContextAssessment | None = None
 
     def __post_init__(self) -> None:
         if not self.notice.strip():

@@ -14,7 +14,7 @@ from cancernet.measures.assess import spread_over_folds
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.class_measures import ClassRow, fold, overall_accuracy
 from cancernet.measures.patients import patient_metrics, patient_scores
-from cancernet.report import sections
+from cancernet.report import in_context, sections
 from cancernet.report.checklist import GUIDELINES
 from cancernet.report.content import ReportContent
 from cancernet.report.figures.drawings import FIGURES, Figures
@@ -50,6 +50,7 @@ def write_cards(content: ReportContent, folder: Path) -> None:
         content=content,
         asked=sections.asked_rows(content),
         headline=sections.headline(content.assessment),
+        context=in_context.chapter(content.assessment, content.context),
     )
     write_bytes(folder / MODEL_CARD, page_bytes(card))
     checklist = render("checklist.md.j2", content=content, guidelines=GUIDELINES)
@@ -74,6 +75,7 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         created=_to_the_minute(content.created),
         asked=sections.asked_rows(content),
         headline=sections.headline(assessment),
+        context=in_context.chapter(assessment, content.context),
         sides=sections.two_sides(assessment),
         splits=SPLITS,
         spread_over_folds=functools.partial(spread_over_folds, content.folds),

@@ -5,17 +5,24 @@ import math
 import textwrap
 
 from cancernet.base.words import counted, images_of
+from cancernet.context.judge import ContextAssessment
 from cancernet.measures.assess import Assessment
-from cancernet.report.rendering import interval, number, threshold
+from cancernet.report.in_context import chapter
+from cancernet.report.rendering import interval, number, signed, signed_interval, threshold
 from cancernet.report.sections import headline, two_sides
 
 WIDTH = 100
+# Of the headline figures, those that the block on context shows.
+IN_CONTEXT = {"sensitivity", "specificity", "balanced_accuracy", "f1", "roc_auc", "brier"}
 
 
-def text_report(assessment: Assessment, *, unit: str = "patient") -> str:
+def text_report(
+    assessment: Assessment, *, unit: str = "patient", context: ContextAssessment | None = None
+) -> str:
     """Returns the testing figures as text of at most 100 columns, for screen and log.
 
-    `unit` is what was not split, in a word: patient, source, group.
+    `unit` is what was not split, in a word: patient, source, group; `context` judges the same
+    patches with their neighbours.
     """
     blocks = [
         _opening(assessment, unit),
@@ -24,6 +31,7 @@ def text_report(assessment: Assessment, *, unit: str = "patient") -> str:
         _confusion_matrix(assessment),
         _headline(assessment, unit),
         _operating_point(assessment, unit),
+        *([_in_context(assessment, context)] if context else []),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -114,3 +122,45 @@ def _operating_point(assessment: Assessment, unit: str) -> str:
             f"specificity {number(testing['specificity'])}",
         ]
     )
+
+
+def _in_context(assessment: Assessment, context: ContextAssessment) -> str:
+    found = chapter(assessment, context)
+    assert found is not None
+    rows = [row for row in found.rows if row.alone.name in IN_CONTEXT]
+    width = max(len(row.words) for row in rows)
+    lines = ["In context: every patch judged with its neighbours on the slide"]
+    for sentence in (found.points, found.fitted, *(f"Warning: {each}" for each in found.warnings)):
+        lines.append(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="    "))
+    lines.append(f"  {'':{width}}  {'alone':>9}  {'in context':>25}  {'difference':>25}")
+    for row in rows:
+        value = f"{number(row.context.value)} {interval(row.context.limits):>14}"
+        difference = f"{_signed(row.difference)} {_signed_interval(row.limits):>16}"
+        lines.append(
+            f"  {row.words:{width}}  {number(row.alone.value):>9}  {value:>25}  {difference:>25}"
+        )
+    return "\n".join([*lines, *_by_neighbours(context)])
+
+
+def _by_neighbours(context: ContextAssessment) -> list[str]:
+    titles = ("patches", "positive", "mean probability", "observed share", "sensitivity",
+              "specificity")  # fmt: skip
+    lines = [f"  {'neighbours (of 8)':17}" + "".join(f"  {title}" for title in titles)]
+    for row in context.by_neighbours:
+        group = f"{row.least}" if row.least == row.most else f"{row.least} to {row.most}"
+        figures = (row.expected, row.observed, row.sensitivity, row.specificity)
+        cells = (f"{row.images:,}", f"{row.positives:,}", *map(number, figures))
+        shown = "".join(
+            f"  {cell:>{len(title)}}" for cell, title in zip(cells, titles, strict=True)
+        )
+        lines.append(f"  {group:17}{shown}")
+    return lines
+
+
+def _signed(value: float) -> str:
+    """As `rendering.signed`, with a minus that every terminal has."""
+    return signed(value).replace("−", "-")
+
+
+def _signed_interval(limits: tuple[float, float]) -> str:
+    return signed_interval(limits).replace("−", "-")

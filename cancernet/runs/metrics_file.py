@@ -1,13 +1,14 @@
 """`metrics.json` as typed records: the figures of a run, an evaluation or a cross-validation."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
 from cancernet.base.records import Record, from_json
-from cancernet.measures.assess import Assessment
+from cancernet.context.judge import ContextAssessment, NeighbourRow
+from cancernet.measures.assess import Assessment, FoldScores
 from cancernet.measures.call_value import PredictiveRow
 from cancernet.measures.decisions import Calibration, OperatingPoint
 from cancernet.measures.intervals import Intervals
@@ -38,6 +39,27 @@ class TrainingSums(Record):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ContextMetrics(Record):
+    """Figures of patches judged with their neighbours; as `Metrics`, which has each alone.
+
+    Attributes:
+        by_neighbours: calibration and calls of testing by the number of neighbours.
+        difference: testing in context minus each patch alone; `difference_limits` around it
+            resample patients, the same for both.
+        folds: of a cross-validation.
+    """
+
+    validation: Figures
+    testing: Figures
+    operating_point: OperatingPoint
+    intervals: Mapping[str, Intervals]
+    by_neighbours: tuple[NeighbourRow, ...]
+    difference: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    difference_limits: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    folds: tuple[FoldMetrics, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Metrics(Record):
     """The content of `metrics.json`.
 
@@ -45,6 +67,7 @@ class Metrics(Record):
         validation: figures of the images that chose the operating point.
         testing: figures of images that chose nothing.
         intervals: of "validation" and "testing".
+        context: the same with neighbours, where the images have places on a slide.
         warnings: sentences that a reader must see before any figure.
         training: of a run; of a cross-validation its sums; absent in an evaluation.
         folds: of a cross-validation.
@@ -57,6 +80,7 @@ class Metrics(Record):
     operating_point: OperatingPoint
     calibration: Calibration
     intervals: Mapping[str, Intervals]
+    context: ContextMetrics | None = None
     warnings: tuple[str, ...] = ()
     folds: tuple[FoldMetrics, ...] | None = None
     training: TrainingFacts | TrainingSums | None = None
@@ -64,15 +88,43 @@ class Metrics(Record):
     predictive_values: tuple[PredictiveRow, ...] | None = None
 
 
-def metrics_of(found: Assessment) -> Metrics:
-    """Returns the figures of an assessment."""
+def metrics_of(found: Assessment, context: ContextAssessment | None = None) -> Metrics:
+    """Returns the figures of an assessment, and of that in context where there is one."""
     return Metrics(
         validation=found.validation,
         testing=found.testing,
         operating_point=found.operating_point,
         calibration=found.calibration,
         intervals=found.intervals,
+        context=None if context is None else _context_metrics(context),
         warnings=found.warnings,
+    )
+
+
+def _context_metrics(found: ContextAssessment) -> ContextMetrics:
+    return ContextMetrics(
+        validation=found.assessment.validation,
+        testing=found.assessment.testing,
+        operating_point=found.assessment.operating_point,
+        intervals=found.assessment.intervals,
+        by_neighbours=found.by_neighbours,
+        difference=found.difference.difference,
+        difference_limits=found.difference.limits,
+        folds=fold_metrics(found.folds) if found.folds else None,
+    )
+
+
+def fold_metrics(folds: Sequence[FoldScores]) -> tuple[FoldMetrics, ...]:
+    """Returns the figures of every fold of a cross-validation."""
+    return tuple(
+        FoldMetrics(
+            name=fold.name,
+            patients=tuple(fold.patients),
+            operating_point=fold.operating_point,
+            calibration=fold.calibration,
+            testing=fold.metrics,
+        )
+        for fold in folds
     )
 
 

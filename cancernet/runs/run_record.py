@@ -19,6 +19,7 @@ from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
 from cancernet.base.records import Record, from_json
 from cancernet.config import INTERPOLATIONS
+from cancernet.context.context import Context
 from cancernet.dataset.build_record import SplitCounts
 from cancernet.dataset.notices import Leak, upgraded_leaks
 from cancernet.measures.decisions import Calibration, OperatingPoint
@@ -171,6 +172,24 @@ class TrainingFacts(Record):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ContextRecord(Context):
+    """How patches are judged with their neighbours.
+
+    Attributes:
+        side: of a patch, pixels of the slide, in which file names count places.
+        operating_point: on the scale of probabilities in context.
+    """
+
+    side: int
+    operating_point: OperatingPoint
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.side < 1:
+            raise ValueError(f"`side` must be at least 1 pixel, but is {self.side}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingRecord(Record):
     """What the record of a training says first, of one run or of a cross-validation.
 
@@ -224,6 +243,7 @@ class RunRecord(TrainingRecord):
     calibration: Calibration | None = None
     training: TrainingFacts | None = None
     operating_point: OperatingPoint | None = None
+    context: ContextRecord | None = None
     files: Mapping[str, str] | None = None
     checksum: str | None = None
 
@@ -238,6 +258,8 @@ class RunRecord(TrainingRecord):
             raise ValueError("`positive` must name some of `classes`, but not all")
         if self.operating_point is not None and math.isinf(self.operating_point.threshold):
             raise ValueError("`operating_point.threshold` must be a finite number")
+        if self.context is not None and len(self.classes) != 2:
+            raise ValueError("`context` needs exactly two `classes`")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

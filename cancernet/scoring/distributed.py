@@ -4,23 +4,31 @@ The same batches go through the same `Predictor`, one on each worker, and the pr
 come back in the order of the images: the table equals that of one process.
 """
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from cancernet.base.errors import CancerNetError
 from cancernet.base.parallel import Cluster
 from cancernet.runs.run_folder import Run, open_run
-from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
+from cancernet.scoring.predictor import (
+    BATCH_SIZE,
+    Failure,
+    Prediction,
+    Predictor,
+    Scored,
+    interpreted,
+)
 
 # Batches in one task: about a second of work, beside which Dask's own cost is small.
 BATCHES_A_TASK = 32
 
 
 class SpreadPredictor:
-    """Like `Predictor.predict_many`, on the workers of a cluster; a context manager."""
+    """Like `Predictor`, for many images on the workers of a cluster; a context manager."""
 
     def __init__(self, run: Run, *, scheduler: str = "", workers: int = 0) -> None:
         """Connects to the scheduler at an address, or starts workers here.
@@ -43,6 +51,10 @@ class SpreadPredictor:
         Raises:
             CancerNetError: the workers failed; the message says why.
         """
+        return interpreted(self.run, self.score_many(paths))
+
+    def score_many(self, paths: Iterable[Path]) -> Iterator[Scored]:
+        """Scores any number of images in order; see `predict_many`."""
         work = functools.partial(
             score, str(self.run.folder.resolve()), str(self.run.record.checksum), Path.cwd()
         )
@@ -57,11 +69,14 @@ class SpreadPredictor:
             ),
         )
         for named, answers in done:
-            for path, answer in zip(named, answers, strict=True):
-                yield dataclasses.replace(answer, path=path)
+            for path, found in zip(named, answers, strict=True):
+                yield (
+                    Path(path),
+                    Failure(path, found.error) if isinstance(found, Failure) else found,
+                )
 
 
-def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[Prediction | Failure]:
+def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[np.ndarray | Failure]:
     """Scores images on a worker.
 
     Args:
@@ -73,7 +88,8 @@ def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[Pred
     Raises:
         CancerNetError: the run is not there, or is another one here.
     """
-    return list(_predictor(folder, checksum).predict_many(here / path for path in named))
+    scored = _predictor(folder, checksum).score_many(here / path for path in named)
+    return [found for _, found in scored]
 
 
 @functools.lru_cache(maxsize=1)

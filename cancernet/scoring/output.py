@@ -22,7 +22,14 @@ from cancernet.base.images import read_rgb
 from cancernet.base.records import Record, from_json
 from cancernet.base.words import some
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Failure, Prediction, point_text, score_text
+from cancernet.scoring.predictor import (
+    Failure,
+    Prediction,
+    PredictionInContext,
+    context_text,
+    point_text,
+    score_text,
+)
 
 FLUSH_EVERY = 1024  # rows
 FIGURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
@@ -37,6 +44,7 @@ class _Owner(Record):
     checksum: str | None
     images: str = ""  # hash of the paths that were named
     named: str = ""  # the first few of them
+    in_context: bool = False  # whether neighbours are looked at
 
 
 class CsvFile:
@@ -52,17 +60,22 @@ class CsvFile:
         failed: how many of these could not be read.
     """
 
-    def __init__(self, path: Path, run: Run, named: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, path: Path, run: Run, named: Sequence[Path] = (), *, in_context: bool = False
+    ) -> None:
         """Opens or continues the table that a run fills with the images of what is named.
+
+        `in_context` says whether the rows will be of patches with their neighbours.
 
         Raises:
             CancerNetError: the final file exists already, the unfinished one is of another
-                run or other images, or another process is filling it.
+                run, other images or the other kind of rows, or another process is filling it.
         """
         self.path = path
         self._part = path.with_name(path.name + ".part")
         self._owner_file = path.with_name(path.name + ".part.json")
         self._run = run
+        self._in_context = in_context
         self._owner = self._identify(named)
         self.failed = 0
         self._held = contextlib.ExitStack()
@@ -113,6 +126,12 @@ class CsvFile:
                 f"{self._part} was begun for {begun.named or 'other images'}; name the same in the "
                 "same way, move it away, or name another --csv file"
             )
+        if begun.in_context != own.in_context:
+            flag = "without --alone" if begun.in_context else "with --alone"
+            raise CancerNetError(
+                f"{self._part} was begun {flag}; repeat that command, move the file away, or name "
+                "another --csv file"
+            )
         self._drop_cut_line()
         done: set[str] = set()
         with _opened(self._part, "r") as file:
@@ -148,11 +167,14 @@ class CsvFile:
             checksum=self._run.record.checksum,
             images=hashlib.sha256("\0".join(typed).encode("utf-8", "surrogateescape")).hexdigest(),
             named=some([str(path) for path in named], 3),
+            in_context=self._in_context,
         )
 
     def _columns(self) -> list[str]:
         probabilities = [f"probability_{name}" for name in self._run.classes]
-        return ["path", "label", "word", *probabilities, "positive", "operating_point", "error"]
+        context = ["neighbours", "probability_alone"] if self._in_context else []
+        answer = ["label", "word", *probabilities, "positive", "operating_point", *context]
+        return ["path", *answer, "error"]
 
 
 def _opened(path: Path, mode: str) -> IO[str]:
@@ -192,13 +214,17 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
     axes.imshow(image)
     axes.axis("off")
     axes.set_title(
-        f"{_shown(prediction.word)}: probability {score_text(prediction.probability)}\n",
+        f"{_shown(prediction.word)}: probability {score_text(prediction.probability)}\n"
+        + "\n" * isinstance(prediction, PredictionInContext),
         fontsize=12,
     )
+    below = point_text(prediction, run)
+    if isinstance(prediction, PredictionInContext):
+        below += f"\n{context_text(prediction)}"
     axes.text(
         0.5,
         1.01,
-        point_text(prediction, run),
+        below,
         transform=axes.transAxes,
         ha="center",
         va="bottom",

@@ -46,12 +46,33 @@ class Prediction:
     operating_point: float | None  # None if not chosen on data
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictionInContext(Prediction):
+    """The prediction for one image by a run that judges patches with their neighbours.
+
+    All other fields are those of the case that answered: in context where the patch has
+    neighbours, else alone.
+    """
+
+    neighbours: int | None  # how many of the eight patches around it are there; None: no place
+    probability_alone: float  # of the positive class
+
+    @property
+    def in_context(self) -> bool:
+        """Whether neighbours changed the answer."""
+        return bool(self.neighbours) or self.positive_probability != self.probability_alone
+
+
 @dataclasses.dataclass(frozen=True)
 class Failure:
     """An image that could not be scored, and why in a sentence."""
 
     path: str
     error: str
+
+
+# An image and its probabilities, shape (classes,).
+Scored = tuple[Path, np.ndarray | Failure]
 
 
 class Predictor:
@@ -159,37 +180,27 @@ class Predictor:
 
     def interpret(self, path: str, probabilities: np.ndarray) -> Prediction:
         """Turns one row of probabilities into a prediction by the run's operating point."""
-        run = self.run
-        row = [float(value) for value in probabilities]
-        positive_probability = sum(row[index] for index in self.positive)
-        chosen = not math.isnan(run.threshold)
-        positive = positive_probability >= run.threshold
-        index = int(np.argmax(probabilities))
-        if len(row) == 2 and chosen:
-            index = self.positive[0] if positive else 1 - self.positive[0]
-        return Prediction(
-            path=path,
-            label=run.classes[index],
-            word=run.words[index],
-            probability=row[index],
-            probabilities=dict(zip(run.classes, row, strict=True)),
-            positive_probability=positive_probability,
-            positive=positive if chosen else None,
-            operating_point=run.threshold if chosen else None,
-        )
+        return interpret(self.run, path, probabilities, self.run.threshold)
 
     def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
         """Predicts any number of images in order, with flat memory.
 
+        An image that cannot be read gives a `Failure` in its place.
+        """
+        return interpreted(self.run, self.score_many(paths))
+
+    def score_many(self, paths: Iterable[Path]) -> Iterator[Scored]:
+        """Scores any number of images in order, with flat memory.
+
         Every core decodes and scores batches of its own; ONNX Runtime and the decoders
-        release Python's lock. An image that cannot be read gives a `Failure` in its place.
+        release Python's lock.
         """
         left = iter(paths)
         batches = iter(lambda: list(islice(left, BATCH_SIZE)), [])
         for results in _in_threads(self._score_batch, batches, threads=self._threads):
             yield from results
 
-    def _score_batch(self, paths: list[Path]) -> list[Prediction | Failure]:
+    def _score_batch(self, paths: list[Path]) -> list[Scored]:
         images: list[np.ndarray | Failure] = []
         for path in paths:
             try:
@@ -199,9 +210,47 @@ class Predictor:
         sound = [image for image in images if isinstance(image, np.ndarray)]
         rows = iter(self.probabilities(np.stack(sound)) if sound else ())
         return [
-            self.interpret(str(path), next(rows)) if isinstance(image, np.ndarray) else image
+            (path, next(rows) if isinstance(image, np.ndarray) else image)
             for path, image in zip(paths, images, strict=True)
         ]
+
+
+def interpret(run: Run, path: str, probabilities: np.ndarray, threshold: float) -> Prediction:
+    """Turns one row of probabilities into a prediction.
+
+    Args:
+        run: whose classes these are.
+        path: of the image, as it was given.
+        probabilities: (classes,) in the run's order.
+        threshold: the operating point; NaN without one.
+    """
+    row = [float(value) for value in probabilities]
+    positives = [run.classes.index(name) for name in run.positive]
+    positive_probability = sum(row[index] for index in positives)
+    chosen = not math.isnan(threshold)
+    positive = positive_probability >= threshold
+    index = int(np.argmax(probabilities))
+    if len(row) == 2 and chosen:
+        index = positives[0] if positive else 1 - positives[0]
+    return Prediction(
+        path=path,
+        label=run.classes[index],
+        word=run.words[index],
+        probability=row[index],
+        probabilities=dict(zip(run.classes, row, strict=True)),
+        positive_probability=positive_probability,
+        positive=positive if chosen else None,
+        operating_point=threshold if chosen else None,
+    )
+
+
+def interpreted(run: Run, scored: Iterable[Scored]) -> Iterator[Prediction | Failure]:
+    """Makes predictions of scores, by the run's operating point."""
+    for path, found in scored:
+        if isinstance(found, Failure):
+            yield found
+        else:
+            yield interpret(run, str(path), found, run.threshold)
 
 
 def _model(path: Path) -> str | bytes:
@@ -244,16 +293,32 @@ def as_text(prediction: Prediction, run: Run) -> str:
         f"{prediction.path}: {prediction.word} (class {prediction.label})",
         f"  {point_text(prediction, run)}",
     ]
+    if isinstance(prediction, PredictionInContext):
+        lines.append(f"  {context_text(prediction)}")
     if prediction.operating_point is None:
         named = zip(run.words, prediction.probabilities.values(), strict=True)
         lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
     return "\n".join(lines)
 
 
+def context_text(prediction: PredictionInContext) -> str:
+    """Says with how many neighbours a patch was judged, and what it would be alone."""
+    if prediction.neighbours is None:
+        return "alone: its name tells no place on a slide"
+    if not prediction.in_context:
+        return "alone: there are no patches around it"
+    further = "" if prediction.neighbours else ", but with patches further away"
+    score = score_text(prediction.probability_alone)
+    return (
+        f"judged with {prediction.neighbours} of 8 neighbours{further}; alone: probability {score}"
+    )
+
+
 def point_text(prediction: Prediction, run: Run) -> str:
     """Says on which side of the operating point the positive classes' probability falls."""
     score, threshold = prediction.positive_probability, prediction.operating_point
-    opening = f"probability of {run.positive_words} "
+    in_context = isinstance(prediction, PredictionInContext) and prediction.in_context
+    opening = f"probability of {run.positive_words} {'in context ' if in_context else ''}"
     if threshold is None:
         return f"{opening}{score_text(score)}, {NO_POINT}"
     side = "at or above" if prediction.positive else "below"

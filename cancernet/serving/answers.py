@@ -5,7 +5,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from cancernet.base.words import NOTICE
-from cancernet.scoring.predictor import Prediction
+from cancernet.runs.run_record import ContextRecord
+from cancernet.scoring.predictor import Prediction, PredictionInContext
 
 _SCORED: dict[str, Any] = {
     "label": "1",
@@ -62,7 +63,10 @@ class Scored(Answer):
     @classmethod
     def of(cls, prediction: Prediction, **more: Any) -> Self:
         """Returns an answer that holds a prediction, and the fields that a subclass adds."""
-        fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k != "path"}
+        left_out = {"path"}
+        if isinstance(prediction, PredictionInContext) and not prediction.in_context:
+            left_out |= {"neighbours", "probability_alone"}
+        fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k not in left_out}
         return cls(**fields, **more)
 
 
@@ -105,9 +109,35 @@ class Preview(Answer):
     preview: str = Field(description="PNG in base64, at most 512 pixels a side")
 
 
-class Named(Scored):
-    """One image of a batch."""
+class InContext(Answer):
+    """What an answer in context has besides; absent from one alone."""
 
+    neighbours: int | None = Field(
+        default=None,
+        ge=0,
+        le=8,
+        description="how many of the eight patches around it were sent with it; patches up to "
+        "three places away count as well. Absent where the patch is judged alone",
+    )
+    probability_alone: float | None = Field(
+        default=None,
+        ge=0,
+        le=1.000001,
+        description="of the positive classes without the neighbours. Absent where the patch is "
+        "judged alone",
+    )
+
+
+class Named(Scored, InContext):
+    """One image of a batch.
+
+    A patch whose name holds its place is judged with the patches of the same patient in the
+    request, if the run judges patches in context.
+    """
+
+    model_config = _example(
+        **_SCORED, name="8863_idx5_x1001_y551.png", neighbours=8, probability_alone=0.642
+    )
     name: str = Field(description="the file's name as the client gave it")
 
 
@@ -118,7 +148,7 @@ class Batch(Answer):
     notice: str
 
 
-class Patch(Answer):
+class Patch(InContext):
     """One patch of a slide map; lengths in pixels of the slide."""
 
     name: str = Field(description="the file's name as the client gave it")
@@ -126,11 +156,28 @@ class Patch(Answer):
     y: int = Field(description="upper edge")
     width: int
     height: int
-    probability: float = Field(description="of the positive classes together")
-    positive: bool
+    probability: float = Field(
+        description="of the positive classes together; in context where the run judges so"
+    )
+    positive: bool = Field(
+        description="whether that reaches the operating point, for a patch judged alone the one "
+        "for such patches"
+    )
 
 
-class SlideMap(Answer):
+class MapFacts(Answer):
+    """The figures of a slide map and its outline."""
+
+    positive_patches: int
+    area_fraction: float = Field(
+        description="share of the covered area at or above the operating point"
+    )
+    score: float = Field(description="mean probability over the covered area")
+    operating_point: float
+    geojson: dict[str, object] = Field(description="outline at the operating point, for QuPath")
+
+
+class SlideMap(MapFacts):
     """The patches of one slide at their places; lengths in pixels of the slide."""
 
     patient: str = Field(description="as the file names say")
@@ -140,14 +187,11 @@ class SlideMap(Answer):
     height: int
     step: int = Field(description="distance of neighbouring patches")
     patches: list[Patch]
-    positive_patches: int
-    area_fraction: float = Field(
-        description="share of the covered area at or above the operating point"
-    )
-    score: float = Field(description="mean probability over the covered area")
-    operating_point: float
     word: str = Field(description="what positive means to a reader")
-    geojson: dict[str, object] = Field(description="outline at the operating point, for QuPath")
+    alone: MapFacts | None = Field(
+        default=None,
+        description="of a map in context: the same map with every patch judged alone",
+    )
     left_out: list[Unreadable]
     notice: str
 
@@ -158,6 +202,20 @@ class ClassFact(Answer):
     name: str
     word: str
     positive: bool
+
+
+class ContextFacts(Answer):
+    """How the run judges a patch with its neighbours on the slide."""
+
+    operating_point: float = Field(description="on the probability in context")
+    rule: str = Field(description="how it was chosen")
+    side: int = Field(description="of a patch, pixels of the slide")
+
+    @classmethod
+    def of(cls, context: ContextRecord) -> Self:
+        """Returns what a client needs of the run's own record."""
+        point = context.operating_point
+        return cls(operating_point=point.threshold, rule=point.rule, side=context.side)
 
 
 class Limits(Answer):
@@ -191,6 +249,9 @@ class ModelFacts(Answer):
     intended_use: str
     notice: str
     heat_maps: str = Field(description="the method of its heat maps")
+    context: ContextFacts | None = Field(
+        default=None, description="absent where the run judges every patch alone"
+    )
     limits: Limits
 
 

@@ -77,8 +77,11 @@ def _service(request: Request) -> Service:
 
 
 def _answer(content: Answer) -> Response:
-    """An answer as JSON, checked when it was made and not again by FastAPI."""
-    return Response(content.model_dump_json(), media_type="application/json")
+    """An answer as JSON, checked when it was made and not again by FastAPI.
+
+    What does not apply, such as the neighbours of an image alone, is absent.
+    """
+    return Response(content.model_dump_json(exclude_none=True), media_type="application/json")
 
 
 @ROUTER.get("/health", response_model=Health, responses=_problems(400, 403, 500))
@@ -97,7 +100,7 @@ async def model(request: Request) -> Response:
 
 @ROUTER.post("/predict", response_model=One, responses=_POSTING, openapi_extra=_form("image"))
 async def predict(request: Request) -> Response:
-    """Scores one image."""
+    """Scores one image, always alone."""
     async with _uploads(request, "image") as uploads:
         prediction = await _service(request).score_one(uploads[0].content)
         return _answer(One.of(prediction, notice=NOTICE))
@@ -110,9 +113,14 @@ async def predict(request: Request) -> Response:
     openapi_extra=_form("images", many=True),
 )
 async def predict_batch(request: Request) -> Response:
-    """Scores several images in order; one that cannot be read has the reason in its place."""
+    """Scores several images in order; one that cannot be read has the reason in its place.
+
+    Patches whose names hold their places are judged with those of the same patient among them,
+    if the run judges in context.
+    """
     async with _uploads(request, "images", many=True) as uploads:
-        outcomes = await _service(request).score([upload.content for upload in uploads])
+        service = _service(request)
+        outcomes = await service.score_together(uploads)
         results = [
             Unreadable(name=upload.name, error=outcome.error)
             if isinstance(outcome, Failure)
@@ -148,7 +156,10 @@ async def preview(request: Request) -> Response:
     "/slide", response_model=SlideMap, responses=_POSTING, openapi_extra=_form("patches", many=True)
 )
 async def slide(request: Request) -> Response:
-    """Puts the patches of one slide in their places; their names hold x and y."""
+    """Puts the patches of one slide in their places; their names hold x and y.
+
+    If the run judges in context, every patch is judged with its neighbours.
+    """
     async with _uploads(request, "patches", many=True) as uploads:
         service = _service(request)
         outcomes = await service.score([upload.content for upload in uploads])

@@ -3,26 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import numpy as np
-
-from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.errors import ImageError
 from cancernet.base.images import FORMATS, SUFFIXES
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
-from cancernet.serving.answers import ClassFact, Limits, ModelFacts, Patch, SlideMap, Unreadable
+from cancernet.serving.answers import ClassFact, ContextFacts, Limits, ModelFacts, SlideMap
 from cancernet.serving.heat_maps import HeatMaps
+from cancernet.serving.in_context import judge_together
 from cancernet.serving.problems import Journal, Refusal, time_limit
-from cancernet.serving.scorer import Scorer, preview, size_of
+from cancernet.serving.scorer import Scorer, preview
 from cancernet.serving.settings import ServeConfig
+from cancernet.serving.slide_maps import slide_map
 from cancernet.serving.uploads import Memory, Upload, safe_name
-from cancernet.slides.cells import check_grid
-from cancernet.slides.output import as_geojson
-from cancernet.slides.scoring import EXAMPLE, read_place
-from cancernet.slides.slide_map import Mosaic
 
 INTENDED_USE = (
     "Research on images of the kind the model was trained on. Not for diagnosis, screening, "
@@ -79,6 +74,17 @@ class Service:
         # Many images may take longer than one: the limit grows with every thousand.
         async with time_limit("the answer", self.config.time_limit * (1 + len(contents) / 1000)):
             return await self.scorer.score_all(contents)
+
+    async def score_together(self, uploads: Sequence[Upload]) -> list[Prediction | Failure]:
+        """Scores the files of one request, patches with those of the same patient among them.
+
+        Raises:
+            Refusal: 504, it took too long.
+        """
+        outcomes = await self.score([upload.content for upload in uploads])
+        names = [upload.name for upload in uploads]
+        # Of thousands of patches it takes long enough to keep others waiting.
+        return await asyncio.to_thread(judge_together, self.run, names, outcomes)
 
     async def score_one(self, content: bytes) -> Prediction:
         """Scores one file.
@@ -153,90 +159,6 @@ class Service:
             intended_use=INTENDED_USE,
             notice=NOTICE,
             heat_maps=self.heat_maps.method,
+            context=ContextFacts.of(record.context) if record.context else None,
             limits=limits,
         )
-
-
-def slide_map(
-    run: Run, uploads: Sequence[Upload], outcomes: Sequence[Prediction | Failure]
-) -> SlideMap:
-    """Puts patches in the places that their names say, with the outcome of each.
-
-    Raises:
-        Refusal: 422, no patch could be placed, they are of several patients, or they do not
-            lie on one grid.
-    """
-    patches: dict[tuple[int, int], Patch] = {}
-    patients: set[str] = set()
-    left_out: list[Unreadable] = []
-    for upload, outcome in zip(uploads, outcomes, strict=True):
-        place = read_place(Path(upload.name))
-        if place is None:
-            reason = f"its name holds no place, as {EXAMPLE} does"
-        elif isinstance(outcome, Failure):
-            reason = outcome.error
-        elif (place.y, place.x) in patches:
-            reason = "another patch has the same place"
-        else:
-            width, height = size_of(upload.content)
-            patients.add(place.patient)
-            patches[place.y, place.x] = Patch(
-                name=upload.name,
-                x=place.x,
-                y=place.y,
-                width=width,
-                height=height,
-                probability=outcome.positive_probability,
-                positive=outcome.positive_probability >= run.threshold,
-            )
-            continue
-        left_out.append(Unreadable(name=upload.name, error=reason))
-    if not patches:
-        raise Refusal(
-            422,
-            f"none of the files is a readable patch whose name holds its place, as {EXAMPLE} does",
-            results=left_out,
-        )
-    if len(patients) > 1:
-        raise Refusal(
-            422, f"the patches are of {len(patients)} patients; send those of one patient at a time"
-        )
-    return _answer(run, patients.pop(), [patches[corner] for corner in sorted(patches)], left_out)
-
-
-def _answer(run: Run, patient: str, patches: list[Patch], left_out: list[Unreadable]) -> SlideMap:
-    boxes = [(patch.x, patch.y, patch.width, patch.height) for patch in patches]
-    corners = np.array(boxes)
-    try:
-        check_grid(corners)
-    except CancerNetError as error:
-        raise Refusal(422, str(error)) from None
-    left, top = corners[:, :2].min(axis=0).tolist()
-    right, bottom = (corners[:, :2] + corners[:, 2:]).max(axis=0).tolist()
-    mosaic = Mosaic(patient, left=left, top=top, right=right, bottom=bottom)
-    for box, patch in zip(boxes, patches, strict=True):
-        mosaic.add(box, patch.probability)
-    slide = mosaic.slide_map(run.threshold)
-    return SlideMap(
-        patient=patient,
-        left=left,
-        top=top,
-        width=right - left,
-        height=bottom - top,
-        step=step_of(corners),
-        patches=patches,
-        positive_patches=slide.figures.positive_patches,
-        area_fraction=slide.figures.area_fraction,
-        score=slide.figures.score,
-        operating_point=run.threshold,
-        word=run.positive_words,
-        geojson=as_geojson(slide, run.positive_words),
-        left_out=left_out,
-        notice=NOTICE,
-    )
-
-
-def step_of(boxes: np.ndarray) -> int:
-    """The distance of neighbouring patches: the smallest step in x or y that occurs."""
-    steps = np.concatenate([np.diff(np.unique(boxes[:, axis])) for axis in (0, 1)])
-    return int(steps.min()) if len(steps) else int(boxes[0, 2:].max())

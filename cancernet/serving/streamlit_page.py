@@ -13,11 +13,19 @@ from cancernet.base.words import DRAWN, NOTICE
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
-from cancernet.scoring.predictor import Prediction, point_text
+from cancernet.scoring.predictor import (
+    Failure,
+    Prediction,
+    PredictionInContext,
+    context_text,
+    point_text,
+)
 from cancernet.serving.heat_maps import method_for
+from cancernet.serving.in_context import judge_together
 from cancernet.serving.service import INTENDED_USE
 
 PREVIEW = 320  # pixels
+_MAP_ALONE = " The map is of the patch alone, without its neighbours."
 
 
 def show(folder: Path | None) -> None:
@@ -36,9 +44,25 @@ def show(folder: Path | None) -> None:
         type=sorted(suffix.removeprefix(".") for suffix in SUFFIXES),
         accept_multiple_files=True,
     )
-    for number, file in enumerate(files or []):
+    uploads = [(file.name, file.getvalue()) for file in files or []]
+    outcomes = _predict(explainer, uploads)
+    for number, ((name, content), outcome) in enumerate(zip(uploads, outcomes, strict=True)):
         streamlit.divider()
-        _show_image(explainer, file.name, file.getvalue(), number)
+        if isinstance(outcome, Failure):
+            streamlit.error(f"{name}: {outcome.error}")
+        else:
+            _show_image(explainer, content, outcome, number)
+
+
+def _predict(explainer: Explainer, uploads: list[tuple[str, bytes]]) -> list[Prediction | Failure]:
+    """Predicts every file; patches of one patient are judged together, where the run does so."""
+    outcomes: list[Prediction | Failure] = []
+    for name, content in uploads:
+        try:
+            outcomes.append(explainer.predictor.predict(content, name=name))
+        except ImageError as error:
+            outcomes.append(Failure(name, str(error)))
+    return judge_together(explainer.run, [name for name, _ in uploads], outcomes)
 
 
 @streamlit.cache_resource(show_spinner="Loading the model")
@@ -48,11 +72,16 @@ def _load(folder: str) -> Explainer:
 
 
 def _say_what_it_is(explainer: Explainer) -> None:
-    run = explainer.run
+    run, context = explainer.run, explainer.run.record.context
     streamlit.caption(
         f"Run {run.name}: {' or '.join(run.words)}; positive from a probability of "
         f"{run.positive_words} of {run.threshold:.3f} upwards."
     )
+    if context is not None:
+        streamlit.caption(
+            "Patches of one patient whose names hold their places are judged with one another; "
+            f"in context positive from {context.operating_point.threshold:.3f} upwards."
+        )
     if run.drawn:
         streamlit.caption(DRAWN)
     if run.leak:
@@ -61,14 +90,8 @@ def _say_what_it_is(explainer: Explainer) -> None:
         streamlit.write(INTENDED_USE)
 
 
-def _show_image(explainer: Explainer, name: str, content: bytes, number: int) -> None:
-    predictor = explainer.predictor
-    try:
-        image = read_rgb(content)
-        prediction = predictor.predict(content, name=name)
-    except ImageError as error:
-        streamlit.error(f"{name}: {error}")
-        return
+def _show_image(explainer: Explainer, content: bytes, prediction: Prediction, number: int) -> None:
+    image, name = read_rgb(content), prediction.path
     left, right = streamlit.columns(2)
     image.thumbnail((4 * PREVIEW, 4 * PREVIEW))
     left.image(enlarged(np.asarray(image), least=PREVIEW), caption=name, width=PREVIEW)
@@ -82,6 +105,8 @@ def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> Non
     place.metric("Class", prediction.word)
     share = min(1.0, prediction.positive_probability)
     place.progress(share, text=point_text(prediction, run))
+    if isinstance(prediction, PredictionInContext):
+        place.caption(context_text(prediction))
 
 
 def _show_heat_map(
@@ -103,6 +128,10 @@ def _show_heat_map(
     place.image(
         overlay(pixels, found.map),
         caption=f"What speaks for {prediction.word} ({found.method}). It shows where the network "
-        "looks, not where disease is.",
+        f"looks, not where disease is.{_MAP_ALONE if _has_neighbours(prediction) else ''}",
         width=PREVIEW,
     )
+
+
+def _has_neighbours(prediction: Prediction) -> bool:
+    return isinstance(prediction, PredictionInContext) and prediction.in_context

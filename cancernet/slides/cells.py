@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from cancernet.base.errors import CancerNetError
 
 Ring = list[tuple[int, int]]
+Threshold = float | NDArray[np.float64]  # one for all cells, or of their shape
 Polygon = list[Ring]  # the outer ring first, then its holes; every ring is closed
 
 # Patches on a grid make one cell each, and one for every place between them that is empty;
@@ -67,16 +68,16 @@ class Cells:
         self.values = np.divide(total, count, out=np.full(shape, np.nan), where=self.covered)
         self.areas = np.outer(np.diff(self.rows), np.diff(self.columns))
 
-    def reaching(self, threshold: float) -> NDArray[np.bool_]:
+    def reaching(self, threshold: Threshold) -> NDArray[np.bool_]:
         """Returns which cells have a mean of at least the threshold."""
         return np.nan_to_num(self.values, nan=-np.inf) >= threshold
 
-    def share(self, threshold: float) -> float:
+    def share(self, threshold: Threshold) -> float:
         """Returns the share of the covered area that reaches the threshold; NaN without any."""
         covered = self.areas[self.covered].sum()
         return float(self.areas[self.reaching(threshold)].sum() / covered) if covered else np.nan
 
-    def outline(self, threshold: float) -> list[Polygon]:
+    def outline(self, threshold: Threshold) -> list[Polygon]:
         """Returns polygons around the cells that reach the threshold; see `outlines`."""
         return outlines(self.reaching(threshold), self.columns, self.rows)
 

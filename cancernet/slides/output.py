@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, write_text, written_beside
 from cancernet.slides.cells import Polygon
+from cancernet.slides.geojson import as_geojson
 from cancernet.slides.slide_map import SlideMap
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 SUMMARY = "slides.jsonl"
 _OUTLINE, _TRUTH = "#00E5FF", "#0072B2"
 _DOTS = 130
-_COLOUR = [213, 94, 0]
-_SPACE = uuid.UUID("5b5c2f0e-6a1e-4c39-9f2b-0d3f9a1c7e55")  # the same map, the same ids
 
 
 @contextlib.contextmanager
@@ -62,95 +60,87 @@ def write_slide(slide: SlideMap, folder: Path, *, word: str, footer: str) -> Non
 
 
 def _write_table(slide: SlideMap, path: Path) -> None:
+    truth = ["" if known < 0 else known for known in slide.truth.tolist()]
+    columns = {
+        **dict(zip(("x", "y", "width", "height"), slide.boxes.T.tolist(), strict=True)),
+        "probability": slide.probabilities.tolist(),
+        "positive": slide.positive.astype(int).tolist(),
+        "true_positive": truth,
+    }
+    if slide.context is not None:
+        columns["probability_alone"] = slide.context.alone.probabilities.tolist()
+        columns["neighbours"] = slide.context.neighbours.tolist()
     with (
         written_beside(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["x", "y", "width", "height", "probability", "positive", "true_positive"])
-        positive = slide.positive.astype(int).tolist()
-        truth = ["" if known < 0 else known for known in slide.truth.tolist()]
-        columns = [*slide.boxes.T.tolist(), slide.probabilities.tolist(), positive, truth]
-        writer.writerows(zip(*columns, strict=True))
-
-
-def as_geojson(slide: SlideMap, word: str) -> dict[str, object]:
-    """Returns the positive area of a slide as GeoJSON, one annotation for every polygon.
-
-    Written as QuPath itself exports objects (its `QuPathTypeAdapters`, versions 0.4 to 0.6):
-    a FeatureCollection in pixels of the full-resolution image, origin upper left, every
-    feature with a UUID, `objectType` annotation, a `classification` with name and colour,
-    and `measurements` as an object of numbers. `word` becomes QuPath's class.
-    """
-    features = [
-        _feature(slide.name, number, polygon, word)
-        for number, polygon in enumerate(slide.outline(), start=1)
-    ]
-    return {"type": "FeatureCollection", "features": features}
-
-
-def _feature(name: str, number: int, polygon: Polygon, word: str) -> dict[str, object]:
-    import shapely
-
-    # RFC 7946 wants outer rings counterclockwise where y points up, holes clockwise. Ours
-    # run clockwise on the screen, where y points down: the same order of the same numbers.
-    rings = [[list(point) for point in ring] for ring in polygon]
-    return {
-        "type": "Feature",
-        "id": str(uuid.uuid5(_SPACE, f"{name}/{number}/{rings[0]}")),
-        "geometry": {"type": "Polygon", "coordinates": rings},
-        "properties": {
-            "objectType": "annotation",
-            "name": f"{word} {number} (model)",
-            "classification": {"name": word, "color": _COLOUR},
-            "isLocked": True,
-            "measurements": {"Area px^2": shapely.Polygon(polygon[0], polygon[1:]).area},
-        },
-    }
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
 
 
 def save_picture(slide: SlideMap, path: Path, *, word: str, footer: str) -> None:
     """Writes the map as PNG: the tissue, the truth where it is known, the probability.
+
+    A map in context shows the probability of patches alone beside it.
 
     `word` is what positive means, e.g. "IDC"; `footer` a line below the picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = 3 if slide.has_truth else 2
+    shown = [slide] if slide.context is None else [slide.context.alone, slide]
+    panels = 1 + slide.has_truth + len(shown)
+    down = 2 if panels == 4 else 1
+    across = panels // down
     height, width = slide.picture.shape[:2]
     tall = min(9.0, max(3.2, 4.6 * height / width))
-    figure = Figure(figsize=(4.6 * panels + 0.9, tall + 1.1), layout="constrained")
-    axes: list[Any] = list(figure.subplots(1, panels))
-    extent = (
-        slide.origin[0],
-        slide.origin[0] + width * slide.shrink,
-        slide.origin[1] + height * slide.shrink,
-        slide.origin[1],
-    )
-    for place in axes:
-        place.imshow(slide.picture, extent=extent, interpolation="nearest")
-        place.tick_params(labelsize=7)
-    figures = slide.figures
-    axes[0].set_title(f"{slide.name}: patches in their places", fontsize=10, parse_math=False)
+    figure = Figure(figsize=(4.6 * across + 0.9, tall * down + 1.1), layout="constrained")
+    axes: list[Any] = list(figure.subplots(down, across).flat)
+    _lay_tissue(axes, slide)
     if slide.has_truth:
         _draw(axes[1], slide.true_outline(), _TRUTH, width=_line(slide), filled=True)
-        axes[1].set_title(
-            f"labelled {word}: {_percent(figures.true_area_fraction)} of the area", fontsize=10
-        )
-    shown = _lay_probability(axes[-1], slide)
-    _draw(axes[-1], slide.outline(), _OUTLINE, width=_line(slide), filled=False)
-    axes[-1].set_title(
-        f"called {word} at {slide.threshold:.3f}: {_percent(figures.area_fraction)} of the area,"
-        f"\nmean probability {figures.score:.3f}",
-        fontsize=10,
-    )
-    figure.colorbar(shown, ax=axes[-1], fraction=0.04, label=f"probability of {word}")
+        share = _percent(slide.figures.true_area_fraction)
+        axes[1].set_title(f"labelled {word}: {share} of the area", fontsize=10)
+    for place, each in zip(axes[-len(shown) :], shown, strict=True):
+        colours = _lay_probability(place, each)
+        _draw(place, each.outline(), _OUTLINE, width=_line(slide), filled=False)
+        place.set_title(_called(each, word, _way(each, slide)), fontsize=10)
+    figure.colorbar(colours, ax=axes[-len(shown) :], fraction=0.04, label=f"probability of {word}")
     figure.supxlabel(f"pixels of the slide. {footer}", fontsize=8, color="#555555")
     with written_beside(path) as temporary:
         # `figure.savefig` draws twice, once only to find the places of things.
         figure.set_dpi(_DOTS)
         FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})
+
+
+def _way(drawn: SlideMap, whole: SlideMap) -> str:
+    """Says how the patches of a panel are judged; empty where there is one way only."""
+    if whole.context is None:
+        return ""
+    if drawn.context is None:
+        return "ALONE: every patch judged by itself\n"
+    lone = int(drawn.context.lone.sum())
+    without = f" ({lone:,} without any)" if lone else ""
+    return f"IN CONTEXT: patches judged with neighbours{without}\n"
+
+
+def _called(slide: SlideMap, word: str, way: str) -> str:
+    figures = slide.figures
+    return (
+        f"{way}called {word} at {slide.threshold:.3f}: {_percent(figures.area_fraction)} of the "
+        f"area,\nmean probability {figures.score:.3f}"
+    )
+
+
+def _lay_tissue(axes: "list[Axes]", slide: SlideMap) -> None:
+    height, width = slide.picture.shape[:2]
+    left, top = slide.origin
+    extent = (left, left + width * slide.shrink, top + height * slide.shrink, top)
+    for place in axes:
+        place.imshow(slide.picture, extent=extent, interpolation="nearest")
+        place.tick_params(labelsize=7)
+    axes[0].set_title(f"{slide.name}: patches in their places", fontsize=10, parse_math=False)
 
 
 def _lay_probability(axes: "Axes", slide: SlideMap) -> Any:

@@ -166,6 +166,8 @@ def map_of_image(predictor: Predictor, name: str, image: LargeImage, *, side: in
 
 def patch_side(run: Run) -> int:
     """Side of the patches the run was trained on, pixels at full resolution."""
+    if run.record.context is not None:
+        return run.record.context.side
     size = run.record.dataset.image_size
     return size[0] if size else PATCH
 

@@ -50,6 +50,18 @@ class SlideFigures:
     true_area_fraction: float  # share of the covered area labelled positive
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FiguresInContext(SlideFigures):
+    """The figures of a slide in context, and beside them those of its patches alone."""
+
+    lone_patches: int  # without neighbours, so judged alone
+    positive_patches_alone: int
+    area_fraction_alone: float
+    score_alone: float
+    top_score_alone: float
+    operating_point_alone: float
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class SlideMap:
     """A slide with its scores. Lengths are pixels of the slide at full resolution."""
@@ -58,17 +70,25 @@ class SlideMap:
     boxes: NDArray[np.int64]  # (patches, 4): left, top, width, height
     probabilities: NDArray[np.float64]  # (patches,), of the positive classes
     truth: NDArray[np.int8]  # (patches,): 1 positive, 0 not, -1 not known
-    threshold: float  # operating point
+    threshold: float  # operating point; in context not that of patches without neighbours
     origin: tuple[int, int]  # left and top of the picture on the slide
     picture: NDArray[np.uint8]  # the patches put together, white where there is none
     shrink: float  # pixels of the slide to one of the picture, 1 or more
     skipped: int = 0  # patches left out as background
     failed: int = 0  # patches that could not be read
+    context: "MapContext | None" = None  # None where every patch is judged alone
+
+    @property
+    def thresholds(self) -> NDArray[np.float64]:
+        """The operating point of every patch, (patches,)."""
+        if self.context is None:
+            return np.full(len(self.boxes), self.threshold)
+        return np.where(self.context.lone, self.context.alone.threshold, self.threshold)
 
     @property
     def positive(self) -> NDArray[np.bool_]:
         """Which patches reach the operating point."""
-        return self.probabilities >= self.threshold
+        return self.probabilities >= self.thresholds
 
     @property
     def has_truth(self) -> bool:
@@ -81,13 +101,24 @@ class SlideMap:
         return Cells(self.boxes, self.probabilities)
 
     @functools.cached_property
+    def _cell_thresholds(self) -> float | NDArray[np.float64]:
+        if self.context is None or not self.context.lone.any():
+            return self.threshold
+        return Cells(self.boxes, self.thresholds).values
+
+    @functools.cached_property
     def true_cells(self) -> Cells:
         """The same with 1 for patches whose true class is positive and 0 for others."""
         return Cells(self.boxes, (self.truth == 1).astype(float))
 
+    @property
+    def positive_cells(self) -> NDArray[np.bool_]:
+        """Which cells have a mean probability that reaches the operating point."""
+        return self.cells.reaching(self._cell_thresholds)
+
     def outline(self) -> list[Polygon]:
         """Returns polygons around the area whose mean probability reaches the operating point."""
-        return self.cells.outline(self.threshold)
+        return self.cells.outline(self._cell_thresholds)
 
     def true_outline(self) -> list[Polygon]:
         """Returns polygons around the patches whose true class is positive."""
@@ -99,18 +130,48 @@ class SlideMap:
         cells = self.cells
         areas, best = cells.areas[cells.covered], np.sort(self.probabilities)[-TOP:]
         covered, total = areas.sum(), (areas * cells.values[cells.covered]).sum()
-        return SlideFigures(
+        figures = SlideFigures(
             name=self.name,
             patches=len(self.boxes),
             positive_patches=int(self.positive.sum()),
             skipped_background=self.skipped,
             unreadable=self.failed,
             covered_area=int(covered),
-            area_fraction=cells.share(self.threshold),
+            area_fraction=cells.share(self._cell_thresholds),
             score=float(total / covered) if covered else math.nan,
             top_score=float(best.mean()) if len(best) else math.nan,
             operating_point=self.threshold,
             true_area_fraction=self.true_cells.share(0.5) if self.has_truth else math.nan,
+        )
+        return figures if self.context is None else self.context.beside(figures)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class MapContext:
+    """What a map in context has beside one of patches alone.
+
+    Attributes:
+        alone: the same map with every patch judged alone.
+        neighbours: int64 (patches,), how many of the eight places around each are patches.
+        lone: bool (patches,), which have no patch within reach: their probability and
+            operating point are those alone.
+    """
+
+    alone: SlideMap
+    neighbours: NDArray[np.int64]
+    lone: NDArray[np.bool_]
+
+    def beside(self, figures: SlideFigures) -> FiguresInContext:
+        """Returns the figures of the map in context with those of the patches alone."""
+        alone = self.alone.figures
+        return FiguresInContext(
+            **vars(figures),
+            lone_patches=int(self.lone.sum()),
+            positive_patches_alone=alone.positive_patches,
+            area_fraction_alone=alone.area_fraction,
+            score_alone=alone.score,
+            top_score_alone=alone.top_score,
+            operating_point_alone=alone.operating_point,
         )
 
 

@@ -33,8 +33,8 @@ from cancernet.models.keras_internals import seed_generators
 from cancernet.models.pretrained import backbone_layers
 from cancernet.models.weights import NONE
 from cancernet.runs.run_record import FirstWeights
-from cancernet.training.data.batches import Batches
 from cancernet.training.data.pixel_cache import Pixels, map_array, write_array
+from cancernet.training.data.streams import Batches, StockBatches
 
 FLOAT = np.dtype(np.float32)
 
@@ -124,6 +124,8 @@ def keep_features(
         epoch to epoch, no first layer is frozen, or there is no room on the disk.
     """
     training, validation = batches.training, batches.validation
+    if isinstance(training, StockBatches):
+        return model, batches
     frozen = any(layer.weights and not layer.trainable_weights for layer in model.layers)
     if not training.unchanged or not frozen:
         return model, batches

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.config import TrainConfig
+from cancernet.context.judge import ContextAssessment
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import Assessment
 from cancernet.measures.scored import Scored
@@ -83,6 +84,7 @@ class Finished:
         state: the bookkeeping of the epochs.
         assessment: the operating point and every figure at it.
         validation, testing: the images with their calibrated probabilities.
+        context: the same figures of patches with their neighbours, where they have places.
         record: run.json without the hashes of the run's files.
     """
 
@@ -92,3 +94,4 @@ class Finished:
     validation: Scored
     testing: Scored
     record: RunRecord
+    context: ContextAssessment | None = None

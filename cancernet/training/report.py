@@ -26,6 +26,7 @@ from cancernet.report.content import (
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
 from cancernet.runs.run_folder import heat_map_of
+from cancernet.slides.in_context import map_in_context
 from cancernet.slides.output import save_picture
 from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
 from cancernet.training.plan import Finished
@@ -94,6 +95,7 @@ def _report_content(finished: Finished) -> ReportContent:
         image_folder=dataset.folder,
         heat_map=heat_map_of(folder),
         beside=beside,
+        context=finished.context,
     )
 
 
@@ -140,7 +142,7 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
             continue
         path = folder / f"slide-{name}.png"
         save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
-        figures = slide.figures
+        figures, context = slide.figures, slide.context
         pictures.append(
             SlidePicture(
                 path=path,
@@ -148,6 +150,7 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
                 patches=figures.patches,
                 labelled=figures.true_area_fraction,
                 called=figures.area_fraction,
+                called_alone=context.alone.figures.area_fraction if context else None,
                 patients=len(names),
             )
         )
@@ -168,4 +171,6 @@ def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
         for row in rows.tolist()
     ]
     threshold = finished.assessment.operating_point.threshold
-    return map_of_patches(name, patches, size=dataset.image_size, threshold=threshold)
+    slide = map_of_patches(name, patches, size=dataset.image_size, threshold=threshold)
+    context = finished.record.context
+    return slide if context is None else map_in_context(slide, context, side=context.side)

@@ -74,7 +74,7 @@ def plan_to_resume(
     return Plan(
         folder=folder,
         data=data if data is not None else Path(record.dataset.folder),
-        config=dataclasses.replace(config, **resume.given) if resume.insist else config,
+        config=config.changed(resume.given) if resume.insist else config,
         log_dir=log_dir,
         resume=resume,
     )

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from cancernet.base.errors import RunError, describe_os_error
+from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import assess
 from cancernet.measures.calibration import fit_calibration
@@ -23,8 +24,9 @@ from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.begin import begin, held, open_dataset, refuse_used
-from cancernet.training.data.batches import open_batches
+from cancernet.training.data.streams import open_batches
 from cancernet.training.export import export
+from cancernet.training.in_context import judge_in_context
 from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
@@ -55,6 +57,8 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         StoppedError: the user pressed Ctrl-C; the last complete epoch is kept.
     """
     dataset = open_dataset(plan.data, plan.config)
+    config = plan.config.for_images(len(dataset.split("training").paths))
+    plan = dataclasses.replace(plan, config=config)
     training = Training(plan.folder, dataset, plan.config)
     network = weights = None
     if plan.resume is None:
@@ -82,8 +86,12 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             config=plan.config,
             calibration=calibration,
         )
+        beside = judge_in_context(
+            training, assessment, lambda rows: score(training, record, "training", rows)
+        )
         record = dataclasses.replace(
             record,
+            context=beside and beside[0],
             finished=run_folder.now(),
             training=training_facts(state, dataset),
             operating_point=assessment.operating_point,
@@ -95,6 +103,7 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             validation=validation,
             testing=testing,
             record=record,
+            context=beside and beside[1],
         )
         write_results(finished)
         write_pictures_and_report(finished, model)
@@ -149,8 +158,10 @@ def _follow(workers: Workers, training: Training, network: keras.Model | None) -
     _log.info("The epochs are over; the first worker writes %s", training.folder)
 
 
-def score(training: Training, record: RunRecord, split: str) -> Scored:
-    """Scores every image of a split from its file, as predict.py would with this run.json.
+def score(
+    training: Training, record: RunRecord, split: str, rows: np.ndarray | None = None
+) -> Scored:
+    """Scores the images of a split, or those rows of it, as predict.py would with this run.json.
 
     Raises:
         RunError: an image can no longer be read.
@@ -158,21 +169,22 @@ def score(training: Training, record: RunRecord, split: str) -> Scored:
     from tqdm import tqdm
 
     part = training.dataset.split(split)
+    part = part if rows is None else choose_rows(part, rows)
     paths = [training.dataset.folder / path for path in part.paths]
     results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
-    rows = []
+    probabilities = []
     for result in tqdm(results, f"Scoring {split}", len(paths), unit=" images", disable=None):
         if isinstance(result, Failure):
             raise RunError(
                 f"{result.path} of the data set: {result.error}; build the data set again, then "
                 "`python train_model.py --resume` finishes this run"
             )
-        rows.append(list(result.probabilities.values()))
+        probabilities.append(list(result.probabilities.values()))
     return Scored(
         paths=part.paths,
         patients=part.patients,
         truth=part.labels,
-        probabilities=np.array(rows, dtype=np.float64),
+        probabilities=np.array(probabilities, dtype=np.float64),
     )
 
 
@@ -191,10 +203,11 @@ def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]
 
 def write_results(finished: Finished) -> None:
     """Writes the predictions of both splits, and metrics.json."""
-    folder, assessment = finished.training.folder, finished.assessment
-    assessment.write(folder / PREDICTIONS, "testing")
-    assessment.write(folder / VALIDATION_PREDICTIONS, "validation")
-    metrics = dataclasses.replace(metrics_of(assessment), training=finished.record.training)
+    folder, assessment, context = finished.training.folder, finished.assessment, finished.context
+    for name, split in ((PREDICTIONS, "testing"), (VALIDATION_PREDICTIONS, "validation")):
+        assessment.write(folder / name, split, context.columns(split) if context else None)
+    metrics = metrics_of(assessment, context)
+    metrics = dataclasses.replace(metrics, training=finished.record.training)
     write_metrics(folder, metrics)
 
 

@@ -144,7 +144,7 @@ def write_results(study: "optuna.Study", search: Search, *, drawn: bool) -> None
             "searched": best.params,
             **(recorded_identity(study) or {}),
         }
-        settings = dataclasses.replace(search.base, **best.params)
+        settings = search.base.changed(best.params)
         write_recipe(folder / RECIPE, settings, found=found)
     footer = "Drawn data, not real tissue." if drawn else ""
     save_figure(draw_trials(rows, search, footer=footer), folder / FIGURE)

@@ -15,7 +15,7 @@ from cancernet.base.settings import flag_of
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, read_dataset
 from cancernet.training.begin import check_fit, limited
-from cancernet.training.data.batches import open_batches
+from cancernet.training.data.streams import open_batches
 from cancernet.training.loop.callbacks import HIGHER_IS_BETTER
 from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.fit import StoppedError, fit
@@ -157,7 +157,7 @@ class _Objective:
         chosen: dict[str, Any] = {each.name: each.suggest(trial) for each in self.search.dimensions}
         values: list[float] = []
         with _noted(trial):
-            config = dataclasses.replace(self.search.base, **chosen)
+            config = self.search.base.changed(chosen)
             for number, fold in enumerate(self.folds, start=1):
                 values.append(self._one_fold(trial, config, fold, values))
                 trial.set_user_attr(f"{FOLD}{number}", values[-1])
@@ -170,6 +170,7 @@ class _Objective:
         import optuna
 
         keras.backend.clear_session()
+        config = config.for_images(len(fold.split("training").paths))
         epochs = config.epochs + config.fine_tune_epochs
 
         def after_epoch(state: State) -> None:

@@ -19,7 +19,7 @@ from cancernet.measures.decisions import Rule
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored, write_scored
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
-from cancernet.runs.run_record import FINISHED, read_cross_validation
+from cancernet.runs.run_record import FINISHED, ContextRecord, read_cross_validation
 from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.network import FirstWeights
@@ -119,7 +119,12 @@ def write_a_run(place, own, begun):
     point = choose_operating_point(Calls(part.labels, score), Rule("fixed", threshold=0.4))
     files = vouch_for(place, ["predictions.csv", "validation_predictions.csv"])
     assert list(read_run_file(place).fold.testing) == sorted(set(own.split("testing").patients))
-    record = dataclasses.replace(begun, status=FINISHED, operating_point=point, files=files)
+    context = ContextRecord(
+        gain=begun.fold.number, offset=0.1, slides=4, trained_on=3, side=50, operating_point=point
+    )
+    record = dataclasses.replace(
+        begun, status=FINISHED, operating_point=point, context=context, files=files
+    )
     write_run_file(place, record)
 
 
@@ -168,7 +173,18 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     page = (folder / "report.html").read_text()
     for words in ("Folds", "tested patients", "each fold", "Drawn data", "pooled"):
         assert words in page, words
+    around = metrics["context"]
+    assert [fold["name"] for fold in around["folds"]] == ["fold-01", "fold-02"]
+    assert sum(row["images"] for row in around["by_neighbours"]) == len(rows)
+    assert {"neighbours", "predicted_in_context", "probability_in_context_1"} <= rows[0].keys()
+    for words in ("Fold by fold, in context", "gain 1.00 to 2.00",
+                  "of all 8, the fold&#39;s network was trained on 6"):  # fmt: skip
+        assert words in page, words
     side = read_side(folder)
+    figures = side.context.figures()
+    for name in ("roc_auc", "sensitivity", "brier"):
+        assert around["testing"][name] == pytest.approx(figures[name])
+        assert around["difference"][name] == pytest.approx(figures[name] - metrics["testing"][name])
     turned = np.arange(len(side.testing.paths))[::-1]
     thresholds = np.where(side.scores.threshold()[turned] > 0, 0.7, np.nan)
     scores = dataclasses.replace(
@@ -177,9 +193,9 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
         thresholds={"testing": thresholds},
     )
     other = dataclasses.replace(side, scores=scores)
-    found = compare_sides(side, other)
+    found = compare_sides(side, other).alone
     assert found.first["accuracy"] == pytest.approx(metrics["testing"]["accuracy"])
     assert found.difference["sensitivity"] < 0 < found.difference["specificity"]
-    assert "Fold by fold" in capsys.readouterr().out
+    assert "Fold by fold, in context" in capsys.readouterr().out
     with pytest.raises(RunError, match="name one of its folds"):
         read_run_file(folder)

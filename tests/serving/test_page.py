@@ -1,5 +1,6 @@
 """The page in a real browser: images good, bad and many; heat map, slide map, table."""
 
+import contextlib
 import csv
 import io
 import re
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.conftest import write_tiny_run
+from tests.conftest import give_context, write_tiny_run
 from tests.helpers.serving_examples import BLUE, RED, noisy, picture
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,21 @@ def address(run):
 @pytest.fixture
 def page(browser, address):
     """An open page; at the end nothing was complained of and no other host asked."""
+    with opened(browser, address) as page:
+        yield page
+
+
+@pytest.fixture
+def page_in_context(browser, tmp_path):
+    """The page of a run that judges patches in context."""
+    process, address = start(give_context(write_tiny_run(tmp_path / "tiny")))
+    with opened(browser, address) as page:
+        yield page
+    stop(process)
+
+
+@contextlib.contextmanager
+def opened(browser, address):
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
@@ -101,6 +117,7 @@ def test_good_bad_and_many_images(page):
     page.set_input_files("#files", upload("=good.png", picture(BLUE)))
     card = page.locator(".card").first
     expect(card.locator(".word")).to_have_text("IDC")
+    expect(card.locator(".judged")).to_be_hidden()
     expect(card.locator(".gauge")).to_have_attribute(
         "aria-label", "Probability of IDC: 0.982, at or above the operating point 0.400"
     )
@@ -191,6 +208,7 @@ def test_a_folder_of_patches_becomes_a_slide_map(page, tmp_path):
     (tmp_path / "plain.png").write_bytes(picture())
     page.set_input_files("#folder", tmp_path)
     expect(page.locator("#status")).to_have_text("Slide map of 6 patches.")
+    expect(page.locator("#slide-ways")).to_be_hidden()
     expect(page.locator("#slide-figures")).to_contain_text("1 patch, 16.7 % of the area")
     expect(page.locator("#slide-left-out summary")).to_have_text("1 file is not on the map")
     page.locator("#slide-frame").focus()
@@ -209,6 +227,68 @@ def test_a_folder_of_patches_becomes_a_slide_map(page, tmp_path):
     assert frame["x"] >= 0 and frame["x"] + frame["width"] <= 340
     rows = read_download(page, "#slide-csv")
     assert len(rows) == 6 and [row["x"] for row in rows if row["positive"] == "true"] == ["51"]
+
+
+def patches_of(patient, side=3):
+    """A square of patches that turn from red to blue, as (name, content)."""
+    for x in range(side):
+        for y in range(side):
+            colour = (150 - 40 * x, 0, 50 + 40 * x)
+            yield f"{patient}_idx5_x{1 + 50 * x}_y{1 + 50 * y}_class0.png", picture(colour)
+
+
+def test_patches_are_judged_with_those_of_their_patient(page_in_context):
+    """All of a patient go in one request, however many; the answer says with how many."""
+    page = page_in_context
+    files = [*patches_of("8863", 5), *patches_of("9000"), ("plain.png", picture())]
+    page.set_input_files("#files", [upload(*file) for file in files])
+    expect(page.locator("#status")).to_have_text("35 of 35 images scored.")
+    judged = page.locator(".card .judged").all_inner_texts()
+    counts = [
+        int(found[1]) for text in judged if (found := re.match(r"Judged with (\d) of 8", text))
+    ]
+    assert counts.count(8) == 9 + 1 and counts.count(5) == 12 + 4 and counts.count(3) == 8
+    assert judged[-1] == "Judged alone, without neighbours."
+    expect(page.locator("#neighbours-head")).to_be_visible()
+    rows = read_download(page, "#csv")
+    by_name = {row["image"]: row for row in rows}
+    middle = by_name["9000_idx5_x51_y51_class0.png"]
+    assert middle["neighbours"] == "8" and middle["operating point"] == "0.6"
+    assert middle["probability alone"] != middle["probability of IDC"]
+    lone = by_name["plain.png"]
+    assert lone["neighbours"] == "" and lone["operating point"] == "0.4"
+    assert lone["probability alone"] == lone["probability of IDC"]
+
+
+def test_a_slide_map_is_shown_in_context_and_alone(page_in_context, tmp_path):
+    page, folder = page_in_context, tmp_path / "slide"
+    folder.mkdir()
+    for name, content in [*patches_of("8863"), ("8863_idx5_x2001_y1.png", picture((90, 0, 110)))]:
+        (folder / name).write_bytes(content)
+    page.set_input_files("#folder", folder)
+    expect(page.locator("#status")).to_have_text("Slide map of 10 patches.")
+    figures, line = page.locator("#slide-figures"), page.locator("#slide-patch")
+    expect(figures).to_contain_text("Operating point0.600")
+    expect(figures).to_contain_text("Without neighbours1 patch, judged alone")
+    page.locator("#slide-frame").focus()
+    page.keyboard.press("ArrowRight")
+    expect(line).to_contain_text("judged with 3 of 8 neighbours; alone: 0.119")
+    heat = "c => c.getContext('2d').getImageData(30, 30, 1, 1).data.slice(0, 3).join()"
+    in_context = page.locator("#slide-heat").evaluate(heat)
+    page.check("#slide-alone")
+    expect(figures).to_contain_text("Operating point0.400")
+    expect(figures).not_to_contain_text("Without neighbours")
+    expect(line).to_contain_text(
+        "probability of IDC 0.119, below the operating point; judged alone"
+    )
+    assert page.locator("#slide-heat").evaluate(heat) != in_context
+    page.check("#slide-in-context")
+    assert page.locator("#slide-heat").evaluate(heat) == in_context
+    rows = {(row["x"], row["y"]): row for row in read_download(page, "#slide-csv")}
+    assert rows["51", "51"]["neighbours"] == "8" and rows["51", "51"]["operating point"] == "0.6"
+    lone = rows["2001", "1"]
+    assert lone["neighbours"] == "0" and lone["operating point"] == "0.4"
+    assert lone["probability of IDC alone"] == lone["probability of IDC"]
 
 
 def test_it_is_used_by_keyboard_and_fits_a_narrow_screen(page):

@@ -24,8 +24,8 @@ from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, P
 from cancernet.serving.application import PAGE, make_application
 from cancernet.serving.problems import Journal, Refusal
 from cancernet.serving.scorer import is_large
-from cancernet.serving.service import step_of
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
+from cancernet.serving.slide_maps import step_of
 from cancernet.serving.uploads import Body, Memory, safe_name
 from cancernet.slides import cells
 from tests.conftest import write_tiny_run

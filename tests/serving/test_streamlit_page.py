@@ -10,7 +10,7 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from cancernet.runs import run_folder
-from tests.conftest import write_tiny_run
+from tests.conftest import give_context, write_tiny_run
 from tests.helpers.serving_examples import BLUE, noisy, picture
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +66,23 @@ def test_class_probability_and_heat_map(app):
     assert pictures == 2
     app.toggle[1].set_value(True).run()
     assert not app.exception and len(app.get("image")) == pictures + 1
+
+
+def test_patches_of_one_patient_are_judged_together(tmp_path, monkeypatch):
+    run = give_context(write_tiny_run(tmp_path / "tiny"))
+    monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert any("judged with one another" in caption.value for caption in app.caption)
+    files = [
+        (f"8863_idx5_x{x}_y{y}_class0.png", picture((95 + y, 0, 105)))
+        for x in (1, 51)
+        for y in (1, 51)
+    ]
+    upload(app, *files, ("bad.png", b"x"), ("plain.png", picture(BLUE)))
+    said = [caption.value for caption in app.caption]
+    assert sum("judged with 3 of 8 neighbours; alone: probability 0." in line for line in said) == 4
+    assert sum(line.startswith("alone: ") for line in said) == 1
+    assert app.error[0].value.startswith("bad.png: ") and len(app.metric) == 5
 
 
 def test_a_bad_image_is_named_and_the_rest_shown(app):

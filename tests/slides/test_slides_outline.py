@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from cancernet.slides.cells import Cells, outlines
-from cancernet.slides.output import as_geojson
+from cancernet.slides.geojson import as_geojson
 from cancernet.slides.slide_map import Mosaic
 
 

@@ -16,7 +16,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part
 from cancernet.training.data import pixel_cache
-from cancernet.training.data.batches import fit_on, plain_batches, training_batches
+from cancernet.training.data.batches import plain_batches, training_batches
 from cancernet.training.loop.callbacks import EpochCounts, single_steps
 
 COUNTS = {"training": 23, "validation": 7, "testing": 5}
@@ -140,7 +140,7 @@ def test_fit_sees_the_same_as_a_loop(dataset):
     model = Watch()
     model.compile(run_eagerly=True)
     batches.next_epoch = 0
-    fit_on(model, batches, epochs=2, verbose=0)
+    batches.fit(model, epochs=2, verbose=0)
     assert same(seen, expected[0] + expected[1])
 
 
@@ -157,7 +157,7 @@ def test_several_steps_at_once_are_the_same_steps(dataset):
         assert len(batches) % 4, "the last group is not whole"
         counts = EpochCounts(2)
         model.compile("sgd", "mse", metrics=[counts], steps_per_execution=at_once)
-        fit_on(model, batches, epochs=2, verbose=0)
+        batches.fit(model, epochs=2, verbose=0)
         history = model.history.history
         with single_steps(model):
             scores = model.predict(batches, verbose=0)
@@ -296,6 +296,6 @@ def test_a_damaged_image_is_named_from_within_fit(dataset):
     model.compile(loss="mse")
     batches = training_batches(dataset, settings(cache=False))
     with pytest.raises(CancerNetError, match=r"training/1/7\.png.*not a PNG"):
-        fit_on(model, batches, verbose=0)
+        batches.fit(model, verbose=0)
     with pytest.raises(ZeroDivisionError), batches.own_errors():
         raise ZeroDivisionError

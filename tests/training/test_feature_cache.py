@@ -9,7 +9,8 @@ import keras
 
 from cancernet.base.errors import CancerNetError
 from cancernet.training.data.augmentation import Ranges
-from cancernet.training.data.batches import Batches, PlainBatches, TrainingBatches
+from cancernet.training.data.batches import PlainBatches, TrainingBatches
+from cancernet.training.data.streams import Batches
 from cancernet.training.loop.acceleration import accelerate
 from cancernet.training.network import (
     keep_features,

@@ -5,18 +5,23 @@ import types
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from cancernet.base.records import from_json
+from cancernet.context.judge import places_of, put_in_context
 from cancernet.dataset.manifest import read_dataset
 from cancernet.measures.assess import ScoreSet
 from cancernet.measures.scored import Scored
+from cancernet.runs.run_record import ContextRecord
 from cancernet.slides import cells
+from tests.conftest import CONTEXT
 
 pytest.importorskip("tensorflow")
 
 from cancernet.training.report import write_slide_pictures
 
 
-def finished_with(dataset):
+def finished_with(dataset, context=None):
     part = dataset.split("testing")
     score = np.where(part.labels == 1, 0.8, 0.1)
     testing = Scored(
@@ -33,7 +38,10 @@ def finished_with(dataset):
         operating_point=types.SimpleNamespace(threshold=0.4),
     )
     training = types.SimpleNamespace(dataset=dataset)
-    return types.SimpleNamespace(training=training, testing=testing, assessment=assessment)
+    record = types.SimpleNamespace(context=context)
+    return types.SimpleNamespace(
+        training=training, testing=testing, assessment=assessment, record=record
+    )
 
 
 def test_every_testing_patient_has_a_map(built, tmp_path):
@@ -46,6 +54,27 @@ def test_every_testing_patient_has_a_map(built, tmp_path):
         name = picture.path.stem.removeprefix("slide-")
         share = np.mean([x for x, p in zip(part.labels, part.patients, strict=True) if p == name])
         assert picture.patient == name and picture.labelled == pytest.approx(share, abs=0.002)
+        assert picture.called_alone is None
+
+
+def test_maps_in_context_have_both_panels_and_both_shares(built, tmp_path):
+    """The map in context is that of the run's figures in context."""
+    dataset = read_dataset(built("idc"))
+    context = from_json(ContextRecord, CONTEXT)
+    finished = finished_with(dataset, context)
+    (tmp_path / "alone").mkdir()
+    alone = write_slide_pictures(finished_with(dataset), tmp_path / "alone", footer="")
+    pictures = write_slide_pictures(finished, tmp_path, footer="drawn")
+    testing = finished.testing
+    places = {"testing": places_of(testing.paths, testing.patients, context.side)}
+    judged = put_in_context(finished.assessment, context, places, context.operating_point)
+    called = judged.scores.calls("testing").called
+    for before, picture in zip(alone, pictures, strict=True):
+        own = np.array(testing.patients) == picture.patient
+        assert picture.called == pytest.approx(called[own].mean(), abs=0.002)
+        assert picture.called_alone == before.called
+        with Image.open(before.path) as one, Image.open(picture.path) as both:
+            assert both.height > one.height  # the two probabilities have a row of their own
 
 
 def test_patches_off_a_grid_have_none_and_the_run_goes_on(built, tmp_path, monkeypatch, caplog):

@@ -1,7 +1,7 @@
 // One image: preview, class, probability beside the operating point, heat map.
 
 import { Problem, asSentence, formOf, post } from "./api.js";
-import { drawHeat, short } from "./scale.js";
+import { drawHeat, judged, short } from "./scale.js";
 
 const TALLEST = 1.3; // height by width; taller previews are made narrower
 
@@ -113,6 +113,8 @@ export class Card {
     this.find(".mark-label").textContent = `▏${side} the ${point}`;
     this.find(".figure").hidden = false;
     this.find(".figure").textContent = figure;
+    this.find(".judged").hidden = !this.facts.context;
+    this.find(".judged").textContent = asSentence(judged(result));
     this.find(".heat-tools").hidden = false;
     this.find(".heat").setAttribute("aria-label", `Show heat map of ${this.file.name}`);
   }
@@ -141,7 +143,8 @@ export class Card {
       note.textContent = this.heat.zero
         ? `Nothing in the image speaks for ${word}, by ${this.heat.method}.`
         : `Bright areas speak for ${word} (${this.heat.method}). They show where the network ` +
-          "looks, not where disease is.";
+          "looks, not where disease is." +
+          (this.result.neighbours === undefined ? "" : " The map is of the patch alone.");
       button.disabled = this.heat.zero;
       return true;
     } catch (error) {

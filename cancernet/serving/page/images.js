@@ -9,6 +9,9 @@ const AT_FIRST = 60; // cards shown before "show more"
 
 const BATCH = 8; // images of one request
 const BATCH_BYTES = 2 ** 22;
+// The name of a patch that tells its place, as cancernet/catalog/histology.py reads it.
+const PLACED = /^(.+?)_idx\d+_x\d{1,9}_y\d{1,9}(?:_class[^_]+)?\.[^.]+$/i;
+const ROOM = 0.9; // of the server's limits: a form is a little larger than its files
 
 const by = (id) => document.getElementById(id);
 
@@ -38,7 +41,23 @@ export class Images {
     }
     this.draw();
     this.report();
-    await Promise.all(groups(fresh).map((group) => this.score(group)));
+    await Promise.all(this.requests(fresh).map((group) => this.score(group)));
+  }
+
+  /** Cuts the cards into requests: where neighbours count, a patient's patches together. */
+  requests(cards) {
+    const { context, limits } = this.facts;
+    const patientOf = ({ file }) => (context ? file.name.match(PLACED)?.[1] : undefined);
+    const patients = new Map();
+    for (const card of cards) {
+      const patient = patientOf(card);
+      if (!patients.has(patient)) patients.set(patient, []);
+      patients.get(patient).push(card);
+    }
+    const [most, bytes] = [limits.images, ROOM * limits.request_bytes];
+    return [...patients].flatMap(([patient, own]) =>
+      patient === undefined ? groups(own, BATCH, BATCH_BYTES) : groups(own, most, bytes),
+    );
   }
 
   /** Asks the server; never rejects: the cards show what went wrong. */
@@ -65,12 +84,17 @@ export class Images {
     const { result, problem, row } = card;
     row.replaceChildren();
     const cells = result
-      ? [result.word, short(result.positive_probability), short(result.operating_point)]
+      ? [
+          result.word,
+          short(result.positive_probability),
+          short(result.operating_point),
+          ...(this.facts.context ? [`${result.neighbours ?? "alone"}`] : []),
+        ]
       : [problem ? `Not scored: ${problem}` : "waiting …"];
     [card.file.name, ...cells].forEach((text, column) => {
       const cell = document.createElement("td");
       cell.textContent = text;
-      if (column === 1 && !result) cell.colSpan = 3; // a sentence needs the room
+      if (column === 1 && !result) cell.colSpan = this.facts.context ? 4 : 3; // a sentence needs the room
       if (column > 1) cell.className = "number";
       if (column === 1 && problem) cell.classList.add("problem");
       row.append(cell);
@@ -102,7 +126,9 @@ export class Images {
   download() {
     const head = ["image", "class", "class in words"];
     head.push(...this.facts.classes.map((c) => `probability of ${c.word}`));
-    head.push("positive", "operating point", "problem", "run", "notice");
+    head.push("positive", "operating point");
+    if (this.facts.context) head.push("neighbours", "probability alone");
+    head.push("problem", "run", "notice");
     const rows = this.cards.map(({ file, result, problem }) => [
       file.name,
       result?.label,
@@ -110,6 +136,9 @@ export class Images {
       ...this.facts.classes.map((c) => result?.probabilities[c.name]),
       result?.positive,
       result?.operating_point,
+      ...(this.facts.context
+        ? [result?.neighbours, result?.probability_alone ?? result?.positive_probability]
+        : []),
       problem,
       this.facts.run,
       this.facts.notice,
@@ -131,12 +160,12 @@ export class Images {
   }
 }
 
-/** Cuts the cards into requests: a few small images together, large ones alone. */
-function groups(cards) {
+/** Cuts cards into groups of at most so many and so many bytes; larger images alone. */
+function groups(cards, most, bytes) {
   const cut = [];
   let size = Infinity;
   for (const card of cards) {
-    if (size + card.file.size > BATCH_BYTES || cut.at(-1).length === BATCH) {
+    if (size + card.file.size > bytes || cut.at(-1).length === most) {
       cut.push([]);
       size = 0;
     }

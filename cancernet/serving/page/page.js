@@ -53,12 +53,16 @@ function tellFacts(facts) {
   by("limits").textContent = `, up to ${facts.limits.image_bytes / 2 ** 20} MiB each`;
   const positive = facts.classes.filter((c) => c.positive).map((c) => c.word).join(" or ");
   by("probability-head").textContent = `Probability of ${positive}`;
+  by("neighbours-head").hidden = !facts.context;
   by("facts").replaceChildren(
     ...describe([
       ["Intended use", facts.intended_use],
       ["Classes", facts.classes.map((c) => `${c.word} (${c.name})`).join(", ")],
       ["Operating point", `${short(facts.operating_point)} on the probability of ${positive}`],
       ["Chosen by", facts.rule],
+      ...(facts.context
+        ? [["In context", `patches beside others of their patient are judged with them, at ${short(facts.context.operating_point)}`]]
+        : []),
       ["Trained on", facts.data],
       ["Split", facts.split],
       ["Network", `${facts.network}, ${facts.input_width} × ${facts.input_height} pixels`],

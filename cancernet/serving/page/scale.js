@@ -28,6 +28,13 @@ export function counted(number, one, several) {
   return `${number} ${number === 1 ? one : several}`;
 }
 
+/** How a run that judges in context judged one patch. */
+export function judged({ neighbours, probability_alone: alone }) {
+  if (neighbours === undefined) return "judged alone, without neighbours";
+  const farther = neighbours ? "" : ", but with patches farther away";
+  return `judged with ${neighbours} of 8 neighbours${farther}; alone: ${short(alone)}`;
+}
+
 /** Draws a grey image's values in colour, transparent where it is dark. */
 export async function drawHeat(canvas, base64) {
   const image = new Image();

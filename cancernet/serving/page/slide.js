@@ -1,7 +1,7 @@
 // The map of one slide: tissue, probability above it, outline at the operating point.
 
 import { Problem, formOf, post } from "./api.js";
-import { colour, counted, short } from "./scale.js";
+import { colour, counted, judged, short } from "./scale.js";
 import { download, save } from "./table.js";
 
 const WIDEST = 1800; // pixels of the canvas
@@ -20,6 +20,7 @@ export class Slide {
     by("slide-lines").addEventListener("change", () => {
       by("slide-outline").hidden = !by("slide-lines").checked;
     });
+    by("slide-ways").addEventListener("change", () => this.draw());
     by("slide-csv").addEventListener("click", () => this.download());
     by("slide-geojson").addEventListener("click", () => this.downloadOutline());
     by("slide-clear").addEventListener("click", () => this.clear());
@@ -43,12 +44,37 @@ export class Slide {
     this.map = await post("/slide", formOf("patches", patches));
     this.place(this.map);
     by("slide").hidden = false;
-    this.tell();
-    this.drawHeat();
-    this.drawOutline();
+    by("slide-ways").hidden = !this.map.alone;
+    by("slide-in-context").checked = true;
+    this.draw();
     this.setOpacity();
     await this.drawTissue(patches);
     this.say(`Slide map of ${counted(this.map.patches.length, "patch", "patches")}.`, true);
+  }
+
+  /** Draws the map and its figures, in context or alone as the person chose. */
+  draw() {
+    this.tell();
+    this.drawHeat();
+    this.drawOutline();
+    const { here } = this;
+    this.here = null;
+    this.read(here);
+  }
+
+  /** Whether the person looks at the map of patches alone although there is one in context. */
+  get isAlone() {
+    return Boolean(this.map.alone) && by("slide-alone").checked;
+  }
+
+  /** The figures and the outline of the map that is shown. */
+  get shown() {
+    return this.isAlone ? this.map.alone : this.map;
+  }
+
+  /** A patch's probability on the map that is shown. */
+  probability(patch) {
+    return this.isAlone ? aloneOf(patch) : patch.probability;
   }
 
   place(map) {
@@ -101,18 +127,18 @@ export class Slide {
   }
 
   drawHeat() {
-    const context = by("slide-heat").getContext("2d");
+    const context = cleared("slide-heat");
     for (const patch of this.map.patches) {
-      context.fillStyle = `rgb(${colour(patch.probability).join(" ")})`;
+      context.fillStyle = `rgb(${colour(this.probability(patch)).join(" ")})`;
       context.fillRect(...this.box(patch));
     }
   }
 
   drawOutline() {
-    const context = by("slide-outline").getContext("2d");
+    const context = cleared("slide-outline");
     const [left, top] = this.corner();
     const lines = new Path2D();
-    for (const { geometry } of this.map.geojson.features) {
+    for (const { geometry } of this.shown.geojson.features) {
       for (const ring of geometry.coordinates) {
         ring.forEach(([x, y], index) => {
           const place = [(x - left) * this.scale, (y - top) * this.scale];
@@ -132,18 +158,22 @@ export class Slide {
   }
 
   tell() {
-    const { map } = this;
-    const positive = counted(map.positive_patches, "patch", "patches");
+    const { map, shown } = this;
+    const positive = counted(shown.positive_patches, "patch", "patches");
     const figures = [
       ["Patient", map.patient],
       ["Patches", `${map.patches.length}`],
-      [map.word, `${positive}, ${(100 * map.area_fraction).toFixed(1)}\u00a0% of the area`],
-      ["Mean probability", short(map.score)],
-      ["Operating point", short(map.operating_point)],
+      [map.word, `${positive}, ${(100 * shown.area_fraction).toFixed(1)}\u00a0% of the area`],
+      ["Mean probability", short(shown.score)],
+      ["Operating point", short(shown.operating_point)],
     ];
+    const lone = map.patches.filter((patch) => patch.neighbours === undefined).length;
+    if (map.alone && !this.isAlone && lone) {
+      figures.push(["Without neighbours", `${counted(lone, "patch", "patches")}, judged alone`]);
+    }
     by("slide-figures").replaceChildren(...describe(figures));
     by("slide-lines-text").textContent = `Outline of ${map.word} at the operating point`;
-    by("slide-mark").style.left = `${100 * map.operating_point}%`;
+    by("slide-mark").style.left = `${100 * shown.operating_point}%`;
     const legend = by("slide-legend").getContext("2d");
     for (let at = 0; at < 256; at += 1) {
       legend.fillStyle = `rgb(${colour(at / 255).join(" ")})`;
@@ -191,30 +221,44 @@ export class Slide {
   read(patch) {
     if (!patch || patch === this.here) return;
     this.here = patch;
-    const side = patch.positive ? "at or above" : "below";
+    const [probability, point] = [this.probability(patch), this.pointOf(patch)];
+    const side = probability >= point ? "at or above" : "below";
+    const how = this.map.alone ? `; ${this.isAlone ? "judged alone" : judged(patch)}` : "";
     by("slide-patch").textContent =
-      `x ${patch.x}, y ${patch.y}: probability of ${this.map.word} ${short(patch.probability)}, ` +
-      `${side} the operating point`;
+      `x ${patch.x}, y ${patch.y}: probability of ${this.map.word} ${short(probability)}, ` +
+      `${side} the operating point${how}`;
+  }
+
+  /** The operating point that a patch is held to; alone it is another than in context. */
+  pointOf(patch) {
+    const alone = this.map.alone && (this.isAlone || patch.neighbours === undefined);
+    return (alone ? this.map.alone : this.map).operating_point;
   }
 
   setOpacity() {
     by("slide-heat").style.opacity = by("slide-opacity").value / 100;
   }
 
+  /** Writes the map in context and, beside it, each patch alone. */
   download() {
-    const head = ["patient", "x", "y", "width", "height", `probability of ${this.map.word}`, "positive"];
+    const { map, facts } = this;
+    const head = ["patient", "x", "y", "width", "height", `probability of ${map.word}`, "positive"];
+    if (map.alone) head.push(`probability of ${map.word} alone`, "neighbours");
     head.push("operating point", "run", "notice");
-    const rows = this.map.patches.map((patch) => [
-      this.map.patient, patch.x, patch.y, patch.width, patch.height, patch.probability, patch.positive,
-      this.map.operating_point, this.facts.run, this.facts.notice,
-    ]);
+    const rows = map.patches.map((patch) => {
+      const alone = map.alone ? [aloneOf(patch), patch.neighbours ?? 0] : [];
+      const lone = map.alone && patch.neighbours === undefined;
+      return [
+        map.patient, patch.x, patch.y, patch.width, patch.height, patch.probability, patch.positive,
+        ...alone, (lone ? map.alone : map).operating_point, facts.run, facts.notice,
+      ];
+    });
     download("cancernet-slide.csv", [head, ...rows]);
   }
 
   downloadOutline() {
-    save(`cancernet-${this.map.patient}.geojson`, "application/geo+json", [
-      JSON.stringify(this.map.geojson),
-    ]);
+    const name = `cancernet-${this.map.patient}${this.isAlone ? "-alone" : ""}.geojson`;
+    save(name, "application/geo+json", [JSON.stringify(this.shown.geojson)]);
   }
 
   clear() {
@@ -223,6 +267,18 @@ export class Slide {
     this.say("", true);
     by("images-heading").focus();
   }
+}
+
+/** A patch's probability without its neighbours. */
+function aloneOf(patch) {
+  return patch.probability_alone ?? patch.probability;
+}
+
+/** An empty canvas to draw on. */
+function cleared(id) {
+  const context = by(id).getContext("2d");
+  context.clearRect(0, 0, by(id).width, by(id).height);
+  return context;
 }
 
 /** Pairs as the terms of a description list. */

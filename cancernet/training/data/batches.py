@@ -7,7 +7,6 @@ batch): a training resumed after epoch 7 sees what it would have seen.
 
 import contextlib
 import copy
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -133,7 +132,7 @@ class PlainBatches(keras.utils.PyDataset):
 class TrainingBatches(PlainBatches):
     """Images in an order of each epoch's own, changed at random.
 
-    For `fit_on`, or `model.fit(batches, shuffle=False)`: Keras's own order of the batches
+    For `fit`, or `model.fit(batches, shuffle=False)`: Keras's own order of the batches
     cannot be repeated when a training is resumed.
 
     Attributes:
@@ -150,16 +149,20 @@ class TrainingBatches(PlainBatches):
         changes: Ranges,
         mixup: float,
         class_weights: np.ndarray,
+        chances: np.ndarray | None = None,
         seed: int,
     ) -> None:
         """Takes pixels and labels in the same order, and how to change the images.
 
-        `class_weights`, float32 (classes,), weight the loss of an image by its label.
+        `class_weights`, float32 (classes,), weight the loss of an image by its label; by
+        `chances`, (n,) adding up to 1, an epoch draws as many images as there are, with
+        replacement. Without them it has every image once.
         """
         super().__init__(pixels, labels, classes=classes, batch_size=batch_size)
         self._changes = changes
         self._mixup = mixup
         self._class_weights = class_weights
+        self._chances = chances
         self._seed = seed
         self._epoch = 0
         self._order = self._draw_order()
@@ -195,41 +198,30 @@ class TrainingBatches(PlainBatches):
 
     def _draw_order(self) -> np.ndarray:
         random = np.random.default_rng((self._seed, self._epoch, 0))
-        return random.permutation(len(self.pixels))
+        if self._chances is None:
+            return random.permutation(len(self.pixels))
+        return random.choice(len(self.pixels), len(self.pixels), p=self._chances)
 
+    def fit(
+        self,
+        model: keras.Model,
+        *,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        **settings: Any,
+    ) -> None:
+        """Does what `model.fit(self, shuffle=False)` does, on the faster stream.
 
-def fit_on(
-    model: keras.Model,
-    batches: TrainingBatches,
-    *,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    **settings: Any,
-) -> None:
-    """Does what `model.fit(batches, shuffle=False)` does, on the faster stream.
+        `callbacks` are called after the batches have begun an epoch; `settings` are those of
+        `model.fit`.
 
-    `callbacks` are called after the batches have begun an epoch; `settings` are those of `fit`.
-
-    Raises:
-        CancerNetError: an image cannot be read.
-    """
-    begins = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: batches.on_epoch_begin()
-    )
-    with batches.own_errors():
-        model.fit(batches.stream(), shuffle=False, callbacks=[begins, *callbacks], **settings)
-
-
-@dataclasses.dataclass(frozen=True)
-class Batches:
-    """What a training sees of its images; another stream is another pair of these."""
-
-    training: TrainingBatches
-    validation: PlainBatches
-
-
-def open_batches(dataset: BuiltDataset, config: TrainConfig) -> Batches:
-    """Opens the training and validation images; see `plain_batches`."""
-    return Batches(training_batches(dataset, config), plain_batches(dataset, "validation", config))
+        Raises:
+            CancerNetError: an image cannot be read.
+        """
+        begins = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.on_epoch_begin()
+        )
+        with self.own_errors():
+            model.fit(self.stream(), shuffle=False, callbacks=[begins, *callbacks], **settings)
 
 
 def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatches:
@@ -244,8 +236,22 @@ def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatc
         class_weights=(
             class_weights(dataset) if config.class_weights else np.ones(len(dataset.classes))
         ).astype(np.float32),
+        chances=patient_chances(dataset, config.patient_balance),
         seed=config.seed,
     )
+
+
+def patient_chances(dataset: BuiltDataset, balance: float) -> np.ndarray | None:
+    """Chances of the training images to be drawn: 1 / (images of the patient)^balance; (n,).
+
+    None where all are the same.
+    """
+    if not balance:
+        return None
+    patients = dataset.split("training").patients
+    _, patient, counts = np.unique(patients, return_inverse=True, return_counts=True)
+    chances = counts[patient] ** -balance
+    return chances / chances.sum()
 
 
 def class_weights(dataset: BuiltDataset) -> np.ndarray:

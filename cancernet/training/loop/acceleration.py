@@ -137,6 +137,7 @@ def accelerate(
     precision: str,
     batch_norm_momentum: float | None = None,
     synchronized: bool = False,
+    stock: bool = False,
 ) -> keras.Model:
     """Makes the twin, with a copy of the model's weights.
 
@@ -152,6 +153,7 @@ def accelerate(
             trainings need less than Keras's 0.99.
         synchronized: batch statistics are taken over all replicas of a strategy, which
             only Keras's own batch normalization can.
+        stock: every layer stays Keras's own.
 
     Returns:
         An uncompiled model; `get_weights()` of the two have the same order and shapes.
@@ -159,7 +161,7 @@ def accelerate(
     exact = {id(layer) for layer in head(model)}
 
     def clone(layer: Any) -> Any:
-        kind = REPLACED.get(type(layer), type(layer))
+        kind = type(layer) if stock else REPLACED.get(type(layer), type(layer))
         config = layer.get_config()
         keeps = id(layer) in exact or isinstance(layer, PREPROCESSING)
         if isinstance(layer, keras.layers.Layer) and not keeps:

@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 
 from cancernet.base.errors import RunError
-from cancernet.config import TrainConfig
+from cancernet.config import STOCK, TrainConfig
 from cancernet.runs import run_folder
-from cancernet.training.data.batches import Batches, fit_on
+from cancernet.training.data.streams import Batches, StockBatches
 from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once
 from cancernet.training.loop.callbacks import (
     EpochCounts,
@@ -78,10 +78,17 @@ def fit(
     checkpoint.mkdir(exist_ok=True)
     state = load_state(checkpoint) if has_checkpoint(checkpoint) else State()
     plain = network or _network_to_resume(training, state)
-    policy, reason = choose_precision(config.precision)
+    stock = config.stream == STOCK
+    policy, reason = ("float32", "Keras's own") if stock else choose_precision(config.precision)
     if workers:
         _log.info(workers.sentence())
     _log.info("Arithmetic: %s (%s)", policy, reason)
+    if config.images_seen:
+        _log.info(
+            "Length: %s epochs, about %s images seen (--epochs says otherwise)",
+            config.epochs,
+            f"{config.epochs * len(training.dataset.split('training').paths):,}",
+        )
     loop = _Loop(
         training=training,
         plain=plain,
@@ -213,15 +220,15 @@ class _Loop:
         if self.workers is None:
             shown = _log.isEnabledFor(logging.INFO)
             with _stopping(training.folder, state, end), batches.validation.own_errors():
-                fit_on(
+                batches.training.fit(
                     model,
-                    batches.training,
                     epochs=end,
                     initial_epoch=state.epochs,
                     callbacks=callbacks,
                     verbose=(1 if sys.stdout.isatty() else 2) if shown else 0,
                 )
         else:
+            assert not isinstance(batches.training, StockBatches)
             fit_on_workers(
                 self.workers,
                 model,
@@ -240,6 +247,7 @@ class _Loop:
                 precision=self.policy,
                 batch_norm_momentum=settings.batch_norm_momentum,
                 synchronized=synchronized,
+                stock=settings.stream == STOCK,
             )
 
         if self.workers is not None:
@@ -265,7 +273,7 @@ def _compile(
         optimizer=make_optimizer(settings, steps_per_epoch=steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=["accuracy", *metrics],
-        steps_per_execution=steps_at_once(settings.batch_size),
+        steps_per_execution=1 if settings.stream == STOCK else steps_at_once(settings.batch_size),
     )
 
 

@@ -13,12 +13,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cancernet.config import TrainConfig
+from cancernet.config import STOCK, TrainConfig
 from cancernet.models.keras_internals import accumulator_of, averages_of, moments_of
 
 
 def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Builds the optimizer, with its schedule over all steps of the training."""
+    """Builds the optimizer, with its schedule over all steps of the training.
+
+    With `--stream stock` it is Keras's own.
+    """
+    own = config.stream == STOCK
     shared = {
         "learning_rate": make_schedule(config, steps_per_epoch=steps_per_epoch),
         "clipvalue": config.clip_value or None,
@@ -27,11 +31,13 @@ def make_optimizer(config: TrainConfig, *, steps_per_epoch: int) -> keras.optimi
     }
     if config.optimizer == "adagrad":
         # Keras 3 starts the accumulator at 0.1; the tutorial's Keras started at 0.
-        return FusedAdagrad(initial_accumulator_value=0.0, **shared)
+        adagrad = keras.optimizers.Adagrad if own else FusedAdagrad
+        return adagrad(initial_accumulator_value=0.0, **shared)
     if config.optimizer == "adam":
-        return FusedAdam(**shared)
+        return (keras.optimizers.Adam if own else FusedAdam)(**shared)
     if config.optimizer == "adamw":
-        optimizer = FusedAdamW(weight_decay=config.weight_decay, **shared)
+        adamw = keras.optimizers.AdamW if own else FusedAdamW
+        optimizer = adamw(weight_decay=config.weight_decay, **shared)
         # Shrinking biases and normalization only hinders (He et al. 2019, section 3.1).
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer

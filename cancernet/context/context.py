@@ -1,0 +1,93 @@
+"""The score of a patch in context: its own log odds and those around it, made one number.
+
+A mean over neighbours is closer to the truth than one score, but lies nearer the middle:
+read as log odds it is too unsure, and the more so the more neighbours there are. So
+
+    in context = (1 + gain * weight) * mean - offset * weight
+
+with the weighted mean and the weight of the neighbours from `surroundings`. A patch
+without neighbours keeps its score. Then a score means the same with two neighbours as
+with eight, and one operating point fits both.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from cancernet.base.records import Record
+from cancernet.context.surroundings import Places, Surroundings, surroundings
+
+# A probability of 0 or 1 has no finite log odds; float32 softmax ends near here.
+_SMALLEST = 1e-7
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class JudgedPatches:
+    """Patches in context.
+
+    Attributes:
+        probability: (n,) of the positive class; a patch without neighbours keeps its own.
+        neighbours: (n,) int64, how many of the eight patches around each are there.
+        alone: (n,) whether no patch within reach is there, so that the operating point of
+            patches alone holds.
+    """
+
+    probability: np.ndarray
+    neighbours: np.ndarray
+    alone: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Context(Record):
+    """How a run makes scores in context of scores alone.
+
+    Attributes:
+        gain: how much surer a whole neighbourhood makes, at least 0.
+        offset: log odds that a whole neighbourhood takes off.
+        slides: whole slides that gain and offset were fitted on.
+        trained_on: those of them that the network was trained on; None where not known.
+
+    Raises:
+        ValueError: a number that no fit gives.
+    """
+
+    gain: float
+    offset: float
+    slides: int
+    trained_on: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.gain < math.inf and math.isfinite(self.offset)):
+            raise ValueError("`gain` must be at least 0 and `offset` finite")
+
+    def apply(self, probability: np.ndarray, places: Places) -> np.ndarray:
+        """Returns the probabilities in context, shape (n,).
+
+        Args:
+            probability: (n,) of the positive class, each patch alone, calibrated.
+            places: (n,) where the patches lie.
+        """
+        return self.probability(probability, surroundings(log_odds(probability), places))
+
+    def judge(self, probability: np.ndarray, places: Places) -> JudgedPatches:
+        """Returns the patches in context; the arguments are those of `apply`."""
+        around = surroundings(log_odds(probability), places)
+        found = self.probability(probability, around)
+        return JudgedPatches(found, around.touching, around.weight == 0)
+
+    def probability(self, alone: np.ndarray, around: Surroundings) -> np.ndarray:
+        """Returns the probabilities in context of patches alone and of what lies around them."""
+        found = self.stretched(around.mean, around.weight)
+        # A lone patch keeps its number to the last digit.
+        return np.where(around.weight > 0, 1 / (1 + np.exp(-found)), alone)
+
+    def stretched(self, mean: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Returns the log odds in context of means over neighbourhoods of these weights."""
+        return (1 + self.gain * weight) * mean - self.offset * weight
+
+
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """Returns ln(p / (1 - p)), finite for 0 and 1 too."""
+    inside = np.clip(np.asarray(probability, np.float64), _SMALLEST, 1 - _SMALLEST)
+    return np.log(inside) - np.log1p(-inside)

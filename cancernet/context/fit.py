@@ -1,0 +1,80 @@
+"""Fits how much neighbours tell, on slides that are there nearly whole.
+
+Few data sets have many whole slides, and where patches were sampled by class (all of one,
+few of the other) having neighbours gives the class away. So only patients of whom both
+classes' patches have neighbours count; their patches are also thinned at random, so that
+few neighbours are learnt from as well as many; and with few such patients the fit is
+drawn towards what was measured on other patients (benchmarks/README.md, "In context").
+"""
+
+import numpy as np
+
+from cancernet.context.context import Context, log_odds
+from cancernet.context.surroundings import Places, surroundings
+
+GAIN, OFFSET = 1.0, 0.0  # what is expected
+PRIOR_SLIDES = 4  # whole slides that this expectation counts for
+PRIOR_CURVATURE = 0.05  # of one slide's loss around its best gain and offset, about
+KEPT = (1.0, 0.5, 0.2)  # shares of the patches that a slide is thinned to
+LEAST_PATCHES = 10  # of each class with LEAST_WEIGHT of neighbours, in a whole slide
+LEAST_WEIGHT = 0.5
+
+
+def fit_context(
+    probability: np.ndarray, positive: np.ndarray, places: Places, *, seed: int
+) -> Context:
+    """Fits gain and offset by the least cross entropy; every slide and class weighs the same.
+
+    Args:
+        probability: (n,) of the positive class, each patch alone, calibrated.
+        positive: (n,) whether the patch is of the positive class.
+        places: (n,) where the patches lie.
+        seed: of the thinning.
+    """
+    from scipy.optimize import minimize
+
+    scores, positive = log_odds(probability), np.asarray(positive, bool)
+    slides = np.asarray(places.slides)
+    whole = whole_slides(positive, places)
+    random = np.random.default_rng(seed)
+    samples = []
+    for slide in whole:
+        rows = np.flatnonzero(slides == slide)
+        for share in KEPT:
+            kept = rows[random.random(len(rows)) < share]
+            samples.append(_neighbourhoods(scores, positive, places, kept))
+
+    def loss(values: np.ndarray) -> float:
+        fitted = Context(gain=float(values[0]), offset=float(values[1]), slides=0)
+        losses = [
+            np.logaddexp(0, -sign * fitted.stretched(mean, weight)) @ share
+            for mean, weight, sign, share in samples
+        ]
+        away = np.sum((values - (GAIN, OFFSET)) ** 2)
+        return float(sum(losses) / len(KEPT) + PRIOR_SLIDES * PRIOR_CURVATURE * away)
+
+    gain, offset = minimize(loss, (GAIN, OFFSET), bounds=[(0, None), (None, None)]).x.tolist()
+    return Context(gain=gain, offset=offset, slides=len(whole))
+
+
+def whole_slides(positive: np.ndarray, places: Places) -> list[str]:
+    """Returns the slides of which patches of both classes have neighbours on most sides."""
+    amid = surroundings(np.zeros(len(positive)), places).weight >= LEAST_WEIGHT
+    slides = np.asarray(places.slides)
+    return [
+        str(slide)
+        for slide in np.unique(slides)
+        if min(
+            np.sum(amid & (slides == slide) & (positive == kind)) for kind in (False, True)
+        ) >= LEAST_PATCHES
+    ]  # fmt: skip
+
+
+def _neighbourhoods(
+    scores: np.ndarray, positive: np.ndarray, places: Places, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns means and weights of one slide's patches, signs of their classes, shares of loss."""
+    around = surroundings(scores[rows], places.of(rows))
+    kind = positive[rows].astype(int)
+    shares = 0.5 / np.bincount(kind, minlength=2)[kind]
+    return around.mean, around.weight, np.where(kind == 1, 1.0, -1.0), shares

@@ -1,0 +1,230 @@
+"""Both splits of a run in context: their scores, and how the neighbours matter."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from cancernet.base.records import Record
+from cancernet.catalog.histology import read_place
+from cancernet.config import SPLITS
+from cancernet.context.context import Context, log_odds
+from cancernet.context.surroundings import Places, surroundings
+from cancernet.measures.assess import (
+    TESTING,
+    VALIDATION,
+    Assessment,
+    FoldScores,
+    ScoreSet,
+    assess_at,
+    pool,
+)
+from cancernet.measures.calls import Calls
+from cancernet.measures.comparison import Comparison, compare
+from cancernet.measures.decisions import OperatingPoint, Rule
+from cancernet.measures.operating_point import choose_operating_point
+from cancernet.measures.scored import Scored
+
+NEIGHBOURS = ((0, 0), (1, 3), (4, 7), (8, 8))  # least and most of a group
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NeighbourRow(Record):
+    """Testing patches with as many of the eight patches around them.
+
+    Attributes:
+        least, most: neighbours that a patch of this group has.
+        images, positives: patches.
+        expected: mean probability of being positive, 0-1; NaN without patches.
+        observed: share that is positive; NaN without patches.
+        sensitivity, specificity: at the operating points; NaN without positives or negatives.
+    """
+
+    least: int
+    most: int
+    images: int
+    positives: int
+    expected: float
+    observed: float
+    sensitivity: float
+    specificity: float
+
+
+def places_of(paths: Sequence[str], slides: Sequence[str], side: int) -> Places:
+    """Reads places off file names.
+
+    Args:
+        paths: of patches, with `/`.
+        slides: the slide of each.
+        side: of a patch, pixels of the slide.
+    """
+    found = [read_place(PurePosixPath(path).name) for path in paths]
+    columns = [-1 if place is None else place.x // side for place in found]
+    rows = [-1 if place is None else place.y // side for place in found]
+    return Places(slides, np.array(columns, np.int64), np.array(rows, np.int64))
+
+
+def slides_of(paths: Sequence[str], patients: Sequence[str]) -> list[str]:
+    """Names the slide of every patch: its patient and, where the path begins with it, its split.
+
+    Where the patient is not known, so that the path stands for it, the file name says whose
+    slide it is.
+    """
+    slides = []
+    for path, patient in zip(paths, patients, strict=True):
+        split, *_, name = PurePosixPath(path).parts
+        place = read_place(name) if patient == path else None
+        whose = patient if place is None else place.patient
+        slides.append(f"{split}/{whose}" if split in SPLITS else whose)
+    return slides
+
+
+def places_in(scored: Scored, side: int) -> Places:
+    """Reads where the patches of a split lie; `side` is that of a patch, pixels of the slide."""
+    return places_of(scored.paths, slides_of(scored.paths, scored.patients), side)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ContextAssessment:
+    """What a report and `metrics.json` tell of a run in context.
+
+    Attributes:
+        contexts: how scores in context were made; of pooled folds one for each.
+        folds: of a cross-validation, in context.
+        assessment: the scores in context and their figures.
+        by_neighbours: testing by the number of neighbours.
+        difference: in context minus alone, of the same patches, with patients resampled.
+        touching: split -> (n,) neighbours of each patch.
+    """
+
+    contexts: tuple[Context, ...]
+    folds: tuple[FoldScores, ...]
+    assessment: Assessment
+    by_neighbours: tuple[NeighbourRow, ...]
+    difference: Comparison
+    touching: Mapping[str, np.ndarray]
+
+    def columns(self, split: str) -> dict[str, Sequence[object]]:
+        """Returns what `predictions.csv` adds to the columns of each patch alone."""
+        scores = self.assessment
+        probabilities = scores.scored[split].probabilities.T.tolist()
+        named = zip(scores.classes, probabilities, strict=True)
+        return {
+            "neighbours": self.touching[split].tolist(),
+            "predicted_in_context": [scores.classes[call] for call in scores.predicted(split)],
+            **{f"probability_in_context_{name}": list(map(repr, row)) for name, row in named},
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InContext:
+    """Both splits of a run in context.
+
+    Attributes:
+        alone: the scores of each patch alone.
+        scores: probabilities and operating point in context; a patch without neighbours is
+            one alone and keeps the operating point of that case.
+        touching: split -> (n,) how many of the eight patches around each are there.
+        contexts: how the scores were made; of pooled folds one for each.
+        folds: of a cross-validation, in context.
+    """
+
+    alone: ScoreSet
+    scores: ScoreSet
+    touching: Mapping[str, np.ndarray]
+    contexts: tuple[Context, ...]
+    folds: tuple[FoldScores, ...] = ()
+
+    def assess(self, *, seed: int) -> ContextAssessment:
+        """Judges both splits, and testing by the number of neighbours and against each alone."""
+        calls, touching = self.scores.calls(TESTING), self.touching[TESTING]
+        return ContextAssessment(
+            contexts=self.contexts,
+            folds=self.folds,
+            assessment=assess_at(self.scores, seed=seed),
+            difference=compare(
+                self.alone.scored[TESTING],
+                self.scores.scored[TESTING],
+                self.alone,
+                thresholds=(self.alone.threshold(), self.scores.threshold()),
+                seed=seed,
+            ),
+            by_neighbours=tuple(
+                _row(calls, (least <= touching) & (touching <= most), least, most)
+                for least, most in NEIGHBOURS
+            ),
+            touching=self.touching,
+        )
+
+
+def put_in_context(
+    alone: ScoreSet, context: Context, places: Mapping[str, Places], choice: Rule | OperatingPoint
+) -> InContext:
+    """Puts the scores of patches alone in context; for two classes.
+
+    Args:
+        alone: the scores of each patch alone, calibrated.
+        context: how scores in context are made.
+        places: split -> where its patches lie.
+        choice: the operating point in context, or the rule that chooses it on validation.
+    """
+    positive = alone.positive_indices[0]
+    scored, lone, touching = {}, {}, {}
+    for split, images in alone.scored.items():
+        probability = images.probabilities[:, positive]
+        around = surroundings(log_odds(probability), places[split])
+        found = context.probability(probability, around)
+        columns = (found, 1 - found) if positive == 0 else (1 - found, found)
+        scored[split] = dataclasses.replace(images, probabilities=np.stack(columns, axis=1))
+        lone[split], touching[split] = around.weight == 0, around.touching
+    point = choice
+    if isinstance(point, Rule):
+        point = choose_operating_point(alone.calls_of(scored[VALIDATION]), point)
+    thresholds = {
+        split: np.where(lone[split], alone.operating_point.threshold, point.threshold)
+        for split in scored
+    }
+    fields = {field.name: getattr(alone, field.name) for field in dataclasses.fields(ScoreSet)}
+    alone = ScoreSet(**fields)  # of an assessment the scores only
+    scores = dataclasses.replace(alone, scored=scored, operating_point=point, thresholds=thresholds)
+    return InContext(alone=alone, scores=scores, touching=touching, contexts=(context,))
+
+
+def pool_in_context(folds: Mapping[str, InContext]) -> InContext:
+    """Puts all folds of a cross-validation together, each with its own context.
+
+    Args:
+        folds: name -> the fold in context.
+    """
+    alone = [FoldScores(**vars(fold.alone), name=name) for name, fold in folds.items()]
+    around = [FoldScores(**vars(fold.scores), name=name) for name, fold in folds.items()]
+    return InContext(
+        alone=pool(alone),
+        scores=pool(around),
+        touching={
+            split: np.concatenate([fold.touching[split] for fold in folds.values()])
+            for split in (VALIDATION, TESTING)
+        },
+        contexts=tuple(context for fold in folds.values() for context in fold.contexts),
+        folds=tuple(around),
+    )
+
+
+def _row(calls: Calls, chosen: np.ndarray, least: int, most: int) -> NeighbourRow:
+    truth, called = calls.truth[chosen], calls.called[chosen]
+    return NeighbourRow(
+        least=least,
+        most=most,
+        images=len(truth),
+        positives=int(truth.sum()),
+        expected=_mean(calls.score[chosen]),
+        observed=_mean(truth),
+        sensitivity=_mean(called[truth == 1]),
+        specificity=_mean(~called[truth == 0]),
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else math.nan

@@ -1,0 +1,134 @@
+"""What reports, cards and screens show of patches judged with their neighbours on the slide."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from cancernet.base.words import counted
+from cancernet.context.context import Context
+from cancernet.context.judge import ContextAssessment
+from cancernet.context.surroundings import REACH
+from cancernet.measures.assess import Assessment
+from cancernet.report.rendering import number, threshold
+from cancernet.report.sections import HeadlineFigure, headline
+
+WORDS = (
+    "In context, the score of a patch is the mean of its own log odds and those of the patches up "
+    f"to {REACH} places away on its slide, the nearer ones weighing more, stretched by a gain and "
+    "shifted by an offset. A patch that has none of them keeps its own score and the operating "
+    "point of patches alone."
+)
+
+FROM_ELSEWHERE = "taken from other data, since no slide was whole enough to fit them on"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SideBySide:
+    """One figure of testing: each patch alone, in context, and in context minus alone."""
+
+    alone: HeadlineFigure
+    context: HeadlineFigure
+    difference: float
+    limits: tuple[float, float]
+
+    @property
+    def words(self) -> str:
+        """What a reader calls the figure."""
+        return self.alone.words
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """The chapter on figures in context.
+
+    Attributes:
+        what, fitted, points: sentences: what context is, how it was fitted, and the operating
+            points.
+        rows: the headline figures alone and in context.
+        warnings: what must be known of the figures in context only.
+    """
+
+    what: str
+    fitted: str
+    points: str
+    rows: list[SideBySide]
+    warnings: list[str]
+
+
+def chapter(alone: Assessment, context: ContextAssessment | None) -> Chapter | None:
+    """Returns the chapter on figures in context; None where there are none."""
+    if context is None:
+        return None
+    return Chapter(
+        what=WORDS,
+        fitted=fitted(context),
+        points=operating_points(alone, context),
+        rows=side_by_side(alone, context),
+        warnings=[each for each in context.assessment.warnings if each not in alone.warnings],
+    )
+
+
+def side_by_side(alone: Assessment, context: ContextAssessment) -> list[SideBySide]:
+    """Returns the headline figures alone and in context, in the order of `metrics.json`."""
+    found = context.difference
+    return [
+        SideBySide(
+            alone=one,
+            context=other,
+            difference=found.difference[one.name],
+            limits=found.limits[one.name],
+        )
+        for one, other in zip(headline(alone), headline(context.assessment), strict=True)
+    ]
+
+
+def operating_points(alone: Assessment, context: ContextAssessment) -> str:
+    """Says at which operating points the two sets of figures are."""
+    point = context.assessment.operating_point
+    if context.folds:
+        return "Each fold has its own operating point for patches alone and another in context."
+    return (
+        f"Operating point: {threshold(alone.operating_point.threshold)} for a patch alone, "
+        f"{threshold(point.threshold)} in context; {point.origin}."
+    )
+
+
+def fitted(context: ContextAssessment) -> str:
+    """Says what gain and offset are, and on which slides they were fitted."""
+    contexts = context.contexts
+    gains, offsets = [each.gain for each in contexts], [each.offset for each in contexts]
+    numbers = f"gain {_range(gains)}, offset {_range(offsets)}"
+    if context.folds:
+        return f"Each fold has its own: {numbers}, {_on_slides_of_folds(contexts)}."
+    return f"{numbers.capitalize()}, {_on_slides(contexts[0])}."
+
+
+def _range(values: list[float]) -> str:
+    low, high = (number(round(each, 2) + 0.0, 2) for each in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _on_slides(context: Context) -> str:
+    if not context.slides:
+        return FROM_ELSEWHERE
+    slides = f"fitted on {counted(context.slides, 'whole slide')}"
+    if context.trained_on is None:
+        return slides
+    if context.slides == 1:
+        which = "one that" if context.trained_on else "not one that"
+        return f"{slides}, {which} the network was trained on"
+    which = {0: "none", context.slides: "all"}.get(context.trained_on, f"{context.trained_on:,}")
+    return f"{slides}, {which} of which the network was trained on"
+
+
+def _on_slides_of_folds(contexts: Sequence[Context]) -> str:
+    slides, seen = [each.slides for each in contexts], [each.trained_on for each in contexts]
+    if not any(slides):
+        return FROM_ELSEWHERE
+    least, most = min(slides), max(slides)
+    said = f"fitted on {counted(most, 'whole slide')}"
+    if least != most:
+        said = f"fitted on {least:,} to {most:,} whole slides"
+    if None in seen:
+        return said
+    total = sum(count or 0 for count in seen)
+    return f"{said}; of all {sum(slides):,}, the fold's network was trained on {total:,}"

@@ -1,0 +1,85 @@
+"""Judges a trained run with its neighbours: fits on whole slides, chooses on validation."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from cancernet.context.context import Context
+from cancernet.context.fit import fit_context, whole_slides
+from cancernet.context.judge import (
+    ContextAssessment,
+    places_in,
+    places_of,
+    put_in_context,
+    slides_of,
+)
+from cancernet.context.surroundings import Places
+from cancernet.measures.assess import TESTING, VALIDATION, ScoreSet
+from cancernet.measures.decisions import rule_of
+from cancernet.measures.scored import Scored
+from cancernet.runs.run_record import ContextRecord
+from cancernet.training.plan import Training
+
+# Whole slides of training that are scored for the fit; each costs as much as its patches.
+MOST_SLIDES = 12
+
+
+def judge_in_context(
+    training: Training, alone: ScoreSet, score: Callable[[np.ndarray], Scored]
+) -> tuple[ContextRecord, ContextAssessment] | None:
+    """Fits the context, chooses its operating point on validation and judges both splits.
+
+    The whole slides of training are looked at as well as those of validation, which are often
+    none. The network has seen them; what is fitted are two numbers that hold for all slides,
+    and patients whom nobody saw gained by it (benchmarks/README.md, "In context").
+
+    Args:
+        training: data set and settings.
+        alone: the scores of each patch alone.
+        score: scores training images by their places in the split, calibrated.
+
+    Returns:
+        What prediction needs and what came of it; None where the settings forbid it, there
+        are more than two classes or no patch has a place.
+    """
+    dataset, config = training.dataset, training.config
+    side = dataset.image_size[0]
+    places = {split: places_in(images, side) for split, images in alone.scored.items()}
+    if not config.context or len(dataset.classes) > 2 or not places[TESTING].known:
+        return None
+    validation = alone.scored[VALIDATION]
+    rows, trained_on = _whole_training_slides(training, side)
+    seen = [score(rows)] if len(rows) else []
+    context = _fit([validation, *seen], alone.positive_indices[0], side, seed=config.seed)
+    context = dataclasses.replace(context, trained_on=trained_on)
+    judged = put_in_context(alone, context, places, rule_of(vars(config)))
+    record = ContextRecord(
+        **vars(context), side=side, operating_point=judged.scores.operating_point
+    )
+    return record, judged.assess(seed=config.seed)
+
+
+def _whole_training_slides(training: Training, side: int) -> tuple[np.ndarray, int]:
+    """Returns the rows of training's whole slides, some of them if many, and their number."""
+    part = training.dataset.split("training")
+    slides = np.array(slides_of(part.paths, part.patients))
+    places = places_of(part.paths, slides.tolist(), side)
+    whole = whole_slides(np.isin(part.labels, training.positive), places)
+    random = np.random.default_rng(training.config.seed)
+    chosen = random.permutation(whole)[:MOST_SLIDES]
+    return np.flatnonzero(np.isin(slides, chosen)), len(chosen)
+
+
+def _fit(scored: list[Scored], positive: int, side: int, *, seed: int) -> Context:
+    places = [places_in(each, side) for each in scored]
+    return fit_context(
+        np.concatenate([each.probabilities[:, positive] for each in scored]),
+        np.concatenate([each.truth == positive for each in scored]),
+        Places(
+            np.concatenate([np.asarray(each.slides) for each in places]),
+            np.concatenate([each.columns for each in places]),
+            np.concatenate([each.rows for each in places]),
+        ),
+        seed=seed,
+    )

@@ -1,0 +1,88 @@
+"""Scores in context: what they are made of, and what the fit learns from whole slides."""
+
+import numpy as np
+import pytest
+
+from cancernet.context.context import Context, log_odds
+from cancernet.context.fit import GAIN, fit_context, whole_slides
+from cancernet.context.surroundings import FULL_WEIGHT, SPREAD, Places
+
+CONTEXT = Context(gain=1.0, offset=0.5, slides=3)
+
+
+def slide(name, side, *, seed, shift=0.0, noise=1.5):
+    """A slide with a tumour on its left half; scores are the truth, noise and a shift."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:side, :side].reshape(2, -1)
+    positive = columns < side // 2
+    scores = np.where(positive, 1.0, -1.0) + shift + random.normal(0, noise, side**2)
+    return 1 / (1 + np.exp(-scores)), positive, Places([name] * side**2, columns, rows)
+
+
+def joined(slides):
+    probability, positive, places = zip(*slides, strict=True)
+    return (
+        np.concatenate(probability),
+        np.concatenate(positive),
+        Places(
+            np.concatenate([np.array(each.slides) for each in places]),
+            np.concatenate([each.columns for each in places]),
+            np.concatenate([each.rows for each in places]),
+        ),
+    )
+
+
+def test_a_lone_patch_keeps_its_probability():
+    alone = np.array([0.0, 0.3, 1.0])
+    found = CONTEXT.apply(alone, Places(["a", "b", "c"], np.array([0, 0, 9]), np.array([0, 0, 9])))
+    np.testing.assert_array_equal(found, alone)
+
+
+def test_two_patches_by_hand():
+    share = np.exp(-1 / (2 * SPREAD**2))
+    weight = share / FULL_WEIGHT
+    mean = (np.log(3) + share * np.log(1 / 3)) / (1 + share)
+    expected = (1 + weight) * mean - 0.5 * weight
+    found = CONTEXT.apply(
+        np.array([0.75, 0.25]), Places(["a", "a"], np.array([4, 4]), np.array([1, 2]))
+    )
+    assert np.log(found[0] / (1 - found[0])) == pytest.approx(expected)
+
+
+def test_log_odds_are_finite_at_the_ends():
+    assert np.isfinite(log_odds(np.array([0.0, 1.0]))).all()
+    assert log_odds(np.array([0.5]))[0] == 0
+
+
+def test_without_a_whole_slide_the_expectation_stays():
+    fitted = fit_context(*slide("a", 3, seed=1), seed=1)
+    assert fitted.slides == 0
+    assert (fitted.gain, fitted.offset) == pytest.approx((GAIN, 0.0), abs=1e-6)
+
+
+def test_an_offset_that_all_whole_slides_share_is_learnt():
+    slides = [slide(str(seed), 14, seed=seed, shift=1.0) for seed in range(12)]
+    fitted = fit_context(*joined(slides), seed=1)
+    assert fitted.slides == 12
+    assert fitted.offset > 0.5
+    probability, positive, places = slide("new", 14, seed=99, shift=1.0)
+    right = (fitted.apply(probability, places) >= 0.5) == positive
+    assert right.mean() > ((probability >= 0.5) == positive).mean() + 0.05
+
+
+def test_independent_noise_makes_neighbours_surer():
+    noisy = [slide(str(seed), 14, seed=seed, noise=2.0) for seed in range(12)]
+    assert fit_context(*joined(noisy), seed=1).gain > 1.2
+
+
+def test_patches_sampled_by_class_are_no_whole_slide():
+    _, positive, places = slide("a", 14, seed=1)
+    kept = np.flatnonzero(positive | (np.arange(196) % 20 == 13))
+    assert whole_slides(positive, places) == ["a"]
+    assert whole_slides(positive[kept], places.of(kept)) == []
+
+
+@pytest.mark.parametrize("change", [{"gain": -0.1}, {"offset": np.inf}, {"gain": np.nan}])
+def test_numbers_that_no_fit_gives_are_refused(change):
+    with pytest.raises(ValueError, match=r"gain|offset"):
+        Context(**{"gain": 1.0, "offset": 0.0, "slides": 1, **change})
