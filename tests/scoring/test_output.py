@@ -93,6 +93,7 @@ def test_who_fills_a_table_is_written_beside_it(run, tmp_path, monkeypatch):
         "checksum": run.record.checksum,
         "images": hashlib.sha256(typed.encode()).hexdigest(),
         "named": "a, b, c and 1 more",
+        "in_context": False,
     }
     assert is_locked(tmp_path / "p.csv.part.lock")
     with pytest.raises(CancerNetError, match=r"another process is filling p\.csv; wait for it"):
