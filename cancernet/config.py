@@ -33,7 +33,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CALIBRATIONS = ("none", "temperature", "isotonic")
 RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
 FREEZE = ("auto", "yes", "no")
-LEAST_EPOCHS = 3  # of a training whose length is given in images
+LEAST_EPOCHS, MOST_EPOCHS = 3, 200  # of a training whose length is given in images
 FAST, STOCK = STREAMS = ("fast", "stock")
 
 
@@ -102,8 +102,8 @@ class TrainConfig:
     epochs: int = setting(40, "passes over the training images", least=1)
     images_seen: int = setting(
         0,
-        f"length in images instead: as many epochs as show about this many, at least "
-        f"{LEAST_EPOCHS}; 0, or --epochs by itself: as many as --epochs says",
+        f"length in images instead: as many epochs as show about this many, {LEAST_EPOCHS} to "
+        f"{MOST_EPOCHS}; 0, or --epochs by itself: as many as --epochs says",
         least=0,
     )
     batch_size: int = setting(32, "images per step", least=1)
@@ -239,7 +239,7 @@ class TrainConfig:
         """Returns the settings with the epochs that `images_seen` makes of so many images."""
         if not self.images_seen:
             return self
-        epochs = max(LEAST_EPOCHS, round(self.images_seen / images))
+        epochs = min(max(LEAST_EPOCHS, round(self.images_seen / images)), MOST_EPOCHS)
         return dataclasses.replace(self, epochs=epochs)
 
     def _check_together(self) -> None:

@@ -97,6 +97,7 @@ def test_every_recipe_from_the_drawn_sample_to_the_prediction(
     config = dataclasses.replace(
         recipe(name),
         epochs=1,
+        images_seen=0,
         limit=LIMIT,
         batch_size=LIMIT,
         image_size=SMALL.get(recipe(name).model, 32),
