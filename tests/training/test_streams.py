@@ -145,7 +145,9 @@ def test_an_epoch_draws_as_many_images_as_there_are(dataset):
         np.testing.assert_array_equal(batches[number][0], images)
 
 
-@pytest.mark.parametrize(("images", "epochs"), [(1000, 20), (20_000, 3), (9_000, 3), (6_000, 4), (10, 200)])
+@pytest.mark.parametrize(
+    ("images", "epochs"), [(1000, 20), (20_000, 3), (9_000, 3), (6_000, 4), (10, 200)]
+)
 def test_epochs_follow_from_the_images_seen(images, epochs):
     config = TrainConfig(images_seen=20_000 if images != 6_000 else 24_000)
     assert config.for_images(images).epochs == epochs
