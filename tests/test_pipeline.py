@@ -169,17 +169,21 @@ def test_the_operating_point_is_that_of_validation(trained):
     assert point["specificity"] == pytest.approx(1 - called[truth == 0].mean())
 
 
-def test_predict_gives_the_numbers_of_the_evaluation(trained, drawn):
+@pytest.mark.parametrize(
+    ("flags", "way"), [(["--alone"], ""), ([], "_in_context")], ids=["alone", "in context"]
+)
+def test_predict_gives_the_numbers_of_the_evaluation(flags, way, trained, drawn):
     run, _ = trained
     rows = predictions(run)[:200]
-    done = script("predict.py", *[drawn / row["path"] for row in rows], "--run", run, "--json")
+    images = [drawn / row["path"] for row in rows]
+    done = script("predict.py", *images, "--run", run, "--json", *flags)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
     for row, answer in zip(rows, found, strict=True):
         for name in ("0", "1"):
-            difference = answer["probabilities"][name] - float(row[f"probability_{name}"])
+            difference = answer["probabilities"][name] - float(row[f"probability{way}_{name}"])
             assert abs(difference) < 1e-5
-        assert answer["label"] == row["predicted"]
+        assert answer["label"] == row[f"predicted{way}"]
 
 
 def test_plain_keras_loads_the_model_and_agrees(trained, drawn):
@@ -334,7 +338,9 @@ def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "drawn" not in done.stdout
     rows = predictions(run)[::5]
-    done = inside("predict.py", *[built / row["path"] for row in rows], "--run", run, "--json")
+    # Neighbours lie beside the images that --limit left out of the run's own figures.
+    images = [built / row["path"] for row in rows]
+    done = inside("predict.py", *images, "--run", run, "--json", "--alone")
     for row, line in zip(rows, done.stdout.splitlines(), strict=True):
         answer = json.loads(line)
         assert answer["probabilities"]["1"] == pytest.approx(float(row["probability_1"]), abs=1e-5)

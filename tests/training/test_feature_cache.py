@@ -46,8 +46,8 @@ def batches(kind=TrainingBatches, count=22, **changes):
     pixels = random.integers(0, 256, (count, *SHAPE)).astype(np.uint8)
     own = {"changes": Ranges(), "mixup": 0.0, "class_weights": np.ones(2, np.float32), "seed": 3}
     return kind(
-        pixels, np.arange(count) % 2, classes=2, batch_size=5,
-        **({**own, **changes} if kind is TrainingBatches else {}),
+        pixels, np.arange(count) % 2, batch_size=5,
+        **({**own, **changes} if kind is TrainingBatches else {"classes": 2}),
     )  # fmt: skip
 
 
