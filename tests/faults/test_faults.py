@@ -375,6 +375,7 @@ def test_serving_when_the_clock_jumps(server, monkeypatch):
     assert answer(server) == expected
 
 
+@in_fresh_process
 def test_serving_with_little_memory(server):
     """The image is refused in a sentence; the server goes on."""
     import io
