@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from cancernet.base.records import Record
-from cancernet.context.surroundings import Places, Surroundings, surroundings
+from cancernet.context.surroundings import Places, surroundings
 
 # A probability of 0 or 1 has no finite log odds; float32 softmax ends near here.
 _SMALLEST = 1e-7
@@ -61,26 +61,18 @@ class Context(Record):
         if not (0 <= self.gain < math.inf and math.isfinite(self.offset)):
             raise ValueError("`gain` must be at least 0 and `offset` finite")
 
-    def apply(self, probability: np.ndarray, places: Places) -> np.ndarray:
-        """Returns the probabilities in context, shape (n,).
+    def judge(self, probability: np.ndarray, places: Places) -> JudgedPatches:
+        """Returns the patches in context.
 
         Args:
             probability: (n,) of the positive class, each patch alone, calibrated.
             places: (n,) where the patches lie.
         """
-        return self.probability(probability, surroundings(log_odds(probability), places))
-
-    def judge(self, probability: np.ndarray, places: Places) -> JudgedPatches:
-        """Returns the patches in context; the arguments are those of `apply`."""
         around = surroundings(log_odds(probability), places)
-        found = self.probability(probability, around)
-        return JudgedPatches(found, around.touching, around.weight == 0)
-
-    def probability(self, alone: np.ndarray, around: Surroundings) -> np.ndarray:
-        """Returns the probabilities in context of patches alone and of what lies around them."""
-        found = self.stretched(around.mean, around.weight)
+        found = 1 / (1 + np.exp(-self.stretched(around.mean, around.weight)))
+        alone = around.weight == 0
         # A lone patch keeps its number to the last digit.
-        return np.where(around.weight > 0, 1 / (1 + np.exp(-found)), alone)
+        return JudgedPatches(np.where(alone, probability, found), around.touching, alone)
 
     def stretched(self, mean: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Returns the log odds in context of means over neighbourhoods of these weights."""
@@ -91,3 +83,12 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
     """Returns ln(p / (1 - p)), finite for 0 and 1 too."""
     inside = np.clip(np.asarray(probability, np.float64), _SMALLEST, 1 - _SMALLEST)
     return np.log(inside) - np.log1p(-inside)
+
+
+def both_classes(probability: np.ndarray, positive: int) -> np.ndarray:
+    """Returns the probabilities of two classes, shape (..., 2), from those of the positive one.
+
+    `positive` is its column.
+    """
+    columns = (1 - probability, probability) if positive == 1 else (probability, 1 - probability)
+    return np.stack(columns, axis=-1)

@@ -60,14 +60,12 @@ def fit_context(
 def whole_slides(positive: np.ndarray, places: Places) -> list[str]:
     """Returns the slides of which patches of both classes have neighbours on most sides."""
     amid = surroundings(np.zeros(len(positive)), places).weight >= LEAST_WEIGHT
-    slides = np.asarray(places.slides)
-    return [
-        str(slide)
-        for slide in np.unique(slides)
-        if min(
-            np.sum(amid & (slides == slide) & (positive == kind)) for kind in (False, True)
-        ) >= LEAST_PATCHES
-    ]  # fmt: skip
+    names, slide = np.unique(np.asarray(places.slides), return_inverse=True)
+    counts = [
+        np.bincount(slide[amid & (positive == kind)], minlength=len(names))
+        for kind in (False, True)
+    ]
+    return [str(name) for name in names[np.minimum(*counts) >= LEAST_PATCHES]]
 
 
 def _neighbourhoods(

@@ -10,8 +10,8 @@ import numpy as np
 from cancernet.base.records import Record
 from cancernet.catalog.histology import read_place
 from cancernet.config import SPLITS
-from cancernet.context.context import Context, log_odds
-from cancernet.context.surroundings import Places, surroundings
+from cancernet.context.context import Context, both_classes
+from cancernet.context.surroundings import Places
 from cancernet.measures.assess import (
     TESTING,
     VALIDATION,
@@ -60,10 +60,7 @@ def places_of(paths: Sequence[str], slides: Sequence[str], side: int) -> Places:
         slides: the slide of each.
         side: of a patch, pixels of the slide.
     """
-    found = [read_place(PurePosixPath(path).name) for path in paths]
-    columns = [-1 if place is None else place.x // side for place in found]
-    rows = [-1 if place is None else place.y // side for place in found]
-    return Places(slides, np.array(columns, np.int64), np.array(rows, np.int64))
+    return Places.at([read_place(PurePosixPath(path).name) for path in paths], slides, side)
 
 
 def slides_of(paths: Sequence[str], patients: Sequence[str]) -> list[str]:
@@ -174,11 +171,10 @@ def put_in_context(
     scored, lone, touching = {}, {}, {}
     for split, images in alone.scored.items():
         probability = images.probabilities[:, positive]
-        around = surroundings(log_odds(probability), places[split])
-        found = context.probability(probability, around)
-        columns = (found, 1 - found) if positive == 0 else (1 - found, found)
-        scored[split] = dataclasses.replace(images, probabilities=np.stack(columns, axis=1))
-        lone[split], touching[split] = around.weight == 0, around.touching
+        judged = context.judge(probability, places[split])
+        probabilities = both_classes(judged.probability, positive)
+        scored[split] = dataclasses.replace(images, probabilities=probabilities)
+        lone[split], touching[split] = judged.alone, judged.neighbours
     point = choice
     if isinstance(point, Rule):
         point = choose_operating_point(alone.calls_of(scored[VALIDATION]), point)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -9,6 +10,18 @@ import numpy as np
 # (benchmarks/README.md, "In context").
 SPREAD = 1.5
 REACH = 3
+
+
+class Corner(Protocol):
+    """Upper left corner of a patch, pixels of the slide."""
+
+    @property
+    def x(self) -> int:
+        """Pixels from the left."""
+
+    @property
+    def y(self) -> int:
+        """Pixels from the top."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,6 +38,19 @@ class Places:
     slides: Sequence[str] | np.ndarray
     columns: np.ndarray
     rows: np.ndarray
+
+    @classmethod
+    def at(cls, corners: Sequence[Corner | None], slides: Sequence[str], side: int) -> "Places":
+        """Returns the places of patches by their upper left corners.
+
+        Args:
+            corners: what the name of each patch tells; None where it tells nothing.
+            slides: the slide of each.
+            side: of a patch, pixels of the slide.
+        """
+        columns = [-1 if corner is None else corner.x // side for corner in corners]
+        rows = [-1 if corner is None else corner.y // side for corner in corners]
+        return cls(slides, np.array(columns, np.int64), np.array(rows, np.int64))
 
     def of(self, rows: np.ndarray) -> "Places":
         """Returns the places of some patches."""

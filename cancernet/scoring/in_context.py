@@ -6,15 +6,11 @@ Only scores of patches alone come from the model or the workers; they are put in
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from cancernet.context.context import JudgedPatches
-from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, PredictionInContext, Predictor
 from cancernet.scoring.slide_files import SlideFiles, SlideFolders, SlideKey
 from cancernet.scoring.slide_scores import SlideScores, context_of
@@ -25,23 +21,6 @@ if TYPE_CHECKING:
 ROUND = 4096  # images that are planned together
 ROUNDS = 16  # that may wait for their scores: enough to keep many workers busy
 KEPT_PATCHES = 500_000  # whose scores are kept for neighbours that are named later
-
-
-def in_context(
-    run: Run, paths: Sequence[str], slides: Sequence[str], alone: np.ndarray
-) -> JudgedPatches:
-    """Puts patches in context; only those given are neighbours.
-
-    Args:
-        run: one that judges in context.
-        paths: of the patches, with `/`; their names tell their places.
-        slides: of each, such as its patient; only patches of one slide are neighbours.
-        alone: (n,) probability of the positive class, each patch alone, calibrated.
-    """
-    from cancernet.context.judge import places_of
-
-    context = context_of(run)
-    return context.judge(alone, places_of(paths, slides, context.side))
 
 
 class PredictorInContext:

@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from cancernet.catalog.histology import read_place
 from cancernet.catalog.patient_id import patient_key
 from cancernet.context.surroundings import Places
@@ -42,11 +40,8 @@ class SlideFiles:
         """
         self._folders = folders
         found = [read_place(name) for names in folders.values() for name in names]
-        self.places = Places(
-            ["" if place is None else patient_key(place.patient) for place in found],
-            np.array([-1 if place is None else place.x // side for place in found], np.int64),
-            np.array([-1 if place is None else place.y // side for place in found], np.int64),
-        )
+        slides = ["" if place is None else patient_key(place.patient) for place in found]
+        self.places = Places.at(found, slides, side)
 
     def __len__(self) -> int:
         return len(self.places.columns)

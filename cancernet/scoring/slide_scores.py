@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cancernet.context.context import both_classes
 from cancernet.context.surroundings import within_reach
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
@@ -109,11 +110,7 @@ def interpret_in_context(
         is_alone: nothing is within reach, so that the run's own operating point holds.
     """
     positive = run.classes.index(run.positive[0])
-    row = alone
-    if not is_alone:
-        row = np.array(
-            [1 - probability, probability] if positive else [probability, 1 - probability]
-        )
+    row = alone if is_alone else both_classes(np.array(probability), positive)
     threshold = run.threshold if is_alone else context_of(run).operating_point.threshold
     return PredictionInContext(
         **vars(interpret(run, path, row, threshold)),

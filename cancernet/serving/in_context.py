@@ -8,9 +8,9 @@ import numpy as np
 from cancernet.catalog.patient_id import patient_key
 from cancernet.context.surroundings import Places
 from cancernet.runs.run_folder import Run
-from cancernet.runs.run_record import ContextRecord
-from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext, interpret
-from cancernet.slides.scoring import Place, read_place
+from cancernet.scoring.predictor import Failure, Prediction
+from cancernet.scoring.slide_scores import interpret_in_context
+from cancernet.slides.scoring import read_place
 
 
 def judge_together(
@@ -32,31 +32,19 @@ def judge_together(
         (row, outcome) for row, outcome in enumerate(outcomes) if isinstance(outcome, Prediction)
     ]
     places = [read_place(Path(names[row])) for row, _ in scored]
+    slides = ["" if place is None else patient_key(place.patient) for place in places]
     alone = np.array([outcome.positive_probability for _, outcome in scored])
-    judged = context.judge(alone, _grid(places, context.side))
+    judged = context.judge(alone, Places.at(places, slides, context.side))
     found = zip(judged.probability.tolist(), judged.neighbours.tolist(), judged.alone, strict=True)
     for (row, outcome), place, (probability, neighbours, is_alone) in zip(
         scored, places, found, strict=True
     ):
-        told = outcome if is_alone else _in_context(run, context, outcome, probability)
-        answers[row] = PredictionInContext(
-            **vars(told),
+        answers[row] = interpret_in_context(
+            run,
+            outcome.path,
+            np.array(list(outcome.probabilities.values())),
+            probability=probability,
             neighbours=None if place is None else neighbours,
-            probability_alone=outcome.positive_probability,
+            is_alone=bool(is_alone),
         )
     return answers
-
-
-def _grid(places: list[Place | None], side: int) -> Places:
-    return Places(
-        ["" if place is None else patient_key(place.patient) for place in places],
-        np.array([-1 if place is None else place.x // side for place in places], np.int64),
-        np.array([-1 if place is None else place.y // side for place in places], np.int64),
-    )
-
-
-def _in_context(
-    run: Run, context: ContextRecord, alone: Prediction, probability: float
-) -> Prediction:
-    row = [probability if name in run.positive else 1 - probability for name in run.classes]
-    return interpret(run, alone.path, np.array(row), context.operating_point.threshold)

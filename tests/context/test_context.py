@@ -34,8 +34,8 @@ def joined(slides):
 
 def test_a_lone_patch_keeps_its_probability():
     alone = np.array([0.0, 0.3, 1.0])
-    found = CONTEXT.apply(alone, Places(["a", "b", "c"], np.array([0, 0, 9]), np.array([0, 0, 9])))
-    np.testing.assert_array_equal(found, alone)
+    found = CONTEXT.judge(alone, Places(["a", "b", "c"], np.array([0, 0, 9]), np.array([0, 0, 9])))
+    np.testing.assert_array_equal(found.probability, alone)
 
 
 def test_two_patches_by_hand():
@@ -43,10 +43,11 @@ def test_two_patches_by_hand():
     weight = share / FULL_WEIGHT
     mean = (np.log(3) + share * np.log(1 / 3)) / (1 + share)
     expected = (1 + weight) * mean - 0.5 * weight
-    found = CONTEXT.apply(
+    found = CONTEXT.judge(
         np.array([0.75, 0.25]), Places(["a", "a"], np.array([4, 4]), np.array([1, 2]))
     )
-    assert np.log(found[0] / (1 - found[0])) == pytest.approx(expected)
+    first = found.probability[0]
+    assert np.log(first / (1 - first)) == pytest.approx(expected)
 
 
 def test_log_odds_are_finite_at_the_ends():
@@ -66,7 +67,7 @@ def test_an_offset_that_all_whole_slides_share_is_learnt():
     assert fitted.slides == 12
     assert fitted.offset > 0.5
     probability, positive, places = slide("new", 14, seed=99, shift=1.0)
-    right = (fitted.apply(probability, places) >= 0.5) == positive
+    right = (fitted.judge(probability, places).probability >= 0.5) == positive
     assert right.mean() > ((probability >= 0.5) == positive).mean() + 0.05
 
 

@@ -259,7 +259,7 @@ def test_an_external_folder_in_context(run, clinic, monkeypatch, capsys):
         50,
     )
     context = run_folder.read_run_file(run).context
-    expected = context.apply(np.array(alone), places)
+    expected = context.judge(np.array(alone), places).probability
     points = {True: context.operating_point, False: read_finished(run).scores.operating_point}
     for row, lone, around in zip(rows, alone, expected, strict=True):
         assert float(row["probability_1"]) == lone

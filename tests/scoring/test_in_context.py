@@ -16,6 +16,7 @@ from PIL import Image
 from cancernet.base.errors import CancerNetError
 from cancernet.commands import predict as command
 from cancernet.context.context import log_odds
+from cancernet.context.judge import places_of
 from cancernet.runs.run_folder import open_run, read_run_file, write_run_file
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring import in_context
@@ -140,11 +141,10 @@ def test_one_image_and_its_folder_give_one_number(tree, predictor, run, layout):
 def test_the_numbers_are_those_of_the_arrays(tree, predictor, run):
     paths = images_of(tree / "testing")
     found = list(predictor.predict_many(paths))
-    judged = in_context.in_context(
-        run,
-        [path.as_posix() for path in paths],
-        [path.name.partition("_idx")[0] for path in paths],
+    slides = [path.name.partition("_idx")[0] for path in paths]
+    judged = run.record.context.judge(
         np.array([each.positive_probability for each in Predictor(run).predict_many(paths)]),
+        places_of([path.as_posix() for path in paths], slides, run.record.context.side),
     )
     assert [each.positive_probability for each in found] == pytest.approx(
         judged.probability.tolist(), abs=EXACT
