@@ -225,7 +225,7 @@ class ReportContent:
         chosen = {
             "the epoch": monitor != "last",
             "the calibration": bool(self.folds) or calibrated,
-            "the operating point": self.assessment.operating_point.rule_name != "fixed",
+            "the operating point": self.assessment.operating_point.chosen_on is not None,
         }
         return [name for name, is_so in chosen.items() if is_so]
 

@@ -113,8 +113,9 @@ def asked_rows(content: ReportContent) -> dict[str, str]:
 
 def operating_point_spread(content: ReportContent) -> ThresholdSpread:
     """Returns how far the threshold would have moved with other validation patients."""
-    name = content.assessment.operating_point.rule_name
-    rule = dataclasses.replace(rule_of(content.settings), name=name)
+    point, rule = content.assessment.operating_point, rule_of(content.settings)
+    if not point.is_fallback:
+        rule = dataclasses.replace(rule, name=point.rule_name)
     return threshold_spread(content.assessment.calls(VALIDATION), rule, seed=content.seed)
 
 
