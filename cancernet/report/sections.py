@@ -43,7 +43,7 @@ class HeadlineFigure:
 def headline(assessment: Assessment) -> list[HeadlineFigure]:
     """Returns the headline figures in the order of `metrics.json`."""
     words = {
-        "accuracy": "accuracy",
+        "accuracy": "accuracy at the operating point",
         "sensitivity": f"sensitivity (recall of {assessment.positive_word})",
         "specificity": f"specificity (recall of {assessment.negative_word})",
         "balanced_accuracy": "balanced accuracy",
