@@ -116,7 +116,7 @@ def lines(audit: Audit) -> list[str]:
         "",
         *(f"{one.verdict:13}  {one.name:{wide}}  {one.sentence}" for one in audit.verdicts),
         "",
-        words.conclude(audit.verdicts, inventory),
+        words.conclude(audit.checks, inventory),
     ]
 
 

@@ -190,10 +190,11 @@ def test_each_planted_fault_is_found(planted, tmp_path, plant, check, verdict):
 @pytest.mark.parametrize(
     ("plant", "said"),
     [
-        (plant_changed, "LEAK: 1 check found the same thing in more than one split; results"),
+        (plant_changed, "LEAK: 1 look-alike pair in more than one split; results"),
         (
             plant_label,
-            "No leak was found, but 2 checks warn (exact duplicates, one label an image).",
+            "No leak was found; other findings: 1 image with exact copies and 1 pair with two "
+            "labels.",
         ),
     ],
 )
@@ -215,8 +216,8 @@ def test_the_last_line_of_a_folder_without_splits(tmp_path, capsys):
         capsys.readouterr()
         .out.splitlines()[-2]
         .startswith(
-            "Nothing is divided into splits yet, so nothing can leak, but 2 checks warn "
-            "(exact duplicates, one label an image): resolve this before dividing the images."
+            "Nothing is divided into splits yet, so nothing can leak; to resolve before "
+            "dividing: 1 image with exact copies and 1 pair with two labels."
         )
     )
 
