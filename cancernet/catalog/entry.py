@@ -118,8 +118,6 @@ class Dataset:
             repeat the fault of a published system; or None.
         tables: where the labels are, when not in the folders.
         recipe: the entry of `cancernet.recipes` to train it with first; or empty.
-        two_labels_known: the published set holds one image under two labels; both files
-            are left out, and the build does not count them as failed.
     """
 
     name: str
@@ -140,7 +138,6 @@ class Dataset:
     identify_with_masks: Callable[[PurePosixPath], Identity] | None = None
     tables: Tables | None = None
     recipe: str = ""
-    two_labels_known: bool = False
 
     @property
     def address(self) -> str:
