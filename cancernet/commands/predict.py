@@ -200,8 +200,10 @@ def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPred
     """Opens the Keras model that --run names; None when it names a run folder."""
     stated: dict[str, Any] = flags.of(_KERAS_FILE)
     if flags.run is not None and not flags.run.is_dir():
-        from cancernet.scoring.model_file import is_model_file
+        from cancernet.scoring.model_file import is_model_file, refuse_other_file
 
+        if flags.run.is_file() and not is_model_file(flags.run):
+            refuse_other_file(flags.run)
         if is_model_file(flags.run):
             if flags.slide or flags.explain or flags.workers or flags.scheduler:
                 raise CancerNetError(
@@ -211,6 +213,8 @@ def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPred
             from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
 
             return stack.enter_context(open_keras_model(flags.run, ModelDescription(**stated)))
+        if not flags.run.exists():
+            return None  # who opens the run says so
     for name, value in stated.items():
         if value is not None:
             raise CancerNetError(

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.records import from_json
-from cancernet.commands.predict import parse_arguments
+from cancernet.commands.predict import main, parse_arguments
 from cancernet.measures.decisions import Calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.output import CsvFile
@@ -378,3 +379,29 @@ def test_a_score_just_below_the_point_does_not_read_as_the_point(tiny_run):
     )
     text = point_text(near, open_run(tiny_run))
     assert text == "probability of IDC 0.34383, below the operating point 0.3443"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("model.json", "is an architecture without weights"),
+        ("model.yaml", "is an architecture without weights"),
+        ("run.json", "is the record of a run; name its folder, --run "),
+        ("model.onnx", "name the run folder that holds it"),
+        ("model.pt", "is neither a run folder nor a Keras model (.keras, .h5, .hdf5)"),
+    ],
+)
+@pytest.mark.parametrize("flags", [[], ["--dataset", "busi"]])
+def test_a_file_that_is_no_model_is_called_what_it_is(monkeypatch, tmp_path, name, said, flags):
+    (tmp_path / name).write_text("{}")
+    command = ["predict.py", "image.png", "--run", str(tmp_path / name), *flags]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(CancerNetError, match=re.escape(said)):
+        main(None)
+
+
+def test_a_run_that_is_not_there_is_said_before_flags_of_a_bare_model(monkeypatch, tmp_path):
+    missing = ["--run", str(tmp_path / "none"), "--dataset", "busi"]
+    monkeypatch.setattr(sys, "argv", ["predict.py", "image.png", *missing])
+    with pytest.raises(CancerNetError, match="there is no run folder"):
+        main(None)
