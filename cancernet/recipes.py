@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.words import aligned
+from cancernet.base.words import aligned, unknown
 from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
 
@@ -228,7 +228,7 @@ def recipe(name: str) -> TrainConfig:
         CancerNetError: unknown; the message lists the known ones.
     """
     if name not in RECIPES:
-        raise CancerNetError(f"unknown recipe {name!r}; known are {', '.join(sorted(RECIPES))}")
+        raise CancerNetError(unknown("recipe", name, RECIPES))
     return RECIPES[name].settings
 
 

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.words import unknown
 
 
 class Reason(enum.Enum):
@@ -164,5 +165,5 @@ def register(entry: Dataset) -> None:
 def dataset(name: str) -> Dataset:
     """Looks a data set up by name; raises CancerNetError if there is none."""
     if name not in DATASETS:
-        raise CancerNetError(f"unknown data set {name!r}; known are {', '.join(sorted(DATASETS))}")
+        raise CancerNetError(unknown("data set", name, DATASETS))
     return DATASETS[name]

@@ -408,6 +408,19 @@ def test_wrong_descriptions_are_one_sentence(build, tmp_path, flags, words):
     assert code == 2 and out == "" and words in err and "Traceback" not in err
 
 
+def test_a_class_without_a_folder_is_said_at_once_with_the_nearest(build, tmp_path, monkeypatch):
+    def look(*_):
+        raise AssertionError("the images were compared first")
+
+    monkeypatch.setattr("cancernet.building.build.group_by_content", look)
+    own(tmp_path / "source", nested=True)
+    misspelled = ["--classes", "no", "maybee", "yes", "--positive", "yes"]
+    code, out, err = build(*OWN, *misspelled)
+    assert code == 2 and out == ""
+    assert "there is no folder maybee with images in" in err
+    assert "(did you mean maybe?)" in err
+
+
 def test_descriptions_are_for_sets_without_an_entry(build):
     code, _, err = build("--dataset", "busi", "--classes", "a", "b")
     assert code == 2 and "--dataset folder" in err
