@@ -361,6 +361,13 @@ def test_the_token_opens_all_and_the_page_is_open_without(run):
     assert TOKEN not in repr(ServeConfig(token=TOKEN))
 
 
+@pytest.mark.parametrize("address", ["/docs", "/redoc"])
+def test_where_interactive_pages_are_expected_there_is_the_description(run, address):
+    with Server(run, token=TOKEN) as server:
+        answer = server.client.get(address)
+        assert answer.url.path == "/openapi.json" and "/predict" in answer.json()["paths"]
+
+
 def test_a_link_from_elsewhere_leads_to_the_page_but_a_form_does_not_send_to_it(server):
     headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
     assert server.client.get("/", headers=headers).status_code == 200
