@@ -118,7 +118,7 @@ def _divide(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
 def _divide_by_lists(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
     unlisted = None if settings.unlisted == LEAVE_OUT else settings.unlisted
     listed = split_by_lists(images, read_lists(settings.split_lists), unlisted)
-    notices = check_lists(listed.images, listed.splits, dataset)
+    notices = check_lists(listed.images, listed.splits, dataset, one_sided=settings.allow_one_sided)
     return Plan(
         dataset=dataset,
         images=listed.images,
