@@ -61,11 +61,18 @@ class CsvFile:
     """
 
     def __init__(
-        self, path: Path, run: Run, named: Sequence[Path] = (), *, in_context: bool = False
+        self,
+        path: Path,
+        run: Run,
+        named: Sequence[Path] = (),
+        *,
+        in_context: bool = False,
+        overwrite: bool = False,
     ) -> None:
         """Opens or continues the table that a run fills with the images of what is named.
 
-        `in_context` says whether the rows will be of patches with their neighbours.
+        `in_context` says whether the rows will be of patches with their neighbours, `overwrite`
+        whether a complete table may replace one that is there.
 
         Raises:
             CancerNetError: the final file exists already, the unfinished one is of another
@@ -86,8 +93,10 @@ class CsvFile:
             raise CancerNetError(
                 f"another process is filling {path}; wait for it, or name another --csv file"
             ) from None
-        if path.exists():
-            raise CancerNetError(f"{path} exists already; move it away or name another --csv file")
+        if path.exists() and not overwrite:
+            raise CancerNetError(
+                f"{path} exists already; replace it with --overwrite, or name another --csv file"
+            )
         self.done = self._continue() if self._part.exists() else self._begin()
 
     def write(self, results: Iterable[Prediction | Failure]) -> Iterator[Prediction | Failure]:

@@ -17,7 +17,8 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.records import from_json
-from cancernet.commands.predict import main, parse_arguments
+from cancernet.commands.predict import main
+from cancernet.commands.predict_flags import parse_arguments
 from cancernet.measures.decisions import Calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.output import CsvFile
@@ -145,7 +146,12 @@ def test_the_csv_has_every_image_once(tiny_run, images, tmp_path):
     assert float(rows[1]["probability_1"]) > 0.9 and rows[2]["error"]
     assert sorted(p.name for p in target.parent.iterdir()) == ["p.csv"]
     again = predict(images, "--run", tiny_run, "--csv", target)
-    assert again.returncode == 2 and "exists already" in again.stderr
+    assert again.returncode == 2 and "exists already; replace it with --overwrite" in again.stderr
+    before = target.stat().st_ino
+    (images / "empty.png").unlink()
+    again = predict(images, "--run", tiny_run, "--csv", target, "--overwrite")
+    assert again.returncode == 0 and target.stat().st_ino != before
+    assert len(target.read_text(encoding="utf-8").splitlines()) == 3
 
 
 def results(count):
@@ -271,6 +277,7 @@ def test_a_figure_overwrites_nothing(tiny_run, images):
         (["--slide", "x", "--layer", "a"], "--layer does not go with --slide"),
         (["--slide", "x", "--class", "1"], "--class does not go with --slide"),
         (["--slide", "x", "--json"], "--json does not go with --slide"),
+        (["x.png", "--overwrite"], "--overwrite goes with --csv"),
         (["x.png", "--csv", "a.csv", "--explain", "why"], "--csv can continue after a stop"),
         (["x.png", "--csv", "a.csv", "--workers", "2", "--method", "occlusion"], ""),
         (["--slide", "x", "--patch-size", "0", "--output", "maps", "--workers", "0"], ""),
