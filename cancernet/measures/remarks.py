@@ -148,6 +148,19 @@ SENTENCES = {
     ),
 }
 
+_FEW = "few patients: for others these figures may well differ"
+# What a terminal says after a training; several kinds may come to the same.
+SHORT = {
+    Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: 0.5 stands in for an operating point",
+    Kind.TIED_SCORES: "tied scores: the sensitivity is higher than was asked for",
+    Kind.NO_BETTER_THAN_CHANCE: "on validation the calls are no better than chance",
+    Kind.FEW_PATIENTS_CHOSE: _FEW,
+    Kind.TESTING_OF_ONE_CLASS: "testing has one class: figures that need both are undefined",
+    Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
+    Kind.FEW_PATIENTS: _FEW,
+    Kind.NO_INTERVAL: "some figures have no interval",
+}
+
 RULES = {
     "youden": "highest sensitivity + specificity (Youden)",
     "smoothed": (
@@ -200,6 +213,11 @@ def sentence(remark: Remark) -> str:
 def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
     """Returns the sentence of each remark."""
     return tuple(map(sentence, remarks))
+
+
+def short_sentences(remarks: Iterable[Remark]) -> list[str]:
+    """Returns what remarks come to in a few words each, every word once."""
+    return list(dict.fromkeys(SHORT.get(Kind(one.kind)) or sentence(one) for one in remarks))
 
 
 def figure_name(name: str) -> str:
