@@ -47,8 +47,12 @@ class EpochsOnScreen(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Moves the bar; `batch` is the step's place in its epoch."""
-        done = (self._epoch - self._first) * self.params["steps"] + batch + 1
+        """Moves the bar; `batch` is the step's place in its epoch.
+
+        Where Keras runs many steps at once, it counts past the end of the epoch.
+        """
+        steps = self.params["steps"]
+        done = (self._epoch - self._first) * steps + min(batch + 1, steps)
         self._bar.update(done - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
