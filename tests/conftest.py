@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import json
 import os
 import shutil
 import sys
@@ -137,6 +138,19 @@ def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00")
             "files": run_folder.vouch_for(folder, [run_folder.MODEL_ONNX]),
         },
     )
+    return folder
+
+
+def give_three_classes(folder: Path) -> Path:
+    """Lets a run tell three classes; a blue image is called positive, and most probably is not."""
+    from cancernet.runs import run_folder
+
+    write_tiny_onnx(folder / run_folder.MODEL_ONNX, classes=3)
+    content = json.loads((folder / run_folder.RUN_FILE).read_text())
+    content |= {"classes": ["a", "b", "c"], "words": ["A", "B", "C"], "positive": ["c", "a"]}
+    content["operating_point"] = {**POINT, "threshold": 0.02}
+    content["files"] = run_folder.vouch_for(folder, [run_folder.MODEL_ONNX])
+    run_folder.write_run_file(folder, content)
     return folder
 
 

@@ -11,6 +11,16 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
+def score_text(value: float) -> str:
+    """Returns a probability with three decimals, but never 0.000 or 1.000 for what is neither.
+
+    `short` in `cancernet/serving/page/scale.js` does the same.
+    """
+    if 0 < value < 0.0005:
+        return "below 0.001"
+    return "above 0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
+
+
 def images_of(images: int, patients: int, unit: str = "patient") -> str:
     """How much something rests on: `538 images of 6 patients`."""
     return f"{counted(images, 'image')} of {counted(patients, unit)}"

@@ -11,7 +11,8 @@ from cancernet.base.words import counted
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.output import CsvFile, distribution
-from cancernet.scoring.predictor import Failure, Prediction, Predictor, as_text
+from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.scoring.words import as_text
 
 if TYPE_CHECKING:
     from cancernet.scoring.distributed import SpreadPredictor

@@ -5,7 +5,7 @@ import math
 import textwrap
 from collections.abc import Mapping
 
-from cancernet.base.words import counted, images_of
+from cancernet.base.words import counted, images_of, score_text
 from cancernet.context.judge import ContextAssessment
 from cancernet.measures.assess import Assessment
 from cancernet.measures.remarks import short_sentences
@@ -13,7 +13,6 @@ from cancernet.report.in_context import chapter
 from cancernet.report.rendering import (
     interval,
     number,
-    score,
     signed,
     signed_interval,
     threshold,
@@ -47,7 +46,7 @@ def summary(
         ("roc_auc", "AUC", "area under the ROC curve"),
     ):
         rows[title] = f"{number(metrics[name])}  {interval(limits[name])}  {of}"
-    rows["Operating point"] = f"{score(point.threshold)}, {point.origin}"
+    rows["Operating point"] = f"{score_text(point.threshold)}, {point.origin}"
     width = max(map(len, (*rows, *places)))
     said = [f"{title:{width}}  {text}" for title, text in (*rows.items(), *places.items())]
     warned = [f"Warning: {text}." for text in short_sentences(assessment.remarks)]

@@ -380,7 +380,7 @@ def test_a_model_that_names_another_file_reads_none(tiny_run, images, tmp_path):
 
 def test_a_score_just_below_the_point_does_not_read_as_the_point(tiny_run):
     from cancernet.runs.run_folder import open_run
-    from cancernet.scoring.predictor import point_text
+    from cancernet.scoring.words import point_text
 
     near = types.SimpleNamespace(
         positive_probability=0.34383, operating_point=0.3443, positive=False
