@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cancernet.scoring.distributed import SpreadPredictor
     from cancernet.scoring.keras_predictor import KerasPredictor
     from cancernet.scoring.predictor import Prediction
+    from cancernet.scoring.sorting import SortedFolder
 
 
 def main(description: str | None) -> int:
@@ -102,12 +103,14 @@ def _predict(
         from cancernet.scoring.inputs import listed_images
 
         named = listed_images(flags.list_, images)
-    folder = _explanations(flags, trained)
+    folder, sorting = _explanations(flags, trained), _sorting(flags, images)
     figure = _figure(images, flags.figure, flags, trained) if flags.figure else None
 
     def also(prediction: "Prediction") -> None:
         if folder:
             folder.explain(prediction)
+        if sorting:
+            sorting.put(prediction)
         if figure:
             figure(prediction)
 
@@ -124,6 +127,8 @@ def _predict(
     if not flags.json:
         if folder:
             print(folder.summary())
+        if sorting:
+            print(sorting.summary())
         _say_what_answered(trained)
     if scored == 0:
         if failed == 0:
@@ -147,6 +152,15 @@ def _explanations(flags: PredictFlags, trained: "Run") -> "ExplanationFolder | N
         layer=flags.layer,
         class_name=flags.class_,
     )
+
+
+def _sorting(flags: PredictFlags, images: list[Path]) -> "SortedFolder | None":
+    """Prepares the folder of --sort-into."""
+    if flags.sort_into is None:
+        return None
+    from cancernet.scoring.sorting import SortedFolder
+
+    return SortedFolder(flags.sort_into, images, link=flags.link or "symbolic")
 
 
 def _figure(

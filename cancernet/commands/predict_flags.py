@@ -42,6 +42,14 @@ class PredictFlags:
         "judge every patch by itself, also where the run judges patches with their neighbours",
         switch=True,
     )
+    sort_into: Path | None = setting(
+        None,
+        "link the images into a new folder, in it one for each call; none is moved",
+        metavar="DIR",
+    )
+    link: str | None = setting(
+        None, "how --sort-into does that (default: symbolic)", choices=("symbolic", "hard", "copy")
+    )
     figure: Path | None = setting(
         None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
     )
@@ -132,11 +140,14 @@ class PredictFlags:
             return f"{flag} goes with --slide"
         if self.overwrite and self.csv is None:
             return "--overwrite goes with --csv"
-        if self.csv and self.explain:
-            return (
-                "--csv can continue after a stop and --explain cannot, so they do not go "
-                "together; run one after the other"
-            )
+        if self.link and self.sort_into is None:
+            return "--link goes with --sort-into"
+        for folder, flag in ((self.explain, "--explain"), (self.sort_into, "--sort-into")):
+            if self.csv and folder:
+                return (
+                    f"--csv can continue after a stop and {flag} cannot, so they do not go "
+                    "together; run one after the other"
+                )
         return ""
 
     def of(self, *groups: str) -> dict[str, object]:

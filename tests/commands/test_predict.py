@@ -279,6 +279,8 @@ def test_a_figure_overwrites_nothing(tiny_run, images):
         (["--slide", "x", "--class", "1"], "--class does not go with --slide"),
         (["--slide", "x", "--json"], "--json does not go with --slide"),
         (["x.png", "--overwrite"], "--overwrite goes with --csv"),
+        (["x.png", "--link", "hard"], "--link goes with --sort-into"),
+        (["x.png", "--csv", "a.csv", "--sort-into", "a"], "--csv can continue after a stop"),
         (["x.png", "--csv", "a.csv", "--explain", "why"], "--csv can continue after a stop"),
         (["x.png", "--csv", "a.csv", "--workers", "2", "--method", "occlusion"], ""),
         (["--slide", "x", "--patch-size", "0", "--output", "maps", "--workers", "0"], ""),
