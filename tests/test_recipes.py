@@ -16,7 +16,7 @@ from cancernet.commands.train import tell
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
-from cancernet.recipes import RECIPES, describe_recipes, flags_for, recipe
+from cancernet.recipes import RECIPES, describe_recipes, flags_for, pretrained_recipes, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
 from cancernet.training import train as training
@@ -225,3 +225,9 @@ def test_the_recipe_of_a_data_set_is_for_it(entry):
 )
 def test_the_flags_that_settle_a_data_set(dataset, flags):
     assert flags_for(dataset) == flags
+
+
+def test_recipes_of_the_package_are_named_where_it_is_installed(monkeypatch):
+    assert pretrained_recipes() == [name for name in RECIPES if name.endswith("-lite0")]
+    monkeypatch.setattr("cancernet.recipes.packaged_weights", lambda: None)
+    assert pretrained_recipes() == []
