@@ -195,6 +195,8 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """DenseNet and EfficientNet have one layer a block: the kinds of layers are all there."""
     from keras.src.applications import densenet, efficientnet, efficientnet_v2
 
+    from cancernet.models import efficientnet_lite0
+
     dense, first = densenet.DenseNet, efficientnet.EfficientNet
     second = efficientnet_v2.EfficientNetV2
 
@@ -207,6 +209,8 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     def efficient_net_v2(**options):
         return second(**{**options, "depth_coefficient": 0.1})
 
+    stages = tuple((1, *stage[1:]) for stage in efficientnet_lite0.STAGES)
+    monkeypatch.setattr(efficientnet_lite0, "STAGES", stages)
     monkeypatch.setattr(densenet, "DenseNet", dense_net)
     monkeypatch.setattr(efficientnet, "EfficientNet", efficient_net)
     monkeypatch.setattr(efficientnet_v2, "EfficientNetV2", efficient_net_v2)

@@ -29,7 +29,8 @@ class Network:
 
     Attributes:
         build: the builder.
-        application: its backbone's name in keras.applications, or None.
+        application: its backbone's name in keras.applications or, for weights that come as a
+            package, in `cancernet.models.weights`; or None.
         frozen: whether the backbone comes frozen, to be started from pretrained weights.
         sigmoid: whether it ends in one sigmoid unit; every other ends in a softmax.
         kernel: the fixed kernel of `cancernet.models.preprocessing.KERNELS` that filters its

@@ -108,6 +108,8 @@ def asked_rows(content: ReportContent) -> dict[str, str]:
         "recipe": asked.recipe,
         "network": size,
     }
+    if network.first_weights:
+        rows["first weights"] = network.first_weights
     return rows | ({"judged on": asked.judged_on} if asked.judged_on else {})
 
 
