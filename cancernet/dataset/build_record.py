@@ -7,10 +7,17 @@ from typing import Any, TypeVar
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json
-from cancernet.base.records import EntryError, Record, from_json
+from cancernet.base.records import EntryError, Record, Written, from_json
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.config import DATASETS, SPLITS
-from cancernet.dataset.notices import Leak, Notice, NoticeKind, upgraded_leaks
+from cancernet.dataset.notices import (
+    Leak,
+    Notice,
+    NoticeKind,
+    say_leaks,
+    say_notice,
+    upgraded_leaks,
+)
 
 BUILD = "build.json"
 AUDIT = "audit.json"
@@ -67,8 +74,8 @@ class BuildRecord(Record):
         split_kind: how the splits were made, in words.
         unit: what was not split, in a word: patient, source, group.
         absent: split -> classes of which it has no image.
-        leaks: what makes results too good; `leak` says it in words, empty when nothing does.
-        notices: what a reader of any result must know; `warnings` says it in sentences.
+        leaks: what makes results too good.
+        notices: what a reader of any result must know.
         same_patients: patient -> other spellings of the same number that were joined with it;
             None where an earlier version did not look.
         left_out: reason -> number of files.
@@ -89,9 +96,7 @@ class BuildRecord(Record):
     split_kind: str
     unit: str
     absent: Mapping[str, tuple[str, ...]]
-    leak: str
     leaks: tuple[Leak, ...]
-    warnings: tuple[str, ...]
     notices: tuple[Notice, ...]
     same_patients: Mapping[str, tuple[str, ...]] | None = None
     counts: Mapping[str, SplitCounts]
@@ -118,6 +123,16 @@ class BuildRecord(Record):
             raise ValueError("`classes` must be different names with one of `words` each")
         if not set(self.positive) <= set(self.classes):
             raise ValueError("`positive` must name some of `classes`")
+
+    @Written
+    def leak(self) -> str:
+        """What leaks, in words; empty when nothing does."""
+        return say_leaks(self.leaks)
+
+    @Written
+    def warnings(self) -> tuple[str, ...]:
+        """The notices in sentences."""
+        return tuple(map(say_notice, self.notices))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import read_json, sha256_of
-from cancernet.base.records import from_json
+from cancernet.base.records import as_json, from_json
 from cancernet.base.words import NOTICE, images_of
 from cancernet.context.judge import InContext
 from cancernet.evaluation.in_context import in_context, pooled_in_context
@@ -224,8 +224,8 @@ def as_dict(compared: Compared, first: Side, second: Side) -> dict[str, object]:
         "first_run": first.name,
         "second_run": second.name,
         "images": len(first.testing.paths),
-        **dataclasses.asdict(compared.alone),
-        **({"context": dataclasses.asdict(context)} if context else {}),
+        **as_json(compared.alone),
+        **({"context": as_json(context)} if context else {}),
         "drawn": first.drawn or second.drawn,
         "leaks": [side.leak for side in (first, second)],
         "made": run_folder.now(),

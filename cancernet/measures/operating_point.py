@@ -59,8 +59,8 @@ def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
     called = calls.score >= chosen
     return OperatingPoint(
         threshold=chosen,
-        rule=rule.words,
         rule_name=rule.name,
+        rule_number=rule.number,
         sensitivity=_share(called[calls.truth == 1]),
         specificity=_share(~called[calls.truth == 0]),
         images=len(calls),

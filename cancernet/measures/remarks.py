@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from cancernet.base.records import Written
 from cancernet.base.words import counted
 
 # Fewer patients with images of a class than this are said to be few.
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     CLASSES_WITHOUT_IMAGES = "classes_without_images"
     FEW_PATIENTS = "few_patients"
     NO_INTERVAL = "no_interval"
+    SENTENCE = "sentence"  # of a record that knew remarks as sentences only
     # Patients as units, and two runs compared.
     PATIENTS_ALIKE = "patients_alike"
     SAME_PROBABILITIES = "same_probabilities"
@@ -133,6 +135,7 @@ SENTENCES = {
         "No interval is given for {figures}: undefined, or without any spread among these "
         "patients. That means too few or too similar patients, not certainty."
     ),
+    Kind.SENTENCE: "{text}",
     Kind.PATIENTS_ALIKE: (
         "All {patients:patient} are {only}, so there is no ranking of patients to judge."
     ),
@@ -146,12 +149,12 @@ SENTENCES = {
 RULES = {
     "youden": "highest sensitivity + specificity (Youden)",
     "smoothed": (
-        "highest sensitivity + specificity (Youden), averaged over shifts of {shift:g} in log "
+        "highest sensitivity + specificity (Youden), averaged over shifts of {number:g} in log "
         "odds between patients and pulled towards 0.5 when few patients validate"
     ),
-    "sensitivity": "highest threshold with a sensitivity of at least {target_sensitivity:g}",
-    "cost": "lowest cost when a missed positive costs as much as {cost_ratio:g} false alarms",
-    "fixed": "fixed threshold {threshold:g}",
+    "sensitivity": "highest threshold with a sensitivity of at least {number:g}",
+    "cost": "lowest cost when a missed positive costs as much as {number:g} false alarms",
+    "fixed": "fixed threshold {number:g}",
 }
 GIVEN, CHOSEN = "given, not chosen on validation", "chosen on validation, never on testing"
 
@@ -179,7 +182,9 @@ class _Formatter(string.Formatter):
 
 
 def sentence(remark: Remark) -> str:
-    """Returns the sentence of a remark."""
+    """Returns the sentence of a remark; of a kind that a later version wrote, its name."""
+    if remark.kind not in SENTENCES:
+        return f"{figure_name(remark.kind)}."
     values = dict(remark.values)
     if isinstance(named := values.get("figures"), tuple):
         values["figures"] = tuple(map(figure_name, named))
@@ -191,22 +196,31 @@ def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
     return tuple(map(sentence, remarks))
 
 
+def rule(name: str, number: float) -> str:
+    """Returns what a rule of `cancernet.config.RULES` goes by; `number` is that of `Rule`."""
+    return RULES.get(name, name).format(number=number)
+
+
 def figure_name(name: str) -> str:
     """Returns what a reader calls a figure of `metrics.json`."""
     return FIGURES.get(name, name.replace("_", " "))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Remarked:
-    """Base of records with `remarks`: fills `note` or `notes` with their sentences.
+    """Base of records with remarks. Files hold the values for programs and `note` for people."""
 
-    Files keep both: the values for programs, the sentences for people. The sentences of an
-    earlier version's file stay as they were.
-    """
+    remarks: tuple[Remark, ...] = ()
 
-    remarks: tuple[Remark, ...]
+    @classmethod
+    def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the entries of version 0.1.0, which wrote sentences only, in today's form."""
+        note = entries.get("note")
+        if "remarks" in entries or not isinstance(note, str) or not note:
+            return entries
+        return {**entries, "remarks": [{"kind": Kind.SENTENCE.value, "values": {"text": note}}]}
 
-    def __post_init__(self) -> None:
-        said = sentences(self.remarks)
-        for name, text in (("note", " ".join(said)), ("notes", said)):
-            if getattr(self, name, None) in ("", ()):
-                object.__setattr__(self, name, text)
+    @Written
+    def note(self) -> str:
+        """The remarks in sentences."""
+        return " ".join(sentences(self.remarks))

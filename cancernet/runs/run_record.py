@@ -17,11 +17,11 @@ from typing import Any
 from cancernet import __version__
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
-from cancernet.base.records import Record, from_json
+from cancernet.base.records import Record, Written, from_json
 from cancernet.config import INTERPOLATIONS
 from cancernet.context.context import Context
 from cancernet.dataset.build_record import SplitCounts
-from cancernet.dataset.notices import Leak, upgraded_leaks
+from cancernet.dataset.notices import Leak, say_leaks, upgraded_leaks
 from cancernet.measures.decisions import Calibration, OperatingPoint
 
 CROSS_VALIDATION = "cross_validation.json"
@@ -60,7 +60,6 @@ class DatasetFacts(Record):
         folder: where the training found them, as it was named.
         fingerprint: of the data set, or of this division of it.
         whole: in a fold, the fingerprint of the data set that it divides; else empty.
-        leak: `leaks` in words; empty when nothing leaks.
         split: how the splits were made, in words.
         image_size: (width, height) in pixels that most images have; empty where not known.
         left_out: reason -> number of files.
@@ -75,7 +74,6 @@ class DatasetFacts(Record):
     fingerprint: str = ""
     whole: str = ""
     drawn: bool
-    leak: str
     leaks: tuple[Leak, ...]
     split: str = ""
     counts: Mapping[str, SplitCounts] = dataclasses.field(default_factory=dict)
@@ -89,6 +87,11 @@ class DatasetFacts(Record):
     def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
         """Returns the entries of version 0.1.0, which wrote a sentence, in today's form."""
         return upgraded_leaks({"leaks": [], **entries})
+
+    @Written
+    def leak(self) -> str:
+        """What leaks, in words; empty when nothing does."""
+        return say_leaks(self.leaks)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
