@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,8 @@ from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
 
 if TYPE_CHECKING:
-    from cancernet.explaining.explainer import ExplanationFolder
     from cancernet.runs.run_folder import Run
     from cancernet.scoring.keras_predictor import KerasPredictor
-    from cancernet.scoring.predictor import Prediction
 
 _KERAS_FILE = "a Keras model without a run folder (--run FILE)"
 _MAPS = "heat maps (docs/EXPLAIN.md says what they show)"
@@ -219,6 +216,19 @@ def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPred
     return None
 
 
+def _predict(
+    images: list[Path], flags: PredictFlags, trained: "Run", own: "KerasPredictor | None"
+) -> int:
+    from cancernet.commands.predict_images import predict_images
+
+    scored, failed = predict_images(images, flags, trained, own)
+    if not flags.json:
+        _say_what_answered(trained)
+    if scored == 0 and failed == 0:
+        print("error: no image found there (PNG, JPEG, TIFF or BMP)", file=sys.stderr)
+    return _exit_code(scored, failed)
+
+
 def _map_slides(flags: PredictFlags, trained: "Run") -> int:
     from cancernet.commands.slides import map_slides
 
@@ -227,9 +237,14 @@ def _map_slides(flags: PredictFlags, trained: "Run") -> int:
         trained, list(flags.slide), output, side=flags.patch_size, alone=flags.alone
     )
     _say_what_answered(trained)
+    if done:
+        print(f"Maps: {output}")
+    return _exit_code(done, failed)
+
+
+def _exit_code(done: int, failed: int) -> int:
     if not done:
         return EXIT_NOTHING_DONE
-    print(f"Maps: {output}")
     return EXIT_SOME_FAILED if failed else EXIT_OK
 
 
@@ -237,78 +252,3 @@ def _say_what_answered(trained: "Run") -> None:
     if trained.drawn:
         print(DRAWN)
     print(f"Run {trained.folder}. {NOTICE}")
-
-
-def _predict(
-    images: list[Path], flags: PredictFlags, trained: "Run", predictor: "KerasPredictor | None"
-) -> int:
-    from cancernet.commands.predict_images import predict_named
-
-    named = images
-    if flags.list_ is not None:
-        from cancernet.scoring.inputs import listed_images
-
-        named = listed_images(flags.list_, images)
-    folder = _explanations(flags, trained)
-    figure = _figure(images, flags.figure, flags, trained) if flags.figure else None
-
-    def also(prediction: "Prediction") -> None:
-        if folder:
-            folder.explain(prediction)
-        if figure:
-            figure(prediction)
-
-    scored, failed = predict_named(
-        trained,
-        named,
-        as_json_lines=flags.json,
-        csv_path=flags.csv,
-        also=also,
-        alone=flags.alone,
-        scheduler=flags.scheduler,
-        workers=flags.workers,
-        predictor=predictor,
-    )
-    if not flags.json:
-        if folder:
-            print(folder.summary())
-        _say_what_answered(trained)
-    if scored == 0:
-        if failed == 0:
-            print("error: no image found there (PNG, JPEG, TIFF or BMP)", file=sys.stderr)
-        return EXIT_NOTHING_DONE
-    return EXIT_SOME_FAILED if failed else EXIT_OK
-
-
-def _explanations(flags: PredictFlags, trained: "Run") -> "ExplanationFolder | None":
-    """Prepares the folder of --explain; loads TensorFlow only for a gradient method."""
-    if flags.explain is None:
-        if flags.layer or flags.class_ or flags.method:
-            raise CancerNetError("--layer, --class and --method go with --explain DIR")
-        return None
-    from cancernet.explaining.explainer import ExplanationFolder
-
-    return ExplanationFolder(
-        flags.explain,
-        trained,
-        method=flags.method or "grad-cam",
-        layer=flags.layer,
-        class_name=flags.class_,
-    )
-
-
-def _figure(
-    images: list[Path], target: Path, flags: PredictFlags, trained: "Run"
-) -> "Callable[[Prediction], None]":
-    """Returns what saves the one image that is named, titled with its prediction."""
-    from cancernet.scoring.output import check_target, write_figure
-
-    if len(images) != 1 or images[0].is_dir() or flags.scheduler:
-        raise CancerNetError("--figure shows one image; name exactly one file")
-    check_target(target)
-
-    def write(prediction: "Prediction") -> None:
-        write_figure(target, prediction, trained, notice=NOTICE)
-        print(f"Figure: {target}", file=sys.stderr)
-
-    return write
