@@ -122,7 +122,7 @@ def open_keras_model(named: Path, description: ModelDescription) -> Iterator[Ker
             words=facts.words,
             positive=facts.positive,
             input=Input(width=width, height=height, interpolation=interpolation),
-            dataset=DatasetFacts(drawn=False, leak="", leaks=()),
+            dataset=DatasetFacts(drawn=False, leaks=()),
             checksum=f"{sha256_of(path)} {choices}",
         )
         yield KerasPredictor(Run(folder=named, record=record), model, known.preprocessing)

@@ -229,7 +229,6 @@ def describe_dataset(dataset: BuiltDataset) -> DatasetFacts:
         fingerprint=dataset.fingerprint,
         whole=dataset.whole.fingerprint if dataset.whole is not None else "",
         drawn=dataset.drawn,
-        leak=dataset.leak,
         leaks=dataset.leaks,
         split=dataset.split_kind,
         counts=dataset.counts,
