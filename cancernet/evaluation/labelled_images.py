@@ -33,7 +33,7 @@ class Labelled:
         labels: (images,) int64, places in the run's classes.
         patients: name of every image's patient; where it is not known, the image's path.
         unnamed: images whose patient is not known, so that each counts as one of its own.
-        respelled: which ids of a table were taken for one patient, in a sentence; or empty.
+        respelled: which ids were taken for one patient, in a sentence; or empty.
         left_out: reason to number of files that were left out.
         how: which images these are, in words.
         leak: what leaks between the splits of that set; empty when nothing.
@@ -163,10 +163,9 @@ def _read_table(path: Path, run: Run) -> Labelled:
             f"{path} names {len(missing):,} images that are not there, first {missing[0]}; paths "
             "are relative to the table"
         )
-    named = [cells[patient] if patient is not None else "" for cells in kept]
-    respelled = find_respelled(set(named))
-    spelling = kept_spellings(respelled)
-    patients = [spelling.get(name, name) for name in named]
+    patients, respelled = _one_spelling_each(
+        [cells[patient] if patient is not None else "" for cells in kept]
+    )
     return Labelled(
         name=path.parent.resolve().name if path.name == MANIFEST else path.stem,
         folder=path.parent,
@@ -176,14 +175,21 @@ def _read_table(path: Path, run: Run) -> Labelled:
         unnamed=patients.count(""),
         left_out=dict(Counter([UNKNOWN_CLASS] * (len(table.rows) - len(kept)))),
         how=f"all images of {path.name}",
-        respelled=" ".join(map(say_notice, notice_respelled(respelled))),
+        respelled=respelled,
     )
+
+
+def _one_spelling_each(named: list[str]) -> tuple[list[str], str]:
+    """Returns one spelling for every patient, and which ids were joined, in a sentence."""
+    respelled = find_respelled(set(named))
+    kept = kept_spellings(respelled)
+    said = " ".join(map(say_notice, notice_respelled(respelled)))
+    return [kept.get(name, name) for name in named], said
 
 
 def _read_folders(folder: Path, run: Run) -> Labelled:
     dataset = catalog.DATASETS.get(run.record.dataset.name)
-    paths, labels, patients, reasons = [], [], [], []
-    unnamed = 0
+    paths, labels, named, reasons = [], [], [], []
     for file in Inputs([folder]):
         relative = PurePosixPath(file.relative_to(folder).as_posix())
         try:
@@ -191,19 +197,20 @@ def _read_folders(folder: Path, run: Run) -> Labelled:
         except catalog.LeftOut as reason:
             reasons.append(reason.reason.value)
             continue
-        unnamed += not patient
         paths.append(str(relative))
         labels.append(run.classes.index(label))
-        patients.append(patient or str(relative))
+        named.append(patient)
+    patients, respelled = _one_spelling_each(named)
     return Labelled(
         name=folder.resolve().name,
         folder=folder,
         paths=paths,
         labels=np.array(labels, np.int64),
-        patients=patients,
-        unnamed=unnamed,
+        patients=[name or path for name, path in zip(patients, paths, strict=True)],
+        unnamed=patients.count(""),
         left_out=dict(Counter(reasons).most_common()),
         how="folders named by class",
+        respelled=respelled,
     )
 
 
