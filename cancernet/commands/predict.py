@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.settings import flag_of, setting, setting_fields
+from cancernet.base.tables import columns_setting
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
@@ -42,10 +43,11 @@ class PredictFlags:
     )
     list_: Path | None = setting(
         None,
-        "score only the images that the column `filename` of this CSV names, in its order, "
+        "score only the images that this table names in its column `filename`, in its order, "
         "from the folders that are named",
         metavar="FILE",
     )
+    columns: tuple[str, ...] = columns_setting()
     alone: bool = setting(
         False,
         "judge every patch by itself, also where the run judges patches with their neighbours",
@@ -139,6 +141,8 @@ class PredictFlags:
             return f"{flag} does not go with --slide"
         if not self.slide and (flag := self._first_given(_SLIDES)):
             return f"{flag} goes with --slide"
+        if self.columns and not self.list_:
+            return "--columns goes with --list"
         if self.csv and self.explain:
             return (
                 "--csv can continue after a stop and --explain cannot, so they do not go "
@@ -248,7 +252,7 @@ def _predict(
     if flags.list_ is not None:
         from cancernet.scoring.inputs import listed_images
 
-        named = listed_images(flags.list_, images)
+        named = listed_images(flags.list_, images, columns=flags.columns)
     folder = _explanations(flags, trained)
     figure = _figure(images, flags.figure, flags, trained) if flags.figure else None
 

@@ -129,9 +129,7 @@ def test_folders_names_lists_and_subgroups_mean_one_patient(tmp_path_factory, sp
     listed = split_by_lists(images, dict.fromkeys(read_list(training), "training"))
     assert len(listed.images) == len(images) and not listed.without_images
     with open(folder / "sites.csv", "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(
-            [("patient", "site"), *((name, "A") for _, name in spellings)]
-        )
+        csv.writer(file).writerows([("patient", "site"), *((name, "A") for _, name in spellings)])
     table = read_columns(folder / "sites.csv")[1]["site"]
     assert set(table) == {patient_key(name) for _, name in spellings}
 

@@ -187,7 +187,7 @@ def test_a_list_is_scored_in_its_order_and_counted(tiny_run, images, tmp_path):
     assert done.returncode == 1 and "gone.png: there is no such file" in done.stderr
     Image.new("RGB", (50, 50)).save(below / "a red.png")
     (tmp_path / "other.csv").write_text("name\na.png\n")
-    for table, words in ((tmp_path / "other.csv", "has no column `path` or `filename`"),
+    for table, words in ((tmp_path / "other.csv", "has no column for the image"),
                          (tmp_path / "none.csv", "there is no table")):  # fmt: skip
         done = predict(below, "--run", tiny_run, "--list", table)
         assert done.returncode == 2 and words in done.stderr
