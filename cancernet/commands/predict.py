@@ -32,7 +32,7 @@ class PredictFlags:
 
     run: Path | None = setting(
         None,
-        f"run folder (default: the newest in {OUTPUT}/), or a .keras or .h5 model without one",
+        f"run folder (default: the newest in {OUTPUT}/), or a .keras, .h5 or .json model",
         metavar="DIR_OR_FILE",
     )
     json: bool = setting(False, "print one JSON object a line", switch=True)
@@ -78,6 +78,9 @@ class PredictFlags:
         "themselves",
         group=_KERAS_FILE,
         metavar="NAME_OR_FILE",
+    )
+    weights: Path | None = setting(
+        None, "its weights, where the other file is the network only (.json)", group=_KERAS_FILE
     )
     sha256: str | None = setting(
         None, "the hash the file must have", group=_KERAS_FILE, metavar="HEX"
@@ -203,9 +206,10 @@ def main(description: str | None) -> int:
 def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPredictor | None":
     """Opens the Keras model that --run names; None when it names a run folder."""
     stated: dict[str, Any] = flags.of(_KERAS_FILE)
-    if flags.run is not None and not flags.run.is_dir():
-        from cancernet.scoring.model_file import is_model_file
+    if flags.run is not None:
+        from cancernet.scoring.model_file import is_model_file, refuse_other_models
 
+        refuse_other_models(flags.run)
         if is_model_file(flags.run):
             if flags.slide or flags.explain or flags.workers or flags.scheduler:
                 raise CancerNetError(

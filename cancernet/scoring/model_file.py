@@ -27,7 +27,15 @@ from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import parse_json, sha256_of
 
-SUFFIXES = (".keras", ".h5", ".hdf5")
+NETWORK_ONLY = ".json"  # its weights lie in another file
+SUFFIXES = (".keras", ".h5", ".hdf5", NETWORK_ONLY)
+# How to come to a file that can be opened; a SavedModel holds code, which would be run.
+_ASK = "ask for the .keras or .h5 file it was made from"
+_CONVERT = {
+    "a SavedModel": "`tf_keras.models.load_model(FOLDER).save('model.h5')` makes a file of it",
+    "a TFLite file": _ASK,
+    "an ONNX file": _ASK,
+}
 _PART = re.compile(r"^(?P<name>.+)\.part(?P<number>\d+)$")
 _HEX = re.compile(r"^[0-9a-fA-F]{64}$")
 
@@ -41,8 +49,8 @@ FORBIDDEN = {
 }  # fmt: skip
 # The module that a class of Keras comes from, with or without `.src`.
 _ROOMS = (
-    "layers", "models", "initializers", "regularizers", "constraints", "activations",
-    "dtype_policies", "ops", "engine", "random", "applications", "trainers", "quantizers",
+    "layers", "models", "initializers", "regularizers", "constraints", "activations", "engine",
+    "dtype_policies", "mixed_precision", "ops", "random", "applications", "trainers", "quantizers",
 )  # fmt: skip
 LARGEST_CONFIG = 8 << 20  # bytes; that of EfficientNetV2L has under 1 MB
 HARMLESS = 2**24  # weights, 64 MB of memory: not worth refusing
@@ -53,6 +61,16 @@ def is_model_file(named: Path) -> bool:
     """Tells whether a path names a model file, or a part of one, rather than a run folder."""
     part = _PART.match(named.name)
     return Path(part["name"] if part else named.name).suffix in SUFFIXES and not named.is_dir()
+
+
+def refuse_other_models(named: Path) -> None:
+    """Raises RunError for a model in a form that is not opened, and says how to convert it."""
+    kinds = {".tflite": "a TFLite file", ".onnx": "an ONNX file"}
+    kind = kinds.get(named.suffix.lower()) if named.is_file() else None
+    if (named / "saved_model.pb").is_file():
+        kind = "a SavedModel"
+    if kind is not None:
+        raise RunError(f"{named} is {kind}, which is not opened here: {_CONVERT[kind]}")
 
 
 @contextlib.contextmanager
@@ -160,7 +178,7 @@ def vet(path: Path) -> Config:
             run code or read files.
     """
     try:
-        config = parse_json(_from_zip(path) if zipfile.is_zipfile(path) else _from_hdf5(path))
+        config = parse_json(_text_of(path))
     except RunError:
         raise
     except Exception as error:  # zipfile, zlib and HDF5 raise whatever they like
@@ -170,6 +188,9 @@ def vet(path: Path) -> Config:
         ) from None
     if not isinstance(config, dict):
         raise RunError(f"{path} is damaged: its configuration is not a JSON object")
+    # How it was compiled is not read, since it is not trained here; and an optimizer would
+    # allocate its variables at once.
+    config.pop("compile_config", None)
     for kind, module in _classes(config):
         stranger = "" if _is_of_keras(module) else f" of {module}"
         if kind in FORBIDDEN or stranger:
@@ -179,6 +200,14 @@ def vet(path: Path) -> Config:
                 "it, as plain Keras layers"
             )
     return config
+
+
+def _text_of(path: Path) -> str:
+    if path.suffix == NETWORK_ONLY:
+        if path.stat().st_size > LARGEST_CONFIG:
+            raise ValueError("its configuration is far too large")
+        return path.read_text(encoding="utf-8")
+    return _from_zip(path) if zipfile.is_zipfile(path) else _from_hdf5(path)
 
 
 def _from_zip(path: Path) -> str:
@@ -199,7 +228,8 @@ def _from_hdf5(path: Path) -> str:
         if text is None:
             raise RunError(
                 f"{path} holds weights but no network; give it to `python train_model.py "
-                "--recipe NAME --weights FILE`, or ask for the whole model"
+                "--recipe NAME --weights FILE`, or name its network with --run FILE.json "
+                "--weights FILE, or ask for the whole model"
             )
         text = text.decode("utf-8") if isinstance(text, bytes) else str(text)
         if len(text) > LARGEST_CONFIG:
@@ -216,8 +246,7 @@ def _classes(config: Any) -> Iterator[tuple[str, str | None]]:
             if isinstance(item.get("class_name"), str):
                 module = item.get("module")
                 yield item["class_name"], module if isinstance(module, str) else None
-            # How it was compiled is not read: the model is not trained here.
-            stack += [value for key, value in item.items() if key != "compile_config"]
+            stack += item.values()
         elif isinstance(item, list):
             stack += item
 
@@ -227,7 +256,7 @@ def _is_of_keras(module: str | None) -> bool:
     first, *steps = (module or "keras").split(".")
     if not steps:
         return first == "keras"
-    return first in ("keras", "tensorflow") and any(step in _ROOMS for step in steps)
+    return first in ("keras", "tensorflow", "tf_keras") and any(step in _ROOMS for step in steps)
 
 
 def refuse_larger_than_its_weights(path: Path, shown: Path, config: Config) -> None:
@@ -254,15 +283,11 @@ def _count_weights(config: Config) -> int:
     """
     import keras
 
-    # An optimizer allocates its variables at once, and none is needed here.
-    config = {key: value for key, value in config.items() if key != "compile_config"}
+    from cancernet.scoring.keras_2 import network_of
+
     try:
         with keras.StatelessScope(initialize_variables=False):
-            if "module" in config:
-                network = keras.saving.deserialize_keras_object(config, safe_mode=True)
-            else:  # the form of an HDF5 file
-                kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
-                network = kind.from_config(config["config"])
+            network = network_of(config)
             return sum(math.prod(variable.shape) for variable in network.variables)
     except Exception:  # Keras raises whatever its parts raise
         return 0
