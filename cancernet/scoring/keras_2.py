@@ -38,7 +38,10 @@ def modernized(config: Any) -> Any:
         return config
     if config.get("class_name") == "Policy" and isinstance(config.get("config"), dict):
         return config["config"].get("name")  # a dtype policy, which its name says too
-    config = {key: modernized(value) for key, value in config.items()}
+    config = {
+        key: value if key == "compile_config" else modernized(value)
+        for key, value in config.items()
+    }
     kind, settings = config.get("class_name"), config.get("config")
     if not isinstance(kind, str):
         return config
@@ -77,7 +80,8 @@ def _is_of_keras_2(module: Any) -> bool:
 
 def network_of(config: dict[str, Any]) -> Any:
     """Makes the network of a vetted configuration; Keras raises whatever its parts raise."""
-    config = copy.deepcopy(config)  # Keras takes entries out of it
+    # A copy, since Keras takes entries out; without the optimizer, which would allocate memory.
+    config = copy.deepcopy({key: value for key, value in config.items() if key != "compile_config"})
     kind = str(config["class_name"])
     if "module" not in config:  # the form of an HDF5 file
         kind = "Functional" if kind in _GRAPHS else kind

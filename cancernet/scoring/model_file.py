@@ -188,9 +188,6 @@ def vet(path: Path) -> Config:
         ) from None
     if not isinstance(config, dict):
         raise RunError(f"{path} is damaged: its configuration is not a JSON object")
-    # How it was compiled is not read, since it is not trained here; and an optimizer would
-    # allocate its variables at once.
-    config.pop("compile_config", None)
     for kind, module in _classes(config):
         stranger = "" if _is_of_keras(module) else f" of {module}"
         if kind in FORBIDDEN or stranger:
@@ -246,7 +243,8 @@ def _classes(config: Any) -> Iterator[tuple[str, str | None]]:
             if isinstance(item.get("class_name"), str):
                 module = item.get("module")
                 yield item["class_name"], module if isinstance(module, str) else None
-            stack += item.values()
+            # How it was compiled is not read: the model is not trained here.
+            stack += [value for key, value in item.items() if key != "compile_config"]
         elif isinstance(item, list):
             stack += item
 
