@@ -238,15 +238,8 @@ def _group_reader(dataset: str | None, group_by: str) -> _GroupReader:
 
 
 def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
-    pure = PurePosixPath(path)
     with contextlib.suppress(catalog.LeftOut):
-        return entry.identify(pure).patient
-    # In a set that was divided the folder of the patient may be gone: the id is then the
-    # first part of a file name in the published form, which has a position.
-    first = re.split(r"[_\-\s]", pure.stem)[0]
-    with contextlib.suppress(catalog.LeftOut):
-        identity = entry.identify(PurePosixPath(first, pure.parent.name, pure.name))
-        return identity.patient if identity.x is not None else None
+        return entry.identify(PurePosixPath(path)).patient
     return None
 
 

@@ -254,17 +254,13 @@ def _identity(
     """
     label = next((part for part in reversed(path.parts[:-1]) if part in classes), None)
     if dataset is not None and not catalog.is_mask(path):
-        # <class>/<published name>: the name alone may say whose it is.
-        guess = PurePosixPath(path.stem.split("_")[0], label or "", path.name)
-        for candidate, sure in ((path, True), (guess, False)):
-            try:
-                found = dataset.identify(candidate)
-            except catalog.Contradiction:
-                raise
-            except catalog.LeftOut:
-                continue
-            if sure or found.x is not None:
-                return found.label, found.patient
+        try:
+            found = dataset.identify(path)
+            return found.label, found.patient
+        except catalog.Contradiction:
+            raise
+        except catalog.LeftOut:
+            pass  # the folder of a class is enough
     if catalog.is_mask(path):
         raise catalog.LeftOut(catalog.Reason.MASK)
     if label is None:

@@ -236,6 +236,27 @@ def test_a_stray_quote_in_the_manifest_is_no_traceback(source, out):
         list(manifest_rows(out / "manifest.csv"))
 
 
+@pytest.mark.parametrize("layout", ["flat", "one", "tutorial"])
+def test_published_names_in_other_folders_give_the_same_set(source, out, tmp_path, layout):
+    other = tmp_path / "other"
+    for number, file in enumerate(sorted(source.rglob("*class?.png"))):
+        label = int(file.stem[-1])
+        folder = {
+            "flat": ("No-Cancer", "Cancer")[label],
+            "one": "",
+            "tutorial": f"{('training', 'testing')[number % 2]}/{label}",
+        }[layout]
+        (other / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, other / folder / file.name)
+    build_it(other, out)
+    columns = ("path", "patient", "label", "split", "x", "y")
+    found = [[row[name] for name in columns] for row in manifest(out)]
+    build_it(source, tmp_path / "published")
+    assert found == [[row[name] for name in columns] for row in manifest(tmp_path / "published")]
+    with pytest.raises(SplitError, match="not shipped in parts"):
+        build_it(other, out, split="shipped")
+
+
 def test_lists_are_followed(source, out, tmp_path):
     lists = []
     for split, ids in zip(SPLITS, ("8001\n8003", "8002", "8004\n1"), strict=True):
