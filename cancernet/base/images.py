@@ -5,8 +5,8 @@ How every kind of image becomes 8-bit RGB:
 - EXIF orientation is applied; of several frames or pages the first is taken;
 - grey and black-and-white are repeated into three channels; palettes are looked up;
 - transparent pixels are laid on white, the background of a slide;
-- 16-bit values keep their upper 8 bits; 32-bit values are taken as 0-1, 0-255 or
-  0-65535, whichever is the smallest range that holds them, and refused beyond;
+- whole numbers of more than 8 bits keep the upper 8 bits of their depth, and
+  floating-point values are taken as 0-1 or 0-255 (`cancernet/base/depths.py`);
 - CMYK, YCbCr, HSV and LAB are converted by Pillow's formulas, without ICC profiles.
 """
 
@@ -57,12 +57,15 @@ class CannotReadError(ImageError):
         self.detail = detail or message
 
 
-def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> Image.Image:
+def read_rgb(
+    source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS, bits: int = 0
+) -> Image.Image:
     """Decodes one image completely into an RGB Pillow image of 8 bits a channel.
 
     Args:
         source: a path, or the bytes of an image file.
         maximum_pixels: images with more pixels are refused before decoding.
+        bits: depth of the data set's values, as `depths.eight_bit` takes it.
 
     Raises:
         ImageError: not an image, damaged, empty, too large, or unreadable.
@@ -74,7 +77,7 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
         with _open(content) as image:
             _check_size(image, content, maximum_pixels)
             image.load()
-            return _to_rgb(image)
+            return _to_rgb(image, content, bits)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -171,38 +174,43 @@ def _check_size(image: Image.Image, content: bytes, maximum_pixels: int) -> None
         )
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, content: bytes, bits: int) -> Image.Image:
+    opened = image
     if image.format != "PNG" or not PLAIN_PNG_INFO.issuperset(image.info):
         from PIL import ImageOps
 
         image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        from cancernet.base.depths import eight_bit, told_depth
+
+        return eight_bit(image, told=told_depth(opened, content), bits=bits)
+    _refuse_dark_colours(opened, content)
     if image.mode == "RGB":
         return image.convert("RGB") if "transparency" not in image.info else _on_white(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _on_white(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        return _eight_bit(image)
     return image.convert("RGB")
 
 
+def _refuse_dark_colours(image: Image.Image, content: bytes) -> None:
+    """Raises ImageError for dark colours of 16 bits, of which Pillow keeps the upper 8.
+
+    Nobody knows whether such values have fewer bits or whether the picture is black.
+    """
+    wide = image.format == "PNG" and content[24] == 16
+    if image.format == "TIFF":
+        wide = image.tag_v2.get(258, (8,))[0] == 16  # type: ignore[attr-defined]
+    if wide and np.asarray(image).max() < 1 << 6:
+        raise ImageError(
+            "its colours of 16 bits use at most 14 of them, so they would be nearly black; save "
+            "it with 8 bits"
+        )
+
+
 def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey with a transparent value
-        return _eight_bit(image)
     opaque = image.convert("RGBA")
     ground = Image.new("RGBA", opaque.size, (255, 255, 255, 255))
     return Image.alpha_composite(ground, opaque).convert("RGB")
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 65535:
-        raise ImageError("its values are not in 0-1, 0-255 or 0-65535")
-    top = values.max()
-    if image.mode.startswith("I;16") or top > 255:
-        values = values / 256
-    elif image.mode == "F" and top <= 1:
-        values = values * 255
-    return Image.fromarray(np.floor(values).astype(np.uint8)).convert("RGB")
 
 
 def largest_tile(content: bytes) -> int:

@@ -58,6 +58,13 @@ def predict_named(
         else:
             table = CsvFile(csv_path, scoring.run, named, in_context=in_context)
             tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
+        if isinstance(each, Predictor) and each.guessed_depths:
+            depths = ", ".join(map(str, sorted(each.guessed_depths)))
+            print(
+                f"note: images of more than 8 bits do not say how many they use; {depths} bits "
+                "were taken, which hold their largest values",
+                file=sys.stderr,
+            )
     if inputs.passed_over:
         others = counted(
             inputs.passed_over, "file that is not an image", "files that are not images"

@@ -73,6 +73,8 @@ class BuildRecord(Record):
             None where an earlier version did not look.
         left_out: reason -> number of files.
         failed: number of files that could not be used because of a defect.
+        bits: depth of the values in files of more than 8 bits that do not state it, found from
+            the largest of them all; 0 where there are none.
         listed_without_images: patients on a split list that have no images.
     """
 
@@ -101,6 +103,7 @@ class BuildRecord(Record):
     listed_without_images: tuple[str, ...] = ()
     unlisted: Unlisted = Unlisted()
     image_size: ImageSize
+    bits: int = 0
     fingerprint: str
 
     @classmethod

@@ -73,6 +73,7 @@ class BuiltDataset:
     left_out: Mapping[str, int]
     image_size: tuple[int, int]
     fingerprint: str
+    bits: int = 0
     parts: dict[str, Part]
     unit: str = "patient"
     leaks: tuple[Leak, ...] = ()
@@ -151,6 +152,7 @@ def read_dataset(folder: Path) -> BuiltDataset:
         left_out=built.left_out,
         image_size=(built.image_size.width, built.image_size.height),
         fingerprint=built.fingerprint,
+        bits=built.bits,
         parts=parts,
         unit=built.unit,
         leaks=built.leaks,

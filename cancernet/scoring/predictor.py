@@ -18,6 +18,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
+from cancernet.base.depths import GUESSED
 from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.base.images import read_rgb, to_array
 from cancernet.runs.run_folder import Run
@@ -138,7 +139,15 @@ class Predictor:
         Raises:
             ImageError: it cannot be read as an image.
         """
-        return self.scaled(read_rgb(source))
+        image = read_rgb(source, bits=self.run.record.input.bits)
+        if depth := image.info.get(GUESSED):
+            self.guessed_depths.add(depth)
+        return self.scaled(image)
+
+    @functools.cached_property
+    def guessed_depths(self) -> set[int]:
+        """Depths that were taken for images which, like the run's data, do not tell theirs."""
+        return set()
 
     def scaled(self, image: Image.Image) -> np.ndarray:
         """Scales a decoded image to the network's input, uint8 (height, width, 3)."""

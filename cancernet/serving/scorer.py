@@ -39,7 +39,7 @@ def decode(predictor: Predictor, content: bytes, *, maximum_pixels: int) -> np.n
     Raises:
         ImageError: it cannot be read as an image, or is beyond a limit.
     """
-    return predictor.scaled(_read(content, maximum_pixels))
+    return predictor.scaled(_read(content, maximum_pixels, predictor.run.record.input.bits))
 
 
 def preview(content: bytes, *, maximum_pixels: int) -> str:
@@ -48,7 +48,7 @@ def preview(content: bytes, *, maximum_pixels: int) -> str:
     Raises:
         ImageError: it cannot be read as an image, or is beyond a limit.
     """
-    image = _read(content, maximum_pixels)
+    image = _read(content, maximum_pixels, 0)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     return encoded(image, "PNG")
 
@@ -85,10 +85,10 @@ def size_of(content: bytes) -> tuple[int, int]:
         return image.size
 
 
-def _read(content: bytes, maximum_pixels: int) -> Image.Image:
+def _read(content: bytes, maximum_pixels: int, bits: int) -> Image.Image:
     if content[:2] == b"\xff\xd8" and content.count(b"\xff\xda") > MAXIMUM_SCANS:
         raise ImageError(f"the JPEG has more than {MAXIMUM_SCANS} scans; save it again")
-    return read_rgb(content, maximum_pixels=maximum_pixels)
+    return read_rgb(content, maximum_pixels=maximum_pixels, bits=bits)
 
 
 Outcome = Prediction | Failure | Exception

@@ -4,7 +4,9 @@ import errno
 import os
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.base.files import sha256_of
@@ -12,7 +14,7 @@ from cancernet.base.records import as_json
 from cancernet.building import staging, transfer
 from cancernet.catalog import Reason
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import manifest_rows
+from cancernet.dataset.manifest import manifest_rows, read_dataset
 from tests.helpers.building_trees import (
     build_it,
     facts,
@@ -255,6 +257,14 @@ def test_published_names_in_other_folders_give_the_same_set(source, out, tmp_pat
     assert found == [[row[name] for name in columns] for row in manifest(tmp_path / "published")]
     with pytest.raises(SplitError, match="not shipped in parts"):
         build_it(other, out, split="shipped")
+
+
+def test_the_depth_of_a_set_is_that_of_its_largest_value(source, out):
+    for number, file in enumerate(sorted(source.rglob("*.png"))):
+        values = np.random.default_rng(number).integers(0, 900, (10, 10))
+        values[0, 0] = 4080 if number == 5 else 0
+        Image.fromarray(values.astype(np.uint16)).save(file, "PNG")
+    assert build_it(source, out).facts.bits == 12 and read_dataset(out).bits == 12
 
 
 def test_lists_are_followed(source, out, tmp_path):
