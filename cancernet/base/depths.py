@@ -54,6 +54,8 @@ def depth_holding(top: int) -> int:
 def told_depth(image: Image.Image, content: bytes) -> int:
     """Returns how many bits of a value the file says it uses, 8 to 16; 0 where it does not say."""
     told = 0
+    if image.format in ("PPM", "JPEG2000"):
+        return 16  # Pillow has scaled the values
     if image.format == "PNG":
         head = content[: content.find(b"IDAT")]
         place = head.find(b"sBIT")

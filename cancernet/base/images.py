@@ -2,7 +2,8 @@
 
 How every kind of image becomes 8-bit RGB:
 
-- EXIF orientation is applied; of several frames or pages the first is taken;
+- EXIF orientation is applied; of several frames the first is taken, of the pages of a TIFF
+  the largest;
 - grey and black-and-white are repeated into three channels; palettes are looked up;
 - transparent pixels are laid on white, the background of a slide;
 - whole numbers of more than 8 bits keep the upper 8 bits of their depth, and
@@ -10,7 +11,6 @@ How every kind of image becomes 8-bit RGB:
 - CMYK, YCbCr, HSV and LAB are converted by Pillow's formulas, without ICC profiles.
 """
 
-import io
 import os
 import stat
 import struct
@@ -21,9 +21,8 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
+from cancernet.base.kinds import PAGE, directory_of_page, open_image
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 MAXIMUM_PIXELS = 64_000_000
 # No image of so many pixels is larger (four channels of 32 bits, not packed); more would fill
 # the memory.
@@ -74,16 +73,21 @@ def read_rgb(
     if not content:
         raise ImageError("the file is empty (0 bytes)")
     try:
-        with _open(content) as image:
+        with open_image(content) as image:
             _check_size(image, content, maximum_pixels)
             image.load()
-            return _to_rgb(image, content, bits)
+            rgb = _to_rgb(image, content, bits)
+            if PAGE in image.info:
+                rgb.info[PAGE] = image.info[PAGE]
+            return rgb
     except ImageError:
         raise
     except Image.DecompressionBombError:
         raise ImageError(f"the image has more than {maximum_pixels:,} pixels") from None
     except Image.UnidentifiedImageError:
-        raise ImageError("this is not a PNG, JPEG, TIFF or BMP image") from None
+        raise ImageError(
+            "this is not a PNG, JPEG, TIFF or BMP image, nor a GIF, WebP, JPEG 2000, PGM or PPM"
+        ) from None
     except MemoryError:
         raise NoMemoryError("the image does not fit into memory") from None
     except Exception as error:
@@ -144,18 +148,9 @@ def _refuse_odd(status: os.stat_result) -> None:
         raise CannotReadError(f"the file is larger than {MAXIMUM_BYTES >> 30} GiB")
 
 
-def _open(content: bytes) -> Image.Image:
-    """Reads the header. `Image.open` would load the plugins of five formats for it."""
-    if content.startswith(PNG_SIGNATURE):
-        from PIL.PngImagePlugin import PngImageFile
-
-        return PngImageFile(io.BytesIO(content))
-    return Image.open(io.BytesIO(content), formats=FORMATS)
-
-
 def pixels_decoded(image: Image.Image, content: bytes) -> int:
     """How many pixels decoding makes room for: of the image, or of a TIFF's larger tile."""
-    tile = largest_tile(content) if image.format == "TIFF" else 0
+    tile = largest_tile(content, directory_of_page(image)) if image.format == "TIFF" else 0
     return max(image.width * image.height, tile)
 
 
@@ -213,8 +208,10 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, opaque).convert("RGB")
 
 
-def largest_tile(content: bytes) -> int:
-    """Pixels of a tile of a TIFF's first page; 0 for one that is stored in strips.
+def largest_tile(content: bytes, offset: int | None = None) -> int:
+    """Pixels of a tile of the TIFF page whose directory is there; 0 for one stored in strips.
+
+    Without a place it is the first page.
 
     The decoder makes room for a tile, however small the image is.
 
@@ -223,17 +220,18 @@ def largest_tile(content: bytes) -> int:
             Pillow takes the last, and libtiff, which makes the room, the first.
     """
     try:
-        tags = _first_directory(content)
+        tags = _directory(content, offset)
     except (struct.error, OverflowError):  # the latter: the place named is no place in memory
         raise ImageError("the image is damaged (its TIFF directory is cut off)") from None
     return tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0)
 
 
-def _first_directory(content: bytes) -> dict[int, int]:
-    """The tags of the first page, each with its value where that is one whole number, else 0."""
+def _directory(content: bytes, offset: int | None) -> dict[int, int]:
+    """The tags of a page, each with its value where that is one whole number, else 0."""
     order = "<" if content[:2] == b"II" else ">"
     big = 43 in struct.unpack_from("BB", content, 2)
-    offset = struct.unpack_from(order + ("Q" if big else "L"), content, 8 if big else 4)[0]
+    if offset is None:
+        offset = struct.unpack_from(order + ("Q" if big else "L"), content, 8 if big else 4)[0]
     (entries,) = struct.unpack_from(order + ("Q" if big else "H"), content, offset)
     if entries > MOST_TAGS:
         raise ImageError(f"the image is damaged (its TIFF directory has {entries:,} tags)")

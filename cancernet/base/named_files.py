@@ -10,7 +10,7 @@ import bisect
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from cancernet.base.images import SUFFIXES
+from cancernet.base.kinds import SUFFIXES
 
 _RELATIVE = "."  # stands before the parts of a relative path
 

@@ -58,6 +58,8 @@ def predict_named(
         else:
             table = CsvFile(csv_path, scoring.run, named, in_context=in_context)
             tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
+        if isinstance(each, Predictor) and each.chose_pages:
+            print("note: of files with several pages the largest page was taken", file=sys.stderr)
         if isinstance(each, Predictor) and each.guessed_depths:
             depths = ", ".join(map(str, sorted(each.guessed_depths)))
             print(

@@ -21,6 +21,7 @@ from PIL import Image
 from cancernet.base.depths import GUESSED
 from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.base.images import read_rgb, to_array
+from cancernet.base.kinds import PAGE
 from cancernet.runs.run_folder import Run
 
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
@@ -142,7 +143,10 @@ class Predictor:
         image = read_rgb(source, bits=self.run.record.input.bits)
         if depth := image.info.get(GUESSED):
             self.guessed_depths.add(depth)
+        self.chose_pages |= PAGE in image.info
         return self.scaled(image)
+
+    chose_pages = False  # whether another page than the first was taken of some image
 
     @functools.cached_property
     def guessed_depths(self) -> set[int]:

@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import FORMATS, PNG_SIGNATURE, pixels_decoded, read_rgb
+from cancernet.base.images import PNG_SIGNATURE, pixels_decoded, read_rgb
+from cancernet.base.kinds import open_image
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
@@ -66,7 +67,7 @@ def is_large(content: bytes) -> bool:
         if content[:8] == PNG_SIGNATURE:
             width, height = size_of(content)
             return width * height > LARGE
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with open_image(content) as image:
             return pixels_decoded(image, content) > LARGE
     except Exception:  # decoders meet bytes that others wrote and raise whatever they like
         return False  # decoding will fail at the same place
@@ -81,7 +82,7 @@ def size_of(content: bytes) -> tuple[int, int]:
     if content[:8] == PNG_SIGNATURE and content[12:16] == b"IHDR":
         width, height = struct.unpack(">II", content[16:24])
         return width, height
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+    with open_image(content) as image:
         return image.size
 
 

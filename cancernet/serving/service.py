@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import FORMATS, SUFFIXES
+from cancernet.base.kinds import FORMATS, SUFFIXES
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run

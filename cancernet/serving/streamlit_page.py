@@ -8,7 +8,8 @@ import streamlit
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import SUFFIXES, read_rgb
+from cancernet.base.images import read_rgb
+from cancernet.base.kinds import SUFFIXES
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
