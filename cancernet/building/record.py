@@ -173,6 +173,7 @@ def write_record(
         failed_reasons=tuple(reason.value for reason in Reason if reason in defects),
         listed_without_images=tuple(plan.without_images),
         unlisted=plan.unlisted,
+        bits=int(done.bits.max(initial=0)),
         image_size=_most_common_size(done.width, done.height),
         fingerprint=sha256_of(folder / MANIFEST),
     )

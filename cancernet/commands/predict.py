@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.settings import flag_of
-from cancernet.base.words import DRAWN, NOTICE
+from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
 from cancernet.commands.predict_flags import KERAS_FILE, PredictFlags, parse_arguments
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def main(description: str | None) -> int:
 def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPredictor | None":
     """Opens the Keras model that --run names; None when it names a run folder."""
     stated: dict[str, Any] = flags.of(KERAS_FILE)
-    if flags.run is not None and not flags.run.is_dir():
-        from cancernet.scoring.model_file import is_model_file, refuse_other_file
+    if flags.run is not None:
+        from cancernet.scoring.model_file import is_model_file
+        from cancernet.scoring.other_files import refuse_other
 
-        if flags.run.is_file() and not is_model_file(flags.run):
-            refuse_other_file(flags.run)
+        refuse_other(flags.run, weights=flags.weights)
         if is_model_file(flags.run):
             if flags.slide or flags.explain or flags.workers or flags.scheduler:
                 raise CancerNetError(
@@ -69,7 +69,7 @@ def _predict(
     if not flags.json:
         _say_what_answered(trained)
     if scored == 0 and failed == 0:
-        print("error: no image found there (PNG, JPEG, TIFF or BMP)", file=sys.stderr)
+        print(f"error: no image found there ({IMAGES_READ})", file=sys.stderr)
     return _exit_code(scored, failed)
 
 

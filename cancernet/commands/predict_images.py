@@ -14,7 +14,7 @@ from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs, listed_images
 from cancernet.scoring.output import CsvFile, check_target, distribution, write_figure
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
-from cancernet.scoring.words import as_text
+from cancernet.scoring.words import as_text, reading_notes
 
 if TYPE_CHECKING:
     from cancernet.explaining.explainer import ExplanationFolder
@@ -39,7 +39,9 @@ def predict_images(
     Returns:
         How many images have been scored and how many could not be.
     """
-    named = images if flags.list_ is None else listed_images(flags.list_, images)
+    named = images
+    if flags.list_ is not None:
+        named = listed_images(flags.list_, images, columns=flags.columns)
     folder, sorting = _explanations(flags, trained), _sorting(flags, images)
     figure = _figure(images, flags.figure, flags, trained) if flags.figure else None
 
@@ -61,6 +63,9 @@ def predict_images(
             overwrite=flags.overwrite,
             also=also,
         )
+        if isinstance(each, Predictor):
+            for note in reading_notes(each):
+                print(f"note: {note}", file=sys.stderr)
     for made in (folder, sorting):
         if made and not flags.json:
             print(made.summary())

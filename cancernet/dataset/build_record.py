@@ -75,6 +75,8 @@ class SetFacts:
         notices: what a reader of any result must know.
         left_out: reason -> number of files.
         fingerprint: SHA-256 of the manifest.
+        bits: depth of the values in files of more than 8 bits that do not state it, found from
+            the largest of them all; 0 where there are none.
     """
 
     title: str
@@ -90,6 +92,7 @@ class SetFacts:
     counts: Mapping[str, SplitCounts]
     left_out: Mapping[str, int]
     fingerprint: str
+    bits: int = 0
 
     @Written
     def leak(self) -> str:

@@ -23,15 +23,22 @@ Setting = bool | int | float | str
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Input(Record):
-    """What the network takes in: RGB images of this size, scaled to it in this way."""
+    """What the network takes in: RGB images of this size, scaled to it in this way.
+
+    `bits` is the depth of the data's values where their files have more than 8 and do not state
+    it; else 0.
+    """
 
     width: int
     height: int
     channels: int = 3
     range: str = "RGB 0-255"
     interpolation: str
+    bits: int = 0
 
     def __post_init__(self) -> None:
+        if self.bits and not 8 <= self.bits <= 16:
+            raise ValueError(f"values of {self.bits} bits; there are 8 to 16")
         if not (0 < self.width <= LONGEST_SIDE and 0 < self.height <= LONGEST_SIDE):
             raise ValueError(
                 f"{self.width}x{self.height} pixels; each side must be 1 to {LONGEST_SIDE}"

@@ -209,6 +209,7 @@ def begin(training: Training, plan: Plan, weights: FirstWeights | None) -> RunRe
             width=config.image_size,
             height=config.image_size,
             interpolation=config.interpolation,
+            bits=dataset.bits,
         ),
         versions=provenance.versions(),
         machine=provenance.machine(),
