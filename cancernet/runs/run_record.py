@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
+from cancernet.appearance.appearance import Appearance
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
 from cancernet.base.records import Record, from_json
@@ -244,6 +245,7 @@ class RunRecord(TrainingRecord):
     training: TrainingFacts | None = None
     operating_point: OperatingPoint | None = None
     context: ContextRecord | None = None
+    appearance: Appearance | None = None
     files: Mapping[str, str] | None = None
     checksum: str | None = None
 

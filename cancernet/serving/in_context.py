@@ -8,7 +8,7 @@ import numpy as np
 from cancernet.catalog.patient_id import patient_key
 from cancernet.context.surroundings import Places
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Failure, Prediction
+from cancernet.scoring.predictor import Failure, Prediction, Score
 from cancernet.scoring.slide_scores import interpret_in_context
 from cancernet.slides.scoring import read_place
 
@@ -42,7 +42,7 @@ def judge_together(
         answers[row] = interpret_in_context(
             run,
             outcome.path,
-            np.array(list(outcome.probabilities.values())),
+            Score(np.array(list(outcome.probabilities.values())), outcome.unlike_training),
             probability=probability,
             neighbours=None if place is None else neighbours,
             is_alone=bool(is_alone),

@@ -116,7 +116,7 @@ def _show_heat_map(
     try:
         with place, streamlit.spinner("Making the heat map"):
             found = explainer.explain(
-                explainer.predictor.prepare(content), index, method=method_for(explainer.run)
+                explainer.predictor.prepare(content).pixels, index, method=method_for(explainer.run)
             )
     except CancerNetError as error:
         place.error(str(error))

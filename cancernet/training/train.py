@@ -23,6 +23,7 @@ from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.training.appearance import describe
 from cancernet.training.begin import begin, held, open_dataset, refuse_used
 from cancernet.training.data.streams import open_batches
 from cancernet.training.export import export
@@ -71,7 +72,11 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             model, state = best_so_far(training)
         else:
             model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
-        record = dataclasses.replace(record, model=export(model, training, batches.validation))
+        record = dataclasses.replace(
+            record,
+            model=export(model, training, batches.validation),
+            appearance=describe(training, record.input),
+        )
         validation, calibration = calibrated(score(training, record, "validation"), training)
         record = dataclasses.replace(record, calibration=calibration)
         assessment = assess(

@@ -133,11 +133,12 @@ def test_images_are_scaled_to_the_input_as_the_run_says(tmp_path, tiny_run, patc
     it = Predictor(run_folder.open_run(tiny_run))
     patch_image.save(tmp_path / "a.png")
     expected = to_array(patch_image, width=48, height=48, interpolation="bilinear")
-    assert np.array_equal(it.prepare(tmp_path / "a.png"), expected)
+    assert np.array_equal(it.prepare(tmp_path / "a.png").pixels, expected)
     high = Input(width=20, height=30, interpolation="nearest")
     it.run = dataclasses.replace(it.run, record=dataclasses.replace(it.run.record, input=high))
     expected = to_array(patch_image, width=20, height=30, interpolation="nearest")
-    assert np.array_equal(it.scaled(patch_image), expected)
+    assert np.array_equal(it.prepare(patch_image).pixels, expected)
+    assert it.prepare(patch_image).size == (50, 50)
     with pytest.raises(ImageError, match="no such file"):
         it.prepare(tmp_path / "none.png")
 
