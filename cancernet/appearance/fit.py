@@ -18,7 +18,7 @@ REFERENCES = 64
 DOUBTED = 5
 # The threshold lies so many times as far above the median as the 95 % quantile does, in logarithms:
 # one odd patient of a few dozen would set a higher quantile alone.
-BEYOND = 1.9
+BEYOND = 2.1
 TAIL = 0.95
 MOST = 4.0  # medians; one odd patient of a few would put the threshold beyond everything
 LEAST_VARIANCE = 1e-3  # square spreads; images may be all the same

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import textwrap
 
-from cancernet.base.words import counted, images_of
+from cancernet.base.words import counted, images_of, unlike_of
 from cancernet.context.judge import ContextAssessment
 from cancernet.measures.assess import Assessment
 from cancernet.report.in_context import chapter
@@ -43,7 +43,10 @@ def _opening(assessment: Assessment, unit: str) -> str:
         f"positive is: {assessment.positive_words}."
     )
     called = f"“Patient” below means a {unit}." if unit != "patient" else ""
-    return textwrap.fill(f"{sentence} {called}".rstrip(), WIDTH, subsequent_indent="  ")
+    unlike = assessment.scored["testing"].unlike
+    told = "" if unlike is None else f"{unlike_of(unlike, metrics['images'])}."
+    said = " ".join(filter(None, [sentence, called, told]))
+    return textwrap.fill(said, WIDTH, subsequent_indent="  ")
 
 
 def _warnings(assessment: Assessment) -> str:

@@ -13,6 +13,7 @@ from cancernet.measures.call_value import PredictiveRow
 from cancernet.measures.decisions import Calibration, OperatingPoint
 from cancernet.measures.intervals import Intervals
 from cancernet.measures.metrics import Figures
+from cancernet.measures.scored import Scored
 from cancernet.runs.run_record import TrainingFacts
 
 METRICS = "metrics.json"
@@ -60,6 +61,15 @@ class ContextMetrics(Record):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class UnlikeTraining(Record):
+    """How many of a split's images are unlike the training images, and their share, 0-1."""
+
+    images: int
+    unlike: int
+    share: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Metrics(Record):
     """The content of `metrics.json`.
 
@@ -68,6 +78,7 @@ class Metrics(Record):
         testing: figures of images that chose nothing.
         intervals: of "validation" and "testing".
         context: the same with neighbours, where the images have places on a slide.
+        unlike_training: split -> how many are of another kind; absent where the run cannot tell.
         warnings: sentences that a reader must see before any figure.
         training: of a run; of a cross-validation its sums; absent in an evaluation.
         folds: of a cross-validation.
@@ -81,6 +92,7 @@ class Metrics(Record):
     calibration: Calibration
     intervals: Mapping[str, Intervals]
     context: ContextMetrics | None = None
+    unlike_training: Mapping[str, UnlikeTraining] | None = None
     warnings: tuple[str, ...] = ()
     folds: tuple[FoldMetrics, ...] | None = None
     training: TrainingFacts | TrainingSums | None = None
@@ -97,8 +109,19 @@ def metrics_of(found: Assessment, context: ContextAssessment | None = None) -> M
         calibration=found.calibration,
         intervals=found.intervals,
         context=None if context is None else _context_metrics(context),
+        unlike_training=_unlike_training(found.scored) or None,
         warnings=found.warnings,
     )
+
+
+def _unlike_training(scored: Mapping[str, Scored]) -> dict[str, UnlikeTraining]:
+    return {
+        split: UnlikeTraining(
+            images=len(each.paths), unlike=each.unlike, share=each.unlike / len(each.paths)
+        )
+        for split, each in scored.items()
+        if each.unlike is not None
+    }
 
 
 def _context_metrics(found: ContextAssessment) -> ContextMetrics:

@@ -20,7 +20,7 @@ from cancernet.base.files import (
 )
 from cancernet.base.images import read_rgb
 from cancernet.base.records import Record, from_json
-from cancernet.base.words import some
+from cancernet.base.words import UNLIKE, some, unlike_of
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import (
     Failure,
@@ -173,8 +173,8 @@ class CsvFile:
     def _columns(self) -> list[str]:
         probabilities = [f"probability_{name}" for name in self._run.classes]
         context = ["neighbours", "probability_alone"] if self._in_context else []
-        answer = ["label", "word", *probabilities, "positive", "operating_point", *context]
-        return ["path", *answer, "error"]
+        answer = ["label", "word", *probabilities, "positive", "operating_point"]
+        return ["path", *answer, "unlike_training", *context, "error"]
 
 
 def _opened(path: Path, mode: str) -> IO[str]:
@@ -183,15 +183,22 @@ def _opened(path: Path, mode: str) -> IO[str]:
 
 
 def distribution(path: Path, run: Run) -> list[str]:
-    """Returns a line for each class: how many images of a CSV of predictions were assigned it."""
+    """Returns lines on a CSV of predictions: how many images have each class, and are unlike."""
+    counts, unlike = Counter[str](), 0
     with _opened(path, "r") as file:
-        counts = Counter(row["label"] for row in csv.DictReader(file) if row["label"])
+        for row in csv.DictReader(file):
+            if row["label"]:
+                counts[row["label"]] += 1
+                unlike += row["unlike_training"] == "True"
     total = counts.total()
     width = max(len(word) for word in run.words)
     return [
-        f"  {run.word(name):{width}}  {counts[name]:>8,}  {100 * counts[name] / total:5.1f} %"
-        for name in run.classes
-        if total
+        *(
+            f"  {run.word(name):{width}}  {counts[name]:>8,}  {100 * counts[name] / total:5.1f} %"
+            for name in run.classes
+            if total
+        ),
+        *([f"WARNING: {unlike_of(unlike, total)}"] if unlike else []),
     ]
 
 
@@ -215,12 +222,14 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
     axes.axis("off")
     axes.set_title(
         f"{_shown(prediction.word)}: probability {score_text(prediction.probability)}\n"
-        + "\n" * isinstance(prediction, PredictionInContext),
+        + "\n" * (isinstance(prediction, PredictionInContext) + bool(prediction.unlike_training)),
         fontsize=12,
     )
     below = point_text(prediction, run)
     if isinstance(prediction, PredictionInContext):
         below += f"\n{context_text(prediction)}"
+    if prediction.unlike_training:
+        below += f"\n{UNLIKE}"
     axes.text(
         0.5,
         1.01,

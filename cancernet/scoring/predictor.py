@@ -19,6 +19,7 @@ import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
+from cancernet.base.words import UNLIKE
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prepared import Prepared, prepare, unlike_training
 
@@ -307,6 +308,8 @@ def as_text(prediction: Prediction, run: Run) -> str:
     ]
     if isinstance(prediction, PredictionInContext):
         lines.append(f"  {context_text(prediction)}")
+    if prediction.unlike_training:
+        lines.append(f"  WARNING: {UNLIKE}")
     if prediction.operating_point is None:
         named = zip(run.words, prediction.probabilities.values(), strict=True)
         lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))

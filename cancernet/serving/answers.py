@@ -16,7 +16,15 @@ _SCORED: dict[str, Any] = {
     "positive_probability": 0.871,
     "positive": True,
     "operating_point": 0.42,
+    "unlike_training": False,
 }
+
+
+_UNLIKE: Any = Field(
+    default=None,
+    description="whether it is of another kind than the training images, so that the answer rests "
+    "on nothing that the model has seen. Absent where the run cannot tell",
+)
 
 
 def _example(**fields: Any) -> ConfigDict:
@@ -59,6 +67,7 @@ class Scored(Answer):
     )
     positive: bool = Field(description="whether that reaches the operating point")
     operating_point: float = Field(description="the threshold on positive_probability")
+    unlike_training: bool | None = _UNLIKE
 
     @classmethod
     def of(cls, prediction: Prediction, **more: Any) -> Self:
@@ -163,6 +172,7 @@ class Patch(InContext):
         description="whether that reaches the operating point, for a patch judged alone the one "
         "for such patches"
     )
+    unlike_training: bool | None = _UNLIKE
 
 
 class MapFacts(Answer):
@@ -188,6 +198,11 @@ class SlideMap(MapFacts):
     step: int = Field(description="distance of neighbouring patches")
     patches: list[Patch]
     word: str = Field(description="what positive means to a reader")
+    unlike_training: int | None = Field(
+        default=None,
+        description="patches of another kind than the training images. Absent where the run "
+        "cannot tell",
+    )
     alone: MapFacts | None = Field(
         default=None,
         description="of a map in context: the same map with every patch judged alone",

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import SUFFIXES, read_rgb
-from cancernet.base.words import DRAWN, NOTICE
+from cancernet.base.words import DRAWN, NOTICE, UNLIKE
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
@@ -107,6 +107,8 @@ def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> Non
     place.progress(share, text=point_text(prediction, run))
     if isinstance(prediction, PredictionInContext):
         place.caption(context_text(prediction))
+    if prediction.unlike_training:
+        place.warning(f"This image is {UNLIKE}.")
 
 
 def _show_heat_map(

@@ -17,7 +17,7 @@ from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import assess
 from cancernet.measures.calibration import fit_calibration
 from cancernet.measures.decisions import Calibration
-from cancernet.measures.scored import Classes, Scored
+from cancernet.measures.scored import Classes, Scored, added_up
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import Run
@@ -170,7 +170,7 @@ def score(
     part = part if rows is None else choose_rows(part, rows)
     paths = [training.dataset.folder / path for path in part.paths]
     results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
-    probabilities = []
+    probabilities, unlike = [], []
     for result in tqdm(results, f"Scoring {split}", len(paths), unit=" images", disable=None):
         if isinstance(result, Failure):
             raise RunError(
@@ -178,11 +178,13 @@ def score(
                 "`python train_model.py --resume` finishes this run"
             )
         probabilities.append(list(result.probabilities.values()))
+        unlike.append(result.unlike_training)
     return Scored(
         paths=part.paths,
         patients=part.patients,
         truth=part.labels,
         probabilities=np.array(probabilities, dtype=np.float64),
+        unlike=added_up(unlike),
     )
 
 

@@ -265,7 +265,7 @@ def test_table_list_json_and_words_agree(tree, predictor, run, monkeypatch, caps
     flags = ("--run", run.folder)
     assert call(monkeypatch, folder, *flags, "--csv", tree / "all.csv") == 0
     rows = rows_of(tree / "all.csv")
-    assert [*rows[0]][-4:] == ["operating_point", "neighbours", "probability_alone", "error"]
+    assert [*rows[0]][-4:] == ["unlike_training", "neighbours", "probability_alone", "error"]
     assert [Path(row["path"]) for row in rows] == list(expected)
     for row in rows:
         found = expected[Path(row["path"])]

@@ -1,7 +1,7 @@
 // One image: preview, class, probability beside the operating point, heat map.
 
 import { Problem, asSentence, formOf, post } from "./api.js";
-import { drawHeat, judged, short } from "./scale.js";
+import { UNLIKE, drawHeat, judged, short } from "./scale.js";
 
 const TALLEST = 1.3; // height by width; taller previews are made narrower
 
@@ -115,6 +115,8 @@ export class Card {
     this.find(".figure").textContent = figure;
     this.find(".judged").hidden = !this.facts.context;
     this.find(".judged").textContent = asSentence(judged(result));
+    this.find(".unlike").hidden = !result.unlike_training;
+    this.find(".unlike").textContent = UNLIKE;
     this.find(".heat-tools").hidden = false;
     this.find(".heat").setAttribute("aria-label", `Show heat map of ${this.file.name}`);
   }

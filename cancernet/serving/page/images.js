@@ -85,7 +85,7 @@ export class Images {
     row.replaceChildren();
     const cells = result
       ? [
-          result.word,
+          result.unlike_training ? `${result.word} (unlike the training images)` : result.word,
           short(result.positive_probability),
           short(result.operating_point),
           ...(this.facts.context ? [`${result.neighbours ?? "alone"}`] : []),
@@ -128,7 +128,7 @@ export class Images {
     head.push(...this.facts.classes.map((c) => `probability of ${c.word}`));
     head.push("positive", "operating point");
     if (this.facts.context) head.push("neighbours", "probability alone");
-    head.push("problem", "run", "notice");
+    head.push("unlike the training images", "problem", "run", "notice");
     const rows = this.cards.map(({ file, result, problem }) => [
       file.name,
       result?.label,
@@ -139,6 +139,7 @@ export class Images {
       ...(this.facts.context
         ? [result?.neighbours, result?.probability_alone ?? result?.positive_probability]
         : []),
+      result?.unlike_training,
       problem,
       this.facts.run,
       this.facts.notice,
