@@ -35,7 +35,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def patches(tmp_path):
-    """Two patches of the training images' colour and one of another, side by side."""
+    """Two patches of the training images' colour, and the last by its name of another."""
     folder = tmp_path / "8863" / "0"
     folder.mkdir(parents=True)
     for column, colour in enumerate((RED, BLUE, RED)):
@@ -53,7 +53,7 @@ def test_the_screen_and_json_say_it(run, patches):
     text = predict(run, patches).stdout
     assert text.count(f"WARNING: {UNLIKE}") == 1
     lines = [json.loads(line) for line in predict(run, patches, "--json").stdout.splitlines()]
-    assert [line["unlike_training"] for line in lines] == [False, True, False]
+    assert [line["unlike_training"] for line in lines] == [False, False, True]
 
 
 def test_a_table_says_it_and_counts(run, patches, tmp_path):
@@ -75,8 +75,8 @@ def test_every_way_of_scoring_tells_the_same(run, patches):
         score(str(run.folder), run.record.checksum, Path.cwd(), list(map(str, paths))),
     ]
     for way in ways:
-        assert [each.unlike_training for each in way] == [False, True, False]
-    assert Predictor(run).predict(paths[1]).unlike_training
+        assert [each.unlike_training for each in way] == [False, False, True]
+    assert Predictor(run).predict(paths[2]).unlike_training
 
 
 def test_a_run_without_a_description_does_not_tell(tiny_run, patches):
