@@ -45,10 +45,10 @@ MAY_IMPORT = {
         "report", "runs", "scoring", "slides",
     },
     "cross_validation": {
-        "config", "dataset", "evaluation", "measures", "report", "runs", "training",
+        "config", "context", "dataset", "evaluation", "measures", "report", "runs", "training",
     },
     "tuning": {"config", "dataset", "recipe_file", "report", "training"},
-    "serving": {"catalog", "context", "explaining", "runs", "scoring", "slides"},
+    "serving": {"catalog", "explaining", "runs", "scoring", "slides"},
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
         "explaining", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",

@@ -12,11 +12,12 @@ import keras
 import numpy as np
 
 from cancernet.base.errors import RunError, describe_os_error
+from cancernet.context.judge import assess_judged
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset
-from cancernet.measures.assess import assess
+from cancernet.measures.assess import choose_point
 from cancernet.measures.calibration import fit_calibration
-from cancernet.measures.decisions import Calibration
+from cancernet.measures.decisions import Calibration, rule_of
 from cancernet.measures.scored import Classes, Scored, added_up
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
@@ -25,9 +26,9 @@ from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, Trainin
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.appearance import describe
 from cancernet.training.begin import begin, held, open_dataset, refuse_used
+from cancernet.training.context_fit import judge_in_context
 from cancernet.training.data.streams import open_batches
 from cancernet.training.export import export
-from cancernet.training.in_context import judge_in_context
 from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
@@ -79,29 +80,30 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         )
         validation, calibration = calibrated(score(training, record, "validation"), training)
         record = dataclasses.replace(record, calibration=calibration)
-        assessment = assess(
+        alone = choose_point(
             validation,
             score(training, record, "testing"),  # once; nothing is chosen by it
             Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
-            config=plan.config,
+            rule=rule_of(vars(plan.config)),
             calibration=calibration,
         )
-        beside = judge_in_context(
-            training, assessment, lambda rows: score(training, record, "training", rows)
+        found = judge_in_context(
+            training, alone, lambda rows: score(training, record, "training", rows)
         )
+        assessment, context = assess_judged(found[1] if found else alone, seed=plan.config.seed)
         record = dataclasses.replace(
             record,
-            context=beside and beside[0],
+            context=found and found[0],
             finished=run_folder.now(),
             training=training_facts(state, dataset),
-            operating_point=assessment.operating_point,
+            operating_point=alone.operating_point,
         )
         finished = Finished(
             training=training,
             state=state,
             assessment=assessment,
             record=record,
-            context=beside and beside[1],
+            context=context,
         )
         write_results(finished)
         write_pictures_and_report(finished, model)

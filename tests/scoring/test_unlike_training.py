@@ -35,7 +35,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def patches(tmp_path):
-    """Two patches of the training images' colour, and the last by its name of another."""
+    """Two patches of the training images' colour, and one of another between them."""
     folder = tmp_path / "8863" / "0"
     folder.mkdir(parents=True)
     for column, colour in enumerate((RED, BLUE, RED)):
@@ -53,7 +53,8 @@ def test_the_screen_and_json_say_it(run, patches):
     text = predict(run, patches).stdout
     assert text.count(f"WARNING: {UNLIKE}") == 1
     lines = [json.loads(line) for line in predict(run, patches, "--json").stdout.splitlines()]
-    assert [line["unlike_training"] for line in lines] == [False, False, True]
+    told = {line["path"]: line["unlike_training"] for line in lines}
+    assert told == {str(path): "x51" in path.name for path in patches.iterdir()}
 
 
 def test_a_table_says_it_and_counts(run, patches, tmp_path):

@@ -33,7 +33,7 @@ export const UNLIKE =
   "Unlike the training images: the answer rests on nothing that the model has seen.";
 
 /** How a run that judges in context judged one patch. */
-export function judged({ neighbours, probability_alone: alone }) {
+export function judged(neighbours, alone) {
   if (neighbours === undefined) return "judged alone, without neighbours";
   const farther = neighbours ? "" : ", but with patches farther away";
   return `judged with ${neighbours} of 8 neighbours${farther}; alone: ${short(alone)}`;
