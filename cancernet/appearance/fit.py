@@ -16,9 +16,10 @@ REFERENCES = 64
 # The covariance of so many patients is drawn half-way to a sphere: images of one are much alike, so
 # that few patients show few of the ways in which the next one may differ.
 DOUBTED = 5
+LEAST_DOUBT = 0.1  # however many there are: a label in colour is rare, but no other kind
 # The threshold lies so many times as far above the median as the 95 % quantile does, in logarithms:
 # one odd patient of a few dozen would set a higher quantile alone.
-BEYOND = 2.1
+BEYOND = 1.9
 TAIL = 0.95
 MOST = 4.0  # medians; one odd patient of a few would put the threshold beyond everything
 LEAST_VARIANCE = 1e-3  # square spreads; images may be all the same
@@ -77,7 +78,7 @@ def _described(rows: NDArray[np.float64], patients: int, seed: int) -> Appearanc
     apart = np.clip((rows - typical) / spread, -FURTHEST, FURTHEST)
     covariance = np.cov(apart, rowvar=False)
     sphere = np.eye(len(names)) * np.trace(covariance) / len(names)
-    doubt = DOUBTED / (DOUBTED + patients)
+    doubt = max(DOUBTED / (DOUBTED + patients), LEAST_DOUBT)
     values, vectors = np.linalg.eigh((1 - doubt) * covariance + doubt * sphere)
     turn = vectors / np.sqrt(np.maximum(values, LEAST_VARIANCE))
     count = min(REFERENCES, len(rows) // 2)

@@ -22,6 +22,7 @@ from cancernet.scoring.predictor import (
     Failure,
     Prediction,
     Predictor,
+    Score,
     as_text,
     interpret,
     point_text,
@@ -95,9 +96,8 @@ def test_of_three_classes_the_most_probable_is_the_label(three):
     assert (found.label, found.word, found.probability) == ("b", "B", 0.45)
     assert found.positive_probability == pytest.approx(0.55)
     assert found.positive is None and found.operating_point is None and found.call is None
-    calls = [
-        interpret(three, "x", Score(np.array([0.3, 0.45, 0.25])), point) for point in (0.55, 0.56)
-    ]
+    score = Score(np.array([0.3, 0.45, 0.25]))
+    calls = [interpret(three, "x", score, point) for point in (0.55, 0.56)]
     assert [(each.label, each.call) for each in calls] == [("b", "positive"), ("b", "negative")]
     assert json_text({"call": calls[0].call}) == '{"call": "positive"}'
     assert as_text(found, three) == (
