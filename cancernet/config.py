@@ -79,7 +79,8 @@ class TrainConfig:
     weights: str = setting(
         "none",
         "initial weights: none (random numbers), imagenet (of the backbone; Keras downloads "
-        "them), or a file with those of the backbone or of the whole network",
+        "them, those of efficientnet-lite0 are a package), or a file with those of the backbone "
+        "or of the whole network",
     )
     freeze: str = setting(
         "auto",
@@ -157,6 +158,11 @@ class TrainConfig:
     )
     batch_norm_momentum: float = setting(
         0.99, "momentum of the moving batch statistics, which prediction uses", above=0, below=1
+    )
+    precise_batch_norm: bool = setting(
+        False,
+        "when the weights are final, take batch normalization's statistics anew: of training "
+        "images as they are, with nothing dropped",
     )
 
     monitor: str = setting(
