@@ -134,7 +134,7 @@ SENTENCES = {
         "These classes have no testing image and are left out of the averages: {names}."
     ),
     Kind.MANY_UNLIKE_TRAINING: (
-        "{unlike} of {images:testing image} ({share:.1%}) are unlike the training images; what the "
+        "{unlike} of {images:image} ({share:.1%}) are unlike the training images; what the "
         "model says of them rests on nothing that it has seen."
     ),
     Kind.FEW_PATIENTS: (
