@@ -21,6 +21,7 @@ from cancernet.scoring.predictor import (
     Failure,
     Prediction,
     Predictor,
+    Score,
     interpret,
 )
 from tests.conftest import write_tiny_onnx
@@ -91,7 +92,8 @@ def test_of_three_classes_the_most_probable_is_the_label(three):
     assert (found.label, found.word, found.probability) == ("b", "B", 0.45)
     assert found.positive_probability == pytest.approx(0.55)
     assert found.positive is None and found.operating_point is None and found.call is None
-    calls = [interpret(three, "x", np.array([0.3, 0.45, 0.25]), point) for point in (0.55, 0.56)]
+    score = Score(np.array([0.3, 0.45, 0.25]))
+    calls = [interpret(three, "x", score, point) for point in (0.55, 0.56)]
     assert [(each.label, each.call) for each in calls] == [("b", "positive"), ("b", "negative")]
     assert json_text({"call": calls[0].call}) == '{"call": "positive"}'
 
@@ -107,11 +109,12 @@ def test_images_are_scaled_to_the_input_as_the_run_says(tmp_path, tiny_run, patc
     it = Predictor(run_folder.open_run(tiny_run))
     patch_image.save(tmp_path / "a.png")
     expected = to_array(patch_image, width=48, height=48, interpolation="bilinear")
-    assert np.array_equal(it.prepare(tmp_path / "a.png"), expected)
+    assert np.array_equal(it.prepare(tmp_path / "a.png").pixels, expected)
     high = Input(width=20, height=30, interpolation="nearest")
     it.run = dataclasses.replace(it.run, record=dataclasses.replace(it.run.record, input=high))
     expected = to_array(patch_image, width=20, height=30, interpolation="nearest")
-    assert np.array_equal(it.scaled(patch_image), expected)
+    assert np.array_equal(it.prepare(patch_image).pixels, expected)
+    assert it.prepare(patch_image).size == (50, 50)
     with pytest.raises(ImageError, match="no such file"):
         it.prepare(tmp_path / "none.png")
 

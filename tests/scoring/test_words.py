@@ -8,7 +8,7 @@ import pytest
 
 from cancernet.base.words import score_text
 from cancernet.runs import run_folder
-from cancernet.scoring.predictor import Prediction, Side, interpret
+from cancernet.scoring.predictor import Prediction, Score, Side, interpret
 from cancernet.scoring.words import NO_POINT, as_text, call_word, point_text
 
 
@@ -27,7 +27,7 @@ def three(run):
 
 
 def called(run, row, threshold=0.4) -> Prediction:
-    return interpret(run, "x", np.array(row), threshold)
+    return interpret(run, "x", Score(np.array(row)), threshold)
 
 
 def test_of_two_classes_the_call_is_the_class(run):
