@@ -289,8 +289,8 @@ def test_values_of_more_than_8_bits_are_read_as_in_the_runs_data(tiny_run, tmp_p
     Image.fromarray(values).save(tmp_path / "deep.png")
     run = run_folder.open_run(tiny_run)
     alone = Predictor(run)
-    assert alone.prepare(tmp_path / "deep.png").max() > 200 and alone.guessed_depths == {10}
+    assert alone.prepare(tmp_path / "deep.png").pixels.max() > 200 and alone.guessed_depths == {10}
     taken = dataclasses.replace(run.record.input, bits=12)
     record = dataclasses.replace(run.record, input=taken)
     twelve = Predictor(dataclasses.replace(run, record=record))
-    assert twelve.prepare(tmp_path / "deep.png").max() < 60 and not twelve.guessed_depths
+    assert twelve.prepare(tmp_path / "deep.png").pixels.max() < 60 and not twelve.guessed_depths
