@@ -152,7 +152,7 @@ def check_figures(found, truth, score, called):
 
 def test_an_evaluation_judges_in_context_as_the_training_did(trained):
     run, done = trained
-    assert "In context: every patch judged with its neighbours" in done.stdout
+    assert "judged in context" in done.stdout
     finished = read_finished(run)
     found = examine(finished, EvaluationSettings())
     assert found.assessment.operating_point == finished.run.record.context.operating_point

@@ -204,8 +204,8 @@ def test_pieces_of_convnext_are_replaced_by_equal_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "size", "classes", "message"),
     [
-        ("alexnett", 227, 8, "unknown network 'alexnett'; known are alexnet, .*backbone:"),
-        ("backbone:VGG17", 64, 2, "unknown backbone 'backbone:VGG17'; known are .*backbone:VGG16"),
+        ("alexnett", 227, 8, r"unknown network 'alexnett' \(did you mean alexnet\?\); .*backbone:"),
+        ("backbone:VGG17", 64, 2, "unknown backbone 'backbone:VGG17' .*known are .*backbone:VGG16"),
         ("cancernet", 48, 1, "at least 2 classes, not 1"),
         ("alexnet", 32, 8, "alexnet cannot be built for images of 32x32 pixels"),
         ("backbone:Xception", 48, 2, "Input size must be at least 71x71"),

@@ -128,6 +128,8 @@ def test_the_checksum_is_shown_and_stored(built, config, weights, tmp_path, caps
     with pytest.raises(EnoughSeenError):
         trained(tmp_path / "run", built("busi"), config)
     digest = sha256_of(weights)
-    assert f"brought.weights.h5, SHA-256 {digest}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "First weights: brought.weights.h5 for the " in printed
+    assert f"SHA-256 {digest}" in printed
     stored = json.loads((tmp_path / "run" / run_folder.RUN_FILE).read_text())["weights"]
     assert stored["sha256"] == digest and stored["file"] == "brought.weights.h5"
