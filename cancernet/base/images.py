@@ -74,7 +74,7 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
         with _open(content) as image:
             _check_size(image, content, maximum_pixels)
             image.load()
-            return _to_rgb(image)
+            return to_rgb(image)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -171,7 +171,8 @@ def _check_size(image: Image.Image, content: bytes, maximum_pixels: int) -> None
         )
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Brings an open image to 8-bit RGB, as the top of this file says; it stays as it is."""
     if image.format != "PNG" or not PLAIN_PNG_INFO.issuperset(image.info):
         from PIL import ImageOps
 

@@ -12,6 +12,7 @@
 
 import dataclasses
 import math
+import typing
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,6 +67,13 @@ def setting_fields(settings: Any) -> list[dataclasses.Field[Any]]:
 def flag_of(name: str) -> str:
     """Returns the flag of a field: `--image-size` for `image_size`, `--class` for `class_`."""
     return "--" + name.rstrip("_").replace("_", "-")
+
+
+def kind_of(field: dataclasses.Field[Any]) -> tuple[Any, bool]:
+    """Returns the type of one value of a field, and whether the field holds several."""
+    several = typing.get_origin(field.type) is tuple
+    kinds = [kind for kind in typing.get_args(field.type) if kind not in (type(None), ...)]
+    return (kinds[0] if kinds else field.type), several
 
 
 def check_settings(settings: Any) -> None:

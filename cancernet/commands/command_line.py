@@ -7,7 +7,6 @@ import logging
 import os
 import shlex
 import sys
-import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,7 +17,7 @@ from cancernet.base.errors import (
     CancerNetError,
     describe_os_error,
 )
-from cancernet.base.settings import flag_of, setting_fields
+from cancernet.base.settings import flag_of, kind_of, setting_fields
 
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
@@ -42,7 +41,8 @@ def run(main: Callable[[], int]) -> None:
         # File names may hold bytes that are not text; printing them must not fail.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = main()
+        with log_to_console():
+            code = main()
     except CancerNetError as error:
         code = complain(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -108,7 +108,7 @@ def add_settings(parser: argparse._ActionsContainer, settings: type) -> None:
 
 
 def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:
-    kind, several = _kind_of(field.type)
+    kind, several = kind_of(field)
     options: dict[str, Any] = {"default": None, "help": field.metadata["help"]}
     if kind is bool:
         switch = field.metadata["switch"]
@@ -122,13 +122,6 @@ def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:
     if metavar or field.metadata["choices"] is None:
         options["metavar"] = metavar or METAVARS[kind]
     return options
-
-
-def _kind_of(annotation: Any) -> tuple[type, bool]:
-    """Returns the type of one value of a field, and whether the field holds several."""
-    several = typing.get_origin(annotation) is tuple
-    kinds = [kind for kind in typing.get_args(annotation) if kind not in (type(None), ...)]
-    return (kinds[0] if kinds else annotation), several
 
 
 def given_settings(arguments: argparse.Namespace, settings: type) -> dict[str, Any]:

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.files import json_text
+from cancernet.base.progress import progress_bar
 from cancernet.base.words import counted
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
+from cancernet.scoring.judging import as_the_run_judges
 from cancernet.scoring.output import CsvFile, distribution
 from cancernet.scoring.predictor import Failure, Prediction, Predictor, as_text
 
 if TYPE_CHECKING:
     from cancernet.scoring.distributed import SpreadPredictor
-    from cancernet.scoring.in_context import PredictorInContext
-
-    AnyPredictor = Predictor | SpreadPredictor | PredictorInContext
+    from cancernet.scoring.judging import AnyPredictor
 
 
 def predict_named(
@@ -51,7 +51,7 @@ def predict_named(
     inputs = Inputs(named)
     with contextlib.ExitStack() as stack:
         each = predictor or stack.enter_context(_predictor(run, scheduler, workers))
-        scoring, in_context = _with_neighbours(each, alone=alone)
+        scoring, in_context = as_the_run_judges(each, alone=alone)
         if csv_path is None:
             say = json_text if as_json_lines else _text_of(run)
             tally = _say_all(_passing_by(scoring.predict_many(inputs), also), say)
@@ -75,17 +75,6 @@ def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | 
 
     with SpreadPredictor(run, scheduler=scheduler, workers=workers) as predictor:
         yield predictor
-
-
-def _with_neighbours(
-    each: "Predictor | SpreadPredictor", *, alone: bool
-) -> "tuple[AnyPredictor, bool]":
-    """Returns what judges images as their run does, and whether that is in context."""
-    if alone or each.run.record.context is None:
-        return each, False
-    from cancernet.scoring.in_context import PredictorInContext
-
-    return PredictorInContext(each), True
 
 
 def _text_of(run: Run) -> Callable[[Prediction | Failure], str]:
@@ -119,15 +108,13 @@ def _fill_csv(
     as_json_lines: bool,
     also: Callable[[Prediction], None] | None,
 ) -> tuple[int, int]:
-    from tqdm import tqdm
-
     before = len(table.done) - table.failed
     if table.done:
         unread = f", {table.failed:,} could not be read" if table.failed else ""
         print(f"{counted(before, 'image')} scored before{unread}; continuing", file=sys.stderr)
     todo = (image for image in inputs if str(image) not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))
-    with contextlib.closing(tqdm(results, unit=" images", disable=None)) as bar:
+    with contextlib.closing(progress_bar(results)) as bar:
         say = json_text if as_json_lines else lambda result: ""
         scored, failed = _say_all(bar, say, before_error=bar.clear)
     scored, failed = scored + before, failed + table.failed

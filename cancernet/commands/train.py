@@ -12,7 +12,6 @@ from cancernet.commands.command_line import (
     Parser,
     add_settings,
     given_settings,
-    log_to_console,
     typed_command,
 )
 from cancernet.config import DATASETS, OUTPUT, STOCK, TrainConfig
@@ -121,11 +120,10 @@ def main(description: str | None) -> int:
     else:
         # Settings out of bounds are refused before TensorFlow takes seconds to load.
         config = _settings(options, given)
-        with log_to_console():
-            if options.resume:
-                _resume(options, given)
-            else:
-                _start(options, config)
+        if options.resume:
+            _resume(options, given)
+        else:
+            _start(options, config)
     return EXIT_OK
 
 
@@ -146,18 +144,17 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
 
 def _start(options: TrainOptions, config: TrainConfig) -> None:
     from cancernet.evaluation.run_results import read_beside
-    from cancernet.training.begin import new_folder
-    from cancernet.training.plan import Plan
+    from cancernet.training.begin import new_folder, new_plan
 
     name = options.recipe_name or DEFAULT_RECIPE
     folds = options.folds
     for other in options.beside:
         read_beside(other)  # what is wrong with it is said before the training
-    plan = Plan(
-        folder=options.run or new_folder(f"{name}-folds" if folds is not None else name),
-        data=options.data or DATASETS / config.dataset,
-        config=config,
+    plan = new_plan(
+        config,
         recipe=name,
+        data=options.data,
+        folder=options.run or (None if folds is None else new_folder(f"{name}-folds")),
         command=typed_command(),
         beside=options.beside,
         log_dir=options.log_dir,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_INTERRUPTED, EXIT_OK, CancerNetError
+from cancernet.base.progress import progress_bar
 from cancernet.base.settings import check_settings, setting
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, add_settings, given_settings
@@ -149,14 +150,12 @@ def search(wanted: "Search", data: Path) -> None:
 
 def _run_trials(study: "optuna.Study", wanted: "Search", folds: "Sequence[BuiltDataset]") -> None:
     """Runs the trials under a progress bar and prints each one's value."""
-    from tqdm import tqdm
-
     from cancernet.tuning.results import trial_row
     from cancernet.tuning.search import run_trials
     from cancernet.tuning.study import ended
 
-    with tqdm(
-        total=wanted.trials, initial=ended(study), desc="Searching", unit="trial", disable=None
+    with progress_bar(
+        title="Searching", total=wanted.trials, unit=" trials", done=ended(study)
     ) as bar:
         for trial in run_trials(study, wanted, folds, progress=bar.set_postfix_str):
             bar.update(ended(study) - bar.n)

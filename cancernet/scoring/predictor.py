@@ -132,13 +132,13 @@ class Predictor:
         """Columns of the positive classes."""
         return [self.run.classes.index(name) for name in self.run.positive]
 
-    def prepare(self, source: Path | bytes) -> np.ndarray:
-        """Decodes and scales one image; returns uint8 (height, width, 3), 0-255.
+    def prepare(self, source: Path | bytes | Image.Image) -> np.ndarray:
+        """Decodes, unless it is RGB already, and scales one image; uint8 (height, width, 3), 0-255.
 
         Raises:
             ImageError: it cannot be read as an image.
         """
-        return self.scaled(read_rgb(source))
+        return self.scaled(source if isinstance(source, Image.Image) else read_rgb(source))
 
     def scaled(self, image: Image.Image) -> np.ndarray:
         """Scales a decoded image to the network's input, uint8 (height, width, 3)."""

@@ -4,12 +4,13 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, remove_unfinished
-from cancernet.config import OUTPUT, TrainConfig
+from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import (
     BuiltDataset,
@@ -131,6 +132,22 @@ def _limited_part(part: Part, limit: int, seed: int) -> Part:
         )
     )
     return choose_rows(part, chosen)
+
+
+def new_plan(
+    config: TrainConfig, *, recipe: str, data: Path | None, folder: Path | None, **more: Any
+) -> Plan:
+    """Plans a new training; without `data` or `folder` these are where they usually are.
+
+    `more` are other fields of `Plan`.
+    """
+    return Plan(
+        folder=folder or new_folder(recipe),
+        data=data or DATASETS / config.dataset,
+        config=config,
+        recipe=recipe,
+        **more,
+    )
 
 
 def new_folder(recipe: str) -> Path:

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from cancernet.base.errors import RunError, describe_os_error
+from cancernet.base.progress import progress_bar
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import assess
@@ -159,14 +160,12 @@ def score(
     Raises:
         RunError: an image can no longer be read.
     """
-    from tqdm import tqdm
-
     part = training.dataset.split(split)
     part = part if rows is None else choose_rows(part, rows)
     paths = [training.dataset.folder / path for path in part.paths]
     results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
     probabilities = []
-    for result in tqdm(results, f"Scoring {split}", len(paths), unit=" images", disable=None):
+    for result in progress_bar(results, title=f"Scoring {split}", total=len(paths)):
         if isinstance(result, Failure):
             raise RunError(
                 f"{result.path} of the data set: {result.error}; build the data set again, then "

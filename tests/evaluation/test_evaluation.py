@@ -286,11 +286,11 @@ def test_a_group_that_is_no_patient_is_said(tmp_path):
     assert any("“Patient” here means a source image" in remark for remark in found.remarks)
 
 
-def test_an_unreadable_image_is_named_and_the_rest_judged(run, images, capsys):
+def test_an_unreadable_image_is_named_and_the_rest_judged(run, images, caplog):
     next(images.rglob("*class1.png")).write_bytes(b"no image")
     found = examine(read_finished(run), EvaluationSettings(data=images))
     assert found.exit_code == 1 and found.assessment.testing["images"] == 11
-    assert "class1.png" in capsys.readouterr().err
+    assert "class1.png" in caplog.text
 
 
 def test_another_rule_is_chosen_on_validation_alone(run, tmp_path):

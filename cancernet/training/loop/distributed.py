@@ -14,9 +14,8 @@ import json
 import logging
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.progress import progress_bar
 from cancernet.runs import run_folder
 from cancernet.training.data.batches import TrainingBatches
 
@@ -188,12 +188,12 @@ def fit_on_workers(
 
 
 def _epoch(workers: Workers, step: Any, batches: TrainingBatches) -> dict[str, float]:
-    from tqdm import tqdm
-
     batches.on_epoch_begin()
     loss, right, seen = 0.0, 0.0, 0
-    quiet = not workers.is_first or not sys.stderr.isatty()
-    for index in tqdm(range(len(batches)), unit=" steps", leave=False, disable=quiet):
+    steps: Iterable[int] = range(len(batches))
+    if workers.is_first:
+        steps = progress_bar(steps, unit=" steps", leave=False)
+    for index in steps:
         batch = batches[index]
         # Last, the size of the whole batch, once for each replica.
         sizes = np.full(workers.replicas, len(batch[0]), np.float32)

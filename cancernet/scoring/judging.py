@@ -1,0 +1,25 @@
+"""What judges images as their run does: each alone, or with its neighbours."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from cancernet.scoring.predictor import Predictor
+
+if TYPE_CHECKING:
+    from cancernet.scoring.distributed import SpreadPredictor
+    from cancernet.scoring.in_context import PredictorInContext
+
+    AnyPredictor: TypeAlias = Predictor | SpreadPredictor | PredictorInContext
+
+
+def as_the_run_judges(
+    each: "Predictor | SpreadPredictor", *, alone: bool = False
+) -> "tuple[AnyPredictor, bool]":
+    """Returns what judges images as their run does, and whether that is in context.
+
+    `alone` forbids neighbours, whatever the run says.
+    """
+    if alone or each.run.record.context is None:
+        return each, False
+    from cancernet.scoring.in_context import PredictorInContext
+
+    return PredictorInContext(each), True
