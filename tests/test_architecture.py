@@ -48,6 +48,10 @@ MAY_IMPORT = {
     },
     "tuning": {"config", "dataset", "recipe_file", "report", "training"},
     "serving": {"catalog", "context", "explaining", "runs", "scoring", "slides"},
+    "api": {
+        "building", "commands", "config", "dataset", "evaluation", "explaining", "recipe_file",
+        "recipes", "runs", "scoring", "training",
+    },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
         "explaining", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",
