@@ -31,6 +31,7 @@ def setting(
     metavar: str | tuple[str, ...] = "",
     group: str = "",
     switch: bool = False,
+    common: bool = False,
 ) -> Any:
     """Describes a field of a settings dataclass; only such fields become flags.
 
@@ -42,8 +43,9 @@ def setting(
         above, below: bounds that are not.
         metavar: stands for the value in `--help`; one name for each value where a flag
             takes a fixed number of them.
-        group: heading of the flag in `--help`.
+        group: heading of the flag in the help.
         switch: a truth value that the flag only turns on; without, there is `--no-…` too.
+        common: whether `--help` shows the flag; `--help-all` shows all.
     """
     metadata = {
         "help": help,
@@ -55,6 +57,7 @@ def setting(
         "metavar": metavar,
         "group": group,
         "switch": switch,
+        "common": common,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
+from cancernet.base.program import typed
 from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.config import DATASETS, ORIGINAL
 
@@ -86,6 +87,6 @@ def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
     flags = "" if dataset.name == catalog.DEFAULT else f" --dataset {dataset.name}"
     raise CancerNetError(
         f"there are no images in {folder}: download {dataset.address}{kaggle} and unpack it "
-        f"there{by_itself}; to try everything on a drawn sample: python build_dataset.py "
+        f"there{by_itself}; to try everything on a drawn sample: {typed('build')} "
         f"--sample{flags}"
     )

@@ -12,7 +12,7 @@ from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.parallel import check_cluster_flags
 from cancernet.building.prepare import SAMPLE, prepare
 from cancernet.building.settings import BuildSettings
-from cancernet.commands.command_line import Parser, add_settings, given_settings
+from cancernet.commands.command_line import Parser, add_settings, command_parser, given_settings
 from cancernet.config import DATASETS
 from cancernet.dataset.notices import Leak, Notice, say_leaks, say_notice
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from cancernet.building.build import Outcome
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Builds or audits what the command line says; returns the exit code."""
-    arguments = _parse(description)
+    arguments = _parse()
     dataset = arguments.dataset or catalog.DEFAULT
     check_cluster_flags(arguments.workers, arguments.scheduler)
     if arguments.audit is not None:
@@ -42,8 +42,8 @@ def main(description: str | None) -> int:
     return EXIT_SOME_FAILED if outcome.failed else EXIT_OK
 
 
-def _parse(description: str | None) -> argparse.Namespace:
-    parser = Parser(description)
+def _parse() -> argparse.Namespace:
+    parser = command_parser("build")
     add_settings(parser, BuildSettings)
     parser.add_argument(
         "--sample",
@@ -79,7 +79,7 @@ def build_and_tell(settings: BuildSettings) -> "Outcome":
     return outcome
 
 
-def _add_audit_flags(parser: argparse.ArgumentParser) -> None:
+def _add_audit_flags(parser: Parser) -> None:
     add = parser.add_argument_group("looking for leaks, without building").add_argument
     add(
         "--audit",
@@ -89,14 +89,16 @@ def _add_audit_flags(parser: argparse.ArgumentParser) -> None:
         help="audit a built set (default: --output), or any folder with train, val, test folders; "
         "--dataset or --group-by then say how its names tell patients; exit code 1: it leaks",
     )
-    add(
-        "--report",
-        type=Path,
-        metavar="DIR",
-        help="folder of the audit's page (default: <set>.audit beside a built set, else here)",
-    )
-    add("--workers", type=int, default=0, metavar="N", help="read in N Dask processes here")
-    add("--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers")
+    parser.rare += [
+        add(
+            "--report",
+            type=Path,
+            metavar="DIR",
+            help="folder of the audit's page (default: <set>.audit beside a built set, else here)",
+        ),
+        add("--workers", type=int, default=0, metavar="N", help="read in N Dask processes here"),
+        add("--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers"),
+    ]
 
 
 def audit_command(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
+from cancernet.base.program import typed
 from cancernet.base.words import NOTICE, some
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
@@ -128,7 +129,7 @@ def _train_and_pool(whole: CrossValidation, workers: int) -> None:
             except StoppedError:
                 raise StoppedError(
                     f"stopped in fold {fold.number} of {len(folds)}; finished folds and the last "
-                    "complete epoch are kept; resume with `python train_model.py --resume --run "
+                    f"complete epoch are kept; resume with `{typed('train')} --resume --run "
                     f"{folder}`"
                 ) from None
     text = write_pooled(whole)

@@ -1,4 +1,4 @@
-"""`python -m cancernet doctor`: checks what the programs need, and for which feature.
+"""`cancernet doctor`: checks what the programs need, and for which feature.
 
 Every check is one line with a verdict: `ok`, `note` (works, but worth knowing) or
 `WRONG` (something will fail).
@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
+from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
 from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags, processors
+from cancernet.base.program import typed
+from cancernet.base.words import NOTICE
+from cancernet.commands.command_line import Parser
 from cancernet.config import DATASETS, OUTPUT
 from cancernet.runs.provenance import version_of
 
@@ -41,6 +45,13 @@ class _Feature:
     source: str
     requirements: list[Any]
     optional: bool
+
+
+def main() -> int:
+    """Checks this machine and prints what it finds; 1 when something is wrong."""
+    parser = Parser(typed("doctor"), f"{__doc__}\n{NOTICE}")
+    parser.parse_args()
+    return EXIT_OK if print_checks(checks()) else EXIT_SOME_FAILED
 
 
 def checks() -> Iterator[Check]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.settings import flag_of, setting, setting_fields
 from cancernet.base.words import DRAWN, NOTICE
-from cancernet.commands.command_line import Parser, add_settings, given_settings
+from cancernet.commands.command_line import add_settings, command_parser, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ class PredictFlags:
         None,
         f"run folder (default: the newest in {OUTPUT}/), or a .keras or .h5 model without one",
         metavar="DIR_OR_FILE",
+        common=True,
     )
-    json: bool = setting(False, "print one JSON object a line", switch=True)
+    json: bool = setting(False, "print one JSON object a line", switch=True, common=True)
     csv: Path | None = setting(
         None,
         "write a table, row by row; after an interruption the same command continues it",
         metavar="FILE",
+        common=True,
     )
     list_: Path | None = setting(
         None,
@@ -50,9 +52,13 @@ class PredictFlags:
         False,
         "judge every patch by itself, also where the run judges patches with their neighbours",
         switch=True,
+        common=True,
     )
     figure: Path | None = setting(
-        None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
+        None,
+        "save the one image, titled with its prediction, as a new file",
+        metavar="FILE",
+        common=True,
     )
 
     dataset: str | None = setting(
@@ -86,6 +92,7 @@ class PredictFlags:
         "write a heat map, an overlay and the raw numbers of every image into a new folder",
         group=_MAPS,
         metavar="DIR",
+        common=True,
     )
     method: str | None = setting(
         None,
@@ -112,9 +119,14 @@ class PredictFlags:
         "write a map of every patient or image as PNG, CSV and GeoJSON",
         group=_SLIDES,
         metavar="FOLDER_OR_IMAGE",
+        common=True,
     )
     output: Path | None = setting(
-        None, "a new folder for the maps (default: slides)", group=_SLIDES, metavar="DIR"
+        None,
+        "a new folder for the maps (default: slides)",
+        group=_SLIDES,
+        metavar="DIR",
+        common=True,
     )
     patch_size: int | None = setting(
         None,
@@ -160,9 +172,9 @@ class PredictFlags:
         return ""
 
 
-def parse_arguments(description: str | None) -> tuple[list[Path], PredictFlags]:
+def parse_arguments() -> tuple[list[Path], PredictFlags]:
     """Returns the images that the command line names, and its flags."""
-    parser = Parser(description)
+    parser = command_parser("predict")
     parser.add_argument(
         "images",
         nargs="*",
@@ -178,9 +190,9 @@ def parse_arguments(description: str | None) -> tuple[list[Path], PredictFlags]:
     return arguments.images, flags
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Predicts what the command line names; returns the exit code."""
-    images, flags = parse_arguments(description)
+    images, flags = parse_arguments()
     if flags.workers or flags.scheduler:
         from cancernet.base.parallel import check_cluster_flags
 

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_OK, CancerNetError, SettingsError
+from cancernet.base.program import typed
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (
-    Parser,
     add_settings,
+    command_parser,
     given_settings,
     typed_command,
 )
-from cancernet.config import DATASETS, OUTPUT, STOCK, TrainConfig
+from cancernet.config import DATASETS, HEADINGS, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
 from cancernet.runs.run_record import CROSS_VALIDATION
@@ -36,13 +37,16 @@ class TrainOptions:
         None,
         f"named settings, see --list-recipes, or a file of them (default: {DEFAULT_RECIPE})",
         metavar="NAME_OR_FILE",
+        common=True,
     )
     data: Path | None = setting(
-        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR"
+        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR", common=True
     )
-    run: Path | None = setting(None, f"run folder (default: a new one in {OUTPUT}/)", metavar="DIR")
+    run: Path | None = setting(
+        None, f"run folder (default: a new one in {OUTPUT}/)", metavar="DIR", common=True
+    )
     resume: bool = setting(
-        False, "resume an unfinished training (--run, or the newest)", switch=True
+        False, "resume an unfinished training (--run, or the newest)", switch=True, common=True
     )
     finish: bool = setting(
         False,
@@ -64,6 +68,7 @@ class TrainOptions:
         "cross-validation in K folds of whole patients, or `patients` to leave out one after the "
         "other; each fold is a run in <run>/fold-XX, pooled in one report",
         metavar="K",
+        common=True,
     )
     fold_patients: tuple[str, ...] = setting(
         (), "with --folds patients: leave out only these patients", metavar="ID"
@@ -74,7 +79,7 @@ class TrainOptions:
     beside: tuple[Path, ...] = setting(
         (), "finished runs whose figures the report shows beside these", metavar="RUN"
     )
-    list_recipes: bool = setting(False, "show the recipes and exit", switch=True)
+    list_recipes: bool = setting(False, "show the recipes and exit", switch=True, common=True)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -105,11 +110,11 @@ class TrainOptions:
                 raise CancerNetError(f"{flag} goes with a single run, not with --folds")
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Trains as the command line says; returns the exit code."""
-    parser = Parser(description)
+    parser = command_parser("train")
     add_settings(parser, TrainOptions)
-    add_settings(parser.add_argument_group("settings (default: those of the recipe)"), TrainConfig)
+    add_settings(parser, TrainConfig, headings=HEADINGS, before="settings of the recipe: ")
     arguments = parser.parse_args()
     options = TrainOptions(**given_settings(arguments, TrainOptions))
     given = given_settings(arguments, TrainConfig)
@@ -223,5 +228,5 @@ def tell(finished: "Finished") -> None:
     print(text_report(finished.assessment, unit=unit, context=finished.context))
     print(f"Report:  {folder / 'report.html'}")
     print(f"Figures: {folder / 'figures'}")
-    print(f"Use it:  python predict.py image.png --run {folder}")
+    print(f"Use it:  {typed('predict')} image.png --run {folder}")
     print(NOTICE)

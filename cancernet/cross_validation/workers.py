@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.parallel import processors
+from cancernet.base.program import typed
 from cancernet.base.progress import progress_bar
 from cancernet.runs.run_record import Fold
 from cancernet.training.loop.fit import StoppedError
@@ -32,7 +33,7 @@ def train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers:
         RunError: some folds failed; the others are finished.
         StoppedError: the user pressed Ctrl-C; every fold keeps its last complete epoch.
     """
-    again = f"python train_model.py --resume --run {folder} --data {data} --fold-workers {workers}"
+    again = f"{typed('train')} --resume --run {folder} --data {data} --fold-workers {workers}"
     waiting, failed = list(folds), []
     running: dict[subprocess.Popen, Fold] = {}
     try:

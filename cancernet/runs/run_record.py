@@ -17,6 +17,7 @@ from typing import Any
 from cancernet import __version__
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
+from cancernet.base.program import typed
 from cancernet.base.records import Record, from_json
 from cancernet.config import INTERPOLATIONS
 from cancernet.context.context import Context
@@ -313,6 +314,6 @@ def read_finished_folds(folder: Path) -> CrossValidationRecord:
     if not record.is_finished:
         raise RunError(
             f"the cross-validation in {folder} is not finished; go on with "
-            f"`python train_model.py --resume --run {folder}`"
+            f"`{typed('train')} --resume --run {folder}`"
         )
     return record

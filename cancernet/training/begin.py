@@ -10,6 +10,7 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, remove_unfinished
+from cancernet.base.program import typed
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import (
@@ -169,7 +170,7 @@ def refuse_used(folder: Path) -> None:
     if run_folder.read_run_file(folder).is_finished:
         raise RunError(f"{folder} holds a finished run; name another folder for --run")
     raise RunError(
-        f"{folder} holds an unfinished training; resume it with `python train_model.py --resume "
+        f"{folder} holds an unfinished training; resume it with `{typed('train')} --resume "
         f"--run {folder}`, or name another folder for --run"
     )
 

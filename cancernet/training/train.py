@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from cancernet.base.errors import RunError, describe_os_error
+from cancernet.base.program import typed
 from cancernet.base.progress import progress_bar
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset
@@ -140,7 +141,7 @@ def _advice_on_disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         whole = run_folder.whole_of(folder)
         raise RunError(
-            f"{describe_os_error(error)}: `python train_model.py --resume --run {whole}`"
+            f"{describe_os_error(error)}: `{typed('train')} --resume --run {whole}`"
         ) from None
 
 
@@ -169,7 +170,7 @@ def score(
         if isinstance(result, Failure):
             raise RunError(
                 f"{result.path} of the data set: {result.error}; build the data set again, then "
-                "`python train_model.py --resume` finishes this run"
+                f"`{typed('train')} --resume` finishes this run"
             )
         probabilities.append(list(result.probabilities.values()))
     return Scored(

@@ -279,10 +279,10 @@ def test_flags_that_say_nothing_together_are_refused(monkeypatch, capsys, flags,
     monkeypatch.setattr(sys, "argv", ["predict.py", *flags])
     if sentence:
         with pytest.raises(SystemExit):
-            parse_arguments(None)
+            parse_arguments()
         assert f"error: {sentence}" in capsys.readouterr().err
     else:
-        parse_arguments(None)
+        parse_arguments()
 
 
 def test_a_killed_csv_is_continued_by_the_same_command(tiny_run, tmp_path):

@@ -94,7 +94,7 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
     table.write_text("patient,site\n9000,north\n9001,north\n9002,south\n9003,south\n")
     arguments = ["--run", str(run), "--data", str(images), "--subgroups", str(table)]
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments, "--prevalence", "0.01"])
-    assert evaluate.main(None) == 0
+    assert evaluate.main() == 0
     printed = capsys.readouterr().out
     for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not an image"):
         assert words in printed
@@ -372,7 +372,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):
 def test_wrong_use_is_one_sentence(arguments, words, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments])
     with pytest.raises(CancerNetError, match=words):
-        evaluate.main(None)
+        evaluate.main()
 
 
 def test_scored_needs_the_classes_of_the_run(run):
