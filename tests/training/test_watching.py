@@ -129,6 +129,18 @@ def test_the_doctor_names_what_is_missing_or_out_of_range(tmp_path, monkeypatch,
     assert not doctor.print_checks(iter(found))
 
 
+def test_the_doctor_of_a_wheel_reads_what_the_package_says_of_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    found = by_name(doctor._packages())
+    assert found["packages for everything"].verdict == doctor.OK
+    assert "tensorflow" in found["packages for everything"].says
+    assert {"packages for serve", "packages for tune"} <= found.keys()
+    assert "fastapi" in found["packages for serve"].says
+    assert "fastapi" not in found["packages for app"].says
+    monkeypatch.setattr(doctor, "PROGRAM", "no-such-package")
+    assert [check.verdict for check in doctor._packages()] == [doctor.NOTE]
+
+
 def test_the_doctor_tells_a_tested_set(tmp_path, monkeypatch):
     (tmp_path / "constraints").mkdir()
     pins = tmp_path / "constraints" / "mine.txt"
