@@ -148,9 +148,10 @@ def read(run: Path) -> dict[str, Judged]:
     with open(run / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     training = json.loads((run / "metrics.json").read_text())["training"]
-    ways = {"alone": ("probability_1", "predicted")}
+    own = ("probability_1", "predicted")
+    ways = {"alone": own}
     if "neighbours" in rows[0]:
-        ways["in context"] = ("probability_in_context_1", "predicted_in_context")
+        ways = {"alone": ("alone_probability_1", "alone_predicted"), "in context": own}
     return {
         way: Judged(
             patients=np.array([row["patient"] for row in rows]),

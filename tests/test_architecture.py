@@ -46,10 +46,10 @@ MAY_IMPORT = {
         "runs", "scoring", "slides",
     },
     "cross_validation": {
-        "config", "dataset", "evaluation", "measures", "report", "runs", "training",
+        "config", "context", "dataset", "evaluation", "measures", "report", "runs", "training",
     },
     "tuning": {"config", "dataset", "recipe_file", "report", "training"},
-    "serving": {"catalog", "context", "explaining", "runs", "scoring", "slides"},
+    "serving": {"catalog", "explaining", "runs", "scoring", "slides"},
     "api": {
         "building", "commands", "config", "dataset", "evaluation", "explaining", "recipe_file",
         "recipes", "runs", "scoring", "training",

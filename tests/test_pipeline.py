@@ -27,7 +27,7 @@ from cancernet.evaluation.evaluate_run import examine
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.measures.decisions import Calibration
-from cancernet.runs.metrics_file import Metrics, metrics_of, read_metrics
+from cancernet.runs.metrics_file import metrics_of, read_metrics
 from cancernet.sample import layouts
 from cancernet.training import train
 from cancernet.training.loop import callbacks
@@ -129,11 +129,19 @@ def test_scikit_learn_gives_the_same_figures(trained, drawn):
     assert [row["path"] for row in rows] == testing.paths
     assert [int(row["label"]) for row in rows] == testing.labels.tolist()
     truth = np.array([int(row["label"]) for row in rows])
-    score = np.array([float(row["probability_1"]) for row in rows])
-    called = np.array([int(row["predicted"]) for row in rows])
-    assert np.array_equal(called, score >= metrics["operating_point"]["threshold"])
+    for way, found in (("", metrics), ("alone_", metrics["alone"])):
+        score = np.array([float(row[f"{way}probability_1"]) for row in rows])
+        called = np.array([int(row[f"{way}predicted"]) for row in rows])
+        amid = np.array(
+            [way == "" and row["probability_1"] != row["alone_probability_1"] for row in rows]
+        )
+        points = [each["operating_point"]["threshold"] for each in (metrics["alone"], metrics)]
+        assert np.array_equal(called, score >= np.choose(amid, points))
+        check_figures(found["testing"], truth, score, called)
+
+
+def check_figures(found, truth, score, called):
     tn, fp, fn, tp = reference.confusion_matrix(truth, called).ravel().tolist()
-    found = metrics["testing"]
     assert found["confusion_matrix"] == {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
     for name, value in {
         "sensitivity": tp / (tp + fn),
@@ -153,10 +161,10 @@ def test_an_evaluation_judges_in_context_as_the_training_did(trained):
     assert "In context: every patch judged with its neighbours" in done.stdout
     finished = read_finished(run)
     found = examine(finished, EvaluationSettings())
-    assert found.context.assessment.operating_point == finished.run.record.context.operating_point
-    context = from_json(Metrics, json.loads((run / "metrics.json").read_text())).context
-    again = as_json(metrics_of(found.assessment, found.context).context)
-    assert json.loads(json.dumps(again)) == json.loads(json.dumps(as_json(context)))
+    assert found.assessment.operating_point == finished.run.record.context.operating_point
+    written = json.loads((run / "metrics.json").read_text())
+    again = json.loads(json.dumps(as_json(metrics_of(found.assessment, found.context))))
+    assert again | {"training": written["training"]} == written
     columns = found.context.columns("testing")
     for number, row in enumerate(predictions(run)):
         assert {
@@ -177,7 +185,7 @@ def test_the_operating_point_is_that_of_validation(trained):
 
 
 @pytest.mark.parametrize(
-    ("flags", "way"), [(["--alone"], ""), ([], "_in_context")], ids=["alone", "in context"]
+    ("flags", "way"), [(["--alone"], "alone_"), ([], "")], ids=["alone", "in context"]
 )
 def test_predict_gives_the_numbers_of_the_evaluation(flags, way, trained, drawn):
     run, _ = trained
@@ -188,9 +196,9 @@ def test_predict_gives_the_numbers_of_the_evaluation(flags, way, trained, drawn)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     for row, answer in zip(rows, found, strict=True):
         for name in ("0", "1"):
-            difference = answer["probabilities"][name] - float(row[f"probability{way}_{name}"])
+            difference = answer["probabilities"][name] - float(row[f"{way}probability_{name}"])
             assert abs(difference) < 1e-5
-        assert answer["label"] == row[f"predicted{way}"]
+        assert answer["label"] == answer["call"] == row[f"{way}predicted"]
 
 
 def test_plain_keras_loads_the_model_and_agrees(trained, drawn):
@@ -216,7 +224,7 @@ assert not any(name.startswith("cancernet") for name in sys.modules)
     content = json.loads((run / "run.json").read_text())
     calibration = from_json(Calibration, content["calibration"])
     corrected = calibration.apply(np.array(scores))
-    expected = [float(row["probability_1"]) for row in rows]
+    expected = [float(row["alone_probability_1"]) for row in rows]
     assert corrected[:, 1] == pytest.approx(expected, abs=1e-5)
 
 
@@ -393,6 +401,6 @@ def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path):
     images = [built / row["path"] for row in rows]
     done = inside("predict.py", *images, "--run", run, "--json", "--alone")
     for row, line in zip(rows, done.stdout.splitlines(), strict=True):
-        answer = json.loads(line)
-        assert answer["probabilities"]["1"] == pytest.approx(float(row["probability_1"]), abs=1e-5)
+        answer, alone = json.loads(line), float(row["alone_probability_1"])
+        assert answer["probabilities"]["1"] == pytest.approx(alone, abs=1e-5)
     assert os.environ["CANCERNET_REAL_DATA"]

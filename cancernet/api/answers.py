@@ -15,6 +15,7 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_rgb
+from cancernet.scoring.output import PROBABILITIES
 
 if TYPE_CHECKING:
     import pandas
@@ -57,6 +58,8 @@ class Prediction(_Told):
         operating_point: what that is compared with; None where none was chosen on data.
         neighbours: how many of the eight patches around it were used; None where the run does
             not judge in context or the file's name tells no place.
+        alone_probabilities: class -> probability of the image without neighbours; empty where
+            the run does not judge in context.
         unlike_training: whether the image is of another kind than those of the training; None
             where the run cannot tell.
         error: why the image could not be scored; empty where it was.
@@ -74,6 +77,7 @@ class Prediction(_Told):
     positive_probability: float = math.nan
     operating_point: float | None = None
     neighbours: int | None = None
+    alone_probabilities: Mapping[str, float] = dataclasses.field(default_factory=dict)
     unlike_training: bool | None = None
     error: str = ""
     image: Path | Image.Image = dataclasses.field(repr=False, compare=False)
@@ -82,9 +86,11 @@ class Prediction(_Told):
     def row(self) -> dict[str, Any]:
         """Returns its facts by name, for a table: one entry for each class."""
         facts = {field.name: getattr(self, field.name) for field in dataclasses.fields(Prediction)}
-        for name in ("text", "image", "closing", "probabilities"):
+        for name in ("text", "image", "closing"):
             del facts[name]
-        return facts | {f"probability_{name}": p for name, p in self.probabilities.items()}
+        for prefix, name in PROBABILITIES.items():
+            facts |= {f"{prefix}_{label}": score for label, score in facts.pop(name).items()}
+        return facts
 
     def as_figure(self) -> str:
         """Returns the image with what is said of it, as HTML."""

@@ -9,7 +9,6 @@ from cancernet.base.words import NOTICE, counted
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring.predictor import Predictor
-from cancernet.slides.in_context import map_in_context
 from cancernet.slides.large_image import open_image
 from cancernet.slides.output import new_folder, write_slide
 from cancernet.slides.scoring import (
@@ -111,7 +110,7 @@ class _Slides:
     def _write(self, slide: SlideMap) -> None:
         run = self._predictor.run
         if self._context is not None:
-            slide = map_in_context(slide, self._context, side=self._side)
+            slide = slide.in_context(self._context, side=self._side)
         drawn = "Drawn data, not tissue. " if run.drawn else ""
         write_slide(slide, self._output, word=run.positive_words, footer=drawn + NOTICE)
         self.done += 1

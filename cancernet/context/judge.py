@@ -1,4 +1,4 @@
-"""Both splits of a run in context: their scores, and how the neighbours matter."""
+"""Both splits of a run, in context where it judges so, and how the neighbours matter."""
 
 import dataclasses
 import math
@@ -25,9 +25,9 @@ from cancernet.measures.calls import Calls
 from cancernet.measures.comparison import Comparison, compare
 from cancernet.measures.decisions import OperatingPoint, Rule
 from cancernet.measures.operating_point import choose_operating_point
-from cancernet.measures.scored import Scored
+from cancernet.measures.scored import ALONE, NEIGHBOURS, PROBABILITY, Scored
 
-NEIGHBOURS = ((0, 0), (1, 3), (4, 7), (8, 8))  # least and most of a group
+GROUPS = ((0, 0), (1, 3), (4, 7), (8, 8))  # least and most neighbours
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,8 +71,8 @@ def slides_of(paths: Sequence[str], patients: Sequence[str]) -> list[str]:
     """
     slides = []
     for path, patient in zip(paths, patients, strict=True):
-        split, *_, name = PurePosixPath(path).parts
-        place = read_place(name) if patient == path else None
+        split = PurePosixPath(path).parts[0]
+        place = read_place(path) if patient == path else None
         whose = patient if place is None else place.patient
         slides.append(f"{split}/{whose}" if split in SPLITS else whose)
     return slides
@@ -85,33 +85,34 @@ def places_in(scored: Scored, side: int) -> Places:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ContextAssessment:
-    """What a report and `metrics.json` tell of a run in context.
+    """What is told of a run in context besides its figures.
 
     Attributes:
         contexts: how scores in context were made; of pooled folds one for each.
-        folds: of a cross-validation, in context.
-        assessment: the scores in context and their figures.
-        by_neighbours: testing by the number of neighbours.
+        alone: the scores of each patch alone and their figures.
+        alone_folds: of a cross-validation, each patch alone.
+        by_neighbours: testing in context by the number of neighbours.
         difference: in context minus alone, of the same patches, with patients resampled.
         touching: split -> (n,) neighbours of each patch.
     """
 
     contexts: tuple[Context, ...]
-    folds: tuple[FoldScores, ...]
-    assessment: Assessment
+    alone: Assessment
+    alone_folds: tuple[FoldScores, ...]
     by_neighbours: tuple[NeighbourRow, ...]
     difference: Comparison
     touching: Mapping[str, np.ndarray]
 
     def columns(self, split: str) -> dict[str, Sequence[object]]:
-        """Returns what `predictions.csv` adds to the columns of each patch alone."""
-        scores = self.assessment
-        probabilities = scores.scored[split].probabilities.T.tolist()
-        named = zip(scores.classes, probabilities, strict=True)
+        """Returns what `predictions.csv` adds to the columns in context."""
+        classes, alone = self.alone.classes, self.alone.scored[split].probabilities.T.tolist()
         return {
-            "neighbours": self.touching[split].tolist(),
-            "predicted_in_context": [scores.classes[call] for call in scores.predicted(split)],
-            **{f"probability_in_context_{name}": list(map(repr, row)) for name, row in named},
+            NEIGHBOURS: self.touching[split].tolist(),
+            f"{ALONE}predicted": [classes[call] for call in self.alone.predicted(split)],
+            **{
+                f"{ALONE}{PROBABILITY}{name}": list(map(repr, row))
+                for name, row in zip(classes, alone, strict=True)
+            },
         }
 
 
@@ -126,6 +127,7 @@ class InContext:
         touching: split -> (n,) how many of the eight patches around each are there.
         contexts: how the scores were made; of pooled folds one for each.
         folds: of a cross-validation, in context.
+        alone_folds: the same folds, each patch alone.
     """
 
     alone: ScoreSet
@@ -133,14 +135,15 @@ class InContext:
     touching: Mapping[str, np.ndarray]
     contexts: tuple[Context, ...]
     folds: tuple[FoldScores, ...] = ()
+    alone_folds: tuple[FoldScores, ...] = ()
 
     def assess(self, *, seed: int) -> ContextAssessment:
-        """Judges both splits, and testing by the number of neighbours and against each alone."""
+        """Judges each patch alone, testing by the number of neighbours, and the difference."""
         calls, touching = self.scores.calls(TESTING), self.touching[TESTING]
         return ContextAssessment(
             contexts=self.contexts,
-            folds=self.folds,
-            assessment=assess_at(self.scores, seed=seed),
+            alone=assess_at(self.alone, seed=seed),
+            alone_folds=self.alone_folds,
             difference=compare(
                 self.alone.scored[TESTING],
                 self.scores.scored[TESTING],
@@ -150,23 +153,42 @@ class InContext:
             ),
             by_neighbours=tuple(
                 _row(calls, (least <= touching) & (touching <= most), least, most)
-                for least, most in NEIGHBOURS
+                for least, most in GROUPS
             ),
             touching=self.touching,
         )
 
 
+def assess_judged(
+    judged: ScoreSet | InContext, *, seed: int
+) -> tuple[Assessment, ContextAssessment | None]:
+    """Judges both splits at operating points that stay as they are.
+
+    Returns:
+        The figures, and what is told besides of those in context; None of each patch alone.
+    """
+    if isinstance(judged, ScoreSet):
+        return assess_at(judged, seed=seed), None
+    return assess_at(judged.scores, seed=seed), judged.assess(seed=seed)
+
+
 def put_in_context(
-    alone: ScoreSet, context: Context, places: Mapping[str, Places], choice: Rule | OperatingPoint
-) -> InContext:
+    alone: ScoreSet, context: Context, choice: Rule | OperatingPoint, *, side: int
+) -> InContext | None:
     """Puts the scores of patches alone in context; for two classes.
 
     Args:
         alone: the scores of each patch alone, calibrated.
         context: how scores in context are made.
-        places: split -> where its patches lie.
         choice: the operating point in context, or the rule that chooses it on validation.
+        side: of a patch, pixels of the slide.
+
+    Returns:
+        The scores in context; None where no testing image has a place.
     """
+    places = {split: places_in(images, side) for split, images in alone.scored.items()}
+    if not places[TESTING].known:
+        return None
     positive = alone.positive_indices[0]
     scored, lone, touching = {}, {}, {}
     for split, images in alone.scored.items():
@@ -182,8 +204,6 @@ def put_in_context(
         split: np.where(lone[split], alone.operating_point.threshold, point.threshold)
         for split in scored
     }
-    fields = {field.name: getattr(alone, field.name) for field in dataclasses.fields(ScoreSet)}
-    alone = ScoreSet(**fields)  # of an assessment the scores only
     scores = dataclasses.replace(alone, scored=scored, operating_point=point, thresholds=thresholds)
     return InContext(alone=alone, scores=scores, touching=touching, contexts=(context,))
 
@@ -205,6 +225,7 @@ def pool_in_context(folds: Mapping[str, InContext]) -> InContext:
         },
         contexts=tuple(context for fold in folds.values() for context in fold.contexts),
         folds=tuple(around),
+        alone_folds=tuple(alone),
     )
 
 

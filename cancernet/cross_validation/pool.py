@@ -3,15 +3,16 @@
 import dataclasses
 from collections.abc import Sequence
 
+from cancernet.context.judge import assess_judged
 from cancernet.cross_validation.plan import CrossValidation, joined
 from cancernet.dataset.build_record import read_audit
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.dataset.notices import Notice, NoticeKind, say_notice
-from cancernet.evaluation.in_context import pooled_in_context
 from cancernet.evaluation.run_results import (
     PREDICTIONS,
     FinishedRun,
     fold_scores,
+    pooled_in_context,
     read_besides,
     read_finished,
 )
@@ -19,7 +20,6 @@ from cancernet.measures.assess import (
     TESTING,
     Assessment,
     FoldScores,
-    assess_at,
     pool,
     spread_over_folds,
 )
@@ -28,13 +28,7 @@ from cancernet.report.page import write_cards, write_report
 from cancernet.report.rendering import number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
-from cancernet.runs.metrics_file import (
-    Metrics,
-    TrainingSums,
-    fold_metrics,
-    metrics_of,
-    write_metrics,
-)
+from cancernet.runs.metrics_file import TrainingSums, metrics_of, write_metrics
 from cancernet.runs.run_folder import Run
 
 
@@ -46,34 +40,29 @@ def write_pooled(whole: CrossValidation) -> str:
     """
     folder, dataset = whole.folder, whole.dataset
     finished = [read_finished(folder / fold.name) for fold in whole.record.folds]
-    folds = [fold_scores(one) for one in finished]
-    pooled = assess_at(pool(folds), seed=whole.config.seed)
     together = pooled_in_context(finished)
-    context = together.assess(seed=whole.config.seed) if together else None
+    folds = together.folds if together else [fold_scores(one) for one in finished]
+    pooled, context = assess_judged(together or pool(folds), seed=whole.config.seed)
     content = dataclasses.replace(_content(whole, pooled, folds, finished[0].run), context=context)
     pooled.write(folder / PREDICTIONS, more=context.columns(TESTING) if context else None)
-    metrics = _metrics(metrics_of(pooled, context), folds, finished)
-    write_metrics(folder, metrics)
+    metrics = metrics_of(pooled, context, folds)
+    write_metrics(folder, dataclasses.replace(metrics, training=_sums(finished)))
     write_report(content, folder)
     write_cards(content, folder)
     return _as_text(content, dataset.unit)
 
 
-def _metrics(found: Metrics, folds: list[FoldScores], finished: list[FinishedRun]) -> Metrics:
+def _sums(finished: list[FinishedRun]) -> TrainingSums:
     trained = [one.run.record.training for one in finished if one.run.record.training]
-    return dataclasses.replace(
-        found,
-        folds=fold_metrics(folds),
-        training=TrainingSums(
-            seconds=sum(one.seconds for one in trained),
-            cpu_seconds=sum(one.cpu_seconds for one in trained),
-            epochs=sum(one.epochs for one in trained),
-        ),
+    return TrainingSums(
+        seconds=sum(one.seconds for one in trained),
+        cpu_seconds=sum(one.cpu_seconds for one in trained),
+        epochs=sum(one.epochs for one in trained),
     )
 
 
 def _content(
-    whole: CrossValidation, pooled: Assessment, folds: list[FoldScores], run: Run
+    whole: CrossValidation, pooled: Assessment, folds: Sequence[FoldScores], run: Run
 ) -> ReportContent:
     dataset, config, record = whole.dataset, whole.config, whole.record
     beside, missing = read_besides(record.beside)
@@ -133,7 +122,7 @@ def _as_text(content: ReportContent, unit: str) -> str:
     text = text_report(content.assessment, unit=unit, context=context)
     lines = [text.rstrip(), "", "Fold by fold", *_fold_lines(content.folds, unit)]
     if context is not None:
-        lines += ["", "Fold by fold, in context", *_fold_lines(context.folds, unit)]
+        lines += ["", "Fold by fold, each patch alone", *_fold_lines(context.alone_folds, unit)]
     return "\n".join(lines)
 
 

@@ -8,13 +8,14 @@ from cancernet.base.files import read_json, sha256_of
 from cancernet.base.records import from_json
 from cancernet.base.words import NOTICE, images_of
 from cancernet.context.judge import InContext
-from cancernet.evaluation.in_context import in_context, pooled_in_context
 from cancernet.evaluation.run_results import (
     EVALUATION,
     PREDICTIONS,
     SEED,
     EvaluationRecord,
     fold_scores,
+    in_context,
+    pooled_in_context,
     read_finished,
 )
 from cancernet.evaluation.trained_on import leak_of
@@ -38,18 +39,23 @@ class Side:
     """One side of a comparison: a finished run, or an evaluation of one on other data.
 
     Attributes:
-        scores: of each patch alone.
-        context: of the patches with their neighbours; None where they were not judged so.
+        scores: as it judges, in context where it does.
+        alone: of each patch alone.
     """
 
     name: str
     scores: ScoreSet
-    context: ScoreSet | None = None
+    alone: ScoreSet
     drawn: bool
     leak: str
     fingerprint: str
     content: str
     seed: int
+
+    @property
+    def in_context(self) -> bool:
+        """Whether it judges patches with their neighbours."""
+        return self.scores is not self.alone
 
     @property
     def testing(self) -> Scored:
@@ -59,10 +65,10 @@ class Side:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Compared:
-    """How two sides differ: each patch alone and, where both have it, in context."""
+    """How two sides differ: as they judge and, where one judges in context, patches alone."""
 
-    alone: Comparison
-    context: Comparison | None = None
+    own: Comparison
+    alone: Comparison | None = None
 
 
 def read_side(folder: Path) -> Side:
@@ -80,8 +86,7 @@ def read_side(folder: Path) -> Side:
     facts = finished.run.record.dataset
     return Side(
         name=finished.run.name,
-        scores=finished.scores,
-        context=_scores(in_context(finished.scores, finished.run.record.context)),
+        **_ways(finished.scores, in_context(finished.scores, finished.run.record.context)),
         drawn=finished.run.drawn,
         leak=leak_of(finished.run),
         fingerprint=facts.fingerprint,
@@ -109,8 +114,7 @@ def _read_evaluation(folder: Path) -> Side:
     )
     return Side(
         name=f"{record.run} on {record.data}",
-        scores=scores,
-        context=_scores(in_context(scores, record.context)),
+        **_ways(scores, in_context(scores, record.context)),
         drawn=record.drawn,
         leak=record.leak,
         fingerprint=record.fingerprint,
@@ -125,8 +129,7 @@ def _read_folds(folder: Path) -> Side:
     folds = [read_finished(folder / fold.name) for fold in record.folds]
     return Side(
         name=folder.resolve().name,
-        scores=pool([fold_scores(fold) for fold in folds]),
-        context=_scores(pooled_in_context(folds)),
+        **_ways(pool([fold_scores(fold) for fold in folds]), pooled_in_context(folds)),
         drawn=folds[0].run.drawn,
         leak=leak_of(folds[0].run),
         fingerprint=record.dataset.fingerprint,
@@ -135,12 +138,12 @@ def _read_folds(folder: Path) -> Side:
     )
 
 
-def _scores(found: InContext | None) -> ScoreSet | None:
-    return None if found is None else found.scores
+def _ways(alone: ScoreSet, around: InContext | None) -> dict[str, ScoreSet]:
+    return {"alone": alone, "scores": around.scores if around else alone}
 
 
 def compare_sides(first: Side, second: Side) -> Compared:
-    """Compares two sides, paired by patient, alone and where both have it in context.
+    """Compares two sides, paired by patient, as they judge and each patch alone.
 
     Raises:
         CancerNetError: they were not tested on the same images.
@@ -156,10 +159,10 @@ def compare_sides(first: Side, second: Side) -> Compared:
             f"{first.name} and {second.name} were not tested on the same images (the contents of "
             "their testing sets differ); evaluate both on one data set with --run and --data"
         )
-    alone = _compare(one, other, first.seed)
-    if first.context is None or second.context is None:
-        return Compared(alone=alone)
-    return Compared(alone=alone, context=_compare(first.context, second.context, first.seed))
+    own = _compare(one, other, first.seed)
+    if not (first.in_context or second.in_context):
+        return Compared(own=own)
+    return Compared(own=own, alone=_compare(first.alone, second.alone, first.seed))
 
 
 def _compare(one: ScoreSet, other: ScoreSet, seed: int) -> Comparison:
@@ -178,25 +181,29 @@ def _same_images(first: Side, second: Side) -> bool:
     return bool(first.fingerprint) and first.fingerprint == second.fingerprint
 
 
+def _tables(compared: Compared, first: Side, second: Side) -> dict[str, Comparison]:
+    """Returns the comparisons by title."""
+    if compared.alone is None:
+        return {"Figures": compared.own}
+    how = ["in context" if side.in_context else "each patch alone" for side in (first, second)]
+    mixed = f"As the runs judge: A {how[0]}, B {how[1]}"
+    same = "In context, with the neighbours on the slide"
+    return {same if how[0] == how[1] else mixed: compared.own, "Each patch alone": compared.alone}
+
+
 def as_text(compared: Compared, first: Side, second: Side) -> str:
     """Returns the comparison as text for a screen."""
-    found, context = compared.alone, compared.context
+    found = compared.own
     lines = [
         f"A: {first.name}",
         f"B: {second.name}",
         f"The same {images_of(len(first.testing.paths), found.patients)} in testing; "
         "95 % intervals of B - A resample patients, the same for both.",
         "",
-        *(["Each patch alone"] if context else []),
-        *_table(found),
-        *(
-            ["", "In context, with the neighbours on the slide", *_table(context)]
-            if context
-            else []
-        ),
-        "",
-        *(f"Note: {note}" for note in found.notes),
     ]
+    for title, each in _tables(compared, first, second).items():
+        lines += [*([title] if compared.alone else []), *_table(each), ""]
+    lines += [f"Note: {note}" for note in found.notes]
     for side in (first, second):
         lines += [f"WARNING: {side.name}: {side.leak}"] if side.leak else []
     return "\n".join(lines).rstrip()
@@ -219,13 +226,12 @@ def _table(found: Comparison) -> list[str]:
 
 def as_dict(compared: Compared, first: Side, second: Side) -> dict[str, object]:
     """Returns the content of `comparison.json`."""
-    context = compared.context
     return {
         "first_run": first.name,
         "second_run": second.name,
         "images": len(first.testing.paths),
-        **dataclasses.asdict(compared.alone),
-        **({"context": dataclasses.asdict(context)} if context else {}),
+        **dataclasses.asdict(compared.own),
+        **({"alone": dataclasses.asdict(compared.alone)} if compared.alone else {}),
         "drawn": first.drawn or second.drawn,
         "leaks": [side.leak for side in (first, second)],
         "made": run_folder.now(),
@@ -234,7 +240,7 @@ def as_dict(compared: Compared, first: Side, second: Side) -> dict[str, object]:
 
 def page(compared: Compared, first: Side, second: Side) -> str:
     """Returns the comparison as one HTML document that fetches nothing."""
-    found = compared.alone
+    found = compared.own
     drawn = first.drawn or second.drawn
     notes = [*found.notes, *(f"{side.name}: {side.leak}" for side in (first, second) if side.leak)]
     return render(
@@ -246,7 +252,7 @@ def page(compared: Compared, first: Side, second: Side) -> str:
         first=first,
         second=second,
         found=found,
-        context=compared.context,
+        tables=_tables(compared, first, second),
         images=len(first.testing.paths),
         words=WORDS,
         patients=_patients(first, second),

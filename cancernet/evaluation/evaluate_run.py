@@ -8,14 +8,13 @@ import numpy as np
 
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.progress import progress_bar
-from cancernet.context.judge import ContextAssessment
-from cancernet.evaluation.in_context import in_context
+from cancernet.context.judge import ContextAssessment, assess_judged
 from cancernet.evaluation.labelled_images import Labelled, read_labelled
-from cancernet.evaluation.run_results import FinishedRun
+from cancernet.evaluation.run_results import FinishedRun, in_context
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.subgroups import SubgroupRow, subgroups
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
-from cancernet.measures.assess import TESTING, VALIDATION, Assessment, assess_at
+from cancernet.measures.assess import TESTING, VALIDATION, Assessment
 from cancernet.measures.call_value import PredictiveRow, predictive_rows
 from cancernet.measures.decisions import Rule, rule_of
 from cancernet.measures.operating_point import choose_operating_point
@@ -36,9 +35,10 @@ class Examined:
         name: of the data.
         how: which images, in words.
         folder: that the images' paths are relative to; None where it is not known.
-        assessment: the scores, and their figures at the operating point; of each patch alone.
-        context: the same patches with their neighbours; None where the run has no context, the
-            images have no places, or --alone was given.
+        assessment: the scores, and their figures at the operating point; in context where the
+            run judges so, the images have places and --alone was not given.
+        context: what is told besides of figures in context; None where each patch is judged
+            alone.
         subgroups: column to rows of `subgroup_rows`.
         predictive: predictive values at the prevalences that were asked for.
         left_out: reason to number of files that were not judged.
@@ -104,15 +104,15 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
             f"The operating point is not the run's own: {point.rule}, {point.origin}; the "
             "validation figures are of the run's stored predictions."
         )
-    assessment = assess_at(scores, seed=finished.seed)
     around = None if settings.alone else in_context(scores, run.record.context, rule)
+    assessment, context = assess_judged(around or scores, seed=finished.seed)
     table, expected = settings.subgroups, settings.prevalence
     return Examined(
         name=name,
         how=how,
         folder=folder,
         assessment=assessment,
-        context=None if around is None else around.assess(seed=finished.seed),
+        context=context,
         subgroups=subgroups(table, assessment, seed=finished.seed) if table else {},
         predictive=predictive_rows(assessment.calls(), expected, seed=finished.seed)
         if expected

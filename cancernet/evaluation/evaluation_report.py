@@ -56,7 +56,9 @@ def write_evaluation(
         fingerprint="" if settings.data else dataset.fingerprint,
         content=found.content or dataset.testing_content,
         positive=run.positive,
-        operating_point=found.assessment.operating_point,
+        operating_point=(
+            found.context.alone if found.context else found.assessment
+        ).operating_point,
         calibration=found.assessment.calibration,
         context=_context_record(finished, found),
         left_out=found.left_out,
@@ -83,8 +85,7 @@ def _context_record(finished: FinishedRun, found: Examined) -> ContextRecord | N
     record = finished.run.record.context
     if record is None or found.context is None:
         return None
-    point = found.context.assessment.operating_point
-    return dataclasses.replace(record, operating_point=point)
+    return dataclasses.replace(record, operating_point=found.assessment.operating_point)
 
 
 def as_text(finished: FinishedRun, found: Examined) -> str:
@@ -177,7 +178,7 @@ def _beside(finished: FinishedRun, found: Examined, settings: EvaluationSettings
     """The run's own testing figures beside those of other data, or of another rule."""
     if settings.data is None and settings.rule is None:
         return []
-    own = examine(finished, EvaluationSettings(alone=True))
+    own = examine(finished, EvaluationSettings(alone=settings.alone))
     return [
         Beside(
             name="own testing set, own operating point",
@@ -186,5 +187,6 @@ def _beside(finished: FinishedRun, found: Examined, settings: EvaluationSettings
             metrics=own.assessment.testing,
             limits=own.assessment.intervals[TESTING].limits,
             same_images=settings.data is None,
+            in_context=own.context is not None,
         )
     ]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.records import Record
+from cancernet.context.judge import InContext, pool_in_context, put_in_context
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.measures.assess import TESTING, VALIDATION, FoldScores, ScoreSet
-from cancernet.measures.decisions import Calibration, OperatingPoint
+from cancernet.measures.decisions import Calibration, OperatingPoint, Rule
 from cancernet.measures.scored import Classes, Scored, read_scored
 from cancernet.report.content import Asked, Beside, FlowStep, Network
 from cancernet.runs import run_folder
@@ -65,7 +66,7 @@ class EvaluationRecord(Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """A finished run with its stored scores."""
+    """A finished run with its stored scores, those of each patch alone."""
 
     run: Run
     scores: ScoreSet
@@ -113,6 +114,31 @@ def read_finished(folder: Path) -> FinishedRun:
         calibration=run.calibration,
     )
     return FinishedRun(run=run, scores=scores)
+
+
+def in_context(
+    scores: ScoreSet, context: ContextRecord | None, rule: Rule | None = None
+) -> InContext | None:
+    """Puts scores of patches alone in the context that a run recorded.
+
+    Args:
+        scores: of each patch alone, calibrated.
+        context: as `run.json` or `evaluation.json` has it.
+        rule: chooses another operating point on validation; None keeps the record's.
+
+    Returns:
+        The scores in context; None without a record, or where no testing image has a place.
+    """
+    if context is None:
+        return None
+    return put_in_context(scores, context, rule or context.operating_point, side=context.side)
+
+
+def pooled_in_context(folds: Sequence[FinishedRun]) -> InContext | None:
+    """Puts all folds of a cross-validation together in context; None unless each can be."""
+    found = {fold.run.name: in_context(fold.scores, fold.run.record.context) for fold in folds}
+    whole = {name: fold for name, fold in found.items() if fold is not None}
+    return pool_in_context(whole) if len(whole) == len(folds) else None
 
 
 def fold_scores(finished: FinishedRun) -> FoldScores:
@@ -192,6 +218,7 @@ def read_beside(folder: Path) -> Beside:
         leak=leak,
         metrics=metrics.testing,
         limits={name: limits.get(name, (math.nan, math.nan)) for name in metrics.testing},
+        in_context=metrics.alone is not None,
     )
 
 

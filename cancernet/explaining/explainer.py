@@ -250,6 +250,6 @@ class ExplanationFolder:
         }
         if isinstance(prediction, PredictionInContext):
             line["neighbours"] = prediction.neighbours
-            line["probability_alone"] = prediction.probability_alone
+            line["alone_probability"] = prediction.alone_probabilities[label]
         with open(self.folder / LINES, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json_text(line) + "\n")

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cancernet.config import TrainConfig
 from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import per_class_metrics
-from cancernet.measures.decisions import NONE, Calibration, OperatingPoint, rule_of
+from cancernet.measures.decisions import NONE, Calibration, OperatingPoint, Rule
 from cancernet.measures.intervals import RESAMPLES, UNDEFINED, Intervals, patient_intervals
 from cancernet.measures.metrics import Figures, binary_metrics
 from cancernet.measures.operating_point import choose_operating_point
@@ -104,36 +103,32 @@ class Assessment(ScoreSet):
         return (*([stored] if stored else []), *sentences(self.remarks))
 
 
-def assess(
+def choose_point(
     validation: Scored,
     testing: Scored,
     classes: Classes,
     *,
-    config: TrainConfig,
+    rule: Rule,
     calibration: Calibration = NONE,
-    resamples: int = RESAMPLES,
-) -> Assessment:
-    """Chooses the operating point on validation and judges both splits at it.
+) -> ScoreSet:
+    """Chooses the operating point of both splits on validation.
 
     Args:
         validation: chooses; nothing of `testing` does.
-        testing: judged once.
+        testing: judged at that point.
         classes: what the probabilities are of.
-        config: for the rule of the operating point and the seed.
+        rule: of the operating point.
         calibration: what the probabilities were corrected by, for the record.
-        resamples: bootstrap draws of every interval.
 
     Raises:
         ValueError: classes that do not fit the probabilities.
     """
-    point = choose_operating_point(classes.calls_of(validation), rule_of(vars(config)))
-    scores = ScoreSet(
+    return ScoreSet(
         **vars(classes),
         scored={VALIDATION: validation, TESTING: testing},
-        operating_point=point,
+        operating_point=choose_operating_point(classes.calls_of(validation), rule),
         calibration=calibration,
     )
-    return assess_at(scores, seed=config.seed, resamples=resamples)
 
 
 def assess_at(scores: ScoreSet, *, seed: int, resamples: int = RESAMPLES) -> Assessment:

@@ -14,7 +14,9 @@ from cancernet.base.files import written_beside
 from cancernet.measures.calls import Calls, check_patients, check_probabilities, check_truth
 
 _COLUMNS = ("path", "patient", "label", "predicted")
-_PROBABILITY = "probability_"
+PROBABILITY = "probability_"
+# Columns of a table in context: how many neighbours were used, and what a patch is alone.
+NEIGHBOURS, ALONE = "neighbours", "alone_"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,7 +181,7 @@ def write_scored(
 ) -> None:
     """Writes `path,patient,label,predicted` and one probability column a class.
 
-    `more` are further columns by name, which `read_scored` passes over.
+    `more` are further columns by name.
     Floats are written so that reading them back gives the same 64 bits, and file names
     that are no valid text (surrogate escapes) as the bytes they are.
     """
@@ -189,7 +191,7 @@ def write_scored(
     ):
         writer = csv.writer(file, lineterminator="\n")
         more = more or {}
-        writer.writerow([*_COLUMNS, *(_PROBABILITY + name for name in classes), *more])
+        writer.writerow([*_COLUMNS, *(PROBABILITY + name for name in classes), *more])
         further = zip(*more.values(), strict=True) if more else itertools.repeat(())
         rows = zip(
             scored.paths,
@@ -205,7 +207,9 @@ def write_scored(
 
 
 def read_scored(path: Path) -> tuple[Scored, tuple[str, ...]]:
-    """Reads a `predictions.csv`; returns it and its classes in order.
+    """Reads a `predictions.csv`; returns the scores of each image alone and the classes in order.
+
+    Scores in context are made anew of these.
 
     Raises:
         RunError: there is no such file, or it is not of that form.
@@ -213,23 +217,20 @@ def read_scored(path: Path) -> tuple[Scored, tuple[str, ...]]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             header, *rows = csv.reader(file)
-        columns = itertools.takewhile(_is_probability, header[len(_COLUMNS) :])
-        names = tuple(column.removeprefix(_PROBABILITY) for column in columns)
+        prefix = f"{ALONE}{PROBABILITY}" if NEIGHBOURS in header else PROBABILITY
+        columns = [place for place, name in enumerate(header) if name.startswith(prefix)]
+        if not columns:
+            raise ValueError(f"it has no columns {prefix}<class>")
+        names = tuple(header[place].removeprefix(prefix) for place in columns)
         index = {name: number for number, name in enumerate(names)}
         scored = Scored(
             paths=[row[0] for row in rows],
             patients=[row[1] for row in rows],
             truth=np.array([index[row[2]] for row in rows]),
-            probabilities=np.array(
-                [[float(cell) for cell in row[4 : 4 + len(names)]] for row in rows]
-            ),
+            probabilities=np.array([[float(row[place]) for place in columns] for row in rows]),
         )
     except FileNotFoundError:
         raise RunError(f"{path} does not exist; the run is not finished") from None
     except (ValueError, KeyError, IndexError, csv.Error) as error:
         raise RunError(f"{path} is not a table of predictions ({error})") from None
     return scored, names
-
-
-def _is_probability(column: str) -> bool:
-    return column.startswith(_PROBABILITY)

@@ -96,6 +96,7 @@ class Beside:
         leak: what leaks between them; empty when nothing.
         metrics: as `Assessment.testing`, with the `limits` of each.
         same_images: whether the very same images were judged.
+        in_context: whether patches were judged with their neighbours.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Beside:
     metrics: Mapping[str, Any]
     limits: Mapping[str, tuple[float, float]]
     same_images: bool = False
+    in_context: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,7 +158,7 @@ class ReportContent:
         slides: maps of testing patients, where the images have places.
         portrait: what to show of data and network; None shows nothing of it.
         judged_again: whether a finished run is judged once more, on these or other images.
-        context: the same patches judged with their neighbours; None where that was not done.
+        context: what is told besides of figures in context; None of patches judged alone.
     """
 
     title: str

@@ -44,7 +44,7 @@ class Chapter:
         what, fitted, points: sentences: what context is, how it was fitted, and the operating
             points.
         rows: the headline figures alone and in context.
-        warnings: what must be known of the figures in context only.
+        warnings: what must be known of the figures of patches alone only.
     """
 
     what: str
@@ -54,20 +54,20 @@ class Chapter:
     warnings: list[str]
 
 
-def chapter(alone: Assessment, context: ContextAssessment | None) -> Chapter | None:
+def chapter(assessment: Assessment, context: ContextAssessment | None) -> Chapter | None:
     """Returns the chapter on figures in context; None where there are none."""
     if context is None:
         return None
     return Chapter(
         what=WORDS,
         fitted=fitted(context),
-        points=operating_points(alone, context),
-        rows=side_by_side(alone, context),
-        warnings=[each for each in context.assessment.warnings if each not in alone.warnings],
+        points=operating_points(assessment, context),
+        rows=side_by_side(assessment, context),
+        warnings=[each for each in context.alone.warnings if each not in assessment.warnings],
     )
 
 
-def side_by_side(alone: Assessment, context: ContextAssessment) -> list[SideBySide]:
+def side_by_side(assessment: Assessment, context: ContextAssessment) -> list[SideBySide]:
     """Returns the headline figures alone and in context, in the order of `metrics.json`."""
     found = context.difference
     return [
@@ -77,17 +77,17 @@ def side_by_side(alone: Assessment, context: ContextAssessment) -> list[SideBySi
             difference=found.difference[one.name],
             limits=found.limits[one.name],
         )
-        for one, other in zip(headline(alone), headline(context.assessment), strict=True)
+        for one, other in zip(headline(context.alone), headline(assessment), strict=True)
     ]
 
 
-def operating_points(alone: Assessment, context: ContextAssessment) -> str:
+def operating_points(assessment: Assessment, context: ContextAssessment) -> str:
     """Says at which operating points the two sets of figures are."""
-    point = context.assessment.operating_point
-    if context.folds:
+    point = assessment.operating_point
+    if context.alone_folds:
         return "Each fold has its own operating point for patches alone and another in context."
     return (
-        f"Operating point: {threshold(alone.operating_point.threshold)} for a patch alone, "
+        f"Operating point: {threshold(context.alone.operating_point.threshold)} for a patch alone, "
         f"{threshold(point.threshold)} in context; {point.origin}."
     )
 
@@ -97,7 +97,7 @@ def fitted(context: ContextAssessment) -> str:
     contexts = context.contexts
     gains, offsets = [each.gain for each in contexts], [each.offset for each in contexts]
     numbers = f"gain {_range(gains)}, offset {_range(offsets)}"
-    if context.folds:
+    if context.alone_folds:
         return f"Each fold has its own: {numbers}, {_on_slides_of_folds(contexts)}."
     return f"{numbers.capitalize()}, {_on_slides(contexts[0])}."
 

@@ -119,14 +119,21 @@ def operating_point_spread(content: ReportContent) -> ThresholdSpread:
 
 
 def calibrations(content: ReportContent) -> dict[str, CalibrationFigures]:
-    """Returns the calibration of both splits, and of testing before the correction."""
-    scores = content.assessment
-    columns = {"testing": scores.calls(TESTING)}
-    if scores.calibration.method == "temperature":
-        testing = scores.scored[TESTING]
-        before = scale(testing.probabilities, 1 / scores.calibration.temperature)
+    """Returns the calibration of both splits, and of testing before the correction.
+
+    What is corrected is the score of a patch alone, so that in context its calibration is
+    there as well.
+    """
+    scores, alone, title = content.assessment, content.assessment, "testing"
+    columns = {title: scores.calls(TESTING)}
+    if content.context is not None:
+        alone, title = content.context.alone, "testing alone"
+        columns[title] = alone.calls(TESTING)
+    if alone.calibration.method == "temperature":
+        testing = alone.scored[TESTING]
+        before = scale(testing.probabilities, 1 / alone.calibration.temperature)
         testing = dataclasses.replace(testing, probabilities=before)
-        columns["testing before"] = scores.calls_of(testing)
+        columns[f"{title} before"] = alone.calls_of(testing)
     columns["validation"] = scores.calls(VALIDATION)
     return {
         title: calibration_metrics(calls, seed=content.seed) for title, calls in columns.items()

@@ -21,11 +21,11 @@ def text_report(
 ) -> str:
     """Returns the testing figures as text of at most 100 columns, for screen and log.
 
-    `unit` is what was not split, in a word: patient, source, group; `context` judges the same
-    patches with their neighbours.
+    `unit` is what was not split, in a word: patient, source, group; `context` is what is told
+    besides of figures in context.
     """
     blocks = [
-        _opening(assessment, unit),
+        _opening(assessment, unit, in_context=context is not None),
         *([_warnings(assessment)] if assessment.warnings else []),
         _classification_report(assessment),
         _confusion_matrix(assessment),
@@ -36,10 +36,10 @@ def text_report(
     return "\n\n".join(blocks) + "\n"
 
 
-def _opening(assessment: Assessment, unit: str) -> str:
-    metrics = assessment.testing
+def _opening(assessment: Assessment, unit: str, *, in_context: bool) -> str:
+    metrics, judged = assessment.testing, ", judged in context" if in_context else ""
     sentence = (
-        f"Testing: {images_of(metrics['images'], metrics['patients'], unit)}; "
+        f"Testing: {images_of(metrics['images'], metrics['patients'], unit)}{judged}; "
         f"positive is: {assessment.positive_words}."
     )
     called = f"“Patient” below means a {unit}." if unit != "patient" else ""
@@ -132,12 +132,12 @@ def _in_context(assessment: Assessment, context: ContextAssessment) -> str:
     lines = ["In context: every patch judged with its neighbours on the slide"]
     for sentence in (found.points, found.fitted, *(f"Warning: {each}" for each in found.warnings)):
         lines.append(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="    "))
-    lines.append(f"  {'':{width}}  {'alone':>9}  {'in context':>25}  {'difference':>25}")
+    lines.append(f"  {'':{width}}  {'alone':>25}  {'in context':>10}  {'difference':>25}")
     for row in rows:
-        value = f"{number(row.context.value)} {interval(row.context.limits):>14}"
+        value = f"{number(row.alone.value)} {interval(row.alone.limits):>14}"
         difference = f"{_signed(row.difference)} {_signed_interval(row.limits):>16}"
         lines.append(
-            f"  {row.words:{width}}  {number(row.alone.value):>9}  {value:>25}  {difference:>25}"
+            f"  {row.words:{width}}  {value:>25}  {number(row.context.value):>10}  {difference:>25}"
         )
     return "\n".join([*lines, *_by_neighbours(context)])
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
@@ -39,83 +40,81 @@ class TrainingSums(Record):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ContextMetrics(Record):
-    """Figures of patches judged with their neighbours; as `Metrics`, which has each alone.
-
-    Attributes:
-        by_neighbours: calibration and calls of testing by the number of neighbours.
-        difference: testing in context minus each patch alone; `difference_limits` around it
-            resample patients, the same for both.
-        folds: of a cross-validation.
-    """
-
-    validation: Figures
-    testing: Figures
-    operating_point: OperatingPoint
-    intervals: Mapping[str, Intervals]
-    by_neighbours: tuple[NeighbourRow, ...]
-    difference: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    difference_limits: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
-    folds: tuple[FoldMetrics, ...] | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Metrics(Record):
-    """The content of `metrics.json`.
+class WayMetrics(Record):
+    """The figures of one way of judging: each patch alone, or in context.
 
     Attributes:
         validation: figures of the images that chose the operating point.
         testing: figures of images that chose nothing.
         intervals: of "validation" and "testing".
-        context: the same with neighbours, where the images have places on a slide.
-        warnings: sentences that a reader must see before any figure.
-        training: of a run; of a cross-validation its sums; absent in an evaluation.
         folds: of a cross-validation.
-        subgroups: column -> rows of `subgroup_rows`; of an evaluation.
-        predictive_values: at the prevalences that were asked for; of an evaluation.
     """
 
     validation: Figures
     testing: Figures
     operating_point: OperatingPoint
-    calibration: Calibration
     intervals: Mapping[str, Intervals]
-    context: ContextMetrics | None = None
-    warnings: tuple[str, ...] = ()
     folds: tuple[FoldMetrics, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Metrics(WayMetrics):
+    """The content of `metrics.json`: the figures as the run judges, in context where it does.
+
+    Attributes:
+        alone: of a run in context, the figures of each patch alone.
+        by_neighbours: of a run in context, calibration and calls of testing by the number of
+            neighbours.
+        difference: testing in context minus each patch alone; `difference_limits` around it
+            resample patients, the same for both.
+        warnings: sentences that a reader must see before any figure.
+        training: of a run; of a cross-validation its sums; absent in an evaluation.
+        subgroups: column -> rows of `subgroup_rows`; of an evaluation.
+        predictive_values: at the prevalences that were asked for; of an evaluation.
+    """
+
+    calibration: Calibration
+    alone: WayMetrics | None = None
+    by_neighbours: tuple[NeighbourRow, ...] | None = None
+    difference: Mapping[str, float] | None = None
+    difference_limits: Mapping[str, tuple[float, float]] | None = None
+    warnings: tuple[str, ...] = ()
     training: TrainingFacts | TrainingSums | None = None
     subgroups: Mapping[str, tuple[Mapping[str, object], ...]] | None = None
     predictive_values: tuple[PredictiveRow, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if "context" in self.others:
+            raise ValueError("`context` is of a program before the first version")
 
-def metrics_of(found: Assessment, context: ContextAssessment | None = None) -> Metrics:
-    """Returns the figures of an assessment, and of that in context where there is one."""
-    return Metrics(
-        validation=found.validation,
-        testing=found.testing,
-        operating_point=found.operating_point,
-        calibration=found.calibration,
-        intervals=found.intervals,
-        context=None if context is None else _context_metrics(context),
-        warnings=found.warnings,
+
+def metrics_of(
+    found: Assessment,
+    context: ContextAssessment | None = None,
+    folds: Sequence[FoldScores] = (),
+) -> Metrics:
+    """Returns the figures of an assessment, and what is told besides of one in context.
+
+    `folds` are those of a cross-validation.
+    """
+    metrics = Metrics(**_way(found, folds), calibration=found.calibration, warnings=found.warnings)
+    if context is None:
+        return metrics
+    return dataclasses.replace(
+        metrics,
+        alone=WayMetrics(**_way(context.alone, context.alone_folds)),
+        by_neighbours=context.by_neighbours,
+        difference=context.difference.difference,
+        difference_limits=context.difference.limits,
     )
 
 
-def _context_metrics(found: ContextAssessment) -> ContextMetrics:
-    return ContextMetrics(
-        validation=found.assessment.validation,
-        testing=found.assessment.testing,
-        operating_point=found.assessment.operating_point,
-        intervals=found.assessment.intervals,
-        by_neighbours=found.by_neighbours,
-        difference=found.difference.difference,
-        difference_limits=found.difference.limits,
-        folds=fold_metrics(found.folds) if found.folds else None,
-    )
+def _way(found: Assessment, folds: Sequence[FoldScores]) -> dict[str, Any]:
+    names = ("validation", "testing", "operating_point", "intervals")
+    return {name: getattr(found, name) for name in names} | {"folds": _of_folds(folds) or None}
 
 
-def fold_metrics(folds: Sequence[FoldScores]) -> tuple[FoldMetrics, ...]:
-    """Returns the figures of every fold of a cross-validation."""
+def _of_folds(folds: Sequence[FoldScores]) -> tuple[FoldMetrics, ...]:
     return tuple(
         FoldMetrics(
             name=fold.name,
@@ -143,4 +142,6 @@ def read_metrics(folder: Path) -> Metrics:
     try:
         return from_json(Metrics, read_json(path))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); restore it from a copy") from None
+        raise RunError(
+            f"{path} cannot be read ({error}); restore it from a copy or make it anew"
+        ) from None

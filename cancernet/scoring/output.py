@@ -33,6 +33,8 @@ from cancernet.scoring.predictor import (
 
 FLUSH_EVERY = 1024  # rows
 FIGURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
+# How the columns of classes begin, and the fields of a prediction that fill them.
+PROBABILITIES = {"probability": "probabilities", "alone_probability": "alone_probabilities"}
 LARGEST_SIDE = 2048  # pixels of a figure's image; larger ones are shown smaller
 
 
@@ -95,8 +97,11 @@ class CsvFile:
         with self._held, _opened(self._part, "a") as file:
             writer = csv.DictWriter(file, self._columns(), restval="", extrasaction="ignore")
             for count, result in enumerate(results, start=1):
-                scores = {} if isinstance(result, Failure) else result.probabilities
-                row = {f"probability_{name}": score for name, score in scores.items()}
+                row = {
+                    f"{prefix}_{name}": score
+                    for prefix, scores in PROBABILITIES.items()
+                    for name, score in vars(result).get(scores, {}).items()
+                }
                 writer.writerow(vars(result) | row)
                 if count % FLUSH_EVERY == 0:
                     file.flush()
@@ -171,9 +176,11 @@ class CsvFile:
         )
 
     def _columns(self) -> list[str]:
-        probabilities = [f"probability_{name}" for name in self._run.classes]
-        context = ["neighbours", "probability_alone"] if self._in_context else []
-        answer = ["label", "word", *probabilities, "positive", "operating_point", *context]
+        own, alone = (
+            [f"{prefix}_{name}" for name in self._run.classes] for prefix in PROBABILITIES
+        )
+        context = ["neighbours", *alone] if self._in_context else []
+        answer = ["label", "word", *own, "positive", "operating_point", "call", *context]
         return ["path", *answer, "error"]
 
 
@@ -220,7 +227,7 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
     )
     below = point_text(prediction, run)
     if isinstance(prediction, PredictionInContext):
-        below += f"\n{context_text(prediction)}"
+        below += f"\n{context_text(prediction, run)}"
     axes.text(
         0.5,
         1.01,

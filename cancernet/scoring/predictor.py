@@ -5,6 +5,7 @@ prediction is exactly the number that evaluation gave the same image.
 """
 
 import dataclasses
+import enum
 import functools
 import math
 import mmap
@@ -28,6 +29,13 @@ EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx
 NO_POINT = "no operating point: 0.5 was not chosen on data"
 
 
+class Side(enum.StrEnum):
+    """A side of the operating point, where there are more than two classes."""
+
+    NEGATIVE = "negative"
+    POSITIVE = "positive"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prediction:
     """The prediction for one image.
@@ -44,6 +52,7 @@ class Prediction:
     positive_probability: float  # sum over the positive classes
     positive: bool | None  # whether that reaches the operating point; None without one
     operating_point: float | None  # None if not chosen on data
+    call: str | None  # what that says: one of two classes, or a `Side` of more; None without one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,12 +64,12 @@ class PredictionInContext(Prediction):
     """
 
     neighbours: int | None  # how many of the eight patches around it are there; None: no place
-    probability_alone: float  # of the positive class
+    alone_probabilities: dict[str, float]  # class -> probability, the patch alone
 
     @property
     def in_context(self) -> bool:
         """Whether neighbours changed the answer."""
-        return bool(self.neighbours) or self.positive_probability != self.probability_alone
+        return bool(self.neighbours) or self.probabilities != self.alone_probabilities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,8 +239,10 @@ def interpret(run: Run, path: str, probabilities: np.ndarray, threshold: float) 
     chosen = not math.isnan(threshold)
     positive = positive_probability >= threshold
     index = int(np.argmax(probabilities))
+    call: str = Side.POSITIVE if positive else Side.NEGATIVE
     if len(row) == 2 and chosen:
         index = positives[0] if positive else 1 - positives[0]
+        call = run.classes[index]
     return Prediction(
         path=path,
         label=run.classes[index],
@@ -241,6 +252,7 @@ def interpret(run: Run, path: str, probabilities: np.ndarray, threshold: float) 
         positive_probability=positive_probability,
         positive=positive if chosen else None,
         operating_point=threshold if chosen else None,
+        call=call if chosen else None,
     )
 
 
@@ -294,21 +306,21 @@ def as_text(prediction: Prediction, run: Run) -> str:
         f"  {point_text(prediction, run)}",
     ]
     if isinstance(prediction, PredictionInContext):
-        lines.append(f"  {context_text(prediction)}")
+        lines.append(f"  {context_text(prediction, run)}")
     if prediction.operating_point is None:
         named = zip(run.words, prediction.probabilities.values(), strict=True)
         lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
     return "\n".join(lines)
 
 
-def context_text(prediction: PredictionInContext) -> str:
+def context_text(prediction: PredictionInContext, run: Run) -> str:
     """Says with how many neighbours a patch was judged, and what it would be alone."""
     if prediction.neighbours is None:
         return "alone: its name tells no place on a slide"
     if not prediction.in_context:
         return "alone: there are no patches around it"
     further = "" if prediction.neighbours else ", but with patches further away"
-    score = score_text(prediction.probability_alone)
+    score = score_text(prediction.alone_probabilities[run.positive[0]])
     return (
         f"judged with {prediction.neighbours} of 8 neighbours{further}; alone: probability {score}"
     )

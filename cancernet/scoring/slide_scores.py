@@ -1,14 +1,17 @@
 """The scores of one slide's patches, alone and in context, while a command needs them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from cancernet.catalog.histology import read_place
+from cancernet.catalog.patient_id import patient_key
 from cancernet.context.context import both_classes
-from cancernet.context.surroundings import within_reach
+from cancernet.context.surroundings import Places, within_reach
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
-from cancernet.scoring.predictor import Failure, PredictionInContext, interpret
+from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext, interpret
 from cancernet.scoring.slide_files import SlideFiles, SlideKey
 
 
@@ -90,6 +93,43 @@ class SlideScores:
         return chosen if chosen.all() else within_reach(self.files.places, chosen)
 
 
+def judge_together(
+    run: Run, names: Sequence[str], outcomes: Sequence[Prediction | Failure]
+) -> list[Prediction | Failure]:
+    """Judges files with those of the same patient among them, if the run does so.
+
+    What has no place in its name, or no patch within reach, keeps its own answer.
+
+    Args:
+        run: whose predictions these are.
+        names: of the files.
+        outcomes: of each file alone.
+    """
+    answers, context = list(outcomes), run.record.context
+    if context is None:
+        return answers
+    scored = [
+        (row, outcome) for row, outcome in enumerate(outcomes) if isinstance(outcome, Prediction)
+    ]
+    places = [read_place(Path(names[row]).name) for row, _ in scored]
+    slides = ["" if place is None else patient_key(place.patient) for place in places]
+    alone = np.array([outcome.positive_probability for _, outcome in scored])
+    judged = context.judge(alone, Places.at(places, slides, context.side))
+    found = zip(judged.probability.tolist(), judged.neighbours.tolist(), judged.alone, strict=True)
+    for (row, outcome), place, (probability, neighbours, is_alone) in zip(
+        scored, places, found, strict=True
+    ):
+        answers[row] = interpret_in_context(
+            run,
+            outcome.path,
+            np.array(list(outcome.probabilities.values())),
+            probability=probability,
+            neighbours=None if place is None else neighbours,
+            is_alone=bool(is_alone),
+        )
+    return answers
+
+
 def interpret_in_context(
     run: Run,
     path: str,
@@ -115,7 +155,7 @@ def interpret_in_context(
     return PredictionInContext(
         **vars(interpret(run, path, row, threshold)),
         neighbours=neighbours,
-        probability_alone=float(alone[positive]),
+        alone_probabilities=dict(zip(run.classes, alone.tolist(), strict=True)),
     )
 
 

@@ -16,6 +16,7 @@ _SCORED: dict[str, Any] = {
     "positive_probability": 0.871,
     "positive": True,
     "operating_point": 0.42,
+    "call": "1",
 }
 
 
@@ -59,13 +60,17 @@ class Scored(Answer):
     )
     positive: bool = Field(description="whether that reaches the operating point")
     operating_point: float = Field(description="the threshold on positive_probability")
+    call: str = Field(
+        description="what it says: of two classes the one that is called, of more `positive` or "
+        "`negative`"
+    )
 
     @classmethod
     def of(cls, prediction: Prediction, **more: Any) -> Self:
         """Returns an answer that holds a prediction, and the fields that a subclass adds."""
         left_out = {"path"}
         if isinstance(prediction, PredictionInContext) and not prediction.in_context:
-            left_out |= {"neighbours", "probability_alone"}
+            left_out |= {"neighbours", "alone_probabilities"}
         fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k not in left_out}
         return cls(**fields, **more)
 
@@ -119,13 +124,6 @@ class InContext(Answer):
         description="how many of the eight patches around it were sent with it; patches up to "
         "three places away count as well. Absent where the patch is judged alone",
     )
-    probability_alone: float | None = Field(
-        default=None,
-        ge=0,
-        le=1.000001,
-        description="of the positive classes without the neighbours. Absent where the patch is "
-        "judged alone",
-    )
 
 
 class Named(Scored, InContext):
@@ -136,9 +134,17 @@ class Named(Scored, InContext):
     """
 
     model_config = _example(
-        **_SCORED, name="8863_idx5_x1001_y551.png", neighbours=8, probability_alone=0.642
+        **_SCORED,
+        name="8863_idx5_x1001_y551.png",
+        neighbours=8,
+        alone_probabilities={"0": 0.358, "1": 0.642},
     )
     name: str = Field(description="the file's name as the client gave it")
+    alone_probabilities: dict[str, float] | None = Field(
+        default=None,
+        description="class to probability without the neighbours. Absent where the patch is "
+        "judged alone",
+    )
 
 
 class Batch(Answer):
@@ -158,6 +164,10 @@ class Patch(InContext):
     height: int
     probability: float = Field(
         description="of the positive classes together; in context where the run judges so"
+    )
+    alone_probability: float | None = Field(
+        default=None,
+        description="the same without the neighbours. Absent where the patch is judged alone",
     )
     positive: bool = Field(
         description="whether that reaches the operating point, for a patch judged alone the one "

@@ -10,9 +10,9 @@ from cancernet.base.words import DRAWN, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.scoring.slide_scores import judge_together
 from cancernet.serving.answers import ClassFact, ContextFacts, Limits, ModelFacts, SlideMap
 from cancernet.serving.heat_maps import HeatMaps
-from cancernet.serving.in_context import judge_together
 from cancernet.serving.problems import Journal, Refusal, time_limit
 from cancernet.serving.scorer import Scorer, preview
 from cancernet.serving.settings import ServeConfig

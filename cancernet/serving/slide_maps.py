@@ -15,7 +15,6 @@ from cancernet.serving.scorer import size_of
 from cancernet.serving.uploads import Upload
 from cancernet.slides.cells import check_grid
 from cancernet.slides.geojson import as_geojson
-from cancernet.slides.in_context import map_in_context
 from cancernet.slides.scoring import EXAMPLE, read_place
 from cancernet.slides.slide_map import Mosaic
 from cancernet.slides.slide_map import SlideMap as Map
@@ -82,7 +81,7 @@ def _answer(run: Run, patient: str, patches: list[Patch], left_out: list[Unreada
         mosaic.add(box, patch.probability)
     slide, context = mosaic.slide_map(run.threshold), run.record.context
     if context is not None:
-        slide = map_in_context(slide, context, side=context.side)
+        slide = slide.in_context(context)
     return SlideMap(
         patient=patient,
         left=left,
@@ -129,7 +128,7 @@ def _in_context(patches: list[Patch], slide: Map) -> list[Patch]:
                 "probability": probability,
                 "positive": positive,
                 "neighbours": neighbours,
-                "probability_alone": patch.probability,
+                "alone_probability": patch.probability,
             }
         )
         for patch, probability, positive, neighbours, lone in found

@@ -20,8 +20,8 @@ from cancernet.scoring.predictor import (
     context_text,
     point_text,
 )
+from cancernet.scoring.slide_scores import judge_together
 from cancernet.serving.heat_maps import method_for
-from cancernet.serving.in_context import judge_together
 from cancernet.serving.service import INTENDED_USE
 
 PREVIEW = 320  # pixels
@@ -106,7 +106,7 @@ def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> Non
     share = min(1.0, prediction.positive_probability)
     place.progress(share, text=point_text(prediction, run))
     if isinstance(prediction, PredictionInContext):
-        place.caption(context_text(prediction))
+        place.caption(context_text(prediction, run))
 
 
 def _show_heat_map(

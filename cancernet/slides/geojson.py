@@ -42,7 +42,7 @@ def _means_within(slide: SlideMap, polygons: list[Polygon]) -> list[dict[str, fl
     total = np.bincount(polygon, areas)
     values = {
         "probability": slide.cells,
-        "probability_alone": slide.context.alone.cells,
+        "alone_probability": slide.context.alone.cells,
         "neighbours": Cells(slide.boxes, slide.context.neighbours.astype(float)),
     }
     means = [

@@ -68,7 +68,7 @@ def _write_table(slide: SlideMap, path: Path) -> None:
         "true_positive": truth,
     }
     if slide.context is not None:
-        columns["probability_alone"] = slide.context.alone.probabilities.tolist()
+        columns["alone_probability"] = slide.context.alone.probabilities.tolist()
         columns["neighbours"] = slide.context.neighbours.tolist()
     with (
         written_beside(path) as temporary,

@@ -13,6 +13,8 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb
+from cancernet.context.surroundings import Places
+from cancernet.runs.run_record import ContextRecord
 from cancernet.slides.cells import Cells, Polygon, check_grid
 
 LONGEST = 1600  # pixels of the picture's longer side, whatever the slide's
@@ -55,11 +57,11 @@ class FiguresInContext(SlideFigures):
     """The figures of a slide in context, and beside them those of its patches alone."""
 
     lone_patches: int  # without neighbours, so judged alone
-    positive_patches_alone: int
-    area_fraction_alone: float
-    score_alone: float
-    top_score_alone: float
-    operating_point_alone: float
+    alone_positive_patches: int
+    alone_area_fraction: float
+    alone_score: float
+    alone_top_score: float
+    alone_operating_point: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,6 +79,22 @@ class SlideMap:
     skipped: int = 0  # patches left out as background
     failed: int = 0  # patches that could not be read
     context: "MapContext | None" = None  # None where every patch is judged alone
+
+    def in_context(self, context: ContextRecord, *, side: int = 0) -> "SlideMap":
+        """Returns a map of patches alone as one of patches in context.
+
+        `side` is that of a whole patch in pixels of the slide, in which places are counted; 0
+        takes that of the run's data.
+        """
+        columns, rows = (self.boxes[:, :2] // (side or context.side)).T
+        slides = np.zeros(len(self.boxes), np.int64)  # all of them are of one slide
+        judged = context.judge(self.probabilities, Places(slides, columns, rows))
+        return dataclasses.replace(
+            self,
+            probabilities=judged.probability,
+            threshold=context.operating_point.threshold,
+            context=MapContext(alone=self, neighbours=judged.neighbours, lone=judged.alone),
+        )
 
     @property
     def thresholds(self) -> NDArray[np.float64]:
@@ -167,11 +185,11 @@ class MapContext:
         return FiguresInContext(
             **vars(figures),
             lone_patches=int(self.lone.sum()),
-            positive_patches_alone=alone.positive_patches,
-            area_fraction_alone=alone.area_fraction,
-            score_alone=alone.score,
-            top_score_alone=alone.top_score,
-            operating_point_alone=alone.operating_point,
+            alone_positive_patches=alone.positive_patches,
+            alone_area_fraction=alone.area_fraction,
+            alone_score=alone.score,
+            alone_top_score=alone.top_score,
+            alone_operating_point=alone.operating_point,
         )
 
 

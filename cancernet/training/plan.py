@@ -86,7 +86,8 @@ class Finished:
     Attributes:
         state: the bookkeeping of the epochs.
         assessment: both splits with their scores, the operating point and every figure at it.
-        context: the same figures of patches with their neighbours, where they have places.
+            In context where patches have places.
+        context: what is told besides of figures in context; None of patches judged alone.
         record: run.json without the hashes of the run's files.
     """
 
@@ -95,3 +96,8 @@ class Finished:
     assessment: Assessment
     record: RunRecord
     context: ContextAssessment | None = None
+
+    @property
+    def alone(self) -> Assessment:
+        """The figures of each patch alone."""
+        return self.context.alone if self.context else self.assessment

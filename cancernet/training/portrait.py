@@ -117,7 +117,7 @@ def _splits(finished: Finished, random: np.random.Generator) -> list[SplitFigure
         for start in range(0, len(places), 256)
     ]
     found = [_figures("training", labels[places], np.concatenate(rows), of=len(labels))]
-    for name, split in finished.assessment.scored.items():
+    for name, split in finished.alone.scored.items():
         found.append(_figures(name, split.truth, split.probabilities, of=len(split.truth)))
     return found
 

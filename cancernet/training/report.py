@@ -26,7 +26,6 @@ from cancernet.report.content import (
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
 from cancernet.runs.run_folder import heat_map_of
-from cancernet.slides.in_context import map_in_context
 from cancernet.slides.output import save_picture
 from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
 from cancernet.training.plan import Finished
@@ -158,7 +157,7 @@ def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> li
 
 
 def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
-    dataset, calls = finished.training.dataset, finished.assessment.calls()
+    dataset, calls = finished.training.dataset, finished.alone.calls()
     part = dataset.split("testing")
     patches = [
         ScoredPatch(
@@ -170,7 +169,7 @@ def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
         )
         for row in rows.tolist()
     ]
-    threshold = finished.assessment.operating_point.threshold
+    threshold = finished.alone.operating_point.threshold
     slide = map_of_patches(name, patches, size=dataset.image_size, threshold=threshold)
     context = finished.record.context
-    return slide if context is None else map_in_context(slide, context, side=context.side)
+    return slide if context is None else slide.in_context(context)

@@ -14,11 +14,12 @@ import numpy as np
 from cancernet.base.errors import RunError, describe_os_error
 from cancernet.base.program import typed
 from cancernet.base.progress import progress_bar
+from cancernet.context.judge import assess_judged
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset
-from cancernet.measures.assess import assess
+from cancernet.measures.assess import choose_point
 from cancernet.measures.calibration import fit_calibration
-from cancernet.measures.decisions import Calibration
+from cancernet.measures.decisions import Calibration, rule_of
 from cancernet.measures.scored import Classes, Scored
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
@@ -26,9 +27,9 @@ from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.begin import begin, held, open_dataset, refuse_used
+from cancernet.training.context_fit import judge_in_context
 from cancernet.training.data.streams import open_batches
 from cancernet.training.export import export
-from cancernet.training.in_context import judge_in_context
 from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
@@ -76,29 +77,30 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         record = dataclasses.replace(record, model=export(model, training, batches.validation))
         validation, calibration = calibrated(score(training, record, "validation"), training)
         record = dataclasses.replace(record, calibration=calibration)
-        assessment = assess(
+        alone = choose_point(
             validation,
             score(training, record, "testing"),  # once; nothing is chosen by it
             Classes(classes=dataset.classes, words=dataset.words, positive=dataset.positive),
-            config=plan.config,
+            rule=rule_of(vars(plan.config)),
             calibration=calibration,
         )
-        beside = judge_in_context(
-            training, assessment, lambda rows: score(training, record, "training", rows)
+        found = judge_in_context(
+            training, alone, lambda rows: score(training, record, "training", rows)
         )
+        assessment, context = assess_judged(found[1] if found else alone, seed=plan.config.seed)
         record = dataclasses.replace(
             record,
-            context=beside and beside[0],
+            context=found and found[0],
             finished=run_folder.now(),
             training=training_facts(state, dataset),
-            operating_point=assessment.operating_point,
+            operating_point=alone.operating_point,
         )
         finished = Finished(
             training=training,
             state=state,
             assessment=assessment,
             record=record,
-            context=beside and beside[1],
+            context=context,
         )
         write_results(finished)
         write_pictures_and_report(finished, model)

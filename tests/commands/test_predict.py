@@ -158,6 +158,7 @@ def results(count):
             positive_probability=0.75,
             positive=True,
             operating_point=0.4,
+            call="1",
         )
         if index % 3
         else Failure(f"bad {index}.png", "the file is empty (0 bytes)")

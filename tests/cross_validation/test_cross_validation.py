@@ -173,18 +173,20 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     page = (folder / "report.html").read_text()
     for words in ("Folds", "tested patients", "each fold", "Drawn data", "pooled"):
         assert words in page, words
-    around = metrics["context"]
-    assert [fold["name"] for fold in around["folds"]] == ["fold-01", "fold-02"]
-    assert sum(row["images"] for row in around["by_neighbours"]) == len(rows)
-    assert {"neighbours", "predicted_in_context", "probability_in_context_1"} <= rows[0].keys()
-    for words in ("Fold by fold, in context", "gain 1.00 to 2.00",
+    alone = metrics["alone"]
+    for way in (metrics, alone):
+        assert [fold["name"] for fold in way["folds"]] == ["fold-01", "fold-02"]
+    assert sum(row["images"] for row in metrics["by_neighbours"]) == len(rows)
+    assert {"neighbours", "alone_predicted", "alone_probability_1"} <= rows[0].keys()
+    for words in ("Fold by fold, each patch alone", "gain 1.00 to 2.00",
                   "of all 8, the fold&#39;s network was trained on 6"):  # fmt: skip
         assert words in page, words
     side = read_side(folder)
-    figures = side.context.figures()
+    own, figures = side.scores.figures(), side.alone.figures()
     for name in ("roc_auc", "sensitivity", "brier"):
-        assert around["testing"][name] == pytest.approx(figures[name])
-        assert around["difference"][name] == pytest.approx(figures[name] - metrics["testing"][name])
+        assert metrics["testing"][name] == pytest.approx(own[name])
+        assert alone["testing"][name] == pytest.approx(figures[name])
+        assert metrics["difference"][name] == pytest.approx(own[name] - figures[name])
     turned = np.arange(len(side.testing.paths))[::-1]
     thresholds = np.where(side.scores.threshold()[turned] > 0, 0.7, np.nan)
     scores = dataclasses.replace(
@@ -193,9 +195,9 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
         thresholds={"testing": thresholds},
     )
     other = dataclasses.replace(side, scores=scores)
-    found = compare_sides(side, other).alone
+    found = compare_sides(side, other).own
     assert found.first["accuracy"] == pytest.approx(metrics["testing"]["accuracy"])
     assert found.difference["sensitivity"] < 0 < found.difference["specificity"]
-    assert "Fold by fold, in context" in capsys.readouterr().out
+    assert "Fold by fold, each patch alone" in capsys.readouterr().out
     with pytest.raises(RunError, match="name one of its folds"):
         read_run_file(folder)

@@ -113,7 +113,7 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
             assert float(row["probability_1"]) == found.probabilities["1"]
             assert row["predicted"] == found.label
     # The evaluation can itself be compared, here with itself.
-    same = compare_sides(read_side(folder), read_side(folder)).alone
+    same = compare_sides(read_side(folder), read_side(folder)).own
     assert same.difference["accuracy"] == 0
 
 
@@ -319,7 +319,7 @@ def test_subgroups_that_name_nobody_are_refused(run, tmp_path):
 class TestCompare:
     def test_the_same_testing_set(self, run, tmp_path):
         other = finished_run(tmp_path / "two", seeds=(1, 3))
-        found = compare_sides(read_side(run), read_side(other)).alone
+        found = compare_sides(read_side(run), read_side(other)).own
         assert found.patients == 12 and found.difference["roc_auc"] == 0
 
     def test_other_contents_are_refused_in_one_sentence(self, run, tmp_path):
@@ -331,7 +331,7 @@ class TestCompare:
         one = finished_run(tmp_path / "one", fingerprint="ab", testing_content="x")
         two = finished_run(tmp_path / "two", fingerprint="cd", testing_content="x")
         three = finished_run(tmp_path / "three", fingerprint="ab", testing_content="y")
-        assert compare_sides(read_side(one), read_side(two)).alone.difference["accuracy"] == 0
+        assert compare_sides(read_side(one), read_side(two)).own.difference["accuracy"] == 0
         with pytest.raises(CancerNetError, match="not tested on the same"):
             compare_sides(read_side(one), read_side(three))
 

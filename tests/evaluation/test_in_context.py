@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cancernet.base.errors import RunError
 from cancernet.base.files import read_json
 from cancernet.commands import evaluate
 from cancernet.context.context import Context
 from cancernet.context.judge import (
     InContext,
+    assess_judged,
     places_in,
     pool_in_context,
     put_in_context,
@@ -22,14 +24,15 @@ from cancernet.context.judge import (
 )
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.evaluation.evaluate_run import examine
-from cancernet.evaluation.evaluation_report import write_evaluation
-from cancernet.evaluation.run_results import read_finished
+from cancernet.evaluation.evaluation_report import report_content, write_evaluation
+from cancernet.evaluation.run_results import read_beside, read_finished
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.measures.assess import TESTING, VALIDATION, ScoreSet
 from cancernet.measures.decisions import Rule
 from cancernet.measures.metrics import METRICS, binary_metrics
 from cancernet.measures.operating_point import choose_operating_point
-from cancernet.measures.scored import Classes, Scored
+from cancernet.measures.scored import Classes, Scored, read_scored
+from cancernet.report.page import report_page
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import metrics_of, read_metrics, write_metrics
 from cancernet.runs.run_record import ContextRecord
@@ -70,9 +73,8 @@ def alone_of(seed: int, tested: tuple[str, ...] = ("9001", "9002", "9003")) -> S
 
 
 def put(alone: ScoreSet, *, gain: float = 1.0, offset: float = 0.2) -> InContext:
-    places = {split: places_in(images, 50) for split, images in alone.scored.items()}
     context = Context(gain=gain, offset=offset, slides=3, trained_on=2)
-    return put_in_context(alone, context, places, Rule())
+    return put_in_context(alone, context, Rule(), side=50)
 
 
 def run_in_context(folder, *, seed: int = 1, with_context: bool = True):
@@ -80,10 +82,10 @@ def run_in_context(folder, *, seed: int = 1, with_context: bool = True):
     write_tiny_run(folder)
     alone = alone_of(seed)
     found = put(alone)
-    judged = found.assess(seed=7) if with_context else None
+    judged, context = assess_judged(found if with_context else alone, seed=7)
     for name, split in (("predictions", TESTING), ("validation_predictions", VALIDATION)):
-        more = judged.columns(split) if judged else None
-        alone.write(folder / f"{name}.csv", split, more)
+        more = context.columns(split) if context else None
+        judged.write(folder / f"{name}.csv", split, more)
     record = run_folder.read_run_file(folder)
     context = ContextRecord(
         **vars(found.contexts[0]), side=50, operating_point=found.scores.operating_point
@@ -110,6 +112,7 @@ def test_the_slide_of_a_patch():
     assert slides_of(paths, ["8", "8", "8"]) == ["testing/8", "8", "8"]
     # Without known patients the path stands for one; the name may say whose slide it is.
     assert slides_of(paths, paths) == ["testing/8", "8", "0/other.png"]
+    assert slides_of(["8_idx5_x1_y1_class0.png"], ["9"]) == ["9"]
 
 
 def test_calls_and_calibration_by_number_of_neighbours_by_hand():
@@ -136,8 +139,9 @@ def test_calls_and_calibration_by_number_of_neighbours_by_hand():
 
 def test_the_difference_is_that_of_the_figures():
     found = put(alone_of(1))
-    judged = found.assess(seed=7)
-    one, other = binary_metrics(found.alone.calls()), judged.assessment.testing
+    assessment, judged = assess_judged(found, seed=7)
+    one, other = binary_metrics(found.alone.calls()), assessment.testing
+    assert judged.alone.testing == one
     for name in METRICS:
         assert judged.difference.difference[name] == pytest.approx(other[name] - one[name])
         low, high = judged.difference.limits[name]
@@ -150,7 +154,7 @@ def test_folds_keep_their_own_context_and_operating_point():
         "fold-02": put(alone_of(5, ("9004", "9005", "9006")), gain=0.4, offset=-0.3),
     }
     pooled = pool_in_context(folds)
-    judged = pooled.assess(seed=7)
+    assessment, judged = assess_judged(pooled, seed=7)
     assert [each.gain for each in judged.contexts] == [1.0, 0.4]
     for split in (TESTING, VALIDATION):
         parts = [fold.scores.threshold(split) for fold in folds.values()]
@@ -159,10 +163,11 @@ def test_folds_keep_their_own_context_and_operating_point():
     called = np.concatenate([fold.scores.calls().called for fold in folds.values()])
     np.testing.assert_array_equal(pooled.scores.calls().called, called)
     assert sum(row.images for row in judged.by_neighbours) == 72
-    written = metrics_of(judged.assessment, judged).context
-    assert [fold.operating_point.threshold for fold in written.folds] == [
-        fold.scores.operating_point.threshold for fold in folds.values()
-    ]
+    written = metrics_of(assessment, judged, pooled.folds)
+    for way, name in ((written, "scores"), (written.alone, "alone")):
+        assert [fold.operating_point.threshold for fold in way.folds] == [
+            getattr(fold, name).operating_point.threshold for fold in folds.values()
+        ]
 
 
 def rows_of(path):
@@ -172,18 +177,53 @@ def rows_of(path):
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_own_testing_set_gives_the_stored_figures_again(run, tmp_path):
-    judged = put(alone_of(1)).assess(seed=7)
+    judged = assess_judged(put(alone_of(1)), seed=7)
     finished = read_finished(run)
     found = examine(finished, EvaluationSettings())
     write_evaluation(tmp_path, finished, found, EvaluationSettings(), command="x")
     assert rows_of(tmp_path / "predictions.csv") == rows_of(run / "predictions.csv")
-    write_metrics(tmp_path / "other", metrics_of(judged.assessment, judged))
-    again = read_metrics(tmp_path).context
-    assert again == read_metrics(tmp_path / "other").context
+    write_metrics(tmp_path / "other", metrics_of(*judged))
+    again, expected = read_metrics(tmp_path), read_metrics(tmp_path / "other")
+    for name in ("validation", "testing", "operating_point", "alone", "by_neighbours"):
+        assert getattr(again, name) == getattr(expected, name), name
+    assert again.testing != again.alone.testing
     page = (tmp_path / "report.html").read_text()
     for words in ("In context", "fitted on 3 whole slides, 2 of which the network was trained on",
                   "By number of neighbours", "Each patch alone"):  # fmt: skip
         assert words in page, words
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_stands_beside_says_how_it_was_judged(run, tmp_path):
+    plain = run_in_context(tmp_path / "plain" / "one", with_context=False)
+    for folder in (run, plain):
+        finished = read_finished(folder)
+        found = examine(finished, EvaluationSettings())
+        write_metrics(folder, metrics_of(found.assessment, found.context))
+    beside = [read_beside(folder) for folder in (run, plain)]
+    alone = read_metrics(run).alone.testing
+    assert [one.in_context for one in beside] == [True, False]
+    assert beside[1].metrics == alone != beside[0].metrics
+    settings = EvaluationSettings(rule="fixed", threshold=0.61)
+    finished = read_finished(run)
+    found = examine(finished, settings)
+    content = report_content(finished, found, settings, "x")
+    assert content.beside[0].metrics == beside[0].metrics
+    row = "<tr><td>judged</td><td>in context</td><td>in context</td><td>each patch alone</td></tr>"
+    assert row in report_page(dataclasses.replace(content, beside=[*content.beside, beside[1]]))
+
+
+def test_files_from_before_the_contract_end_in_a_sentence(run):
+    table, metrics = run / "predictions.csv", run / "metrics.json"
+    heading, rows = table.read_text().split("\n", 1)
+    table.write_text(heading.replace("alone_", "other_") + "\n" + rows)
+    with pytest.raises(RunError, match="it has no columns alone_probability_<class>"):
+        read_scored(table)
+    found = examine(read_finished(run_in_context(run.with_name("new"))), EvaluationSettings())
+    write_metrics(run, metrics_of(found.assessment))
+    metrics.write_text(metrics.read_text().replace("{", '{"context": {},', 1))
+    with pytest.raises(RunError, match="`context` is of a program before the first version"):
+        read_metrics(run)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -211,14 +251,11 @@ def test_another_rule_chooses_both_operating_points_on_validation(run):
     found = examine(finished, EvaluationSettings(rule="sensitivity", target_sensitivity=0.7))
     rule = Rule("sensitivity", target_sensitivity=0.7)
     around = put(alone_of(1)).scores
-    for assessment, scores in (
-        (found.assessment, finished.scores),
-        (found.context.assessment, around),
-    ):
+    for assessment, scores in ((found.assessment, around), (found.context.alone, finished.scores)):
         point = choose_operating_point(scores.calls(VALIDATION), rule)
         assert assessment.operating_point == point
     fixed = examine(finished, EvaluationSettings(rule="fixed", threshold=0.61))
-    assert set(fixed.context.assessment.threshold().tolist()) == {0.61}
+    assert set(fixed.assessment.threshold().tolist()) == {0.61}
 
 
 @pytest.fixture
@@ -262,17 +299,19 @@ def test_an_external_folder_in_context(run, clinic, monkeypatch, capsys):
     expected = context.judge(np.array(alone), places).probability
     points = {True: context.operating_point, False: read_finished(run).scores.operating_point}
     for row, lone, around in zip(rows, alone, expected, strict=True):
-        assert float(row["probability_1"]) == lone
-        assert float(row["probability_in_context_1"]) == pytest.approx(around, abs=1e-12)
+        assert float(row["alone_probability_1"]) == lone
+        assert int(row["alone_predicted"]) == (lone >= points[False].threshold)
+        assert float(row["probability_1"]) == pytest.approx(around, abs=1e-12)
         amid = int(row["neighbours"]) > 0
         assert amid == (row["patient"] == "77")
-        assert int(row["predicted_in_context"]) == (around >= points[amid].threshold)
+        assert int(row["predicted"]) == (around >= points[amid].threshold)
     # What the folder holds is enough to judge it again.
     side = read_side(folder)
     np.testing.assert_array_equal(
-        side.context.scored[TESTING].probabilities[:, 1],
-        [float(row["probability_in_context_1"]) for row in rows],
+        side.scores.scored[TESTING].probabilities[:, 1],
+        [float(row["probability_1"]) for row in rows],
     )
+    np.testing.assert_array_equal(side.alone.scored[TESTING].probabilities[:, 1], alone)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -295,15 +334,22 @@ def test_two_runs_are_compared_alone_and_in_context(run, tmp_path, monkeypatch, 
     other = run_in_context(tmp_path / "output" / "other", seed=1)
     plain = run_in_context(tmp_path / "output" / "plain", with_context=False)
     same = compare_sides(read_side(run), read_side(other))
-    assert same.context.difference["roc_auc"] == same.alone.difference["roc_auc"] == 0
-    figures = read_side(run).context.figures()
-    assert same.context.first["roc_auc"] == pytest.approx(figures.roc_auc)
-    assert compare_sides(read_side(run), read_side(plain)).context is None
-    for pair, expected in (((run, other), True), ((run, plain), False)):
-        target = tmp_path / f"comparison-{expected}"
+    assert same.own.difference["roc_auc"] == same.alone.difference["roc_auc"] == 0
+    figures = read_side(run).scores.figures()
+    assert same.own.first["roc_auc"] == pytest.approx(figures.roc_auc)
+    mixed = compare_sides(read_side(run), read_side(plain))
+    assert mixed.own.first == same.own.first and mixed.own.second == mixed.alone.second
+    assert compare_sides(read_side(plain), read_side(plain)).alone is None
+    for pair, expected in (
+        ((run, other), "In context, with the neighbours on the slide"),
+        ((run, plain), "As the runs judge: A in context, B each patch alone"),
+        ((plain, plain), ""),
+    ):
+        target = tmp_path / f"comparison-{len(expected)}"
         arguments = ["evaluate_model.py", "--compare", *map(str, pair), "--output", str(target)]
         monkeypatch.setattr(sys, "argv", arguments)
         assert evaluate.main() == 0
-        assert ("In context" in capsys.readouterr().out) == expected
-        assert ("In context" in (target / "comparison.html").read_text()) == expected
-        assert ("context" in json.loads((target / "comparison.json").read_text())) == expected
+        for text in (capsys.readouterr().out, (target / "comparison.html").read_text()):
+            assert expected in text and ("Each patch alone" in text) == bool(expected)
+        found = json.loads((target / "comparison.json").read_text())
+        assert ("alone" in found) == bool(expected)

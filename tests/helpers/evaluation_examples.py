@@ -3,7 +3,9 @@
 import numpy as np
 
 from cancernet.config import TrainConfig
-from cancernet.measures.assess import Assessment, assess
+from cancernet.measures.assess import Assessment, assess_at, choose_point
+from cancernet.measures.decisions import NONE, rule_of
+from cancernet.measures.intervals import RESAMPLES
 from cancernet.measures.scored import Classes, Scored
 from cancernet.report.content import (
     Asked,
@@ -33,6 +35,21 @@ def scored(seed: int, *, classes: int = 2, patients: int = 12, images: int = 240
         truth=truth,
         probabilities=probabilities.astype(np.float32),
     )
+
+
+def assess(
+    validation: Scored,
+    testing: Scored,
+    classes: Classes,
+    *,
+    config: TrainConfig,
+    calibration=NONE,
+    resamples: int = RESAMPLES,
+) -> Assessment:
+    """Chooses the operating point on validation and judges both splits at it."""
+    rule = rule_of(vars(config))
+    scores = choose_point(validation, testing, classes, rule=rule, calibration=calibration)
+    return assess_at(scores, seed=config.seed, resamples=resamples)
 
 
 def assessed(classes: int = 2, **config) -> tuple[Scored, Scored, Assessment]:

@@ -12,7 +12,6 @@ from sklearn import metrics as reference
 from cancernet.base.errors import RunError
 from cancernet.base.files import json_text
 from cancernet.config import TrainConfig
-from cancernet.measures.assess import assess
 from cancernet.measures.calls import Calls
 from cancernet.measures.metrics import METRICS, ConfusionMatrix
 from cancernet.measures.patients import patient_rows
@@ -20,7 +19,7 @@ from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.scored import Classes, Scored, positive_indices, read_scored
 from cancernet.report.terminal import text_report
 from cancernet.runs.metrics_file import metrics_of
-from tests.helpers.evaluation_examples import assessed, scored
+from tests.helpers.evaluation_examples import assess, assessed, scored
 
 TWO = Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",))
 

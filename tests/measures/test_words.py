@@ -11,12 +11,12 @@ from cancernet.base.files import json_text
 from cancernet.base.records import EntryError, from_json
 from cancernet.config import CALIBRATIONS, RULES, TrainConfig
 from cancernet.measures import remarks as words
-from cancernet.measures.assess import assess
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import Calibration, OperatingPoint, Rule
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.scored import Classes, Scored
+from tests.helpers.evaluation_examples import assess
 
 BOTH = Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",))
 

@@ -12,7 +12,6 @@ from PIL import Image
 
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.config import TrainConfig
-from cancernet.measures.assess import assess
 from cancernet.measures.calibration import calibration_metrics
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.calls import Calls
@@ -24,7 +23,7 @@ from cancernet.report.figures import curves
 from cancernet.report.figures.style import save_figure
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_cards, write_report
-from tests.helpers.evaluation_examples import report_content
+from tests.helpers.evaluation_examples import assess, report_content
 
 TRUTH, SCORE = [0, 0, 1, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.9]
 HISTORY = {"loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.4, 0.6], "accuracy": [0.5, 0.6, 0.7]}

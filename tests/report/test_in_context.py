@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from cancernet.context.context import Context
+from cancernet.context.judge import assess_judged
 from cancernet.report.in_context import chapter
 from cancernet.report.page import report_page, write_cards
 from cancernet.report.terminal import text_report
@@ -16,8 +17,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 @pytest.fixture
 def judged():
-    found = put(alone_of(1))
-    return found.alone, found.assess(seed=7)
+    return assess_judged(put(alone_of(1)), seed=7)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_which_slides_it_was_fitted_on(judged, slides, trained_on, words):
 
 
 def test_page_card_and_screen_show_both_sets_of_figures(judged, tmp_path):
-    context = judged[1]
-    content = report_content(context=context)
+    assessment, context = judged
+    content = report_content(assessment=assessment, context=context)
     write_cards(content, tmp_path)
     page, card = report_page(content), (tmp_path / "model_card.md").read_text()
-    screen = text_report(content.assessment, context=context)
-    alone, around = content.assessment.testing.roc_auc, context.assessment.testing.roc_auc
+    screen = text_report(assessment, context=context)
+    alone, around = context.alone.testing.roc_auc, assessment.testing.roc_auc
     for text in (page, card, screen):
         assert f"{alone:.3f}" in text and f"{around:.3f}" in text
         assert f"{context.by_neighbours[0].expected:.3f}" in text

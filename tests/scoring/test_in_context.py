@@ -121,7 +121,7 @@ def test_a_patch_amid_its_neighbours_by_hand(tmp_path, predictor, run):
     expected = 1 / (1 + math.exp(OFFSET * share - (1 + GAIN * share) * mean))
     [found] = predictor.predict_many([files[0, 0]])
     assert found.positive_probability == pytest.approx(expected, abs=EXACT)
-    assert found.probability_alone == alone[0, 0]
+    assert found.alone_probabilities["1"] == alone[0, 0]
     assert found.neighbours == 2 and found.operating_point == POINT
     assert sum(found.probabilities.values()) == pytest.approx(1)
     assert found.in_context
@@ -192,10 +192,10 @@ def test_patches_of_others_are_no_neighbours(tmp_path, predictor):
         patch(tmp_path / folder, patient, 5, 6, 180)
     [found] = predictor.predict_many([own])
     assert found.neighbours == 0 and not found.in_context
-    assert found.positive_probability == found.probability_alone and found.operating_point == 0.4
+    assert found.probabilities == found.alone_probabilities and found.operating_point == 0.4
     patch(tmp_path / "testing" / "1", "007", 4, 5, 180, "1")  # the same patient
     [found] = PredictorInContext(Predictor(predictor.run)).predict_many([own])
-    assert found.neighbours == 1 and found.positive_probability > found.probability_alone
+    assert found.neighbours == 1 and found.probabilities["1"] > found.alone_probabilities["1"]
 
 
 def test_in_a_folder_of_no_class_only_that_folder_counts(tmp_path, predictor):
@@ -244,7 +244,7 @@ def test_damaged_files_and_names_without_a_place(tmp_path, predictor):
     assert found[own].neighbours == 1
     for path in (plain, folder / "7_idx5_none.png"):
         assert found[path].neighbours is None and found[path].operating_point == 0.4
-        assert found[path].positive_probability == found[path].probability_alone
+        assert found[path].probabilities == found[path].alone_probabilities
     [lost] = predictor.predict_many([missing])
     assert isinstance(lost, Failure) and lost.path == str(missing)
 
@@ -265,12 +265,17 @@ def test_table_list_json_and_words_agree(tree, predictor, run, monkeypatch, caps
     flags = ("--run", run.folder)
     assert call(monkeypatch, folder, *flags, "--csv", tree / "all.csv") == 0
     rows = rows_of(tree / "all.csv")
-    assert [*rows[0]][-4:] == ["operating_point", "neighbours", "probability_alone", "error"]
+    assert [*rows[0]][-6:] == [
+        "operating_point", "call", "neighbours", "alone_probability_0", "alone_probability_1",
+        "error",
+    ]  # fmt: skip
     assert [Path(row["path"]) for row in rows] == list(expected)
     for row in rows:
         found = expected[Path(row["path"])]
         assert float(row["probability_1"]) == pytest.approx(found.positive_probability, abs=EXACT)
-        assert float(row["probability_alone"]) == found.probability_alone
+        assert row["call"] == found.call == found.label
+        for name, probability in found.alone_probabilities.items():
+            assert float(row[f"alone_probability_{name}"]) == probability
         assert int(row["neighbours"]) == found.neighbours
     named = list(expected)[::9]
     (tree / "list.csv").write_text("filename\n" + "\n".join(p.name for p in named) + "\n")
@@ -341,7 +346,7 @@ def test_heat_map_and_figure_say_what_they_show(tree, run, monkeypatch, capsys):
     [line] = map(json.loads, (tree / "why" / "explanations.jsonl").read_text().splitlines())
     [found] = PredictorInContext(Predictor(run)).predict_many([path])
     assert line["probability"] == pytest.approx(found.probability, abs=EXACT)
-    assert line["probability_alone"] == found.probability_alone
+    assert line["alone_probability"] == found.alone_probabilities[found.label]
 
 
 def test_nothing_heavy_is_loaded(tree, run):

@@ -19,19 +19,19 @@ from tests.conftest import write_tiny_run
 SURE = Prediction(
     path="a, b.png", label="1", word="IDC", probability=0.75,
     probabilities={"0": 0.25, "1": 0.75}, positive_probability=0.75, positive=True,
-    operating_point=0.4,
+    operating_point=0.4, call="1",
 )  # fmt: skip
 RESULTS = [
     SURE,
     Failure("bad\nname.png", "the file is empty (0 bytes)"),
     dataclasses.replace(SURE, path="\udcff.png", label="0", word="no IDC", positive=None,
-                        operating_point=None),
+                        operating_point=None, call=None),
 ]  # fmt: skip
-HEADING = b"path,label,word,probability_0,probability_1,positive,operating_point,error\r\n"
+HEADING = b"path,label,word,probability_0,probability_1,positive,operating_point,call,error\r\n"
 ROWS = [
-    b'"a, b.png",1,IDC,0.25,0.75,True,0.4,\r\n',
-    b'"bad\nname.png",,,,,,,the file is empty (0 bytes)\r\n',
-    b"\xff.png,0,no IDC,0.25,0.75,,,\r\n",
+    b'"a, b.png",1,IDC,0.25,0.75,True,0.4,1,\r\n',
+    b'"bad\nname.png",,,,,,,,the file is empty (0 bytes)\r\n',
+    b"\xff.png,0,no IDC,0.25,0.75,,,,\r\n",
 ]
 
 

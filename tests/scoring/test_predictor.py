@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError, RunError
+from cancernet.base.files import json_text
 from cancernet.base.images import to_array
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import Input
@@ -22,6 +23,7 @@ from cancernet.scoring.predictor import (
     Prediction,
     Predictor,
     as_text,
+    interpret,
     point_text,
     score_text,
 )
@@ -58,7 +60,7 @@ def test_one_prediction_has_all_its_entries(tiny_run, tmp_path):
     assert found == Prediction(
         path=str(tmp_path / "a.png"), label="0", word="no IDC", probability=sure,
         probabilities={"0": sure, "1": other}, positive_probability=other, positive=False,
-        operating_point=0.4,
+        operating_point=0.4, call="0",
     )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def test_the_name_of_what_is_scored(tiny_run, tmp_path):
 )
 def test_two_classes_are_called_at_the_operating_point(tiny_run, row, label, positive):
     found = Predictor(run_folder.open_run(tiny_run)).interpret("x", np.array(row))
-    assert (found.label, found.positive) == (label, positive)
+    assert (found.label, found.call, found.positive) == (label, label, positive)
     assert found.probability == row[int(label)] and found.word == ["no IDC", "IDC"][int(label)]
 
 
@@ -92,7 +94,10 @@ def test_of_three_classes_the_most_probable_is_the_label(three):
     found = it.interpret("x", np.array([0.3, 0.45, 0.25]))
     assert (found.label, found.word, found.probability) == ("b", "B", 0.45)
     assert found.positive_probability == pytest.approx(0.55)
-    assert found.positive is None and found.operating_point is None
+    assert found.positive is None and found.operating_point is None and found.call is None
+    calls = [interpret(three, "x", np.array([0.3, 0.45, 0.25]), point) for point in (0.55, 0.56)]
+    assert [(each.label, each.call) for each in calls] == [("b", "positive"), ("b", "negative")]
+    assert json_text({"call": calls[0].call}) == '{"call": "positive"}'
     assert as_text(found, three) == (
         f"x: B (class b)\n  probability of C or A 0.550, {NO_POINT}\n  A 0.300, B 0.450, C 0.250"
     )
@@ -102,6 +107,7 @@ def test_two_classes_without_a_point_are_called_by_the_larger(tiny_run):
     it = Predictor(changed(tiny_run, operating_point=None))
     found = it.interpret("x", np.array([0.55, 0.45]))
     assert (found.label, found.positive, found.operating_point) == ("0", None, None)
+    assert found.call is None
 
 
 def test_a_prediction_in_words(tiny_run):

@@ -254,10 +254,10 @@ def test_patches_are_judged_with_those_of_their_patient(page_in_context):
     by_name = {row["image"]: row for row in rows}
     middle = by_name["9000_idx5_x51_y51_class0.png"]
     assert middle["neighbours"] == "8" and middle["operating point"] == "0.6"
-    assert middle["probability alone"] != middle["probability of IDC"]
+    assert middle["probability of IDC alone"] != middle["probability of IDC"]
     lone = by_name["plain.png"]
     assert lone["neighbours"] == "" and lone["operating point"] == "0.4"
-    assert lone["probability alone"] == lone["probability of IDC"]
+    assert lone["probability of IDC alone"] == lone["probability of IDC"]
 
 
 def test_a_slide_map_is_shown_in_context_and_alone(page_in_context, tmp_path):

@@ -14,7 +14,7 @@ from tests.conftest import give_context, write_tiny_run
 from tests.helpers.serving_examples import picture
 from tests.serving.test_serving import Server
 
-IN_CONTEXT = {"neighbours", "probability_alone"}
+IN_CONTEXT = {"neighbours", "alone_probability", "alone_probabilities"}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,8 @@ def check(answer: dict, probability: float, positive_probability: float, expecte
         assert probability == alone and not IN_CONTEXT & answer.keys()
     else:
         assert answer["neighbours"] == neighbours
-        assert answer["probability_alone"] == pytest.approx(alone, abs=1e-6)
+        found = answer.get("alone_probability") or answer["alone_probabilities"]["1"]
+        assert found == pytest.approx(alone, abs=1e-6)
 
 
 def test_a_batch_is_judged_among_the_patches_of_each_patient(server, patches, expected):
@@ -137,8 +138,8 @@ def test_without_a_context_nothing_of_it_is_said(tmp_path, patches):
 
 def test_the_description_has_what_may_be_absent(server):
     schemas = server.client.get("/openapi.json").json()["components"]["schemas"]
-    for name in ("Named", "Patch"):
-        assert schemas[name]["properties"].keys() >= IN_CONTEXT
+    for name, of in (("Named", "alone_probabilities"), ("Patch", "alone_probability")):
+        assert schemas[name]["properties"].keys() & IN_CONTEXT == {"neighbours", of}
         assert not IN_CONTEXT & set(schemas[name]["required"])
         assert "alone" in schemas[name]["properties"]["neighbours"]["description"]
     assert not IN_CONTEXT & schemas["One"]["properties"].keys()

@@ -9,12 +9,11 @@ import pytest
 from PIL import Image
 
 from cancernet.commands.slides import map_slides
-from cancernet.context.judge import places_of, put_in_context
+from cancernet.context.judge import put_in_context
 from cancernet.measures.assess import ScoreSet
 from cancernet.measures.scored import Scored
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
-from cancernet.slides.in_context import map_in_context
 from cancernet.slides.large_image import open_image
 from cancernet.slides.scoring import find_patients, map_of_image, map_of_places, patch_side
 from tests.conftest import give_context
@@ -58,8 +57,7 @@ def evaluated(run: run_folder.Run, folder: Path):
         scored={"testing": scored}, operating_point=run.record.operating_point,
     )  # fmt: skip
     context = run.record.context
-    places = {"testing": places_of(scored.paths, scored.patients, context.side)}
-    found = put_in_context(alone, context, places, context.operating_point)
+    found = put_in_context(alone, context, context.operating_point, side=context.side)
     columns = (
         found.scores.calls("testing").score, alone.calls("testing").score,
         found.touching["testing"], found.scores.calls("testing").called,
@@ -82,11 +80,11 @@ def test_the_table_has_the_numbers_of_an_evaluation(run, patches, tmp_path, caps
     for place, (probability, alone, neighbours, called) in expected.items():
         row = rows[place]
         assert float(row["probability"]) == pytest.approx(probability, abs=1e-9)
-        assert float(row["probability_alone"]) == pytest.approx(alone, abs=1e-6)
+        assert float(row["alone_probability"]) == pytest.approx(alone, abs=1e-6)
         assert (int(row["neighbours"]), int(row["positive"])) == (neighbours, called)
     assert {int(row["neighbours"]) for row in rows.values()} == {0, 3, 5, 8}
     lone = rows[LONE]
-    assert lone["probability"] == lone["probability_alone"] and lone["positive"] == "1"
+    assert lone["probability"] == lone["alone_probability"] and lone["positive"] == "1"
     assert 0.4 <= float(lone["probability"]) < 0.6  # the run's own operating point calls it
     said = capsys.readouterr().out
     assert "at the operating point 0.600" in said
@@ -103,17 +101,17 @@ def test_figures_and_outline_are_those_in_context(run, patches, tmp_path) -> Non
     area = sum(int(row["width"]) * int(row["height"]) for row in rows)
     called = sum(int(row["width"]) * int(row["height"]) for row in rows if row["positive"] == "1")
     assert facts["area_fraction"] == pytest.approx(called / area)
-    assert (facts["operating_point"], facts["operating_point_alone"]) == (0.6, 0.4)
+    assert (facts["operating_point"], facts["alone_operating_point"]) == (0.6, 0.4)
     assert facts["lone_patches"] == 1
     for name in ("positive_patches", "area_fraction", "score", "top_score", "operating_point"):
-        assert facts[f"{name}_alone"] == alone[name]
+        assert facts[f"alone_{name}"] == alone[name]
     outline = json.loads((tmp_path / "maps" / "slide-p7.geojson").read_text())["features"]
     measured = [feature["properties"]["measurements"] for feature in outline]
     assert sum(each["Area px^2"] for each in measured) == pytest.approx(called)
     least, last = measured[0], measured[-1]
-    assert least["probability"] > 0.6 and least["probability_alone"] != least["probability"]
+    assert least["probability"] > 0.6 and least["alone_probability"] != least["probability"]
     assert 3 <= least["neighbours"] <= 8
-    assert last["neighbours"] == 0 and last["probability"] == last["probability_alone"]
+    assert last["neighbours"] == 0 and last["probability"] == last["alone_probability"]
 
 
 def test_alone_and_without_a_context_nothing_changes(run, patches, tmp_path) -> None:
@@ -145,10 +143,10 @@ def test_a_large_image_gives_what_its_patches_give(run, patches, tmp_path) -> No
     Image.fromarray(pixels).save(tmp_path / "scan.png")
     predictor = Predictor(run)
     with open_image(tmp_path / "scan.png") as image:
-        cut = map_in_context(map_of_image(predictor, "scan", image, side=50), context, side=50)
+        cut = map_of_image(predictor, "scan", image, side=50).in_context(context)
     [placed] = find_patients([folder])[0].values()
     whole, _ = map_of_places(predictor, "q", placed, side=50)
-    whole = map_in_context(whole, context, side=50)
+    whole = whole.in_context(context)
     np.testing.assert_array_equal(cut.boxes, whole.boxes)
     np.testing.assert_allclose(cut.probabilities, whole.probabilities, atol=1e-9)
     np.testing.assert_array_equal(cut.context.neighbours, whole.context.neighbours)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cancernet.base.records import from_json
-from cancernet.context.judge import places_of, put_in_context
+from cancernet.context.judge import put_in_context
 from cancernet.dataset.manifest import read_dataset
 from cancernet.measures.assess import ScoreSet
 from cancernet.measures.scored import Scored
@@ -39,7 +39,9 @@ def finished_with(dataset, context=None):
     )
     training = types.SimpleNamespace(dataset=dataset)
     record = types.SimpleNamespace(context=context)
-    return types.SimpleNamespace(training=training, assessment=assessment, record=record)
+    return types.SimpleNamespace(
+        training=training, assessment=assessment, alone=assessment, record=record
+    )
 
 
 def test_every_testing_patient_has_a_map(built, tmp_path):
@@ -64,8 +66,7 @@ def test_maps_in_context_have_both_panels_and_both_shares(built, tmp_path):
     alone = write_slide_pictures(finished_with(dataset), tmp_path / "alone", footer="")
     pictures = write_slide_pictures(finished, tmp_path, footer="drawn")
     testing = finished.assessment.scored["testing"]
-    places = {"testing": places_of(testing.paths, testing.patients, context.side)}
-    judged = put_in_context(finished.assessment, context, places, context.operating_point)
+    judged = put_in_context(finished.alone, context, context.operating_point, side=context.side)
     called = judged.scores.calls("testing").called
     for before, picture in zip(alone, pictures, strict=True):
         own = np.array(testing.patients) == picture.patient

@@ -200,9 +200,10 @@ def _one_class(axes: "Axes", calls: Calls) -> bool:
 
 
 def _mark(axes: "Axes", x: float, y: float, calls: Calls) -> None:
-    """Marks the operating point; nothing where every image has its own."""
-    if np.ndim(calls.threshold) == 0:
-        label = f"operating point, threshold {calls.threshold:.4g}"
+    """Marks the calls by one operating point, or by two, as in context; not by more."""
+    thresholds = [f"{value:.4g}" for value in np.unique(calls.threshold)]
+    if len(thresholds) <= 2:
+        label = f"operating point, threshold {' or '.join(thresholds)}"
         axes.plot([x], [y], color=ORANGE, marker="D", ms=8, linestyle="none", label=label)
 
 

@@ -114,7 +114,8 @@ export class Card {
     this.find(".figure").hidden = false;
     this.find(".figure").textContent = figure;
     this.find(".judged").hidden = !this.facts.context;
-    this.find(".judged").textContent = asSentence(judged(result));
+    const alone = result.alone_probabilities?.[this.facts.classes.find((c) => c.positive).name];
+    this.find(".judged").textContent = asSentence(judged(result.neighbours, alone));
     this.find(".heat-tools").hidden = false;
     this.find(".heat").setAttribute("aria-label", `Show heat map of ${this.file.name}`);
   }

@@ -127,7 +127,9 @@ export class Images {
     const head = ["image", "class", "class in words"];
     head.push(...this.facts.classes.map((c) => `probability of ${c.word}`));
     head.push("positive", "operating point");
-    if (this.facts.context) head.push("neighbours", "probability alone");
+    const alone = this.facts.context ? this.facts.classes : [];
+    if (this.facts.context) head.push("neighbours");
+    head.push(...alone.map((c) => `probability of ${c.word} alone`));
     head.push("problem", "run", "notice");
     const rows = this.cards.map(({ file, result, problem }) => [
       file.name,
@@ -136,9 +138,8 @@ export class Images {
       ...this.facts.classes.map((c) => result?.probabilities[c.name]),
       result?.positive,
       result?.operating_point,
-      ...(this.facts.context
-        ? [result?.neighbours, result?.probability_alone ?? result?.positive_probability]
-        : []),
+      ...(this.facts.context ? [result?.neighbours] : []),
+      ...alone.map((c) => (result?.alone_probabilities ?? result?.probabilities)?.[c.name]),
       problem,
       this.facts.run,
       this.facts.notice,

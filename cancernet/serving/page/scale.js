@@ -29,7 +29,7 @@ export function counted(number, one, several) {
 }
 
 /** How a run that judges in context judged one patch. */
-export function judged({ neighbours, probability_alone: alone }) {
+export function judged(neighbours, alone) {
   if (neighbours === undefined) return "judged alone, without neighbours";
   const farther = neighbours ? "" : ", but with patches farther away";
   return `judged with ${neighbours} of 8 neighbours${farther}; alone: ${short(alone)}`;

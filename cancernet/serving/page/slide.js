@@ -223,7 +223,8 @@ export class Slide {
     this.here = patch;
     const [probability, point] = [this.probability(patch), this.pointOf(patch)];
     const side = probability >= point ? "at or above" : "below";
-    const how = this.map.alone ? `; ${this.isAlone ? "judged alone" : judged(patch)}` : "";
+    const among = this.isAlone ? "judged alone" : judged(patch.neighbours, patch.alone_probability);
+    const how = this.map.alone ? `; ${among}` : "";
     by("slide-patch").textContent =
       `x ${patch.x}, y ${patch.y}: probability of ${this.map.word} ${short(probability)}, ` +
       `${side} the operating point${how}`;
@@ -271,7 +272,7 @@ export class Slide {
 
 /** A patch's probability without its neighbours. */
 function aloneOf(patch) {
-  return patch.probability_alone ?? patch.probability;
+  return patch.alone_probability ?? patch.probability;
 }
 
 /** An empty canvas to draw on. */

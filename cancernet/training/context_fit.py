@@ -8,7 +8,7 @@ import numpy as np
 from cancernet.context.context import Context
 from cancernet.context.fit import fit_context, whole_slides
 from cancernet.context.judge import (
-    ContextAssessment,
+    InContext,
     places_in,
     places_of,
     put_in_context,
@@ -27,8 +27,8 @@ MOST_SLIDES = 12
 
 def judge_in_context(
     training: Training, alone: ScoreSet, score: Callable[[np.ndarray], Scored]
-) -> tuple[ContextRecord, ContextAssessment] | None:
-    """Fits the context, chooses its operating point on validation and judges both splits.
+) -> tuple[ContextRecord, InContext] | None:
+    """Fits the context and chooses its operating point on validation.
 
     The whole slides of training are looked at as well as those of validation, which are often
     none. The network has seen them; what is fitted are two numbers that hold for all slides,
@@ -40,24 +40,25 @@ def judge_in_context(
         score: scores training images by their places in the split, calibrated.
 
     Returns:
-        What prediction needs and what came of it; None where the settings forbid it, there
+        What prediction needs and both splits in context; None where the settings forbid it, there
         are more than two classes or no patch has a place.
     """
     dataset, config = training.dataset, training.config
     side = dataset.image_size[0]
-    places = {split: places_in(images, side) for split, images in alone.scored.items()}
-    if not config.context or len(dataset.classes) > 2 or not places[TESTING].known:
+    known = places_in(alone.scored[TESTING], side).known
+    if not config.context or len(dataset.classes) > 2 or not known:
         return None
     validation = alone.scored[VALIDATION]
     rows, trained_on = _whole_training_slides(training, side)
     seen = [score(rows)] if len(rows) else []
     context = _fit([validation, *seen], alone.positive_indices[0], side, seed=config.seed)
     context = dataclasses.replace(context, trained_on=trained_on)
-    judged = put_in_context(alone, context, places, rule_of(vars(config)))
+    judged = put_in_context(alone, context, rule_of(vars(config)), side=side)
+    assert judged is not None
     record = ContextRecord(
         **vars(context), side=side, operating_point=judged.scores.operating_point
     )
-    return record, judged.assess(seed=config.seed)
+    return record, judged
 
 
 def _whole_training_slides(training: Training, side: int) -> tuple[np.ndarray, int]:
