@@ -143,6 +143,11 @@ class TrainConfig:
     batch_norm_momentum: float = setting(
         0.99, "momentum of the moving batch statistics, which prediction uses", above=0, below=1
     )
+    precise_batch_norm: bool = setting(
+        False,
+        "when the weights are final, take batch normalization's statistics anew: of training "
+        "images as they are, with nothing dropped",
+    )
     class_weights: bool = setting(True, "weight classes against imbalance (largest count / count)")
 
     patient_balance: float = setting(

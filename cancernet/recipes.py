@@ -47,6 +47,7 @@ _SHORT: dict[str, Any] = {
     "warmup_epochs": 0.5,
     "weight_decay": 0.01,
     "batch_norm_momentum": 0.9,
+    "precise_batch_norm": True,
     "rotation": 0.0,
     "zoom": 0.0,
     "shift": 0.0,

@@ -28,8 +28,10 @@ from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, Trainin
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.begin import begin, held, open_dataset, refuse_used
 from cancernet.training.context_fit import judge_in_context
-from cancernet.training.data.streams import open_batches
+from cancernet.training.data.batches import plain_batches
+from cancernet.training.data.streams import Batches, open_batches
 from cancernet.training.export import export
+from cancernet.training.loop.batch_statistics import retake_statistics
 from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
@@ -70,10 +72,7 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         return None
     with opened(plan, training, weights) as record, _advice_on_disk_errors(plan.folder):
         batches = open_batches(dataset, plan.config)
-        if plan.resume and plan.resume.finish_now:
-            model, state = best_so_far(training)
-        else:
-            model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
+        model, state = trained(plan, training, batches, network, workers)
         record = dataclasses.replace(record, model=export(model, training, batches.validation))
         validation, calibration = calibrated(score(training, record, "validation"), training)
         record = dataclasses.replace(record, calibration=calibration)
@@ -106,6 +105,28 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         write_pictures_and_report(finished, model)
         seal(plan.folder, record)
     return finished
+
+
+def trained(
+    plan: Plan,
+    training: Training,
+    batches: Batches,
+    network: keras.Model | None,
+    workers: Workers | None,
+) -> tuple[keras.Model, State]:
+    """Runs the epochs, or takes the best so far; returns the final network and their record."""
+    if plan.resume and plan.resume.finish_now:
+        model, state = best_so_far(training)
+    else:
+        model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
+    if plan.config.precise_batch_norm:
+        images = plain_batches(training.dataset, "training", plan.config).pixels
+        used = retake_statistics(
+            model, images, batch_size=plan.config.batch_size, seed=plan.config.seed
+        )
+        if used:
+            _log.info("Batch normalization: statistics retaken from %s training images", used)
+    return model, state
 
 
 @contextlib.contextmanager
