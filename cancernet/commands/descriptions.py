@@ -103,5 +103,6 @@ def description(command: str) -> str:
     text = _TEXTS[command].format(**{name: typed(name) for name in SCRIPTS})
     width = min(shutil.get_terminal_size().columns, MOST_COLUMNS) - 2
     return "\n\n".join(
-        part if part.startswith(" ") else textwrap.fill(part, width) for part in text.split("\n\n")
+        part if part.startswith(" ") else textwrap.fill(part, width, break_on_hyphens=False)
+        for part in text.split("\n\n")
     )
