@@ -91,7 +91,8 @@ class TrainConfig:
     weights: str = setting(
         "none",
         "initial weights: none (random numbers), imagenet (of the backbone; Keras downloads "
-        "them), or a file with those of the backbone or of the whole network",
+        "them, those of efficientnet-lite0 are a package), or a file with those of the backbone "
+        "or of the whole network",
     )
     freeze: str = setting(
         "auto",

@@ -12,6 +12,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, write_json
 from cancernet.base.program import typed
 from cancernet.base.records import EntryError, from_json
+from cancernet.base.words import did_you_mean
 from cancernet.config import TrainConfig
 from cancernet.recipes import recipe
 
@@ -74,10 +75,12 @@ def read_recipe(path: Path) -> TrainConfig:
         raise CancerNetError(
             f"the recipe {path} has no settings of format {FORMAT}; use the version that wrote it"
         )
-    unknown = set(content["settings"]) - {field.name for field in dataclasses.fields(TrainConfig)}
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    strangers = set(content["settings"]) - known
     try:
-        if unknown:
-            raise CancerNetError(f"there is no setting {min(unknown)!r}")
+        if strangers:
+            first = min(strangers)
+            raise CancerNetError(f"there is no setting {first!r}{did_you_mean(first, known)}")
         return from_json(TrainConfig, content["settings"])
     except (CancerNetError, EntryError) as error:
         raise CancerNetError(f"the recipe {path}: {error}") from None

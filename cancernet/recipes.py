@@ -7,11 +7,13 @@ import dataclasses
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.words import aligned
+from cancernet.base.imagenet_package import packaged_weights
+from cancernet.base.words import aligned, unknown
 from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
 
 DEFAULT_RECIPE = "idc-cancernet"
+LITE0 = "efficientnet-lite0"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,28 @@ _SHORT: dict[str, Any] = {
     "operating_rule": "smoothed",
 }
 
+# EfficientNet-Lite0 from ImageNet, all of it trained further: a few epochs at the same rate.
+_LITE0: dict[str, Any] = {
+    **_SHORT,
+    "model": LITE0,
+    "weights": "imagenet",
+    "mixup": 0.0,
+}
+
+# Scans: no stain to change, and up stays up.
+_LITE0_GREY: dict[str, Any] = {
+    **_LITE0,
+    "image_size": 224,
+    "batch_size": 32,
+    "warmup_epochs": 1.0,
+    "stain_jitter": 0.0,
+    "quarter_turns": False,
+    "vertical_flip": False,
+    "rotation": 15.0,
+    "zoom": 0.15,
+    "shift": 0.05,
+}
+
 # Images as they are.
 _UNCHANGED: dict[str, Any] = {
     "rotation": 0.0,
@@ -107,6 +131,9 @@ RECIPES: dict[str, Recipe] = {
     "idc-cancernet-fast": Recipe(
         TrainConfig(**_SHORT, images_seen=50_000), total=1_235_133, trainable=1_233_533
     ),
+    "idc-lite0": Recipe(
+        TrainConfig(**_LITE0, image_size=96, epochs=3), total=3_415_586, trainable=3_373_570
+    ),
     "busi-densenet121": Recipe(
         TrainConfig(
             **_PLAIN_ADAM,
@@ -124,6 +151,9 @@ RECIPES: dict[str, Recipe] = {
         trainable=68_750_339,
         corrected="masks left out; near-duplicate scans in one split; DenseNet's own input scaling "
         "(as published: --model densenet121-dense-head-unit); every figure from the best epoch",
+    ),
+    "busi-lite0": Recipe(
+        TrainConfig(**_LITE0_GREY, dataset="busi", epochs=20), total=3_416_867, trainable=3_374_851
     ),
     "mammography-simple": Recipe(
         TrainConfig(**_MAMMOGRAPHY, model="simple-cnn", batch_size=128),
@@ -191,6 +221,16 @@ RECIPES: dict[str, Recipe] = {
         "published 1.0 magnifies without end); kernels do not saturate; the dense layers stay "
         "linear (with ReLU: --model kernel-cnn-relu)",
     ),
+    # Its images are variants in every direction already.
+    "mammography-lite0": Recipe(
+        TrainConfig(
+            **{**_LITE0_GREY, "quarter_turns": True, "vertical_flip": True},
+            dataset="mammography",
+            epochs=6,
+        ),
+        total=3_423_272,
+        trainable=3_381_256,
+    ),
     "ultrasound-vgg16": Recipe(
         TrainConfig(
             **_PLAIN_ADAM,
@@ -214,6 +254,12 @@ RECIPES: dict[str, Recipe] = {
         corrected="split by source scan, with a testing part of its own; VGG's own input scaling "
         "(as published: --model vgg16-dense-head-unit); best epoch kept",
     ),
+    # Its images are about 18 variants of each scan, so that fewer epochs show a scan as often.
+    "ultrasound-lite0": Recipe(
+        TrainConfig(**_LITE0_GREY, dataset="ultrasound", epochs=5),
+        total=3_415_586,
+        trainable=3_373_570,
+    ),
 }
 
 _HEADING = (
@@ -229,7 +275,7 @@ def recipe(name: str) -> TrainConfig:
         CancerNetError: unknown; the message lists the known ones.
     """
     if name not in RECIPES:
-        raise CancerNetError(f"unknown recipe {name!r}; known are {', '.join(sorted(RECIPES))}")
+        raise CancerNetError(unknown("recipe", name, RECIPES))
     return RECIPES[name].settings
 
 
@@ -240,6 +286,13 @@ def flags_for(dataset: str) -> str:
     if suited == DEFAULT_RECIPE:
         return ""
     return f"--recipe {suited}" if suited else f"--dataset {dataset}"
+
+
+def pretrained_recipes() -> list[str]:
+    """Returns the recipes that start from the packaged weights; none without the package."""
+    if packaged_weights() is None:
+        return []
+    return [name for name, entry in RECIPES.items() if entry.settings.model == LITE0]
 
 
 def describe_recipes() -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import json
 import os
 import shutil
 import sys
@@ -140,6 +141,19 @@ def write_tiny_run(folder: Path, *, finished: str = "2026-01-01T00:00:00+00:00")
     return folder
 
 
+def give_three_classes(folder: Path) -> Path:
+    """Lets a run tell three classes; a blue image is called positive, and most probably is not."""
+    from cancernet.runs import run_folder
+
+    write_tiny_onnx(folder / run_folder.MODEL_ONNX, classes=3)
+    content = json.loads((folder / run_folder.RUN_FILE).read_text())
+    content |= {"classes": ["a", "b", "c"], "words": ["A", "B", "C"], "positive": ["c", "a"]}
+    content["operating_point"] = {**POINT, "threshold": 0.02}
+    content["files"] = run_folder.vouch_for(folder, [run_folder.MODEL_ONNX])
+    run_folder.write_run_file(folder, content)
+    return folder
+
+
 CONTEXT = {
     "gain": 0.8, "offset": 0.3, "slides": 4, "side": 50,
     "operating_point": {**POINT, "threshold": 0.6},
@@ -181,6 +195,8 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """DenseNet and EfficientNet have one layer a block: the kinds of layers are all there."""
     from keras.src.applications import densenet, efficientnet, efficientnet_v2
 
+    from cancernet.models import efficientnet_lite0
+
     dense, first = densenet.DenseNet, efficientnet.EfficientNet
     second = efficientnet_v2.EfficientNetV2
 
@@ -193,6 +209,8 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     def efficient_net_v2(**options):
         return second(**{**options, "depth_coefficient": 0.1})
 
+    stages = tuple((1, *stage[1:]) for stage in efficientnet_lite0.STAGES)
+    monkeypatch.setattr(efficientnet_lite0, "STAGES", stages)
     monkeypatch.setattr(densenet, "DenseNet", dense_net)
     monkeypatch.setattr(efficientnet, "EfficientNet", efficient_net)
     monkeypatch.setattr(efficientnet_v2, "EfficientNetV2", efficient_net_v2)

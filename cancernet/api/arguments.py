@@ -8,6 +8,7 @@ from typing import Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import kind_of, setting_fields
+from cancernet.base.words import did_you_mean
 
 
 def as_given(settings: type, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,11 +20,7 @@ def as_given(settings: type, given: Mapping[str, Any]) -> dict[str, Any]:
     fields = {field.name: field for field in setting_fields(settings)}
     for name in given:
         if name not in fields:
-            import difflib
-
-            near = difflib.get_close_matches(name, fields, n=1)
-            advice = f"; did you mean {near[0]!r}?" if near else f" in {settings.__name__}"
-            raise CancerNetError(f"there is no setting {name!r}{advice}")
+            raise CancerNetError(f"there is no setting {name!r}{did_you_mean(name, fields)}")
     return {name: _as_field(fields[name], value) for name, value in given.items()}
 
 

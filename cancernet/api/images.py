@@ -16,7 +16,8 @@ from cancernet.base.words import DRAWN, NOTICE
 from cancernet.scoring import predictor as scoring
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.judging import as_the_run_judges
-from cancernet.scoring.predictor import Failure, Predictor, as_text
+from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.scoring.words import as_text
 
 Source = Path | Image.Image  # of the latter only RGB
 PICTURES_AT_ONCE = 256  # so that a long list takes little memory

@@ -110,5 +110,5 @@ def train(
         finished = train(plan)
         assert finished is not None  # one process writes the run itself
         if progress:
-            tell(finished)
+            tell(finished, verbose=False)
     return Run(plan.folder)

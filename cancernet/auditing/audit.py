@@ -12,7 +12,7 @@ from typing import Any
 
 from cancernet import __version__
 from cancernet.auditing import name_checks, picture_checks, words
-from cancernet.auditing.checks import LEAK, Check, Finding
+from cancernet.auditing.checks import LEAK, Check, CheckKind, Finding
 from cancernet.auditing.inventory import Inventory, read_inventory
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, write_bytes
@@ -116,7 +116,18 @@ def lines(audit: Audit) -> list[str]:
         "",
         *(f"{one.verdict:13}  {one.name:{wide}}  {one.sentence}" for one in audit.verdicts),
         "",
-        words.conclude(audit.verdicts, inventory),
+        words.conclude(audit.checks, inventory),
+    ]
+
+
+def name_unreadable(audit: Audit) -> list[str]:
+    """Returns a line for each image that could not be read."""
+    return [
+        f"error: {audit.inventory.folder / path}: {words.say_fault(finding.fault)}"
+        for check in audit.checks
+        if check.kind is CheckKind.READABLE
+        for finding in check.findings
+        for path in finding.paths
     ]
 
 

@@ -21,7 +21,7 @@ from cancernet.auditing.checks import (
 from cancernet.auditing.inventory import Grouping, GroupsFrom, Inventory
 from cancernet.auditing.picture_checks import FEWEST_GROUPS, FEWEST_IMAGES
 from cancernet.base.verdicts import CheckVerdict
-from cancernet.base.words import counted, some
+from cancernet.base.words import counted, joined, some
 from cancernet.config import SPLITS
 from cancernet.lookalike.near_duplicates import Change, Pair
 
@@ -36,22 +36,31 @@ def say_check(check: Check, inventory: Inventory) -> CheckVerdict:
     return CheckVerdict(name, check.verdict, say(check, inventory))
 
 
-def conclude(verdicts: Sequence[CheckVerdict], inventory: Inventory) -> str:
+def conclude(checks: Sequence[Check], inventory: Inventory) -> str:
     """Says what the checks come to, as the last line of the audit."""
-    leaks = [one.name for one in verdicts if one.verdict is LEAK]
-    warnings = [one.name for one in verdicts if one.verdict is WARNING]
+    leaks, warnings = (
+        joined([_name_found(check, inventory) for check in checks if check.verdict is verdict])
+        for verdict in (LEAK, WARNING)
+    )
     if leaks:
-        found = f"{counted(len(leaks), 'check')} found the same thing in more than one split"
-        return f"LEAK: {found}; {TOO_GOOD}."
-    warned = f"{counted(len(warnings), 'check warns', 'checks warn')} ({', '.join(warnings)})"
+        also = f" Other findings: {warnings}." if warnings else ""
+        return f"LEAK: {leaks} in more than one split; {TOO_GOOD}.{also}"
     if not inventory.has_splits:
         text = "Nothing is divided into splits yet, so nothing can leak"
-        text += f", but {warned}: resolve this before dividing the images" if warnings else ""
+        text += f"; to resolve before dividing: {warnings}" if warnings else ""
     else:
-        text = f"No leak was found, but {warned}" if warnings else "No leak was found"
+        text = "No leak was found"
         if not inventory.has_groups:
             text += f"; {inventory.unit}s could not be checked"
+        text += f"; other findings: {warnings}" if warnings else ""
     return f"{text}. {LIMITS}"
+
+
+def _name_found(check: Check, inventory: Inventory) -> str:
+    """Names what a check found, with its number where every finding is one."""
+    one, several = _FOUND[check.kind]
+    found = counted(len(check.findings), one, several) if one else several
+    return found.format(unit=inventory.unit)
 
 
 def say_grouping(inventory: Inventory) -> str:
@@ -307,6 +316,21 @@ _SENTENCES: dict[CheckKind, Callable[[Check, Inventory], str]] = {
     CheckKind.CONFOUNDING: _confounding,
     CheckKind.STAIN: _stain,
     CheckKind.PREVALENCE: _prevalence,
+}
+
+
+# One finding and several; nothing for one where findings are not counted.
+_FOUND = {
+    CheckKind.GROUPS: ("{unit}", "{unit}s"),
+    CheckKind.IDENTICAL: ("image with exact copies", "images with exact copies"),
+    CheckKind.NEAR: ("look-alike pair", "look-alike pairs"),
+    CheckKind.FAMILIES: ("", "augmented copies by name"),
+    CheckKind.LABELS: ("pair with two labels", "pairs with two labels"),
+    CheckKind.MASKS: ("mask", "masks"),
+    CheckKind.READABLE: ("unreadable file", "unreadable files"),
+    CheckKind.CONFOUNDING: ("", "classes that only some {unit}s have"),
+    CheckKind.STAIN: ("{unit} of another colour", "{unit}s of another colour"),
+    CheckKind.PREVALENCE: ("", "splits of different prevalence"),
 }
 
 

@@ -8,8 +8,8 @@ traceback and leaves with the exit code given here.
 import errno
 
 EXIT_OK = 0
-EXIT_SOME_FAILED = 1
-EXIT_NOTHING_DONE = 2
+EXIT_SOME_FAILED = 1  # each input is named on stderr, and the rest is done; or a check failed
+EXIT_NOTHING_DONE = 2  # wrong use included
 EXIT_INTERRUPTED = 130  # stopped by Ctrl-C, as shells have it
 
 

@@ -1,6 +1,6 @@
 """Numbers and names in sentences, and what is said wherever a person reads a prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
 NOTICE = "Research software, not a medical device; not for diagnosis."
@@ -9,6 +9,16 @@ NOTICE = "Research software, not a medical device; not for diagnosis."
 def counted(number: int, one: str, several: str = "") -> str:
     """A number with its noun: `1 image`, `2 images`; `several` where an s is not enough."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def score_text(value: float) -> str:
+    """Returns a probability with three decimals, but never 0.000 or 1.000 for what is neither.
+
+    `short` in `cancernet/serving/page/scale.js` does the same.
+    """
+    if 0 < value < 0.0005:
+        return "below 0.001"
+    return "above 0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
 
 
 def images_of(images: int, patients: int, unit: str = "patient") -> str:
@@ -29,6 +39,20 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns ` (did you mean benign?)`: the known name nearest to a mistyped one, if any is."""
+    import difflib
+
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f" (did you mean {nearest[0]}?)" if nearest else ""
+
+
+def unknown(kind: str, name: str, known: Collection[str]) -> str:
+    """Says that a name is unknown, which one is the nearest, and which are known."""
+    every = ", ".join(sorted(known))
+    return f"unknown {kind} {name!r}{did_you_mean(name, known)}; known are {every}"
 
 
 def joined(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, SplitError
+from cancernet.base.words import did_you_mean
 from cancernet.building.check import check_files
 from cancernet.building.identify import Identified, describe_dataset, identify_paths
 from cancernet.building.plan import Plan, make_plan
@@ -18,6 +19,7 @@ from cancernet.building.transfer import no_hard_links, transfer
 from cancernet.catalog import Dataset
 from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.notices import Leak, LeakKind, Notice, name_leak
+from cancernet.dataset.splitting import refuse_missing_classes
 from cancernet.lookalike.grouping import group_by_content
 
 BLOCK = 4096  # bytes; a file takes whole blocks of the disk
@@ -66,7 +68,7 @@ def build(settings: BuildSettings, *, announce: Announce = lambda notices, leaks
     found = find_files(settings.source)
     dataset = describe_dataset(settings, found.images)
     identified = identify_paths(found.images, dataset)
-    _check_images(found, identified, dataset, settings.source)
+    _check_images(found, identified, dataset, settings)
     if dataset.by_content:
         # Comparing images takes long: not again for what is built already.
         facts = as_built(output, settings, found, identified, identified.images.sources)
@@ -110,9 +112,16 @@ def _check_folders(source: Path, output: Path) -> None:
         )
 
 
-def _check_images(found: Found, identified: Identified, dataset: Dataset, source: Path) -> None:
-    """Raises CancerNetError where no file belongs to the data set."""
+def _check_images(
+    found: Found, identified: Identified, dataset: Dataset, settings: BuildSettings
+) -> None:
+    """Raises CancerNetError where no file belongs to the data set, or none to a class."""
+    source = settings.source
+    if found.images and dataset.name == FOLDER and settings.table is None:
+        _check_class_folders(found, dataset, source)
     if len(identified.images):
+        if settings.split != "lists":
+            refuse_missing_classes(identified.images.counts(len(dataset.classes)), dataset)
         return
     there = "no image (PNG, JPEG, TIFF or BMP)"
     if found.images:
@@ -126,6 +135,17 @@ def _check_images(found: Found, identified: Identified, dataset: Dataset, source
     if dataset.name == FOLDER:
         advice = "name the folders by --classes as they are spelled"
     raise CancerNetError(f"{source} has {there}; expected is the layout {dataset.layout}, {advice}")
+
+
+def _check_class_folders(found: Found, dataset: Dataset, source: Path) -> None:
+    """Raises CancerNetError where a class has no folder, which is perhaps spelled differently."""
+    folders = {part for path in found.images for part in path.split("/")[:-1]}
+    for name in dataset.classes:
+        if name not in folders:
+            raise CancerNetError(
+                f"there is no folder {name} with images in {source}{did_you_mean(name, folders)}; "
+                "name the folders by --classes as they are spelled"
+            )
 
 
 def _check_leaks(leaks: Sequence[Leak], settings: BuildSettings) -> None:

@@ -67,7 +67,7 @@ def check_files(
     if dropped:
         kept = np.setdiff1d(np.arange(len(plan)), list(dropped))
         plan, done = _divide_again(staging, plan, kept, dropped, settings), done.take(kept)
-    plan.notices.extend(_notice_disputed(dropped.values(), plan.dataset))
+    plan.notices.extend(_notice_disputed(dropped.values()))
     return Checked(plan, done, stamps, [*left_out, *plan.left_out, *dropped.values()])
 
 
@@ -144,15 +144,14 @@ def find_duplicates(
         same_label = images.label[place] == images.label[begin]
         other = opponent[begin] if same_label else begin
         detail = f"{images.sources[other]} is of class {dataset.classes[images.label[other]]}"
-        failed = not dataset.two_labels_known
-        left_out[place] = LeftOutFile(source, Reason.CONTRADICTED, detail, failed)
+        left_out[place] = LeftOutFile(source, Reason.CONTRADICTED, detail, failed=True)
     return left_out
 
 
-def _notice_disputed(dropped: Iterable[LeftOutFile], dataset: Dataset) -> list[Notice]:
-    """Names the images that a set known for it holds under two labels."""
+def _notice_disputed(dropped: Iterable[LeftOutFile]) -> list[Notice]:
+    """Names the images that are there under two labels."""
     found = [file for file in dropped if file.reason is Reason.CONTRADICTED]
-    if not found or not dataset.two_labels_known:
+    if not found:
         return []
     examples = tuple(f"{file.source}: {file.detail}" for file in found[:EXAMPLES])
     return [Notice(kind=NoticeKind.DISPUTED, count=len(found), unit="image", examples=examples)]

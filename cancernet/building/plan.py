@@ -13,7 +13,7 @@ from cancernet.config import SPLITS
 from cancernet.dataset.build_record import Unlisted
 from cancernet.dataset.find_leaks import find_leaks
 from cancernet.dataset.images import Images
-from cancernet.dataset.notices import Leak, LeakKind, Notice, NoticeKind, notice_respelled
+from cancernet.dataset.notices import FEW, Leak, LeakKind, Notice, NoticeKind, notice_respelled
 from cancernet.dataset.split_lists import check_lists, read_lists, split_by_lists
 from cancernet.dataset.splitting import (
     notice_scarce,
@@ -23,8 +23,6 @@ from cancernet.dataset.splitting import (
 )
 from cancernet.lookalike import grouping
 
-# Fewer images of a class than this say little, and the reader should know.
-FEW = 50
 LONGEST = 255  # bytes of a file name that every common file system takes
 
 
@@ -118,7 +116,7 @@ def _divide(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
 def _divide_by_lists(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
     unlisted = None if settings.unlisted == LEAVE_OUT else settings.unlisted
     listed = split_by_lists(images, read_lists(settings.split_lists), unlisted)
-    notices = check_lists(listed.images, listed.splits, dataset)
+    notices = check_lists(listed.images, listed.splits, dataset, one_sided=settings.allow_one_sided)
     return Plan(
         dataset=dataset,
         images=listed.images,

@@ -101,7 +101,7 @@ def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
     lists = read_lists(settings.split_lists) if settings.split == "lists" else {}
     ids = sorted((patient_key(patient), split) for patient, split in lists.items())
     content = dataclasses.asdict(settings)
-    for name in ("source", "output", "split_lists", "allow_leaks"):
+    for name in ("source", "output", "split_lists", "allow_leaks", "allow_one_sided"):
         del content[name]
     return {
         **{name: list(v) if isinstance(v, tuple) else v for name, v in content.items()},

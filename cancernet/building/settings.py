@@ -116,6 +116,13 @@ class BuildSettings:
         switch=True,
     )
 
+    allow_one_sided: bool = setting(
+        False,
+        "build by lists even if validation has no positive or no negative image, so that it can "
+        "choose no operating point",
+        switch=True,
+    )
+
     def __post_init__(self) -> None:
         if self.dataset == FOLDER:
             self._check_own()
@@ -128,8 +135,11 @@ class BuildSettings:
                 "--split lists needs --split-lists TRAIN VAL TEST, three files with one patient "
                 "id a line"
             )
-        if self.split != "lists" and (self.split_lists or self.unlisted != LEAVE_OUT):
-            raise CancerNetError("--split-lists and --unlisted go with --split lists")
+        of_lists = self.split_lists or self.unlisted != LEAVE_OUT or self.allow_one_sided
+        if self.split != "lists" and of_lists:
+            raise CancerNetError(
+                "--split-lists, --unlisted and --allow-one-sided go with --split lists"
+            )
 
     def _check_entry(self) -> None:
         entry = catalog.dataset(self.dataset)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from cancernet.base.program import typed
 from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
-from cancernet.building.settings import LEAVE_OUT
+from cancernet.building.settings import FOLDER, LEAVE_OUT
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BuildRecord, SplitCounts
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
-from cancernet.recipes import flags_for
+from cancernet.recipes import flags_for, pretrained_recipes
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
 NAMED = 20
@@ -45,6 +45,12 @@ def describe(outcome: Outcome) -> str:
         f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts.fingerprint[:16]})",
         f"Next: {typed('train')} {flags}",
     ]
+    if facts.dataset == FOLDER and (recipes := pretrained_recipes()):
+        *others, last = recipes
+        lines.append(
+            f"To start from ImageNet weights, add --recipe {', '.join(others)} or {last}: the one "
+            "that is made for images most like yours"
+        )
     return "\n".join(lines)
 
 

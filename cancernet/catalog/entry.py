@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.words import unknown
 
 
 class Reason(enum.Enum):
@@ -118,8 +119,6 @@ class Dataset:
             repeat the fault of a published system; or None.
         tables: where the labels are, when not in the folders.
         recipe: the entry of `cancernet.recipes` to train it with first; or empty.
-        two_labels_known: the published set holds one image under two labels; both files
-            are left out, and the build does not count them as failed.
     """
 
     name: str
@@ -140,7 +139,6 @@ class Dataset:
     identify_with_masks: Callable[[PurePosixPath], Identity] | None = None
     tables: Tables | None = None
     recipe: str = ""
-    two_labels_known: bool = False
 
     @property
     def address(self) -> str:
@@ -167,5 +165,5 @@ def register(entry: Dataset) -> None:
 def dataset(name: str) -> Dataset:
     """Looks a data set up by name; raises CancerNetError if there is none."""
     if name not in DATASETS:
-        raise CancerNetError(f"unknown data set {name!r}; known are {', '.join(sorted(DATASETS))}")
+        raise CancerNetError(unknown("data set", name, DATASETS))
     return DATASETS[name]

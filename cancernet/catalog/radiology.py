@@ -61,7 +61,6 @@ register(
         kaggle="aryashah2k/breast-ultrasound-images-dataset",
         unit="group",
         by_content=True,
-        two_labels_known=True,
         identify_with_masks=identify_busi_with_masks,
         grouping=(
             "BUSI has no patient ids: scans that look alike are one group, but two different "

@@ -14,7 +14,7 @@ from cancernet.building.prepare import SAMPLE, prepare
 from cancernet.building.settings import BuildSettings
 from cancernet.commands.command_line import Parser, add_settings, command_parser, given_settings
 from cancernet.config import DATASETS
-from cancernet.dataset.notices import Leak, Notice, say_leaks, say_notice
+from cancernet.dataset.notices import Leak, Notice, NoticeKind, say_leaks, say_notice
 
 if TYPE_CHECKING:
     from cancernet.building.build import Outcome
@@ -71,8 +71,9 @@ def build_and_tell(settings: BuildSettings) -> "Outcome":
                 print(f"warning: {text}", file=sys.stderr)
 
     outcome = build(settings, announce=announce)
-    # Once more: the files that had to be left out may have changed the numbers.
-    announce(outcome.facts.notices, ())
+    # Once more: the files that had to be left out may have changed the numbers. Those under two
+    # labels are named one by one instead.
+    announce([one for one in outcome.facts.notices if one.kind is not NoticeKind.DISPUTED], ())
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
     print(describe(outcome))
@@ -87,7 +88,7 @@ def _add_audit_flags(parser: Parser) -> None:
         const="",
         metavar="DIR",
         help="audit a built set (default: --output), or any folder with train, val, test folders; "
-        "--dataset or --group-by then say how its names tell patients; exit code 1: it leaks",
+        "--dataset or --group-by then say how its names tell patients",
     )
     parser.rare += [
         add(
@@ -113,12 +114,12 @@ def audit_command(
     """Audits a folder, prints the verdicts and writes the report; the others are the flags.
 
     Returns:
-        The exit code: 1 when something leaks.
+        The exit code: 1 when something leaks or an image could not be read.
 
     Raises:
         CancerNetError: nothing there to audit, or the report cannot be written there.
     """
-    from cancernet.auditing.audit import PAGE, audit, lines, write_report
+    from cancernet.auditing.audit import PAGE, audit, lines, name_unreadable, write_report
     from cancernet.base.parallel import Cluster
 
     target = report or _place_of_report(folder)
@@ -135,7 +136,9 @@ def audit_command(
     write_report(found, target)
     print("\n".join(lines(found)))
     print(f"Report: {target / PAGE}")
-    return EXIT_SOME_FAILED if found.leaks else EXIT_OK
+    for line in (unreadable := name_unreadable(found)):
+        print(line, file=sys.stderr)
+    return EXIT_SOME_FAILED if found.leaks or unreadable else EXIT_OK
 
 
 def _place_of_report(folder: Path) -> Path:

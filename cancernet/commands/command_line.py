@@ -19,6 +19,7 @@ from cancernet.base.errors import (
 )
 from cancernet.base.program import started_as_command, typed
 from cancernet.base.settings import flag_of, kind_of, setting_fields
+from cancernet.base.words import did_you_mean
 from cancernet.commands.descriptions import description
 
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
@@ -52,6 +53,15 @@ class Parser(argparse.ArgumentParser):
         for action in self.rare:
             action.help = argparse.SUPPRESS
         return super().format_help()
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses as argparse does, but answers an unknown flag with the nearest one."""
+        found, strangers = self.parse_known_args(args, namespace)
+        if strangers:
+            known = [flag for action in self._actions for flag in action.option_strings]
+            flag = strangers[0].partition("=")[0]
+            self.error(f"unrecognized arguments: {' '.join(strangers)}{did_you_mean(flag, known)}")
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line instead of listing every flag."""

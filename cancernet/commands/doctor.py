@@ -1,7 +1,8 @@
 """`cancernet doctor`: checks what the programs need, and for which feature.
 
 Every check is one line with a verdict: `ok`, `note` (works, but worth knowing) or
-`WRONG` (something will fail).
+`WRONG` (something will fail). Where only the server's packages are installed, the
+pipeline's are not missing but not needed.
 """
 
 import contextlib
@@ -27,6 +28,8 @@ from cancernet.runs.provenance import version_of
 
 ROOT = Path(__file__).resolve().parents[2]
 OK, NOTE, WRONG = "ok", "note", "WRONG"
+# What a server needs of those that the pipeline does not.
+SERVER = ("fastapi", "uvicorn")
 LITTLE_SPACE = 5_000_000_000  # bytes; the whole IDC set with its cache takes about this
 
 
@@ -84,6 +87,11 @@ def _python() -> Check:
     return Check("Python", OK, f"{version} on {platform.system()} {platform.machine()}")
 
 
+def only_serves() -> bool:
+    """Whether this environment is for `serve.py` alone, as that of the Dockerfile is."""
+    return version_of("tensorflow") is None and all(version_of(name) for name in SERVER)
+
+
 def _packages() -> Iterator[Check]:
     """Yields a check of requirements.txt, which everything needs, and one of each extra."""
     features = list(_features())
@@ -101,9 +109,13 @@ def _packages() -> Iterator[Check]:
         ]
         name = f"packages for {feature.name}"
         if missing:
-            verdict = NOTE if feature.optional else WRONG
-            advice = f"`python -m pip install {feature.source}`"
-            yield Check(name, verdict, f"not installed: {', '.join(missing)}; {advice}")
+            names, advice = ", ".join(missing), f"`python -m pip install {feature.source}`"
+            if feature.optional or not only_serves():
+                verdict = NOTE if feature.optional else WRONG
+                yield Check(name, verdict, f"not installed: {names}; {advice}")
+            else:
+                says = f"not needed to serve: {names}; to build, train or evaluate: {advice}"
+                yield Check(name, NOTE, says)
         if unfit:
             yield Check(name, WRONG, f"outside the allowed range: {', '.join(unfit)}")
         if not missing and not unfit:
@@ -211,6 +223,9 @@ def _folder(folder: Path) -> Check:
 
 
 def _graphics() -> Check:
+    if only_serves():
+        says = "not needed to serve: TensorFlow is not installed; heat maps are made by occlusion"
+        return Check("GPU", NOTE, says)
     if version_of("tensorflow") is None:
         return Check("GPU", WRONG, "TensorFlow is not installed, so nothing can be trained")
     from cancernet.base.quiet import import_tensorflow_quietly

@@ -13,7 +13,8 @@ from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.judging import as_the_run_judges
 from cancernet.scoring.output import CsvFile, distribution
-from cancernet.scoring.predictor import Failure, Prediction, Predictor, as_text
+from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.scoring.words import as_text
 
 if TYPE_CHECKING:
     from cancernet.scoring.distributed import SpreadPredictor
@@ -26,11 +27,10 @@ def predict_named(
     *,
     as_json_lines: bool,
     csv_path: Path | None,
+    overwrite: bool = False,
     also: Callable[[Prediction], None] | None = None,
     alone: bool = False,
-    scheduler: str = "",
-    workers: int = 0,
-    predictor: Predictor | None = None,
+    predictor: "Predictor | SpreadPredictor | None" = None,
 ) -> tuple[int, int]:
     """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
 
@@ -39,42 +39,29 @@ def predict_named(
         named: files and folders.
         as_json_lines: print JSON instead of words.
         csv_path: a table to fill instead.
+        overwrite: replace a finished table of that name when the new one is complete.
         also: called with every prediction before it is printed or written.
         alone: judge without neighbours, whatever the run says.
-        scheduler, workers: as the flags; with neither, this process scores.
-        predictor: what scores, when it is not the run's own model.
+        predictor: what scores, when it is not the run's own model in this process.
 
     Returns:
         How many images have been scored and how many could not be, rows of an
         interrupted CSV included.
     """
     inputs = Inputs(named)
-    with contextlib.ExitStack() as stack:
-        each = predictor or stack.enter_context(_predictor(run, scheduler, workers))
-        scoring, in_context = as_the_run_judges(each, alone=alone)
-        if csv_path is None:
-            say = json_text if as_json_lines else _text_of(run)
-            tally = _say_all(_passing_by(scoring.predict_many(inputs), also), say)
-        else:
-            table = CsvFile(csv_path, scoring.run, named, in_context=in_context)
-            tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
+    scoring, in_context = as_the_run_judges(predictor or Predictor(run), alone=alone)
+    if csv_path is None:
+        say = json_text if as_json_lines else _text_of(run)
+        tally = _say_all(_passing_by(scoring.predict_many(inputs), also), say)
+    else:
+        table = CsvFile(csv_path, scoring.run, named, in_context=in_context, overwrite=overwrite)
+        tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
     if inputs.passed_over:
         others = counted(
             inputs.passed_over, "file that is not an image", "files that are not images"
         )
         print(f"{others} skipped", file=sys.stderr)
     return tally
-
-
-@contextlib.contextmanager
-def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | SpreadPredictor]":
-    if not scheduler and not workers:
-        yield Predictor(run)
-        return
-    from cancernet.scoring.distributed import SpreadPredictor
-
-    with SpreadPredictor(run, scheduler=scheduler, workers=workers) as predictor:
-        yield predictor
 
 
 def _text_of(run: Run) -> Callable[[Prediction | Failure], str]:

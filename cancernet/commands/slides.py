@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
-from cancernet.base.words import NOTICE, counted
+from cancernet.base.words import NOTICE, counted, score_text
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring.predictor import Predictor
@@ -132,5 +132,5 @@ def _summary(slide: SlideMap, word: str) -> str:
 def _share(figures: SlideFigures) -> str:
     return (
         f"{100 * figures.area_fraction:.1f} % of the area at the operating point "
-        f"{figures.operating_point:.3f}; mean probability {figures.score:.3f}"
+        f"{score_text(figures.operating_point)}; mean probability {score_text(figures.score)}"
     )

@@ -1,6 +1,7 @@
 """What `train_model.py` does: flags, which of them go together, what is printed at the end."""
 
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,12 @@ class TrainOptions:
     )
     beside: tuple[Path, ...] = setting(
         (), "finished runs whose figures the report shows beside these", metavar="RUN"
+    )
+    verbose: bool = setting(
+        False,
+        "when it is done, print every figure of testing, not only a summary",
+        switch=True,
+        common=True,
     )
     list_recipes: bool = setting(False, "show the recipes and exit", switch=True, common=True)
 
@@ -165,7 +172,7 @@ def _start(options: TrainOptions, config: TrainConfig) -> None:
         log_dir=options.log_dir,
     )
     if folds is None:
-        _train_and_tell(plan, options.run)
+        _train_and_tell(plan, options)
         return
     from cancernet.commands.cross_validate import start_folds
 
@@ -184,7 +191,7 @@ def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
         plan = plan_to_resume(
             folder, options.data, resume, recipe=options.recipe_name, log_dir=options.log_dir
         )
-        _train_and_tell(plan, options.run)
+        _train_and_tell(plan, options)
         return
     from cancernet.commands.cross_validate import resume_folds
 
@@ -204,29 +211,33 @@ def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
     )
 
 
-def _train_and_tell(plan: "Plan", named: Path | None) -> None:
+def _train_and_tell(plan: "Plan", options: TrainOptions) -> None:
     """Trains with whatever workers there are, and prints what came of it."""
     from cancernet.training.loop.distributed import join_workers
     from cancernet.training.train import train
 
     # Whoever finishes with the best epoch so far needs no other worker.
     alone = plan.resume is not None and plan.resume.finish_now
-    workers = None if alone else join_workers(named)
+    workers = None if alone else join_workers(options.run)
     if workers and plan.config.stream == STOCK:
         raise SettingsError("several workers share the fast stream only; add --stream fast")
     finished = train(plan, workers)
     if finished is not None:
-        tell(finished)
+        tell(finished, verbose=options.verbose)
 
 
-def tell(finished: "Finished") -> None:
+def tell(finished: "Finished", *, verbose: bool) -> None:
     """Prints the figures of a finished training, and where everything is."""
-    from cancernet.report.terminal import text_report
+    from cancernet.report.terminal import summary, text_report
 
-    folder = finished.training.folder
-    unit = finished.training.dataset.unit
-    print(text_report(finished.assessment, unit=unit, context=finished.context))
-    print(f"Report:  {folder / 'report.html'}")
-    print(f"Figures: {folder / 'figures'}")
-    print(f"Use it:  {typed('predict')} image.png --run {folder}")
+    folder, unit = finished.training.folder, finished.training.dataset.unit
+    if verbose:
+        print(text_report(finished.assessment, unit=unit, context=finished.context))
+    places = {
+        "Run": str(folder),
+        "Report": str(folder / "report.html"),
+        "Next": f"{typed('predict')} image.png --run {shlex.quote(str(folder))}",
+    }
+    in_context = finished.context is not None
+    print(summary(finished.assessment, unit=unit, in_context=in_context, places=places))
     print(NOTICE)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.records import Sparse
-from cancernet.base.words import counted, joined
+from cancernet.base.words import counted
 from cancernet.config import SPLITS
 
 if TYPE_CHECKING:  # the catalogue has more to load than a prediction needs
     from cancernet.catalog.patient_id import Respelled
 
 EXAMPLES = 5
+FEW = 50  # fewer images of a class than this say little, and the reader should know
 
 _TOO_GOOD = "so every result is better than it would be for new patients."
 
@@ -198,13 +199,12 @@ def _say_few_units(notice: Notice) -> str:
 
 
 def _say_few_images(notice: Notice) -> str:
-    few = [
-        f"{count} of class {name}"
-        for name, count in zip(notice.classes, notice.counts, strict=True)
-    ]
+    classes = zip(notice.classes, notice.counts, strict=True)
+    name, fewest = min(classes, key=lambda one: one[1])
+    have = counted(len(notice.classes), "class has", "classes have")
     return (
-        f"{notice.split} has few images, {joined(few)}: what is measured there about them "
-        "is uncertain."
+        f"{have} fewer than {FEW} {notice.split} images (fewest: {name}, {fewest}); what is "
+        "measured of them is uncertain."
     )
 
 

@@ -88,15 +88,24 @@ def split_by_lists(images: Images, split_of: dict[str, str], unlisted: str | Non
     )
 
 
-def check_lists(images: Images, splits: np.ndarray, dataset: Dataset) -> list[Notice]:
+def check_lists(
+    images: Images, splits: np.ndarray, dataset: Dataset, *, one_sided: bool = False
+) -> list[Notice]:
     """Returns what validation and testing lack; refuses what cannot be trained or judged.
 
     Somebody chose these lists, perhaps to repeat a published result: a class that is
     missing in validation or testing leaves measures undefined, which is theirs to decide.
-    Training without a class, or a split without any image, would only fail later.
+    Training without a class, or a split without any image, would only fail later. Validation
+    without positives, or without negatives, chooses no operating point: that must be meant.
+
+    Args:
+        images: those on the lists.
+        splits: (images,) places in `SPLITS`.
+        dataset: the catalogue's entry.
+        one_sided: whether validation may lack positives or negatives.
 
     Raises:
-        SplitError: a split has no image, or training lacks a class.
+        SplitError: a split has no image, training lacks a class, or validation a side.
     """
     notices = []
     for place, split in enumerate(SPLITS):
@@ -106,6 +115,8 @@ def check_lists(images: Images, splits: np.ndarray, dataset: Dataset) -> list[No
                 f"none of the patients on the {split} list has an image here; compare the ids "
                 "on the list with the folders' names, or use --split patient"
             )
+        if split == "validation" and not one_sided:
+            _refuse_one_sided(present, dataset)
         for index in sorted(set(range(len(dataset.classes))) - present):
             if split == "training":
                 raise SplitError(
@@ -117,3 +128,15 @@ def check_lists(images: Images, splits: np.ndarray, dataset: Dataset) -> list[No
                 Notice(kind=NoticeKind.NO_IMAGES, split=split, classes=(dataset.called(index),))
             )
     return notices
+
+
+def _refuse_one_sided(present: set[int], dataset: Dataset) -> None:
+    """Raises SplitError where the classes of validation are all positive, or all negative."""
+    sides = {dataset.classes[index] in dataset.positive for index in present}
+    if len(sides) == 1:
+        lacking = "negative" if sides.pop() else "positive"
+        raise SplitError(
+            f"the patients on the validation list have no {lacking} image, so no operating point "
+            "can be chosen; change the lists, send unlisted patients there with --unlisted "
+            "validation, use --split patient, or insist with --allow-one-sided"
+        )

@@ -36,7 +36,7 @@ def split_by_patient(
         SplitError: the patients cannot give every split every class.
     """
     counts = images.counts(len(dataset.classes))
-    _refuse_missing_classes(counts, dataset)
+    refuse_missing_classes(counts, dataset)
     scarce = scarce_classes(counts, dataset)
     if not len(scarce):
         refuse_too_few(counts, images, dataset)
@@ -112,7 +112,7 @@ def split_by_image(
     Raises:
         SplitError: a class has fewer images than there are splits.
     """
-    _refuse_missing_classes(images.counts(len(dataset.classes)), dataset)
+    refuse_missing_classes(images.counts(len(dataset.classes)), dataset)
     rng = np.random.default_rng(seed)
     splits = np.empty(len(images), np.int8)
     for label in range(len(dataset.classes)):
@@ -191,7 +191,8 @@ def _quotas(total: int, ratios: list[float]) -> np.ndarray:
     return quotas
 
 
-def _refuse_missing_classes(counts: np.ndarray, dataset: Dataset) -> None:
+def refuse_missing_classes(counts: np.ndarray, dataset: Dataset) -> None:
+    """Raises SplitError where a class has no image; `counts` are (patients, classes)."""
     per_class = counts.sum(axis=0)
     missing = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class == 0).tolist()]
     if missing:

@@ -237,6 +237,7 @@ class ExplanationFolder:
             "path": prediction.path,
             "class": label,
             "word": run.word(label),
+            "call": prediction.call,
             "probability": prediction.probabilities[label],
             "score": explanation.score,
             "method": explanation.method,

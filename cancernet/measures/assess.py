@@ -200,11 +200,17 @@ def pool(folds: Sequence[FoldScores]) -> ScoreSet:
         )
         for split in scored
     }
-    first, validation = folds[0].operating_point, scored[VALIDATION]
+    points, validation = [fold.operating_point for fold in folds], scored[VALIDATION]
+    # Not every fold may have had both classes to choose on.
+    first = next((point for point in points if not point.is_fallback), points[0])
     classes = {field.name: getattr(folds[0], field.name) for field in dataclasses.fields(Classes)}
     promised = binary_metrics(Classes(**classes).calls_of(validation, thresholds[VALIDATION]))
-    few = sum((fold.operating_point.patients or 0) < FEW_PATIENTS for fold in folds)
-    said = remark(Kind.FEW_VALIDATED_FOLDS, few=few, folds=len(folds), fewest=FEW_PATIENTS)
+    few = sum((point.patients or 0) < FEW_PATIENTS for point in points)
+    stand_ins = sum(point.is_fallback for point in points)
+    said = (
+        (few, remark(Kind.FEW_VALIDATED_FOLDS, few=few, folds=len(folds), fewest=FEW_PATIENTS)),
+        (stand_ins, remark(Kind.STAND_INS_IN_FOLDS, count=stand_ins, folds=len(folds))),
+    )
     return ScoreSet(
         **classes,
         scored=scored,
@@ -217,7 +223,7 @@ def pool(folds: Sequence[FoldScores]) -> ScoreSet:
             specificity=promised.specificity,
             images=len(set(validation.paths)),  # folds may share validating patients
             patients=len(set(validation.patients)),
-            remarks=(said,) if few else (),
+            remarks=tuple(each for count, each in said if count),
         ),
         calibration=Calibration(method="none", remarks=(remark(Kind.CALIBRATED_BY_FOLD),)),
     )

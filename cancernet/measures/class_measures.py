@@ -21,14 +21,16 @@ from cancernet.measures.metrics import (
 )
 from cancernet.measures.ranking import areas, rank
 
-MEASURES = ("accuracy", "precision", "recall", "f1")
+MEASURES = ("precision", "recall", "f1")
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassRow:
     """One class against the others, or a mean over classes.
 
-    `support` is the number of its images; NaN marks what is undefined.
+    `accuracy` is the share of all images that are right in this respect, one class against the
+    others: where most images are of other classes it is high even when every image of the class
+    is missed. `support` is the number of its images; NaN marks what is undefined.
     """
 
     name: str
@@ -69,9 +71,10 @@ def class_table(table: Any, words: Sequence[str]) -> ClassTable:
     found = count_metrics(
         counts.sum() - truth - called + right, called - right, truth - right, right
     )
+    # Without an image of the class every call of it is wrong, and every other call is right; that
+    # says nothing of the class.
     columns = {
-        "accuracy": found["accuracy"],
-        # Without an image of the class every call of it is wrong; that says nothing of the class.
+        "accuracy": np.where(truth > 0, found["accuracy"], np.nan),
         "precision": np.where(truth > 0, found["precision"], np.nan),
         "recall": found["sensitivity"],
         "f1": found["f1"],
@@ -79,14 +82,14 @@ def class_table(table: Any, words: Sequence[str]) -> ClassTable:
     rows = [
         ClassRow(
             name=word,
-            **{name: float(columns[name][index]) for name in MEASURES},
+            **{name: float(column[index]) for name, column in columns.items()},
             support=int(truth[index]),
         )
         for index, word in enumerate(words)
     ]
 
     def mean(name: str, weights: np.ndarray) -> ClassRow:
-        means = {measure: _mean(columns[measure], weights) for measure in MEASURES[1:]}
+        means = {measure: _mean(columns[measure], weights) for measure in MEASURES}
         return ClassRow(name, math.nan, **means, support=int(truth.sum()))
 
     return ClassTable(
@@ -128,7 +131,8 @@ def per_class_metrics(truth: Any, probabilities: Any, classes: Sequence[str]) ->
     return PerClass(
         classes={
             row.name: ClassFigures(
-                **{name: getattr(row, name) for name in (*MEASURES, "support")}, roc_auc=area
+                **{name: getattr(row, name) for name in ("accuracy", *MEASURES, "support")},
+                roc_auc=area,
             )
             for row, area in zip(found.classes, roc_auc, strict=True)
         },

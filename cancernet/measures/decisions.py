@@ -30,6 +30,8 @@ SMALLEST = 1e-30
 # moved the best threshold by about this and more (benchmarks/README.md).
 SHIFT = 1.0
 FALLBACK = 0.5
+# The `rule_name` of an operating point where FALLBACK stands in for what no rule could choose.
+STAND_IN = "stand-in"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,14 +89,14 @@ class OperatingPoint(Remarked):
     Attributes:
         threshold: 0-1.
         rule: the rule in words.
-        rule_name: one of `cancernet.config.RULES`.
+        rule_name: one of `cancernet.config.RULES`, or `STAND_IN`.
         sensitivity: on validation; NaN without positives.
         specificity: on validation; NaN without negatives.
         images: of the validation set.
         patients: of the validation set, or None when not known.
         remarks: what a reader must know about this choice.
         note: the same in sentences, for readers of the record.
-        chosen_on: "validation", or None for a threshold that was given.
+        chosen_on: "validation", or None for a threshold that was given or stands in.
     """
 
     threshold: float
@@ -110,18 +112,22 @@ class OperatingPoint(Remarked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        chosen_on = None if self.rule_name == "fixed" else "validation"
+        chosen_on = None if self.rule_name in ("fixed", STAND_IN) else "validation"
         object.__setattr__(self, "chosen_on", chosen_on)
 
     @property
     def origin(self) -> str:
         """Where the threshold is from, in words."""
-        return words.GIVEN if self.chosen_on is None else words.CHOSEN
+        return words.ORIGINS.get(self.rule_name, words.CHOSEN)
 
     @property
     def is_fallback(self) -> bool:
-        """Whether 0.5 stands in because validation had one class only."""
-        return any(each.kind == Kind.VALIDATION_OF_ONE_CLASS for each in self.remarks)
+        """Whether 0.5 stands in because validation had one class only.
+
+        Records of earlier versions name the rule that could not choose, and remark on it.
+        """
+        remarked = any(each.kind == Kind.VALIDATION_OF_ONE_CLASS for each in self.remarks)
+        return self.rule_name == STAND_IN or remarked
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ class ConfusionMatrix(ByName):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassFigures(ByName):
-    """One class against the others; NaN where undefined, as all but accuracy without images."""
+    """One class against the others; NaN where undefined, as all are without images."""
 
     accuracy: float
     precision: float

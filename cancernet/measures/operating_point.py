@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from cancernet.measures import remarks as words
 from cancernet.measures.calls import Calls
-from cancernet.measures.decisions import FALLBACK, SHIFT, OperatingPoint, Rule
+from cancernet.measures.decisions import FALLBACK, SHIFT, STAND_IN, OperatingPoint, Rule
 from cancernet.measures.ranking import curve_counts
 from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 
@@ -52,15 +53,16 @@ def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
         rule: that chooses.
 
     Returns:
-        The operating point. With one class only no rule can choose: 0.5 (or the fixed
-        threshold) with a remark that says so.
+        The operating point. With one class only no rule can choose: 0.5 stands in (or the
+        fixed threshold holds), with a remark that says so.
     """
     chosen, remarks = _chosen(calls, rule)
+    stands_in = calls.of_one_class and rule.name != "fixed"
     called = calls.score >= chosen
     return OperatingPoint(
         threshold=chosen,
-        rule=rule.words,
-        rule_name=rule.name,
+        rule=words.RULES[STAND_IN].format(threshold=chosen) if stands_in else rule.words,
+        rule_name=STAND_IN if stands_in else rule.name,
         sensitivity=_share(called[calls.truth == 1]),
         specificity=_share(~called[calls.truth == 0]),
         images=len(calls),

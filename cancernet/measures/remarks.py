@@ -26,6 +26,7 @@ class Kind(StrEnum):
     NO_BETTER_THAN_CHANCE = "no_better_than_chance"
     FEW_PATIENTS_CHOSE = "few_patients_chose"
     FEW_VALIDATED_FOLDS = "few_validated_folds"
+    STAND_INS_IN_FOLDS = "stand_ins_in_folds"
     # How far it would move with other patients: why nobody knows.
     THRESHOLD_GIVEN = "threshold_given"
     NO_SPREAD_OF_ONE_CLASS = "no_spread_of_one_class"
@@ -93,6 +94,10 @@ SENTENCES = {
         "In {few} of {folds} folds fewer than {fewest} patients validated; with other patients "
         "their operating points may well differ."
     ),
+    Kind.STAND_INS_IN_FOLDS: (
+        "In {count} of {folds} folds all validation images were of one class, so 0.5 stands in for "
+        "an operating point."
+    ),
     Kind.THRESHOLD_GIVEN: "A fixed threshold does not depend on patients.",
     Kind.NO_SPREAD_OF_ONE_CLASS: "All validation images are of one class.",
     Kind.NO_SPREAD_OF_ONE_PATIENT: "One patient cannot be resampled.",
@@ -143,6 +148,19 @@ SENTENCES = {
     ),
 }
 
+_FEW = "few patients: for others these figures may well differ"
+# What a terminal says after a training; several kinds may come to the same.
+SHORT = {
+    Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: 0.5 stands in for an operating point",
+    Kind.TIED_SCORES: "tied scores: the sensitivity is higher than was asked for",
+    Kind.NO_BETTER_THAN_CHANCE: "on validation the calls are no better than chance",
+    Kind.FEW_PATIENTS_CHOSE: _FEW,
+    Kind.TESTING_OF_ONE_CLASS: "testing has one class: figures that need both are undefined",
+    Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
+    Kind.FEW_PATIENTS: _FEW,
+    Kind.NO_INTERVAL: "some figures have no interval",
+}
+
 RULES = {
     "youden": "highest sensitivity + specificity (Youden)",
     "smoothed": (
@@ -152,8 +170,14 @@ RULES = {
     "sensitivity": "highest threshold with a sensitivity of at least {target_sensitivity:g}",
     "cost": "lowest cost when a missed positive costs as much as {cost_ratio:g} false alarms",
     "fixed": "fixed threshold {threshold:g}",
+    "stand-in": "none: {threshold:g} stands in, because validation had one class only",
 }
-GIVEN, CHOSEN = "given, not chosen on validation", "chosen on validation, never on testing"
+# Where the threshold of a rule is from; of every other rule it is chosen.
+ORIGINS = {
+    "fixed": "given, not chosen on validation",
+    "stand-in": "not chosen on validation",
+}
+CHOSEN = "chosen on validation, never on testing"
 
 CORRECTIONS = {
     "none": "none: probabilities as the network gives them",
@@ -189,6 +213,11 @@ def sentence(remark: Remark) -> str:
 def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
     """Returns the sentence of each remark."""
     return tuple(map(sentence, remarks))
+
+
+def short_sentences(remarks: Iterable[Remark]) -> list[str]:
+    """Returns what remarks come to in a few words each, every word once."""
+    return list(dict.fromkeys(SHORT.get(Kind(one.kind)) or sentence(one) for one in remarks))
 
 
 def figure_name(name: str) -> str:

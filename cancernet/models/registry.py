@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
+from cancernet.base.words import unknown
 from cancernet.models.weights import NONE, load_weights
 
 Shape = tuple[int, int, int]  # height, width, 3
@@ -28,7 +29,8 @@ class Network:
 
     Attributes:
         build: the builder.
-        application: its backbone's name in keras.applications, or None.
+        application: its backbone's name in keras.applications or, for weights that come as a
+            package, in `cancernet.models.weights`; or None.
         frozen: whether the backbone comes frozen, to be started from pretrained weights.
         sigmoid: whether it ends in one sigmoid unit; every other ends in a softmax.
         kernel: the fixed kernel of `cancernet.models.preprocessing.KERNELS` that filters its
@@ -74,12 +76,12 @@ def network(name: str) -> Network:
     if name in MODELS:
         return MODELS[name]
     is_backbone = name.startswith(BACKBONE_PREFIX)
-    known = ", ".join(sorted(n for n in MODELS if n.startswith(BACKBONE_PREFIX) == is_backbone))
+    known = [n for n in MODELS if n.startswith(BACKBONE_PREFIX) == is_backbone]
     if is_backbone:
-        raise CancerNetError(f"unknown backbone {name!r}; known are {known}")
+        raise CancerNetError(unknown("backbone", name, known))
     raise CancerNetError(
-        f"unknown network {name!r}; known are {known}, and any network of "
-        f"keras.applications as a backbone, such as {BACKBONE_PREFIX}MobileNetV2"
+        f"{unknown('network', name, known)}, and any network of keras.applications as a backbone, "
+        f"such as {BACKBONE_PREFIX}MobileNetV2"
     )
 
 

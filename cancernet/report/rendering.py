@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb
-from cancernet.base.words import counted, images_of, some
+from cancernet.base.words import counted, images_of, score_text, some
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,13 +50,6 @@ def signed_interval(limits: Sequence[float]) -> str:
 def percent(value: float, digits: int = 1) -> str:
     """Returns a share of 0-1 as `12.3%`; NaN as `undefined`."""
     return UNDEFINED if math.isnan(value) else f"{value:.{digits}%}"
-
-
-def score(value: float) -> str:
-    """Returns a probability, but never 1.000 or 0.000 for what is neither."""
-    if 0.9995 <= value < 1:
-        return "above 0.9995"
-    return "below 0.0005" if 0 < value < 0.0005 else number(value)
 
 
 def threshold(value: float, digits: int = 6) -> str:
@@ -141,7 +134,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         counted, data_address, images_of, interval, listed, markdown, number, percent, plain,
-        score, shape, signed, signed_interval, some, threshold,
+        score_text, shape, signed, signed_interval, some, threshold,
     )
 }  # fmt: skip
 

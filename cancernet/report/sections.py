@@ -43,7 +43,7 @@ class HeadlineFigure:
 def headline(assessment: Assessment) -> list[HeadlineFigure]:
     """Returns the headline figures in the order of `metrics.json`."""
     words = {
-        "accuracy": "accuracy",
+        "accuracy": "accuracy at the operating point",
         "sensitivity": f"sensitivity (recall of {assessment.positive_word})",
         "specificity": f"specificity (recall of {assessment.negative_word})",
         "balanced_accuracy": "balanced accuracy",
@@ -108,13 +108,16 @@ def asked_rows(content: ReportContent) -> dict[str, str]:
         "recipe": asked.recipe,
         "network": size,
     }
+    if network.first_weights:
+        rows["first weights"] = network.first_weights
     return rows | ({"judged on": asked.judged_on} if asked.judged_on else {})
 
 
 def operating_point_spread(content: ReportContent) -> ThresholdSpread:
     """Returns how far the threshold would have moved with other validation patients."""
-    name = content.assessment.operating_point.rule_name
-    rule = dataclasses.replace(rule_of(content.settings), name=name)
+    point, rule = content.assessment.operating_point, rule_of(content.settings)
+    if not point.is_fallback:
+        rule = dataclasses.replace(rule, name=point.rule_name)
     return threshold_spread(content.assessment.calls(VALIDATION), rule, seed=content.seed)
 
 

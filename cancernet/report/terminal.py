@@ -1,19 +1,56 @@
-"""What a training prints when it is done: the figures as text, with words."""
+"""What a training prints when it is done: a summary, or every figure as text, with words."""
 
 import dataclasses
 import math
 import textwrap
+from collections.abc import Mapping
 
-from cancernet.base.words import counted, images_of
+from cancernet.base.words import counted, images_of, score_text
 from cancernet.context.judge import ContextAssessment
 from cancernet.measures.assess import Assessment
+from cancernet.measures.remarks import short_sentences
 from cancernet.report.in_context import chapter
-from cancernet.report.rendering import interval, number, signed, signed_interval, threshold
+from cancernet.report.rendering import (
+    interval,
+    number,
+    signed,
+    signed_interval,
+    threshold,
+)
 from cancernet.report.sections import headline, two_sides
 
 WIDTH = 100
+RULE = "-" * 79  # a line of a terminal of 80 columns
 # Of the headline figures, those that the block on context shows.
 IN_CONTEXT = {"sensitivity", "specificity", "balanced_accuracy", "f1", "roc_auc", "brier"}
+
+
+def summary(
+    assessment: Assessment, *, unit: str, in_context: bool, places: Mapping[str, str]
+) -> str:
+    """Returns the testing figures that matter most, between two rules of 79 columns.
+
+    Args:
+        assessment: the figures.
+        unit: what was not split, in a word: patient, source, group.
+        in_context: whether patches were judged with their neighbours.
+        places: what to name besides: title to path or command.
+    """
+    metrics, point = assessment.testing, assessment.operating_point
+    judged = ", judged in context" if in_context else ""
+    rows = {"Testing": images_of(metrics.images, metrics.patients or 0, unit) + judged}
+    limits = assessment.intervals["testing"].limits
+    for name, title, of in (
+        ("sensitivity", "Sensitivity", f"recall of {assessment.positive_word}"),
+        ("specificity", "Specificity", f"recall of {assessment.negative_word}"),
+        ("roc_auc", "AUC", "area under the ROC curve"),
+    ):
+        rows[title] = f"{number(metrics[name])}  {interval(limits[name])}  {of}"
+    rows["Operating point"] = f"{score_text(point.threshold)}, {point.origin}"
+    width = max(map(len, (*rows, *places)))
+    said = [f"{title:{width}}  {text}" for title, text in (*rows.items(), *places.items())]
+    warned = [f"Warning: {text}." for text in short_sentences(assessment.remarks)]
+    return "\n".join([*warned, RULE, *said, RULE])
 
 
 def text_report(

@@ -117,11 +117,13 @@ class FirstWeights(Record):
     sha256: str = ""
     part: str = ""
 
-    def sentence(self) -> str:
+    def words(self) -> str:
         """Says it to a person."""
         if not self.file:
-            return "First weights: random numbers"
-        return f"First weights of the {self.part}: {self.file}, SHA-256 {self.sha256}"
+            return "random numbers"
+        learnt = ", trained on ImageNet (docs/DATASETS.md has origin and terms)"
+        origin = learnt if self.source == "imagenet" else ""
+        return f"{self.file} for the {self.part}{origin}; SHA-256 {self.sha256}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

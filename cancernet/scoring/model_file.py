@@ -27,8 +27,10 @@ from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import parse_json, sha256_of
 from cancernet.base.program import typed
+from cancernet.runs.run_folder import RUN_FILE
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
+ARCHITECTURES = (".json", ".yaml", ".yml")  # as Keras writes them
 _PART = re.compile(r"^(?P<name>.+)\.part(?P<number>\d+)$")
 _HEX = re.compile(r"^[0-9a-fA-F]{64}$")
 
@@ -54,6 +56,22 @@ def is_model_file(named: Path) -> bool:
     """Tells whether a path names a model file, or a part of one, rather than a run folder."""
     part = _PART.match(named.name)
     return Path(part["name"] if part else named.name).suffix in SUFFIXES and not named.is_dir()
+
+
+def refuse_other_file(named: Path) -> None:
+    """Raises RunError, which says what a file is, or seems to be, that is no model."""
+    if named.name == RUN_FILE:
+        what = f"is the record of a run; name its folder, --run {named.parent}"
+    elif named.suffix in ARCHITECTURES:
+        what = (
+            "is an architecture without weights, which knows nothing yet; name a .keras or .h5 "
+            "file with both, or a run folder"
+        )
+    elif named.suffix == ".onnx":
+        what = "does not say what its outputs mean; name the run folder that holds it"
+    else:
+        what = f"is neither a run folder nor a Keras model ({', '.join(SUFFIXES)})"
+    raise RunError(f"{named} {what}")
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import csv
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -20,16 +20,10 @@ from cancernet.base.files import (
 )
 from cancernet.base.images import read_rgb
 from cancernet.base.records import Record, from_json
-from cancernet.base.words import some
+from cancernet.base.words import counted, score_text, some
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import (
-    Failure,
-    Prediction,
-    PredictionInContext,
-    context_text,
-    point_text,
-    score_text,
-)
+from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext, Side
+from cancernet.scoring.words import call_word, class_text, context_text, is_of_sides, point_text
 
 FLUSH_EVERY = 1024  # rows
 FIGURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
@@ -63,11 +57,18 @@ class CsvFile:
     """
 
     def __init__(
-        self, path: Path, run: Run, named: Sequence[Path] = (), *, in_context: bool = False
+        self,
+        path: Path,
+        run: Run,
+        named: Sequence[Path] = (),
+        *,
+        in_context: bool = False,
+        overwrite: bool = False,
     ) -> None:
         """Opens or continues the table that a run fills with the images of what is named.
 
-        `in_context` says whether the rows will be of patches with their neighbours.
+        `in_context` says whether the rows will be of patches with their neighbours, `overwrite`
+        whether a complete table may replace one that is there.
 
         Raises:
             CancerNetError: the final file exists already, the unfinished one is of another
@@ -88,8 +89,10 @@ class CsvFile:
             raise CancerNetError(
                 f"another process is filling {path}; wait for it, or name another --csv file"
             ) from None
-        if path.exists():
-            raise CancerNetError(f"{path} exists already; move it away or name another --csv file")
+        if path.exists() and not overwrite:
+            raise CancerNetError(
+                f"{path} exists already; replace it with --overwrite, or name another --csv file"
+            )
         self.done = self._continue() if self._part.exists() else self._begin()
 
     def write(self, results: Iterable[Prediction | Failure]) -> Iterator[Prediction | Failure]:
@@ -190,15 +193,34 @@ def _opened(path: Path, mode: str) -> IO[str]:
 
 
 def distribution(path: Path, run: Run) -> list[str]:
-    """Returns a line for each class: how many images of a CSV of predictions were assigned it."""
+    """Returns how many images of a CSV of predictions have each call, and each class, as lines.
+
+    Of two classes the call is the class. Of more, the last line says how many calls are not on
+    the side of the most probable class.
+    """
     with _opened(path, "r") as file:
-        counts = Counter(row["label"] for row in csv.DictReader(file) if row["label"])
-    total = counts.total()
-    width = max(len(word) for word in run.words)
+        rows = [(row["call"], row["label"]) for row in csv.DictReader(file) if row["label"]]
+    if not rows:
+        return []
+    calls, labels = Counter(call for call, _ in rows), Counter(label for _, label in rows)
+    classes = {name: run.word(name) for name in run.classes}
+    if not set(calls) & set(Side):
+        return _shares(labels, classes)
+    called = _shares(calls, {side.value: side.value for side in reversed(Side)})
+    differ = sum((call == Side.POSITIVE) != (label in run.positive) for call, label in rows)
+    other = counted(differ, "call is", "calls are")
     return [
-        f"  {run.word(name):{width}}  {counts[name]:>8,}  {100 * counts[name] / total:5.1f} %"
-        for name in run.classes
-        if total
+        *("  called at the operating point:", *called),
+        *("  most probable class:", *_shares(labels, classes)),
+        f"  {other} not on the side of the most probable class",
+    ]
+
+
+def _shares(counts: Counter[str], words: Mapping[str, str]) -> list[str]:
+    total, width = counts.total(), max(map(len, words.values()))
+    return [
+        f"  {word:{width}}  {counts[name]:>8,}  {100 * counts[name] / total:5.1f} %"
+        for name, word in words.items()
     ]
 
 
@@ -220,18 +242,18 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
     axes = figure.subplots()
     axes.imshow(image)
     axes.axis("off")
-    axes.set_title(
-        f"{_shown(prediction.word)}: probability {score_text(prediction.probability)}\n"
-        + "\n" * isinstance(prediction, PredictionInContext),
-        fontsize=12,
-    )
-    below = point_text(prediction, run)
+    title, below = _shown(call_word(prediction)), [point_text(prediction, run)]
+    if is_of_sides(prediction):
+        below.append(class_text(prediction, run))
+    else:
+        title += f": probability {score_text(prediction.probability)}"
     if isinstance(prediction, PredictionInContext):
-        below += f"\n{context_text(prediction, run)}"
+        below.append(context_text(prediction, run))
+    axes.set_title(title + "\n" * len(below), fontsize=12)
     axes.text(
         0.5,
         1.01,
-        below,
+        "\n".join(below),
         transform=axes.transAxes,
         ha="center",
         va="bottom",

@@ -26,7 +26,6 @@ from cancernet.runs.run_folder import Run
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
 BATCH_SIZE = 16
 EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
-NO_POINT = "no operating point: 0.5 was not chosen on data"
 
 
 class Side(enum.StrEnum):
@@ -297,53 +296,3 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def as_text(prediction: Prediction, run: Run) -> str:
-    """Returns one prediction for a person: class in words, probability, operating point."""
-    lines = [
-        f"{prediction.path}: {prediction.word} (class {prediction.label})",
-        f"  {point_text(prediction, run)}",
-    ]
-    if isinstance(prediction, PredictionInContext):
-        lines.append(f"  {context_text(prediction, run)}")
-    if prediction.operating_point is None:
-        named = zip(run.words, prediction.probabilities.values(), strict=True)
-        lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
-    return "\n".join(lines)
-
-
-def context_text(prediction: PredictionInContext, run: Run) -> str:
-    """Says with how many neighbours a patch was judged, and what it would be alone."""
-    if prediction.neighbours is None:
-        return "alone: its name tells no place on a slide"
-    if not prediction.in_context:
-        return "alone: there are no patches around it"
-    further = "" if prediction.neighbours else ", but with patches further away"
-    score = score_text(prediction.alone_probabilities[run.positive[0]])
-    return (
-        f"judged with {prediction.neighbours} of 8 neighbours{further}; alone: probability {score}"
-    )
-
-
-def point_text(prediction: Prediction, run: Run) -> str:
-    """Says on which side of the operating point the positive classes' probability falls."""
-    score, threshold = prediction.positive_probability, prediction.operating_point
-    in_context = isinstance(prediction, PredictionInContext) and prediction.in_context
-    opening = f"probability of {run.positive_words} {'in context ' if in_context else ''}"
-    if threshold is None:
-        return f"{opening}{score_text(score)}, {NO_POINT}"
-    side = "at or above" if prediction.positive else "below"
-    shown, point = score_text(score), score_text(threshold)
-    if shown == point:  # they differ in later digits, so these are shown
-        shown, point = f"{score:.6g}", f"{threshold:.6g}"
-    return f"{opening}{shown}, {side} the operating point {point}"
-
-
-def score_text(value: float) -> str:
-    """Returns a probability with three decimals, but never 0.000 or 1.000 for what is neither."""
-    if 0.0005 <= value < 0.9995 or value in (0.0, 1.0):
-        return f"{value:.3f}"
-    if value < 0.5:
-        return f"{value:.1e}"
-    return f"1 - {1 - value:.0e}" if value < 1 and math.isfinite(value) else str(value)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -28,7 +28,7 @@ from cancernet.serving.answers import (
     SlideMap,
     Unreadable,
 )
-from cancernet.serving.guard import FAILED, Guard, note
+from cancernet.serving.guard import DOCS, FAILED, Guard, note
 from cancernet.serving.problems import Journal, Refusal
 from cancernet.serving.service import Service
 from cancernet.serving.settings import ServeConfig
@@ -221,7 +221,7 @@ def _inner(service: Service) -> FastAPI:
         version=__version__,
         description=f"{NOTICE} Every error is one sentence in the field `error`.",
         lifespan=lifespan,
-        # The interactive pages load scripts from other hosts; the description itself stays.
+        # Interactive pages load scripts from other hosts: their addresses lead to the description.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -232,6 +232,8 @@ def _inner(service: Service) -> FastAPI:
     app.add_api_route("/", _index, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/health", health, methods=["HEAD"], include_in_schema=False)
     app.add_api_route("/favicon.ico", _icon, methods=["GET"], include_in_schema=False)
+    for address in DOCS:
+        app.add_api_route(address, _description, methods=["GET"], include_in_schema=False)
     app.mount("/page", StaticFiles(directory=PAGE))
     for kind in (Refusal, HTTPException, Exception):
         app.add_exception_handler(kind, _say)
@@ -244,6 +246,10 @@ async def _index() -> FileResponse:
 
 async def _icon() -> FileResponse:
     return FileResponse(PAGE / "icon.svg")
+
+
+async def _description() -> RedirectResponse:
+    return RedirectResponse("openapi.json")  # relative: it may be served under a prefix
 
 
 async def _say(_: Request, error: Exception) -> Response:

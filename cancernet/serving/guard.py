@@ -19,7 +19,8 @@ from cancernet.serving.problems import Fault, Gone, Journal, Refusal, busy
 from cancernet.serving.settings import ServeConfig
 
 # Open without a token: they contain neither images nor facts about the model.
-OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico", "/openapi.json"})
+DOCS = ("/docs", "/redoc")
+OPEN_PATHS = frozenset({"/", "/health", "/favicon.ico", "/openapi.json", *DOCS})
 OPEN_FOLDER = "/page/"
 
 _HOST = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?$")

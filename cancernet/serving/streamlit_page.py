@@ -9,18 +9,13 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import SUFFIXES, read_rgb
-from cancernet.base.words import DRAWN, NOTICE
+from cancernet.base.words import DRAWN, NOTICE, score_text
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
-from cancernet.scoring.predictor import (
-    Failure,
-    Prediction,
-    PredictionInContext,
-    context_text,
-    point_text,
-)
+from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext
 from cancernet.scoring.slide_scores import judge_together
+from cancernet.scoring.words import call_word, class_text, context_text, is_of_sides, point_text
 from cancernet.serving.heat_maps import method_for
 from cancernet.serving.service import INTENDED_USE
 
@@ -75,12 +70,12 @@ def _say_what_it_is(explainer: Explainer) -> None:
     run, context = explainer.run, explainer.run.record.context
     streamlit.caption(
         f"Run {run.name}: {' or '.join(run.words)}; positive from a probability of "
-        f"{run.positive_words} of {run.threshold:.3f} upwards."
+        f"{run.positive_words} of {score_text(run.threshold)} upwards."
     )
     if context is not None:
         streamlit.caption(
             "Patches of one patient whose names hold their places are judged with one another; "
-            f"in context positive from {context.operating_point.threshold:.3f} upwards."
+            f"in context positive from {score_text(context.operating_point.threshold)} upwards."
         )
     if run.drawn:
         streamlit.caption(DRAWN)
@@ -102,9 +97,11 @@ def _show_image(explainer: Explainer, content: bytes, prediction: Prediction, nu
 
 def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> None:
     run = explainer.run
-    place.metric("Class", prediction.word)
+    place.metric("Call", call_word(prediction))
     share = min(1.0, prediction.positive_probability)
     place.progress(share, text=point_text(prediction, run))
+    if is_of_sides(prediction):
+        place.caption(class_text(prediction, run))
     if isinstance(prediction, PredictionInContext):
         place.caption(context_text(prediction, run))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, write_text, written_beside
+from cancernet.base.words import score_text
 from cancernet.slides.cells import Polygon
 from cancernet.slides.geojson import as_geojson
 from cancernet.slides.slide_map import SlideMap
@@ -128,8 +129,9 @@ def _way(drawn: SlideMap, whole: SlideMap) -> str:
 def _called(slide: SlideMap, word: str, way: str) -> str:
     figures = slide.figures
     return (
-        f"{way}called {word} at {slide.threshold:.3f}: {_percent(figures.area_fraction)} of the "
-        f"area,\nmean probability {figures.score:.3f}"
+        f"{way}called {word} at {score_text(slide.threshold)}: "
+        f"{_percent(figures.area_fraction)} of the area,\n"
+        f"mean probability {score_text(figures.score)}"
     )
 
 

@@ -66,6 +66,7 @@ def _report_content(finished: Finished) -> ReportContent:
                 width=config.image_size,
                 height=config.image_size,
                 parameters=record.model.parameters,
+                first_weights=record.weights.words() if record.weights else "",
             ),
         ),
         flow=[_step(dataset, name) for name in SPLITS],

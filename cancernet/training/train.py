@@ -139,7 +139,7 @@ def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iter
         if plan.resume is None:
             assert weights is not None
             record = begin(training, plan, weights)
-            said = [f"Run {plan.folder}: {what}", weights.sentence()]
+            said = [f"Run {plan.folder}: {what}", f"First weights: {weights.words()}"]
         else:
             record = resumed(training, plan.resume)
             differences = record.differences or ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import check_setting
+from cancernet.base.words import unknown
 from cancernet.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -90,9 +91,7 @@ def _parse(text: str) -> Dimension:
     if not equals or not values.strip():
         raise CancerNetError(f"--search {text!r} is not of the form NAME=VALUES, such as {EXAMPLE}")
     if name not in fields:
-        raise CancerNetError(
-            f"--search names an unknown setting {name!r}; known are {', '.join(sorted(fields))}"
-        )
+        raise CancerNetError(f"--search names an {unknown('setting', name, fields)}")
     if name in NOT_SEARCHED:
         raise CancerNetError(f"--search cannot vary {name}: {NOT_SEARCHED[name]}")
     field, values = fields[name], values.strip()

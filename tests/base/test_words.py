@@ -1,6 +1,6 @@
 """Numbers and names in sentences."""
 
-from cancernet.base.words import counted, images_of, some
+from cancernet.base.words import counted, images_of, some, unknown
 
 
 def test_a_noun_follows_its_number():
@@ -14,3 +14,12 @@ def test_a_noun_follows_its_number():
 def test_the_first_names_and_how_many_more():
     assert some(["a", "b"], 2) == "a, b"
     assert some(list("abcd"), 2) == "a, b and 2 more"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    known = ("mammography", "busi", "idc")
+    said = "known are busi, idc, mammography"
+    assert unknown("data set", "bussi", known) == (
+        f"unknown data set 'bussi' (did you mean busi?); {said}"
+    )
+    assert unknown("data set", "xyz", known) == f"unknown data set 'xyz'; {said}"

@@ -374,6 +374,7 @@ def test_exact_duplicates_of_two_labels_are_all_left_out(tmp_path):
     assert reasons[patch_path("8004", 1, 70)][1] == f"{patch_path('8001', 0, 0)} is of class 0"
     assert len(reasons) == 3 and len(manifest(tmp_path / "out")) == 62
     assert outcome.facts.failed == 3
+    assert outcome.facts.failed == 3
 
 
 def test_nothing_usable_is_said_before_anything_is_written(tmp_path):

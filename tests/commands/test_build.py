@@ -170,8 +170,10 @@ def test_lists_report_what_does_not_fit(build, tmp_path):
     make_tree(tmp_path / "good")
     for name, ids in (("a", "8001 8003"), ("b", "8006"), ("c", "8002 1 2")):
         (tmp_path / name).write_text("\n".join(ids.split()))
-    code, out, err = build("--source", "good", "--output", "out", "--split", "lists",
-                             "--split-lists", "a", "b", "c")  # fmt: skip
+    asked = ("--source", "good", "--output", "out", "--split", "lists", "--split-lists", *"abc")
+    code, out, err = build(*asked)
+    assert code == EXIT_NOTHING_DONE and "have no negative image" in err and out == ""
+    code, out, err = build(*asked, "--allow-one-sided")
     assert code == EXIT_OK
     assert "On the lists, but without images: 2 patients (1, 2)" in out
     assert "On none of the lists: 2 patients with 18 images, left out" in out

@@ -85,6 +85,13 @@ def test_other_fields_and_values_are_refused(flags, capsys):
     assert flags[0] in capsys.readouterr().err
 
 
+def test_an_unknown_flag_is_answered_with_the_nearest(capsys):
+    with pytest.raises(SystemExit):
+        parsed("--nmaes=a")
+    said = "error: unrecognized arguments: --nmaes=a (did you mean --names?); see"
+    assert capsys.readouterr().err.startswith(said)
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.records import from_json
-from cancernet.commands.predict import parse_arguments
+from cancernet.commands.predict import main
+from cancernet.commands.predict_flags import parse_arguments
 from cancernet.measures.decisions import Calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.output import CsvFile
@@ -144,7 +146,12 @@ def test_the_csv_has_every_image_once(tiny_run, images, tmp_path):
     assert float(rows[1]["probability_1"]) > 0.9 and rows[2]["error"]
     assert sorted(p.name for p in target.parent.iterdir()) == ["p.csv"]
     again = predict(images, "--run", tiny_run, "--csv", target)
-    assert again.returncode == 2 and "exists already" in again.stderr
+    assert again.returncode == 2 and "exists already; replace it with --overwrite" in again.stderr
+    before = target.stat().st_ino
+    (images / "empty.png").unlink()
+    again = predict(images, "--run", tiny_run, "--csv", target, "--overwrite")
+    assert again.returncode == 0 and target.stat().st_ino != before
+    assert len(target.read_text(encoding="utf-8").splitlines()) == 3
 
 
 def results(count):
@@ -271,6 +278,9 @@ def test_a_figure_overwrites_nothing(tiny_run, images):
         (["--slide", "x", "--layer", "a"], "--layer does not go with --slide"),
         (["--slide", "x", "--class", "1"], "--class does not go with --slide"),
         (["--slide", "x", "--json"], "--json does not go with --slide"),
+        (["x.png", "--overwrite"], "--overwrite goes with --csv"),
+        (["x.png", "--link", "hard"], "--link goes with --sort-into"),
+        (["x.png", "--csv", "a.csv", "--sort-into", "a"], "--csv can continue after a stop"),
         (["x.png", "--csv", "a.csv", "--explain", "why"], "--csv can continue after a stop"),
         (["x.png", "--csv", "a.csv", "--workers", "2", "--method", "occlusion"], ""),
         (["--slide", "x", "--patch-size", "0", "--output", "maps", "--workers", "0"], ""),
@@ -372,10 +382,36 @@ def test_a_model_that_names_another_file_reads_none(tiny_run, images, tmp_path):
 
 def test_a_score_just_below_the_point_does_not_read_as_the_point(tiny_run):
     from cancernet.runs.run_folder import open_run
-    from cancernet.scoring.predictor import point_text
+    from cancernet.scoring.words import point_text
 
     near = types.SimpleNamespace(
         positive_probability=0.34383, operating_point=0.3443, positive=False
     )
     text = point_text(near, open_run(tiny_run))
     assert text == "probability of IDC 0.34383, below the operating point 0.3443"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("model.json", "is an architecture without weights"),
+        ("model.yaml", "is an architecture without weights"),
+        ("run.json", "is the record of a run; name its folder, --run "),
+        ("model.onnx", "name the run folder that holds it"),
+        ("model.pt", "is neither a run folder nor a Keras model (.keras, .h5, .hdf5)"),
+    ],
+)
+@pytest.mark.parametrize("flags", [[], ["--dataset", "busi"]])
+def test_a_file_that_is_no_model_is_called_what_it_is(monkeypatch, tmp_path, name, said, flags):
+    (tmp_path / name).write_text("{}")
+    command = ["predict.py", "image.png", "--run", str(tmp_path / name), *flags]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(CancerNetError, match=re.escape(said)):
+        main(None)
+
+
+def test_a_run_that_is_not_there_is_said_before_flags_of_a_bare_model(monkeypatch, tmp_path):
+    missing = ["--run", str(tmp_path / "none"), "--dataset", "busi"]
+    monkeypatch.setattr(sys, "argv", ["predict.py", "image.png", *missing])
+    with pytest.raises(CancerNetError, match="there is no run folder"):
+        main(None)

@@ -76,8 +76,8 @@ FULL = Notice(
          "--unlisted testing, or use --split patient."),
         (NoticeKind.FEW_UNITS, "Class 0 (no IDC) has only 1,200 sources: it is in training and "
          "testing, not in validation, so what is measured there about it rests on a single one."),
-        (NoticeKind.FEW_IMAGES, "testing has few images, 3 of class 0 (no IDC) and 4 of class "
-         "1 (IDC): what is measured there about them is uncertain."),
+        (NoticeKind.FEW_IMAGES, "2 classes have fewer than 50 testing images (fewest: 0 (no "
+         "IDC), 3); what is measured of them is uncertain."),
         (NoticeKind.TWO_LABELS, "1,200 groups of images that look alike have more than one label "
          "(first a; b): one of the labels is wrong, or the images differ in a way that the "
          "comparison does not see."),

@@ -340,13 +340,15 @@ def test_lists_decide_and_tell_what_does_not_fit():
 def test_lists_that_lack_a_class_are_refused_or_warned_of():
     images = images_of([[2, 2], [3, 0], [1, 1]])
     splits = images.patient.astype(np.int8)
-    (warning,) = check_lists(images, splits, IDC)
+    with pytest.raises(SplitError, match="have no positive image, so no operating point can be"):
+        check_lists(images, splits, IDC)
+    (warning,) = check_lists(images, splits, IDC, one_sided=True)
     assert (warning.kind, warning.split) == (NoticeKind.NO_IMAGES, "validation")
     assert warning.classes == ("1 (IDC)",)
     with pytest.raises(SplitError, match="training list have no image of class 1"):
         check_lists(images, np.array([1, 0, 2], np.int8)[images.patient], IDC)
     with pytest.raises(SplitError, match="testing list has an image"):
-        check_lists(images, np.array([0, 1, 0], np.int8)[images.patient], IDC)
+        check_lists(images, np.array([0, 1, 0], np.int8)[images.patient], IDC, one_sided=True)
 
 
 def shipped(parts, **more):
@@ -505,7 +507,8 @@ def test_every_missing_class_of_the_lists_is_noticed():
     three = with_classes("a", "b", "c")
     images = images_of([[1, 1, 1], [1, 0, 0], [0, 1, 1]])
     splits = images.patient.astype(np.int8)
-    found = [(notice.split, *notice.classes) for notice in check_lists(images, splits, three)]
+    noticed = check_lists(images, splits, three, one_sided=True)
+    found = [(notice.split, *notice.classes) for notice in noticed]
     assert found == [("validation", "b"), ("validation", "c"), ("testing", "a")]
     with pytest.raises(SplitError, match="on the validation list has an image here"):
         check_lists(images, np.where(splits == 1, 0, splits), three)

@@ -286,7 +286,7 @@ def test_predictions_of_images_with_odd_names(tiny_run, tmp_path, patch_image):
     from cancernet.commands.slides import map_slides
     from cancernet.scoring.inputs import Inputs
     from cancernet.scoring.output import CsvFile, write_figure
-    from cancernet.scoring.predictor import as_text
+    from cancernet.scoring.words import as_text
 
     (tmp_path / "images").mkdir()
     for name in NAMES:

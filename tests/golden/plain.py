@@ -25,7 +25,7 @@ _LAST_EPOCH = re.compile(r"(?<=^last epoch: ).*", re.MULTILINE)
 _TENSORFLOW = re.compile(r"^(\d{4}-\d\d-\d\d |[IWEF]\d{4} |WARNING: All log)")
 _VARYING_WORDS = (
     (re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00| UTC)?)?"), "<time>"),
-    (re.compile(r"\b\d+m?s - \d+[mu]?s/(step|epoch)"), "<time>"),
+    (re.compile(r"\d+:\d\d:\d\d(?= left$)", re.MULTILINE), "<time>"),
     (re.compile(r"^((?:\| )?[Pp]rogram commit \|).*", re.MULTILINE), r"\1 <commit>"),
     (re.compile(r"\b\d+(\.\d+){2,}\b"), "<version>"),
     (re.compile(r"^(machine|seconds|images per second) \| .*", re.MULTILINE), r"\1 | <varies>"),

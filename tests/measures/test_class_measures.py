@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics as reference
 
 from cancernet.measures.class_measures import (
+    MEASURES,
     class_table,
     epoch_measures,
     fold,
@@ -41,7 +42,7 @@ def test_what_is_undefined_is_nan_and_left_out_of_the_mean():
     found = class_table([[3, 1, 1], [0, 0, 0], [0, 0, 4]], "abc")
     rows = found.classes
     # Called once, but there are none of it: not judged, and no 0 in the mean.
-    assert math.isnan(rows[1].precision) and math.isnan(rows[1].recall)
+    assert all(math.isnan(getattr(rows[1], name)) for name in ("accuracy", *MEASURES))
     assert found.macro.precision == pytest.approx((1 + 0.8) / 2)
     assert rows[1].support == 0
     assert found.macro.recall == pytest.approx((0.6 + 1) / 2)

@@ -13,7 +13,7 @@ from cancernet.base.files import json_text
 from cancernet.base.records import from_json
 from cancernet.config import RULES, TrainConfig
 from cancernet.measures.calls import Calls
-from cancernet.measures.decisions import SHIFT, OperatingPoint, Rule
+from cancernet.measures.decisions import SHIFT, STAND_IN, OperatingPoint, Rule
 from cancernet.measures.operating_point import (
     MARGIN,
     Candidates,
@@ -92,6 +92,8 @@ def test_one_class_falls_back_and_says_so(rule, only):
     point = choose_operating_point(Calls([only] * 3, [0.1, 0.2, 0.9]), Rule(rule))
     assert point.threshold == 0.5
     assert point.is_fallback
+    assert (point.rule_name, point.chosen_on) == (STAND_IN, None)
+    assert point.rule == "none: 0.5 stands in, because validation had one class only"
     word = "positive" if only else "negative"
     assert point.remarks == (remark(Kind.VALIDATION_OF_ONE_CLASS, only=word, threshold=0.5),)
     assert f"All validation images are {word}" in point.note

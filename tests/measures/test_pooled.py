@@ -1,5 +1,6 @@
 """Folds judged together, each at its own operating point."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -89,6 +90,15 @@ def test_enough_validating_patients_are_no_remark():
     )
     assert all(each.kind != Kind.FEW_VALIDATED_FOLDS for each in found.remarks)
     assert (found.threshold() == 0.5).all() and len(found.threshold()) == 120
+
+
+def test_folds_without_a_choice_are_counted_and_do_not_name_the_rule_of_all():
+    chosen = fold_scores(1, 0.5, patients=12)
+    stand_in = choose_operating_point(Calls([0, 0], [0.1, 0.2], patients=[1, 2]))
+    folds = [dataclasses.replace(chosen, operating_point=stand_in), chosen]
+    found = assess_at(pool(folds), seed=3, resamples=20)
+    assert remark(Kind.STAND_INS_IN_FOLDS, count=1, folds=2) in found.remarks
+    assert found.operating_point.rule_name == "fixed"
 
 
 def test_folds_of_one_side_are_told():

@@ -86,7 +86,7 @@ def test_where_a_threshold_is_from():
     chosen = choose_operating_point(Calls([0, 1], [0.1, 0.9]))
     given = choose_operating_point(Calls([0, 1], [0.1, 0.9]), Rule("fixed", threshold=0.3))
     assert (chosen.chosen_on, chosen.origin) == ("validation", words.CHOSEN)
-    assert (given.chosen_on, given.origin) == (None, words.GIVEN)
+    assert (given.chosen_on, given.origin) == (None, words.ORIGINS["fixed"])
     assert not chosen.is_fallback and not given.is_fallback
 
 

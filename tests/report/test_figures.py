@@ -15,6 +15,7 @@ from cancernet.config import TrainConfig
 from cancernet.measures.calibration import calibration_metrics
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.calls import Calls
+from cancernet.measures.class_measures import MEASURES, class_table
 from cancernet.measures.scored import Classes
 from cancernet.report.checklist import CLAIM, TRIPOD_AI
 from cancernet.report.content import Asked, Network, TrainingFacts
@@ -323,3 +324,13 @@ def test_figures_leave_no_state_behind():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_bars_leave_out_the_accuracy_against_the_others_and_name_what_is_undefined():
+    # All benign: 0.82 of the calls are right about `malignant`, which is always missed.
+    found = class_table([[41, 0, 0], [9, 0, 0], [0, 0, 0]], ("benign", "malignant", "normal"))
+    figure = class_figures.draw_class_measures({"Class by class": found})
+    (axes,) = figure.axes
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(MEASURES)
+    assert [bar.get_height() for bar in axes.patches[1::3]] == [0, 0, 0]  # of `malignant`
+    assert sum(text.get_text() == "undefined" for text in axes.texts) == 4

@@ -84,6 +84,10 @@ def test_the_page_has_every_section(classes):
         assert words in html, words
     assert ("Folded to two sides" in html) == (classes == 4)
     assert "<b>" not in html.split("Right and wrong")[1][:200]
+    # One unit for every accuracy, and a word on why they differ.
+    training, several = "<td>0.800</td>", "asks only whether an image is positive"
+    assert training in html and (several in html) == (classes == 4)
+    assert "Accuracy is that of the most probable class; at the operating point it is" in html
     bare = page(dataclasses.replace(content, portrait=None))
     assert "Class by class" in bare
     assert "Right and wrong" not in bare and "<h2>Network</h2>" not in bare

@@ -13,11 +13,13 @@ from PIL import Image
 
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.dataset.build_record import read_audit
+from cancernet.measures.remarks import Kind, remark
 from cancernet.report import rendering
 from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_patients
 from cancernet.report.sections import surest_wrong
+from cancernet.report.terminal import summary
 from cancernet.runs.run_folder import heat_map_of
 from tests.helpers.evaluation_examples import assessed, report_content, scored
 
@@ -200,3 +202,18 @@ def test_every_template_is_well_formed_and_misses_nothing_silently():
 )
 def test_numbers_look_the_same_everywhere(shown, expected):
     assert shown == expected
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_summary_of_a_training_fits_a_terminal(classes):
+    *_, assessment = assessed(classes)
+    places = {"Run": "output/x", "Next": "python predict.py image.png --run output/x"}
+    few = remark(Kind.FEW_PATIENTS_CHOSE, with_positives=2, with_negatives=2)
+    also = remark(Kind.FEW_PATIENTS, level=0.95, patients=3, with_positives=2, with_negatives=2)
+    assessment = dataclasses.replace(assessment, remarks=(few, also))
+    lines = summary(assessment, unit="source", in_context=True, places=places).splitlines()
+    assert len(lines) == 10 and max(map(len, lines)) <= 80
+    assert lines[0] == "Warning: few patients: for others these figures may well differ."
+    assert lines[2].endswith("  240 images of 12 sources, judged in context")
+    assert [line.split()[0] for line in lines[3:6]] == ["Sensitivity", "Specificity", "AUC"]
+    assert lines[8].endswith("python predict.py image.png --run output/x")

@@ -65,10 +65,12 @@ def test_a_missing_or_damaged_cross_validation_is_refused(tmp_path):
             run_record.read_cross_validation(tmp_path)
 
 
-def test_first_weights_in_a_sentence():
-    assert FirstWeights(source="none").sentence() == "First weights: random numbers"
+def test_first_weights_in_words():
+    assert FirstWeights(source="none").words() == "random numbers"
     weights = FirstWeights(source="w/a.h5", file="a.h5", sha256="0a1b", part="backbone")
-    assert weights.sentence() == "First weights of the backbone: a.h5, SHA-256 0a1b"
+    assert weights.words() == "a.h5 for the backbone; SHA-256 0a1b"
+    weights = dataclasses.replace(weights, source="imagenet")
+    assert "a.h5 for the backbone, trained on ImageNet (docs/DATASETS.md" in weights.words()
 
 
 def test_facts_without_leaks_are_those_of_an_older_record():

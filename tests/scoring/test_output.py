@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,7 +15,7 @@ from cancernet.base.files import is_locked
 from cancernet.runs import run_folder
 from cancernet.scoring import output
 from cancernet.scoring.output import CsvFile, check_target, distribution, write_figure
-from cancernet.scoring.predictor import Failure, Prediction
+from cancernet.scoring.predictor import Failure, Prediction, interpret
 from tests.conftest import write_tiny_run
 
 SURE = Prediction(
@@ -125,7 +127,7 @@ def test_a_run_of_another_name_is_another_run(run, tmp_path):
 
 def test_a_table_that_is_there_is_kept(run, tmp_path):
     (tmp_path / "p.csv").write_text("mine")
-    with pytest.raises(CancerNetError, match=r"p\.csv exists already; move it away"):
+    with pytest.raises(CancerNetError, match=r"p\.csv exists already; replace it with --over"):
         CsvFile(tmp_path / "p.csv", run)
     assert (tmp_path / "p.csv").read_text() == "mine"
 
@@ -139,6 +141,39 @@ def test_how_many_images_each_class_has(run, tmp_path):
     ]
     path.write_bytes(HEADING + ROWS[1])
     assert distribution(path, run) == []
+
+
+def of_three(run):
+    record = dataclasses.replace(
+        run.record, classes=("a", "b", "c"), words=("A", "B", "C"), positive=("c", "a")
+    )
+    return dataclasses.replace(run, record=record)
+
+
+def test_of_more_classes_the_calls_are_counted_first(run, tmp_path):
+    three, path = of_three(run), tmp_path / "p.csv"
+    rows = ([0.3, 0.45, 0.25], [0.1, 0.8, 0.1], [0.1, 0.5, 0.4])
+    list(CsvFile(path, three).write([interpret(three, "x", np.array(row), 0.4) for row in rows]))
+    assert distribution(path, three) == [
+        "  called at the operating point:",
+        "  positive         2   66.7 %",
+        "  negative         1   33.3 %",
+        "  most probable class:",
+        "  A         0    0.0 %",
+        "  B         3  100.0 %",
+        "  C         0    0.0 %",
+        "  2 calls are not on the side of the most probable class",
+    ]
+
+
+def test_the_figure_of_more_classes_has_the_call_for_its_title(run, tmp_path, patch_image):
+    three, path = of_three(run), tmp_path / "x.png"
+    patch_image.save(path)
+    found = interpret(three, str(path), np.array([0.3, 0.45, 0.25]), 0.4)
+    write_figure(tmp_path / "figure.svg", found, three, notice="")
+    drawn = re.findall(r"<!-- (.*?) -->", (tmp_path / "figure.svg").read_text())
+    assert drawn[0].startswith("probability of C or A 0.550, at or above")
+    assert "although the call is positive" in " ".join(drawn) and "positive" in drawn
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.jpeg", "a.pdf", "a.svg", "a.gif", "a"])

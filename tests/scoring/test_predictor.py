@@ -18,14 +18,10 @@ from cancernet.runs import run_folder
 from cancernet.runs.run_record import Input
 from cancernet.scoring import distributed, predictor
 from cancernet.scoring.predictor import (
-    NO_POINT,
     Failure,
     Prediction,
     Predictor,
-    as_text,
     interpret,
-    point_text,
-    score_text,
 )
 from tests.conftest import write_tiny_onnx
 
@@ -98,9 +94,6 @@ def test_of_three_classes_the_most_probable_is_the_label(three):
     calls = [interpret(three, "x", np.array([0.3, 0.45, 0.25]), point) for point in (0.55, 0.56)]
     assert [(each.label, each.call) for each in calls] == [("b", "positive"), ("b", "negative")]
     assert json_text({"call": calls[0].call}) == '{"call": "positive"}'
-    assert as_text(found, three) == (
-        f"x: B (class b)\n  probability of C or A 0.550, {NO_POINT}\n  A 0.300, B 0.450, C 0.250"
-    )
 
 
 def test_two_classes_without_a_point_are_called_by_the_larger(tiny_run):
@@ -108,31 +101,6 @@ def test_two_classes_without_a_point_are_called_by_the_larger(tiny_run):
     found = it.interpret("x", np.array([0.55, 0.45]))
     assert (found.label, found.positive, found.operating_point) == ("0", None, None)
     assert found.call is None
-
-
-def test_a_prediction_in_words(tiny_run):
-    run = run_folder.open_run(tiny_run)
-    above, below = (Predictor(run).interpret("x", np.array([1 - s, s])) for s in (0.4, 0.25))
-    assert as_text(above, run) == (
-        "x: IDC (class 1)\n  probability of IDC 0.4, at or above the operating point 0.4"
-    )
-    assert as_text(below, run) == (
-        "x: no IDC (class 0)\n  probability of IDC 0.250, below the operating point 0.400"
-    )
-    near = dataclasses.replace(below, positive_probability=0.39999996)
-    assert point_text(near, run).startswith("probability of IDC 0.4, below the operating point 0.4")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0.000"), (1.0, "1.000"), (0.5, "0.500"), (0.0005, "0.001"), (0.00049, "4.9e-04"),
-        (0.9994, "0.999"), (0.9995, "1 - 5e-04"), (0.99999, "1 - 1e-05"), (1.5, "1.5"),
-        (-0.1, "-1.0e-01"), (math.nan, "nan"), (math.inf, "inf"),
-    ],
-)  # fmt: skip
-def test_a_score_never_reads_as_certain(value, text):
-    assert score_text(value) == text
 
 
 def test_images_are_scaled_to_the_input_as_the_run_says(tmp_path, tiny_run, patch_image):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.conftest import give_context, write_tiny_run
+from tests.conftest import give_context, give_three_classes, write_tiny_run
 from tests.helpers.serving_examples import BLUE, RED, noisy, picture
 
 ROOT = Path(__file__).parents[2]
@@ -307,6 +307,22 @@ def test_it_is_used_by_keyboard_and_fits_a_narrow_screen(page):
         "!e.labels?.length && !e.ariaLabel && !e.textContent.trim()).length"
     )
     assert unnamed == 0
+
+
+def test_of_more_than_two_classes_the_call_comes_first(browser, tmp_path):
+    process, address = start(give_three_classes(write_tiny_run(tmp_path / "three")))
+    page = browser.new_page()
+    page.goto(address)
+    expect(page.locator("body[data-ready]")).to_be_attached()
+    page.set_input_files("#files", upload("a.png", picture(BLUE)))
+    expect(page.locator(".card .word")).to_have_text("positive")
+    expect(page.locator(".card .most")).to_have_text(
+        "Most probable class: B 0.965, although the call is positive."
+    )
+    [row] = read_download(page, "#csv")
+    assert (row["class"], row["call"], row["positive"]) == ("b", "positive", "true")
+    page.close()
+    stop(process)
 
 
 def test_a_token_is_asked_for_and_a_wrong_one_named(browser, run):

@@ -227,7 +227,7 @@ def test_model_and_health(server, run):
         (lambda s: s.client.get("/predict"), 405, "does not take this method"),
         (lambda s: s.client.get("/page/../settings.py"), 404, "nothing at this address"),
         (lambda s: s.client.get("/page/%2e%2e/settings.py"), 404, "nothing at this address"),
-        (lambda s: s.client.get("/docs"), 404, "nothing at this address"),
+        (lambda s: s.client.get("/nowhere"), 404, "nothing at this address"),
         (lambda s: s.client.get("/", headers={"host": "evil.example"}), 400, "another host"),
         (lambda s: s.client.get("/", headers={"host": "localhost.evil.example"}), 400, "another"),
         (lambda s: s.send("/predict", picture(), headers={"origin": "http://e"}), 403, "other"),
@@ -359,6 +359,13 @@ def test_the_token_opens_all_and_the_page_is_open_without(run):
         assert server.send("/predict", picture(), headers=good).status_code == 200
         assert TOKEN not in server.log.getvalue()
     assert TOKEN not in repr(ServeConfig(token=TOKEN))
+
+
+@pytest.mark.parametrize("address", ["/docs", "/redoc"])
+def test_where_interactive_pages_are_expected_there_is_the_description(run, address):
+    with Server(run, token=TOKEN) as server:
+        answer = server.client.get(address)
+        assert answer.url.path == "/openapi.json" and "/predict" in answer.json()["paths"]
 
 
 def test_a_link_from_elsewhere_leads_to_the_page_but_a_form_does_not_send_to_it(server):

@@ -10,7 +10,7 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from cancernet.runs import run_folder
-from tests.conftest import give_context, write_tiny_run
+from tests.conftest import give_context, give_three_classes, write_tiny_run
 from tests.helpers.serving_examples import BLUE, noisy, picture
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +66,16 @@ def test_class_probability_and_heat_map(app):
     assert pictures == 2
     app.toggle[1].set_value(True).run()
     assert not app.exception and len(app.get("image")) == pictures + 1
+
+
+def test_of_more_than_two_classes_the_call_comes_first(tmp_path, monkeypatch):
+    run = give_three_classes(write_tiny_run(tmp_path / "three"))
+    monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    upload(app, ("blue.png", picture(BLUE)))
+    assert [metric.value for metric in app.metric] == ["positive"]
+    [said] = [each.value for each in app.caption if "most probable" in each.value]
+    assert "although the call is positive" in said
 
 
 def test_patches_of_one_patient_are_judged_together(tmp_path, monkeypatch):

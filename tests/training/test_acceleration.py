@@ -239,3 +239,15 @@ def test_processor_flags(tmp_path):
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nflags\t\t: fpu avx512_bf16\n\nflags\t: x\n")
     assert processor_flags(tmp_path / "cpuinfo") == {"fpu", "avx512_bf16"}
     assert processor_flags(tmp_path / "missing") == frozenset()
+
+
+def test_depthwise_convolutions_stay_whole_where_16_bits_are_slow(monkeypatch):
+    image = keras.Input(SHAPE)
+    y = keras.layers.DepthwiseConv2D(3, name="depthwise")(image)
+    y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 1, name="pointwise")(y))
+    plain = keras.Model(image, keras.layers.Dense(2, activation="softmax")(y))
+    for graphics, depthwise in (([], "float32"), (["a GPU"], "bfloat16")):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind, found=graphics: found)
+        twin = accelerate(plain, precision="mixed_bfloat16")
+        assert twin.get_layer("depthwise").compute_dtype == depthwise
+        assert twin.get_layer("pointwise").compute_dtype == "bfloat16"

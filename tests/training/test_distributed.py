@@ -133,7 +133,7 @@ def test_a_lost_worker_is_one_sentence(monkeypatch):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     with pytest.raises(RunError, match=r"another worker was lost \(UnavailableError\).*--resume"):
         module.fit_on_workers(
-            module.Workers(None, 0, 2), model, None, [], first_epoch=0, epochs=1,
+            module.Workers(None, 0, 2), model, [], [], first_epoch=0, epochs=1,
             label_smoothing=0.0,
         )  # fmt: skip
 

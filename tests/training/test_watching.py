@@ -141,6 +141,20 @@ def test_the_doctor_of_a_wheel_reads_what_the_package_says_of_itself(tmp_path, m
     assert [check.verdict for check in doctor._packages()] == [doctor.NOTE]
 
 
+def test_the_doctor_misses_no_tensorflow_where_only_the_server_is_installed(tmp_path, monkeypatch):
+    (tmp_path / "requirements.txt").write_text("tensorflow>=2\n")
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.setattr(doctor, "version_of", {"fastapi": "1", "uvicorn": "1"}.get)
+    found = by_name(doctor.checks())
+    assert doctor.print_checks(iter(found.values()))
+    for name in ("packages for everything", "GPU"):
+        assert found[name].verdict == doctor.NOTE
+        assert found[name].says.startswith("not needed to serve: ")
+    monkeypatch.setattr(doctor, "version_of", {"numpy": "2"}.get)
+    wrong = [check.name for check in doctor.checks() if check.verdict == doctor.WRONG]
+    assert wrong == ["packages for everything", "GPU"]
+
+
 def test_the_doctor_tells_a_tested_set(tmp_path, monkeypatch):
     (tmp_path / "constraints").mkdir()
     pins = tmp_path / "constraints" / "mine.txt"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPLIT_COLOURS = {"training": BLUE, "validation": ORANGE, "testing": GREEN}
-MEASURE_COLOURS = (GREY, BLUE, ORANGE, GREEN)
+MEASURE_COLOURS = (BLUE, ORANGE, GREEN)
 _DENSITY = re.compile(r"density\s*(?P<density>\d)", re.IGNORECASE)
 
 
@@ -123,7 +123,10 @@ def draw_confusion_matrix(
 
 
 def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -> "Figure":
-    """Draws accuracy, precision, recall and F1 of each class, a panel a table."""
+    """Draws precision, recall and F1 of each class, a panel a table.
+
+    Not the accuracy of a class against the others: its bar is high even where recall is 0.
+    """
     shown = {title: table.classes for title, table in tables.items()}
     classes = sum(len(rows) for rows in shown.values())
     figure, panels = new_figure(
@@ -133,8 +136,8 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
         places = np.arange(len(rows))
         for number, (measure, colour) in enumerate(zip(MEASURES, MEASURE_COLOURS, strict=True)):
             values = np.array([getattr(row, measure) for row in rows], np.float64)
-            where = places + (number - 1.5) * 0.2
-            axes.bar(where, np.nan_to_num(values), 0.19, color=colour, label=measure)
+            where = places + (number - 1) * 0.26
+            axes.bar(where, np.nan_to_num(values), 0.25, color=colour, label=measure)
             # What is undefined must not look like 0.
             for x in where[np.isnan(values)]:
                 axes.text(x, 0.01, "undefined", rotation=90, ha="center", va="bottom", fontsize=6)
@@ -144,7 +147,7 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
     figure.legend(
         *panels[0].get_legend_handles_labels(),
         loc="outside upper center",
-        ncols=4,
+        ncols=len(MEASURES),
         frameon=False,
         fontsize=9,
     )

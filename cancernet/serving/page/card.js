@@ -1,7 +1,7 @@
 // One image: preview, class, probability beside the operating point, heat map.
 
 import { Problem, asSentence, formOf, post } from "./api.js";
-import { drawHeat, judged, short } from "./scale.js";
+import { beside, callOf, drawHeat, judged, mostProbable } from "./scale.js";
 
 const TALLEST = 1.3; // height by width; taller previews are made narrower
 
@@ -99,20 +99,23 @@ export class Card {
     const { result } = this;
     const positive = this.facts.classes.filter((c) => c.positive).map((c) => c.word).join(" or ");
     const word = this.find(".word");
-    word.textContent = result.word;
+    word.textContent = callOf(result, this.facts.classes);
     word.className = `word ${result.positive ? "positive" : "negative"}`;
     const gauge = this.find(".gauge");
     gauge.hidden = false;
     gauge.classList.toggle("positive", result.positive);
     const side = result.positive ? "at or above" : "below";
-    const figure = `Probability of ${positive}: ${short(result.positive_probability)}`;
-    const point = `operating point ${short(result.operating_point)}`;
+    const [value, mark] = beside(result.positive_probability, result.operating_point);
+    const figure = `Probability of ${positive}: ${value}`;
+    const point = `operating point ${mark}`;
     gauge.setAttribute("aria-label", `${figure}, ${side} the ${point}`);
     this.find(".fill").style.width = `${100 * result.positive_probability}%`;
     this.find(".mark").style.left = `${100 * Math.min(1, Math.max(0, result.operating_point))}%`;
     this.find(".mark-label").textContent = `▏${side} the ${point}`;
     this.find(".figure").hidden = false;
     this.find(".figure").textContent = figure;
+    this.find(".most").hidden = this.facts.classes.length === 2;
+    this.find(".most").textContent = asSentence(mostProbable(result, this.facts.classes));
     this.find(".judged").hidden = !this.facts.context;
     const alone = result.alone_probabilities?.[this.facts.classes.find((c) => c.positive).name];
     this.find(".judged").textContent = asSentence(judged(result.neighbours, alone));

@@ -2,7 +2,7 @@
 
 import { Problem, formOf, post } from "./api.js";
 import { Card } from "./card.js";
-import { counted, short } from "./scale.js";
+import { beside, callOf, counted } from "./scale.js";
 import { download } from "./table.js";
 
 const AT_FIRST = 60; // cards shown before "show more"
@@ -85,9 +85,8 @@ export class Images {
     row.replaceChildren();
     const cells = result
       ? [
-          result.word,
-          short(result.positive_probability),
-          short(result.operating_point),
+          callOf(result, this.facts.classes),
+          ...beside(result.positive_probability, result.operating_point),
           ...(this.facts.context ? [`${result.neighbours ?? "alone"}`] : []),
         ]
       : [problem ? `Not scored: ${problem}` : "waiting …"];
@@ -126,7 +125,7 @@ export class Images {
   download() {
     const head = ["image", "class", "class in words"];
     head.push(...this.facts.classes.map((c) => `probability of ${c.word}`));
-    head.push("positive", "operating point");
+    head.push("positive", "operating point", "call");
     const alone = this.facts.context ? this.facts.classes : [];
     if (this.facts.context) head.push("neighbours");
     head.push(...alone.map((c) => `probability of ${c.word} alone`));
@@ -138,6 +137,7 @@ export class Images {
       ...this.facts.classes.map((c) => result?.probabilities[c.name]),
       result?.positive,
       result?.operating_point,
+      result?.call,
       ...(this.facts.context ? [result?.neighbours] : []),
       ...alone.map((c) => (result?.alone_probabilities ?? result?.probabilities)?.[c.name]),
       problem,

@@ -23,6 +23,24 @@ export function short(value) {
   return value.toFixed(3);
 }
 
+/** A value and the operating point beside it; with more digits where they would read the same. */
+export function beside(value, point) {
+  const [shown, mark] = [short(value), short(point)];
+  return shown === mark ? [value, point].map((each) => `${Number(each.toPrecision(6))}`) : [shown, mark];
+}
+
+/** The call for a reader: of two classes what it means, of more `positive` or `negative`. */
+export function callOf(result, classes) {
+  return classes.length > 2 ? result.call : result.word;
+}
+
+/** Of more than two classes the most probable one, and where the call is another. */
+export function mostProbable(result, classes) {
+  const isPositive = classes.find((c) => c.name === result.label).positive;
+  const other = isPositive === result.positive ? "" : `, although the call is ${result.call}`;
+  return `most probable class: ${result.word} ${short(result.probability)}${other}`;
+}
+
 /** "1 patch", "2 patches". */
 export function counted(number, one, several) {
   return `${number} ${number === 1 ? one : several}`;

@@ -11,11 +11,10 @@ follow in a scratch folder.
 import contextlib
 import dataclasses
 import json
-import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,8 @@ import numpy as np
 import tensorflow as tf
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.progress import progress_bar
 from cancernet.runs import run_folder
 from cancernet.training.data.batches import TrainingBatches
-
-_log = logging.getLogger(__name__)
 
 # What TensorFlow raises when another worker has gone.
 LOST = (
@@ -158,7 +154,7 @@ def fit_on_workers(
         workers: the strategy in whose scope the model was made and compiled.
         model: compiled.
         batches: the same in every process.
-        callbacks: called at the beginning and end of training and epochs.
+        callbacks: called at the beginning and end of training and epochs, and after steps.
         first_epoch, epochs: where to begin and to end.
         label_smoothing: of the loss.
 
@@ -166,17 +162,15 @@ def fit_on_workers(
         RunError: another worker was lost; the message says how to go on.
     """
     step = _step(workers, model, label_smoothing)
-    everyone = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, verbose=0)
+    everyone = keras.callbacks.CallbackList(
+        callbacks, model=model, epochs=epochs, steps=len(batches), verbose=0
+    )
     model.stop_training = False
     try:
         everyone.on_train_begin()
         for epoch in range(first_epoch, epochs):
             everyone.on_epoch_begin(epoch)
-            logs = _epoch(workers, step, batches)
-            everyone.on_epoch_end(epoch, logs)
-            if workers.is_first:
-                shown = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-                _log.info("Epoch %s/%s  %s", epoch + 1, epochs, shown)
+            everyone.on_epoch_end(epoch, _epoch(workers, step, batches, everyone))
             if model.stop_training:
                 break
         everyone.on_train_end()
@@ -187,13 +181,12 @@ def fit_on_workers(
         ) from None
 
 
-def _epoch(workers: Workers, step: Any, batches: TrainingBatches) -> dict[str, float]:
+def _epoch(
+    workers: Workers, step: Any, batches: TrainingBatches, everyone: keras.callbacks.CallbackList
+) -> dict[str, float]:
     batches.on_epoch_begin()
     loss, right, seen = 0.0, 0.0, 0
-    steps: Iterable[int] = range(len(batches))
-    if workers.is_first:
-        steps = progress_bar(steps, unit=" steps", leave=False)
-    for index in steps:
+    for index in range(len(batches)):
         batch = batches[index]
         # Last, the size of the whole batch, once for each replica.
         sizes = np.full(workers.replicas, len(batch[0]), np.float32)
@@ -202,6 +195,7 @@ def _epoch(workers: Workers, step: Any, batches: TrainingBatches) -> dict[str, f
         loss += float(step_loss) * len(batch[0])
         right += float(step_right)
         seen += len(batch[0])
+        everyone.on_train_batch_end(index)
     return {"loss": loss / seen, "accuracy": right / seen}
 
 

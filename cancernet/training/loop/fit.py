@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from cancernet.training.loop.checkpoint import (
 )
 from cancernet.training.loop.distributed import Workers, fit_on_workers
 from cancernet.training.loop.optimizers import make_optimizer
+from cancernet.training.loop.screen import EpochsOnScreen
 from cancernet.training.network import (
     choose_layers,
     first_network,
@@ -219,28 +219,30 @@ class _Loop:
             counts=compiled.counts,
             after_epoch=self.after_epoch,
         )
-        callbacks = [checkpointing, *self.watching]
-        if self.workers is None:
-            shown = _log.isEnabledFor(logging.INFO)
-            with _stopping(training.folder, state, end), batches.validation.own_errors():
-                batches.training.fit(
+        with contextlib.closing(EpochsOnScreen(first_epoch=state.epochs)) as screen:
+            callbacks = [checkpointing, *self.watching]
+            if self.workers is None or self.workers.is_first:
+                callbacks.append(screen)
+            if self.workers is None:
+                with _stopping(training.folder, state, end), batches.validation.own_errors():
+                    batches.training.fit(
+                        model,
+                        epochs=end,
+                        initial_epoch=state.epochs,
+                        callbacks=callbacks,
+                        verbose=0,
+                    )
+            else:
+                assert not isinstance(batches.training, StockBatches)
+                fit_on_workers(
+                    self.workers,
                     model,
+                    batches.training,
+                    callbacks,
+                    first_epoch=state.epochs,
                     epochs=end,
-                    initial_epoch=state.epochs,
-                    callbacks=callbacks,
-                    verbose=(1 if sys.stdout.isatty() else 2) if shown else 0,
+                    label_smoothing=settings.label_smoothing,
                 )
-        else:
-            assert not isinstance(batches.training, StockBatches)
-            fit_on_workers(
-                self.workers,
-                model,
-                batches.training,
-                callbacks,
-                first_epoch=state.epochs,
-                epochs=end,
-                label_smoothing=settings.label_smoothing,
-            )
         return state
 
     def _compiled(self, settings: TrainConfig) -> _Compiled:

@@ -1,0 +1,72 @@
+"""What a person is told of a prediction: the call first, then what it rests on."""
+
+from cancernet.base.words import score_text
+from cancernet.runs.run_folder import Run
+from cancernet.scoring.predictor import Prediction, PredictionInContext, Side
+
+NO_POINT = "no operating point: 0.5 was not chosen on data"
+
+
+def as_text(prediction: Prediction, run: Run) -> str:
+    """Returns one prediction for a person: the call, the operating point, the class."""
+    headline = call_word(prediction)
+    if not is_of_sides(prediction):
+        headline += f" (class {prediction.label})"
+    lines = [f"{prediction.path}: {headline}", f"  {point_text(prediction, run)}"]
+    if is_of_sides(prediction):
+        lines.append(f"  {class_text(prediction, run)}")
+    if isinstance(prediction, PredictionInContext):
+        lines.append(f"  {context_text(prediction, run)}")
+    if prediction.operating_point is None:
+        named = zip(run.words, prediction.probabilities.values(), strict=True)
+        lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
+    return "\n".join(lines)
+
+
+def is_of_sides(prediction: Prediction) -> bool:
+    """Tells whether the call is a side, so that the most probable class is told besides."""
+    return isinstance(prediction.call, Side)
+
+
+def call_word(prediction: Prediction) -> str:
+    """Returns the call for a reader: of two classes what it means, of more which side.
+
+    Without an operating point there is none, and the most probable class stands for it.
+    """
+    return prediction.call if isinstance(prediction.call, Side) else prediction.word
+
+
+def class_text(prediction: Prediction, run: Run) -> str:
+    """Names the most probable class of several, and says where the call is another."""
+    score = score_text(prediction.probability)
+    said = f"most probable class: {prediction.word} {score}"
+    if (prediction.label in run.positive) != prediction.positive:
+        said += f", although the call is {prediction.call}"
+    return said
+
+
+def context_text(prediction: PredictionInContext, run: Run) -> str:
+    """Says with how many neighbours a patch was judged, and what it would be alone."""
+    if prediction.neighbours is None:
+        return "alone: its name tells no place on a slide"
+    if not prediction.in_context:
+        return "alone: there are no patches around it"
+    further = "" if prediction.neighbours else ", but with patches further away"
+    score = score_text(prediction.alone_probabilities[run.positive[0]])
+    return (
+        f"judged with {prediction.neighbours} of 8 neighbours{further}; alone: probability {score}"
+    )
+
+
+def point_text(prediction: Prediction, run: Run) -> str:
+    """Says on which side of the operating point the positive classes' probability falls."""
+    score, threshold = prediction.positive_probability, prediction.operating_point
+    in_context = isinstance(prediction, PredictionInContext) and prediction.in_context
+    opening = f"probability of {run.positive_words} {'in context ' if in_context else ''}"
+    if threshold is None:
+        return f"{opening}{score_text(score)}, {NO_POINT}"
+    side = "at or above" if prediction.positive else "below"
+    shown, point = score_text(score), score_text(threshold)
+    if shown == point:  # they differ in later digits, so these are shown
+        shown, point = f"{score:.6g}", f"{threshold:.6g}"
+    return f"{opening}{shown}, {side} the operating point {point}"
