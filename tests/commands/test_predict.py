@@ -407,11 +407,11 @@ def test_a_file_that_is_no_model_is_called_what_it_is(monkeypatch, tmp_path, nam
     command = ["predict.py", "image.png", "--run", str(tmp_path / name), *flags]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(CancerNetError, match=re.escape(said)):
-        main(None)
+        main()
 
 
 def test_a_run_that_is_not_there_is_said_before_flags_of_a_bare_model(monkeypatch, tmp_path):
     missing = ["--run", str(tmp_path / "none"), "--dataset", "busi"]
     monkeypatch.setattr(sys, "argv", ["predict.py", "image.png", *missing])
     with pytest.raises(CancerNetError, match="there is no run folder"):
-        main(None)
+        main()
