@@ -107,7 +107,9 @@ WITHOUT_TENSORFLOW = sorted(
     path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name not in WITH_TENSORFLOW
 )
 # Other people's Keras models need Keras.
-KERAS_FILES = {PACKAGE / "scoring" / f"{name}.py" for name in ("keras_predictor", "model_file")}
+KERAS_FILES = {
+    PACKAGE / "scoring" / f"{name}.py" for name in ("keras_2", "keras_predictor", "model_file")
+}
 
 
 @pytest.mark.parametrize("room", WITHOUT_TENSORFLOW)

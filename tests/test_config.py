@@ -8,6 +8,7 @@ import pytest
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import (
     DATASETS,
+    Identity,
     LeftOut,
     dataset,
     identify_idc,
@@ -78,6 +79,20 @@ def test_idc_name_in_the_published_form():
     assert (found.patient, found.label, found.x, found.y) == ("8863", "1", 1001, 1501)
 
 
+@pytest.mark.parametrize(
+    "folder",
+    ["", "Cancer/", "all patches/", "train/1/", "test/1/", "IDC/", "idc/testing/1/", "x/8863/",
+     "08863/1/", "8863/malignant/", "IDC_regular_ps50_idx5/1/"],
+)  # fmt: skip
+def test_idc_names_say_everything_in_any_folder(folder):
+    found = identify(f"{folder}8863_idx5_x1001_y1501_class1.png")
+    assert found == Identity("8863", "1", 1001, 1501) and found.part == ""
+
+
+def test_idc_name_without_a_class_takes_that_of_the_folder():
+    assert identify("No-Cancer/8863_idx5_x1_y2.png") == Identity("8863", "0", 1, 2)
+
+
 def test_idc_name_in_another_form_is_taken_by_its_folders():
     found = identify("original/Patientin Ä/0/Größe 1.png")
     assert (found.patient, found.label, found.x) == ("Patientin Ä", "0", None)
@@ -88,6 +103,13 @@ def test_idc_name_in_another_form_is_taken_by_its_folders():
     [
         ("8863/1/8863_idx5_x1_y1_class0.png", "class 1, the file name class 0"),
         ("8863/1/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),
+        ("8863/Cancer/8863_idx5_x1_y1_class0.png", "class 1, the file name class 0"),
+        ("no cancer/8863_idx5_x1_y1_class1.png", "class 0, the file name class 1"),
+        ("8863/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),
+        ("any/8863_idx5_x1_y1_class2.png", "neither the name nor the folder says class 0 or 1"),
+        ("any/8863_idx5_x1_y1.png", "neither the name nor the folder says class 0 or 1"),
+        ("train/0/1.png", "names no patient, and nor does train"),
+        ("8863/Cancer/a.png", "expected <patient>/0"),
         ("8863/2/a.png", "not in the folder of a class"),
         ("1/a.png", "not in the folder of a class"),
         ("8863/1/a_mask.png", "mask"),

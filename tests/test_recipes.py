@@ -19,6 +19,7 @@ from cancernet.models import MODELS, model_facts
 from cancernet.recipes import RECIPES, describe_recipes, flags_for, pretrained_recipes, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
+from cancernet.scoring.predictor import Predictor
 from cancernet.training import train as training
 from cancernet.training.begin import limited, shares
 from cancernet.training.network import first_network
@@ -126,7 +127,7 @@ def test_every_recipe_from_the_drawn_sample_to_the_prediction(
 
 def ask_run(name, config, data, run, image, capsys):
     """The whole way, with the ONNX file."""
-    tell(trained(run, data, config, recipe=name))
+    tell(trained(run, data, config, recipe=name), verbose=False)
     printed = capsys.readouterr().out
     frozen = MODELS[config.model].frozen
     assert ("random numbers: it has learnt nothing" in printed) == frozen
@@ -137,7 +138,7 @@ def ask_run(name, config, data, run, image, capsys):
     assert found.record.recipe == name and found.record.weights.source == "none"
     assert found.record.model.onnx_difference < 1e-5
     assert len((run / "predictions.csv").read_text().splitlines()) <= 1 + LIMIT
-    assert predict_named(found, [image], as_json_lines=True, csv_path=None) == (1, 0)
+    assert predict_named(Predictor(found), [image], as_json_lines=True, csv_path=None) == (1, 0)
 
 
 def ask_keras_file(name, config, data, run, image, capsys):
@@ -153,9 +154,7 @@ def ask_keras_file(name, config, data, run, image, capsys):
     with open_keras_model(
         run / "model.keras", ModelDescription(recipe=name, image_size=config.image_size)
     ) as predictor:
-        asked = predict_named(
-            predictor.run, [image], as_json_lines=True, csv_path=None, predictor=predictor
-        )
+        asked = predict_named(predictor, [image], as_json_lines=True, csv_path=None)
     assert asked == (1, 0)
 
 

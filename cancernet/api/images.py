@@ -41,6 +41,8 @@ def as_sources(images: Any) -> tuple[list[Source], bool]:
 
 
 def _as_image(picture: np.ndarray | Image.Image) -> Image.Image:
+    if isinstance(picture, Image.Image) and picture.mode.startswith(("I", "F")):
+        picture = np.asarray(picture)  # more than 8 bits: nobody says how many are used
     if isinstance(picture, np.ndarray):
         picture = Image.fromarray(_checked(picture))
     return to_rgb(picture)
@@ -70,7 +72,7 @@ def predict_sources(
     predictor: Predictor, sources: Sequence[Source], *, alone: bool
 ) -> Iterator[Prediction]:
     """Predicts files as the run judges them, and pictures, whose places nobody knows, alone."""
-    run, (judging, _) = predictor.run, as_the_run_judges(predictor, alone=alone)
+    run, judging = predictor.run, predictor if alone else as_the_run_judges(predictor)
     files = judging.predict_many(each for each in sources if isinstance(each, Path))
     named = ((f"image {number}", each) for number, each in enumerate(sources, 1))
     pictures = _predict_pictures(

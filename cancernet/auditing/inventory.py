@@ -18,6 +18,7 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
+from cancernet.base.words import IMAGES_READ
 from cancernet.building.settings import BY_CONTENT, BY_IMAGE
 from cancernet.building.source_files import find_files
 from cancernet.catalog.patient_id import one_spelling
@@ -177,7 +178,7 @@ def _of_any(folder: Path, reader: _GroupReader) -> Inventory:
     found = find_files(folder)
     if not found.images:
         raise CancerNetError(
-            f"there is no image (PNG, JPEG, TIFF or BMP) in {folder} to audit; name another folder"
+            f"there is no image ({IMAGES_READ}) in {folder} to audit; name another folder"
         )
     masks = [path for path in found.images if catalog.is_mask(PurePosixPath(path))]
     hidden = set(masks)
@@ -238,15 +239,8 @@ def _group_reader(dataset: str | None, group_by: str) -> _GroupReader:
 
 
 def _from_catalogue(entry: catalog.Dataset, path: str) -> str | None:
-    pure = PurePosixPath(path)
     with contextlib.suppress(catalog.LeftOut):
-        return entry.identify(pure).patient
-    # In a set that was divided the folder of the patient may be gone: the id is then the
-    # first part of a file name in the published form, which has a position.
-    first = re.split(r"[_\-\s]", pure.stem)[0]
-    with contextlib.suppress(catalog.LeftOut):
-        identity = entry.identify(PurePosixPath(first, pure.parent.name, pure.name))
-        return identity.patient if identity.x is not None else None
+        return entry.identify(PurePosixPath(path)).patient
     return None
 
 

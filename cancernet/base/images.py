@@ -2,15 +2,15 @@
 
 How every kind of image becomes 8-bit RGB:
 
-- EXIF orientation is applied; of several frames or pages the first is taken;
+- EXIF orientation is applied; of several frames the first is taken, of the pages of a TIFF
+  the largest;
 - grey and black-and-white are repeated into three channels; palettes are looked up;
 - transparent pixels are laid on white, the background of a slide;
-- 16-bit values keep their upper 8 bits; 32-bit values are taken as 0-1, 0-255 or
-  0-65535, whichever is the smallest range that holds them, and refused beyond;
+- whole numbers of more than 8 bits keep the upper 8 bits of their depth, and
+  floating-point values are taken as 0-1 or 0-255 (`cancernet/base/depths.py`);
 - CMYK, YCbCr, HSV and LAB are converted by Pillow's formulas, without ICC profiles.
 """
 
-import io
 import os
 import stat
 import struct
@@ -21,9 +21,9 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
+from cancernet.base.kinds import PAGE, directory_of_page, open_image
+from cancernet.base.words import IMAGES_READ
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 MAXIMUM_PIXELS = 64_000_000
 # No image of so many pixels is larger (four channels of 32 bits, not packed); more would fill
 # the memory.
@@ -57,12 +57,15 @@ class CannotReadError(ImageError):
         self.detail = detail or message
 
 
-def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> Image.Image:
+def read_rgb(
+    source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS, bits: int = 0
+) -> Image.Image:
     """Decodes one image completely into an RGB Pillow image of 8 bits a channel.
 
     Args:
         source: a path, or the bytes of an image file.
         maximum_pixels: images with more pixels are refused before decoding.
+        bits: depth of the data set's values, as `depths.eight_bit` takes it.
 
     Raises:
         ImageError: not an image, damaged, empty, too large, or unreadable.
@@ -71,16 +74,19 @@ def read_rgb(source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS) -> I
     if not content:
         raise ImageError("the file is empty (0 bytes)")
     try:
-        with _open(content) as image:
+        with open_image(content) as image:
             _check_size(image, content, maximum_pixels)
             image.load()
-            return to_rgb(image)
+            rgb = _to_rgb(image, content, bits)
+            if PAGE in image.info:
+                rgb.info[PAGE] = image.info[PAGE]
+            return rgb
     except ImageError:
         raise
     except Image.DecompressionBombError:
         raise ImageError(f"the image has more than {maximum_pixels:,} pixels") from None
     except Image.UnidentifiedImageError:
-        raise ImageError("this is not a PNG, JPEG, TIFF or BMP image") from None
+        raise ImageError(f"this is not a {IMAGES_READ} image") from None
     except MemoryError:
         raise NoMemoryError("the image does not fit into memory") from None
     except Exception as error:
@@ -141,18 +147,9 @@ def _refuse_odd(status: os.stat_result) -> None:
         raise CannotReadError(f"the file is larger than {MAXIMUM_BYTES >> 30} GiB")
 
 
-def _open(content: bytes) -> Image.Image:
-    """Reads the header. `Image.open` would load the plugins of five formats for it."""
-    if content.startswith(PNG_SIGNATURE):
-        from PIL.PngImagePlugin import PngImageFile
-
-        return PngImageFile(io.BytesIO(content))
-    return Image.open(io.BytesIO(content), formats=FORMATS)
-
-
 def pixels_decoded(image: Image.Image, content: bytes) -> int:
     """How many pixels decoding makes room for: of the image, or of a TIFF's larger tile."""
-    tile = largest_tile(content) if image.format == "TIFF" else 0
+    tile = largest_tile(content, directory_of_page(image)) if image.format == "TIFF" else 0
     return max(image.width * image.height, tile)
 
 
@@ -171,43 +168,58 @@ def _check_size(image: Image.Image, content: bytes, maximum_pixels: int) -> None
         )
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Brings an open image to 8-bit RGB, as the top of this file says; it stays as it is."""
-    if image.format != "PNG" or not PLAIN_PNG_INFO.issuperset(image.info):
-        from PIL import ImageOps
+def _to_rgb(image: Image.Image, content: bytes, bits: int) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        from cancernet.base.depths import eight_bit, told_depth
 
-        image = ImageOps.exif_transpose(image)
+        return eight_bit(_upright(image), told=told_depth(image, content), bits=bits)
+    _refuse_dark_colours(image, content)
+    return to_rgb(image)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Brings an open image of at most 8 bits a channel to RGB; it stays as it is itself."""
+    image = _upright(image)
     if image.mode == "RGB":
         return image.convert("RGB") if "transparency" not in image.info else _on_white(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _on_white(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        return _eight_bit(image)
     return image.convert("RGB")
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    if image.format == "PNG" and PLAIN_PNG_INFO.issuperset(image.info):
+        return image
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
+def _refuse_dark_colours(image: Image.Image, content: bytes) -> None:
+    """Raises ImageError for dark colours of 16 bits, of which Pillow keeps the upper 8.
+
+    Nobody knows whether such values have fewer bits or whether the picture is black.
+    """
+    wide = image.format == "PNG" and content[24] == 16
+    if image.format == "TIFF":
+        wide = image.tag_v2.get(258, (8,))[0] == 16  # type: ignore[attr-defined]
+    if wide and np.asarray(image).max() < 1 << 6:
+        raise ImageError(
+            "its colours of 16 bits use at most 14 of them, so they would be nearly black; save "
+            "it with 8 bits"
+        )
+
+
 def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey with a transparent value
-        return _eight_bit(image)
     opaque = image.convert("RGBA")
     ground = Image.new("RGBA", opaque.size, (255, 255, 255, 255))
     return Image.alpha_composite(ground, opaque).convert("RGB")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 65535:
-        raise ImageError("its values are not in 0-1, 0-255 or 0-65535")
-    top = values.max()
-    if image.mode.startswith("I;16") or top > 255:
-        values = values / 256
-    elif image.mode == "F" and top <= 1:
-        values = values * 255
-    return Image.fromarray(np.floor(values).astype(np.uint8)).convert("RGB")
+def largest_tile(content: bytes, offset: int | None = None) -> int:
+    """Pixels of a tile of the TIFF page whose directory is there; 0 for one stored in strips.
 
-
-def largest_tile(content: bytes) -> int:
-    """Pixels of a tile of a TIFF's first page; 0 for one that is stored in strips.
+    Without a place it is the first page.
 
     The decoder makes room for a tile, however small the image is.
 
@@ -216,17 +228,18 @@ def largest_tile(content: bytes) -> int:
             Pillow takes the last, and libtiff, which makes the room, the first.
     """
     try:
-        tags = _first_directory(content)
+        tags = _directory(content, offset)
     except (struct.error, OverflowError):  # the latter: the place named is no place in memory
         raise ImageError("the image is damaged (its TIFF directory is cut off)") from None
     return tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0)
 
 
-def _first_directory(content: bytes) -> dict[int, int]:
-    """The tags of the first page, each with its value where that is one whole number, else 0."""
+def _directory(content: bytes, offset: int | None) -> dict[int, int]:
+    """The tags of a page, each with its value where that is one whole number, else 0."""
     order = "<" if content[:2] == b"II" else ">"
     big = 43 in struct.unpack_from("BB", content, 2)
-    offset = struct.unpack_from(order + ("Q" if big else "L"), content, 8 if big else 4)[0]
+    if offset is None:
+        offset = struct.unpack_from(order + ("Q" if big else "L"), content, 8 if big else 4)[0]
     (entries,) = struct.unpack_from(order + ("Q" if big else "H"), content, offset)
     if entries > MOST_TAGS:
         raise ImageError(f"the image is damaged (its TIFF directory has {entries:,} tags)")

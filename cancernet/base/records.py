@@ -2,7 +2,8 @@
 
 Undefined is NaN in memory and `null` in JSON; a field of type `float` reads `null` as NaN.
 An entry of a `Record` whose default is None is None where the file lacks it, and is then not
-written. Entries that it does not know, as a later version may write, survive in `others`.
+written. Entries that it does not know, as a later version may write, survive in `others`. Words
+that files hold for people are `Written` properties: made of the values at each writing, never read.
 
 Our own reader and not msgspec: its float fields refuse `null`, and it would be one more
 package to install for prediction and serving.
@@ -45,6 +46,10 @@ class Sparse:
     """Marks a dataclass whose empty entries are not written where empty is the default."""
 
 
+class Written(property):
+    """A property that files hold too, such as values in words; it is never read from them."""
+
+
 def as_json(value: Any) -> Any:
     """Returns plain JSON values of a record: objects, lists, texts; NaN and infinity as None."""
     if isinstance(value, float):
@@ -70,7 +75,7 @@ def _entries_of(value: Any) -> dict[str, object]:
         if not (is_empty and may_miss):
             found[field.name] = each
     others = found.pop("others") if isinstance(value, Record) else {}
-    return {**found, **others}
+    return {**found, **{name: getattr(value, name) for name in _made(value.__class__)}, **others}
 
 
 def from_json(kind: type[T], value: object, name: str = "") -> T:
@@ -153,7 +158,7 @@ def _read_record(kind: Any, value: Any, name: str) -> Any:
         elif required:
             raise EntryError(f"`{where}` is missing")
     if issubclass(kind, Record):
-        known = {field.name for field in dataclasses.fields(kind)}
+        known = {*(field.name for field in dataclasses.fields(kind)), *_made(kind)}
         found["others"] = {key: each for key, each in entries.items() if key not in known}
     try:
         return kind(**found)
@@ -161,6 +166,12 @@ def _read_record(kind: Any, value: Any, name: str) -> Any:
         raise
     except ValueError as error:
         raise EntryError(f"`{name}`: {error}" if name else str(error)) from None
+
+
+@functools.cache
+def _made(kind: Any) -> tuple[str, ...]:
+    """Returns the names of the properties that are written."""
+    return tuple(name for name in dir(kind) if isinstance(getattr(kind, name), Written))
 
 
 @functools.cache
@@ -173,7 +184,7 @@ def _fields(kind: Any) -> dict[str, tuple[Any, bool]]:
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
         )
         for field in dataclasses.fields(kind)
-        if field.init and field.name != "others"
+        if field.name != "others"
     }
 
 

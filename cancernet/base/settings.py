@@ -12,11 +12,29 @@
 
 import dataclasses
 import math
+import operator
 import typing
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from cancernet.base.errors import CancerNetError
+
+
+class Bounds(TypedDict, total=False):
+    """Where the value of a setting must lie; `least` and `most` are allowed themselves."""
+
+    least: float
+    most: float
+    above: float
+    below: float
+
+
+_BOUNDS = {
+    "least": (operator.ge, "at least"),
+    "most": (operator.le, "at most"),
+    "above": (operator.gt, "above"),
+    "below": (operator.lt, "below"),
+}
 
 
 def setting(
@@ -24,14 +42,11 @@ def setting(
     help: str,
     *,
     choices: Sequence[Any] | None = None,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
     metavar: str | tuple[str, ...] = "",
     group: str = "",
     switch: bool = False,
     common: bool = False,
+    **bounds: Unpack[Bounds],
 ) -> Any:
     """Describes a field of a settings dataclass; only such fields become flags.
 
@@ -39,21 +54,17 @@ def setting(
         default: of the field; `dataclasses.MISSING` for none.
         help: what `--help` says.
         choices: the only values allowed.
-        least, most: bounds that are allowed themselves.
-        above, below: bounds that are not.
         metavar: stands for the value in `--help`; one name for each value where a flag
             takes a fixed number of them.
         group: heading of the flag in the help.
         switch: a truth value that the flag only turns on; without, there is `--no-…` too.
         common: whether `--help` shows the flag; `--help-all` shows all.
+        bounds: of the value.
     """
     metadata = {
         "help": help,
         "choices": choices,
-        "least": least,
-        "most": most,
-        "above": above,
-        "below": below,
+        "bounds": bounds,
         "metavar": metavar,
         "group": group,
         "switch": switch,
@@ -99,13 +110,8 @@ def check_setting(field: dataclasses.Field[Any], value: Any) -> None:
     if rule["choices"] is not None and value not in rule["choices"]:
         known = ", ".join(map(str, rule["choices"]))
         raise CancerNetError(f"{flag} is {value!r}; choose from {known}")
-    bounds = [
-        (rule["least"], lambda v, b: v >= b, "at least"),
-        (rule["most"], lambda v, b: v <= b, "at most"),
-        (rule["above"], lambda v, b: v > b, "above"),
-        (rule["below"], lambda v, b: v < b, "below"),
-    ]
-    for bound, holds, words in bounds:
+    for name, bound in rule["bounds"].items():
+        holds, words = _BOUNDS[name]
         # `not holds` also refuses NaN, for which every comparison is false.
-        if bound is not None and not holds(value, bound):
+        if not holds(value, bound):
             raise CancerNetError(f"{flag} is {value}, but must be {words} {bound}")

@@ -1,17 +1,61 @@
-"""Reads CSV tables and lists that people made: labels, splits, subgroups."""
+"""Reads tables and lists that people made: labels, splits, subgroups."""
 
+import codecs
 import contextlib
 import csv
 import dataclasses
-from collections.abc import Iterator, Sequence
+import enum
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.settings import setting
 
-# What the column with the file's name may be called.
-FILE = ("path", "filename")
-LABEL = ("label",)
-PATIENT = ("patient",)
+DELIMITERS = ",;\t|"  # the first of equally good ones counts
+_EXCEL = re.compile(r"sep=(.)$")  # the line that tells Excel the delimiter
+
+
+class Column(enum.Enum):
+    """A column that a reader looks for; the value lists its usual names.
+
+    Case, spaces, hyphens and underscores make no difference. The first name that a table has
+    counts.
+    """
+
+    IMAGE = (
+        "path", "filename", "image", "file", "image_id", "image_name", "image_path", "image_file",
+        "image_file_path", "file_path", "img", "img_path",
+    )  # fmt: skip
+    LABEL = ("label", "class", "diagnosis", "target", "category", "pathology", "ground_truth")
+    PATIENT = ("patient", "patient_id", "patient_name", "subject", "subject_id", "pid")
+
+    @property
+    def key(self) -> str:
+        """What `--columns` calls it."""
+        return self.name.lower()
+
+
+def columns_setting(group: str = "") -> Any:
+    """Returns the field of a settings dataclass that names the columns of its tables."""
+    return setting(
+        (),
+        "names of a table's columns where they are not usual ones: image=…, label=…, patient=…",
+        metavar="KIND=NAME",
+        group=group,
+    )
+
+
+def labels_setting(group: str = "") -> Any:
+    """Returns the field of a settings dataclass that says what a table's labels mean."""
+    return setting(
+        (),
+        "the class that each label of a table means, such as 0=benign 1=malignant",
+        metavar="LABEL=CLASS",
+        group=group,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,58 +68,135 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A CSV table: the columns as its heading names them, and the rows that are not empty."""
+    """A table: the columns as its heading names them, and the rows that are not empty.
+
+    `named` holds the columns that a person named.
+    """
 
     path: Path
     columns: tuple[str, ...]
     rows: list[Row]
+    named: Mapping[Column, str] = dataclasses.field(default_factory=dict)
 
-    def find(self, names: Sequence[str]) -> int | None:
-        """Returns the place of the column of one of these names, in any case; None if none.
+    def find(self, column: Column) -> int | None:
+        """Returns the place of a column; None if there is none.
 
         Raises:
-            CancerNetError: several columns have that name.
+            CancerNetError: several columns have its name.
         """
-        folded = [column.casefold() for column in self.columns]
-        for name in names:
-            if folded.count(name) > 1:
+        plain = [_plain(name) for name in self.columns]
+        for name in (self.named[column],) if column in self.named else column.value:
+            if plain.count(_plain(name)) > 1:
                 raise CancerNetError(f"{self.path} has two columns {name!r}; name them differently")
-            if name in folded:
-                return folded.index(name)
+            if _plain(name) in plain:
+                return plain.index(_plain(name))
         return None
 
-    def need(self, names: Sequence[str]) -> int:
-        """Returns the place of the column of one of these names, in any case.
+    def need(self, column: Column) -> int:
+        """Returns the place of a column.
 
         Raises:
             CancerNetError: there is none, or several.
         """
-        place = self.find(names)
+        place = self.find(column)
         if place is None:
-            called = " or ".join(f"`{name}`" for name in names)
             raise CancerNetError(
-                f"{self.path} has no column {called}; its first line must name the columns, and "
-                f"names {', '.join(self.columns) or 'none'}"
+                f"{self.path} has no column for the {column.key}, which is usually called "
+                f"{', '.join(column.value)}; its first line names "
+                f"{', '.join(self.columns) or 'none'}: say which one it is with --columns "
+                f"{column.key}=NAME"
             )
         return place
 
 
-def read_table(path: Path) -> Table:
-    """Reads a CSV file in UTF-8 whose first line names the columns.
+def read_table(path: Path, columns: Sequence[str] = (), *, all_there: bool = True) -> Table:
+    """Reads a table whose first line names the columns, in UTF-8 or with the mark of UTF-16.
+
+    The delimiter is the one of `DELIMITERS` that finds most columns in the first line, those
+    with usual names before others.
+
+    Args:
+        path: of the file.
+        columns: of `columns_setting`.
+        all_there: whether the table must have all of these.
 
     Raises:
-        CancerNetError: it cannot be read.
+        CancerNetError: it cannot be read, or lacks one of the columns.
     """
-    with _refusing(path, "table", "CSV file"), open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        columns = tuple(name.strip() for name in next(reader, []))
+    named = _named_columns(columns)
+    with _refusing(path, "table", "CSV file"):
+        text = _decoded(Path(path).read_bytes())
+        first = next(io.StringIO(text, newline=""), "").rstrip("\r\n")
+        told = _EXCEL.match(first)
+        delimiter = told[1] if told else _delimiter(first, set(named.values()))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        if told:
+            next(reader)
+        heading = tuple(name.strip() for name in next(reader, []))
         rows = []
         for row in reader:
             cells = [cell.strip() for cell in row]
             if any(cells):
-                cells += [""] * (len(columns) - len(cells))
+                cells += [""] * (len(heading) - len(cells))
                 rows.append(Row(reader.line_num, cells))
-    return Table(path, columns, rows)
+    table = Table(path, heading, rows, named)
+    if all_there:
+        for column in named:
+            if table.find(column) is None:
+                raise CancerNetError(
+                    f"{path} has no column {named[column]!r}, which --columns names; its first "
+                    f"line names {', '.join(heading) or 'none'}"
+                )
+        return table
+    there = {column: name for column, name in named.items() if table.find(column) is not None}
+    return dataclasses.replace(table, named=there)
+
+
+def _named_columns(given: Sequence[str]) -> dict[Column, str]:
+    kinds = {column.key: column for column in Column}
+    named = {}
+    for kind, name in said_pairs(given, "--columns", "image=NAME").items():
+        if kind not in kinds:
+            raise CancerNetError(f"--columns has {kind}={name}; choose from {', '.join(kinds)}")
+        named[kinds[kind]] = name
+    return named
+
+
+def said_pairs(given: Sequence[str], flag: str, example: str) -> dict[str, str]:
+    """Returns what a flag that takes `KEY=VALUE` several times says.
+
+    Raises:
+        CancerNetError: one is not of that form, or a key has two values.
+    """
+    found: dict[str, str] = {}
+    for each in given:
+        key, equals, value = (part.strip() for part in each.rpartition("="))
+        if not (key and equals and value):
+            raise CancerNetError(f"{flag} has {each!r}, which is not of the form {example}")
+        if found.setdefault(key, value) != value:
+            raise CancerNetError(f"{flag} gives {key} twice, as {found[key]} and as {value}")
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name.casefold())
+
+
+def _decoded(content: bytes) -> str:
+    # Excel writes UTF-16 where it is asked for Unicode text.
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig")
+
+
+def _delimiter(heading: str, named: set[str]) -> str:
+    usual = {_plain(name) for column in Column for name in column.value}
+    usual |= {_plain(name) for name in named}
+
+    def columns_found(delimiter: str) -> tuple[int, int]:
+        cells = next(csv.reader([heading], delimiter=delimiter), [])
+        return sum(_plain(cell) in usual for cell in cells), len(cells)
+
+    return max(DELIMITERS, key=columns_found)
 
 
 def read_list(path: Path) -> list[str]:
@@ -103,8 +224,3 @@ def _refusing(path: Path, what: str, kind: str) -> Iterator[None]:
         raise CancerNetError(f"{path} is not a {kind} in UTF-8 ({error})") from None
     except OSError as error:
         raise CancerNetError(f"{path} cannot be read ({error.strerror})") from None
-
-
-def plain_path(name: str) -> str:
-    """Returns a file's name in a table with `/` and without `./` in front."""
-    return name.replace("\\", "/").removeprefix("./")

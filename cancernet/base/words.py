@@ -5,6 +5,10 @@ from collections.abc import Collection, Iterable, Sequence
 DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
 NOTICE = "Research software, not a medical device; not for diagnosis."
 
+# The formats of images that `cancernet/base/kinds.py` opens.
+FORMATS_READ = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WebP", "JPEG 2000", "PGM", "PPM")
+IMAGES_READ = f"{', '.join(FORMATS_READ[:-1])} or {FORMATS_READ[-1]}"
+
 
 def counted(number: int, one: str, several: str = "") -> str:
     """A number with its noun: `1 image`, `2 images`; `several` where an s is not enough."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, SplitError
-from cancernet.base.words import did_you_mean
+from cancernet.base.words import IMAGES_READ, did_you_mean
 from cancernet.building.check import check_files
 from cancernet.building.identify import Identified, describe_dataset, identify_paths
 from cancernet.building.plan import Plan, make_plan
@@ -123,7 +123,7 @@ def _check_images(
         if settings.split != "lists":
             refuse_missing_classes(identified.images.counts(len(dataset.classes)), dataset)
         return
-    there = "no image (PNG, JPEG, TIFF or BMP)"
+    there = f"no image ({IMAGES_READ})"
     if found.images:
         first = min(identified.left_out, key=lambda file: file.source)
         detail = f": {first.detail}" if first.detail else ""

@@ -48,10 +48,11 @@ def describe_dataset(settings: BuildSettings, images: list[str]) -> Dataset:
     path = table_path(settings)
     if path is None:
         return entry
-    table = read_labels(path, entry.classes)
+    table = read_labels(path, entry.classes, columns=settings.columns, labels=settings.labels)
     if table.has_patients and settings.group_by:
         raise CancerNetError(
-            f"{path} has a column `patient`, which says what belongs together; leave out --group-by"
+            f"{path} has a column for the patient, which says what belongs together; leave out "
+            "--group-by"
         )
     identify = IdentifyByTable.match(table, entry, images, pattern=settings.pattern)
     if table.has_patients:

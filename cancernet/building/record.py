@@ -23,12 +23,12 @@ from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.building.source_files import Found
 from cancernet.building.transfer import NO_STAMP
-from cancernet.catalog import LeftOutFile
+from cancernet.catalog import LeftOutFile, Reason
 from cancernet.catalog.patient_id import patient_key
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts, read_build
 from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows
-from cancernet.dataset.notices import say_leaks, say_notice, say_split
+from cancernet.dataset.notices import say_split
 from cancernet.dataset.split_lists import read_lists
 from cancernet.lookalike import grouping
 
@@ -140,6 +140,7 @@ def write_record(
     write_manifest(folder, plan, done.sha256)
     write_left_out(folder, left_out)
     failed = [file for file in left_out if file.failed]
+    defects = {file.reason for file in failed}
     facts = BuildRecord(
         dataset=dataset.name,
         title=dataset.title,
@@ -163,17 +164,16 @@ def write_record(
             split: tuple(name for name, images in count.classes.items() if not images)
             for split, count in counts.items()
         },
-        leak=say_leaks(plan.leaks),
         leaks=tuple(plan.leaks),
-        warnings=tuple(map(say_notice, notices)),
         notices=tuple(notices),
         same_patients=same_patients(identified),
         counts=counts,
         left_out=_count_reasons(left_out),
         failed=len(failed),
-        failed_reasons=tuple(sorted({file.reason.value for file in failed})),
+        failed_reasons=tuple(reason.value for reason in Reason if reason in defects),
         listed_without_images=tuple(plan.without_images),
         unlisted=plan.unlisted,
+        bits=int(done.bits.max(initial=0)),
         image_size=_most_common_size(done.width, done.height),
         fingerprint=sha256_of(folder / MANIFEST),
     )
@@ -252,9 +252,10 @@ def _count_split(plan: Plan, place: int) -> SplitCounts:
 
 
 def _count_reasons(left_out: Iterable[LeftOutFile]) -> dict[str, int]:
-    """Returns reason -> number of files, the most frequent first."""
-    counter = Counter(file.reason.value for file in left_out)
-    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
+    """Returns reason -> number of files, the most frequent first, else in the order of `Reason`."""
+    counter = Counter(file.reason for file in left_out)
+    found = [(reason.value, counter[reason]) for reason in Reason if reason in counter]
+    return dict(sorted(found, key=lambda each: -each[1]))
 
 
 def _most_common_size(width: np.ndarray, height: np.ndarray) -> ImageSize:

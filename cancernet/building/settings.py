@@ -6,7 +6,9 @@ from pathlib import Path
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.base.settings import check_settings, setting
+from cancernet.base.settings import check_settings, flag_of, setting, setting_fields
+from cancernet.base.tables import columns_setting, labels_setting
+from cancernet.base.words import joined
 from cancernet.config import (
     DATASETS,
     ORIGINAL,
@@ -101,10 +103,12 @@ class BuildSettings:
     )
     table: Path | None = setting(
         None,
-        "CSV of filename,label[,patient] where the labels are not the folders",
+        "table of filename,label[,patient] where the labels are not the folders",
         metavar="FILE",
         group=OWN,
     )
+    columns: tuple[str, ...] = columns_setting(OWN)
+    labels: tuple[str, ...] = labels_setting(OWN)
     include_masks: bool = setting(
         False,
         "busi only: take masks for images, the FAULT of a published system, to repeat it",
@@ -143,10 +147,12 @@ class BuildSettings:
 
     def _check_entry(self) -> None:
         entry = catalog.dataset(self.dataset)
-        if self.classes or self.positive or self.words or self.group_by or self.table:
+        own = [field for field in setting_fields(self) if field.metadata["group"] == OWN]
+        if any(getattr(self, field.name) for field in own):
+            flags = [flag_of(field.name) for field in own]
             raise CancerNetError(
-                "--classes, --positive, --words, --group-by and --table describe a data set "
-                f"without an entry in the catalogue: use --dataset {FOLDER}"
+                f"{joined(flags)} describe a data set without an entry in the catalogue: use "
+                f"--dataset {FOLDER}"
             )
         if self.include_masks and entry.identify_with_masks is None:
             raise CancerNetError(
@@ -156,6 +162,8 @@ class BuildSettings:
     def _check_own(self) -> None:
         _check_classes(self.classes)
         _check_meaning(self.classes, self.positive, self.words)
+        if (self.columns or self.labels) and self.table is None:
+            raise CancerNetError("--columns and --labels describe a table; name it with --table")
         if self.include_masks:
             raise CancerNetError("--include-masks repeats the fault of one system, on busi only")
         try:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, first_line
+from cancernet.base.kinds import SUFFIXES
 from cancernet.catalog import Dataset, LeftOutFile, Reason
 from cancernet.sample.folder import MARKER
 
@@ -55,7 +56,7 @@ def download(dataset: Dataset) -> Path:
 def find_files(source: Path) -> Found:
     """Lists the files under a folder; links to folders are followed, but never in circles.
 
-    `imutils.paths.list_images` finds the images. It silently skips what a person must know
+    `imutils.paths.list_files` finds the images. It silently skips what a person must know
     (other files, folders that cannot be read, links to folders): a second walk finds those.
 
     Raises:
@@ -63,6 +64,7 @@ def find_files(source: Path) -> Found:
     """
     from imutils import paths
 
+    suffixes = tuple(SUFFIXES)
     root = os.path.join(os.fspath(source), "")
     images: list[str] = []
     left_out: list[LeftOutFile] = []
@@ -75,10 +77,10 @@ def find_files(source: Path) -> Found:
         beyond = tuple(os.path.join(path, "") for path in elsewhere)
         images += (
             _relative(path, root)
-            for path in paths.list_images(folder)
+            for path in paths.list_files(folder, validExts=suffixes)
             if not _is_fork(path) and not path.startswith(beyond)
         )
-        links = _note_the_rest(folder, root, paths.image_types, left_out, elsewhere)
+        links = _note_the_rest(folder, root, suffixes, left_out, elsewhere)
         for link in sorted(links):
             real = os.path.realpath(link)
             if any(_lies_in(real, other) for other in seen):
@@ -103,7 +105,7 @@ def _note_the_rest(
     left_out: list[LeftOutFile],
     elsewhere: set[str],
 ) -> list[str]:
-    """Notes what `list_images` skipped; returns the links to folders."""
+    """Notes what `list_files` skipped; returns the links to folders."""
     links = []
 
     def cannot_read(error: OSError) -> None:

@@ -36,6 +36,11 @@ def describe(outcome: Outcome) -> str:
             f"On none of the lists: {counted(unlisted, 'patient')} with "
             f"{counted(facts.unlisted.images, 'image')}, {fate} (--unlisted)"
         )
+    if facts.bits:
+        lines.append(
+            f"Values of more than 8 bits: the largest needs {facts.bits} bits, so the upper 8 of "
+            f"{facts.bits} are used"
+        )
     remarks = [DRAWN if facts.drawn else "", facts.leak]
     lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"

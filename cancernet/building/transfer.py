@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from isal import isal_zlib
 
+from cancernet.base.depths import GUESSED
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
 from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 from cancernet.base.parallel import in_parallel
@@ -51,6 +52,8 @@ class Transferred:
     Attributes:
         sha256: uint8 (n, 32).
         width, height: int64 pixels, upright; 0 where it failed.
+        bits: int64, the depth that holds the values of a file of more than 8 bits which does
+            not state it; else 0.
         stamp: int64 (n, 2), bytes and time of change (ns) of the source when it was read.
         failed: places of the images that could not be read or decoded -> why.
     """
@@ -58,13 +61,19 @@ class Transferred:
     sha256: np.ndarray
     width: np.ndarray
     height: np.ndarray
+    bits: np.ndarray
     stamp: np.ndarray
     failed: dict[int, LeftOutFile]
 
     def take(self, chosen: np.ndarray) -> "Transferred":
         """Returns the same of the images at these places, none of which failed."""
         return Transferred(
-            self.sha256[chosen], self.width[chosen], self.height[chosen], self.stamp[chosen], {}
+            self.sha256[chosen],
+            self.width[chosen],
+            self.height[chosen],
+            self.bits[chosen],
+            self.stamp[chosen],
+            {},
         )
 
 
@@ -88,7 +97,7 @@ def transfer(
         for i in range(0, count, CHUNK)
     )
     sha256 = np.zeros((count, HASH_BYTES), np.uint8)
-    table = np.zeros((count, 4), np.int64)
+    table = np.zeros((count, 5), np.int64)
     failed: dict[int, LeftOutFile] = {}
     root, there = os.path.abspath(settings.source), os.path.abspath(target)
     work = functools.partial(_transfer_chunk, root, there, settings.link, os.getpid())
@@ -104,7 +113,8 @@ def transfer(
             for offset, path, reason, detail in failures:
                 failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
             bar.update(len(rows))
-    return Transferred(sha256, table[:, 0], table[:, 1], table[:, 2:], failed)
+    width, height, bits = table[:, :3].T
+    return Transferred(sha256, width, height, bits, table[:, 3:], failed)
 
 
 def _transfer_chunk(
@@ -117,18 +127,18 @@ def _transfer_chunk(
     for offset, (here, there) in enumerate(pairs):
         if os.getppid() != parent:
             os._exit(1)  # the build was killed; another may be about to begin
-        row, digest = (0, 0, *NO_STAMP), NO_HASH
+        row, digest = (0, 0, 0, *NO_STAMP), NO_HASH
         try:
             content, status = read_file(source + here)
-            row = (0, 0, status.st_size, status.st_mtime_ns)
-            row = (*decoded_size(content), *row[2:])
+            row = (0, 0, 0, status.st_size, status.st_mtime_ns)
+            row = (*decoded_size(content), *row[3:])
             digest = hashlib.sha256(content).digest()
         except CannotReadError as error:
             failures.append((offset, here, Reason.UNREADABLE, error.detail))
         except ImageError as error:
             reason = Reason.UNDECODABLE
             if isinstance(error, NoMemoryError):  # another time there may be enough: try again
-                reason, row = Reason.UNREADABLE, (0, 0, *NO_STAMP)
+                reason, row = Reason.UNREADABLE, (0, 0, 0, *NO_STAMP)
             failures.append((offset, here, reason, str(error)))
         else:
             place_it(source + here, target + there, content, status)
@@ -185,8 +195,10 @@ def no_hard_links(path: str, reason: str) -> CancerNetError:
     )
 
 
-def decoded_size(content: bytes) -> tuple[int, int]:
-    """Decodes an image and returns its width and height in pixels, upright.
+def decoded_size(content: bytes) -> tuple[int, int, int]:
+    """Decodes an image and returns its width and height in pixels, upright, and guessed depth.
+
+    The depth is 0 where nothing had to be guessed.
 
     `read_rgb` is the reference. Most files of a patch data set are the plainest PNG there
     is: unpacking their pixels (which carry a checksum) and counting the bytes tells the
@@ -195,7 +207,11 @@ def decoded_size(content: bytes) -> tuple[int, int]:
     Raises:
         ImageError: it does not decode; the message is the reason.
     """
-    return _plain_png(content) or read_rgb(content).size
+    size = _plain_png(content)
+    if size is not None:
+        return (*size, 0)
+    image = read_rgb(content)
+    return (*image.size, image.info.get(GUESSED, 0))
 
 
 def _plain_png(content: bytes) -> tuple[int, int] | None:

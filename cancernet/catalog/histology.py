@@ -12,13 +12,20 @@ from cancernet.catalog.entry import (
     Reason,
     register,
 )
-from cancernet.catalog.paths import refuse_mask
+from cancernet.catalog.paths import refuse_mask, shipped_split
 from cancernet.catalog.patient_id import patient_key
 
 _PLACE = re.compile(
     r"(?P<patient>.+?)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})(?:_class(?P<label>[^_]+))?",
     re.IGNORECASE,
 )
+
+# What a folder of one class may be called. `IDC` alone may be the folder of them all.
+_CLASS_OF = {
+    **dict.fromkeys(("0", "class0", "no-cancer", "non-cancer", "noncancer", "no-idc", "non-idc",
+                     "idc-negative", "negative", "benign", "normal", "healthy"), "0"),
+    **dict.fromkeys(("1", "class1", "cancer", "idc-positive", "positive", "malignant"), "1"),
+}  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -43,27 +50,37 @@ def read_place(name: str) -> Place | None:
 
 
 def identify_idc(path: PurePosixPath) -> Identity:
-    """Reads `…/<patient>/<0|1>/<patient>_idx5_x<X>_y<Y>_class<0|1>.png`.
+    """Reads `<patient>_idx5_x<X>_y<Y>_class<0|1>.png` in any folder, or `…/<patient>/<0|1>/…`.
 
-    The folders decide; a name in the published form must agree with them. With a name in
-    another form only the folders count, and the position is unknown.
+    A name in the published form says everything, and folders that name a class or a patient
+    must agree with it. With a name in another form only the folders count, and the position is
+    unknown. The folders of a split count for nothing: whoever divided patches did not say how.
 
     Raises:
-        LeftOut: not in such folders, or a mask.
+        LeftOut: neither the name nor the folders say patient and class, or a mask.
         Contradiction: folder and name do not agree.
     """
-    if len(path.parts) < 3 or path.parts[-2] not in ("0", "1"):
-        raise LeftOut(Reason.NO_CLASS, "expected <patient>/0 or <patient>/1")
     refuse_mask(path)
-    patient, label = path.parts[-3], path.parts[-2]
+    folders = list(path.parts[:-1])
+    label = _CLASS_OF.get(re.sub(r"[\s_]", "-", folders[-1].casefold())) if folders else None
+    above = folders[-2:-1] if label is not None else folders[-1:]
     place = read_place(path.name)
     if place is None:
-        return Identity(patient, label)
-    if place.label not in (label, None):
+        if label is None or not above or folders[-1] not in ("0", "1"):
+            raise LeftOut(Reason.NO_CLASS, "expected <patient>/0 or <patient>/1")
+        if shipped_split(PurePosixPath(*above, path.name))[0]:
+            raise LeftOut(Reason.BAD_NAME, f"it names no patient, and nor does {above[0]}")
+        return Identity(above[0], label)
+    if place.label is not None and label not in (place.label, None):
         raise Contradiction(f"the folder says class {label}, the file name class {place.label}")
-    if patient_key(place.patient) != patient_key(patient):
-        raise Contradiction(f"the folder says patient {patient}, the file name {place.patient}")
-    return Identity(patient, label, place.x, place.y)
+    label = place.label or label
+    if label not in ("0", "1"):
+        raise LeftOut(Reason.NO_CLASS, "neither the name nor the folder says class 0 or 1")
+    # Other folders than those of a number may have any name.
+    folder = patient_key(above[0]) if above else ""
+    if folder.isdecimal() and folder != patient_key(place.patient):
+        raise Contradiction(f"the folder says patient {above[0]}, the file name {place.patient}")
+    return Identity(place.patient, label, place.x, place.y)
 
 
 def key_idc(path: PurePosixPath) -> str:

@@ -1,8 +1,8 @@
-"""Which spellings of an id mean one patient: `7`, `7.0`, ` 7` and `007`.
+"""Which spellings of an id mean one patient: `7`, `7.0`, `7,0`, ` 7` and `007`.
 
-pandas writes a column of numbers with gaps as `7.0`, spreadsheets drop leading zeros, and
-people pad. Two ids that are the same number are one patient wherever ids are compared; an
-id that meets no other spelling of itself keeps the one it has.
+pandas writes a column of numbers with gaps as `7.0` (`7,0` where a comma is the decimal sign),
+spreadsheets drop leading zeros, and people pad. Two ids that are the same number are one patient
+wherever ids are compared; an id that meets no other spelling of itself keeps the one it has.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-_NUMBER = re.compile(r"0*([0-9]+)(?:\.0*)?")
+_NUMBER = re.compile(r"0*([0-9]+)(?:[.,]0*)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ def find_respelled(names: Iterable[str]) -> list[Respelled]:
     found = []
     for _, several in sorted(spellings.items()):
         if len(several) > 1:
-            kept, *others = sorted(several, key=lambda name: ("." in name, len(name), name))
+            kept, *others = sorted(several, key=lambda name: (not name.isdigit(), len(name), name))
             found.append(Respelled(kept, tuple(sorted(others))))
     return found
 

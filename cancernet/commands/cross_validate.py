@@ -10,16 +10,13 @@ from cancernet.base.words import NOTICE, some
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
 from cancernet.runs import provenance, run_folder
-from cancernet.runs.run_record import (
-    FINISHED,
-    TRAINING,
+from cancernet.runs.cross_validation_record import (
     CrossValidationRecord,
-    Fold,
-    FoldOfRun,
     WholeDataset,
     read_cross_validation,
     write_cross_validation,
 )
+from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
 from cancernet.training import resume as resuming
 from cancernet.training.begin import check_fit, check_limit, held, read_whole, refuse_used
 from cancernet.training.loop.fit import StoppedError

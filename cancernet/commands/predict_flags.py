@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from cancernet.base.settings import flag_of, setting, setting_fields
+from cancernet.base.tables import columns_setting
+from cancernet.base.words import IMAGES_READ
 from cancernet.commands.command_line import add_settings, command_parser, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
 
@@ -19,7 +21,7 @@ class PredictFlags:
 
     run: Path | None = setting(
         None,
-        f"run folder (default: the newest in {OUTPUT}/), or a .keras or .h5 model without one",
+        f"run folder (default: the newest in {OUTPUT}/), or a .keras, .h5 or .json model",
         metavar="DIR_OR_FILE",
         common=True,
     )
@@ -35,10 +37,11 @@ class PredictFlags:
     )
     list_: Path | None = setting(
         None,
-        "score only the images that the column `filename` of this CSV names, in its order, "
+        "score only the images that this table names in its column `filename`, in its order, "
         "from the folders that are named",
         metavar="FILE",
     )
+    columns: tuple[str, ...] = columns_setting()
     alone: bool = setting(
         False,
         "judge every patch by itself, also where the run judges patches with their neighbours",
@@ -82,6 +85,9 @@ class PredictFlags:
         "themselves",
         group=KERAS_FILE,
         metavar="NAME_OR_FILE",
+    )
+    weights: Path | None = setting(
+        None, "its weights, where the other file is the network only (.json)", group=KERAS_FILE
     )
     sha256: str | None = setting(
         None, "the hash the file must have", group=KERAS_FILE, metavar="HEX"
@@ -151,6 +157,8 @@ class PredictFlags:
             return f"{flag} does not go with --slide"
         if not self.slide and (flag := self._first_given(_SLIDES)):
             return f"{flag} goes with --slide"
+        if self.columns and not self.list_:
+            return "--columns goes with --list"
         if self.overwrite and self.csv is None:
             return "--overwrite goes with --csv"
         if self.link and self.sort_into is None:
@@ -185,7 +193,7 @@ def parse_arguments() -> tuple[list[Path], PredictFlags]:
         nargs="*",
         type=Path,
         metavar="IMAGE_OR_DIR",
-        help="PNG, JPEG, TIFF or BMP files, or folders of them",
+        help=f"{IMAGES_READ} files, or folders of them",
     )
     add_settings(parser, PredictFlags)
     arguments = parser.parse_args()

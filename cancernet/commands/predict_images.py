@@ -6,62 +6,122 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
 from cancernet.base.progress import progress_bar
-from cancernet.base.words import counted
+from cancernet.base.words import NOTICE, counted
+from cancernet.commands.predict_flags import PredictFlags
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.inputs import Inputs
+from cancernet.scoring.inputs import Inputs, listed_images
 from cancernet.scoring.judging import as_the_run_judges
-from cancernet.scoring.output import CsvFile, distribution
+from cancernet.scoring.output import CsvFile, check_target, distribution, write_figure
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
-from cancernet.scoring.words import as_text
+from cancernet.scoring.words import as_text, reading_notes
 
 if TYPE_CHECKING:
+    from cancernet.explaining.explainer import ExplanationFolder
     from cancernet.scoring.distributed import SpreadPredictor
     from cancernet.scoring.judging import AnyPredictor
+    from cancernet.scoring.sorting import SortedFolder
+
+
+def predict_images(
+    images: list[Path], flags: PredictFlags, trained: Run, own: Predictor | None
+) -> tuple[int, int]:
+    """Scores the images of a command line and writes what its flags ask for.
+
+    Args:
+        images: files and folders.
+        flags: of `predict.py`.
+        trained: the run that answers.
+        own: what scores, when it is not the run's own model.
+
+    Returns:
+        How many images have been scored and how many could not be.
+    """
+    named = images
+    if flags.list_ is not None:
+        named = listed_images(flags.list_, images, columns=flags.columns)
+    folder, sorting = _explanations(flags, trained), _sorting(flags, images)
+    figure = _figure(images, flags.figure, flags, trained) if flags.figure else None
+
+    def also(prediction: Prediction) -> None:
+        if folder:
+            folder.explain(prediction)
+        if sorting:
+            sorting.put(prediction)
+        if figure:
+            figure(prediction)
+
+    with contextlib.ExitStack() as stack:
+        each = own or stack.enter_context(_predictor(trained, flags.scheduler, flags.workers))
+        tally = predict_named(
+            each if flags.alone else as_the_run_judges(each),
+            named,
+            as_json_lines=flags.json,
+            csv_path=flags.csv,
+            overwrite=flags.overwrite,
+            also=also,
+        )
+        if isinstance(each, Predictor):
+            for note in reading_notes(each):
+                print(f"note: {note}", file=sys.stderr)
+    for made in (folder, sorting):
+        if made and not flags.json:
+            print(made.summary())
+    return tally
 
 
 def predict_named(
-    run: Run,
+    predictor: "AnyPredictor",
     named: list[Path],
     *,
     as_json_lines: bool,
     csv_path: Path | None,
     overwrite: bool = False,
     also: Callable[[Prediction], None] | None = None,
-    alone: bool = False,
-    predictor: "Predictor | SpreadPredictor | None" = None,
 ) -> tuple[int, int]:
     """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
 
     Args:
-        run: the run that scores.
+        predictor: what scores.
         named: files and folders.
         as_json_lines: print JSON instead of words.
         csv_path: a table to fill instead.
         overwrite: replace a finished table of that name when the new one is complete.
         also: called with every prediction before it is printed or written.
-        alone: judge without neighbours, whatever the run says.
-        predictor: what scores, when it is not the run's own model in this process.
 
     Returns:
         How many images have been scored and how many could not be, rows of an
         interrupted CSV included.
     """
     inputs = Inputs(named)
-    scoring, in_context = as_the_run_judges(predictor or Predictor(run), alone=alone)
     if csv_path is None:
-        say = json_text if as_json_lines else _text_of(run)
-        tally = _say_all(_passing_by(scoring.predict_many(inputs), also), say)
+        say = json_text if as_json_lines else _text_of(predictor.run)
+        tally = _say_all(_passing_by(predictor.predict_many(inputs), also), say)
     else:
-        table = CsvFile(csv_path, scoring.run, named, in_context=in_context, overwrite=overwrite)
-        tally = _fill_csv(scoring, inputs, table, as_json_lines, also)
+        from cancernet.scoring.in_context import PredictorInContext
+
+        in_context = isinstance(predictor, PredictorInContext)
+        table = CsvFile(csv_path, predictor.run, named, in_context=in_context, overwrite=overwrite)
+        tally = _fill_csv(predictor, inputs, table, as_json_lines, also)
     if inputs.passed_over:
         others = counted(
             inputs.passed_over, "file that is not an image", "files that are not images"
         )
         print(f"{others} skipped", file=sys.stderr)
     return tally
+
+
+@contextlib.contextmanager
+def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | SpreadPredictor]":
+    if not scheduler and not workers:
+        yield Predictor(run)
+        return
+    from cancernet.scoring.distributed import SpreadPredictor
+
+    with SpreadPredictor(run, scheduler=scheduler, workers=workers) as predictor:
+        yield predictor
 
 
 def _text_of(run: Run) -> Callable[[Prediction | Failure], str]:
@@ -121,3 +181,44 @@ def _passing_by(
         if also is not None and isinstance(result, Prediction):
             also(result)
         yield result
+
+
+def _explanations(flags: PredictFlags, trained: Run) -> "ExplanationFolder | None":
+    """Prepares the folder of --explain; loads TensorFlow only for a gradient method."""
+    if flags.explain is None:
+        if flags.layer or flags.class_ or flags.method:
+            raise CancerNetError("--layer, --class and --method go with --explain DIR")
+        return None
+    from cancernet.explaining.explainer import ExplanationFolder
+
+    return ExplanationFolder(
+        flags.explain,
+        trained,
+        method=flags.method or "grad-cam",
+        layer=flags.layer,
+        class_name=flags.class_,
+    )
+
+
+def _sorting(flags: PredictFlags, images: list[Path]) -> "SortedFolder | None":
+    """Prepares the folder of --sort-into."""
+    if flags.sort_into is None:
+        return None
+    from cancernet.scoring.sorting import SortedFolder
+
+    return SortedFolder(flags.sort_into, images, link=flags.link or "symbolic")
+
+
+def _figure(
+    images: list[Path], target: Path, flags: PredictFlags, trained: Run
+) -> Callable[[Prediction], None]:
+    """Returns what saves the one image that is named, titled with its prediction."""
+    if len(images) != 1 or images[0].is_dir() or flags.scheduler:
+        raise CancerNetError("--figure shows one image; name exactly one file")
+    check_target(target)
+
+    def write(prediction: Prediction) -> None:
+        write_figure(target, prediction, trained, notice=NOTICE)
+        print(f"Figure: {target}", file=sys.stderr)
+
+    return write

@@ -19,7 +19,8 @@ from cancernet.dataset.folds import (
 from cancernet.dataset.manifest import BuiltDataset, Part, count_part
 from cancernet.dataset.nearest_split import nearest_split
 from cancernet.dataset.notices import Leak
-from cancernet.runs.run_record import CrossValidationRecord, Fold
+from cancernet.runs.cross_validation_record import CrossValidationRecord
+from cancernet.runs.run_record import Fold
 
 PATIENTS = "patients"
 # Of the patients that a fold does not test. More than in a single split, because the

@@ -8,10 +8,17 @@ from typing import Any, TypeVar
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json
 from cancernet.base.program import typed
-from cancernet.base.records import EntryError, Record, from_json
+from cancernet.base.records import EntryError, Record, Written, from_json
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.config import DATASETS, SPLITS
-from cancernet.dataset.notices import Leak, Notice, NoticeKind, upgraded_leaks
+from cancernet.dataset.notices import (
+    Leak,
+    Notice,
+    NoticeKind,
+    say_leaks,
+    say_notice,
+    upgraded_leaks,
+)
 
 BUILD = "build.json"
 AUDIT = "audit.json"
@@ -55,54 +62,76 @@ class Fingerprint(Record):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildRecord(Record):
-    """The content of `build.json`.
+class SetFacts:
+    """What is known of a built data set, in its record and wherever it is used.
 
     Attributes:
-        dataset, title: of the data set in the catalogue.
+        title: of the data set in the catalogue.
         classes, words, positive: as in the catalogue when it was built.
         drawn: whether the images were drawn by a program.
-        source: folder as downloaded.
-        listing: digest of that folder, to tell whether it has changed.
-        settings: what was asked, by name.
         split_kind: how the splits were made, in words.
         unit: what was not split, in a word: patient, source, group.
         absent: split -> classes of which it has no image.
-        leaks: what makes results too good; `leak` says it in words, empty when nothing does.
-        notices: what a reader of any result must know; `warnings` says it in sentences.
+        leaks: what makes results too good.
+        notices: what a reader of any result must know.
+        left_out: reason -> number of files.
+        fingerprint: SHA-256 of the manifest.
+        bits: depth of the values in files of more than 8 bits that do not state it, found from
+            the largest of them all; 0 where there are none.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    words: tuple[str, ...]
+    positive: tuple[str, ...]
+    drawn: bool
+    split_kind: str
+    unit: str
+    absent: Mapping[str, tuple[str, ...]]
+    leaks: tuple[Leak, ...]
+    notices: tuple[Notice, ...]
+    counts: Mapping[str, SplitCounts]
+    left_out: Mapping[str, int]
+    fingerprint: str
+    bits: int = 0
+
+    @Written
+    def leak(self) -> str:
+        """What leaks, in words; empty when nothing does."""
+        return say_leaks(self.leaks)
+
+    @Written
+    def warnings(self) -> tuple[str, ...]:
+        """The notices in sentences."""
+        return tuple(map(say_notice, self.notices))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildRecord(Record, SetFacts):
+    """The content of `build.json`.
+
+    Attributes:
+        dataset: its name in the catalogue.
+        source: folder as downloaded.
+        listing: digest of that folder, to tell whether it has changed.
+        settings: what was asked, by name.
         same_patients: patient -> other spellings of the same number that were joined with it;
             None where an earlier version did not look.
-        left_out: reason -> number of files.
         failed: number of files that could not be used because of a defect.
         listed_without_images: patients on a split list that have no images.
     """
 
     program: str = "cancernet build_dataset.py"
     dataset: str
-    title: str
-    classes: tuple[str, ...]
-    words: tuple[str, ...]
-    positive: tuple[str, ...]
-    drawn: bool
     source: str = ""
     listing: str = ""
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    split_kind: str
-    unit: str
-    absent: Mapping[str, tuple[str, ...]]
-    leak: str
-    leaks: tuple[Leak, ...]
-    warnings: tuple[str, ...]
-    notices: tuple[Notice, ...]
     same_patients: Mapping[str, tuple[str, ...]] | None = None
-    counts: Mapping[str, SplitCounts]
-    left_out: Mapping[str, int]
     failed: int = 0
     failed_reasons: tuple[str, ...] = ()
     listed_without_images: tuple[str, ...] = ()
     unlisted: Unlisted = Unlisted()
     image_size: ImageSize
-    fingerprint: str
 
     @classmethod
     def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,11 +1,12 @@
-"""Labels in a CSV file instead of folders: `filename,label[,patient]`."""
+"""Labels in a table instead of folders: a file, its label and perhaps its patient a row."""
 
 import dataclasses
-from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.tables import FILE, LABEL, PATIENT, plain_path, read_table
+from cancernet.base.named_files import NamedFiles, plain_path
+from cancernet.base.tables import Column, read_table, said_pairs
 from cancernet.base.words import some
 from cancernet.catalog import Dataset, Identity, LeftOut, Reason, group_of, shipped_split
 from cancernet.catalog.patient_id import patient_key
@@ -34,24 +35,62 @@ class Labels:
     files: dict[str, Labelled]
 
 
-def read_labels(path: Path, classes: tuple[str, ...]) -> Labels:
-    """Reads a CSV file with a heading that names `filename` and `label`, perhaps `patient`.
+class Meanings:
+    """The classes that a table's labels mean, in any case and any spelling of a number."""
+
+    def __init__(self, classes: Sequence[str], given: Sequence[str] = ()) -> None:
+        """Takes the classes, and `LABEL=CLASS` for a table that has other labels than these.
+
+        Raises:
+            CancerNetError: `given` is not of that form, or names another class.
+        """
+        said = said_pairs(given, "--labels", "LABEL=CLASS") or {name: name for name in classes}
+        for label, meant in said.items():
+            if meant not in classes:
+                raise CancerNetError(
+                    f"--labels has {label}={meant}; choose a class from {', '.join(classes)}"
+                )
+        self._class_of = {_folded(label): meant for label, meant in said.items()}
+
+    def find(self, label: str) -> str | None:
+        """Returns the class that a label means; None if it means none."""
+        return self._class_of.get(_folded(label))
+
+
+def _folded(label: str) -> str:
+    return patient_key(label).casefold()
+
+
+def read_labels(
+    path: Path,
+    classes: tuple[str, ...],
+    *,
+    columns: Sequence[str] = (),
+    labels: Sequence[str] = (),
+) -> Labels:
+    """Reads a table with columns for the image and its label, perhaps also for the patient.
+
+    Args:
+        path: of the table.
+        classes: of the data set.
+        columns, labels: of `columns_setting` and `labels_setting`.
 
     Raises:
         CancerNetError: missing, no such columns, a label that is not a class, or a file that
             two rows give two labels or patients; the message names the row.
     """
-    table = read_table(path)
-    file, label_, patient_ = table.need(FILE), table.need(LABEL), table.find(PATIENT)
+    table, meanings = read_table(path, columns), Meanings(classes, labels)
+    file, label_ = table.need(Column.IMAGE), table.need(Column.LABEL)
+    patient_ = table.find(Column.PATIENT)
     files: dict[str, Labelled] = {}
     for row in table.rows:
-        name, label = plain_path(row.cells[file]), row.cells[label_]
+        name, label = plain_path(row.cells[file]), meanings.find(row.cells[label_])
         patient = "" if patient_ is None else row.cells[patient_]
         where = f"row {row.line} of {path}"
-        if label not in classes:
+        if label is None:
             raise CancerNetError(
-                f"{where} has the label {label!r}, which is none of the classes "
-                f"{', '.join(classes)}"
+                f"{where} has the label {row.cells[label_]!r}, which is none of the classes "
+                f"{', '.join(classes)}; say what each label means with --labels LABEL=CLASS"
             )
         if patient_ is not None and not patient:
             raise CancerNetError(f"{where} names no patient")
@@ -87,7 +126,7 @@ class IdentifyByTable:
     def match(
         cls, table: Labels, entry: Dataset, images: list[str], *, pattern: str
     ) -> "IdentifyByTable":
-        """Finds the file that each row means: that very path, or the only one that ends so.
+        """Finds the file that each row means, as `NamedFiles` does.
 
         Args:
             table: what the file says.
@@ -100,14 +139,14 @@ class IdentifyByTable:
                 file and do not agree, or the pattern fits no path.
         """
         folder = entry.tables.folder if entry.tables is not None else ""
-        by_end = defaultdict(list)
-        for image in images:
-            by_end[image.rpartition("/")[2]].append(image)
+        meant, there = NamedFiles(images).find_all(table.files), set(images)
         known: dict[str, Identity] = {}
         named: dict[str, str] = {}
         missing: list[str] = []
         for name, said in table.files.items():
-            file = _file_of(name, folder, by_end[name.rpartition("/")[2]], table.path)
+            inside = f"{folder}/{name}"
+            files = [inside] if inside in there else meant[name]
+            file = _file_of(name, folder, files, table.path)
             if file is None:
                 missing.append(name)
                 continue
@@ -159,16 +198,12 @@ def patient_of(path: PurePosixPath, pattern: str) -> str:
     return group
 
 
-def _file_of(name: str, folder: str, candidates: list[str], table: Path) -> str | None:
-    for exact in (f"{folder}/{name}", name):
-        if exact in candidates:
-            return exact
-    found = [c for c in candidates if c.endswith("/" + name)]
-    inside = [c for c in found if folder and f"/{folder}/" in "/" + c]
-    found = inside or found
-    if len(found) > 1:
+def _file_of(name: str, folder: str, files: list[str], table: Path) -> str | None:
+    """Returns the one file that is meant; those in the folder of the table's images first."""
+    files = [file for file in files if folder and f"/{folder}/" in f"/{file}"] or files
+    if len(files) > 1:
         raise CancerNetError(
-            f"{name} in {table} fits several files, {found[0]} and {found[1]}; write the path "
+            f"{name} in {table} fits several files, {files[0]} and {files[1]}; write the path "
             "from the source folder into the table"
         )
-    return found[0] if found else None
+    return files[0] if files else None

@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
 from cancernet.base.words import counted
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BUILD, BUILD_AGAIN, SplitCounts, read_build
-from cancernet.dataset.notices import Leak, Notice, say_leaks, say_notice
+from cancernet.dataset.build_record import BUILD, BUILD_AGAIN, SetFacts, SplitCounts, read_build
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"
@@ -52,10 +51,11 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuiltDataset:
-    """A built data set; the entries of `BuildRecord` mean the same here.
+class BuiltDataset(SetFacts):
+    """A built data set.
 
     Attributes:
+        name: in the catalogue.
         image_size: (width, height) in pixels that most images have.
         parts: split -> its images.
         whole: the data set as it lies on the disk, where this divides its images otherwise.
@@ -63,32 +63,9 @@ class BuiltDataset:
 
     folder: Path
     name: str
-    title: str
-    classes: tuple[str, ...]
-    words: tuple[str, ...]
-    positive: tuple[str, ...]
-    drawn: bool
-    split_kind: str
-    counts: Mapping[str, SplitCounts]
-    left_out: Mapping[str, int]
     image_size: tuple[int, int]
-    fingerprint: str
     parts: dict[str, Part]
-    unit: str = "patient"
-    leaks: tuple[Leak, ...] = ()
-    notices: tuple[Notice, ...] = ()
-    absent: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     whole: "BuiltDataset | None" = None
-
-    @property
-    def leak(self) -> str:
-        """What leaks, in words; empty when nothing does."""
-        return say_leaks(self.leaks)
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a reader of any result must know, a sentence each."""
-        return [say_notice(notice) for notice in self.notices]
 
     def split(self, name: str) -> Part:
         """Returns the images of `training`, `validation` or `testing`."""
@@ -138,24 +115,13 @@ def read_dataset(folder: Path) -> BuiltDataset:
         ) from None
     except (OSError, ValueError, OverflowError) as error:
         raise CancerNetError(f"{manifest} is damaged: {error}; {BUILD_AGAIN}") from None
+    facts = {field.name: getattr(built, field.name) for field in dataclasses.fields(SetFacts)}
     return BuiltDataset(
+        **facts,
         folder=folder,
         name=built.dataset,
-        title=built.title,
-        classes=built.classes,
-        words=built.words,
-        positive=built.positive,
-        drawn=built.drawn,
-        split_kind=built.split_kind,
-        counts=built.counts,
-        left_out=built.left_out,
         image_size=(built.image_size.width, built.image_size.height),
-        fingerprint=built.fingerprint,
         parts=parts,
-        unit=built.unit,
-        leaks=built.leaks,
-        notices=built.notices,
-        absent=built.absent,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import read_json, sha256_of
-from cancernet.base.records import from_json
+from cancernet.base.records import as_json, from_json
 from cancernet.base.words import NOTICE, images_of
 from cancernet.context.judge import InContext
 from cancernet.evaluation.run_results import (
@@ -29,7 +29,7 @@ from cancernet.report.content import DRAWN
 from cancernet.report.page import alerts
 from cancernet.report.rendering import number, render
 from cancernet.runs import run_folder
-from cancernet.runs.run_record import CROSS_VALIDATION, read_finished_folds
+from cancernet.runs.cross_validation_record import CROSS_VALIDATION, read_finished_folds
 
 WORDS = {name: figure_name(name) for name in METRICS} | {"brier": "Brier score (0 is best)"}
 
@@ -230,8 +230,8 @@ def as_dict(compared: Compared, first: Side, second: Side) -> dict[str, object]:
         "first_run": first.name,
         "second_run": second.name,
         "images": len(first.testing.paths),
-        **dataclasses.asdict(compared.own),
-        **({"alone": dataclasses.asdict(compared.alone)} if compared.alone else {}),
+        **as_json(compared.own),
+        **({"alone": as_json(compared.alone)} if compared.alone else {}),
         "drawn": first.drawn or second.drawn,
         "leaks": [side.leak for side in (first, second)],
         "made": run_folder.now(),

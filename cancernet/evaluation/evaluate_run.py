@@ -82,7 +82,13 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         testing = finished.scores.scored[TESTING]
         leak, seen, drawn, folder = leak_of(run), "", run.drawn, own_folder(run)
     else:
-        labelled = read_labelled(settings.data, run, split=settings.split)
+        labelled = read_labelled(
+            settings.data,
+            run,
+            split=settings.split,
+            columns=settings.columns,
+            labels=settings.labels,
+        )
         testing, failures = score_labelled(labelled, run)
         exit_code = EXIT_SOME_FAILED if failures else EXIT_OK
         left_out = {**labelled.left_out, **failures}
@@ -113,7 +119,9 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         folder=folder,
         assessment=assessment,
         context=context,
-        subgroups=subgroups(table, assessment, seed=finished.seed) if table else {},
+        subgroups=subgroups(table, assessment, seed=finished.seed, columns=settings.columns)
+        if table
+        else {},
         predictive=predictive_rows(assessment.calls(), expected, seed=finished.seed)
         if expected
         else [],

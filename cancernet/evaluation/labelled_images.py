@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -9,11 +10,13 @@ import numpy as np
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file, sha256_of
-from cancernet.base.tables import FILE, LABEL, PATIENT, plain_path, read_table
+from cancernet.base.named_files import NamedFiles, plain_path
+from cancernet.base.tables import Column, Table, read_table
 from cancernet.base.words import counted
 from cancernet.catalog.patient_id import find_respelled, kept_spellings
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD
+from cancernet.dataset.label_table import Meanings
 from cancernet.dataset.manifest import MANIFEST, digest, read_dataset
 from cancernet.dataset.notices import notice_respelled, say_notice
 from cancernet.runs.run_folder import Run
@@ -33,7 +36,7 @@ class Labelled:
         labels: (images,) int64, places in the run's classes.
         patients: name of every image's patient; where it is not known, the image's path.
         unnamed: images whose patient is not known, so that each counts as one of its own.
-        respelled: which ids of a table were taken for one patient, in a sentence; or empty.
+        respelled: which ids were taken for one patient, in a sentence; or empty.
         left_out: reason to number of files that were left out.
         how: which images these are, in words.
         leak: what leaks between the splits of that set; empty when nothing.
@@ -81,16 +84,24 @@ class Labelled:
         )
 
 
-def read_labelled(path: Path, run: Run, *, split: str | None = None) -> Labelled:
+def read_labelled(
+    path: Path,
+    run: Run,
+    *,
+    split: str | None = None,
+    columns: Sequence[str] = (),
+    labels: Sequence[str] = (),
+) -> Labelled:
     """Reads labelled images for a run.
 
     Args:
         path: a built data set, a folder with a `manifest.csv` or with folders named by
-            class somewhere above the files, or a CSV table of `path,label` (or
-            `filename,label`) and perhaps `patient`.
+            class somewhere above the files, or a table with columns for the image, its
+            label and perhaps its patient.
         run: for its classes and its data set.
         split: one of `SPLITS` or "all", for built sets; None takes testing of the run's
             own set and all of another.
+        columns, labels: of `columns_setting` and `labels_setting`, for a table.
 
     Raises:
         CancerNetError: nothing there, or nothing that fits the run's classes.
@@ -103,7 +114,8 @@ def read_labelled(path: Path, run: Run, *, split: str | None = None) -> Labelled
     elif split not in (None, ALL):
         raise CancerNetError(f"--split {split} is for data sets that build_dataset.py built")
     elif path.is_file() or (path / MANIFEST).is_file():
-        found = _read_table(path if path.is_file() else path / MANIFEST, run)
+        table = read_table(path if path.is_file() else path / MANIFEST, columns)
+        found = _read_table(table, run, Meanings(run.classes, labels))
     else:
         found = _read_folders(path, run)
     if not found.paths:
@@ -143,47 +155,71 @@ def _read_built(folder: Path, run: Run, split: str | None) -> Labelled:
     )
 
 
-def _read_table(path: Path, run: Run) -> Labelled:
-    table = read_table(path)
-    file, label, patient = table.need(FILE), table.need(LABEL), table.find(PATIENT)
+def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
+    path = table.path
+    file, label = table.need(Column.IMAGE), table.need(Column.LABEL)
+    patient = table.find(Column.PATIENT)
     nameless = next((row.line for row in table.rows if not row.cells[file]), None)
     if nameless is not None:
         raise CancerNetError(f"row {nameless} of {path} names no file")
-    kept = [row.cells for row in table.rows if row.cells[label] in run.classes]
-    paths = [plain_path(cells[file]) for cells in kept]
+    meant = [(row.cells, meanings.find(row.cells[label])) for row in table.rows]
+    kept = [(cells, name) for cells, name in meant if name is not None]
+    paths = _files_of(path, [plain_path(cells[file]) for cells, _ in kept])
     twice = [name for name, count in Counter(paths).items() if count > 1]
     if twice:
         raise CancerNetError(
             f"{path} names {counted(len(twice), 'image')} more than once, first "
             f"{twice[0]}; name each image once, or it counts twice"
         )
-    missing = [name for name in paths if not is_file(path.parent / name)]
-    if missing:
-        raise CancerNetError(
-            f"{path} names {len(missing):,} images that are not there, first {missing[0]}; paths "
-            "are relative to the table"
-        )
-    named = [cells[patient] if patient is not None else "" for cells in kept]
-    respelled = find_respelled(set(named))
-    spelling = kept_spellings(respelled)
-    patients = [spelling.get(name, name) for name in named]
+    patients, respelled = _one_spelling_each(
+        [cells[patient] if patient is not None else "" for cells, _ in kept]
+    )
     return Labelled(
         name=path.parent.resolve().name if path.name == MANIFEST else path.stem,
         folder=path.parent,
         paths=paths,
-        labels=np.array([run.classes.index(cells[label]) for cells in kept], np.int64),
+        labels=np.array([run.classes.index(name) for _, name in kept], np.int64),
         patients=[name or place for name, place in zip(patients, paths, strict=True)],
         unnamed=patients.count(""),
         left_out=dict(Counter([UNKNOWN_CLASS] * (len(table.rows) - len(kept)))),
         how=f"all images of {path.name}",
-        respelled=" ".join(map(say_notice, notice_respelled(respelled))),
+        respelled=respelled,
     )
+
+
+def _files_of(table: Path, names: list[str]) -> list[str]:
+    """Returns the file of each name, relative to the folder of the table."""
+    folder = table.parent
+    if all(is_file(folder / name) for name in names):
+        return names
+    below = (file.relative_to(folder).as_posix() for file in Inputs([folder]))
+    meant = NamedFiles(below).find_all(names)
+    missing = [name for name in names if not meant[name]]
+    if missing:
+        raise CancerNetError(
+            f"{table} names {len(missing):,} images that are not there, first {missing[0]}; put "
+            "the table into the folder of the images"
+        )
+    for name, files in meant.items():
+        if len(files) > 1:
+            raise CancerNetError(
+                f"{name} in {table} fits several files, {files[0]} and {files[1]}; write the path "
+                "from the table's folder into it"
+            )
+    return [meant[name][0] for name in names]
+
+
+def _one_spelling_each(named: list[str]) -> tuple[list[str], str]:
+    """Returns one spelling for every patient, and which ids were joined, in a sentence."""
+    respelled = find_respelled(set(named))
+    kept = kept_spellings(respelled)
+    said = " ".join(map(say_notice, notice_respelled(respelled)))
+    return [kept.get(name, name) for name in named], said
 
 
 def _read_folders(folder: Path, run: Run) -> Labelled:
     dataset = catalog.DATASETS.get(run.record.dataset.name)
-    paths, labels, patients, reasons = [], [], [], []
-    unnamed = 0
+    paths, labels, named, reasons = [], [], [], []
     for file in Inputs([folder]):
         relative = PurePosixPath(file.relative_to(folder).as_posix())
         try:
@@ -191,19 +227,20 @@ def _read_folders(folder: Path, run: Run) -> Labelled:
         except catalog.LeftOut as reason:
             reasons.append(reason.reason.value)
             continue
-        unnamed += not patient
         paths.append(str(relative))
         labels.append(run.classes.index(label))
-        patients.append(patient or str(relative))
+        named.append(patient)
+    patients, respelled = _one_spelling_each(named)
     return Labelled(
         name=folder.resolve().name,
         folder=folder,
         paths=paths,
         labels=np.array(labels, np.int64),
-        patients=patients,
-        unnamed=unnamed,
+        patients=[name or path for name, path in zip(patients, paths, strict=True)],
+        unnamed=patients.count(""),
         left_out=dict(Counter(reasons).most_common()),
         how="folders named by class",
+        respelled=respelled,
     )
 
 
@@ -217,17 +254,13 @@ def _identity(
     """
     label = next((part for part in reversed(path.parts[:-1]) if part in classes), None)
     if dataset is not None and not catalog.is_mask(path):
-        # <class>/<published name>: the name alone may say whose it is.
-        guess = PurePosixPath(path.stem.split("_")[0], label or "", path.name)
-        for candidate, sure in ((path, True), (guess, False)):
-            try:
-                found = dataset.identify(candidate)
-            except catalog.Contradiction:
-                raise
-            except catalog.LeftOut:
-                continue
-            if sure or found.x is not None:
-                return found.label, found.patient
+        try:
+            found = dataset.identify(path)
+            return found.label, found.patient
+        except catalog.Contradiction:
+            raise
+        except catalog.LeftOut:
+            pass  # the folder of a class is enough
     if catalog.is_mask(path):
         raise catalog.LeftOut(catalog.Reason.MASK)
     if label is None:

@@ -13,6 +13,7 @@ from cancernet.base.settings import (
     setting,
     setting_fields,
 )
+from cancernet.base.tables import columns_setting, labels_setting
 from cancernet.config import RULES, SPLITS, TrainConfig
 
 # The setting that a rule takes; the other rules take none.
@@ -42,6 +43,8 @@ class EvaluationSettings:
         metavar="FILE",
         common=True,
     )
+    columns: tuple[str, ...] = columns_setting()
+    labels: tuple[str, ...] = labels_setting()
     prevalence: tuple[float, ...] = setting(
         (),
         "expected share of positives, 0-1: gives the predictive values there",
@@ -78,6 +81,10 @@ class EvaluationSettings:
         check_settings(self)
         if self.split and self.data is None:
             raise CancerNetError("--split goes with --data")
+        if self.labels and self.data is None:
+            raise CancerNetError("--labels goes with --data")
+        if self.columns and self.data is None and self.subgroups is None:
+            raise CancerNetError("--columns goes with --data or --subgroups")
         given = self.rule_settings
         if given and self.rule is None:
             raise CancerNetError(

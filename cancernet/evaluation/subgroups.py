@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.tables import FILE, PATIENT, plain_path, read_table
+from cancernet.base.named_files import NamedFiles, plain_path
+from cancernet.base.tables import Column, read_table
 from cancernet.base.words import counted, some
 from cancernet.catalog.patient_id import patient_key
 from cancernet.measures.assess import TESTING, ScoreSet
@@ -30,17 +31,21 @@ class SubgroupRow(Figures):
     notes: tuple[str, ...]
 
 
-def subgroups(table: Path, scores: ScoreSet, *, seed: int) -> dict[str, list[SubgroupRow]]:
+def subgroups(
+    table: Path, scores: ScoreSet, *, seed: int, columns: Sequence[str] = ()
+) -> dict[str, list[SubgroupRow]]:
     """Returns every column of a table with the rows of its groups, at the one operating point.
 
     Raises:
         CancerNetError: the table cannot be read, or names nobody who was tested.
     """
-    key, columns = read_columns(table)
+    key, groups = read_columns(table, columns)
     testing = scores.scored[TESTING]
     by_patient = key == "patient"
     keys = [patient_key(name) for name in testing.patients] if by_patient else testing.paths
-    known = set().union(*columns.values())
+    if not by_patient:
+        groups = _of_files(table, groups, keys)
+    known = set().union(*groups.values())
     if not known & set(keys):
         raise CancerNetError(
             f"{table} names none of the {len(set(keys)):,} {key}s that were tested, such as "
@@ -52,14 +57,33 @@ def subgroups(table: Path, scores: ScoreSet, *, seed: int) -> dict[str, list[Sub
         _log.warning("%s: %s not tested, passed over (%s)", table, others, some(strangers))
     calls = scores.calls()
     found = {
-        name: subgroup_rows(calls, group, keys=keys, seed=seed) for name, group in columns.items()
+        name: subgroup_rows(calls, group, keys=keys, seed=seed) for name, group in groups.items()
     }
     # Nobody wants a table of the one group that was not given.
     return {name: rows for name, rows in found.items() if [r.group for r in rows] != [NOT_GIVEN]}
 
 
-def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
-    """Reads a table with a column `patient` or `path` and any others.
+def _of_files(
+    table: Path, groups: Mapping[str, Mapping[str, str]], files: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Returns the groups by the files that the table's names mean; a name without one stays."""
+    meant = NamedFiles(files).find_all(set().union(*groups.values()))
+    for name, several in meant.items():
+        if len(several) > 1:
+            raise CancerNetError(
+                f"{name} in {table} fits several tested images, {several[0]} and {several[1]}; "
+                "write more of the path into the table"
+            )
+    return {
+        column: {(meant[name] or [name])[0]: group for name, group in rows.items()}
+        for column, rows in groups.items()
+    }
+
+
+def read_columns(path: Path, columns: Sequence[str] = ()) -> tuple[str, dict[str, dict[str, str]]]:
+    """Reads a table with a column for the patient or the image and any others.
+
+    `columns` is of `columns_setting`; it may also name columns of another table.
 
     Returns:
         The key that the table uses, and for every other column {key: value}; patients are
@@ -69,24 +93,26 @@ def read_columns(path: Path) -> tuple[str, dict[str, dict[str, str]]]:
         CancerNetError: no such file, no key column, no other column, or a key that
             stands there twice with different values.
     """
-    table = read_table(path)
-    file, patient = table.find(FILE), table.find(PATIENT)
-    columns = {place: name for place, name in enumerate(table.columns)
-               if place not in (file, patient)}  # fmt: skip
-    if (file is None and patient is None) or not columns:
+    table = read_table(path, columns, all_there=False)
+    file, patient = table.find(Column.IMAGE), table.find(Column.PATIENT)
+    others = {place: name for place, name in enumerate(table.columns)
+              if place not in (file, patient)}  # fmt: skip
+    if (file is None and patient is None) or not others:
         raise CancerNetError(
             f"{path} needs a column `patient` or `path` and one more to group by; it has "
             f"{', '.join(table.columns) or 'none'}"
         )
-    for name in columns.values():
-        table.need((name.casefold(),))  # refuses two of the same name
+    folded = [name.casefold() for name in others.values()]
+    twice = next((name for name in folded if folded.count(name) > 1), None)
+    if twice is not None:
+        raise CancerNetError(f"{path} has two columns {twice!r}; name them differently")
     key = "path" if file is not None else "patient"
-    found: dict[str, dict[str, str]] = {name: {} for name in columns.values()}
+    found: dict[str, dict[str, str]] = {name: {} for name in others.values()}
     for row in table.rows:
         who = plain_path(row.cells[file]) if file is not None else ""
         if patient is not None and file is None:
             who = patient_key(row.cells[patient])
-        for place, name in columns.items():
+        for place, name in others.items():
             value = row.cells[place] or NOT_GIVEN
             if found[name].setdefault(who, value) != value:
                 raise CancerNetError(

@@ -99,8 +99,7 @@ class Assessment(ScoreSet):
     @property
     def warnings(self) -> tuple[str, ...]:
         """The remarks in sentences."""
-        stored = self.operating_point.note if not self.operating_point.remarks else ""
-        return (*([stored] if stored else []), *sentences(self.remarks))
+        return sentences(self.remarks)
 
 
 def choose_point(
@@ -140,9 +139,7 @@ def assess_at(scores: ScoreSet, *, seed: int, resamples: int = RESAMPLES) -> Ass
     intervals = {TESTING: patient_intervals(calls, resamples=resamples, seed=seed)}
     if math.isnan(scores.operating_point.threshold):
         nothing = dict.fromkeys(intervals[TESTING].limits, UNDEFINED)
-        intervals[VALIDATION] = dataclasses.replace(
-            intervals[TESTING], limits=nothing, remarks=(), notes=()
-        )
+        intervals[VALIDATION] = dataclasses.replace(intervals[TESTING], limits=nothing, remarks=())
     else:
         intervals[VALIDATION] = patient_intervals(
             scores.calls(VALIDATION), resamples=resamples, seed=seed
@@ -217,8 +214,9 @@ def pool(folds: Sequence[FoldScores]) -> ScoreSet:
         thresholds=thresholds,
         operating_point=OperatingPoint(
             threshold=math.nan,
-            rule=first.rule,
             rule_name=first.rule_name,
+            rule_number=first.rule_number,
+            rule_sentence=first.rule_sentence,
             sensitivity=promised.sensitivity,
             specificity=promised.specificity,
             images=len(set(validation.paths)),  # folds may share validating patients

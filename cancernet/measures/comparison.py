@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.records import Written
 from cancernet.measures.bootstrap import draw_weights, judge_once, judge_weighted, strata
 from cancernet.measures.calls import Calls
 from cancernet.measures.intervals import (
@@ -18,12 +19,12 @@ from cancernet.measures.intervals import (
     standard_errors,
 )
 from cancernet.measures.metrics import METRICS
-from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, Remarked, remark
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark, sentences
 from cancernet.measures.scored import Classes, Scored
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Comparison(Remarked):
+class Comparison:
     """How two runs differ on one testing set.
 
     Attributes:
@@ -34,7 +35,6 @@ class Comparison(Remarked):
         patients: that were resampled.
         resamples: number of draws.
         remarks: what the intervals cannot tell.
-        notes: the same in sentences.
     """
 
     first: dict[str, float]
@@ -44,7 +44,11 @@ class Comparison(Remarked):
     patients: int
     resamples: int
     remarks: tuple[Remark, ...] = ()
-    notes: tuple[str, ...] = ()
+
+    @Written
+    def notes(self) -> tuple[str, ...]:
+        """The remarks in sentences."""
+        return sentences(self.remarks)
 
 
 def compare(

@@ -14,14 +14,16 @@ probabilities before the correction.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from cancernet.base.records import Record, Written
 from cancernet.config import CALIBRATIONS, RULES, TrainConfig
 from cancernet.measures import remarks as words
-from cancernet.measures.remarks import Kind, Remark, Remarked
+from cancernet.measures.remarks import Kind, Remarked
 
 # float32 softmax ends near here; a probability of 0 would have no logarithm.
 SMALLEST = 1e-30
@@ -73,7 +75,18 @@ class Rule:
     @property
     def words(self) -> str:
         """The rule for a reader."""
-        return words.RULES[self.name].format(shift=SHIFT, **dataclasses.asdict(self))
+        return words.rule(self.name, self.number)
+
+    @property
+    def number(self) -> float:
+        """The number that the rule goes by; NaN where it needs none."""
+        numbers = {
+            "smoothed": SHIFT,
+            "sensitivity": self.target_sensitivity,
+            "cost": self.cost_ratio,
+            "fixed": self.threshold,
+        }
+        return numbers.get(self.name, math.nan)
 
 
 def rule_of(settings: Mapping[str, Any]) -> Rule:
@@ -83,37 +96,46 @@ def rule_of(settings: Mapping[str, Any]) -> Rule:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OperatingPoint(Remarked):
+class OperatingPoint(Record, Remarked):
     """A threshold (positive iff score >= threshold) and what it promised on validation.
 
     Attributes:
         threshold: 0-1.
-        rule: the rule in words.
         rule_name: one of `cancernet.config.RULES`, or `STAND_IN`.
+        rule_number: `Rule.number`, or what stands in; NaN also in the record of an earlier version.
+        rule_sentence: the rule in words, of a record that knew it as a sentence only.
         sensitivity: on validation; NaN without positives.
         specificity: on validation; NaN without negatives.
         images: of the validation set.
         patients: of the validation set, or None when not known.
         remarks: what a reader must know about this choice.
-        note: the same in sentences, for readers of the record.
-        chosen_on: "validation", or None for a threshold that was given or stands in.
     """
 
     threshold: float
-    rule: str
     rule_name: str
+    rule_number: float = math.nan
+    rule_sentence: str | None = None
     sensitivity: float
     specificity: float
     images: int
     patients: int | None
-    remarks: tuple[Remark, ...] = ()
-    note: str = ""
-    chosen_on: str | None = dataclasses.field(init=False)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        chosen_on = None if self.rule_name in ("fixed", STAND_IN) else "validation"
-        object.__setattr__(self, "chosen_on", chosen_on)
+    @classmethod
+    def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the entries of version 0.1.0, which wrote sentences, in today's form."""
+        if "rule" in entries and not {"rule_number", "rule_sentence"} & entries.keys():
+            entries = {**entries, "rule_number": None, "rule_sentence": entries["rule"]}
+        return super().upgraded(entries)
+
+    @Written
+    def rule(self) -> str:
+        """The rule in words."""
+        return self.rule_sentence or words.rule(self.rule_name, self.rule_number)
+
+    @Written
+    def chosen_on(self) -> str | None:
+        """What the threshold was chosen on: "validation"; None if it was given or stands in."""
+        return None if self.rule_name in ("fixed", STAND_IN) else "validation"
 
     @property
     def origin(self) -> str:
@@ -140,7 +162,6 @@ class Calibration(Remarked):
         positive: index of the positive class, for "isotonic".
         knots: ((score, probability), …) rising, for "isotonic".
         remarks: what a reader must know about this fit.
-        note: the same in sentences, for readers of the record.
 
     Raises:
         ValueError: an unknown method, or numbers that no fit gives.
@@ -150,11 +171,8 @@ class Calibration(Remarked):
     temperature: float = 1.0
     positive: int | None = None
     knots: tuple[tuple[float, float], ...] = ()
-    remarks: tuple[Remark, ...] = ()
-    note: str = ""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.method not in CALIBRATIONS:
             raise ValueError(f"the method {self.method!r:.40} is not known")
         if not 0 < self.temperature < np.inf:

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.base.records import Written
 from cancernet.measures.bootstrap import Judged, bootstrap
 from cancernet.measures.calls import Calls
 from cancernet.measures.metrics import METRICS
-from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, Remarked, remark
+from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark, sentences
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -30,7 +31,7 @@ UNDEFINED = (float("nan"), float("nan"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Intervals(Remarked):
+class Intervals:
     """Intervals of one split.
 
     Attributes:
@@ -42,7 +43,6 @@ class Intervals(Remarked):
         resamples: number of draws.
         seed: of the draws.
         remarks: what these intervals cannot tell.
-        notes: the same in sentences, for readers of `metrics.json`.
     """
 
     limits: dict[str, tuple[float, float]]
@@ -53,7 +53,11 @@ class Intervals(Remarked):
     resamples: int
     seed: int
     remarks: tuple[Remark, ...] = ()
-    notes: tuple[str, ...] = ()
+
+    @Written
+    def notes(self) -> tuple[str, ...]:
+        """The remarks in sentences."""
+        return sentences(self.remarks)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cancernet.measures import remarks as words
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import FALLBACK, SHIFT, STAND_IN, OperatingPoint, Rule
 from cancernet.measures.ranking import curve_counts
@@ -61,8 +60,8 @@ def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
     called = calls.score >= chosen
     return OperatingPoint(
         threshold=chosen,
-        rule=words.RULES[STAND_IN].format(threshold=chosen) if stands_in else rule.words,
         rule_name=STAND_IN if stands_in else rule.name,
+        rule_number=chosen if stands_in else rule.number,
         sensitivity=_share(called[calls.truth == 1]),
         specificity=_share(~called[calls.truth == 0]),
         images=len(calls),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from cancernet.base.records import Written
 from cancernet.base.words import counted
 
 # Fewer patients with images of a class than this are said to be few.
@@ -45,6 +46,7 @@ class Kind(StrEnum):
     CLASSES_WITHOUT_IMAGES = "classes_without_images"
     FEW_PATIENTS = "few_patients"
     NO_INTERVAL = "no_interval"
+    SENTENCE = "sentence"  # of a record that knew remarks as sentences only
     # Patients as units, and two runs compared.
     PATIENTS_ALIKE = "patients_alike"
     SAME_PROBABILITIES = "same_probabilities"
@@ -138,6 +140,7 @@ SENTENCES = {
         "No interval is given for {figures}: undefined, or without any spread among these "
         "patients. That means too few or too similar patients, not certainty."
     ),
+    Kind.SENTENCE: "{text}",
     Kind.PATIENTS_ALIKE: (
         "All {patients:patient} are {only}, so there is no ranking of patients to judge."
     ),
@@ -150,7 +153,7 @@ SENTENCES = {
 
 _FEW = "few patients: for others these figures may well differ"
 # What a terminal says after a training; several kinds may come to the same.
-SHORT = {
+SHORT: dict[str, str] = {
     Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: 0.5 stands in for an operating point",
     Kind.TIED_SCORES: "tied scores: the sensitivity is higher than was asked for",
     Kind.NO_BETTER_THAN_CHANCE: "on validation the calls are no better than chance",
@@ -164,13 +167,13 @@ SHORT = {
 RULES = {
     "youden": "highest sensitivity + specificity (Youden)",
     "smoothed": (
-        "highest sensitivity + specificity (Youden), averaged over shifts of {shift:g} in log "
+        "highest sensitivity + specificity (Youden), averaged over shifts of {number:g} in log "
         "odds between patients and pulled towards 0.5 when few patients validate"
     ),
-    "sensitivity": "highest threshold with a sensitivity of at least {target_sensitivity:g}",
-    "cost": "lowest cost when a missed positive costs as much as {cost_ratio:g} false alarms",
-    "fixed": "fixed threshold {threshold:g}",
-    "stand-in": "none: {threshold:g} stands in, because validation had one class only",
+    "sensitivity": "highest threshold with a sensitivity of at least {number:g}",
+    "cost": "lowest cost when a missed positive costs as much as {number:g} false alarms",
+    "fixed": "fixed threshold {number:g}",
+    "stand-in": "none: {number:g} stands in, because validation had one class only",
 }
 # Where the threshold of a rule is from; of every other rule it is chosen.
 ORIGINS = {
@@ -203,7 +206,9 @@ class _Formatter(string.Formatter):
 
 
 def sentence(remark: Remark) -> str:
-    """Returns the sentence of a remark."""
+    """Returns the sentence of a remark; of a kind that a later version wrote, its name."""
+    if remark.kind not in SENTENCES:
+        return f"{figure_name(remark.kind)}."
     values = dict(remark.values)
     if isinstance(named := values.get("figures"), tuple):
         values["figures"] = tuple(map(figure_name, named))
@@ -217,7 +222,12 @@ def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
 
 def short_sentences(remarks: Iterable[Remark]) -> list[str]:
     """Returns what remarks come to in a few words each, every word once."""
-    return list(dict.fromkeys(SHORT.get(Kind(one.kind)) or sentence(one) for one in remarks))
+    return list(dict.fromkeys(SHORT.get(one.kind) or sentence(one) for one in remarks))
+
+
+def rule(name: str, number: float) -> str:
+    """Returns in words what chose a threshold; both are those of an `OperatingPoint`."""
+    return RULES.get(name, name).format(number=number)
 
 
 def figure_name(name: str) -> str:
@@ -225,17 +235,21 @@ def figure_name(name: str) -> str:
     return FIGURES.get(name, name.replace("_", " "))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Remarked:
-    """Base of records with `remarks`: fills `note` or `notes` with their sentences.
+    """Base of records with remarks. Files hold the values for programs and `note` for people."""
 
-    Files keep both: the values for programs, the sentences for people. The sentences of an
-    earlier version's file stay as they were.
-    """
+    remarks: tuple[Remark, ...] = ()
 
-    remarks: tuple[Remark, ...]
+    @classmethod
+    def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the entries of version 0.1.0, which wrote sentences only, in today's form."""
+        note = entries.get("note")
+        if "remarks" in entries or not isinstance(note, str) or not note:
+            return entries
+        return {**entries, "remarks": [{"kind": Kind.SENTENCE.value, "values": {"text": note}}]}
 
-    def __post_init__(self) -> None:
-        said = sentences(self.remarks)
-        for name, text in (("note", " ".join(said)), ("notes", said)):
-            if getattr(self, name, None) in ("", ()):
-                object.__setattr__(self, name, text)
+    @Written
+    def note(self) -> str:
+        """The remarks in sentences."""
+        return " ".join(sentences(self.remarks))

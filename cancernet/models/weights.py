@@ -71,18 +71,11 @@ def load_weights(
             or one of another network. The model is of no use then.
     """
     path = imagenet_file(application) if weights == IMAGENET else Path(weights)
-    if not path.is_file():
-        raise CancerNetError(f"there is no weights file {path}")
     part = _load_file(model, path, application)
     return WeightsRecord(file=str(path), sha256=sha256_of(path), part=part)
 
 
-def parameters_in(path: Path) -> int:
-    """Counts the numbers a weights file holds for a model's layers.
-
-    Raises:
-        OSError, KeyError: no HDF5 file, no Keras archive, or nothing of a model in it.
-    """
+def _parameters_in(path: Path) -> int:
     if zipfile.is_zipfile(path):
         check_zip(path)
         with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as member:
@@ -91,19 +84,34 @@ def parameters_in(path: Path) -> int:
     return _parameters_in_hdf5(path)
 
 
-def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
-    if path.suffix == ".pth":
-        return _load_torch_file(model, path)
+def check_weights_file(path: Path) -> int:
+    """Returns how many numbers a weights file holds for a model's layers.
+
+    Raises:
+        CancerNetError: there is none, it is damaged, or it may not be opened.
+    """
+    _refuse_missing(path)
     try:
-        count = parameters_in(path)
+        return _parameters_in(path)
     except Exception as error:  # zipfile, zlib and HDF5 raise many kinds
         raise CancerNetError(
             f"{path} is damaged or not a weights file of Keras ({first_line(error)}); use a .h5, "
             ".weights.h5 or .keras file"
         ) from None
+
+
+def _refuse_missing(path: Path) -> None:
+    if not path.is_file():
+        raise CancerNetError(f"there is no weights file {path}")
+
+
+def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
+    if path.suffix == ".pth":
+        return _load_torch_file(model, path)
+    count = check_weights_file(path)
     whole, backbone = model.count_params(), backbone_part(model)
     if count == whole:
-        _load_into(model, path)
+        load_into(model, path)
         return "network"
     if backbone is None:
         raise SettingsError(
@@ -122,12 +130,13 @@ def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
     if is_rebuilt(application):
         _load_through_keras_network(backbone, path, application)
     else:
-        _load_into(backbone, path)
+        load_into(backbone, path)
     return "backbone"
 
 
 def _load_torch_file(model: keras.Model, path: Path) -> str:
     """Loads the backbone from a PyTorch file; only Lite0's layers have the names of one."""
+    _refuse_missing(path)
     try:
         set_weights(backbone_part(model) or model, read_tensors(path))
     except ValueError as error:
@@ -137,7 +146,12 @@ def _load_torch_file(model: keras.Model, path: Path) -> str:
     return "backbone"
 
 
-def _load_into(model: keras.Model, path: Path) -> None:
+def load_into(model: keras.Model, path: Path) -> None:
+    """Loads all weights of a network from a file in its own form.
+
+    Raises:
+        CancerNetError: they do not fit, or leave some without numbers.
+    """
     # Keras passes over layers it finds nothing for with a mere warning: these keep no numbers.
     model.set_weights(
         [
@@ -182,7 +196,7 @@ def _parameters_in_hdf5(source: Path | io.BytesIO) -> int:
 def _load_through_keras_network(backbone: keras.Model, path: Path, application: str) -> None:
     """Loads a file of Keras's own graph of a network into our graph of it."""
     network = keras_network(application)
-    _load_into(network, path)
+    load_into(network, path)
     weights = network.get_weights()
     if normalizes_inside(application):
         statistics = next(x for x in network.layers if isinstance(x, keras.layers.Normalization))

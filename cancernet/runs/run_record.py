@@ -1,31 +1,18 @@
-"""`run.json` and `cross_validation.json` as typed records: what was trained, on what and how.
-
-A cross-validation has its own record in place of `run.json`, and its folds are whole runs below it:
-
-    output/<run>/
-        cross_validation.json  which patients are in which fold, and how far it is
-        predictions.csv        every image once, by the fold that tested it
-        metrics.json  figures/  report.html     fold-01/ fold-02/ ...
-"""
+"""`run.json` as a typed record: what was trained, on what and how."""
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
-from cancernet.base.errors import RunError
-from cancernet.base.files import read_json, write_json
-from cancernet.base.program import typed
-from cancernet.base.records import Record, from_json
+from cancernet.base.records import Record, Written
 from cancernet.config import INTERPOLATIONS
 from cancernet.context.context import Context
 from cancernet.dataset.build_record import SplitCounts
-from cancernet.dataset.notices import Leak, upgraded_leaks
+from cancernet.dataset.notices import Leak, say_leaks, upgraded_leaks
 from cancernet.measures.decisions import Calibration, OperatingPoint
 
-CROSS_VALIDATION = "cross_validation.json"
 FORMAT = 1
 FINISHED = "finished"
 TRAINING = "training"
@@ -36,15 +23,22 @@ Setting = bool | int | float | str
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Input(Record):
-    """What the network takes in: RGB images of this size, scaled to it in this way."""
+    """What the network takes in: RGB images of this size, scaled to it in this way.
+
+    `bits` is the depth of the data's values where their files have more than 8 and do not state
+    it; else 0.
+    """
 
     width: int
     height: int
     channels: int = 3
     range: str = "RGB 0-255"
     interpolation: str
+    bits: int = 0
 
     def __post_init__(self) -> None:
+        if self.bits and not 8 <= self.bits <= 16:
+            raise ValueError(f"values of {self.bits} bits; there are 8 to 16")
         if not (0 < self.width <= LONGEST_SIDE and 0 < self.height <= LONGEST_SIDE):
             raise ValueError(
                 f"{self.width}x{self.height} pixels; each side must be 1 to {LONGEST_SIDE}"
@@ -61,7 +55,6 @@ class DatasetFacts(Record):
         folder: where the training found them, as it was named.
         fingerprint: of the data set, or of this division of it.
         whole: in a fold, the fingerprint of the data set that it divides; else empty.
-        leak: `leaks` in words; empty when nothing leaks.
         split: how the splits were made, in words.
         image_size: (width, height) in pixels that most images have; empty where not known.
         left_out: reason -> number of files.
@@ -76,7 +69,6 @@ class DatasetFacts(Record):
     fingerprint: str = ""
     whole: str = ""
     drawn: bool
-    leak: str
     leaks: tuple[Leak, ...]
     split: str = ""
     counts: Mapping[str, SplitCounts] = dataclasses.field(default_factory=dict)
@@ -90,6 +82,11 @@ class DatasetFacts(Record):
     def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
         """Returns the entries of version 0.1.0, which wrote a sentence, in today's form."""
         return upgraded_leaks({"leaks": [], **entries})
+
+    @Written
+    def leak(self) -> str:
+        """What leaks, in words; empty when nothing does."""
+        return say_leaks(self.leaks)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -263,59 +260,3 @@ class RunRecord(TrainingRecord):
             raise ValueError("`operating_point.threshold` must be a finite number")
         if self.context is not None and len(self.classes) != 2:
             raise ValueError("`context` needs exactly two `classes`")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class WholeDataset(Record):
-    """The data set that the folds divide: where it lies, and the SHA-256 of its manifest."""
-
-    folder: str
-    fingerprint: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CrossValidationRecord(TrainingRecord):
-    """The content of `cross_validation.json`; `asked` is what --folds named."""
-
-    dataset: WholeDataset
-    asked: str
-    folds: tuple[Fold, ...]
-
-    def __post_init__(self) -> None:
-        if not self.folds:
-            raise ValueError("`folds` is empty")
-
-
-def write_cross_validation(folder: Path, record: CrossValidationRecord) -> None:
-    """Writes the record atomically."""
-    write_json(folder / CROSS_VALIDATION, record)
-
-
-def read_cross_validation(folder: Path) -> CrossValidationRecord:
-    """Reads the record.
-
-    Raises:
-        RunError: there is none, or it is damaged.
-    """
-    path = folder / CROSS_VALIDATION
-    try:
-        return from_json(CrossValidationRecord, read_json(path))
-    except FileNotFoundError:
-        raise RunError(f"{folder} holds no cross-validation ({CROSS_VALIDATION})") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}); start a new run") from None
-
-
-def read_finished_folds(folder: Path) -> CrossValidationRecord:
-    """Reads the record of a finished cross-validation.
-
-    Raises:
-        RunError: there is none, it is damaged, or not finished.
-    """
-    record = read_cross_validation(folder)
-    if not record.is_finished:
-        raise RunError(
-            f"the cross-validation in {folder} is not finished; go on with "
-            f"`{typed('train')} --resume --run {folder}`"
-        )
-    return record

@@ -1,15 +1,14 @@
 """Which images a command line names: files, folders with all below them, and lists of names."""
 
-import functools
 import os
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file
-from cancernet.base.images import SUFFIXES
-from cancernet.base.tables import FILE, plain_path, read_table
+from cancernet.base.kinds import SUFFIXES
+from cancernet.base.named_files import NamedFiles, plain_path
+from cancernet.base.tables import Column, read_table
 
 ENDINGS = tuple(SUFFIXES)
 
@@ -58,41 +57,44 @@ class Inputs:
                 self.passed_over += 1
 
 
-def listed_images(table: Path, folders: list[Path]) -> list[Path]:
-    """Returns the files that a CSV's column `filename` (or `path`) names, in the list's order.
+def listed_images(table: Path, folders: list[Path], *, columns: Sequence[str] = ()) -> list[Path]:
+    """Returns the files that a table's column for the image names, in the table's order.
 
-    A name is a path under one of the folders, or the name of one file anywhere below them.
-    A file that does not exist is returned too: scoring it says so.
+    A name is a path under one of the folders, or means a file below them as `NamedFiles` finds
+    it. A file that does not exist is returned too: scoring it says so.
+
+    Args:
+        table: with a column for the image.
+        folders: that hold the files.
+        columns: of `columns_setting`.
 
     Raises:
         CancerNetError: the list cannot be read, names nothing, or a name fits several files.
     """
-    content = read_table(table)
-    column = content.need(FILE)
+    content = read_table(table, columns)
+    column = content.need(Column.IMAGE)
     names = [plain_path(row.cells[column]) for row in content.rows if row.cells[column]]
     if not names:
-        raise CancerNetError(f"{table} names no files; fill its column `filename`")
+        raise CancerNetError(f"{table} names no files; fill its column for the image")
     strangers = [str(folder) for folder in folders if not folder.is_dir()]
     if strangers:
         raise CancerNetError(f"--list needs folders of images, and {strangers[0]} is not a folder")
-    anywhere = functools.cache(lambda: _by_name(folders))
-    found = []
-    for name in names:
-        there = [folder / name for folder in folders if is_file(folder / name)]
-        there = there or anywhere().get(Path(name).name, [])
-        if len(there) > 1:
+    there = {
+        name: [folder / name for folder in folders if is_file(folder / name)] for name in names
+    }
+    if not all(there.values()):
+        anywhere = NamedFiles(_all_files(folders)).find_all(names)
+        there = {name: there[name] or list(map(Path, anywhere[name])) for name in names}
+    for name, files in there.items():
+        if len(files) > 1:
             raise CancerNetError(
-                f"{name} in {table} fits several files, {there[0]} and {there[1]}; name only the "
+                f"{name} in {table} fits several files, {files[0]} and {files[1]}; name only the "
                 "folder that holds the right one"
             )
-        found.append(there[0] if there else folders[0] / name)
-    return found
+    return [there[name][0] if there[name] else folders[0] / name for name in names]
 
 
-def _by_name(folders: list[Path]) -> dict[str, list[Path]]:
-    found = defaultdict(list)
+def _all_files(folders: list[Path]) -> list[str]:
     # A set, since one of the folders may lie in another.
-    for path in sorted({path for folder in folders for path in folder.rglob("*")}):
-        if path.is_file():
-            found[path.name].append(path)
-    return found
+    paths = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return sorted(path.as_posix() for path in paths)

@@ -11,15 +11,10 @@ if TYPE_CHECKING:
     AnyPredictor: TypeAlias = Predictor | SpreadPredictor | PredictorInContext
 
 
-def as_the_run_judges(
-    each: "Predictor | SpreadPredictor", *, alone: bool = False
-) -> "tuple[AnyPredictor, bool]":
-    """Returns what judges images as their run does, and whether that is in context.
-
-    `alone` forbids neighbours, whatever the run says.
-    """
-    if alone or each.run.record.context is None:
-        return each, False
+def as_the_run_judges(each: "Predictor | SpreadPredictor") -> "AnyPredictor":
+    """Returns what judges images as their run does."""
+    if each.run.record.context is None:
+        return each
     from cancernet.scoring.in_context import PredictorInContext
 
-    return PredictorInContext(each), True
+    return PredictorInContext(each)

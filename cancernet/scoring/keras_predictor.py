@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 
 from cancernet import catalog
-from cancernet.base.errors import RunError, first_line
+from cancernet.base.errors import CancerNetError, RunError, first_line
 from cancernet.base.files import sha256_of
 from cancernet.base.quiet import import_tensorflow_quietly
 from cancernet.recipe_file import named_settings
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
-from cancernet.scoring.model_file import refuse_larger_than_its_weights, vet, whole_file
+from cancernet.scoring.model_file import (
+    NETWORK_ONLY,
+    refuse_larger_than_its_weights,
+    vet,
+    whole_file,
+)
+from cancernet.scoring.other_files import WITHOUT_WEIGHTS
 from cancernet.scoring.predictor import Predictor
 
 INSIDE = "inside"  # the model prepares its pixels itself
@@ -32,6 +38,7 @@ class ModelDescription:
     interpolation: str | None = None
     preprocessing: str | None = None
     sha256: str | None = None  # of the whole file
+    weights: Path | None = None  # file of the weights, where the other holds the network only
 
     def with_recipe(self) -> "ModelDescription":
         """Returns the description with what the recipe says where nothing else was said."""
@@ -112,36 +119,62 @@ def open_keras_model(named: Path, description: ModelDescription) -> Iterator[Ker
     facts = catalog.dataset(known.dataset)
     interpolation = known.interpolation or "bilinear"
     with whole_file(named, sha256=known.sha256) as path:
-        model = load_model(path, named)
+        model = load_model(path, named, weights=known.weights)
         height, width = _input_size(model, named, known.image_size)
         _check_outputs(model, named, len(facts.classes))
-        choices = f"{facts.classes} {height}x{width} {interpolation} {known.preprocessing}"
+        own_weights = "" if known.weights is None else f"{sha256_of(known.weights)} "
+        choices = (
+            f"{own_weights}{facts.classes} {height}x{width} {interpolation} {known.preprocessing}"
+        )
         record = RunRecord(
             status=FINISHED,
             classes=facts.classes,
             words=facts.words,
             positive=facts.positive,
             input=Input(width=width, height=height, interpolation=interpolation),
-            dataset=DatasetFacts(drawn=False, leak="", leaks=()),
+            dataset=DatasetFacts(drawn=False, leaks=()),
             checksum=f"{sha256_of(path)} {choices}",
         )
         yield KerasPredictor(Run(folder=named, record=record), model, known.preprocessing)
 
 
-def load_model(path: Path, shown: Path) -> Any:
+def load_model(path: Path, shown: Path, *, weights: Path | None = None) -> Any:
     """Loads a vetted file in safe mode, without custom objects and without its optimizer.
+
+    Args:
+        path: of the file.
+        shown: the name a person knows it by.
+        weights: file of the weights, for a file that holds the network only.
 
     Raises:
         RunError: it is refused for safety, or Keras cannot load it.
     """
     config = vet(path)
+    if (path.suffix == NETWORK_ONLY) != (weights is not None):
+        raise RunError(
+            f"{shown} {WITHOUT_WEIGHTS}"
+            if weights is None
+            else f"{shown} holds its weights itself; leave out --weights"
+        )
     import_tensorflow_quietly()
-    refuse_larger_than_its_weights(path, shown, config)
     import keras
 
+    from cancernet.models.weights import check_weights_file, load_into
+    from cancernet.scoring.keras_2 import modernized, network_of
+
     try:
+        today = modernized(config)
+        if weights is not None:
+            check_weights_file(weights)
+        refuse_larger_than_its_weights(weights or path, shown, today)
         with contextlib.redirect_stdout(None):
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
+            if today == config and weights is None:
+                return keras.saving.load_model(path, compile=False, safe_mode=True)
+            model = network_of(today)
+            load_into(model, weights or path)
+            return model
+    except CancerNetError as error:
+        raise RunError(f"{shown} cannot be opened: {error}") from None
     except Exception as error:  # Keras raises whatever its parts raise
         raise RunError(
             f"{shown} cannot be loaded by Keras {keras.__version__} ({first_line(error)}); save it "

@@ -27,10 +27,9 @@ from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import parse_json, sha256_of
 from cancernet.base.program import typed
-from cancernet.runs.run_folder import RUN_FILE
 
-SUFFIXES = (".keras", ".h5", ".hdf5")
-ARCHITECTURES = (".json", ".yaml", ".yml")  # as Keras writes them
+NETWORK_ONLY = ".json"  # its weights lie in another file
+SUFFIXES = (".keras", ".h5", ".hdf5", NETWORK_ONLY)
 _PART = re.compile(r"^(?P<name>.+)\.part(?P<number>\d+)$")
 _HEX = re.compile(r"^[0-9a-fA-F]{64}$")
 
@@ -44,8 +43,8 @@ FORBIDDEN = {
 }  # fmt: skip
 # The module that a class of Keras comes from, with or without `.src`.
 _ROOMS = (
-    "layers", "models", "initializers", "regularizers", "constraints", "activations",
-    "dtype_policies", "ops", "engine", "random", "applications", "trainers", "quantizers",
+    "layers", "models", "initializers", "regularizers", "constraints", "activations", "engine",
+    "dtype_policies", "mixed_precision", "ops", "random", "applications", "trainers", "quantizers",
 )  # fmt: skip
 LARGEST_CONFIG = 8 << 20  # bytes; that of EfficientNetV2L has under 1 MB
 HARMLESS = 2**24  # weights, 64 MB of memory: not worth refusing
@@ -56,22 +55,6 @@ def is_model_file(named: Path) -> bool:
     """Tells whether a path names a model file, or a part of one, rather than a run folder."""
     part = _PART.match(named.name)
     return Path(part["name"] if part else named.name).suffix in SUFFIXES and not named.is_dir()
-
-
-def refuse_other_file(named: Path) -> None:
-    """Raises RunError, which says what a file is, or seems to be, that is no model."""
-    if named.name == RUN_FILE:
-        what = f"is the record of a run; name its folder, --run {named.parent}"
-    elif named.suffix in ARCHITECTURES:
-        what = (
-            "is an architecture without weights, which knows nothing yet; name a .keras or .h5 "
-            "file with both, or a run folder"
-        )
-    elif named.suffix == ".onnx":
-        what = "does not say what its outputs mean; name the run folder that holds it"
-    else:
-        what = f"is neither a run folder nor a Keras model ({', '.join(SUFFIXES)})"
-    raise RunError(f"{named} {what}")
 
 
 @contextlib.contextmanager
@@ -179,7 +162,7 @@ def vet(path: Path) -> Config:
             run code or read files.
     """
     try:
-        config = parse_json(_from_zip(path) if zipfile.is_zipfile(path) else _from_hdf5(path))
+        config = parse_json(_text_of(path))
     except RunError:
         raise
     except Exception as error:  # zipfile, zlib and HDF5 raise whatever they like
@@ -200,6 +183,14 @@ def vet(path: Path) -> Config:
     return config
 
 
+def _text_of(path: Path) -> str:
+    if path.suffix == NETWORK_ONLY:
+        if path.stat().st_size > LARGEST_CONFIG:
+            raise ValueError("its configuration is far too large")
+        return path.read_text(encoding="utf-8")
+    return _from_zip(path) if zipfile.is_zipfile(path) else _from_hdf5(path)
+
+
 def _from_zip(path: Path) -> str:
     check_zip(path)
     with zipfile.ZipFile(path) as archive:
@@ -218,7 +209,8 @@ def _from_hdf5(path: Path) -> str:
         if text is None:
             raise RunError(
                 f"{path} holds weights but no network; give it to `{typed('train')} "
-                "--recipe NAME --weights FILE`, or ask for the whole model"
+                "--recipe NAME --weights FILE`, or name its network with --run FILE.json "
+                "--weights FILE, or ask for the whole model"
             )
         text = text.decode("utf-8") if isinstance(text, bytes) else str(text)
         if len(text) > LARGEST_CONFIG:
@@ -246,7 +238,7 @@ def _is_of_keras(module: str | None) -> bool:
     first, *steps = (module or "keras").split(".")
     if not steps:
         return first == "keras"
-    return first in ("keras", "tensorflow") and any(step in _ROOMS for step in steps)
+    return first in ("keras", "tensorflow", "tf_keras") and any(step in _ROOMS for step in steps)
 
 
 def refuse_larger_than_its_weights(path: Path, shown: Path, config: Config) -> None:
@@ -273,15 +265,11 @@ def _count_weights(config: Config) -> int:
     """
     import keras
 
-    # An optimizer allocates its variables at once, and none is needed here.
-    config = {key: value for key, value in config.items() if key != "compile_config"}
+    from cancernet.scoring.keras_2 import network_of
+
     try:
         with keras.StatelessScope(initialize_variables=False):
-            if "module" in config:
-                network = keras.saving.deserialize_keras_object(config, safe_mode=True)
-            else:  # the form of an HDF5 file
-                kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
-                network = kind.from_config(config["config"])
+            network = network_of(config)
             return sum(math.prod(variable.shape) for variable in network.variables)
     except Exception:  # Keras raises whatever its parts raise
         return 0

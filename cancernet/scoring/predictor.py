@@ -19,8 +19,10 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
+from cancernet.base.depths import GUESSED
 from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.base.images import read_rgb, to_array
+from cancernet.base.kinds import PAGE
 from cancernet.runs.run_folder import Run
 
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
@@ -146,7 +148,20 @@ class Predictor:
         Raises:
             ImageError: it cannot be read as an image.
         """
-        return self.scaled(source if isinstance(source, Image.Image) else read_rgb(source))
+        if isinstance(source, Image.Image):
+            return self.scaled(source)
+        image = read_rgb(source, bits=self.run.record.input.bits)
+        if depth := image.info.get(GUESSED):
+            self.guessed_depths.add(depth)
+        self.chose_pages |= PAGE in image.info
+        return self.scaled(image)
+
+    chose_pages = False  # whether another page than the first was taken of some image
+
+    @functools.cached_property
+    def guessed_depths(self) -> set[int]:
+        """Depths that were taken for images which, like the run's data, do not tell theirs."""
+        return set()
 
     def scaled(self, image: Image.Image) -> np.ndarray:
         """Scales a decoded image to the network's input, uint8 (height, width, 3)."""

@@ -2,7 +2,7 @@
 
 from cancernet.base.words import score_text
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Prediction, PredictionInContext, Side
+from cancernet.scoring.predictor import Prediction, PredictionInContext, Predictor, Side
 
 NO_POINT = "no operating point: 0.5 was not chosen on data"
 
@@ -70,3 +70,17 @@ def point_text(prediction: Prediction, run: Run) -> str:
     if shown == point:  # they differ in later digits, so these are shown
         shown, point = f"{score:.6g}", f"{threshold:.6g}"
     return f"{opening}{shown}, {side} the operating point {point}"
+
+
+def reading_notes(predictor: Predictor) -> list[str]:
+    """Says what had to be chosen to read the images so far: a page, a depth of the values."""
+    notes = []
+    if predictor.chose_pages:
+        notes.append("of files with several pages the largest page was taken")
+    if predictor.guessed_depths:
+        depths = ", ".join(map(str, sorted(predictor.guessed_depths)))
+        notes.append(
+            f"images of more than 8 bits do not say how many they use; {depths} bits were taken, "
+            "which hold their largest values"
+        )
+    return notes

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cancernet import __version__
-from cancernet.base.words import NOTICE
+from cancernet.base.words import IMAGES_READ, NOTICE
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure
 from cancernet.serving.answers import (
@@ -65,7 +65,7 @@ _POSTING = _problems(400, 401, 403, 408, 413, 415, 422, 500, 503, 504)
 
 
 def _form(field: str, *, many: bool = False) -> dict[str, Any]:
-    file = {"type": "string", "format": "binary", "description": "PNG, JPEG, TIFF or BMP"}
+    file = {"type": "string", "format": "binary", "description": IMAGES_READ}
     value = {"type": "array", "items": file, "minItems": 1} if many else file
     schema = {"type": "object", "properties": {field: value}, "required": [field]}
     return {"requestBody": {"required": True, "content": {MULTIPART: {"schema": schema}}}}

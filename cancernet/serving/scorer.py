@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import FORMATS, PNG_SIGNATURE, pixels_decoded, read_rgb
+from cancernet.base.images import PNG_SIGNATURE, pixels_decoded, read_rgb
+from cancernet.base.kinds import open_image
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
@@ -39,7 +40,7 @@ def decode(predictor: Predictor, content: bytes, *, maximum_pixels: int) -> np.n
     Raises:
         ImageError: it cannot be read as an image, or is beyond a limit.
     """
-    return predictor.scaled(_read(content, maximum_pixels))
+    return predictor.scaled(_read(content, maximum_pixels, predictor.run.record.input.bits))
 
 
 def preview(content: bytes, *, maximum_pixels: int) -> str:
@@ -48,7 +49,7 @@ def preview(content: bytes, *, maximum_pixels: int) -> str:
     Raises:
         ImageError: it cannot be read as an image, or is beyond a limit.
     """
-    image = _read(content, maximum_pixels)
+    image = _read(content, maximum_pixels, 0)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     return encoded(image, "PNG")
 
@@ -66,7 +67,7 @@ def is_large(content: bytes) -> bool:
         if content[:8] == PNG_SIGNATURE:
             width, height = size_of(content)
             return width * height > LARGE
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with open_image(content) as image:
             return pixels_decoded(image, content) > LARGE
     except Exception:  # decoders meet bytes that others wrote and raise whatever they like
         return False  # decoding will fail at the same place
@@ -81,14 +82,14 @@ def size_of(content: bytes) -> tuple[int, int]:
     if content[:8] == PNG_SIGNATURE and content[12:16] == b"IHDR":
         width, height = struct.unpack(">II", content[16:24])
         return width, height
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+    with open_image(content) as image:
         return image.size
 
 
-def _read(content: bytes, maximum_pixels: int) -> Image.Image:
+def _read(content: bytes, maximum_pixels: int, bits: int) -> Image.Image:
     if content[:2] == b"\xff\xd8" and content.count(b"\xff\xda") > MAXIMUM_SCANS:
         raise ImageError(f"the JPEG has more than {MAXIMUM_SCANS} scans; save it again")
-    return read_rgb(content, maximum_pixels=maximum_pixels)
+    return read_rgb(content, maximum_pixels=maximum_pixels, bits=bits)
 
 
 Outcome = Prediction | Failure | Exception

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import FORMATS, SUFFIXES
-from cancernet.base.words import DRAWN, NOTICE
+from cancernet.base.kinds import SUFFIXES
+from cancernet.base.words import DRAWN, FORMATS_READ, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
@@ -136,7 +136,7 @@ class Service:
             pixels=config.maximum_pixels,
             images=config.maximum_images,
             seconds=config.time_limit,
-            formats=list(FORMATS),
+            formats=list(FORMATS_READ),
             suffixes=sorted(SUFFIXES),
         )
         return ModelFacts(

@@ -8,8 +8,9 @@ import streamlit
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import SUFFIXES, read_rgb
-from cancernet.base.words import DRAWN, NOTICE, score_text
+from cancernet.base.images import read_rgb
+from cancernet.base.kinds import SUFFIXES
+from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE, score_text
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
@@ -35,7 +36,7 @@ def show(folder: Path | None) -> None:
         return
     _say_what_it_is(explainer)
     files = streamlit.file_uploader(
-        "Images (PNG, JPEG, TIFF, BMP)",
+        f"Images ({IMAGES_READ})",
         type=sorted(suffix.removeprefix(".") for suffix in SUFFIXES),
         accept_multiple_files=True,
     )

@@ -13,7 +13,7 @@ from PIL import Image
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.base.images import SUFFIXES
+from cancernet.base.kinds import SUFFIXES
 from cancernet.base.progress import progress_bar
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs

@@ -16,7 +16,8 @@ from cancernet.base.settings import flag_of
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.runs import provenance, run_folder
-from cancernet.runs.run_record import CROSS_VALIDATION, RunRecord, TrainingRecord
+from cancernet.runs.cross_validation_record import CROSS_VALIDATION
+from cancernet.runs.run_record import RunRecord, TrainingRecord
 from cancernet.training.begin import describe_dataset, holds_nothing
 from cancernet.training.plan import Plan, Resume, Training
 

@@ -105,6 +105,7 @@ def test_files_are_judged_with_their_neighbours_and_pictures_alone(run, folder):
         (np.full((5, 5), 256), "values from 256 to 256; give 0 to 255"),
         (np.full((5, 5), np.nan), "nan"),
         (np.full((5, 5), 0.5), "looks like a range of 0 to 1"),
+        (Image.fromarray(np.full((5, 5), 4000, np.uint16)), "values from 4000 to 4000"),
     ],
 )
 def test_what_is_no_image_is_refused_in_a_sentence(run, image, said):

@@ -129,8 +129,11 @@ def test_first_page_of_several():
     ("content", "reason"),
     [
         (b"", "empty"),
-        (b"not an image at all", "not a PNG, JPEG, TIFF or BMP"),
-        (b"GIF89a" + bytes(30), "not a PNG, JPEG, TIFF or BMP"),
+        (b"not an image at all", "not a PNG, JPEG, TIFF"),
+        (b"GIF89a" + bytes(30), "not a PNG, JPEG, TIFF"),
+        (b"RIFF" + bytes(4) + b"WEBPVP8 " + bytes(30), "not a PNG|damaged"),
+        (b"P5\n90000 90000\n255\n", "more than 64,000,000 pixels"),
+        (b"P5\n9 9\n255\nabc", "damaged"),
         (b"\x89PNG\r\n\x1a\n", "damaged|not a PNG"),
     ],
 )

@@ -125,9 +125,9 @@ def test_a_colour_that_stands_for_transparent_lies_on_white():
     grey = Image.fromarray(np.array([[1, 2]], np.uint8))
     found = read_rgb(encoded(grey, "PNG", transparency=1))
     assert np.asarray(found)[..., 0].tolist() == [[255, 2]]
-    deep = Image.fromarray(np.array([[512, 1024]], np.uint16))
+    deep = Image.fromarray(np.array([[512, 65535]], np.uint16))
     found = read_rgb(encoded(deep, "PNG", transparency=512))
-    assert np.asarray(found)[..., 0].tolist() == [[2, 4]]
+    assert np.asarray(found)[..., 0].tolist() == [[2, 255]]
 
 
 def test_a_path_gives_what_its_bytes_give(tmp_path):
@@ -197,7 +197,7 @@ def test_whatever_a_decoder_raises_is_a_sentence(monkeypatch, error, kind, words
     def fails(content):
         raise error
 
-    monkeypatch.setattr(images, "_open", fails)
+    monkeypatch.setattr(images, "open_image", fails)
     with pytest.raises(kind) as refused:
         read_rgb(b"x")
     assert type(refused.value) is kind and str(refused.value).startswith(words)
@@ -220,10 +220,10 @@ def test_scaling_is_that_of_pillow(patch_image):
     assert np.array_equal(plain, np.asarray(bilinear)) and plain.dtype == np.uint8
 
 
-@pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PPM"])
+@pytest.mark.parametrize("image_format", ["TGA", "PCX", "ICO", "SGI"])
 def test_other_formats_are_refused_though_pillow_reads_them(image_format):
     content = encoded(Image.new("RGB", (4, 4)), image_format)
-    with pytest.raises(ImageError, match="not a PNG, JPEG, TIFF or BMP image"):
+    with pytest.raises(ImageError, match="not a PNG, JPEG, TIFF"):
         read_rgb(content)
 
 

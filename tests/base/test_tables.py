@@ -3,19 +3,73 @@
 import pytest
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.tables import FILE, LABEL, PATIENT, plain_path, read_list, read_table
+from cancernet.base.tables import Column, read_list, read_table, said_pairs
 
 
-def table_of(tmp_path, content: str | bytes):
+def table_of(tmp_path, content: str | bytes, *columns, **flags):
     path = tmp_path / "t.csv"
     path.write_bytes(content.encode("utf-8-sig") if isinstance(content, str) else content)
-    return read_table(path)
+    return read_table(path, columns, **flags)
 
 
-@pytest.mark.parametrize("heading", ["filename,label", "Path, Label ", "LABEL,x,FileName"])
-def test_columns_are_found_by_any_of_their_names_in_any_case(tmp_path, heading):
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "filename,label", "Path, Label ", "LABEL,x,FileName", "image_id,Class",
+        "Image File Path,x,pathology", '"file-name";"diagnosis"', "image\ttarget\tfoo",
+        "img|category", "a, b;image;label (0, 1, 2);class",
+    ],
+)  # fmt: skip
+def test_columns_are_found_by_any_of_their_usual_names(tmp_path, heading):
     table = table_of(tmp_path, f"{heading}\na,b,c\n")
-    assert {table.need(FILE), table.need(LABEL)} <= {0, 1, 2} and table.find(PATIENT) is None
+    there = {table.need(Column.IMAGE), table.need(Column.LABEL)}
+    assert len(there) == 2 and there <= set(range(len(table.columns)))
+    assert table.find(Column.PATIENT) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["patient", "patient_id", "PatientID", "Patient Name", "subject", "PID"]
+)
+def test_patients_are_found_by_any_of_their_usual_names(tmp_path, name):
+    assert table_of(tmp_path, f"file,{name}\na,1\n").find(Column.PATIENT) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path,label\r\na,b\r\n", "path;label\ra;b\r", 'path\tlabel\n"a"\tb\n',
+        "sep=;\r\npath;label\r\na;b\r\n", "path,label\na,b\n".encode("utf-16"),
+        b"\xfe\xff" + "path\tlabel\na\tb".encode("utf-16-be"),
+    ],
+)  # fmt: skip
+def test_whatever_a_spreadsheet_writes_is_read(tmp_path, content):
+    table = table_of(tmp_path, content)
+    assert table.columns == ("path", "label")
+    assert [list(row.cells) for row in table.rows] == [["a", "b"]]
+
+
+def test_columns_that_a_person_names(tmp_path):
+    table = table_of(tmp_path, "path,label;Datei;Fall\na;b;c\n", "image=datei", "patient=Fall")
+    assert (table.find(Column.IMAGE), table.find(Column.PATIENT)) == (1, 2)
+    with pytest.raises(CancerNetError) as refused:
+        table_of(tmp_path, "path,label\na,b\n", "patient=Fall")
+    assert str(refused.value) == (
+        f"{table.path} has no column 'Fall', which --columns names; its first line names path, "
+        "label"
+    )
+    loose = table_of(tmp_path, "path,patient\na,b\n", "patient=Fall", all_there=False)
+    assert loose.find(Column.PATIENT) == 1
+    with pytest.raises(CancerNetError, match="has case=Fall; choose from image, label, patient"):
+        table_of(tmp_path, "path\na\n", "case=Fall")
+
+
+def test_what_is_said_in_pairs():
+    assert said_pairs(["a=b=c", " 0 = benign"], "--x", "K=V") == {"a=b": "c", "0": "benign"}
+    for wrong in (["a"], ["=b"], ["a="]):
+        with pytest.raises(CancerNetError, match="is not of the form K=V"):
+            said_pairs(wrong, "--x", "K=V")
+    with pytest.raises(CancerNetError, match="--x gives a twice, as 1 and as 2"):
+        said_pairs(["a=1", "a=2"], "--x", "K=V")
 
 
 def test_rows_have_a_cell_for_every_column_and_their_line(tmp_path):
@@ -29,15 +83,15 @@ def test_rows_have_a_cell_for_every_column_and_their_line(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "has no column `path` or `filename`; .* and names none"),
-        ("name,label\n", "and names name, label"),
+        ("", "has no column for the image, which is usually called path, .* line names none: "),
+        ("name,label\n", "names name, label: say which one it is with --columns image=NAME"),
         ("path,Path\n", "two columns 'path'"),
         (b"path\n\xff\xfe\n", "is not a CSV file in UTF-8"),
     ],
 )
 def test_wrong_tables_are_refused(tmp_path, content, said):
     with pytest.raises(CancerNetError, match=said):
-        table_of(tmp_path, content).need(FILE)
+        table_of(tmp_path, content).need(Column.IMAGE)
 
 
 def test_missing_tables_are_refused(tmp_path):
@@ -47,26 +101,23 @@ def test_missing_tables_are_refused(tmp_path):
         read_table(tmp_path)
 
 
-def test_names_of_files_have_slashes():
-    assert plain_path(".\\a\\b.png") == plain_path("./a/b.png") == "a/b.png"
-
-
 def test_a_table_keeps_its_path_columns_and_rows(tmp_path):
     table = table_of(tmp_path, "name,path,label\r\na,b,c\r\n")
     assert (table.path, table.columns) == (tmp_path / "t.csv", ("name", "path", "label"))
-    assert (table.find(FILE), table.find(LABEL), table.find(PATIENT)) == (1, 2, None)
+    assert [table.find(column) for column in Column] == [1, 2, None]
     with pytest.raises(CancerNetError) as refused:
-        table.need(PATIENT)
+        table.need(Column.PATIENT)
     assert str(refused.value) == (
-        f"{table.path} has no column `patient`; its first line must name the columns, and names "
-        "name, path, label"
+        f"{table.path} has no column for the patient, which is usually called patient, patient_id, "
+        "patient_name, subject, subject_id, pid; its first line names name, path, label: say which "
+        "one it is with --columns patient=NAME"
     )
 
 
 def test_of_two_names_of_a_column_the_first_that_is_there_counts(tmp_path):
-    assert table_of(tmp_path, "filename,path\na,b\n").need(FILE) == 1
+    assert table_of(tmp_path, "filename,path\na,b\n").need(Column.IMAGE) == 1
     with pytest.raises(CancerNetError, match="two columns 'filename'"):
-        table_of(tmp_path, "filename,Filename\n").find(FILE)
+        table_of(tmp_path, "filename,File_name\n").find(Column.IMAGE)
 
 
 def test_a_row_may_have_more_cells_than_columns_and_an_empty_table_has_no_rows(tmp_path):
@@ -102,7 +153,3 @@ def test_what_cannot_be_read_is_said(tmp_path, read, what, kind):
 def test_an_endless_cell_is_refused(tmp_path):
     with pytest.raises(CancerNetError, match=r"is not a CSV file in UTF-8 \(field larger"):
         table_of(tmp_path, 'path\n"' + "a" * 200_000)
-
-
-def test_only_a_dot_in_front_is_taken_off():
-    assert plain_path("a/./b/.c.png") == "a/./b/.c.png" and plain_path("../a") == "../a"

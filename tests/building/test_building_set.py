@@ -4,7 +4,9 @@ import errno
 import os
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.base.files import sha256_of
@@ -12,7 +14,7 @@ from cancernet.base.records import as_json
 from cancernet.building import staging, transfer
 from cancernet.catalog import Reason
 from cancernet.config import SPLITS
-from cancernet.dataset.manifest import manifest_rows
+from cancernet.dataset.manifest import manifest_rows, read_dataset
 from tests.helpers.building_trees import (
     build_it,
     facts,
@@ -234,6 +236,35 @@ def test_a_stray_quote_in_the_manifest_is_no_traceback(source, out):
         build_it(source, out)
     with pytest.raises(ValueError, match="field larger than"):
         list(manifest_rows(out / "manifest.csv"))
+
+
+@pytest.mark.parametrize("layout", ["flat", "one", "tutorial"])
+def test_published_names_in_other_folders_give_the_same_set(source, out, tmp_path, layout):
+    other = tmp_path / "other"
+    for number, file in enumerate(sorted(source.rglob("*class?.png"))):
+        label = int(file.stem[-1])
+        folder = {
+            "flat": ("No-Cancer", "Cancer")[label],
+            "one": "",
+            "tutorial": f"{('training', 'testing')[number % 2]}/{label}",
+        }[layout]
+        (other / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, other / folder / file.name)
+    build_it(other, out)
+    columns = ("path", "patient", "label", "split", "x", "y")
+    found = [[row[name] for name in columns] for row in manifest(out)]
+    build_it(source, tmp_path / "published")
+    assert found == [[row[name] for name in columns] for row in manifest(tmp_path / "published")]
+    with pytest.raises(SplitError, match="not shipped in parts"):
+        build_it(other, out, split="shipped")
+
+
+def test_the_depth_of_a_set_is_that_of_its_largest_value(source, out):
+    for number, file in enumerate(sorted(source.rglob("*.png"))):
+        values = np.random.default_rng(number).integers(0, 900, (10, 10))
+        values[0, 0] = 4080 if number == 5 else 0
+        Image.fromarray(values.astype(np.uint16)).save(file, "PNG")
+    assert build_it(source, out).facts.bits == 12 and read_dataset(out).bits == 12
 
 
 def test_lists_are_followed(source, out, tmp_path):

@@ -354,7 +354,7 @@ def test_equal_names_in_groups_named_by_paths(build, tmp_path, group_by):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([("file", "label"), ("a.png", "no")], "no column `path` or `filename`"),
+        ([("name", "label"), ("a.png", "no")], "no column for the image"),
         ([("filename", "label"), ("p0_0.png", "perhaps")], "row 2 of labels.csv has the label"),
         ([("filename", "label"), ("p0_0.png", "no"), ("p0_0.png", "yes")], "an earlier row no"),
         ([("filename", "label"), ("p0_0.png", "no"), ("./p0_0.png", "yes")], "an earlier row no"),

@@ -1,6 +1,7 @@
 """One patient, however a table, a list or a path spells the number of its id."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 
 from cancernet.auditing.inventory import read_inventory
 from cancernet.base.errors import CancerNetError
+from cancernet.base.tables import read_list
 from cancernet.building.identify import describe_dataset, identify_paths
 from cancernet.building.settings import BuildSettings
+from cancernet.catalog import dataset
 from cancernet.catalog.patient_id import (
     Respelled,
     find_respelled,
@@ -19,13 +22,17 @@ from cancernet.catalog.patient_id import (
 )
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import Unlisted
+from cancernet.dataset.label_table import read_labels
 from cancernet.dataset.notices import notice_respelled, say_notice
 from cancernet.dataset.split_lists import read_lists, split_by_lists
 from cancernet.dataset.splitting import split_by_patient
+from cancernet.evaluation.labelled_images import read_labelled
 from cancernet.evaluation.subgroups import read_columns
 from tests.helpers.building_trees import facts, make_tree, manifest, write_patch
 
-SPELLINGS = ("{}", "{}.0", "{}.", "{}.00", " {}", "{} ", "00{}", "0{}.0", "\t{}.0 ")
+SPELLINGS = (
+    "{}", "{}.0", "{}.", "{}.00", " {}", "{} ", "00{}", "0{}.0", "\t{}.0 ", "{},0", "\xa0{}",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -44,6 +51,7 @@ def test_the_plainest_spelling_stays_and_no_other_id_changes():
     assert find_respelled(names) == [Respelled("007", ("7.0",))]
     assert one_spelling(names) == ["007", "007", "P2", "08863", "8.0", "007"]
     assert one_spelling(["007", "7.0", "7"]) == ["7"] * 3
+    assert one_spelling(["7,0", "007"]) == ["007"] * 2
 
 
 def test_what_was_joined_is_said():
@@ -83,11 +91,11 @@ def test_nobody_is_on_two_sides_by_any_spelling(tmp_path_factory, names, seed):
                             classes=("a", "b"), positive=("b",),
                             table=folder / "labels.csv")  # fmt: skip
     paths = [f"images/{name}" for name, *_ in rows]
-    dataset = describe_dataset(choices, paths)
-    images = identify_paths(paths, dataset).images
+    entry = describe_dataset(choices, paths)
+    images = identify_paths(paths, entry).images
     assert len(images.patients) == len({meaning(name) for name in names})
     try:
-        splits = split_by_patient(images, dataset, choices.ratios, seed=seed)
+        splits = split_by_patient(images, entry, choices.ratios, seed=seed)
     except CancerNetError:  # too few patients
         return
     sides: dict[object, set[int]] = {}
@@ -95,6 +103,58 @@ def test_nobody_is_on_two_sides_by_any_spelling(tmp_path_factory, names, seed):
         name = rows[paths.index(source)][2]
         sides.setdefault(meaning(name), set()).add(split)
     assert all(len(found) == 1 for found in sides.values())
+
+
+# Folders keep spaces inside their names only, and no list holds an empty line.
+spelled = st.tuples(st.integers(0, 9), st.sampled_from(SPELLINGS)).map(
+    lambda pair: pair[1].format(pair[0])
+)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(spelled, spelled), min_size=1, max_size=12))
+def test_folders_names_lists_and_subgroups_mean_one_patient(tmp_path_factory, spellings):
+    folder = tmp_path_factory.mktemp("property")
+    paths = [
+        f"{place}/{above}/1/{above}_idx5_x1_y{place}_class1.png"
+        for place, (above, _) in enumerate(spellings)
+    ]
+    images = identify_paths(paths, dataset("idc")).images
+    numbers = {int(meaning(above.replace(",", "."))) for above, _ in spellings}
+    assert {int(patient_key(name)) for name in images.patients} == numbers
+    assert len(images.patients) == len(numbers)
+    # A list that spells everybody in another way leaves nobody out.
+    training = folder / "training.txt"
+    training.write_text("\n".join(f"{n:03d}" for n in sorted(numbers)), encoding="utf-8")
+    listed = split_by_lists(images, dict.fromkeys(read_list(training), "training"))
+    assert len(listed.images) == len(images) and not listed.without_images
+    with open(folder / "sites.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("patient", "site"), *((name, "A") for _, name in spellings)])
+    table = read_columns(folder / "sites.csv")[1]["site"]
+    assert set(table) == {patient_key(name) for _, name in spellings}
+
+
+def test_folders_of_external_data_mean_one_patient(tmp_path):
+    run = SimpleNamespace(
+        classes=("0", "1"), record=SimpleNamespace(dataset=SimpleNamespace(name="idc"))
+    )
+    for number, patient in enumerate(("7", "007", "8")):
+        write_patch(tmp_path / patient / "1" / f"{patient}_idx5_x1_y1_class1.png", number)
+    found = read_labelled(tmp_path, run)
+    assert found.patients == ["7", "7", "8"] and found.patients_known
+    assert found.respelled == "Ids that are the same number are one patient: 7 and 007."
+
+
+def test_what_pandas_writes_of_a_column_with_gaps(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    halves = pandas.DataFrame({"filename": ["a.png", "b.png"], "label": "a", "patient": [7, 8]})
+    gaps = pandas.DataFrame({"filename": ["c.png", "d.png"], "label": "b", "patient": [7.0, None]})
+    gaps.loc[1, "patient"] = 8
+    for table in (halves, gaps):
+        table.to_csv(tmp_path / "t.csv", mode="a", header=table is halves, index=False)
+    labels = read_labels(tmp_path / "t.csv", ("a", "b"))
+    assert [said.patient for said in labels.files.values()] == ["7", "8", "7.0", "8.0"]
+    assert set(one_spelling([said.patient for said in labels.files.values()])) == {"7", "8"}
 
 
 def write_lists(folder, *contents):

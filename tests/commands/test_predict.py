@@ -195,7 +195,7 @@ def test_a_list_is_scored_in_its_order_and_counted(tiny_run, images, tmp_path):
     assert done.returncode == 1 and "gone.png: there is no such file" in done.stderr
     Image.new("RGB", (50, 50)).save(below / "a red.png")
     (tmp_path / "other.csv").write_text("name\na.png\n")
-    for table, words in ((tmp_path / "other.csv", "has no column `path` or `filename`"),
+    for table, words in ((tmp_path / "other.csv", "has no column for the image"),
                          (tmp_path / "none.csv", "there is no table")):  # fmt: skip
         done = predict(below, "--run", tiny_run, "--list", table)
         assert done.returncode == 2 and words in done.stderr
@@ -398,7 +398,7 @@ def test_a_score_just_below_the_point_does_not_read_as_the_point(tiny_run):
         ("model.yaml", "is an architecture without weights"),
         ("run.json", "is the record of a run; name its folder, --run "),
         ("model.onnx", "name the run folder that holds it"),
-        ("model.pt", "is neither a run folder nor a Keras model (.keras, .h5, .hdf5)"),
+        ("model.pt", "is neither a run folder nor a Keras model (.keras, .h5, .hdf5, .json)"),
     ],
 )
 @pytest.mark.parametrize("flags", [[], ["--dataset", "busi"]])

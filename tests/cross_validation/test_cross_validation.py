@@ -18,8 +18,9 @@ from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import Rule
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored, write_scored
+from cancernet.runs.cross_validation_record import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
-from cancernet.runs.run_record import FINISHED, ContextRecord, read_cross_validation
+from cancernet.runs.run_record import FINISHED, ContextRecord
 from cancernet.training.begin import open_dataset
 from cancernet.training.loop.fit import StoppedError
 from cancernet.training.network import FirstWeights

@@ -8,7 +8,13 @@ import pytest
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import Identity, LeftOut, Reason, dataset
 from cancernet.catalog.entry import Tables
-from cancernet.dataset.label_table import IdentifyByTable, Labelled, patient_of, read_labels
+from cancernet.dataset.label_table import (
+    IdentifyByTable,
+    Labelled,
+    Meanings,
+    patient_of,
+    read_labels,
+)
 
 CLASSES = ("benign", "malignant")
 IDC = dataset("idc")
@@ -17,9 +23,9 @@ IN_TRAIN = dataclasses.replace(IDC, tables=Tables("t.csv", folder="train"))
 
 @pytest.fixture
 def labels(tmp_path):
-    def read(text):
+    def read(text, **flags):
         (tmp_path / "t.csv").write_text(text)
-        return read_labels(tmp_path / "t.csv", CLASSES)
+        return read_labels(tmp_path / "t.csv", CLASSES, **flags)
 
     return read
 
@@ -40,7 +46,7 @@ def test_a_table_with_patients(labels, tmp_path):
     ("text", "said"),
     [
         ("path,label\na,benign\nb,good\n", "row 3 of {} has the label 'good', which is none of the "
-         "classes benign, malignant"),
+         "classes benign, malignant; say what each label means with --labels LABEL=CLASS"),
         ("path,label,patient\na,benign,\n", "row 2 of {} names no patient"),
         ("path,label\na,benign\nb,benign\na,malignant\n", "row 4 of {} gives a the label "
          "malignant, an earlier row benign; take one of them out"),
@@ -124,6 +130,26 @@ def test_the_patient_is_found_by_a_pattern_where_the_table_names_none(labels):
         matched(table, ["p7-1.png"], pattern="q")
     named = labels("path,label,patient\np7-1.png,benign,9\n")
     assert matched(named, ["p7-1.png"], pattern="q").known["p7-1.png"].patient == "9"
+
+
+def test_labels_as_numbers_or_in_other_words(labels):
+    table = labels(
+        "Filename;class;patient_id\na;0.0;1\nb;1;2\nc;Krebs;3\n",
+        labels=("0=benign", "1=malignant", "krebs=malignant"),
+    )
+    assert [said.label for said in table.files.values()] == ["benign", "malignant", "malignant"]
+    assert [said.label for said in labels("image,target\na, Benign\n").files.values()] == ["benign"]
+    assert Meanings(("0", "1")).find("1.0") == "1" and Meanings(("0", "1")).find("2") is None
+    # Where labels are explained, no other counts: 1 does not mean the class 1 here.
+    assert Meanings(("0", "1"), ("1=0", "2=1")).find("0") is None
+    with pytest.raises(CancerNetError, match="--labels has 1=bad; choose a class from benign, mal"):
+        labels("path,label\na,1\n", labels=("1=bad",))
+
+
+def test_paths_of_another_machine_without_suffix(labels):
+    table = labels("path,label\nC:\\Users\\me\\set\\x\\a,benign\nC:\\Users\\me\\set\\b,malignant\n")
+    images = ["x/a.png", "y/a.png", "b.png"]
+    assert set(matched(table, images).known) == {"x/a.png", "b.png"}
 
 
 def test_without_a_pattern_every_file_is_its_own_patient():

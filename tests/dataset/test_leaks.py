@@ -48,7 +48,6 @@ def test_the_sentence_of_an_old_run_is_kept():
     ("record", "words"),
     [
         ({"leaks": "all"}, "`leaks` is 'all', not a list"),
-        ({"leak": 3}, "`leak` is 3, not text"),
         ({"leaks": [{"kind": "unknown"}]}, r"`leaks\[0\].kind` is 'unknown', not one of units"),
         ({"leaks": [{"kind": "units", "count": "3"}]}, "count` is '3', not a whole number"),
         ({"leaks": [{"kind": "units", "examples": "abc"}]}, "examples` is 'abc', not a list"),

@@ -241,7 +241,7 @@ def test_every_entry_of_the_record_is_in_the_data_set(copied):
     record = read_build(copied)
     assert (dataset.leaks, dataset.notices) == (record.leaks, record.notices)
     assert dataset.leak == say_leaks(record.leaks) and dataset.leak.startswith("LEAK: 3 of 0")
-    assert dataset.warnings == ["--limit 5 leaves out most images: this is a trial, not a result"]
+    assert dataset.warnings == ("--limit 5 leaves out most images: this is a trial, not a result",)
     assert (dataset.absent, dataset.unit) == ({"testing": ("1",)}, "source")
     assert (dataset.left_out, dataset.drawn, dataset.image_size) == ({"why": 2}, True, (12, 8))
     assert (dataset.title, dataset.folder) == (record.title, copied)

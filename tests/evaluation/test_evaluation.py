@@ -260,6 +260,32 @@ def test_a_manifest_gives_labels_and_patients(run, images):
         read_labelled(images, run_folder.open_run(run))
 
 
+def test_a_table_as_people_have_it_gives_the_same_images(run, images, tmp_path):
+    files = sorted(images.rglob("*class?.png"))
+    words = {"0": "neg", "1": "pos"}
+    rows = [
+        f"C:\\clinic\\{f.relative_to(images).with_suffix('')};{words[f.parent.name]};p{n}"
+        for n, f in enumerate(files)
+    ]
+    (images / "t.csv").write_text("Image ID;Befund;Patient-ID\n" + "\n".join(rows) + "\n")
+    flags = {"columns": ("label=Befund",), "labels": ("neg=0", "pos=1")}
+    found = read_labelled(images / "t.csv", run_folder.open_run(run), **flags)
+    assert [images / path for path in found.paths] == files and found.patients_known
+    assert found.labels.tolist() == [int(f.parent.name) for f in files]
+    (tmp_path / "sites.csv").write_text("Image;Klinik\n" + f"X:\\{found.paths[0]};north\n")
+    settings = EvaluationSettings(data=images / "t.csv", subgroups=tmp_path / "sites.csv", **flags)
+    groups = examine(read_finished(run), settings).subgroups["Klinik"]
+    assert [(row.group, row.images) for row in groups] == [("north", 1), ("not given", 11)]
+    twice = images / "copy" / files[0].relative_to(images)
+    twice.parent.mkdir(parents=True)
+    twice.write_bytes(files[0].read_bytes())
+    with pytest.raises(CancerNetError, match="fits several files"):
+        read_labelled(images / "t.csv", run_folder.open_run(run), **flags)
+    for wrong in ({"labels": ("a=0",)}, {"columns": ("image=a",)}):
+        with pytest.raises(CancerNetError, match="goes with --data"):
+            EvaluationSettings(**wrong)
+
+
 def test_spellings_of_a_patient_in_a_table_are_one(tmp_path, images):
     files = sorted(images.rglob("*class?.png"))
     names = ("7", "7.0", "007", "8")

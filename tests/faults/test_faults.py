@@ -30,6 +30,7 @@ from cancernet.dataset.manifest import read_dataset
 from cancernet.runs import run_folder
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.output import CsvFile
+from cancernet.scoring.predictor import Predictor
 from tests.helpers.building_trees import (
     build_it,
     files_under,
@@ -240,7 +241,9 @@ def images(tmp_path):
 
 
 def scored(run, folder, table):
-    return predict_named(run_folder.open_run(run), [folder], as_json_lines=False, csv_path=table)
+    return predict_named(
+        Predictor(run_folder.open_run(run)), [folder], as_json_lines=False, csv_path=table
+    )
 
 
 def paths_in(table):
@@ -278,7 +281,7 @@ def test_scoring_files_that_vanish_change_or_cannot_be_read(tiny_run, images, tm
     gone = tmp_path / "images" / "007.png"
     with mode(images / "009.png", 0):
         tally = predict_named(
-            run_folder.open_run(tiny_run),
+            Predictor(run_folder.open_run(tiny_run)),
             [*listed, gone],
             as_json_lines=False,
             csv_path=tmp_path / "p.csv",

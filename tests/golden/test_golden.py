@@ -42,7 +42,7 @@ SCRIPTS = (
 # No wrapping, so that a record does not depend on how a version of argparse breaks lines.
 ENVIRONMENT = {
     "COLUMNS": "10000", "TZ": "UTC", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONHASHSEED": "0",
-    "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
+    "PYTHONWARNINGS": "ignore", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
 }  # fmt: skip
 
 OWN = ["--dataset", "folder", "--classes", "no", "yes", "--positive", "yes"]
@@ -76,47 +76,37 @@ Done = subprocess.CompletedProcess[str]
 Outcomes = dict[str, tuple[int, str, str]]  # name -> exit code, stdout, stderr
 
 
-class World:
-    """A folder of pictures, and what the programs make of them; the training begins at once."""
+class Folder:
+    """A folder of pictures, in which the programs run."""
 
-    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+    runner = ("-c", RUNNER)
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         pictures.make_idc(folder / "idc-original")
-        self.idc = self.run("build_dataset", *BUILDS["idc"], "--output", "datasets/idc")
-        # Before the training, whose report tells what an audit found.
-        self.audit = self.run("build_dataset", *AUDITS["idc"])
-        self.training: Future[Done] = pool.submit(self.run, "train_model", *TRAINING)
-        pictures.make_busi(folder / "busi-original")
-        pictures.make_mammograms(folder / "mammography-original")
-        pictures.make_ultrasound(folder / "ultrasound-original")
-        pictures.make_table(folder / "scans", folder / "labels.csv")
-        pictures.make_clinic(folder / "clinic")
-        (folder / "empty").mkdir()
+
+    def make_the_rest(self) -> None:
+        """Makes what the training does not wait for."""
+        pictures.make_busi(self.folder / "busi-original")
+        pictures.make_mammograms(self.folder / "mammography-original")
+        pictures.make_ultrasound(self.folder / "ultrasound-original")
+        pictures.make_table(self.folder / "scans", self.folder / "labels.csv")
+        pictures.make_clinic(self.folder / "clinic")
+        (self.folder / "empty").mkdir()
         for name, ids in (("train", "801\n802.0\n803\n"), ("val", "804\n805\n999\n"),
                           ("test", "806\n807\n")):  # fmt: skip
-            (folder / f"{name}.txt").write_text(ids)
+            (self.folder / f"{name}.txt").write_text(ids)
         sites = "".join(f"{patient}.0,{'AB'[n % 2]}\n" for n, patient in
                         enumerate(pictures.IDC_PATIENTS))  # fmt: skip
-        (folder / "sites.csv").write_text("patient,site\n" + sites)
+        (self.folder / "sites.csv").write_text("patient,site\n" + sites)
 
     def run(self, script: str, *flags: str, text: str | None = None) -> Done:
         """Runs a script of the root in the folder."""
         return self._python([str(ROOT / f"{script}.py"), *flags], text)
 
-    @functools.cached_property
-    def built(self) -> Outcomes:
-        """The outcomes of the builds and audits that no training needs; one process makes all."""
-        cases = {
-            name: ("build_dataset.py", [*flags, "--output", f"datasets/{name}"])
-            for name, flags in BUILDS.items()
-            if name != "idc"
-        }
-        cases["audit"] = ("build_dataset.py", AUDITS["ultrasound"])
-        return self.run_all(cases)
-
     def run_all(self, cases: dict[str, tuple[str, list[str]]]) -> Outcomes:
         """Runs scripts one after another in one process: name -> exit code, stdout, stderr."""
-        done = self._python(["-c", RUNNER, str(ROOT)], json.dumps(cases))
+        done = self._python([*self.runner, str(ROOT)], json.dumps(cases))
         assert done.returncode == 0, done.stderr
         found: Outcomes = json.loads(done.stdout.splitlines()[-1])
         return found
@@ -161,6 +151,29 @@ FORMS = {
     ".md": lambda text, folder, trained: plain.plain_text(text, folder=folder, trained=trained),
     ".txt": lambda text, folder, trained: plain.plain_text(text, folder=folder, trained=trained),
 }
+
+
+class World(Folder):
+    """What the programs make of the pictures; the training begins at once."""
+
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+        super().__init__(folder)
+        self.idc = self.run("build_dataset", *BUILDS["idc"], "--output", "datasets/idc")
+        # Before the training, whose report tells what an audit found.
+        self.audit = self.run("build_dataset", *AUDITS["idc"])
+        self.training: Future[Done] = pool.submit(self.run, "train_model", *TRAINING)
+        self.make_the_rest()
+
+    @functools.cached_property
+    def built(self) -> Outcomes:
+        """The outcomes of the builds and audits that no training needs; one process makes all."""
+        cases = {
+            name: ("build_dataset.py", [*flags, "--output", f"datasets/{name}"])
+            for name, flags in BUILDS.items()
+            if name != "idc"
+        }
+        cases["audit"] = ("build_dataset.py", AUDITS["ultrasound"])
+        return self.run_all(cases)
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ def numbered_images(folder: Path) -> BuiltDataset:
         )
     return BuiltDataset(
         folder=folder, name="idc", title="", classes=("0", "1"), words=("a", "b"),
-        positive=("1",), drawn=True, split_kind="patient", counts={},
-        left_out={}, image_size=(16, 16), fingerprint="0123456789abcdef" * 4, parts=parts,
+        positive=("1",), drawn=True, split_kind="patient", unit="patient", absent={}, counts={},
+        leaks=(), notices=(), left_out={}, image_size=(16, 16),
+        fingerprint="0123456789abcdef" * 4, parts=parts,
     )  # fmt: skip

@@ -51,7 +51,6 @@ def opened_with(run, **changes):
         {"input__interpolation": "magic"},
         {"operating_point__threshold": "high"},
         {"operating_point__rule": 1},
-        {"dataset__leak": None},
         {"calibration": {"method": "magic"}},
         {"calibration": {"method": "temperature", "temperature": 0}},
         {"calibration": {"method": "temperature", "temperature": -1}},

@@ -8,9 +8,10 @@ import pytest
 from cancernet.base.errors import RunError
 from cancernet.base.records import as_json
 from cancernet.dataset.notices import LeakKind
-from cancernet.runs import run_record
+from cancernet.runs import cross_validation_record, run_record
+from cancernet.runs.cross_validation_record import CrossValidationRecord, WholeDataset
 from cancernet.runs.metrics_file import METRICS, metrics_of, read_metrics, write_metrics
-from cancernet.runs.run_record import CrossValidationRecord, FirstWeights, Fold, WholeDataset
+from cancernet.runs.run_record import FirstWeights, Fold
 from tests.helpers.evaluation_examples import assessed
 
 FOLDS = CrossValidationRecord(
@@ -45,24 +46,24 @@ def test_missing_or_damaged_figures_are_refused(tmp_path, content):
 
 
 def test_a_cross_validation_comes_back_when_it_is_finished(tmp_path):
-    run_record.write_cross_validation(tmp_path, FOLDS)
-    assert run_record.read_cross_validation(tmp_path) == FOLDS
+    cross_validation_record.write_cross_validation(tmp_path, FOLDS)
+    assert cross_validation_record.read_cross_validation(tmp_path) == FOLDS
     assert [fold.name for fold in FOLDS.folds] == ["fold-01", "fold-12"]
     with pytest.raises(RunError, match=f"not finished; .* --resume --run {tmp_path}`"):
-        run_record.read_finished_folds(tmp_path)
+        cross_validation_record.read_finished_folds(tmp_path)
     done = dataclasses.replace(FOLDS, status=run_record.FINISHED)
-    run_record.write_cross_validation(tmp_path, done)
-    assert run_record.read_finished_folds(tmp_path) == done
+    cross_validation_record.write_cross_validation(tmp_path, done)
+    assert cross_validation_record.read_finished_folds(tmp_path) == done
 
 
 def test_a_missing_or_damaged_cross_validation_is_refused(tmp_path):
     with pytest.raises(RunError, match="holds no cross-validation"):
-        run_record.read_cross_validation(tmp_path)
-    path = tmp_path / run_record.CROSS_VALIDATION
+        cross_validation_record.read_cross_validation(tmp_path)
+    path = tmp_path / cross_validation_record.CROSS_VALIDATION
     for content in ("{", "{}", json.dumps({**as_json(FOLDS), "folds": []})):
         path.write_text(content)
         with pytest.raises(RunError, match=r"cross_validation\.json is damaged"):
-            run_record.read_cross_validation(tmp_path)
+            cross_validation_record.read_cross_validation(tmp_path)
 
 
 def test_first_weights_in_words():

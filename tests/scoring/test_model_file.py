@@ -393,7 +393,9 @@ def test_a_model_stands_for_a_run_with_the_facts_of_its_description(tmp_path, mo
     model = types.SimpleNamespace(input_shape=(None, 8, 6, 3), output_shape=(None, 3))
     loaded = []
     monkeypatch.setattr(
-        keras_predictor, "load_model", lambda path, shown: loaded.append((path, shown)) or model
+        keras_predictor,
+        "load_model",
+        lambda path, shown, weights: loaded.append((path, shown)) or model,
     )
     said = ModelDescription(dataset="busi", preprocessing="unit")
     with open_keras_model(path, said) as it:

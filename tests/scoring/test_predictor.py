@@ -279,3 +279,15 @@ def test_workers_get_whole_batches_and_paths_that_mean_the_same(tiny_run, tmp_pa
     loaded = distributed._predictor(str(run.folder), run.record.checksum)
     assert loaded is distributed._predictor(str(run.folder), run.record.checksum)
     assert loaded._threads == 1
+
+
+def test_values_of_more_than_8_bits_are_read_as_in_the_runs_data(tiny_run, tmp_path):
+    values = np.random.default_rng(1).integers(0, 900, (50, 50)).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    run = run_folder.open_run(tiny_run)
+    alone = Predictor(run)
+    assert alone.prepare(tmp_path / "deep.png").max() > 200 and alone.guessed_depths == {10}
+    taken = dataclasses.replace(run.record.input, bits=12)
+    record = dataclasses.replace(run.record, input=taken)
+    twelve = Predictor(dataclasses.replace(run, record=record))
+    assert twelve.prepare(tmp_path / "deep.png").max() < 60 and not twelve.guessed_depths

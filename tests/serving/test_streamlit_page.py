@@ -9,6 +9,7 @@ import pytest
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
+from cancernet.dataset.notices import Leak, LeakKind
 from cancernet.runs import run_folder
 from tests.conftest import give_context, give_three_classes, write_tiny_run
 from tests.helpers.serving_examples import BLUE, noisy, picture
@@ -52,7 +53,9 @@ def test_the_notice_and_the_uploader_are_there_at_once(app):
 def test_a_leak_is_said(tmp_path, monkeypatch):
     run = write_tiny_run(tmp_path / "leaky")
     record = run_folder.read_run_file(run)
-    dataset = dataclasses.replace(record.dataset, leak="patients on both sides")
+    dataset = dataclasses.replace(
+        record.dataset, leaks=(Leak(kind=LeakKind.SENTENCE, sentence="patients on both sides"),)
+    )
     run_folder.write_run_file(run, dataclasses.replace(record, dataset=dataset))
     monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()

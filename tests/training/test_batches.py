@@ -40,8 +40,9 @@ def dataset(tmp_path):
         parts[split] = Part(paths, np.arange(count) % 2, ["p"] * count, nowhere, nowhere)
     return BuiltDataset(
         folder=tmp_path, name="idc", title="", classes=("0", "1"), words=("a", "b"),
-        positive=("1",), drawn=True, split_kind="patient", counts={},
-        left_out={}, image_size=(50, 50), fingerprint="0123456789abcdef" * 4, parts=parts,
+        positive=("1",), drawn=True, split_kind="patient", unit="patient", absent={}, counts={},
+        leaks=(), notices=(), left_out={}, image_size=(50, 50),
+        fingerprint="0123456789abcdef" * 4, parts=parts,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from cancernet.base.errors import RunError, SettingsError
 from cancernet.config import TrainConfig
+from cancernet.measures.class_measures import validation_measures
 
 pytest.importorskip("tensorflow")
 
@@ -17,7 +18,7 @@ import onnxruntime
 from cancernet.training import export
 from cancernet.training.export import write_verified
 from cancernet.training.loop import checkpoint as checkpoints
-from cancernet.training.loop.callbacks import ValidateAndCheckpoint, validation_measures
+from cancernet.training.loop.callbacks import ValidateAndCheckpoint
 from cancernet.training.loop.optimizers import averaged_weights, make_optimizer, make_schedule
 
 

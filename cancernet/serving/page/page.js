@@ -2,7 +2,7 @@
 
 import { Problem, get, onTokenAsked } from "./api.js";
 import { Images } from "./images.js";
-import { short } from "./scale.js";
+import { listed, short } from "./scale.js";
 import { Slide, describe } from "./slide.js";
 
 const by = (id) => document.getElementById(id);
@@ -50,7 +50,8 @@ function tellFacts(facts) {
   by("leak").hidden = !facts.leak;
   by("leak").textContent = `The splits of its data leak: ${facts.leak}`;
   by("files").accept = facts.limits.suffixes.join(",");
-  by("limits").textContent = `, up to ${facts.limits.image_bytes / 2 ** 20} MiB each`;
+  const formats = listed(facts.limits.formats);
+  by("limits").textContent = `: ${formats}, up to ${facts.limits.image_bytes / 2 ** 20} MiB each`;
   const positive = facts.classes.filter((c) => c.positive).map((c) => c.word).join(" or ");
   by("probability-head").textContent = `Probability of ${positive}`;
   by("neighbours-head").hidden = !facts.context;

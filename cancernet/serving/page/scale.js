@@ -41,6 +41,11 @@ export function mostProbable(result, classes) {
   return `most probable class: ${result.word} ${short(result.probability)}${other}`;
 }
 
+/** "PNG, JPEG or TIFF". */
+export function listed(names) {
+  return new Intl.ListFormat("en-GB", { type: "disjunction" }).format(names);
+}
+
 /** "1 patch", "2 patches". */
 export function counted(number, one, several) {
   return `${number} ${number === 1 ? one : several}`;

@@ -1,7 +1,7 @@
 // The map of one slide: tissue, probability above it, outline at the operating point.
 
 import { Problem, formOf, post } from "./api.js";
-import { colour, counted, judged, short } from "./scale.js";
+import { colour, counted, judged, listed, short } from "./scale.js";
 import { download, save } from "./table.js";
 
 const WIDEST = 1800; // pixels of the canvas
@@ -33,7 +33,7 @@ export class Slide {
       return !name.startsWith(".") && limits.suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
     });
     const size = patches.reduce((sum, file) => sum + file.size, 0);
-    if (!patches.length) throw new Problem("The folder holds no PNG, JPEG, TIFF or BMP image.");
+    if (!patches.length) throw new Problem(`The folder holds no ${listed(limits.formats)} image.`);
     if (patches.length > limits.images) {
       throw new Problem(`The folder holds ${patches.length} images; the limit is ${limits.images}.`);
     }

@@ -278,6 +278,6 @@ def _pixels(dataset: BuiltDataset, split: str, config: TrainConfig) -> Pixels:
     return open_pixels(
         dataset,
         split,
-        Scaling(config.image_size, config.interpolation),
+        Scaling(config.image_size, config.interpolation, dataset.bits),
         cache=config.cache and not config.limit,  # the file would hold a part of the split
     )

@@ -27,7 +27,7 @@ from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
 
 FOLDER = OWN_PREFIX + "-pixels"
 # Raise it when the same file is to give other pixels than before.
-DECODER_VERSION = 1
+DECODER_VERSION = 2
 CHUNK = 64
 FINGERPRINT_DIGITS = 16
 BYTE = np.dtype(np.uint8)
@@ -44,10 +44,14 @@ class Pixels(Protocol):
 
 
 class Scaling(NamedTuple):
-    """How images become the network's input: side of the square in pixels, interpolation."""
+    """How images become the network's input: side of the square in pixels, interpolation, bits.
+
+    `bits` is as `read_rgb` takes it.
+    """
 
     size: int
     interpolation: str
+    bits: int = 0
 
 
 class DecodedPixels:
@@ -62,12 +66,12 @@ class DecodedPixels:
         return len(self._paths)
 
     def __getitem__(self, places: np.ndarray) -> np.ndarray:
-        size, interpolation = self._scaling
+        size, interpolation, bits = self._scaling
         images = np.empty((len(places), size, size, 3), np.uint8)
         for row, place in enumerate(places):
             file = self._folder / self._paths[place]
             try:
-                image = read_rgb(file)
+                image = read_rgb(file, bits=bits)
             except ImageError as error:
                 raise CancerNetError(f"{file}: {error}; run build_dataset.py again") from None
             images[row] = to_array(image, width=size, height=size, interpolation=interpolation)

@@ -59,6 +59,10 @@ class StockBatches:
             seed=config.seed,
             follow_links=True,
         )
+        if dataset.bits:
+            raise CancerNetError(
+                f"Keras does not scale values of {dataset.bits} bits; leave out --stream stock"
+            )
         wanted = len(dataset.split("training").paths)
         if self.iterator.samples != wanted:
             raise CancerNetError(

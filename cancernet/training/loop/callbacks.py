@@ -15,7 +15,7 @@ import numpy as np
 
 from cancernet.base.files import json_text, write_text
 from cancernet.config import TrainConfig
-from cancernet.measures.class_measures import epoch_measures, score_measures
+from cancernet.measures.class_measures import epoch_measures, validation_measures
 from cancernet.runs import run_folder
 from cancernet.training.loop.checkpoint import State, best_path, save_checkpoint, save_weights
 from cancernet.training.loop.optimizers import averaged_weights
@@ -87,42 +87,6 @@ class Validation:
         with single_steps(scorer):
             scores = scorer.predict(self.batches, verbose=0).astype(np.float64)
         return validation_measures(self.truth, scores, self.positive)
-
-
-def validation_measures(
-    truth: np.ndarray, scores: np.ndarray, positive: list[int]
-) -> dict[str, float]:
-    """Computes the measures of validation, without class weights or label smoothing.
-
-    `val_loss` is the cross entropy (natural logarithm); `val_balanced_loss` the mean of each
-    class's mean, so that it does not follow the prevalence; `val_accuracy` that of the most
-    probable class; `val_auc` that of the positive classes against the rest, NaN where
-    validation has one of the two alone; `val_precision`, `val_recall` and `val_f1` are those
-    of `score_measures`.
-
-    Args:
-        truth: class indices, shape (n,).
-        scores: probabilities, shape (n, classes).
-        positive: indices of the positive classes.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    if not np.isfinite(scores).all():
-        # The largest of several NaN would be the first class, and its share an accuracy.
-        return dict.fromkeys(validation_measures(truth, np.zeros_like(scores), positive), math.nan)
-    loss = -np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0))
-    is_positive = np.isin(truth, positive)
-    auc = math.nan
-    if is_positive.any() and not is_positive.all():
-        auc = float(roc_auc_score(is_positive, scores[:, positive].sum(axis=1)))
-    by_class = [loss[truth == label].mean() for label in np.unique(truth)]
-    return {
-        "val_loss": float(loss.mean()),
-        "val_balanced_loss": float(np.mean(by_class)),
-        "val_accuracy": float((scores.argmax(axis=1) == truth).mean()),
-        **{f"val_{name}": value for name, value in score_measures(truth, scores, positive).items()},
-        "val_auc": auc,
-    }
 
 
 @contextlib.contextmanager

@@ -1,0 +1,100 @@
+"""Formats told by content: the same pixels in each, damage and size in a sentence."""
+
+import contextlib
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cancernet.base.errors import ImageError
+from cancernet.base.images import read_rgb
+from cancernet.base.kinds import _KINDS, PAGE
+from cancernet.base.words import IMAGES_READ
+
+PICTURE = np.random.default_rng(4).integers(0, 256, (9, 7, 3), np.uint8)
+PICTURE[..., 1:] = PICTURE[..., :1]  # grey, so that a palette of 256 holds it
+WRITTEN = {"GIF": {}, "PPM": {}, "WEBP": {"lossless": True}, "JPEG2000": {"irreversible": False}}
+
+
+def written(kind, pixels=PICTURE, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **WRITTEN[kind], **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_the_same_pixels_in_every_format_whatever_the_name(kind, tmp_path):
+    (tmp_path / "picture.png").write_bytes(written(kind))
+    assert np.array_equal(np.asarray(read_rgb(tmp_path / "picture.png")), PICTURE)
+
+
+def test_opencv_and_hand_written_files_are_read():
+    cv2 = pytest.importorskip("cv2")
+    for suffix in (".pgm", ".ppm", ".webp"):
+        flags = [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else []
+        pixels = PICTURE[..., 0] if suffix == ".pgm" else PICTURE[..., ::-1]
+        found, content = cv2.imencode(suffix, pixels, flags)
+        assert found
+        error = np.abs(np.asarray(read_rgb(content.tobytes())).astype(int) - PICTURE).max()
+        assert error == 0, suffix
+    plain = b"P2\n# mini-MIAS\n2 1\n4095\n0 4095\n"
+    assert np.asarray(read_rgb(plain))[..., 0].tolist() == [[0, 255]]
+
+
+def test_of_a_gif_the_first_frame_counts():
+    frames = [Image.fromarray(np.full((4, 4), value, np.uint8)) for value in (10, 200)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    assert np.asarray(read_rgb(buffer.getvalue())).max() == 10
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_of_a_tiff_the_largest_page_counts(big):
+    tifffile = pytest.importorskip("tifffile")
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer, bigtiff=big) as file:
+        for side, value in ((20, 1), (64, 2), (64, 3), (32, 4)):
+            file.write(np.full((side, side), value, np.uint8), tile=(32, 32) if side > 60 else None)
+    found = read_rgb(buffer.getvalue())
+    assert found.size == (64, 64) and np.asarray(found).max() == 2 and found.info[PAGE] == 1
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_damaged_files_are_refused_in_a_sentence(kind):
+    content = written(kind)
+    random = np.random.default_rng(8)
+    for _ in range(60):
+        broken = bytearray(content)
+        for place in random.integers(0, len(broken), 3):
+            broken[place] = random.integers(0, 256)
+        with contextlib.suppress(ImageError):
+            read_rgb(bytes(broken[: random.integers(1, len(broken) + 1)]))
+    with pytest.raises(ImageError):
+        read_rgb(content[:20])
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_too_many_pixels_are_refused_before_decoding(kind, monkeypatch):
+    content = written(kind)
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("it was decoded"))
+    with pytest.raises(ImageError, match="7 x 9 pixels, more than the limit of 62"):
+        read_rgb(content, maximum_pixels=62)
+
+
+def test_only_the_plugin_that_is_needed_is_loaded():
+    code = (
+        "import sys, io; from PIL import Image; from cancernet.base.images import read_rgb\n"
+        "file = io.BytesIO(); Image.new('RGB', (2, 2)).save(file, 'PNG')\n"
+        "read_rgb(file.getvalue())\n"
+        "print([m for m in sys.modules if 'WebP' in m or 'Jpeg2K' in m or 'TiffImage' in m])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_every_format_is_named_where_a_person_chooses_files():
+    named = IMAGES_READ.upper().replace(" ", "")
+    assert [kind for kind in _KINDS if kind not in named] == []
