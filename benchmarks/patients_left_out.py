@@ -1,6 +1,8 @@
 """Recipes judged on IDC patients they never saw: five folds by patient, several seeds.
 
-    python benchmarks/patients_left_out.py IDC_FOLDER --work DIR [--json FILE]
+    python benchmarks/patients_left_out.py IDC_FOLDER --work DIR [--json FILE] [-- --mixup 0]
+
+What follows `--` goes to every training, to compare settings.
 
 The protocol, written down before any setting was chosen by it:
 
@@ -71,15 +73,17 @@ def main() -> None:
     parser.add_argument("--folds", nargs="+", type=int, default=tuple(range(FOLDS)))
     parser.add_argument("--seeds", nargs="+", type=int, default=(1, 2, 3))
     parser.add_argument("--json", type=Path, help="write the figures of every run")
-    parser.add_argument("flags", nargs="*", help="after --: further flags of train_model.py")
-    arguments = parser.parse_args()
+    parser.usage = f"{parser.format_usage()[7:].rstrip()} [-- FLAGS_OF_TRAIN_MODEL]"
+    given = sys.argv[1:]
+    end = given.index("--") if "--" in given else len(given)
+    arguments, flags = parser.parse_args(given[:end]), given[end + 1 :]
     dense = sorted(arguments.dense)
     found: dict[str, dict[tuple[int, int], Judged]] = defaultdict(dict)
     for seed in arguments.seeds:
         for fold in arguments.folds:
             data = build(arguments.source, arguments.work, fold, dense)
             for recipe in arguments.recipes:
-                run = train(arguments.work, data, fold, recipe, seed, arguments.flags)
+                run = train(arguments.work, data, fold, recipe, seed, flags)
                 for way, judged in read(run).items():
                     found[f"{recipe}, {way}"][fold, seed] = judged
                     print(json.dumps(figures(judged, dense)), file=sys.stderr)

@@ -92,6 +92,6 @@ def _predict_pictures(
 ) -> Iterator[scoring.Prediction]:
     for start in range(0, len(named), PICTURES_AT_ONCE):
         some = named[start : start + PICTURES_AT_ONCE]
-        pixels = np.stack([predictor.prepare(picture) for _, picture in some])
-        for (name, _), row in zip(some, predictor.probabilities(pixels), strict=True):
-            yield predictor.interpret(name, row)
+        scores = predictor.score([predictor.prepare(picture) for _, picture in some])
+        for (name, _), score in zip(some, scores, strict=True):
+            yield predictor.interpret(name, *score)

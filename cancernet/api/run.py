@@ -157,7 +157,7 @@ class Run:
         explainer, name = self._explainer, class_name or prediction.label
         source = prediction.image
         picture = read_rgb(source) if isinstance(source, Path) else source
-        pixels = explainer.predictor.prepare(picture)
+        pixels = explainer.predictor.prepare(source).pixels
         index = explainer.class_index(name)
         found = explainer.explain(pixels, index, method=method, layer=layer)
         return Explanation(

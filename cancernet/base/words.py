@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 
 DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
+UNLIKE = "unlike the training images, so the answer rests on nothing that the model has seen"
 NOTICE = "Research software, not a medical device; not for diagnosis."
 
 # The formats of images that `cancernet/base/kinds.py` opens.
@@ -28,6 +29,13 @@ def score_text(value: float) -> str:
 def images_of(images: int, patients: int, unit: str = "patient") -> str:
     """How much something rests on: `538 images of 6 patients`."""
     return f"{counted(images, 'image')} of {counted(patients, unit)}"
+
+
+def unlike_of(unlike: int, images: int) -> str:
+    """How many are of another kind: `2 of 538 images (0.4 %) are unlike the training images`."""
+    verb = "is" if unlike == 1 else "are"
+    share = f"{100 * unlike / images:.1f} %"
+    return f"{unlike:,} of {counted(images, 'image')} ({share}) {verb} unlike the training images"
 
 
 def some(names: Sequence[str], most: int = 5) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
-from cancernet.base.words import NOTICE, counted, score_text
+from cancernet.base.words import NOTICE, counted, score_text, unlike_of
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring.predictor import Predictor
@@ -122,6 +122,8 @@ def _summary(slide: SlideMap, word: str) -> str:
     patches = counted(figures.patches, "patch", "patches")
     skipped = f", {slide.skipped:,} of background left out" if slide.skipped else ""
     said = f"{slide.name}: {patches}{skipped}; {word} in {_share(figures)}"
+    if slide.unlike:
+        said += f"\n  WARNING: {unlike_of(slide.unlike, figures.patches)}"
     if slide.context is None:
         return said
     lone = int(slide.context.lone.sum())

@@ -18,7 +18,7 @@ from cancernet.measures.assess import TESTING, VALIDATION, Assessment
 from cancernet.measures.call_value import PredictiveRow, predictive_rows
 from cancernet.measures.decisions import Rule, rule_of
 from cancernet.measures.operating_point import choose_operating_point
-from cancernet.measures.scored import Scored
+from cancernet.measures.scored import Scored, added_up
 from cancernet.report.content import say_unit
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run
@@ -150,6 +150,7 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
     predictor = Predictor(run_folder.open_run(run.folder))
     kept: list[int] = []
     rows: list[list[float]] = []
+    unlike: list[bool | None] = []
     failures: dict[str, int] = {}
     results = predictor.predict_many(labelled.folder / path for path in labelled.paths)
     bar = progress_bar(results, title="Scoring", total=len(labelled.paths))
@@ -160,6 +161,7 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
         else:
             kept.append(place)
             rows.append(list(result.probabilities.values()))
+            unlike.append(result.unlike_training)
     if not kept:
         raise CancerNetError(f"not one of {len(labelled.paths):,} images could be read")
     return (
@@ -168,6 +170,7 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
             patients=[labelled.patients[place] for place in kept],
             truth=labelled.labels[kept],
             probabilities=np.array(rows, dtype=np.float64),
+            unlike=added_up(unlike),
         ),
         failures,
     )

@@ -100,11 +100,12 @@ def read_finished(folder: Path) -> FinishedRun:
     run = run_folder.open_run(folder, check=(PREDICTIONS, VALIDATION_PREDICTIONS))
     if run.record.operating_point is None:
         raise RunError(f"{folder} has no operating point; train it again")
+    tables = {VALIDATION: VALIDATION_PREDICTIONS, TESTING: PREDICTIONS}
     scores = ScoreSet(
         **vars(classes_of(run)),
         scored={
-            VALIDATION: _read(folder / VALIDATION_PREDICTIONS, run),
-            TESTING: _read(folder / PREDICTIONS, run),
+            split: dataclasses.replace(_read(folder / name, run), unlike=_unlike(folder, split))
+            for split, name in tables.items()
         },
         operating_point=run.record.operating_point,
         calibration=run.calibration,
@@ -216,6 +217,15 @@ def read_beside(folder: Path) -> Beside:
         limits={name: limits.get(name, (math.nan, math.nan)) for name in metrics.testing},
         in_context=metrics.alone is not None,
     )
+
+
+def _unlike(folder: Path, split: str) -> int | None:
+    """How many images of a split the run found unlike its training images; None if not told."""
+    try:
+        told = (read_metrics(folder).unlike_training or {}).get(split)
+    except RunError:  # the figures are made anew: nothing else is taken from the file
+        return None
+    return told.unlike if told else None
 
 
 def _read(path: Path, run: Run) -> Scored:

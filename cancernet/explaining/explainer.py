@@ -199,7 +199,7 @@ class ExplanationFolder:
     def explain(self, prediction: Prediction) -> None:
         """Explains one scored image and writes its files."""
         run, path = self._explainer.run, Path(prediction.path)
-        pixels = self._explainer.predictor.prepare(path)
+        pixels = self._explainer.predictor.prepare(path).pixels
         chosen = run.classes.index(prediction.label) if self._class is None else self._class
         explanation = self._explainer.explain(
             pixels, chosen, layer=self._layer, method=self._method

@@ -21,7 +21,14 @@ from cancernet.measures.intervals import RESAMPLES, UNDEFINED, Intervals, patien
 from cancernet.measures.metrics import Figures, binary_metrics
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.patients import PatientRow, patient_rows
-from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark, sentences
+from cancernet.measures.remarks import (
+    FEW_PATIENTS,
+    UNLIKE_SHARE,
+    Kind,
+    Remark,
+    remark,
+    sentences,
+)
 from cancernet.measures.scored import Classes, Scored, joined, predicted_indices, write_scored
 
 VALIDATION, TESTING = "validation", "testing"
@@ -156,14 +163,17 @@ def assess_at(scores: ScoreSet, *, seed: int, resamples: int = RESAMPLES) -> Ass
 
 
 def _remarks(scores: ScoreSet) -> Iterator[Remark]:
-    """Says which classes testing has no image of."""
-    calls = scores.calls()
+    """Says which classes testing has no image of, and when many images are of another kind."""
+    calls, testing = scores.calls(), scores.scored[TESTING]
     if calls.of_one_class:
         yield remark(Kind.TESTING_OF_ONE_CLASS, only=calls.only)
-    present = set(scores.scored[TESTING].truth.tolist())
+    present = set(testing.truth.tolist())
     missing = tuple(name for place, name in enumerate(scores.classes) if place not in present)
     if len(scores.classes) > 2 and missing:
         yield remark(Kind.CLASSES_WITHOUT_IMAGES, names=missing)
+    images, unlike = len(testing.paths), testing.unlike or 0
+    if unlike > UNLIKE_SHARE * images:
+        yield remark(Kind.MANY_UNLIKE_TRAINING, unlike=unlike, images=images, share=unlike / images)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

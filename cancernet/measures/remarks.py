@@ -15,6 +15,9 @@ from cancernet.base.words import counted
 # Fewer patients with images of a class than this are said to be few.
 FEW_PATIENTS = 10
 
+# Of unseen patients' images the threshold lets about so many seem unlike the training images.
+UNLIKE_SHARE = 0.01
+
 Value = int | float | str | tuple[str, ...]
 
 
@@ -44,6 +47,7 @@ class Kind(StrEnum):
     # Testing and its intervals.
     TESTING_OF_ONE_CLASS = "testing_of_one_class"
     CLASSES_WITHOUT_IMAGES = "classes_without_images"
+    MANY_UNLIKE_TRAINING = "many_unlike_training"
     FEW_PATIENTS = "few_patients"
     NO_INTERVAL = "no_interval"
     SENTENCE = "sentence"  # of a record that knew remarks as sentences only
@@ -130,6 +134,10 @@ SENTENCES = {
     ),
     Kind.CLASSES_WITHOUT_IMAGES: (
         "These classes have no testing image and are left out of the averages: {names}."
+    ),
+    Kind.MANY_UNLIKE_TRAINING: (
+        "{unlike} of {images:image} ({share:.1%}) are unlike the training images; what the "
+        "model says of them rests on nothing that it has seen."
     ),
     Kind.FEW_PATIENTS: (
         "The {level:.0%} intervals rest on {patients:patient} ({with_positives} with positives, "

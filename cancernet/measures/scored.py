@@ -29,6 +29,7 @@ class Scored:
         truth: (images,) int64 class indices.
         probabilities: (images, classes) float64, rows adding up to 1. float32 is taken
             and widened once, here, so that file and figures agree to the last digit.
+        unlike: how many are unlike the training images; None where that is not known.
 
     Raises:
         ValueError: lengths that differ, no images, or values out of range.
@@ -38,6 +39,7 @@ class Scored:
     patients: Sequence[str]
     truth: np.ndarray
     probabilities: np.ndarray
+    unlike: int | None = None
 
     def __post_init__(self) -> None:
         images, classes = len(self.paths), np.shape(self.probabilities)[-1]
@@ -133,7 +135,14 @@ def joined(parts: Sequence[Scored]) -> Scored:
         patients=[patient for part in parts for patient in part.patients],
         truth=np.concatenate([part.truth for part in parts]),
         probabilities=np.concatenate([part.probabilities for part in parts]),
+        unlike=added_up([part.unlike for part in parts]),
     )
+
+
+def added_up(counts: Sequence[int | None]) -> int | None:
+    """Returns the sum; None where a count is not known."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def positive_indices(classes: Sequence[str], positive: Sequence[str]) -> list[int]:

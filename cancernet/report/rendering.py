@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb
-from cancernet.base.words import counted, images_of, score_text, some
+from cancernet.base.words import counted, images_of, score_text, some, unlike_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -134,7 +134,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         counted, data_address, images_of, interval, listed, markdown, number, percent, plain,
-        score_text, shape, signed, signed_interval, some, threshold,
+        score_text, shape, signed, signed_interval, some, threshold, unlike_of,
     )
 }  # fmt: skip
 

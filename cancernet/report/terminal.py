@@ -5,7 +5,7 @@ import math
 import textwrap
 from collections.abc import Mapping
 
-from cancernet.base.words import counted, images_of, score_text
+from cancernet.base.words import counted, images_of, score_text, unlike_of
 from cancernet.context.judge import ContextAssessment
 from cancernet.measures.assess import Assessment
 from cancernet.measures.remarks import short_sentences
@@ -80,7 +80,10 @@ def _opening(assessment: Assessment, unit: str, *, in_context: bool) -> str:
         f"positive is: {assessment.positive_words}."
     )
     called = f"“Patient” below means a {unit}." if unit != "patient" else ""
-    return textwrap.fill(f"{sentence} {called}".rstrip(), WIDTH, subsequent_indent="  ")
+    unlike = assessment.scored["testing"].unlike
+    told = "" if unlike is None else f"{unlike_of(unlike, metrics['images'])}."
+    said = " ".join(filter(None, [sentence, called, told]))
+    return textwrap.fill(said, WIDTH, subsequent_indent="  ")
 
 
 def _warnings(assessment: Assessment) -> str:

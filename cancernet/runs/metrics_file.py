@@ -14,6 +14,7 @@ from cancernet.measures.call_value import PredictiveRow
 from cancernet.measures.decisions import Calibration, OperatingPoint
 from cancernet.measures.intervals import Intervals
 from cancernet.measures.metrics import Figures
+from cancernet.measures.scored import Scored
 from cancernet.runs.run_record import TrainingFacts
 
 METRICS = "metrics.json"
@@ -37,6 +38,15 @@ class TrainingSums(Record):
     seconds: float
     cpu_seconds: float
     epochs: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UnlikeTraining(Record):
+    """How many of a split's images are unlike the training images, and their share, 0-1."""
+
+    images: int
+    unlike: int
+    share: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,6 +77,7 @@ class Metrics(WayMetrics):
             neighbours.
         difference: testing in context minus each patch alone; `difference_limits` around it
             resample patients, the same for both.
+        unlike_training: split -> how many are of another kind; absent where the run cannot tell.
         warnings: sentences that a reader must see before any figure.
         training: of a run; of a cross-validation its sums; absent in an evaluation.
         subgroups: column -> rows of `subgroup_rows`; of an evaluation.
@@ -78,6 +89,7 @@ class Metrics(WayMetrics):
     by_neighbours: tuple[NeighbourRow, ...] | None = None
     difference: Mapping[str, float] | None = None
     difference_limits: Mapping[str, tuple[float, float]] | None = None
+    unlike_training: Mapping[str, UnlikeTraining] | None = None
     warnings: tuple[str, ...] = ()
     training: TrainingFacts | TrainingSums | None = None
     subgroups: Mapping[str, tuple[Mapping[str, object], ...]] | None = None
@@ -97,7 +109,12 @@ def metrics_of(
 
     `folds` are those of a cross-validation.
     """
-    metrics = Metrics(**_way(found, folds), calibration=found.calibration, warnings=found.warnings)
+    metrics = Metrics(
+        **_way(found, folds),
+        calibration=found.calibration,
+        unlike_training=_unlike_training(found.scored) or None,
+        warnings=found.warnings,
+    )
     if context is None:
         return metrics
     return dataclasses.replace(
@@ -107,6 +124,16 @@ def metrics_of(
         difference=context.difference.difference,
         difference_limits=context.difference.limits,
     )
+
+
+def _unlike_training(scored: Mapping[str, Scored]) -> dict[str, UnlikeTraining]:
+    return {
+        split: UnlikeTraining(
+            images=len(each.paths), unlike=each.unlike, share=each.unlike / len(each.paths)
+        )
+        for split, each in scored.items()
+        if each.unlike is not None
+    }
 
 
 def _way(found: Assessment, folds: Sequence[FoldScores]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cancernet import __version__
+from cancernet.appearance.appearance import Appearance
 from cancernet.base.records import Record, Written
 from cancernet.config import INTERPOLATIONS
 from cancernet.context.context import Context
@@ -244,6 +245,7 @@ class RunRecord(TrainingRecord):
     training: TrainingFacts | None = None
     operating_point: OperatingPoint | None = None
     context: ContextRecord | None = None
+    appearance: Appearance | None = None
     files: Mapping[str, str] | None = None
     checksum: str | None = None
 

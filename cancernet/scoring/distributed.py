@@ -9,8 +9,6 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from cancernet.base.errors import CancerNetError
 from cancernet.base.parallel import Cluster
 from cancernet.runs.run_folder import Run, open_run
@@ -19,6 +17,7 @@ from cancernet.scoring.predictor import (
     Failure,
     Prediction,
     Predictor,
+    Score,
     Scored,
     interpreted,
 )
@@ -76,7 +75,7 @@ class SpreadPredictor:
                 )
 
 
-def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[np.ndarray | Failure]:
+def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[Score | Failure]:
     """Scores images on a worker.
 
     Args:

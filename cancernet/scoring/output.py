@@ -20,7 +20,7 @@ from cancernet.base.files import (
 )
 from cancernet.base.images import read_rgb
 from cancernet.base.records import Record, from_json
-from cancernet.base.words import counted, score_text, some
+from cancernet.base.words import UNLIKE, counted, score_text, some, unlike_of
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext, Side
 from cancernet.scoring.words import call_word, class_text, context_text, is_of_sides, point_text
@@ -183,8 +183,8 @@ class CsvFile:
             [f"{prefix}_{name}" for name in self._run.classes] for prefix in PROBABILITIES
         )
         context = ["neighbours", *alone] if self._in_context else []
-        answer = ["label", "word", *own, "positive", "operating_point", "call", *context]
-        return ["path", *answer, "error"]
+        answer = ["label", "word", *own, "positive", "operating_point", "call", "unlike_training"]
+        return ["path", *answer, *context, "error"]
 
 
 def _opened(path: Path, mode: str) -> IO[str]:
@@ -195,11 +195,19 @@ def _opened(path: Path, mode: str) -> IO[str]:
 def distribution(path: Path, run: Run) -> list[str]:
     """Returns how many images of a CSV of predictions have each call, and each class, as lines.
 
-    Of two classes the call is the class. Of more, the last line says how many calls are not on
-    the side of the most probable class.
+    Of two classes the call is the class. Of more, a line says how many calls are not on the
+    side of the most probable class. The last line says how many images are unlike the training
+    images, if any.
     """
     with _opened(path, "r") as file:
-        rows = [(row["call"], row["label"]) for row in csv.DictReader(file) if row["label"]]
+        columns = ("call", "label", "unlike_training")
+        rows = [[row[name] for name in columns] for row in csv.DictReader(file) if row["label"]]
+    unlike = sum(told == "True" for *_, told in rows)
+    warning = [f"WARNING: {unlike_of(unlike, len(rows))}"] if unlike else []
+    return [*_calls_and_classes([(call, label) for call, label, _ in rows], run), *warning]
+
+
+def _calls_and_classes(rows: list[tuple[str, str]], run: Run) -> list[str]:
     if not rows:
         return []
     calls, labels = Counter(call for call, _ in rows), Counter(label for _, label in rows)
@@ -249,6 +257,8 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
         title += f": probability {score_text(prediction.probability)}"
     if isinstance(prediction, PredictionInContext):
         below.append(context_text(prediction, run))
+    if prediction.unlike_training:
+        below.append(UNLIKE)
     axes.set_title(title + "\n" * len(below), fontsize=12)
     axes.text(
         0.5,

@@ -10,20 +10,18 @@ import functools
 import math
 import mmap
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
 from PIL import Image
 
-from cancernet.base.depths import GUESSED
 from cancernet.base.errors import ImageError, RunError, first_line
-from cancernet.base.images import read_rgb, to_array
-from cancernet.base.kinds import PAGE
 from cancernet.runs.run_folder import Run
+from cancernet.scoring.prepared import Prepared, prepare, unlike_training
 
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
 BATCH_SIZE = 16
@@ -54,6 +52,8 @@ class Prediction:
     positive: bool | None  # whether that reaches the operating point; None without one
     operating_point: float | None  # None if not chosen on data
     call: str | None  # what that says: one of two classes, or a `Side` of more; None without one
+    # Whether it is of another kind than the training images; None if the run cannot tell.
+    unlike_training: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,8 +81,14 @@ class Failure:
     error: str
 
 
-# An image and its probabilities, shape (classes,).
-Scored = tuple[Path, np.ndarray | Failure]
+class Score(NamedTuple):
+    """What is found of one image; see `Prediction`."""
+
+    probabilities: np.ndarray  # (classes,)
+    unlike_training: bool | None = None
+
+
+Scored = tuple[Path, Score | Failure]
 
 
 class Predictor:
@@ -142,19 +148,17 @@ class Predictor:
         """Columns of the positive classes."""
         return [self.run.classes.index(name) for name in self.run.positive]
 
-    def prepare(self, source: Path | bytes | Image.Image) -> np.ndarray:
-        """Decodes, unless it is RGB already, and scales one image; uint8 (height, width, 3), 0-255.
+    def prepare(self, source: Path | bytes | Image.Image) -> Prepared:
+        """Decodes one image, unless it is, and scales it to the network's input.
 
         Raises:
             ImageError: it cannot be read as an image.
         """
-        if isinstance(source, Image.Image):
-            return self.scaled(source)
-        image = read_rgb(source, bits=self.run.record.input.bits)
-        if depth := image.info.get(GUESSED):
-            self.guessed_depths.add(depth)
-        self.chose_pages |= PAGE in image.info
-        return self.scaled(image)
+        found = prepare(source, self.run.record.input)
+        if found.guessed_depth:
+            self.guessed_depths.add(found.guessed_depth)
+        self.chose_pages |= found.chose_page
+        return found
 
     chose_pages = False  # whether another page than the first was taken of some image
 
@@ -163,10 +167,12 @@ class Predictor:
         """Depths that were taken for images which, like the run's data, do not tell theirs."""
         return set()
 
-    def scaled(self, image: Image.Image) -> np.ndarray:
-        """Scales a decoded image to the network's input, uint8 (height, width, 3)."""
-        run = self.run
-        return to_array(image, width=run.width, height=run.height, interpolation=run.interpolation)
+    def score(self, images: Sequence[Prepared]) -> list[Score]:
+        """Scores prepared images, and tells which are unlike the training images."""
+        if not images:
+            return []
+        rows = self.probabilities(np.stack([image.pixels for image in images]))
+        return [Score(*each) for each in zip(rows, unlike_training(images, self.run), strict=True)]
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Scores prepared images, RGB 0-255 of shape (n, height, width, 3).
@@ -199,11 +205,13 @@ class Predictor:
             ImageError: it cannot be read as an image.
         """
         path = name if name is not None else str(source) if isinstance(source, Path) else "image"
-        return self.interpret(path, self.probabilities(self.prepare(source)[None])[0])
+        return self.interpret(path, *self.score([self.prepare(source)])[0])
 
-    def interpret(self, path: str, probabilities: np.ndarray) -> Prediction:
-        """Turns one row of probabilities into a prediction by the run's operating point."""
-        return interpret(self.run, path, probabilities, self.run.threshold)
+    def interpret(
+        self, path: str, probabilities: np.ndarray, unlike_training: bool | None = None
+    ) -> Prediction:
+        """Turns a score into a prediction by the run's operating point."""
+        return interpret(self.run, path, Score(probabilities, unlike_training), self.run.threshold)
 
     def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
         """Predicts any number of images in order, with flat memory.
@@ -224,35 +232,34 @@ class Predictor:
             yield from results
 
     def _score_batch(self, paths: list[Path]) -> list[Scored]:
-        images: list[np.ndarray | Failure] = []
+        images: list[Prepared | Failure] = []
         for path in paths:
             try:
                 images.append(self.prepare(path))
             except ImageError as error:
                 images.append(Failure(str(path), str(error)))
-        sound = [image for image in images if isinstance(image, np.ndarray)]
-        rows = iter(self.probabilities(np.stack(sound)) if sound else ())
+        scores = iter(self.score([image for image in images if isinstance(image, Prepared)]))
         return [
-            (path, next(rows) if isinstance(image, np.ndarray) else image)
+            (path, image if isinstance(image, Failure) else next(scores))
             for path, image in zip(paths, images, strict=True)
         ]
 
 
-def interpret(run: Run, path: str, probabilities: np.ndarray, threshold: float) -> Prediction:
-    """Turns one row of probabilities into a prediction.
+def interpret(run: Run, path: str, score: Score, threshold: float) -> Prediction:
+    """Turns a score into a prediction.
 
     Args:
         run: whose classes these are.
         path: of the image, as it was given.
-        probabilities: (classes,) in the run's order.
+        score: of the image, its probabilities in the run's order of classes.
         threshold: the operating point; NaN without one.
     """
-    row = [float(value) for value in probabilities]
+    row = [float(value) for value in score.probabilities]
     positives = [run.classes.index(name) for name in run.positive]
     positive_probability = sum(row[index] for index in positives)
     chosen = not math.isnan(threshold)
     positive = positive_probability >= threshold
-    index = int(np.argmax(probabilities))
+    index = int(np.argmax(score.probabilities))
     call: str = Side.POSITIVE if positive else Side.NEGATIVE
     if len(row) == 2 and chosen:
         index = positives[0] if positive else 1 - positives[0]
@@ -267,6 +274,7 @@ def interpret(run: Run, path: str, probabilities: np.ndarray, threshold: float) 
         positive=positive if chosen else None,
         operating_point=threshold if chosen else None,
         call=call if chosen else None,
+        unlike_training=score.unlike_training,
     )
 
 

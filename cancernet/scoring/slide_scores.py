@@ -11,7 +11,13 @@ from cancernet.context.context import both_classes
 from cancernet.context.surroundings import Places, within_reach
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
-from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext, interpret
+from cancernet.scoring.predictor import (
+    Failure,
+    Prediction,
+    PredictionInContext,
+    Score,
+    interpret,
+)
 from cancernet.scoring.slide_files import SlideFiles, SlideKey
 
 
@@ -34,6 +40,7 @@ class SlideScores:
         self._asked = np.zeros(len(files), bool)
         self._scored = np.zeros(len(files), bool)
         self._alone = np.zeros((len(files), len(run.classes)))
+        self._unlike: list[bool | None] = [None] * len(files)
         self._failed: dict[int, Failure] = {}
         self._probability = np.zeros(len(files))
         self._neighbours = np.zeros(len(files), np.int8)
@@ -51,13 +58,14 @@ class SlideScores:
         self.pending += len(new)
         return new
 
-    def take(self, number: int, found: np.ndarray | Failure) -> None:
+    def take(self, number: int, found: Score | Failure) -> None:
         """Notes the score of a patch that was asked for."""
         self.pending -= 1
         if isinstance(found, Failure):
             self._failed[number] = found
         else:
-            self._alone[number] = found
+            self._alone[number] = found.probabilities
+            self._unlike[number] = found.unlike_training
             self._scored[number] = True
 
     def judge(self, numbers: list[int]) -> None:
@@ -81,7 +89,7 @@ class SlideScores:
         return interpret_in_context(
             self._run,
             str(path),
-            self._alone[number],
+            Score(self._alone[number], self._unlike[number]),
             probability=float(self._probability[number]),
             neighbours=int(self._neighbours[number]) if self.files.has_place(number) else None,
             is_alone=bool(self._is_alone[number]),
@@ -122,7 +130,7 @@ def judge_together(
         answers[row] = interpret_in_context(
             run,
             outcome.path,
-            np.array(list(outcome.probabilities.values())),
+            Score(np.array(list(outcome.probabilities.values())), outcome.unlike_training),
             probability=probability,
             neighbours=None if place is None else neighbours,
             is_alone=bool(is_alone),
@@ -133,7 +141,7 @@ def judge_together(
 def interpret_in_context(
     run: Run,
     path: str,
-    alone: np.ndarray,
+    alone: Score,
     *,
     probability: float,
     neighbours: int | None,
@@ -144,18 +152,18 @@ def interpret_in_context(
     Args:
         run: one that judges in context.
         path: of the image, as it was given.
-        alone: (2,) probabilities of the classes, the patch alone.
+        alone: of the patch alone.
         probability: of the positive class in context.
         neighbours: how many of the eight around it are there; None where it has no place.
         is_alone: nothing is within reach, so that the run's own operating point holds.
     """
     positive = run.classes.index(run.positive[0])
-    row = alone if is_alone else both_classes(np.array(probability), positive)
+    row = alone.probabilities if is_alone else both_classes(np.array(probability), positive)
     threshold = run.threshold if is_alone else context_of(run).operating_point.threshold
     return PredictionInContext(
-        **vars(interpret(run, path, row, threshold)),
+        **vars(interpret(run, path, Score(row, alone.unlike_training), threshold)),
         neighbours=neighbours,
-        alone_probabilities=dict(zip(run.classes, alone.tolist(), strict=True)),
+        alone_probabilities=dict(zip(run.classes, alone.probabilities.tolist(), strict=True)),
     )
 
 

@@ -1,6 +1,6 @@
 """What a person is told of a prediction: the call first, then what it rests on."""
 
-from cancernet.base.words import score_text
+from cancernet.base.words import UNLIKE, score_text
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Prediction, PredictionInContext, Predictor, Side
 
@@ -17,6 +17,8 @@ def as_text(prediction: Prediction, run: Run) -> str:
         lines.append(f"  {class_text(prediction, run)}")
     if isinstance(prediction, PredictionInContext):
         lines.append(f"  {context_text(prediction, run)}")
+    if prediction.unlike_training:
+        lines.append(f"  WARNING: {UNLIKE}")
     if prediction.operating_point is None:
         named = zip(run.words, prediction.probabilities.values(), strict=True)
         lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))

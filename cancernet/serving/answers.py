@@ -17,7 +17,15 @@ _SCORED: dict[str, Any] = {
     "positive": True,
     "operating_point": 0.42,
     "call": "1",
+    "unlike_training": False,
 }
+
+
+_UNLIKE: Any = Field(
+    default=None,
+    description="whether it is of another kind than the training images, so that the answer rests "
+    "on nothing that the model has seen. Absent where the run cannot tell",
+)
 
 
 def _example(**fields: Any) -> ConfigDict:
@@ -64,6 +72,7 @@ class Scored(Answer):
         description="what it says: of two classes the one that is called, of more `positive` or "
         "`negative`"
     )
+    unlike_training: bool | None = _UNLIKE
 
     @classmethod
     def of(cls, prediction: Prediction, **more: Any) -> Self:
@@ -173,6 +182,7 @@ class Patch(InContext):
         description="whether that reaches the operating point, for a patch judged alone the one "
         "for such patches"
     )
+    unlike_training: bool | None = _UNLIKE
 
 
 class MapFacts(Answer):
@@ -198,6 +208,11 @@ class SlideMap(MapFacts):
     step: int = Field(description="distance of neighbouring patches")
     patches: list[Patch]
     word: str = Field(description="what positive means to a reader")
+    unlike_training: int | None = Field(
+        default=None,
+        description="patches of another kind than the training images. Absent where the run "
+        "cannot tell",
+    )
     alone: MapFacts | None = Field(
         default=None,
         description="of a map in context: the same map with every patch judged alone",

@@ -199,7 +199,7 @@ class _Child:
 
     def _explain(self, explainer: "Explainer", question: Question, content: bytes) -> Explained:
         found = explainer.explain(
-            decode(explainer.predictor, content, maximum_pixels=self._maximum_pixels),
+            decode(explainer.predictor, content, maximum_pixels=self._maximum_pixels).pixels,
             explainer.run.classes.index(question.label),
             method=question.method,
         )

@@ -14,13 +14,13 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import PNG_SIGNATURE, pixels_decoded, read_rgb
 from cancernet.base.kinds import open_image
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.scoring.prepared import Prepared
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
 # pixels (the "two issues with the JPEG standard" of libjpeg-turbo); real ones have about 10.
@@ -34,13 +34,13 @@ BATCH_BYTES = 2**20  # large files are decoded alone, so that small ones need no
 WINDOW = 32  # images of one request that wait at once, so that requests take turns
 
 
-def decode(predictor: Predictor, content: bytes, *, maximum_pixels: int) -> np.ndarray:
-    """Decodes and scales one upload as prediction does; uint8 (height, width, 3), 0-255.
+def decode(predictor: Predictor, content: bytes, *, maximum_pixels: int) -> Prepared:
+    """Decodes and scales one upload as prediction does.
 
     Raises:
         ImageError: it cannot be read as an image, or is beyond a limit.
     """
-    return predictor.scaled(_read(content, maximum_pixels, predictor.run.record.input.bits))
+    return predictor.prepare(_read(content, maximum_pixels, predictor.run.record.input.bits))
 
 
 def preview(content: bytes, *, maximum_pixels: int) -> str:
@@ -169,20 +169,20 @@ class Scorer:
             return jobs
 
     def _outcomes(self, jobs: list[_Job]) -> list[Outcome]:
-        pixels: list[np.ndarray | Failure | Exception] = [
-            self._prepare(job.content) for job in jobs
-        ]
-        sound = [image for image in pixels if isinstance(image, np.ndarray)]
+        images = [self._prepare(job.content) for job in jobs]
         try:
-            rows = iter(self.predictor.probabilities(np.stack(sound)) if sound else ())
+            sound = [image for image in images if isinstance(image, Prepared)]
+            scores = iter(self.predictor.score(sound))
             return [
-                self.predictor.interpret("", next(rows)) if isinstance(image, np.ndarray) else image
-                for image in pixels
+                self.predictor.interpret("", *next(scores))
+                if isinstance(image, Prepared)
+                else image
+                for image in images
             ]
         except Exception as error:
             return [error] * len(jobs)
 
-    def _prepare(self, content: bytes) -> np.ndarray | Failure | Exception:
+    def _prepare(self, content: bytes) -> Prepared | Failure | Exception:
         try:
             with self._large if is_large(content) else contextlib.nullcontext():
                 return decode(self.predictor, content, maximum_pixels=self._maximum_pixels)

@@ -51,6 +51,7 @@ def slide_map(
                 height=height,
                 probability=outcome.positive_probability,
                 positive=outcome.positive_probability >= run.threshold,
+                unlike_training=outcome.unlike_training,
             )
             continue
         left_out.append(Unreadable(name=upload.name, error=reason))
@@ -78,7 +79,7 @@ def _answer(run: Run, patient: str, patches: list[Patch], left_out: list[Unreada
     right, bottom = (corners[:, :2] + corners[:, 2:]).max(axis=0).tolist()
     mosaic = Mosaic(patient, left=left, top=top, right=right, bottom=bottom)
     for box, patch in zip(boxes, patches, strict=True):
-        mosaic.add(box, patch.probability)
+        mosaic.add(box, patch.probability, unlike=patch.unlike_training)
     slide, context = mosaic.slide_map(run.threshold), run.record.context
     if context is not None:
         slide = slide.in_context(context)
@@ -92,6 +93,7 @@ def _answer(run: Run, patient: str, patches: list[Patch], left_out: list[Unreada
         patches=_in_context(patches, slide),
         alone=_facts(slide.context.alone, run) if slide.context else None,
         word=run.positive_words,
+        unlike_training=slide.unlike,
         left_out=left_out,
         **dict(_facts(slide, run)),
         notice=NOTICE,

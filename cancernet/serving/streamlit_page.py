@@ -10,7 +10,7 @@ from PIL import Image
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_rgb
 from cancernet.base.kinds import SUFFIXES
-from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE, score_text
+from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE, UNLIKE, score_text
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
@@ -105,6 +105,8 @@ def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> Non
         place.caption(class_text(prediction, run))
     if isinstance(prediction, PredictionInContext):
         place.caption(context_text(prediction, run))
+    if prediction.unlike_training:
+        place.warning(f"This image is {UNLIKE}.")
 
 
 def _show_heat_map(
@@ -114,7 +116,7 @@ def _show_heat_map(
     try:
         with place, streamlit.spinner("Making the heat map"):
             found = explainer.explain(
-                explainer.predictor.prepare(content), index, method=method_for(explainer.run)
+                explainer.predictor.prepare(content).pixels, index, method=method_for(explainer.run)
             )
     except CancerNetError as error:
         place.error(str(error))

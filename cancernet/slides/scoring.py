@@ -18,6 +18,7 @@ from cancernet.base.progress import progress_bar
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
+from cancernet.scoring.prepared import Prepared
 from cancernet.slides.large_image import LargeImage
 from cancernet.slides.slide_map import Box, Mosaic, ScoredPatch, SlideMap, map_of_patches
 
@@ -108,10 +109,11 @@ def score_places(
     scored, failures = [], []
     results = predictor.predict_many(files[0].path for files in places)
     for files, first in zip(places, _counted(results, name, len(places)), strict=True):
-        path, probability = files[0].path, math.nan
+        path, probability, unlike = files[0].path, math.nan, None
         for answer in chain([first], predictor.predict_many(copy.path for copy in files[1:])):
             if isinstance(answer, Prediction):
                 path, probability = Path(answer.path), answer.positive_probability
+                unlike = answer.unlike_training
                 break
             failures.append(answer)
         labels = _labels(files)
@@ -122,6 +124,7 @@ def score_places(
                 y=files[0].y,
                 probability=probability,
                 truth=_truth_of(labels.pop(), predictor.run) if len(labels) == 1 else -1,
+                unlike=unlike,
             )
         )
     return scored, failures
@@ -153,10 +156,10 @@ def map_of_image(predictor: Predictor, name: str, image: LargeImage, *, side: in
     mosaic = Mosaic(name, left=0, top=0, right=image.width, bottom=image.height)
     patches = _patches(predictor, image, mosaic, side)
     while batch := list(islice(patches, BATCH_SIZE)):
-        pixels = np.stack([scaled for _, scaled in batch])
-        scores = predictor.probabilities(pixels)[:, predictor.positive].sum(axis=1)
-        for (box, _), score in zip(batch, scores.tolist(), strict=True):
-            mosaic.add(box, score)
+        scores = predictor.score([image for _, image in batch])
+        for (box, _), score in zip(batch, scores, strict=True):
+            probability = float(score.probabilities[predictor.positive].sum())
+            mosaic.add(box, probability, unlike=score.unlike_training)
     slide = mosaic.slide_map(predictor.run.threshold)
     if not len(slide.boxes):
         raise CancerNetError(
@@ -181,8 +184,8 @@ def is_background(pixels: NDArray[np.uint8]) -> bool:
 
 def _patches(
     predictor: Predictor, image: LargeImage, mosaic: Mosaic, side: int
-) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
-    """Gives the patches that are not background, scaled for the predictor; pastes all."""
+) -> Iterator[tuple[Box, Prepared]]:
+    """Gives the patches that are not background, ready for the predictor; pastes all."""
     top = 0
     for band in _counted(image.bands(side), mosaic.name, -(-image.height // side)):
         mosaic.paste(0, top, band)
@@ -192,7 +195,7 @@ def _patches(
                 mosaic.skipped += 1
             else:
                 box = (left, top, pixels.shape[1], pixels.shape[0])
-                yield box, predictor.scaled(Image.fromarray(pixels))
+                yield box, predictor.prepare(Image.fromarray(pixels))
         top += len(band)
 
 

@@ -33,6 +33,7 @@ class ScoredPatch:
     y: int
     probability: float  # of the positive classes; NaN where no file of this place could be read
     truth: int = -1  # 1 positive, 0 not, -1 not known
+    unlike: bool | None = None  # whether it is unlike the training images; None if not told
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class SlideFigures:
     positive_patches: int
     skipped_background: int
     unreadable: int
+    unlike_training: int | None  # patches unlike the training images; None if the run cannot tell
     covered_area: int  # pixels squared, overlaps counted once
     area_fraction: float  # share of the covered area that is positive
     score: float  # mean probability over the covered area
@@ -78,6 +80,7 @@ class SlideMap:
     shrink: float  # pixels of the slide to one of the picture, 1 or more
     skipped: int = 0  # patches left out as background
     failed: int = 0  # patches that could not be read
+    unlike: int | None = None  # patches unlike the training images; None if the run cannot tell
     context: "MapContext | None" = None  # None where every patch is judged alone
 
     def in_context(self, context: ContextRecord, *, side: int = 0) -> "SlideMap":
@@ -154,6 +157,7 @@ class SlideMap:
             positive_patches=int(self.positive.sum()),
             skipped_background=self.skipped,
             unreadable=self.failed,
+            unlike_training=self.unlike,
             covered_area=int(covered),
             area_fraction=cells.share(self._cell_thresholds),
             score=float(total / covered) if covered else math.nan,
@@ -206,6 +210,7 @@ class Mosaic:
         self._picture = np.full(shape, GLASS, np.uint8)
         self._boxes, self._probabilities, self._truth = array("q"), array("d"), array("b")
         self.skipped = self.failed = 0
+        self.unlike: int | None = None
 
     def paste(self, x: int, y: int, pixels: NDArray[np.uint8]) -> None:
         """Puts pixels (height, width, 3) into the picture, their upper left corner at x, y."""
@@ -220,11 +225,15 @@ class Mosaic:
         # What extends beyond the picture is cut off rather than squeezed.
         place[...] = np.asarray(image)[: place.shape[0], : place.shape[1]]
 
-    def add(self, box: Box, probability: float, truth: int = -1) -> None:
-        """Records a scored patch and its true class: 1 positive, 0 not, -1 not known."""
+    def add(
+        self, box: Box, probability: float, truth: int = -1, *, unlike: bool | None = None
+    ) -> None:
+        """Records a scored patch; `truth` and `unlike` as in `ScoredPatch`."""
         self._boxes.extend(box)
         self._probabilities.append(probability)
         self._truth.append(truth)
+        if unlike is not None:
+            self.unlike = (self.unlike or 0) + unlike
 
     def slide_map(self, threshold: float) -> SlideMap:
         """Returns the map of what was added."""
@@ -239,6 +248,7 @@ class Mosaic:
             shrink=self.shrink,
             skipped=self.skipped,
             failed=self.failed,
+            unlike=self.unlike,
         )
 
 
@@ -269,7 +279,7 @@ def map_of_patches(
             continue
         mosaic.paste(patch.x, patch.y, pixels)
         box = (patch.x, patch.y, pixels.shape[1], pixels.shape[0])
-        mosaic.add(box, patch.probability, patch.truth)
+        mosaic.add(box, patch.probability, patch.truth, unlike=patch.unlike)
     slide = mosaic.slide_map(threshold)
     check_grid(slide.boxes)
     return slide

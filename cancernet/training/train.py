@@ -20,12 +20,13 @@ from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import choose_point
 from cancernet.measures.calibration import fit_calibration
 from cancernet.measures.decisions import Calibration, rule_of
-from cancernet.measures.scored import Classes, Scored
+from cancernet.measures.scored import Classes, Scored, added_up
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.training.appearance import describe
 from cancernet.training.begin import begin, held, open_dataset, refuse_used
 from cancernet.training.context_fit import judge_in_context
 from cancernet.training.data.batches import plain_batches
@@ -73,7 +74,11 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
     with opened(plan, training, weights) as record, _advice_on_disk_errors(plan.folder):
         batches = open_batches(dataset, plan.config)
         model, state = trained(plan, training, batches, network, workers)
-        record = dataclasses.replace(record, model=export(model, training, batches.validation))
+        record = dataclasses.replace(
+            record,
+            model=export(model, training, batches.validation),
+            appearance=describe(training, record.input),
+        )
         validation, calibration = calibrated(score(training, record, "validation"), training)
         record = dataclasses.replace(record, calibration=calibration)
         alone = choose_point(
@@ -188,7 +193,7 @@ def score(
     part = part if rows is None else choose_rows(part, rows)
     paths = [training.dataset.folder / path for path in part.paths]
     results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
-    probabilities = []
+    probabilities, unlike = [], []
     for result in progress_bar(results, title=f"Scoring {split}", total=len(paths)):
         if isinstance(result, Failure):
             raise RunError(
@@ -196,11 +201,13 @@ def score(
                 f"`{typed('train')} --resume` finishes this run"
             )
         probabilities.append(list(result.probabilities.values()))
+        unlike.append(result.unlike_training)
     return Scored(
         paths=part.paths,
         patients=part.patients,
         truth=part.labels,
         probabilities=np.array(probabilities, dtype=np.float64),
+        unlike=added_up(unlike),
     )
 
 

@@ -15,7 +15,7 @@ from tests.helpers.strict_json import strict_json
 VARIES = {
     "listing", "version", "program", "created", "finished", "versions", "machine", "commit",
     "checksum", "onnx_difference", "seconds", "cpu_seconds", "images_per_second", "files",
-    "time", "predictions", "run_checksum",
+    "time", "predictions", "run_checksum", "turn", "references",
 }  # fmt: skip
 # Values that somebody chose, so that their decimals are exact also in a trained run.
 CHOSEN = {"config", "command"}

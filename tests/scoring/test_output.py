@@ -15,25 +15,28 @@ from cancernet.base.files import is_locked
 from cancernet.runs import run_folder
 from cancernet.scoring import output
 from cancernet.scoring.output import CsvFile, check_target, distribution, write_figure
-from cancernet.scoring.predictor import Failure, Prediction, interpret
+from cancernet.scoring.predictor import Failure, Prediction, Score, interpret
 from tests.conftest import write_tiny_run
 
 SURE = Prediction(
     path="a, b.png", label="1", word="IDC", probability=0.75,
     probabilities={"0": 0.25, "1": 0.75}, positive_probability=0.75, positive=True,
-    operating_point=0.4, call="1",
+    operating_point=0.4, call="1", unlike_training=False,
 )  # fmt: skip
 RESULTS = [
     SURE,
     Failure("bad\nname.png", "the file is empty (0 bytes)"),
     dataclasses.replace(SURE, path="\udcff.png", label="0", word="no IDC", positive=None,
-                        operating_point=None, call=None),
+                        operating_point=None, call=None, unlike_training=None),
 ]  # fmt: skip
-HEADING = b"path,label,word,probability_0,probability_1,positive,operating_point,call,error\r\n"
+HEADING = (
+    b"path,label,word,probability_0,probability_1,positive,operating_point,call,unlike_training,"
+    b"error\r\n"
+)
 ROWS = [
-    b'"a, b.png",1,IDC,0.25,0.75,True,0.4,1,\r\n',
-    b'"bad\nname.png",,,,,,,,the file is empty (0 bytes)\r\n',
-    b"\xff.png,0,no IDC,0.25,0.75,,,,\r\n",
+    b'"a, b.png",1,IDC,0.25,0.75,True,0.4,1,False,\r\n',
+    b'"bad\nname.png",,,,,,,,,the file is empty (0 bytes)\r\n',
+    b"\xff.png,0,no IDC,0.25,0.75,,,,,\r\n",
 ]
 
 
@@ -153,7 +156,11 @@ def of_three(run):
 def test_of_more_classes_the_calls_are_counted_first(run, tmp_path):
     three, path = of_three(run), tmp_path / "p.csv"
     rows = ([0.3, 0.45, 0.25], [0.1, 0.8, 0.1], [0.1, 0.5, 0.4])
-    list(CsvFile(path, three).write([interpret(three, "x", np.array(row), 0.4) for row in rows]))
+    list(
+        CsvFile(path, three).write(
+            [interpret(three, "x", Score(np.array(row)), 0.4) for row in rows]
+        )
+    )
     assert distribution(path, three) == [
         "  called at the operating point:",
         "  positive         2   66.7 %",
@@ -169,7 +176,7 @@ def test_of_more_classes_the_calls_are_counted_first(run, tmp_path):
 def test_the_figure_of_more_classes_has_the_call_for_its_title(run, tmp_path, patch_image):
     three, path = of_three(run), tmp_path / "x.png"
     patch_image.save(path)
-    found = interpret(three, str(path), np.array([0.3, 0.45, 0.25]), 0.4)
+    found = interpret(three, str(path), Score(np.array([0.3, 0.45, 0.25])), 0.4)
     write_figure(tmp_path / "figure.svg", found, three, notice="")
     drawn = re.findall(r"<!-- (.*?) -->", (tmp_path / "figure.svg").read_text())
     assert drawn[0].startswith("probability of C or A 0.550, at or above")

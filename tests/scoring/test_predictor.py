@@ -21,6 +21,7 @@ from cancernet.scoring.predictor import (
     Failure,
     Prediction,
     Predictor,
+    Score,
     interpret,
 )
 from tests.conftest import write_tiny_onnx
@@ -91,7 +92,8 @@ def test_of_three_classes_the_most_probable_is_the_label(three):
     assert (found.label, found.word, found.probability) == ("b", "B", 0.45)
     assert found.positive_probability == pytest.approx(0.55)
     assert found.positive is None and found.operating_point is None and found.call is None
-    calls = [interpret(three, "x", np.array([0.3, 0.45, 0.25]), point) for point in (0.55, 0.56)]
+    score = Score(np.array([0.3, 0.45, 0.25]))
+    calls = [interpret(three, "x", score, point) for point in (0.55, 0.56)]
     assert [(each.label, each.call) for each in calls] == [("b", "positive"), ("b", "negative")]
     assert json_text({"call": calls[0].call}) == '{"call": "positive"}'
 
@@ -107,11 +109,12 @@ def test_images_are_scaled_to_the_input_as_the_run_says(tmp_path, tiny_run, patc
     it = Predictor(run_folder.open_run(tiny_run))
     patch_image.save(tmp_path / "a.png")
     expected = to_array(patch_image, width=48, height=48, interpolation="bilinear")
-    assert np.array_equal(it.prepare(tmp_path / "a.png"), expected)
+    assert np.array_equal(it.prepare(tmp_path / "a.png").pixels, expected)
     high = Input(width=20, height=30, interpolation="nearest")
     it.run = dataclasses.replace(it.run, record=dataclasses.replace(it.run.record, input=high))
     expected = to_array(patch_image, width=20, height=30, interpolation="nearest")
-    assert np.array_equal(it.scaled(patch_image), expected)
+    assert np.array_equal(it.prepare(patch_image).pixels, expected)
+    assert it.prepare(patch_image).size == (50, 50)
     with pytest.raises(ImageError, match="no such file"):
         it.prepare(tmp_path / "none.png")
 
@@ -286,8 +289,8 @@ def test_values_of_more_than_8_bits_are_read_as_in_the_runs_data(tiny_run, tmp_p
     Image.fromarray(values).save(tmp_path / "deep.png")
     run = run_folder.open_run(tiny_run)
     alone = Predictor(run)
-    assert alone.prepare(tmp_path / "deep.png").max() > 200 and alone.guessed_depths == {10}
+    assert alone.prepare(tmp_path / "deep.png").pixels.max() > 200 and alone.guessed_depths == {10}
     taken = dataclasses.replace(run.record.input, bits=12)
     record = dataclasses.replace(run.record, input=taken)
     twelve = Predictor(dataclasses.replace(run, record=record))
-    assert twelve.prepare(tmp_path / "deep.png").max() < 60 and not twelve.guessed_depths
+    assert twelve.prepare(tmp_path / "deep.png").pixels.max() < 60 and not twelve.guessed_depths

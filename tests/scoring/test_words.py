@@ -2,14 +2,15 @@
 
 import dataclasses
 import math
+import types
 
 import numpy as np
 import pytest
 
 from cancernet.base.words import score_text
 from cancernet.runs import run_folder
-from cancernet.scoring.predictor import Prediction, Side, interpret
-from cancernet.scoring.words import NO_POINT, as_text, call_word, point_text
+from cancernet.scoring.predictor import Prediction, Score, Side, interpret
+from cancernet.scoring.words import NO_POINT, as_text, call_word, point_text, reading_notes
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def three(run):
 
 
 def called(run, row, threshold=0.4) -> Prediction:
-    return interpret(run, "x", np.array(row), threshold)
+    return interpret(run, "x", Score(np.array(row)), threshold)
 
 
 def test_of_two_classes_the_call_is_the_class(run):
@@ -83,3 +84,10 @@ def test_the_word_of_a_call(run, three):
 )  # fmt: skip
 def test_a_score_never_reads_as_certain(value, text):
     assert score_text(value) == text
+
+
+def test_what_was_chosen_to_read_images_is_said():
+    chose = types.SimpleNamespace(chose_pages=True, guessed_depths={12, 10})
+    page, depth = reading_notes(chose)
+    assert "the largest page was taken" in page and "10, 12 bits were taken" in depth
+    assert reading_notes(types.SimpleNamespace(chose_pages=False, guessed_depths=set())) == []

@@ -49,7 +49,7 @@ def evaluated(run: run_folder.Run, folder: Path):
         patients=["p7"] * len(paths),
         truth=np.zeros(len(paths), np.int64),
         probabilities=np.stack(
-            [predictor.probabilities(predictor.prepare(path)[None])[0] for path in paths]
+            [predictor.probabilities(predictor.prepare(path).pixels[None])[0] for path in paths]
         ),
     )
     alone = ScoreSet(

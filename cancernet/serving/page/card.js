@@ -1,7 +1,7 @@
 // One image: preview, class, probability beside the operating point, heat map.
 
 import { Problem, asSentence, formOf, post } from "./api.js";
-import { beside, callOf, drawHeat, judged, mostProbable } from "./scale.js";
+import { UNLIKE, beside, callOf, drawHeat, judged, mostProbable } from "./scale.js";
 
 const TALLEST = 1.3; // height by width; taller previews are made narrower
 
@@ -119,6 +119,8 @@ export class Card {
     this.find(".judged").hidden = !this.facts.context;
     const alone = result.alone_probabilities?.[this.facts.classes.find((c) => c.positive).name];
     this.find(".judged").textContent = asSentence(judged(result.neighbours, alone));
+    this.find(".unlike").hidden = !result.unlike_training;
+    this.find(".unlike").textContent = UNLIKE;
     this.find(".heat-tools").hidden = false;
     this.find(".heat").setAttribute("aria-label", `Show heat map of ${this.file.name}`);
   }

@@ -85,7 +85,8 @@ export class Images {
     row.replaceChildren();
     const cells = result
       ? [
-          callOf(result, this.facts.classes),
+          callOf(result, this.facts.classes) +
+            (result.unlike_training ? " (unlike the training images)" : ""),
           ...beside(result.positive_probability, result.operating_point),
           ...(this.facts.context ? [`${result.neighbours ?? "alone"}`] : []),
         ]
@@ -129,7 +130,7 @@ export class Images {
     const alone = this.facts.context ? this.facts.classes : [];
     if (this.facts.context) head.push("neighbours");
     head.push(...alone.map((c) => `probability of ${c.word} alone`));
-    head.push("problem", "run", "notice");
+    head.push("unlike the training images", "problem", "run", "notice");
     const rows = this.cards.map(({ file, result, problem }) => [
       file.name,
       result?.label,
@@ -140,6 +141,7 @@ export class Images {
       result?.call,
       ...(this.facts.context ? [result?.neighbours] : []),
       ...alone.map((c) => (result?.alone_probabilities ?? result?.probabilities)?.[c.name]),
+      result?.unlike_training,
       problem,
       this.facts.run,
       this.facts.notice,

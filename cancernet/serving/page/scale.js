@@ -51,6 +51,10 @@ export function counted(number, one, several) {
   return `${number} ${number === 1 ? one : several}`;
 }
 
+/** What is said of an image of another kind than the training images. */
+export const UNLIKE =
+  "Unlike the training images: the answer rests on nothing that the model has seen.";
+
 /** How a run that judges in context judged one patch. */
 export function judged(neighbours, alone) {
   if (neighbours === undefined) return "judged alone, without neighbours";

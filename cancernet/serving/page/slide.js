@@ -171,6 +171,9 @@ export class Slide {
     if (map.alone && !this.isAlone && lone) {
       figures.push(["Without neighbours", `${counted(lone, "patch", "patches")}, judged alone`]);
     }
+    if (map.unlike_training) {
+      figures.push(["Unlike the training images", counted(map.unlike_training, "patch", "patches")]);
+    }
     by("slide-figures").replaceChildren(...describe(figures));
     by("slide-lines-text").textContent = `Outline of ${map.word} at the operating point`;
     by("slide-mark").style.left = `${100 * shown.operating_point}%`;

@@ -1,0 +1,93 @@
+"""Finds what training images look like, and the distance from which an image is unlike them."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cancernet.appearance.appearance import FURTHEST, Appearance, packed
+from cancernet.appearance.measure import MEASURES
+
+LEAST_IMAGES = 20
+LEAST_PATIENTS = 2
+FOLDS = 5
+REFERENCES = 64
+# The covariance of so many patients is drawn half-way to a sphere: images of one are much alike, so
+# that few patients show few of the ways in which the next one may differ.
+DOUBTED = 5
+LEAST_DOUBT = 0.1  # however many there are: a label in colour is rare, but no other kind
+# The threshold lies so many times as far above the median as the 95 % quantile does, in logarithms:
+# one odd patient of a few dozen would set a higher quantile alone.
+BEYOND = 1.9
+TAIL = 0.95
+MOST = 4.0  # medians; one odd patient of a few would put the threshold beyond everything
+LEAST_VARIANCE = 1e-3  # square spreads; images may be all the same
+_LEVEL = 3.29  # standard deviations between the 5 % and the 95 % quantile of a normal distribution
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """Images: their rows of `measure`, (n, 30), and whose they are, (n,)."""
+
+    rows: NDArray[np.float64]
+    patients: Sequence[str]
+
+
+def fit_appearance(training: Measured, others: Measured, *, seed: int) -> Appearance | None:
+    """Describes training images; the threshold comes from images of patients left out.
+
+    These are the training images themselves, described without their fold of patients, and
+    those of other patients.
+
+    Args:
+        training: what the network was trained on.
+        others: of other patients, such as the validation images; may be empty.
+        seed: of the division into folds and of the references.
+
+    Returns:
+        The description; None for too few images or patients.
+    """
+    patients, place = np.unique(np.asarray(training.patients), return_inverse=True)
+    if len(training.rows) < LEAST_IMAGES or len(patients) < LEAST_PATIENTS:
+        return None
+    folds = np.random.default_rng(seed).permutation(len(patients))[place] % FOLDS
+    left_out = [
+        _described(training.rows[folds != fold], len(set(place[folds != fold])), seed).distances(
+            training.rows[folds == fold]
+        )
+        for fold in np.unique(folds)
+    ]
+    whole = _described(training.rows, len(patients), seed)
+    distances = np.concatenate([*left_out, whole.distances(others.rows)])
+    return dataclasses.replace(whole, threshold=_threshold(distances))
+
+
+def _threshold(distances: NDArray[np.float64]) -> float:
+    median, tail = np.maximum(np.quantile(distances, (0.5, TAIL)), np.finfo(float).tiny)
+    return float(median * min((tail / median) ** BEYOND, MOST))
+
+
+def _described(rows: NDArray[np.float64], patients: int, seed: int) -> Appearance:
+    """Describes images of so many patients; the threshold means nothing yet."""
+    from sklearn.cluster import KMeans
+
+    names, least = [each.name for each in MEASURES], [each.least for each in MEASURES]
+    low, typical, high = np.quantile(rows, (1 - TAIL, 0.5, TAIL), axis=0)
+    spread = np.maximum((high - low) / _LEVEL, least)
+    apart = np.clip((rows - typical) / spread, -FURTHEST, FURTHEST)
+    covariance = np.cov(apart, rowvar=False)
+    sphere = np.eye(len(names)) * np.trace(covariance) / len(names)
+    doubt = max(DOUBTED / (DOUBTED + patients), LEAST_DOUBT)
+    values, vectors = np.linalg.eigh((1 - doubt) * covariance + doubt * sphere)
+    turn = vectors / np.sqrt(np.maximum(values, LEAST_VARIANCE))
+    count = min(REFERENCES, len(rows) // 2)
+    grouped = KMeans(count, n_init=1, max_iter=20, random_state=seed).fit(apart @ turn)
+    return Appearance(
+        typical=dict(zip(names, typical.tolist(), strict=True)),
+        spread=dict(zip(names, spread.tolist(), strict=True)),
+        turn=packed(turn),
+        references=packed(grouped.cluster_centers_),
+        threshold=1.0,
+        images=len(rows),
+    )

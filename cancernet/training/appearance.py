@@ -1,0 +1,52 @@
+"""Describes the images that a network was trained on, so that others can be told apart."""
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from cancernet.appearance.appearance import Appearance
+from cancernet.appearance.fit import Measured, fit_appearance
+from cancernet.base.errors import ImageError
+from cancernet.base.parallel import processors
+from cancernet.runs.run_record import Input
+from cancernet.scoring.prepared import measured, prepare
+from cancernet.training.plan import Training
+
+MOST_IMAGES = 4000  # of each split: more take time and change little
+_BATCH = 16
+
+
+def describe(training: Training, scaling: Input) -> Appearance | None:
+    """Describes the training images; the threshold comes from patients left out and validation.
+
+    Args:
+        training: the data set and the seed.
+        scaling: how the network takes images in.
+
+    Returns:
+        The description; None for too few images or patients.
+    """
+    described, others = (_measured(training, name, scaling) for name in ("training", "validation"))
+    return fit_appearance(described, others, seed=training.config.seed)
+
+
+def _measured(training: Training, split: str, scaling: Input) -> Measured:
+    """Measures the images of a split, some of them if many; leaves out what cannot be read."""
+    part = training.dataset.split(split)
+    random = np.random.default_rng(training.config.seed)
+    chosen = random.permutation(len(part.paths))[:MOST_IMAGES].tolist()
+
+    def batch(places: list[int]) -> tuple[list[np.ndarray], list[str]]:
+        images, patients = [], []
+        for place in places:
+            with contextlib.suppress(ImageError):
+                images.append(prepare(training.dataset.folder / part.paths[place], scaling))
+                patients.append(part.patients[place])
+        return list(measured(images)) if images else [], patients
+
+    batches = [chosen[start : start + _BATCH] for start in range(0, len(chosen), _BATCH)]
+    with ThreadPoolExecutor(processors()) as pool:
+        found = list(pool.map(batch, batches))
+    rows = [row for rows, _ in found for row in rows]
+    return Measured(np.array(rows), [patient for _, patients in found for patient in patients])
