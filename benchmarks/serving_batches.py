@@ -44,7 +44,7 @@ def command(run: Path, port: int, most: int) -> list[object]:
         "from cancernet.commands.serve import main\n"
         f"scorer.BATCH_IMAGES = {most}\n"
         f"sys.argv = {arguments!r}\n"
-        "main(None)"
+        "main()"
     )
     return ["-c", code]
 

@@ -1,27 +1,41 @@
-"""`python -m cancernet doctor`: is everything here that the scripts need?"""
+"""Trains, judges and uses breast-cancer image classifiers: one word for each command.
 
+    cancernet build      split a downloaded data set by patient, check every file
+    cancernet train      train a network on it, which leaves a run
+    cancernet predict    score images with a run
+    cancernet evaluate   judge a run on other data, in groups, or beside another run
+    cancernet tune       search for settings
+    cancernet serve      serve a run: a page for people, an API for programs
+    cancernet doctor     check Python, packages, processor, GPU, disk and folders
+
+`cancernet COMMAND --help` says more. `python -m cancernet` is the same. In a checkout the
+scripts (`python predict.py`) do the same as well.
+"""
+
+import importlib
 import sys
 
-from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
+from cancernet.base.program import PROGRAM, SCRIPTS
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, run
 
+COMMANDS = (*SCRIPTS, "doctor")
+
 
 def main() -> int:
-    """Runs the one command there is; 1 when something is wrong."""
-    parser = Parser(f"{__doc__}\n\n{NOTICE}")
-    parser.prog = "python -m cancernet"
-    parser.add_argument(
-        "command",
-        choices=["doctor"],
-        help="doctor: check Python, packages, processor, GPU, disk and folders",
-    )
-    parser.parse_args(sys.argv[1:])
+    """Runs the command that is named first; returns its exit code."""
+    parser = Parser(PROGRAM, f"{__doc__}\n{NOTICE}")
+    parser.add_argument("command", choices=COMMANDS, help="what to do")
+    command = parser.parse_args(sys.argv[1:2]).command
+    sys.argv[:2] = [f"{PROGRAM} {command}"]
+    code: int = importlib.import_module(f"cancernet.commands.{command}").main()
+    return code
 
-    from cancernet.commands.doctor import checks, print_checks
 
-    return EXIT_OK if print_checks(checks()) else EXIT_SOME_FAILED
+def start() -> None:
+    """Is what `pip install` puts on the path as `cancernet`."""
+    run(main)
 
 
 if __name__ == "__main__":
-    run(main)
+    start()

@@ -36,6 +36,18 @@ FREEZE = ("auto", "yes", "no")
 LEAST_EPOCHS, MOST_EPOCHS = 3, 200  # of a training whose length is given in images
 FAST, STOCK = STREAMS = ("fast", "stock")
 
+# Headings of `train_model.py --help-all`, by the first setting below each.
+HEADINGS = {
+    "dataset": "data and network",
+    "weights": "first weights",
+    "epochs": "length and steps",
+    "class_weights": "classes and patients",
+    "rotation": "how images are varied",
+    "monitor": "which epoch is kept",
+    "calibration": "probabilities and operating point",
+    "limit": "images and machine",
+}
+
 
 def split_ratios(
     train_split: float = TRAIN_SPLIT, validation_split: float = VALIDATION_SPLIT
@@ -100,16 +112,16 @@ class TrainConfig:
         1e-5, "initial (peak) learning rate of the second phase", above=0
     )
 
-    epochs: int = setting(40, "passes over the training images", least=1)
+    epochs: int = setting(40, "passes over the training images", least=1, common=True)
     images_seen: int = setting(
         0,
         f"length in images instead: as many epochs as show about this many, {LEAST_EPOCHS} to "
         f"{MOST_EPOCHS}; 0, or --epochs by itself: as many as --epochs says",
         least=0,
     )
-    batch_size: int = setting(32, "images per step", least=1)
+    batch_size: int = setting(32, "images per step", least=1, common=True)
     optimizer: str = setting("adagrad", "optimizer", choices=OPTIMIZERS)
-    learning_rate: float = setting(1e-2, "initial (peak) learning rate", above=0)
+    learning_rate: float = setting(1e-2, "initial (peak) learning rate", above=0, common=True)
     schedule: str = setting(
         "inverse-time",
         "how the learning rate falls; inverse-time is rate/(1 + step*rate/epochs), the "
@@ -129,6 +141,14 @@ class TrainConfig:
         below=1,
     )
     label_smoothing: float = setting(0.0, "label smoothing", least=0, below=1)
+    batch_norm_momentum: float = setting(
+        0.99, "momentum of the moving batch statistics, which prediction uses", above=0, below=1
+    )
+    precise_batch_norm: bool = setting(
+        False,
+        "when the weights are final, take batch normalization's statistics anew: of training "
+        "images as they are, with nothing dropped",
+    )
     class_weights: bool = setting(True, "weight classes against imbalance (largest count / count)")
 
     patient_balance: float = setting(
@@ -155,14 +175,6 @@ class TrainConfig:
 
     mixup: float = setting(
         0.0, "mix pairs of images and labels, with shares from Beta(X, X); 0: no mixing", least=0
-    )
-    batch_norm_momentum: float = setting(
-        0.99, "momentum of the moving batch statistics, which prediction uses", above=0, below=1
-    )
-    precise_batch_norm: bool = setting(
-        False,
-        "when the weights are final, take batch normalization's statistics anew: of training "
-        "images as they are, with nothing dropped",
     )
 
     monitor: str = setting(
@@ -215,7 +227,7 @@ class TrainConfig:
     synchronized: bool = setting(
         True, "with several workers or GPUs, take batch statistics over all of them"
     )
-    seed: int = setting(SEED, "seed of every random number", least=0, most=2**31 - 1)
+    seed: int = setting(SEED, "seed of every random number", least=0, most=2**31 - 1, common=True)
     precision: str = setting(
         "auto", "arithmetic of the training; the saved model is float32", choices=PRECISIONS
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, write_json
+from cancernet.base.program import typed
 from cancernet.base.records import EntryError, from_json
 from cancernet.base.words import did_you_mean
 from cancernet.config import TrainConfig
@@ -64,7 +65,7 @@ def read_recipe(path: Path) -> TrainConfig:
         content = read_json(path)
     except FileNotFoundError:
         raise CancerNetError(
-            f"there is no recipe file {path}; `python tune_model.py` writes one"
+            f"there is no recipe file {path}; `{typed('tune')}` writes one"
         ) from None
     except (OSError, ValueError) as error:
         raise CancerNetError(f"the recipe {path} cannot be read: {error}") from None

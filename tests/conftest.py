@@ -59,7 +59,7 @@ def build(tmp_path, monkeypatch, capsys):
     def call(*flags):
         monkeypatch.setattr(sys, "argv", ["build_dataset.py", *map(str, flags)])
         with pytest.raises(SystemExit) as left:
-            build_dataset.run(lambda: build_dataset.main(build_dataset.__doc__))
+            build_dataset.run(build_dataset.main)
         printed = capsys.readouterr()
         return left.value.code, printed.out, printed.err
 

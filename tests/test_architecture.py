@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cancernet.base.program import SCRIPTS
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cancernet"
 HEAVY = {
@@ -49,6 +51,10 @@ MAY_IMPORT = {
     },
     "tuning": {"config", "dataset", "recipe_file", "report", "training"},
     "serving": {"catalog", "explaining", "runs", "scoring", "slides"},
+    "api": {
+        "building", "commands", "config", "dataset", "evaluation", "explaining", "recipe_file",
+        "recipes", "runs", "scoring", "training",
+    },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
         "explaining", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",
@@ -113,17 +119,23 @@ def test_rooms_without_tensorflow(room):
         assert not {m.split(".")[0] for m in imported_modules(path)} & {"tensorflow", "keras"}, path
 
 
-@pytest.mark.parametrize("script", sorted(p.name for p in ROOT.glob("*.py")))
-def test_help_is_complete_and_loads_nothing_heavy(script):
+COMMANDS = ("cancernet", *(f"cancernet {name}" for name in (*SCRIPTS, "doctor")))
+
+
+@pytest.mark.parametrize("program", [*sorted(p.name for p in ROOT.glob("*.py")), *COMMANDS])
+def test_help_loads_nothing_heavy(program):
+    script, *words = program.split()
+    path = ROOT / script if script.endswith(".py") else ROOT / "cancernet" / "__main__.py"
     code = (
         "import sys, runpy, atexit\n"
         f"atexit.register(lambda: print('LOADED', sorted({HEAVY!r} & set(sys.modules))))\n"
-        f"sys.argv = [{script!r}, '--help']\n"
-        f"runpy.run_path({str(ROOT / script)!r}, run_name='__main__')\n"
+        f"sys.argv = {[script, *words, '--help']!r}\n"
+        f"runpy.run_path({str(path)!r}, run_name='__main__')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "LOADED []" in done.stdout
-    assert "--" in done.stdout and "not for diagnosis" in done.stdout
+    assert done.stdout.startswith("usage: ") and f"{program} " in done.stdout
+    assert "not for diagnosis" in " ".join(done.stdout.split())

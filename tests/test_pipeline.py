@@ -2,9 +2,11 @@
 
 import contextlib
 import csv
+import doctest
 import io
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -16,15 +18,20 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+import cancernet
+from cancernet import api
+from cancernet.api import making
 from cancernet.base.records import as_json, from_json
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.evaluate_run import examine
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.measures.decisions import Calibration
-from cancernet.runs.metrics_file import metrics_of
+from cancernet.runs.metrics_file import metrics_of, read_metrics
+from cancernet.sample import layouts
 from cancernet.training import train
 from cancernet.training.loop import callbacks
+from tools import run_notebook
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--epochs", "2", "--batch-size", "16", "--seed", "3"]
@@ -252,9 +259,9 @@ def epochs_of(run):
 
 
 def test_the_same_seed_gives_the_same_weights_also_through_a_stop(
-    trained, drawn, tmp_path, ctrl_c, monkeypatch
+    trained, drawn, tmp_path, ctrl_c, monkeypatch, capsys
 ):
-    """Ctrl-C in the second epoch, then --resume: as if nothing had happened."""
+    """Ctrl-C in the second epoch, then resumed in Python: as if nothing had happened."""
     first, _ = trained
     run = tmp_path / "stopped"
     stopped = inside("train_model.py", "--data", drawn, "--run", run, *QUICK)
@@ -264,13 +271,57 @@ def test_the_same_seed_gives_the_same_weights_also_through_a_stop(
     ctrl_c()
     # The pictures of the first run are the same.
     monkeypatch.setattr(train, "write_pictures_and_report", lambda *_: None)
-    done = inside("train_model.py", "--resume", "--run", run, "--data", drawn)
-    assert done.returncode == 0, done.stderr
+    capsys.readouterr()
+    resumed = cancernet.train(resume=True, run=run, data=drawn)
+    assert capsys.readouterr() == ("", "")
+    assert resumed.folder == run and resumed.metrics.testing == read_metrics(first).testing
     assert epochs_of(first) == epochs_of(run) and len(epochs_of(run)) == 2
     assert all(
         np.array_equal(a, b) for a, b in zip(weights_of(first), weights_of(run), strict=True)
     )
     assert predictions(first) == predictions(run)
+
+
+def test_a_training_in_python_is_planned_as_the_script_plans_it(trained, monkeypatch):
+    run, _ = trained
+    plans = []
+    monkeypatch.setattr(train, "train", lambda plan: plans.append(plan) or plan)
+    found = cancernet.train("idc-cancernet-fast", run=run, epochs=2)
+    assert found.folder == plans[0].folder and plans[0].data == Path("datasets/idc")
+    assert (plans[0].config.epochs, plans[0].config.images_seen) == (2, 0)
+    assert plans[0].command == "cancernet.train(recipe='idc-cancernet-fast', epochs=2)"
+
+
+@pytest.fixture
+def workplace(trained, drawn, tmp_path, monkeypatch):
+    """A folder with a run, a data set, its source and an image; a training is there at once."""
+    (tmp_path / "output").mkdir()
+    shutil.copytree(trained[0], tmp_path / "output" / "idc-cancernet-001")
+    (tmp_path / "original").symlink_to(drawn.parent / "idc-original")
+    image = next((drawn / "testing" / "1").glob("*.png"))
+    shutil.copy(image, tmp_path / "image.png")
+    (tmp_path / "folder").symlink_to(image.parent)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(api, "train", lambda **_: cancernet.load())
+    monkeypatch.setattr(layouts, "PATIENTS", 12)
+
+
+def test_the_notebook_runs(workplace):
+    cells = json.loads((ROOT / "docs" / "python.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = [value for _, value in run_notebook.shown_by(cells)]
+    assert any("<img " in value._repr_html_() for value in shown if hasattr(value, "_repr_html_"))
+
+
+def test_the_examples_in_docstrings_and_documents_run(workplace):
+    names = {"cancernet": cancernet, "np": np}
+    for described in (cancernet.build, making.train, cancernet.load, cancernet.Run):
+        for example in doctest.DocTestFinder().find(described, globs=names):
+            example.globs = names
+            assert not doctest.DocTestRunner().run(example, clear_globs=False).failed
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        text = document.read_text(encoding="utf-8")
+        for code in re.findall(r"```python\n(import cancernet\n.*?)```", text, re.DOTALL):
+            exec(code, {})
 
 
 def test_a_run_folder_is_never_overwritten(trained, drawn):

@@ -1,5 +1,6 @@
 """Requirements: each bound is given once, what is told exists, the container stays light."""
 
+import importlib
 import re
 import tomllib
 from importlib import metadata
@@ -9,9 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
-    "optional-dependencies"
-]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
 TELLING = [
     *ROOT.glob("*.py"),
     *ROOT.glob("*.md"),
@@ -81,3 +81,22 @@ def test_no_package_of_the_container_brings_tensorflow() -> None:
             if each.marker is None or each.marker.evaluate({"extra": ""})
         } - brought
     assert not brought & {"tensorflow", "keras", "torch"}
+
+
+def test_a_wheel_holds_every_file_of_the_package() -> None:
+    data = PROJECT["tool"]["setuptools"]["package-data"]
+    held = {
+        path
+        for package, patterns in data.items()
+        for pattern in patterns
+        for path in ROOT.joinpath(*package.split(".")).glob(pattern)
+    }
+    files = {path for path in (ROOT / "cancernet").rglob("*") if path.is_file()}
+    assert {path for path in files if path.suffix not in (".py", ".pyc")} == {
+        path for path in held if path.is_file()
+    }
+
+
+def test_the_command_is_there_after_an_installation() -> None:
+    module, _, name = PROJECT["project"]["scripts"]["cancernet"].partition(":")
+    assert callable(getattr(importlib.import_module(module), name))

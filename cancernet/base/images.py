@@ -169,21 +169,30 @@ def _check_size(image: Image.Image, content: bytes, maximum_pixels: int) -> None
 
 
 def _to_rgb(image: Image.Image, content: bytes, bits: int) -> Image.Image:
-    opened = image
-    if image.format != "PNG" or not PLAIN_PNG_INFO.issuperset(image.info):
-        from PIL import ImageOps
-
-        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         from cancernet.base.depths import eight_bit, told_depth
 
-        return eight_bit(image, told=told_depth(opened, content), bits=bits)
-    _refuse_dark_colours(opened, content)
+        return eight_bit(_upright(image), told=told_depth(image, content), bits=bits)
+    _refuse_dark_colours(image, content)
+    return to_rgb(image)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Brings an open image of at most 8 bits a channel to RGB; it stays as it is itself."""
+    image = _upright(image)
     if image.mode == "RGB":
         return image.convert("RGB") if "transparency" not in image.info else _on_white(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return _on_white(image)
     return image.convert("RGB")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    if image.format == "PNG" and PLAIN_PNG_INFO.issuperset(image.info):
+        return image
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
 
 
 def _refuse_dark_colours(image: Image.Image, content: bytes) -> None:

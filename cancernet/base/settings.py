@@ -13,6 +13,7 @@
 import dataclasses
 import math
 import operator
+import typing
 from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -44,6 +45,7 @@ def setting(
     metavar: str | tuple[str, ...] = "",
     group: str = "",
     switch: bool = False,
+    common: bool = False,
     **bounds: Unpack[Bounds],
 ) -> Any:
     """Describes a field of a settings dataclass; only such fields become flags.
@@ -54,8 +56,9 @@ def setting(
         choices: the only values allowed.
         metavar: stands for the value in `--help`; one name for each value where a flag
             takes a fixed number of them.
-        group: heading of the flag in `--help`.
+        group: heading of the flag in the help.
         switch: a truth value that the flag only turns on; without, there is `--no-…` too.
+        common: whether `--help` shows the flag; `--help-all` shows all.
         bounds: of the value.
     """
     metadata = {
@@ -65,6 +68,7 @@ def setting(
         "metavar": metavar,
         "group": group,
         "switch": switch,
+        "common": common,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -77,6 +81,13 @@ def setting_fields(settings: Any) -> list[dataclasses.Field[Any]]:
 def flag_of(name: str) -> str:
     """Returns the flag of a field: `--image-size` for `image_size`, `--class` for `class_`."""
     return "--" + name.rstrip("_").replace("_", "-")
+
+
+def kind_of(field: dataclasses.Field[Any]) -> tuple[Any, bool]:
+    """Returns the type of one value of a field, and whether the field holds several."""
+    several = typing.get_origin(field.type) is tuple
+    kinds = [kind for kind in typing.get_args(field.type) if kind not in (type(None), ...)]
+    return (kinds[0] if kinds else field.type), several
 
 
 def check_settings(settings: Any) -> None:

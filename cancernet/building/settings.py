@@ -40,23 +40,27 @@ class BuildSettings:
         catalog.DEFAULT,
         f"one of {', '.join(catalog.DATASETS)}, or `{FOLDER}` for your own (default: "
         f"{catalog.DEFAULT})",
+        common=True,
     )
     source: Path = setting(
         dataclasses.MISSING,
         f"folder with the images as downloaded (default: {ORIGINAL}; for a data set other than "
         f"{catalog.DEFAULT}, {ORIGINAL}-<data set>)",
         metavar="DIR",
+        common=True,
     )
     output: Path = setting(
         dataclasses.MISSING,
         f"folder of the built set (default: {DATASETS}/<data set>)",
         metavar="DIR",
+        common=True,
     )
     split: str = setting(
         "patient",
         "by patient, or by whatever must stay together (default); by image, for comparison: it "
         "LEAKS; by lists of patients; as shipped by the authors, leaks counted",
         choices=("patient", "image", "lists", "shipped"),
+        common=True,
     )
     split_lists: tuple[Path, ...] = setting(
         (),
@@ -72,6 +76,7 @@ class BuildSettings:
         "copy",
         "copy the images (default), or link to the source, which must then stay as it is",
         choices=("copy", "hard", "symbolic"),
+        common=True,
     )
     seed: int = setting(SEED, f"seed of the split (default: {SEED})", least=0)
     train_split: float = setting(
@@ -82,8 +87,10 @@ class BuildSettings:
         VALIDATION_SPLIT,
         f"share of the former for validation (default: {VALIDATION_SPLIT})",
     )
-    classes: tuple[str, ...] = setting((), "folders of the classes, in order", group=OWN)
-    positive: tuple[str, ...] = setting((), "classes that are positive", group=OWN)
+    classes: tuple[str, ...] = setting(
+        (), "folders of the classes, in order", group=OWN, common=True
+    )
+    positive: tuple[str, ...] = setting((), "classes that are positive", group=OWN, common=True)
     words: tuple[str, ...] = setting(
         (), "what each class means to a reader", metavar="WORD", group=OWN
     )

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+from cancernet.base.program import typed
 from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import FOLDER, LEAVE_OUT
@@ -47,7 +48,7 @@ def describe(outcome: Outcome) -> str:
     flags = f"{flags_for(facts.dataset)} {data}".lstrip()
     lines += [
         f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts.fingerprint[:16]})",
-        f"Next: python train_model.py {flags}",
+        f"Next: {typed('train')} {flags}",
     ]
     if facts.dataset == FOLDER and (recipes := pretrained_recipes()):
         *others, last = recipes

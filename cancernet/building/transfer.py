@@ -12,7 +12,6 @@ import hashlib
 import os
 import stat
 import struct
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from cancernet.base.depths import GUESSED
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
 from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 from cancernet.base.parallel import in_parallel
+from cancernet.base.progress import progress_bar
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason
@@ -90,8 +90,6 @@ def transfer(
         OSError: the target cannot be written (a full disk).
         CancerNetError: hard links are not possible there.
     """
-    from tqdm import tqdm
-
     places = range(len(plan)) if places is None else places
     count = len(places)
     chunks = (
@@ -103,9 +101,8 @@ def transfer(
     failed: dict[int, LeftOutFile] = {}
     root, there = os.path.abspath(settings.source), os.path.abspath(target)
     work = functools.partial(_transfer_chunk, root, there, settings.link, os.getpid())
-    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
     with (
-        tqdm(total=count, desc="Building", unit=" images", mininterval=wait) as bar,
+        progress_bar(title="Building", total=count, in_logs=True) as bar,
         contextlib.closing(in_parallel(work, chunks)) as results,
     ):
         for place, (hashes, rows, failures) in results:

@@ -2,26 +2,27 @@
 
 import argparse
 import contextlib
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cancernet import catalog
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.parallel import check_cluster_flags
-from cancernet.building.settings import FOLDER, BuildSettings
-from cancernet.commands.command_line import Parser, add_settings, given_settings
-from cancernet.config import DATASETS, ORIGINAL
+from cancernet.building.prepare import SAMPLE, prepare
+from cancernet.building.settings import BuildSettings
+from cancernet.commands.command_line import Parser, add_settings, command_parser, given_settings
+from cancernet.config import DATASETS
 from cancernet.dataset.notices import Leak, Notice, NoticeKind, say_leaks, say_notice
 
-# Apart from every real data set, so that drawn and real images never come together.
-SAMPLE = DATASETS / "sample"
+if TYPE_CHECKING:
+    from cancernet.building.build import Outcome
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Builds or audits what the command line says; returns the exit code."""
-    arguments = _parse(description)
+    arguments = _parse()
     dataset = arguments.dataset or catalog.DEFAULT
     check_cluster_flags(arguments.workers, arguments.scheduler)
     if arguments.audit is not None:
@@ -36,11 +37,13 @@ def main(description: str | None) -> int:
         )
     if arguments.workers or arguments.scheduler:
         raise CancerNetError("--workers and --scheduler are for --audit; a build has its own")
-    return _build(arguments, dataset)
+    given = given_settings(arguments, BuildSettings)
+    outcome = build_and_tell(prepare(given, sample=arguments.sample, download=arguments.download))
+    return EXIT_SOME_FAILED if outcome.failed else EXIT_OK
 
 
-def _parse(description: str | None) -> argparse.Namespace:
-    parser = Parser(description)
+def _parse() -> argparse.Namespace:
+    parser = command_parser("build")
     add_settings(parser, BuildSettings)
     parser.add_argument(
         "--sample",
@@ -54,20 +57,11 @@ def _parse(description: str | None) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _build(arguments: argparse.Namespace, name: str) -> int:
-    """Builds what the flags ask for; returns the exit code."""
+def build_and_tell(settings: BuildSettings) -> "Outcome":
+    """Builds a data set; prints what a reader must know before, and what came of it."""
     from cancernet.building.build import build
     from cancernet.building.summary import describe, name_failed
 
-    settings = BuildSettings(
-        **{
-            "dataset": name,
-            "source": _default_source(name, sample=arguments.sample),
-            "output": (SAMPLE if arguments.sample else DATASETS) / name,
-            **given_settings(arguments, BuildSettings),
-        }
-    )
-    settings = _with_images(settings, arguments)
     announced: set[str] = set()
 
     def announce(notices: Sequence[Notice], leaks: Sequence[Leak]) -> None:
@@ -83,60 +77,10 @@ def _build(arguments: argparse.Namespace, name: str) -> int:
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
     print(describe(outcome))
-    return EXIT_SOME_FAILED if outcome.failed else EXIT_OK
+    return outcome
 
 
-def _with_images(settings: BuildSettings, arguments: argparse.Namespace) -> BuildSettings:
-    """Draws or fetches the images where that was asked; returns where they are."""
-    sample, fetch, given = arguments.sample, arguments.download, arguments.source is not None
-    if sample and fetch:
-        raise CancerNetError("--sample and --download exclude each other; choose one")
-    if fetch and given:
-        raise CancerNetError("--download decides where the images go; leave out --source")
-    if settings.dataset == FOLDER:
-        if sample or fetch:
-            raise CancerNetError(
-                f"--dataset {FOLDER} has no sample and no download; name your images with "
-                f"--source, or a data set of the catalogue: {', '.join(catalog.DATASETS)}"
-            )
-        if not given:
-            raise CancerNetError(
-                f"--dataset {FOLDER} needs --source DIR, the folder of your images"
-            )
-    elif sample:
-        from cancernet.sample.layouts import draw_sample
-
-        print(f"Drawing the sample into {settings.source}, unless it is there ...", file=sys.stderr)
-        draw_sample(settings.dataset, settings.source)
-    elif fetch:
-        from cancernet.building.source_files import download
-
-        return dataclasses.replace(settings, source=download(catalog.dataset(settings.dataset)))
-    elif not given:
-        _refuse_no_data(catalog.dataset(settings.dataset), settings.source)
-    return settings
-
-
-def _default_source(name: str, *, sample: bool) -> Path:
-    """Returns where the images of a data set are unless the user says otherwise."""
-    folder = SAMPLE / "original" if sample else ORIGINAL
-    return folder if name == catalog.DEFAULT else folder.with_name(f"{folder.name}-{name}")
-
-
-def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
-    if folder.is_dir() and any(entry.name != "README.md" for entry in folder.iterdir()):
-        return
-    kaggle = f" (Kaggle name {dataset.kaggle})" if dataset.kaggle else ""
-    by_itself = ", or use --download" if dataset.kaggle else ""
-    flags = "" if dataset.name == catalog.DEFAULT else f" --dataset {dataset.name}"
-    raise CancerNetError(
-        f"there are no images in {folder}: download {dataset.address}{kaggle} and unpack it "
-        f"there{by_itself}; to try everything on a drawn sample: python build_dataset.py "
-        f"--sample{flags}"
-    )
-
-
-def _add_audit_flags(parser: argparse.ArgumentParser) -> None:
+def _add_audit_flags(parser: Parser) -> None:
     add = parser.add_argument_group("looking for leaks, without building").add_argument
     add(
         "--audit",
@@ -146,14 +90,16 @@ def _add_audit_flags(parser: argparse.ArgumentParser) -> None:
         help="audit a built set (default: --output), or any folder with train, val, test folders; "
         "--dataset or --group-by then say how its names tell patients",
     )
-    add(
-        "--report",
-        type=Path,
-        metavar="DIR",
-        help="folder of the audit's page (default: <set>.audit beside a built set, else here)",
-    )
-    add("--workers", type=int, default=0, metavar="N", help="read in N Dask processes here")
-    add("--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers")
+    parser.rare += [
+        add(
+            "--report",
+            type=Path,
+            metavar="DIR",
+            help="folder of the audit's page (default: <set>.audit beside a built set, else here)",
+        ),
+        add("--workers", type=int, default=0, metavar="N", help="read in N Dask processes here"),
+        add("--scheduler", default="", metavar="ADDRESS", help="use this Dask scheduler's workers"),
+    ]
 
 
 def audit_command(

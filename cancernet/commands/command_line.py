@@ -7,8 +7,7 @@ import logging
 import os
 import shlex
 import sys
-import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,19 +17,42 @@ from cancernet.base.errors import (
     CancerNetError,
     describe_os_error,
 )
-from cancernet.base.settings import flag_of, setting_fields
+from cancernet.base.program import started_as_command, typed
+from cancernet.base.settings import flag_of, kind_of, setting_fields
 from cancernet.base.words import did_you_mean
+from cancernet.commands.descriptions import description
 
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser that keeps the layout of its description and reports errors briefly."""
+class _HelpAll(argparse._HelpAction):
+    def __call__(self, parser: argparse.ArgumentParser, *others: Any) -> None:
+        assert isinstance(parser, Parser)
+        parser.rare.clear()
+        super().__call__(parser, *others)
 
-    def __init__(self, description: str | None) -> None:
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that keeps the layout of its description and reports errors briefly.
+
+    Attributes:
+        rare: flags that `--help` leaves out; `--help-all` shows them too.
+    """
+
+    def __init__(self, program: str, description: str | None) -> None:
         super().__init__(
-            description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+            prog=program,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        self.rare: list[argparse.Action] = []
+        self.add_argument("--help-all", action=_HelpAll, help="show every flag and exit")
+
+    def format_help(self) -> str:
+        """Returns the help without the rare flags."""
+        for action in self.rare:
+            action.help = argparse.SUPPRESS
+        return super().format_help()
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parses as argparse does, but answers an unknown flag with the nearest one."""
@@ -52,7 +74,8 @@ def run(main: Callable[[], int]) -> None:
         # File names may hold bytes that are not text; printing them must not fail.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = main()
+        with log_to_console():
+            code = main()
     except CancerNetError as error:
         code = complain(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -98,7 +121,8 @@ def log_to_console() -> Iterator[None]:
 
 def typed_command() -> str:
     """Returns the command as it was typed, for a record."""
-    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    start = sys.argv[0] if started_as_command() else f"python {Path(sys.argv[0]).name}"
+    return f"{start} {shlex.join(sys.argv[1:])}".rstrip()
 
 
 def complain(message: str, code: int) -> int:
@@ -107,18 +131,44 @@ def complain(message: str, code: int) -> int:
     return code
 
 
-def add_settings(parser: argparse._ActionsContainer, settings: type) -> None:
-    """Adds a flag for each field that `setting` describes; a flag not given is None."""
+def command_parser(command: str) -> Parser:
+    """Returns the parser of a command, named and described as it is typed."""
+    return Parser(typed(command), description(command))
+
+
+def add_settings(
+    parser: Parser,
+    settings: type,
+    *,
+    headings: Mapping[str, str] | None = None,
+    before: str = "",
+    rare: bool = False,
+) -> None:
+    """Adds a flag for each field that `setting` describes; a flag not given is None.
+
+    Args:
+        parser: gets the flags.
+        settings: the dataclass.
+        headings: field -> heading of its flag and those after it, where fields name none.
+        before: stands before every heading.
+        rare: leaves all the flags to `--help-all`.
+    """
     groups: dict[str, argparse._ActionsContainer] = {"": parser}
+    title = ""
     for field in setting_fields(settings):
-        title = field.metadata["group"]
+        if headings is None:
+            title = field.metadata["group"]
+        elif field.name in headings:
+            title = f"{before}{headings[field.name]}"
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        groups[title].add_argument(flag_of(field.name), dest=field.name, **_options(field))
+        action = groups[title].add_argument(flag_of(field.name), dest=field.name, **_options(field))
+        if rare or not field.metadata["common"]:
+            parser.rare.append(action)
 
 
 def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:
-    kind, several = _kind_of(field.type)
+    kind, several = kind_of(field)
     options: dict[str, Any] = {"default": None, "help": field.metadata["help"]}
     if kind is bool:
         switch = field.metadata["switch"]
@@ -132,13 +182,6 @@ def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:
     if metavar or field.metadata["choices"] is None:
         options["metavar"] = metavar or METAVARS[kind]
     return options
-
-
-def _kind_of(annotation: Any) -> tuple[type, bool]:
-    """Returns the type of one value of a field, and whether the field holds several."""
-    several = typing.get_origin(annotation) is tuple
-    kinds = [kind for kind in typing.get_args(annotation) if kind not in (type(None), ...)]
-    return (kinds[0] if kinds else annotation), several
 
 
 def given_settings(arguments: argparse.Namespace, settings: type) -> dict[str, Any]:

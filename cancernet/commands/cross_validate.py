@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cancernet.base.errors import RunError
+from cancernet.base.program import typed
 from cancernet.base.words import NOTICE, some
-from cancernet.commands.command_line import log_to_console
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
 from cancernet.runs import provenance, run_folder
@@ -109,8 +109,7 @@ def train_fold(folder: Path, number: int, data: Path) -> None:
     found = resuming.changed(record.dataset.fingerprint, dataset, config, Resume())
     resuming.refuse(folder, found)
     whole = CrossValidation(folder=folder, dataset=dataset, config=config, record=record)
-    with log_to_console():
-        _train_fold(whole, next(fold for fold in record.folds if fold.number == number))
+    _train_fold(whole, next(fold for fold in record.folds if fold.number == number))
 
 
 def _train_and_pool(whole: CrossValidation, workers: int) -> None:
@@ -127,7 +126,7 @@ def _train_and_pool(whole: CrossValidation, workers: int) -> None:
             except StoppedError:
                 raise StoppedError(
                     f"stopped in fold {fold.number} of {len(folds)}; finished folds and the last "
-                    "complete epoch are kept; resume with `python train_model.py --resume --run "
+                    f"complete epoch are kept; resume with `{typed('train')} --resume --run "
                     f"{folder}`"
                 ) from None
     text = write_pooled(whole)

@@ -1,10 +1,11 @@
-"""`python -m cancernet doctor`: checks what the programs need, and for which feature.
+"""`cancernet doctor`: checks what the programs need, and for which feature.
 
 Every check is one line with a verdict: `ok`, `note` (works, but worth knowing) or
 `WRONG` (something will fail). Where only the server's packages are installed, the
 pipeline's are not missing but not needed.
 """
 
+import contextlib
 import dataclasses
 import platform
 import shutil
@@ -12,11 +13,16 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
+from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
 from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags, processors
+from cancernet.base.program import PROGRAM, typed
+from cancernet.base.words import NOTICE
+from cancernet.commands.command_line import Parser
 from cancernet.config import DATASETS, OUTPUT
 from cancernet.runs.provenance import version_of
 
@@ -44,6 +50,13 @@ class _Feature:
     source: str
     requirements: list[Any]
     optional: bool
+
+
+def main() -> int:
+    """Checks this machine and prints what it finds; 1 when something is wrong."""
+    parser = Parser(typed("doctor"), f"{__doc__}\n{NOTICE}")
+    parser.parse_args()
+    return EXIT_OK if print_checks(checks()) else EXIT_SOME_FAILED
 
 
 def checks() -> Iterator[Check]:
@@ -118,6 +131,30 @@ def _features() -> Iterator[_Feature]:
         for extra, lines in sorted(content.get("optional-dependencies", {}).items()):
             others = [line for line in lines if not line.startswith(f"{content['name']}[")]
             yield _Feature(extra, f'-e ".[{extra}]"', _parse(others), optional=True)
+    if not file.is_file() and not project.is_file():
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield from _features_of_wheel()
+
+
+def _features_of_wheel() -> Iterator[_Feature]:
+    """Yields what an installed package says of itself; it comes without those files."""
+    from packaging.requirements import Requirement
+
+    about = metadata.metadata(PROGRAM)
+    wanted = [Requirement(line) for line in about.get_all("Requires-Dist") or ()]
+
+    def with_extra(extra: str) -> list[Any]:
+        # An extra may bring others of this package, which have lines of their own.
+        needed = (each for each in wanted if each.name != PROGRAM)
+        return [
+            each for each in needed if each.marker is None or each.marker.evaluate({"extra": extra})
+        ]
+
+    everything = with_extra("")
+    yield _Feature("everything", PROGRAM, everything, optional=False)
+    for extra in sorted(about.get_all("Provides-Extra") or ()):
+        others = [each for each in with_extra(extra) if each not in everything]
+        yield _Feature(extra, f'"{PROGRAM}[{extra}]"', others, optional=True)
 
 
 def _tested_set() -> Check:
@@ -132,7 +169,11 @@ def _tested_set() -> Check:
         if not differing[path.name] and any(found.values()):
             return Check("tested set", OK, f"exactly {path.name}, which passed the tests")
     if not differing:
-        return Check("tested set", NOTE, "there is no list of tested versions; run `make test`")
+        return Check(
+            "tested set",
+            NOTE,
+            "there is no list of tested versions here; a checkout has constraints/",
+        )
     nearest = min(differing, key=lambda name: len(differing[name]))
     names = ", ".join(differing[nearest][:5]) + " ..." * (len(differing[nearest]) > 5)
     return Check(

@@ -7,7 +7,12 @@ from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.files import made_beside
 from cancernet.base.settings import setting
 from cancernet.base.words import NOTICE
-from cancernet.commands.command_line import Parser, add_settings, given_settings, typed_command
+from cancernet.commands.command_line import (
+    add_settings,
+    command_parser,
+    given_settings,
+    typed_command,
+)
 from cancernet.evaluation.settings import EvaluationSettings
 
 EVALUATIONS = "evaluations"  # in the run folder
@@ -21,16 +26,18 @@ class EvaluateOptions:
         CancerNetError: neither a run nor two to compare, or both.
     """
 
-    run: Path | None = setting(None, "finished run to judge", metavar="DIR")
+    run: Path | None = setting(None, "finished run to judge", metavar="DIR", common=True)
     compare: tuple[Path, ...] = setting(
         (),
         "compare two finished runs, cross-validations or evaluations on the same testing images",
         metavar=("A", "B"),
+        common=True,
     )
     output: Path | None = setting(
         None,
         f"new folder for the results (default: <run>/{EVALUATIONS}/<name>)",
         metavar="DIR",
+        common=True,
     )
 
     def __post_init__(self) -> None:
@@ -38,9 +45,9 @@ class EvaluateOptions:
             raise CancerNetError("name a finished run with --run, or two with --compare")
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Evaluates what the command line names; returns the exit code."""
-    parser = Parser(description)
+    parser = command_parser("evaluate")
     add_settings(parser, EvaluateOptions)
     add_settings(parser, EvaluationSettings)
     arguments = parser.parse_args()

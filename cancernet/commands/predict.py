@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from cancernet.scoring.keras_predictor import KerasPredictor
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Predicts what the command line names; returns the exit code."""
-    images, flags = parse_arguments(description)
+    images, flags = parse_arguments()
     if flags.workers or flags.scheduler:
         from cancernet.base.parallel import check_cluster_flags
 

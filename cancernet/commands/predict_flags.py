@@ -6,7 +6,7 @@ from pathlib import Path
 from cancernet.base.settings import flag_of, setting, setting_fields
 from cancernet.base.tables import columns_setting
 from cancernet.base.words import IMAGES_READ
-from cancernet.commands.command_line import Parser, add_settings, given_settings
+from cancernet.commands.command_line import add_settings, command_parser, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
 
 KERAS_FILE = "a Keras model without a run folder (--run FILE)"
@@ -23,12 +23,14 @@ class PredictFlags:
         None,
         f"run folder (default: the newest in {OUTPUT}/), or a .keras, .h5 or .json model",
         metavar="DIR_OR_FILE",
+        common=True,
     )
-    json: bool = setting(False, "print one JSON object a line", switch=True)
+    json: bool = setting(False, "print one JSON object a line", switch=True, common=True)
     csv: Path | None = setting(
         None,
         "write a table, row by row; after an interruption the same command continues it",
         metavar="FILE",
+        common=True,
     )
     overwrite: bool = setting(
         False, "replace a finished --csv table when the new one is complete", switch=True
@@ -44,17 +46,22 @@ class PredictFlags:
         False,
         "judge every patch by itself, also where the run judges patches with their neighbours",
         switch=True,
+        common=True,
     )
     sort_into: Path | None = setting(
         None,
         "link the images into a new folder, in it one for each call; none is moved",
         metavar="DIR",
+        common=True,
     )
     link: str | None = setting(
         None, "how --sort-into does that (default: symbolic)", choices=("symbolic", "hard", "copy")
     )
     figure: Path | None = setting(
-        None, "save the one image, titled with its prediction, as a new file", metavar="FILE"
+        None,
+        "save the one image, titled with its prediction, as a new file",
+        metavar="FILE",
+        common=True,
     )
 
     dataset: str | None = setting(
@@ -91,6 +98,7 @@ class PredictFlags:
         "write a heat map, an overlay and the raw numbers of every image into a new folder",
         group=_MAPS,
         metavar="DIR",
+        common=True,
     )
     method: str | None = setting(
         None,
@@ -117,9 +125,14 @@ class PredictFlags:
         "write a map of every patient or image as PNG, CSV and GeoJSON",
         group=_SLIDES,
         metavar="FOLDER_OR_IMAGE",
+        common=True,
     )
     output: Path | None = setting(
-        None, "a new folder for the maps (default: slides)", group=_SLIDES, metavar="DIR"
+        None,
+        "a new folder for the maps (default: slides)",
+        group=_SLIDES,
+        metavar="DIR",
+        common=True,
     )
     patch_size: int | None = setting(
         None,
@@ -172,9 +185,9 @@ class PredictFlags:
         return ""
 
 
-def parse_arguments(description: str | None) -> tuple[list[Path], PredictFlags]:
+def parse_arguments() -> tuple[list[Path], PredictFlags]:
     """Returns the images that the command line names, and its flags."""
-    parser = Parser(description)
+    parser = command_parser("predict")
     parser.add_argument(
         "images",
         nargs="*",

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
+from cancernet.base.progress import progress_bar
 from cancernet.base.words import NOTICE, counted
 from cancernet.commands.predict_flags import PredictFlags
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs, listed_images
+from cancernet.scoring.judging import as_the_run_judges
 from cancernet.scoring.output import CsvFile, check_target, distribution, write_figure
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
 from cancernet.scoring.words import as_text, reading_notes
@@ -19,10 +21,8 @@ from cancernet.scoring.words import as_text, reading_notes
 if TYPE_CHECKING:
     from cancernet.explaining.explainer import ExplanationFolder
     from cancernet.scoring.distributed import SpreadPredictor
-    from cancernet.scoring.in_context import PredictorInContext
+    from cancernet.scoring.judging import AnyPredictor
     from cancernet.scoring.sorting import SortedFolder
-
-    AnyPredictor = Predictor | SpreadPredictor | PredictorInContext
 
 
 def predict_images(
@@ -56,7 +56,7 @@ def predict_images(
     with contextlib.ExitStack() as stack:
         each = own or stack.enter_context(_predictor(trained, flags.scheduler, flags.workers))
         tally = predict_named(
-            each if flags.alone else _with_neighbours(each),
+            each if flags.alone else as_the_run_judges(each),
             named,
             as_json_lines=flags.json,
             csv_path=flags.csv,
@@ -124,15 +124,6 @@ def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | 
         yield predictor
 
 
-def _with_neighbours(each: "Predictor | SpreadPredictor") -> "AnyPredictor":
-    """Returns what judges images as their run does."""
-    if each.run.record.context is None:
-        return each
-    from cancernet.scoring.in_context import PredictorInContext
-
-    return PredictorInContext(each)
-
-
 def _text_of(run: Run) -> Callable[[Prediction | Failure], str]:
     return lambda result: as_text(result, run) if isinstance(result, Prediction) else ""
 
@@ -164,15 +155,13 @@ def _fill_csv(
     as_json_lines: bool,
     also: Callable[[Prediction], None] | None,
 ) -> tuple[int, int]:
-    from tqdm import tqdm
-
     before = len(table.done) - table.failed
     if table.done:
         unread = f", {table.failed:,} could not be read" if table.failed else ""
         print(f"{counted(before, 'image')} scored before{unread}; continuing", file=sys.stderr)
     todo = (image for image in inputs if str(image) not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))
-    with contextlib.closing(tqdm(results, unit=" images", disable=None)) as bar:
+    with contextlib.closing(progress_bar(results)) as bar:
         say = json_text if as_json_lines else lambda result: ""
         scored, failed = _say_all(bar, say, before_error=bar.clear)
     scored, failed = scored + before, failed + table.failed

@@ -1,19 +1,26 @@
 """What `serve.py` and `app.py` do: read the command line, open the run, serve it."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, CancerNetError
-from cancernet.commands.command_line import Parser, add_settings, complain, given_settings, run
+from cancernet.commands.command_line import (
+    Parser,
+    add_settings,
+    command_parser,
+    complain,
+    given_settings,
+    run,
+)
 from cancernet.config import OUTPUT
 from cancernet.serving.settings import TOKEN_VARIABLE, ServeConfig
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Serves the run that the command line names; returns the exit code."""
-    parser = _parser(description)
+    parser = command_parser("serve")
+    _add_run(parser)
     parser.add_argument(
         "--token",
         help="what clients must send as `Authorization: Bearer …`; safer in the variable "
@@ -63,12 +70,16 @@ def _say_how_to_start(description: str | None) -> int:
     )
 
 
-def _parser(description: str | None) -> argparse.ArgumentParser:
-    parser = Parser(description)
+def _parser(description: str | None) -> Parser:
+    parser = Parser("streamlit run app.py --", description)
+    _add_run(parser)
+    return parser
+
+
+def _add_run(parser: Parser) -> None:
     parser.add_argument(
         "--run", type=Path, metavar="DIR", help=f"run folder (default: the newest in {OUTPUT}/)"
     )
-    return parser
 
 
 def _inside_streamlit() -> bool:

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_OK, CancerNetError, SettingsError
+from cancernet.base.program import typed
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (
-    Parser,
     add_settings,
+    command_parser,
     given_settings,
-    log_to_console,
     typed_command,
 )
-from cancernet.config import DATASETS, OUTPUT, STOCK, TrainConfig
+from cancernet.config import DATASETS, HEADINGS, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
 from cancernet.runs.cross_validation_record import CROSS_VALIDATION
@@ -38,13 +38,16 @@ class TrainOptions:
         None,
         f"named settings, see --list-recipes, or a file of them (default: {DEFAULT_RECIPE})",
         metavar="NAME_OR_FILE",
+        common=True,
     )
     data: Path | None = setting(
-        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR"
+        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR", common=True
     )
-    run: Path | None = setting(None, f"run folder (default: a new one in {OUTPUT}/)", metavar="DIR")
+    run: Path | None = setting(
+        None, f"run folder (default: a new one in {OUTPUT}/)", metavar="DIR", common=True
+    )
     resume: bool = setting(
-        False, "resume an unfinished training (--run, or the newest)", switch=True
+        False, "resume an unfinished training (--run, or the newest)", switch=True, common=True
     )
     finish: bool = setting(
         False,
@@ -66,6 +69,7 @@ class TrainOptions:
         "cross-validation in K folds of whole patients, or `patients` to leave out one after the "
         "other; each fold is a run in <run>/fold-XX, pooled in one report",
         metavar="K",
+        common=True,
     )
     fold_patients: tuple[str, ...] = setting(
         (), "with --folds patients: leave out only these patients", metavar="ID"
@@ -77,9 +81,12 @@ class TrainOptions:
         (), "finished runs whose figures the report shows beside these", metavar="RUN"
     )
     verbose: bool = setting(
-        False, "when it is done, print every figure of testing, not only a summary", switch=True
+        False,
+        "when it is done, print every figure of testing, not only a summary",
+        switch=True,
+        common=True,
     )
-    list_recipes: bool = setting(False, "show the recipes and exit", switch=True)
+    list_recipes: bool = setting(False, "show the recipes and exit", switch=True, common=True)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -110,11 +117,11 @@ class TrainOptions:
                 raise CancerNetError(f"{flag} goes with a single run, not with --folds")
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Trains as the command line says; returns the exit code."""
-    parser = Parser(description)
+    parser = command_parser("train")
     add_settings(parser, TrainOptions)
-    add_settings(parser.add_argument_group("settings (default: those of the recipe)"), TrainConfig)
+    add_settings(parser, TrainConfig, headings=HEADINGS, before="settings of the recipe: ")
     arguments = parser.parse_args()
     options = TrainOptions(**given_settings(arguments, TrainOptions))
     given = given_settings(arguments, TrainConfig)
@@ -125,11 +132,10 @@ def main(description: str | None) -> int:
     else:
         # Settings out of bounds are refused before TensorFlow takes seconds to load.
         config = _settings(options, given)
-        with log_to_console():
-            if options.resume:
-                _resume(options, given)
-            else:
-                _start(options, config)
+        if options.resume:
+            _resume(options, given)
+        else:
+            _start(options, config)
     return EXIT_OK
 
 
@@ -150,18 +156,17 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
 
 def _start(options: TrainOptions, config: TrainConfig) -> None:
     from cancernet.evaluation.run_results import read_beside
-    from cancernet.training.begin import new_folder
-    from cancernet.training.plan import Plan
+    from cancernet.training.begin import new_folder, new_plan
 
     name = options.recipe_name or DEFAULT_RECIPE
     folds = options.folds
     for other in options.beside:
         read_beside(other)  # what is wrong with it is said before the training
-    plan = Plan(
-        folder=options.run or new_folder(f"{name}-folds" if folds is not None else name),
-        data=options.data or DATASETS / config.dataset,
-        config=config,
+    plan = new_plan(
+        config,
         recipe=name,
+        data=options.data,
+        folder=options.run or (None if folds is None else new_folder(f"{name}-folds")),
         command=typed_command(),
         beside=options.beside,
         log_dir=options.log_dir,
@@ -231,7 +236,7 @@ def tell(finished: "Finished", *, verbose: bool) -> None:
     places = {
         "Run": str(folder),
         "Report": str(folder / "report.html"),
-        "Next": f"python predict.py image.png --run {shlex.quote(str(folder))}",
+        "Next": f"{typed('predict')} image.png --run {shlex.quote(str(folder))}",
     }
     in_context = finished.context is not None
     print(summary(finished.assessment, unit=unit, in_context=in_context, places=places))

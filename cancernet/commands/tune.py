@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_INTERRUPTED, EXIT_OK, CancerNetError
+from cancernet.base.program import typed
+from cancernet.base.progress import progress_bar
 from cancernet.base.settings import check_settings, setting
 from cancernet.base.words import NOTICE
-from cancernet.commands.command_line import Parser, add_settings, given_settings
-from cancernet.config import DATASETS, OUTPUT, TrainConfig
+from cancernet.commands.command_line import add_settings, command_parser, given_settings
+from cancernet.config import DATASETS, HEADINGS, OUTPUT, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE
 
@@ -44,45 +46,53 @@ class TuneOptions:
         "settings to vary, each as LOW..HIGH, LOW..HIGH:log or A,B,C "
         f"(default: {' '.join(SEARCH)})",
         metavar="NAME=VALUES",
+        common=True,
     )
     trials: int = setting(
-        20, "stop when N trials have ended, those pruned included (default: 20)", least=1
+        20,
+        "stop when N trials have ended, those pruned included (default: 20)",
+        least=1,
+        common=True,
     )
-    folds: int = setting(3, "number of folds of whole patients (default: 3)", least=2)
+    folds: int = setting(3, "number of folds of whole patients (default: 3)", least=2, common=True)
     measure: str = setting(
         MEASURES[0],
         f"validation measure that decides, at the epoch that is kept (default: {MEASURES[0]})",
         choices=MEASURES,
+        common=True,
     )
     study: str | None = setting(
         None,
         f"SQLite file, or address of a database (default: {OUTPUT}/<recipe>-study.db)",
         metavar="FILE",
+        common=True,
     )
     output: Path | None = setting(
         None,
         "folder for table, figure and best recipe (default: the study's name without .db)",
         metavar="DIR",
+        common=True,
     )
     recipe: str = setting(
         DEFAULT_RECIPE,
         f"settings that do not vary: a name or a file (default: {DEFAULT_RECIPE})",
         metavar="NAME_OR_FILE",
+        common=True,
     )
     data: Path | None = setting(
-        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR"
+        None, f"built data set (default: {DATASETS}/<dataset>)", metavar="DIR", common=True
     )
 
     def __post_init__(self) -> None:
         check_settings(self)
 
 
-def main(description: str | None) -> int:
+def main() -> int:
     """Searches as the command line says; returns the exit code."""
-    parser = Parser(description)
+    parser = command_parser("tune")
     add_settings(parser, TuneOptions)
-    fixed = parser.add_argument_group("settings that do not vary (default: those of the recipe)")
-    add_settings(fixed, TrainConfig)
+    fixed = "settings that do not vary: "
+    add_settings(parser, TrainConfig, headings=HEADINGS, before=fixed, rare=True)
     arguments = parser.parse_args()
     options = TuneOptions(**given_settings(arguments, TuneOptions))
     from cancernet.tuning.space import parse_search
@@ -149,14 +159,12 @@ def search(wanted: "Search", data: Path) -> None:
 
 def _run_trials(study: "optuna.Study", wanted: "Search", folds: "Sequence[BuiltDataset]") -> None:
     """Runs the trials under a progress bar and prints each one's value."""
-    from tqdm import tqdm
-
     from cancernet.tuning.results import trial_row
     from cancernet.tuning.search import run_trials
     from cancernet.tuning.study import ended
 
-    with tqdm(
-        total=wanted.trials, initial=ended(study), desc="Searching", unit="trial", disable=None
+    with progress_bar(
+        title="Searching", total=wanted.trials, unit=" trials", done=ended(study)
     ) as bar:
         for trial in run_trials(study, wanted, folds, progress=bar.set_postfix_str):
             bar.update(ended(study) - bar.n)
@@ -189,5 +197,5 @@ def _print_results(study: "optuna.Study", wanted: "Search", dataset: "BuiltDatas
         )
         elsewhere = dataset.folder != DATASETS / wanted.base.dataset
         data = f" --data {shlex.quote(str(dataset.folder))}" if elsewhere else ""
-        print(f"Use it:  python train_model.py --recipe {shlex.quote(str(results / RECIPE))}{data}")
+        print(f"Use it:  {typed('train')} --recipe {shlex.quote(str(results / RECIPE))}{data}")
     print(NOTICE)

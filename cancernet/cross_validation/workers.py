@@ -10,6 +10,8 @@ from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.parallel import processors
+from cancernet.base.program import typed
+from cancernet.base.progress import progress_bar
 from cancernet.runs.run_record import Fold
 from cancernet.training.loop.fit import StoppedError
 
@@ -31,13 +33,11 @@ def train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers:
         RunError: some folds failed; the others are finished.
         StoppedError: the user pressed Ctrl-C; every fold keeps its last complete epoch.
     """
-    from tqdm import tqdm
-
-    again = f"python train_model.py --resume --run {folder} --data {data} --fold-workers {workers}"
+    again = f"{typed('train')} --resume --run {folder} --data {data} --fold-workers {workers}"
     waiting, failed = list(folds), []
     running: dict[subprocess.Popen, Fold] = {}
     try:
-        with tqdm(total=len(folds), desc="Folds", unit="fold", disable=None) as bar:
+        with progress_bar(title="Folds", total=len(folds), unit=" folds") as bar:
             while waiting or running:
                 while waiting and len(running) < workers:
                     fold = waiting.pop(0)

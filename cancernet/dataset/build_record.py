@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json
+from cancernet.base.program import typed
 from cancernet.base.records import EntryError, Record, Written, from_json
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.config import DATASETS, SPLITS
@@ -214,7 +215,7 @@ def read_audit(folder: Path) -> list[CheckVerdict]:
 def _how_to_build(folder: Path) -> str:
     # datasets/<name> is where building puts the data set of that name.
     named = folder.parent == DATASETS and folder.name != "idc"
-    build = f"python build_dataset.py{f' --dataset {folder.name}' if named else ''}"
+    build = f"{typed('build')}{f' --dataset {folder.name}' if named else ''}"
     sample = DATASETS / "sample" / folder.name
     if folder.parent == DATASETS and sample.is_dir():
         return f"build it with `{build}`, or take the drawn sample with --data {sample}"
@@ -228,6 +229,6 @@ def _not_built(folder: Path) -> str:
             "build_dataset.py, so nobody knows its patients; build from the original images"
         )
     return (
-        f"{folder} is not a built data set (no {BUILD}); build it with `python build_dataset.py`, "
+        f"{folder} is not a built data set (no {BUILD}); build it with `{typed('build')}`, "
         "or name another folder with --data"
     )

@@ -1,12 +1,13 @@
 """A finished run judged once more: on other data, in groups, or by another rule."""
 
 import dataclasses
-import sys
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.base.progress import progress_bar
 from cancernet.context.judge import ContextAssessment, assess_judged
 from cancernet.evaluation.labelled_images import Labelled, read_labelled
 from cancernet.evaluation.run_results import FinishedRun, in_context
@@ -22,6 +23,8 @@ from cancernet.report.content import say_unit
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Failure, Predictor
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,13 +141,11 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
 
     Returns:
         The scored images, and reason to number of those that could not be read; each
-        is named on stderr.
+        is logged by name.
 
     Raises:
         CancerNetError: not one could be read.
     """
-    from tqdm import tqdm
-
     # The model is what will be used now, so that it is verified now.
     predictor = Predictor(run_folder.open_run(run.folder))
     kept: list[int] = []
@@ -152,10 +153,10 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
     unlike: list[bool | None] = []
     failures: dict[str, int] = {}
     results = predictor.predict_many(labelled.folder / path for path in labelled.paths)
-    bar = tqdm(results, "Scoring", len(labelled.paths), unit=" images", disable=None)
+    bar = progress_bar(results, title="Scoring", total=len(labelled.paths))
     for place, result in enumerate(bar):
         if isinstance(result, Failure):
-            print(f"error: {result.path}: {result.error}", file=sys.stderr)
+            _log.error("error: %s: %s", result.path, result.error)
             failures["cannot be read"] = failures.get("cannot be read", 0) + 1
         else:
             kept.append(place)

@@ -23,7 +23,7 @@ from cancernet.report.page import write_report
 from cancernet.report.rendering import interval, number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
-from cancernet.runs.metrics_file import metrics_of, write_metrics
+from cancernet.runs.metrics_file import Metrics, metrics_of, write_metrics
 from cancernet.runs.run_folder import heat_map_of
 from cancernet.runs.run_record import ContextRecord
 
@@ -46,12 +46,7 @@ def write_evaluation(
     context = found.context
     found.assessment.write(folder / PREDICTIONS, more=context.columns(TESTING) if context else None)
     write_report(content, folder)
-    metrics = dataclasses.replace(
-        metrics_of(found.assessment, context),
-        subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
-        predictive_values=tuple(found.predictive),
-    )
-    write_metrics(folder, metrics)
+    write_metrics(folder, metrics_found(found))
     run, dataset = finished.run, finished.run.record.dataset
     record = EvaluationRecord(
         run=run.name,
@@ -74,6 +69,15 @@ def write_evaluation(
         predictions=sha256_of(folder / PREDICTIONS),
     )
     write_json(folder / EVALUATION, record)
+
+
+def metrics_found(found: Examined) -> Metrics:
+    """Returns the figures of an examination."""
+    return dataclasses.replace(
+        metrics_of(found.assessment, found.context),
+        subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
+        predictive_values=tuple(found.predictive),
+    )
 
 
 def _context_record(finished: FinishedRun, found: Examined) -> ContextRecord | None:

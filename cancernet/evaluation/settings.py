@@ -30,7 +30,7 @@ class EvaluationSettings:
     """
 
     data: Path | None = setting(
-        None, "labelled images (default: the run's own testing set)", metavar="DIR"
+        None, "labelled images (default: the run's own testing set)", metavar="DIR", common=True
     )
     split: str | None = setting(
         None,
@@ -41,6 +41,7 @@ class EvaluationSettings:
         None,
         "CSV with a column `patient` (or `path`) and others such as site, scanner, age_group",
         metavar="FILE",
+        common=True,
     )
     columns: tuple[str, ...] = columns_setting()
     labels: tuple[str, ...] = labels_setting()
@@ -50,13 +51,23 @@ class EvaluationSettings:
         least=0,
         most=1,
         metavar="P",
+        common=True,
     )
     alone: bool = setting(
-        False, "judge each patch alone only, also where the run judges in context", switch=True
+        False,
+        "judge each patch alone only, also where the run judges in context",
+        switch=True,
+        common=True,
     )
-    rule: str | None = setting(None, "rule that chooses it", choices=RULES, group=_RULE)
+    rule: str | None = setting(
+        None, "rule that chooses it", choices=RULES, group=_RULE, common=True
+    )
     target_sensitivity: float | None = setting(
-        None, "sensitivity that `--rule sensitivity` must reach", group=_RULE, metavar="X"
+        None,
+        "sensitivity that `--rule sensitivity` must reach",
+        group=_RULE,
+        metavar="X",
+        common=True,
     )
     cost_ratio: float | None = setting(
         None,

@@ -1,7 +1,7 @@
 """The same figures for parts of the patients: site, scanner, age group, whatever a table says."""
 
 import dataclasses
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from cancernet.measures.intervals import RESAMPLES, patient_intervals
 from cancernet.measures.metrics import Figures, binary_metrics
 
 NOT_GIVEN = "not given"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,10 +53,8 @@ def subgroups(
         )
     strangers = sorted(known - set(keys))
     if strangers:
-        print(
-            f"{table}: {counted(len(strangers), key)} not tested, passed over ({some(strangers)})",
-            file=sys.stderr,
-        )
+        others = counted(len(strangers), key)
+        _log.warning("%s: %s not tested, passed over (%s)", table, others, some(strangers))
     calls = scores.calls()
     found = {
         name: subgroup_rows(calls, group, keys=keys, seed=seed) for name, group in groups.items()

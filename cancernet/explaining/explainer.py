@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cancernet.explaining.gradients import Gradients
 
 LINES = "explanations.jsonl"
+MEANING = "A heat map shows where the network looks, not where disease is."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -226,8 +227,7 @@ class ExplanationFolder:
             else ""
         )
         return (
-            f"{self.folder}: {self.written} explained by {self._method}{zero}. A heat map shows "
-            f"where the network looks, not where disease is.{context}"
+            f"{self.folder}: {self.written} explained by {self._method}{zero}. {MEANING}{context}"
         )
 
     def _append(self, prediction: Prediction, explanation: Explanation, name: str) -> None:

@@ -16,7 +16,6 @@ known library finds symmetries and crops together.
 import contextlib
 import enum
 import functools
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cancernet.base.errors import ImageError
+from cancernet.base.progress import progress_bar
 from cancernet.dataset.images import first_alike
 from cancernet.lookalike.alignment import UNLIKE, Agreement, agreement, promising
 from cancernet.lookalike.nearest_pictures import find_alike
@@ -140,10 +140,7 @@ def find_near_duplicates(
 @contextlib.contextmanager
 def step_bars(title: str = "") -> Iterator[Callable[[str, int, int], None]]:
     """Gives what `find_near_duplicates` takes as `progress`: a bar for each step in turn."""
-    from tqdm import tqdm
-
-    wait = 0.2 if sys.stderr.isatty() else 10.0  # seconds between lines; a log needs few
-    bars: dict[str, tqdm[Any]] = {}
+    bars: dict[str, Any] = {}
 
     def advance(step: str, done: int, total: int) -> None:
         if step not in bars:
@@ -151,7 +148,7 @@ def step_bars(title: str = "") -> Iterator[Callable[[str, int, int], None]]:
                 bar.close()
             unit = " pairs" if step == "comparing" else " images"
             what = (title + step).capitalize()
-            bars[step] = tqdm(total=total, desc=what, unit=unit, mininterval=wait)
+            bars[step] = progress_bar(title=what, total=total, unit=unit, in_logs=True)
         bars[step].update(done)
 
     try:

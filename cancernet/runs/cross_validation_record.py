@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
+from cancernet.base.program import typed
 from cancernet.base.records import Record, from_json
 from cancernet.runs.run_record import Fold, TrainingRecord
 
@@ -70,6 +71,6 @@ def read_finished_folds(folder: Path) -> CrossValidationRecord:
     if not record.is_finished:
         raise RunError(
             f"the cross-validation in {folder} is not finished; go on with "
-            f"`python train_model.py --resume --run {folder}`"
+            f"`{typed('train')} --resume --run {folder}`"
         )
     return record

@@ -31,6 +31,7 @@ from cancernet.base.files import (
     sha256_of,
     write_json,
 )
+from cancernet.base.program import typed
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
 from cancernet.measures.decisions import NONE, Calibration
@@ -155,7 +156,7 @@ def open_run(folder: Path, *, check: tuple[str, ...] = (MODEL_ONNX,)) -> Run:
     if not record.is_finished:
         raise RunError(
             f"the training in {folder} is not finished; go on with "
-            f"`python train_model.py --resume --run {whole_of(folder)}`"
+            f"`{typed('train')} --resume --run {whole_of(folder)}`"
         )
     for name in check:
         _check_file(folder, name, record)
@@ -188,7 +189,7 @@ def read_run_file(folder: Path) -> RunRecord:
 
 def _read_content(folder: Path, path: Path) -> Any:
     if not folder.exists():
-        raise RunError(f"there is no run folder {folder}; train one with `python train_model.py`")
+        raise RunError(f"there is no run folder {folder}; train one with `{typed('train')}`")
     if not folder.is_dir():
         raise RunError(f"{folder} is a file; a run is a folder, such as output/<run>")
     try:
@@ -231,7 +232,7 @@ def newest_run(output: Path = OUTPUT) -> Path:
             finished.append((record.finished or "", path.parent))
     if not finished:
         raise RunError(
-            f"there is no trained run in {output}; train one with `python train_model.py`, "
+            f"there is no trained run in {output}; train one with `{typed('train')}`, "
             "or name one with --run"
         )
     return max(finished)[1]

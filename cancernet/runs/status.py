@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import is_locked, parse_json
+from cancernet.base.program import typed
 from cancernet.base.records import Record, from_json
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import RunRecord
@@ -72,7 +73,7 @@ def _what_it_does(folder: Path, record: RunRecord) -> str:
         return f"finished {record.finished or ''}"
     if is_locked(folder / run_folder.LOCK):
         return "at work now"
-    return f"stopped before its end; go on with `python train_model.py --resume --run {folder}`"
+    return f"stopped before its end; go on with `{typed('train')} --resume --run {folder}`"
 
 
 def _time_left(epochs: dict[int, EpochLine], total: int) -> str | None:

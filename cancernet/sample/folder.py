@@ -22,6 +22,7 @@ from cancernet.base.files import (
     write_json,
     write_text,
 )
+from cancernet.base.progress import progress_bar
 
 MARKER = "DRAWN.json"
 SOFTWARE = "CancerNet drawn sample"
@@ -92,8 +93,6 @@ def _draw_beside(
 
 
 def _draw_cases(folder: Path, cases: Sequence[Case], subject: str) -> None:
-    from tqdm import tqdm
-
     def draw(case: Case) -> None:
         for name, content in case():
             save(folder / name, content, subject=subject)
@@ -103,7 +102,9 @@ def _draw_cases(folder: Path, cases: Sequence[Case], subject: str) -> None:
     try:
         jobs = [pool.submit(draw, case) for case in cases]
         finished = concurrent.futures.as_completed(jobs)
-        for job in tqdm(finished, total=len(jobs), desc="drawing"):
+        for job in progress_bar(
+            finished, title="Drawing", total=len(jobs), unit=" images", in_logs=True
+        ):
             job.result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -26,6 +26,7 @@ from typing import Any
 from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import parse_json, sha256_of
+from cancernet.base.program import typed
 
 NETWORK_ONLY = ".json"  # its weights lie in another file
 SUFFIXES = (".keras", ".h5", ".hdf5", NETWORK_ONLY)
@@ -207,7 +208,7 @@ def _from_hdf5(path: Path) -> str:
         text = file.attrs.get("model_config")
         if text is None:
             raise RunError(
-                f"{path} holds weights but no network; give it to `python train_model.py "
+                f"{path} holds weights but no network; give it to `{typed('train')} "
                 "--recipe NAME --weights FILE`, or name its network with --run FILE.json "
                 "--weights FILE, or ask for the whole model"
             )

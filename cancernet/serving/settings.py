@@ -32,8 +32,10 @@ class ServeConfig:
 
     token: str | None = dataclasses.field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
-    host: str = _flag("127.0.0.1", "address to listen on", metavar="ADDRESS")
-    port: int = _flag(8000, "port to listen on; 0 takes a free one", least=0, most=65535)
+    host: str = _flag("127.0.0.1", "address to listen on", metavar="ADDRESS", common=True)
+    port: int = _flag(
+        8000, "port to listen on; 0 takes a free one", least=0, most=65535, common=True
+    )
     maximum_megabytes: int = _flag(16, "largest image file, MiB", least=1)
     maximum_request_megabytes: int = _flag(128, "largest request with many images, MiB", least=1)
     maximum_pixels: int = _flag(25_000_000, "largest image, pixels", least=1)

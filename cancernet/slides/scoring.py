@@ -14,6 +14,7 @@ from PIL import Image
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.kinds import SUFFIXES
+from cancernet.base.progress import progress_bar
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
@@ -207,6 +208,4 @@ def _truth_of(label: str, run: Run) -> int:
 
 
 def _counted(results: Iterable[Any], name: str, total: int) -> Iterator[Any]:
-    from tqdm import tqdm
-
-    yield from tqdm(results, f"Slide {name}", total, disable=None)
+    yield from progress_bar(results, title=f"Slide {name}", total=total, unit=" patches")

@@ -4,12 +4,14 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, remove_unfinished
-from cancernet.config import OUTPUT, TrainConfig
+from cancernet.base.program import typed
+from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import (
     BuiltDataset,
@@ -133,6 +135,22 @@ def _limited_part(part: Part, limit: int, seed: int) -> Part:
     return choose_rows(part, chosen)
 
 
+def new_plan(
+    config: TrainConfig, *, recipe: str, data: Path | None, folder: Path | None, **more: Any
+) -> Plan:
+    """Plans a new training; without `data` or `folder` these are where they usually are.
+
+    `more` are other fields of `Plan`.
+    """
+    return Plan(
+        folder=folder or new_folder(recipe),
+        data=data or DATASETS / config.dataset,
+        config=config,
+        recipe=recipe,
+        **more,
+    )
+
+
 def new_folder(recipe: str) -> Path:
     """Returns a folder for a new run: output/<recipe>-<number>, the first free number."""
     number = 1
@@ -152,7 +170,7 @@ def refuse_used(folder: Path) -> None:
     if run_folder.read_run_file(folder).is_finished:
         raise RunError(f"{folder} holds a finished run; name another folder for --run")
     raise RunError(
-        f"{folder} holds an unfinished training; resume it with `python train_model.py --resume "
+        f"{folder} holds an unfinished training; resume it with `{typed('train')} --resume "
         f"--run {folder}`, or name another folder for --run"
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from cancernet import __version__
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json
+from cancernet.base.program import typed
 from cancernet.base.records import EntryError, from_json
 from cancernet.base.settings import flag_of
 from cancernet.config import OUTPUT, TrainConfig
@@ -68,7 +69,7 @@ def plan_to_resume(
     if record.fold is not None:
         raise RunError(
             f"{folder} is a fold of a cross-validation; resume that with "
-            f"`python train_model.py --resume --run {folder.parent}`"
+            f"`{typed('train')} --resume --run {folder.parent}`"
         )
     refuse_another_recipe(folder, record, recipe)
     config = read_config(record, folder)

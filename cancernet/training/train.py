@@ -12,6 +12,8 @@ import keras
 import numpy as np
 
 from cancernet.base.errors import RunError, describe_os_error
+from cancernet.base.program import typed
+from cancernet.base.progress import progress_bar
 from cancernet.context.judge import assess_judged
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset
@@ -167,7 +169,7 @@ def _advice_on_disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         whole = run_folder.whole_of(folder)
         raise RunError(
-            f"{describe_os_error(error)}: `python train_model.py --resume --run {whole}`"
+            f"{describe_os_error(error)}: `{typed('train')} --resume --run {whole}`"
         ) from None
 
 
@@ -187,18 +189,16 @@ def score(
     Raises:
         RunError: an image can no longer be read.
     """
-    from tqdm import tqdm
-
     part = training.dataset.split(split)
     part = part if rows is None else choose_rows(part, rows)
     paths = [training.dataset.folder / path for path in part.paths]
     results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
     probabilities, unlike = [], []
-    for result in tqdm(results, f"Scoring {split}", len(paths), unit=" images", disable=None):
+    for result in progress_bar(results, title=f"Scoring {split}", total=len(paths)):
         if isinstance(result, Failure):
             raise RunError(
                 f"{result.path} of the data set: {result.error}; build the data set again, then "
-                "`python train_model.py --resume` finishes this run"
+                f"`{typed('train')} --resume` finishes this run"
             )
         probabilities.append(list(result.probabilities.values()))
         unlike.append(result.unlike_training)

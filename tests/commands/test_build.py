@@ -245,7 +245,7 @@ def test_download_builds_from_where_kagglehub_put_it(build, tmp_path, monkeypatc
 
 
 def test_help_names_the_lists_and_where_the_images_are():
-    done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, check=True)
+    done = subprocess.run([sys.executable, SCRIPT, "--help-all"], capture_output=True, check=True)
     assert b"--split-lists TRAIN VAL TEST" in done.stdout and KAGGLE.encode() in done.stdout
 
 

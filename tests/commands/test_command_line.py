@@ -12,7 +12,7 @@ from cancernet.commands.command_line import Parser, add_settings, given_settings
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    port: int = setting(8000, "port to listen on", least=1, most=65535)
+    port: int = setting(8000, "port to listen on", least=1, most=65535, common=True)
     names: tuple[str, ...] = setting((), "names", group="your own")
     shares: tuple[float, ...] = setting((), "shares", least=0, most=1)
     limit: int | None = setting(None, "none given: no limit", least=1)
@@ -27,8 +27,32 @@ class Settings:
         check_settings(self)
 
 
+def shown(*flags, capsys):
+    parser = Parser("program", "what it does")
+    add_settings(parser, Settings)
+    with pytest.raises(SystemExit):
+        parser.parse_args(flags)
+    return capsys.readouterr().out
+
+
+def test_help_shows_the_common_flags_and_help_all_every_one(capsys):
+    few, every = shown("--help", capsys=capsys), shown("--help-all", capsys=capsys)
+    assert "--port" in few and "--port" in every
+    assert "--names" not in few and "your own" not in few
+    assert "--names" in every and "your own:" in every and "--no-verbose" in every
+
+
+def test_settings_stand_under_the_heading_of_the_last_field_that_has_one():
+    parser = Parser("program", "what it does")
+    add_settings(parser, Settings, headings={"port": "first", "limit": "then"}, before="x: ")
+    parser.rare.clear()
+    parts = parser.format_help().split("x: ")
+    assert [part.partition(":")[0] for part in parts[1:]] == ["first", "then"]
+    assert "--shares" in parts[1] and "--way" in parts[2]
+
+
 def parsed(*flags):
-    parser = Parser("")
+    parser = Parser("program", "what it does")
     add_settings(parser, Settings)
     return given_settings(parser.parse_args(flags), Settings)
 

@@ -290,10 +290,10 @@ def test_flags_that_say_nothing_together_are_refused(monkeypatch, capsys, flags,
     monkeypatch.setattr(sys, "argv", ["predict.py", *flags])
     if sentence:
         with pytest.raises(SystemExit):
-            parse_arguments(None)
+            parse_arguments()
         assert f"error: {sentence}" in capsys.readouterr().err
     else:
-        parse_arguments(None)
+        parse_arguments()
 
 
 def test_a_killed_csv_is_continued_by_the_same_command(tiny_run, tmp_path):
@@ -407,11 +407,11 @@ def test_a_file_that_is_no_model_is_called_what_it_is(monkeypatch, tmp_path, nam
     command = ["predict.py", "image.png", "--run", str(tmp_path / name), *flags]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(CancerNetError, match=re.escape(said)):
-        main(None)
+        main()
 
 
 def test_a_run_that_is_not_there_is_said_before_flags_of_a_bare_model(monkeypatch, tmp_path):
     missing = ["--run", str(tmp_path / "none"), "--dataset", "busi"]
     monkeypatch.setattr(sys, "argv", ["predict.py", "image.png", *missing])
     with pytest.raises(CancerNetError, match="there is no run folder"):
-        main(None)
+        main()

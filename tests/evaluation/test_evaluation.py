@@ -94,7 +94,7 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
     table.write_text("patient,site\n9000,north\n9001,north\n9002,south\n9003,south\n")
     arguments = ["--run", str(run), "--data", str(images), "--subgroups", str(table)]
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments, "--prevalence", "0.01"])
-    assert evaluate.main(None) == 0
+    assert evaluate.main() == 0
     printed = capsys.readouterr().out
     for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not an image"):
         assert words in printed
@@ -312,11 +312,11 @@ def test_a_group_that_is_no_patient_is_said(tmp_path):
     assert any("“Patient” here means a source image" in remark for remark in found.remarks)
 
 
-def test_an_unreadable_image_is_named_and_the_rest_judged(run, images, capsys):
+def test_an_unreadable_image_is_named_and_the_rest_judged(run, images, caplog):
     next(images.rglob("*class1.png")).write_bytes(b"no image")
     found = examine(read_finished(run), EvaluationSettings(data=images))
     assert found.exit_code == 1 and found.assessment.testing["images"] == 11
-    assert "class1.png" in capsys.readouterr().err
+    assert "class1.png" in caplog.text
 
 
 def test_another_rule_is_chosen_on_validation_alone(run, tmp_path):
@@ -398,7 +398,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):
 def test_wrong_use_is_one_sentence(arguments, words, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments])
     with pytest.raises(CancerNetError, match=words):
-        evaluate.main(None)
+        evaluate.main()
 
 
 def test_scored_needs_the_classes_of_the_run(run):

@@ -278,7 +278,7 @@ def clinic(tmp_path):
 def test_an_external_folder_in_context(run, clinic, monkeypatch, capsys):
     arguments = ["evaluate_model.py", "--run", str(run), "--data", str(clinic)]
     monkeypatch.setattr(sys, "argv", arguments)
-    assert evaluate.main(None) == 0
+    assert evaluate.main() == 0
     printed = capsys.readouterr().out
     assert "In context: every patch judged with its neighbours" in printed
     assert max(map(len, printed[printed.index("In context:") :].splitlines()[:12])) <= 100
@@ -348,7 +348,7 @@ def test_two_runs_are_compared_alone_and_in_context(run, tmp_path, monkeypatch, 
         target = tmp_path / f"comparison-{len(expected)}"
         arguments = ["evaluate_model.py", "--compare", *map(str, pair), "--output", str(target)]
         monkeypatch.setattr(sys, "argv", arguments)
-        assert evaluate.main(None) == 0
+        assert evaluate.main() == 0
         for text in (capsys.readouterr().out, (target / "comparison.html").read_text()):
             assert expected in text and ("Each patch alone" in text) == bool(expected)
         found = json.loads((target / "comparison.json").read_text())

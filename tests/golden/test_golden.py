@@ -220,6 +220,7 @@ def compare(room: str, found: Records) -> None:
 
 def test_helps(world: World) -> None:
     cases = {name: (f"{name}.py", ["--help"]) for name in SCRIPTS}
+    cases |= {f"{name}-all": (f"{name}.py", ["--help-all"]) for name in SCRIPTS}
     cases["list-recipes"] = ("train_model.py", ["--list-recipes"])
     found = world.run_all(cases)
     # A flag a line is easier to compare than one long line.

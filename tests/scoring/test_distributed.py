@@ -95,7 +95,7 @@ def test_a_scheduler_is_used_by_the_script(run, images, local, tmp_path, monkeyp
     address = local.cluster.local.scheduler_address
     flags = ["--run", str(run.folder), "--csv", str(table), "--scheduler", address]
     monkeypatch.setattr(sys, "argv", ["predict.py", str(images), *flags])
-    assert predict.main(None) == 1
+    assert predict.main() == 1
     with open(table, newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == [str(path) for path in sorted(images.iterdir())]
@@ -115,4 +115,4 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(run, monkeypatch):
 def test_bad_flags(flags, said, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["predict.py", "a.png", *flags])
     with pytest.raises(CancerNetError, match=said):
-        predict.main(None)
+        predict.main()

@@ -256,7 +256,7 @@ def rows_of(path):
 
 def call(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
-    return command.main(None)
+    return command.main()
 
 
 def test_table_list_json_and_words_agree(tree, predictor, run, monkeypatch, capsys):

@@ -9,7 +9,8 @@ import pytest
 from cancernet import __main__ as command
 from cancernet.base.errors import RunError
 from cancernet.base.files import lock
-from cancernet.commands import doctor
+from cancernet.commands import doctor, predict
+from cancernet.commands.command_line import typed_command
 from cancernet.runs import run_folder, status
 from cancernet.runs.run_record import TRAINING
 from tests.conftest import write_tiny_run
@@ -128,6 +129,18 @@ def test_the_doctor_names_what_is_missing_or_out_of_range(tmp_path, monkeypatch,
     assert not doctor.print_checks(iter(found))
 
 
+def test_the_doctor_of_a_wheel_reads_what_the_package_says_of_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    found = by_name(doctor._packages())
+    assert found["packages for everything"].verdict == doctor.OK
+    assert "tensorflow" in found["packages for everything"].says
+    assert {"packages for serve", "packages for tune"} <= found.keys()
+    assert "fastapi" in found["packages for serve"].says
+    assert "fastapi" not in found["packages for app"].says
+    monkeypatch.setattr(doctor, "PROGRAM", "no-such-package")
+    assert [check.verdict for check in doctor._packages()] == [doctor.NOTE]
+
+
 def test_the_doctor_misses_no_tensorflow_where_only_the_server_is_installed(tmp_path, monkeypatch):
     (tmp_path / "requirements.txt").write_text("tensorflow>=2\n")
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
@@ -165,7 +178,20 @@ def test_the_doctor_says_where_it_may_not_write(tmp_path, monkeypatch):
 
 
 def test_the_command_wants_a_known_word(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["cancernet", "nurse"])
-    with pytest.raises(SystemExit):
+    for typed in (["nurse"], []):
+        monkeypatch.setattr(sys, "argv", ["cancernet", *typed])
+        with pytest.raises(SystemExit) as left:
+            command.main()
+        assert left.value.code == 2 and "see cancernet --help" in capsys.readouterr().err
+
+
+def test_the_command_does_what_the_script_does_and_says_its_own_name(monkeypatch):
+    flags = ["x.png", "--run", "no such"]
+    monkeypatch.setattr(sys, "argv", ["/bin/cancernet", "predict", *flags])
+    with pytest.raises(RunError, match="train one with `cancernet train`"):
         command.main()
-    assert "doctor" in capsys.readouterr().err
+    assert typed_command() == "cancernet predict x.png --run 'no such'"
+    monkeypatch.setattr(sys, "argv", ["/here/predict.py", *flags])
+    assert typed_command() == "python predict.py x.png --run 'no such'"
+    with pytest.raises(RunError, match=r"train one with `python train_model.py`"):
+        predict.main()

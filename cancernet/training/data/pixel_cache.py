@@ -22,6 +22,7 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import LockedError, lock, remove_unfinished, written_beside
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.parallel import processors
+from cancernet.base.progress import progress_bar
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
 
 FOLDER = OWN_PREFIX + "-pixels"
@@ -179,14 +180,12 @@ def write_cache(path: Path, decoded: Pixels, shape: tuple[int, ...], *, title: s
 
 
 def _decode_in_order(decoded: Pixels, title: str) -> Iterator[np.ndarray]:
-    from tqdm import tqdm
-
     threads = processors()
     starts = range(0, len(decoded), CHUNK)
     under_way: deque[Future[np.ndarray]] = deque()
     with (
         ThreadPoolExecutor(threads) as executor,
-        tqdm(total=len(decoded), desc=title, unit="image", disable=None) as bar,
+        progress_bar(title=title, total=len(decoded)) as bar,
     ):
 
         def next_done() -> np.ndarray:

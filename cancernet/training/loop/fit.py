@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from cancernet.base.errors import RunError
+from cancernet.base.program import typed
 from cancernet.config import STOCK, TrainConfig
 from cancernet.runs import run_folder
 from cancernet.training.data.streams import Batches, StockBatches
@@ -288,7 +289,7 @@ def _stopping(folder: Path, state: State, epochs: int) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         whole = run_folder.whole_of(folder)
-        again = f"python train_model.py --resume --run {whole}"
+        again = f"{typed('train')} --resume --run {whole}"
         if state.epochs == 0:
             raise StoppedError(
                 f"stopped before the first epoch was complete; start again with `{again}`"

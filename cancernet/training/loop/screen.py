@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from cancernet.base.progress import progress_bar
 from cancernet.report.rendering import number
 
 _log = logging.getLogger(__name__)
@@ -31,16 +32,9 @@ class EpochsOnScreen(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Starts the clock and the bar."""
-        from tqdm import tqdm
-
         self._begun = time.perf_counter()
-        self._bar = tqdm(
-            total=(self.params["epochs"] - self._first) * self.params["steps"],
-            desc="Training",
-            unit=" steps",
-            leave=False,
-            disable=None if _log.isEnabledFor(logging.INFO) else True,
-        )
+        steps = (self.params["epochs"] - self._first) * self.params["steps"]
+        self._bar = progress_bar(title="Training", total=steps, unit=" steps", leave=False)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Notes which epoch the steps belong to."""

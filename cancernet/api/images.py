@@ -1,0 +1,97 @@
+"""Images as people hand them over (files, folders, Pillow images, arrays), and predicted."""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cancernet.api.answers import Prediction
+from cancernet.base.errors import ImageError
+from cancernet.base.images import to_rgb
+from cancernet.base.words import DRAWN, NOTICE
+from cancernet.scoring import predictor as scoring
+from cancernet.scoring.inputs import Inputs
+from cancernet.scoring.judging import as_the_run_judges
+from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.scoring.words import as_text
+
+Source = Path | Image.Image  # of the latter only RGB
+PICTURES_AT_ONCE = 256  # so that a long list takes little memory
+
+
+def as_sources(images: Any) -> tuple[list[Source], bool]:
+    """Returns the images that are meant, in their order, and whether several were asked for.
+
+    Args:
+        images: a path, a Pillow image, an array, or any number of these; a folder stands for
+            all images in it.
+
+    Raises:
+        ImageError: an array is of another shape or range.
+    """
+    if isinstance(images, str | os.PathLike):
+        return list(Inputs([Path(images)])), Path(images).is_dir()
+    if isinstance(images, np.ndarray | Image.Image):
+        return [_as_image(images)], False
+    return [source for each in images for source in as_sources(each)[0]], True
+
+
+def _as_image(picture: np.ndarray | Image.Image) -> Image.Image:
+    if isinstance(picture, Image.Image) and picture.mode.startswith(("I", "F")):
+        picture = np.asarray(picture)  # more than 8 bits: nobody says how many are used
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(_checked(picture))
+    return to_rgb(picture)
+
+
+def _checked(pixels: np.ndarray) -> np.ndarray:
+    """Returns an array as uint8, rounded; refuses what would become a wrong picture."""
+    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)) or not pixels.size:
+        raise ImageError(
+            f"the array has the shape {pixels.shape}; an image is (height, width, 3) in RGB, or "
+            "(height, width) in grey, and several are a list"
+        )
+    if pixels.dtype == np.uint8:
+        return pixels
+    low, high = float(pixels.min()), float(pixels.max())
+    if not 0 <= low <= high <= 255:
+        raise ImageError(f"the array has values from {low:g} to {high:g}; give 0 to 255")
+    if pixels.dtype.kind in "fb" and 0 < high <= 1:
+        raise ImageError(
+            f"the array has values from {low:g} to {high:g}, which looks like a range of 0 to 1; "
+            "give 0 to 255"
+        )
+    return np.rint(pixels).astype(np.uint8)
+
+
+def predict_sources(
+    predictor: Predictor, sources: Sequence[Source], *, alone: bool
+) -> Iterator[Prediction]:
+    """Predicts files as the run judges them, and pictures, whose places nobody knows, alone."""
+    run, judging = predictor.run, predictor if alone else as_the_run_judges(predictor)
+    files = judging.predict_many(each for each in sources if isinstance(each, Path))
+    named = ((f"image {number}", each) for number, each in enumerate(sources, 1))
+    pictures = _predict_pictures(
+        predictor, [(name, each) for name, each in named if not isinstance(each, Path)]
+    )
+    known = {field.name for field in dataclasses.fields(Prediction)}
+    closing = f"{DRAWN} {NOTICE}" if run.drawn else NOTICE
+    for source in sources:
+        found = next(files if isinstance(source, Path) else pictures)
+        text = f"{found.path}: {found.error}" if isinstance(found, Failure) else as_text(found, run)
+        facts = {name: value for name, value in vars(found).items() if name in known}
+        yield Prediction(**facts, image=source, text=text, closing=closing)
+
+
+def _predict_pictures(
+    predictor: Predictor, named: Sequence[tuple[str, Image.Image]]
+) -> Iterator[scoring.Prediction]:
+    for start in range(0, len(named), PICTURES_AT_ONCE):
+        some = named[start : start + PICTURES_AT_ONCE]
+        scores = predictor.score([predictor.prepare(picture) for _, picture in some])
+        for (name, _), score in zip(some, scores, strict=True):
+            yield predictor.interpret(name, *score)

@@ -1,0 +1,114 @@
+"""What makes something: `cancernet.build` a data set, `cancernet.train` a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cancernet.api.arguments import as_given, called, reporting
+from cancernet.api.run import Run
+
+if TYPE_CHECKING:
+    from cancernet.api.answers import DataSet
+    from cancernet.api.run import Place
+
+
+def build(
+    dataset: str | None = None,
+    *,
+    sample: bool = False,
+    download: bool = False,
+    progress: bool = False,
+    **settings: Any,
+) -> "DataSet":
+    """Builds a data set, as `build_dataset.py` does.
+
+    Args:
+        dataset: by its name in the catalogue (default: idc), or `folder` for images of your own.
+        sample: draw a sample and build from it.
+        download: fetch the published images first.
+        progress: print what the script prints.
+        **settings: the fields of `cancernet.building.settings.BuildSettings`.
+
+    Raises:
+        CancerNetError: bad input or settings; the output folder is as it was before.
+
+    Example:
+        >>> data = cancernet.build(source="original", output="datasets/idc", validation_split=0.25)
+        >>> data.facts.counts["testing"].patients
+        2
+    """
+    from cancernet.api.answers import DataSet
+    from cancernet.building.build import build
+    from cancernet.building.prepare import prepare
+    from cancernet.building.settings import BuildSettings
+    from cancernet.building.summary import describe
+    from cancernet.commands.build import build_and_tell
+
+    given = as_given(BuildSettings, settings | ({"dataset": dataset} if dataset else {}))
+    with reporting(progress):
+        wanted = prepare(given, sample=sample, download=download)
+        outcome = build_and_tell(wanted) if progress else build(wanted)
+    return DataSet(
+        folder=outcome.output,
+        facts=outcome.facts,
+        failed=outcome.failed,
+        unchanged=outcome.unchanged,
+        text=describe(outcome),
+    )
+
+
+def train(
+    recipe: str | None = None,
+    *,
+    data: "Place | None" = None,
+    run: "Place | None" = None,
+    resume: bool = False,
+    progress: bool = False,
+    **settings: Any,
+) -> "Run":
+    """Trains a network on a built data set, as `train_model.py` does, and opens the run.
+
+    Args:
+        recipe: a name that `train_model.py --list-recipes` shows, or a file (default:
+            idc-cancernet).
+        data: the built data set (default: `datasets/<data set>`).
+        run: the run folder (default: a new one in `output/`).
+        resume: resume an unfinished training, `run` or the newest.
+        progress: print what the script prints.
+        **settings: the fields of `cancernet.config.TrainConfig`, such as `epochs`.
+
+    Raises:
+        CancerNetError: the data, the settings or the folder do not permit it.
+
+    Example:
+        >>> run = cancernet.train(data="datasets/idc", epochs=2)
+        >>> run.folder.name
+        'idc-cancernet-001'
+    """
+    from cancernet.commands.train import tell
+    from cancernet.config import TrainConfig
+    from cancernet.recipe_file import named_settings, short_name
+    from cancernet.recipes import DEFAULT_RECIPE
+
+    # What is wrong with these is said before TensorFlow takes seconds to load.
+    given = as_given(TrainConfig, settings)
+    config = named_settings(recipe or DEFAULT_RECIPE).changed(given)
+    name = short_name(recipe or DEFAULT_RECIPE)
+    data, folder = (None if place is None else Path(place) for place in (data, run))
+    with reporting(progress):
+        from cancernet.training.begin import new_plan
+        from cancernet.training.plan import Resume
+        from cancernet.training.resume import newest_unfinished, plan_to_resume
+        from cancernet.training.train import train
+
+        if resume:
+            folder = folder or newest_unfinished()
+            begun = recipe and name
+            plan = plan_to_resume(folder, data, Resume(given=given), recipe=begun)
+        else:
+            command = called("cancernet.train", {"recipe": name, **given})
+            plan = new_plan(config, recipe=name, data=data, folder=folder, command=command)
+        finished = train(plan)
+        assert finished is not None  # one process writes the run itself
+        if progress:
+            tell(finished, verbose=False)
+    return Run(plan.folder)
