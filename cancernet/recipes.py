@@ -13,6 +13,8 @@ from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
 
 DEFAULT_RECIPE = "idc-cancernet"
+
+Settings = dict[str, Any]  # fields of `TrainConfig` that several recipes share
 LITE0 = "efficientnet-lite0"
 
 
@@ -41,7 +43,7 @@ class Recipe:
 # What paid off on patients left out one by one (benchmarks/README.md): AdamW with one
 # cosine, the eight symmetries instead of small warps, colour jitter and mixup against
 # differences of stain, and an operating point that expects patients to differ.
-_SHORT: dict[str, Any] = {
+_SHORT: Settings = {
     "batch_size": 64,
     "optimizer": "adamw",
     "learning_rate": 1e-3,
@@ -64,7 +66,7 @@ _SHORT: dict[str, Any] = {
 }
 
 # EfficientNet-Lite0 from ImageNet, all of it trained further: a few epochs at the same rate.
-_LITE0: dict[str, Any] = {
+_LITE0: Settings = {
     **_SHORT,
     "model": LITE0,
     "weights": "imagenet",
@@ -72,7 +74,7 @@ _LITE0: dict[str, Any] = {
 }
 
 # Scans: no stain to change, and up stays up.
-_LITE0_GREY: dict[str, Any] = {
+_LITE0_GREY: Settings = {
     **_LITE0,
     "image_size": 224,
     "batch_size": 32,
@@ -86,7 +88,7 @@ _LITE0_GREY: dict[str, Any] = {
 }
 
 # Images as they are.
-_UNCHANGED: dict[str, Any] = {
+_UNCHANGED: Settings = {
     "rotation": 0.0,
     "zoom": 0.0,
     "shift": 0.0,
@@ -98,7 +100,7 @@ _UNCHANGED: dict[str, Any] = {
 _FLIPS = {"horizontal_flip": True, "vertical_flip": True}
 
 # Adam as Keras has it, and nothing else: what four of the five systems train with.
-_PLAIN_ADAM: dict[str, Any] = {
+_PLAIN_ADAM: Settings = {
     "optimizer": "adam",
     "learning_rate": 1e-3,
     "schedule": "constant",
@@ -106,7 +108,7 @@ _PLAIN_ADAM: dict[str, Any] = {
 }
 
 # The six networks of the mammogram study: 50 epochs on a folder of ready-made variants.
-_MAMMOGRAPHY: dict[str, Any] = {
+_MAMMOGRAPHY: Settings = {
     **_PLAIN_ADAM,
     **_UNCHANGED,
     "dataset": "mammography",

@@ -14,7 +14,7 @@ from cancernet.evaluation.run_results import FinishedRun, in_context
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.subgroups import SubgroupRow, subgroups
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
-from cancernet.measures.assess import TESTING, VALIDATION, Assessment
+from cancernet.measures.assess import TESTING, VALIDATION, Assessment, ScoreSet
 from cancernet.measures.call_value import PredictiveRow, predictive_rows
 from cancernet.measures.decisions import Rule, rule_of
 from cancernet.measures.operating_point import choose_operating_point
@@ -102,14 +102,9 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         )
     scores = finished.scores
     scores = dataclasses.replace(scores, scored={**scores.scored, TESTING: testing})
-    rule = rule_again(finished, settings)
-    if rule is not None:
-        point = choose_operating_point(scores.calls(VALIDATION), rule)
-        scores = dataclasses.replace(scores, operating_point=point)
-        remarks.append(
-            f"The operating point is not the run's own: {point.rule}, {point.origin}; the "
-            "validation figures are of the run's stored predictions."
-        )
+    if rule := rule_again(finished, settings):
+        scores, remark = _at_the_point_of(rule, scores)
+        remarks.append(remark)
     around = None if settings.alone else in_context(scores, run.record.context, rule)
     assessment, context = assess_judged(around or scores, seed=finished.seed)
     table, expected = settings.subgroups, settings.prevalence
@@ -133,6 +128,15 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         own=own,
         content=content,
         exit_code=exit_code,
+    )
+
+
+def _at_the_point_of(rule: Rule, scores: ScoreSet) -> tuple[ScoreSet, str]:
+    """Chooses the operating point again, on validation, and says so."""
+    point = choose_operating_point(scores.calls(VALIDATION), rule)
+    return dataclasses.replace(scores, operating_point=point), (
+        f"The operating point is not the run's own: {point.rule}, {point.origin}; the "
+        "validation figures are of the run's stored predictions."
     )
 
 

@@ -100,11 +100,7 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             operating_point=alone.operating_point,
         )
         finished = Finished(
-            training=training,
-            state=state,
-            assessment=assessment,
-            record=record,
-            context=context,
+            training=training, state=state, assessment=assessment, record=record, context=context
         )
         write_results(finished)
         write_pictures_and_report(finished, model)
