@@ -42,23 +42,25 @@ MAY_IMPORT = {
     "evaluation": {
         "catalog", "config", "context", "dataset", "measures", "report", "runs", "scoring",
     },
+    "planning": {"config", "context", "dataset", "measures", "recipes", "runs"},
     "training": {
-        "appearance", "config", "context", "dataset", "evaluation", "measures", "models", "recipes",
-        "report", "runs", "scoring", "slides",
+        "appearance", "config", "context", "dataset", "evaluation", "measures", "models",
+        "planning", "report", "runs", "scoring", "slides",
     },
     "cross_validation": {
-        "config", "context", "dataset", "evaluation", "measures", "report", "runs", "training",
+        "config", "context", "dataset", "evaluation", "measures", "planning", "report", "runs",
+        "training",
     },
-    "tuning": {"config", "dataset", "recipe_file", "report", "training"},
+    "tuning": {"config", "dataset", "planning", "recipe_file", "report", "training"},
     "serving": {"catalog", "explaining", "runs", "scoring", "slides"},
     "api": {
-        "building", "commands", "config", "dataset", "evaluation", "explaining", "recipe_file",
-        "recipes", "runs", "scoring", "training",
+        "building", "commands", "config", "dataset", "evaluation", "explaining", "planning",
+        "recipe_file", "recipes", "runs", "scoring", "training",
     },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
-        "explaining", "recipe_file", "recipes", "report", "runs", "sample", "scoring", "serving",
-        "slides", "training", "tuning",
+        "explaining", "planning", "recipe_file", "recipes", "report", "runs", "sample", "scoring",
+        "serving", "slides", "training", "tuning",
     },
 }  # fmt: skip
 ALWAYS = {"base", ""}
@@ -139,3 +141,31 @@ def test_help_loads_nothing_heavy(program):
     assert "LOADED []" in done.stdout
     assert done.stdout.startswith("usage: ") and f"{program} " in done.stdout
     assert "not for diagnosis" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train_model.py --data nowhere",
+        "train_model.py --data nowhere --folds 3",
+        "train_model.py --resume --run nowhere",
+        "tune_model.py --data nowhere",
+        "predict.py image.png --run nowhere",
+        "evaluate_model.py --run nowhere",
+        "serve.py --run nowhere",
+    ],
+)
+def test_what_is_not_there_is_said_before_tensorflow_loads(command, tmp_path):
+    script, *words = command.split()
+    code = (
+        "import sys, runpy, atexit\n"
+        "atexit.register(lambda: print('LOADED', {'tensorflow', 'keras'} & set(sys.modules)))\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        f"sys.argv = {[script, *words]!r}\n"
+        f"runpy.run_path({str(ROOT / script)!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2 and "error: " in done.stderr, done.stderr
+    assert "LOADED set()" in done.stdout

@@ -16,12 +16,12 @@ from cancernet.commands.train import tell
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
+from cancernet.planning.begin import limited, shares
 from cancernet.recipes import RECIPES, describe_recipes, flags_for, pretrained_recipes, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
 from cancernet.scoring.predictor import Predictor
 from cancernet.training import train as training
-from cancernet.training.begin import limited, shares
 from cancernet.training.network import first_network
 from tests.helpers.training_runs import fitted, trained
 from tests.models.test_models_counts import PUBLISHED

@@ -95,9 +95,9 @@ def train(
     name = short_name(recipe or DEFAULT_RECIPE)
     data, folder = (None if place is None else Path(place) for place in (data, run))
     with reporting(progress):
-        from cancernet.training.begin import new_plan
-        from cancernet.training.plan import Resume
-        from cancernet.training.resume import newest_unfinished, plan_to_resume
+        from cancernet.planning.begin import new_plan
+        from cancernet.planning.plan import Resume
+        from cancernet.planning.resume import newest_unfinished, plan_to_resume
         from cancernet.training.train import train
 
         if resume:

@@ -39,6 +39,12 @@ class RunError(CancerNetError):
     """A run folder is missing, unfinished, damaged or does not fit the data."""
 
 
+class StoppedError(RunError):
+    """The user pressed Ctrl-C; the message says what is kept and how to continue."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
 def describe_os_error(error: OSError) -> str:
     """Says in a sentence what the operating system refused, where, and what to do."""
     place = f" ({error.filename})" if error.filename else ""

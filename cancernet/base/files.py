@@ -40,6 +40,12 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113, `Path.is_file` raises
 
 
+def refuse_missing(path: Path, what: str) -> None:
+    """Raises CancerNetError where there is no such file; `what` names its kind."""
+    if not is_file(path):
+        raise CancerNetError(f"there is no {what} {path}")
+
+
 def plain_name(name: str, *, most: int = 160) -> str:
     """Makes text of a file name, with bytes that are not text as `\\udcff`.
 

@@ -4,11 +4,14 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from cancernet.base.errors import RunError
+from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.program import typed
 from cancernet.base.words import NOTICE, some
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
+from cancernet.planning import resume as resuming
+from cancernet.planning.begin import check_fit, check_limit, held, read_whole, refuse_used
+from cancernet.planning.plan import Plan, Resume
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.cross_validation_record import (
     CrossValidationRecord,
@@ -17,11 +20,6 @@ from cancernet.runs.cross_validation_record import (
     write_cross_validation,
 )
 from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
-from cancernet.training import resume as resuming
-from cancernet.training.begin import check_fit, check_limit, held, read_whole, refuse_used
-from cancernet.training.loop.fit import StoppedError
-from cancernet.training.plan import Plan, Resume
-from cancernet.training.train import train
 
 
 def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: int = 1) -> None:
@@ -158,6 +156,8 @@ def _train_fold(whole: CrossValidation, fold: Fold) -> None:
         # Whether another version may resume was decided for all folds together.
         resume=Resume(insist=True) if begun else None,
     )
+    from cancernet.training.train import train  # TensorFlow, when all else is well
+
     train(plan)
     # The next fold begins with an empty graph, or memory would grow with every fold.
     import keras

@@ -23,7 +23,7 @@ from cancernet.runs.cross_validation_record import CROSS_VALIDATION
 from cancernet.runs.status import describe_status
 
 if TYPE_CHECKING:
-    from cancernet.training.plan import Finished, Plan
+    from cancernet.planning.plan import Finished, Plan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,7 +156,7 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
 
 def _start(options: TrainOptions, config: TrainConfig) -> None:
     from cancernet.evaluation.run_results import read_beside
-    from cancernet.training.begin import new_folder, new_plan
+    from cancernet.planning.begin import new_folder, new_plan
 
     name = options.recipe_name or DEFAULT_RECIPE
     folds = options.folds
@@ -181,8 +181,8 @@ def _start(options: TrainOptions, config: TrainConfig) -> None:
 
 
 def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
-    from cancernet.training.plan import Resume
-    from cancernet.training.resume import newest_unfinished, plan_to_resume
+    from cancernet.planning.plan import Resume
+    from cancernet.planning.resume import newest_unfinished, plan_to_resume
 
     folder = options.run or newest_unfinished()
     has_folds = (folder / CROSS_VALIDATION).is_file()
@@ -213,6 +213,9 @@ def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
 
 def _train_and_tell(plan: "Plan", options: TrainOptions) -> None:
     """Trains with whatever workers there are, and prints what came of it."""
+    from cancernet.planning.begin import with_open_data
+
+    plan = with_open_data(plan)  # what is wrong is said before TensorFlow takes seconds to load
     from cancernet.training.loop.distributed import join_workers
     from cancernet.training.train import train
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.base.errors import EXIT_INTERRUPTED, EXIT_OK, CancerNetError
+from cancernet.base.errors import EXIT_OK, StoppedError
 from cancernet.base.program import typed
 from cancernet.base.progress import progress_bar
 from cancernet.base.settings import check_settings, setting
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 
 MEASURES = ("val_auc", "val_balanced_loss", "val_loss", "val_accuracy")
 SEARCH = ("learning_rate=1e-4..1e-1:log", "batch_size=16,32,64", "epochs=4..20")
-
-
-class StoppedError(CancerNetError):
-    """The user stopped the search; the message says how to continue."""
-
-    exit_code = EXIT_INTERRUPTED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,6 +101,9 @@ def main() -> int:
     place = study_place(options.study or str(OUTPUT / f"{name}.db"), OUTPUT / name)
     if options.output is not None:
         place = dataclasses.replace(place, results=options.output)
+    from cancernet.planning.begin import open_dataset
+
+    dataset = open_dataset(options.data or DATASETS / base.dataset, base)
     from cancernet.tuning.search import Search
 
     wanted = Search(
@@ -117,11 +114,11 @@ def main() -> int:
         folds=options.folds,
         measure=options.measure,
     )
-    search(wanted, options.data or DATASETS / base.dataset)
+    search(wanted, dataset)
     return EXIT_OK
 
 
-def search(wanted: "Search", data: Path) -> None:
+def search(wanted: "Search", dataset: "BuiltDataset") -> None:
     """Runs the search, or continues it; prints and writes what it found.
 
     Raises:
@@ -133,7 +130,6 @@ def search(wanted: "Search", data: Path) -> None:
     from cancernet.tuning.results import write_results
     from cancernet.tuning.study import ended, held
 
-    dataset = wanted.open_data(data)
     folds = patient_folds(dataset, wanted.folds, seed=wanted.base.seed)
     for warning in filter(None, [DRAWN if dataset.drawn else "", dataset.leak]):
         print(f"WARNING: {warning}")

@@ -8,12 +8,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cancernet.base.errors import RunError
+from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.parallel import processors
 from cancernet.base.program import typed
 from cancernet.base.progress import progress_bar
 from cancernet.runs.run_record import Fold
-from cancernet.training.loop.fit import StoppedError
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL = 0.2  # seconds

@@ -23,7 +23,7 @@ import numpy as np
 
 from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
-from cancernet.base.files import sha256_of
+from cancernet.base.files import refuse_missing, sha256_of
 from cancernet.base.imagenet_package import INSTALL, packaged_weights
 from cancernet.models.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cancernet.models.pretrained import (
@@ -90,7 +90,7 @@ def check_weights_file(path: Path) -> int:
     Raises:
         CancerNetError: there is none, it is damaged, or it may not be opened.
     """
-    _refuse_missing(path)
+    refuse_missing(path, "weights file")
     try:
         return _parameters_in(path)
     except Exception as error:  # zipfile, zlib and HDF5 raise many kinds
@@ -98,11 +98,6 @@ def check_weights_file(path: Path) -> int:
             f"{path} is damaged or not a weights file of Keras ({first_line(error)}); use a .h5, "
             ".weights.h5 or .keras file"
         ) from None
-
-
-def _refuse_missing(path: Path) -> None:
-    if not path.is_file():
-        raise CancerNetError(f"there is no weights file {path}")
 
 
 def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
@@ -136,7 +131,7 @@ def _load_file(model: keras.Model, path: Path, application: str | None) -> str:
 
 def _load_torch_file(model: keras.Model, path: Path) -> str:
     """Loads the backbone from a PyTorch file; only Lite0's layers have the names of one."""
-    _refuse_missing(path)
+    refuse_missing(path, "weights file")
     try:
         set_weights(backbone_part(model) or model, read_tensors(path))
     except ValueError as error:

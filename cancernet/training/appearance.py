@@ -9,9 +9,9 @@ from cancernet.appearance.appearance import Appearance
 from cancernet.appearance.fit import Measured, fit_appearance
 from cancernet.base.errors import ImageError
 from cancernet.base.parallel import processors
+from cancernet.planning.plan import Training
 from cancernet.runs.run_record import Input
 from cancernet.scoring.prepared import measured, prepare
-from cancernet.training.plan import Training
 
 MOST_IMAGES = 4000  # of each split: more take time and change little
 _BATCH = 16

@@ -18,8 +18,8 @@ from cancernet.context.surroundings import Places
 from cancernet.measures.assess import TESTING, VALIDATION, ScoreSet
 from cancernet.measures.decisions import rule_of
 from cancernet.measures.scored import Scored
+from cancernet.planning.plan import Training
 from cancernet.runs.run_record import ContextRecord
-from cancernet.training.plan import Training
 
 # Whole slides of training that are scored for the fit; each costs as much as its patches.
 MOST_SLIDES = 12

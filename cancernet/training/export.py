@@ -25,10 +25,10 @@ import tf2onnx
 from cancernet.base.errors import RunError
 from cancernet.base.files import written_beside
 from cancernet.models.registry import count_parameters
+from cancernet.planning.plan import Training
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import NetworkFacts
 from cancernet.training.data.batches import PlainBatches
-from cancernet.training.plan import Training
 
 TOLERANCE = 1e-5  # largest difference in a probability; about 1e-7 is usual
 COMPARED_IMAGES = 256

@@ -12,11 +12,11 @@ from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.models import network
 from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image
+from cancernet.planning.plan import Finished, Training
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
 from cancernet.training.data.batches import plain_batches
-from cancernet.training.plan import Finished, Training
 
 SAMPLES_A_CLASS = 6
 EXAMPLES = 16

@@ -14,6 +14,7 @@ from cancernet.config import SPLITS
 from cancernet.dataset.build_record import read_audit
 from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
 from cancernet.evaluation.run_results import read_besides
+from cancernet.planning.plan import Finished
 from cancernet.report.content import (
     Asked,
     FlowStep,
@@ -28,7 +29,6 @@ from cancernet.report.page import write_cards, write_report
 from cancernet.runs.run_folder import heat_map_of
 from cancernet.slides.output import save_picture
 from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
-from cancernet.training.plan import Finished
 from cancernet.training.portrait import make_portrait
 
 _log = logging.getLogger(__name__)

@@ -21,25 +21,25 @@ from cancernet.measures.assess import choose_point
 from cancernet.measures.calibration import fit_calibration
 from cancernet.measures.decisions import Calibration, rule_of
 from cancernet.measures.scored import Classes, Scored, added_up
+from cancernet.planning.begin import begin, held, open_dataset, refuse_used
+from cancernet.planning.plan import Finished, Plan, Training
+from cancernet.planning.resume import resumed
+from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.appearance import describe
-from cancernet.training.begin import begin, held, open_dataset, refuse_used
 from cancernet.training.context_fit import judge_in_context
 from cancernet.training.data.batches import plain_batches
 from cancernet.training.data.streams import Batches, open_batches
 from cancernet.training.export import export
 from cancernet.training.loop.batch_statistics import retake_statistics
-from cancernet.training.loop.checkpoint import State
 from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
 from cancernet.training.network import first_network
-from cancernet.training.plan import Finished, Plan, Training
 from cancernet.training.report import write_pictures_and_report
-from cancernet.training.resume import resumed
 
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"

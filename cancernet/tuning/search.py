@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.base.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError, SettingsError, StoppedError
 from cancernet.base.settings import flag_of
 from cancernet.config import TrainConfig
-from cancernet.dataset.manifest import BuiltDataset, read_dataset
-from cancernet.training.begin import check_fit, limited
+from cancernet.dataset.manifest import BuiltDataset
+from cancernet.planning.plan import Training
+from cancernet.planning.state import State
 from cancernet.training.data.streams import open_batches
 from cancernet.training.loop.callbacks import HIGHER_IS_BETTER
-from cancernet.training.loop.checkpoint import State
-from cancernet.training.loop.fit import StoppedError, fit
-from cancernet.training.plan import Training
+from cancernet.training.loop.fit import fit
 from cancernet.tuning.space import Dimension, Value
 from cancernet.tuning.study import (
     FOLD,
@@ -62,17 +61,6 @@ class Search:
     def maximize(self) -> bool:
         """Whether more of the measure is better."""
         return HIGHER_IS_BETTER[self.measure]
-
-    def open_data(self, folder: Path) -> BuiltDataset:
-        """Reads the built data set, limited as the settings say.
-
-        Raises:
-            CancerNetError: it cannot be read, or the settings are for another one.
-        """
-        dataset = read_dataset(folder)
-        check_fit(dataset, self.base)
-        dataset.check_files()
-        return limited(dataset, self.base.limit, seed=self.base.seed)
 
     def open_study(self, dataset: BuiltDataset, folds: Sequence[BuiltDataset]) -> "optuna.Study":
         """Opens the study, or begins it with the recipe's own values as the first trial.

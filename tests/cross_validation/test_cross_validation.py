@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from cancernet.base.errors import CancerNetError, RunError, SplitError
+from cancernet.base.errors import CancerNetError, RunError, SplitError, StoppedError
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
@@ -18,13 +18,13 @@ from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import Rule
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored, write_scored
+from cancernet.planning.begin import open_dataset
+from cancernet.planning.plan import Plan, Resume, Training
 from cancernet.runs.cross_validation_record import read_cross_validation
 from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
 from cancernet.runs.run_record import FINISHED, ContextRecord
-from cancernet.training.begin import open_dataset
-from cancernet.training.loop.fit import StoppedError
+from cancernet.training import train as training
 from cancernet.training.network import FirstWeights
-from cancernet.training.plan import Plan, Resume, Training
 from cancernet.training.train import opened
 from tests.helpers.strict_json import check_json_files
 
@@ -148,7 +148,7 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
         stops = trained == ["fold-01", "fold-02"]
         train_without_a_network(dataclasses.replace(plan, command="stop") if stops else plan)
 
-    monkeypatch.setattr(cross_validate, "train", counted)
+    monkeypatch.setattr(training, "train", counted)
     plan = Plan(folder=folder, data=drawn.folder, config=config, recipe="r", command="python x")
     with pytest.raises(StoppedError, match=r"fold 2 of 2.*--resume --run"):
         cross_validate.start_folds(plan, "2")

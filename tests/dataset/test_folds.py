@@ -13,7 +13,7 @@ from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.dataset.folds import equal_groups, patient_folds
 from cancernet.dataset.nearest_split import deviation
-from cancernet.training.begin import limited
+from cancernet.planning.begin import limited
 from cancernet.training.data import pixel_cache
 from cancernet.training.data.batches import plain_batches
 from tests.helpers.numbered_images import numbered_images

@@ -28,13 +28,13 @@ from cancernet.dataset.manifest import MANIFEST, read_dataset
 from cancernet.measures.assess import ScoreSet
 from cancernet.models import MODELS
 from cancernet.models.registry import Network
+from cancernet.planning.begin import held, limited
+from cancernet.planning.resume import plan_to_resume
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.runs import run_folder, status
 from cancernet.training import train
-from cancernet.training.begin import held, limited
 from cancernet.training.data import pixel_cache
 from cancernet.training.loop.checkpoint import LATEST, PREVIOUS
-from cancernet.training.resume import plan_to_resume
 from tests.helpers.building_trees import build_it, make_tree
 from tests.helpers.fault_makers import JumpingClock, files_end_at, mode
 from tests.helpers.tiny_network import CONFIG, build_tiny

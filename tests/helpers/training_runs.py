@@ -1,9 +1,9 @@
 """Trainings in tests: the epochs alone, or a whole run; both print what the scripts print."""
 
 from cancernet.commands.command_line import log_to_console
+from cancernet.planning.plan import Plan, Training
 from cancernet.training.data.streams import open_batches
 from cancernet.training.loop.fit import fit
-from cancernet.training.plan import Plan, Training
 from cancernet.training.train import train
 
 

@@ -16,9 +16,9 @@ from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, build_model
 from cancernet.models.pretrained import backbone_part
 from cancernet.models.registry import Network
+from cancernet.planning.begin import limited
 from cancernet.runs import run_folder
 from cancernet.training import train
-from cancernet.training.begin import limited
 from cancernet.training.loop import fit
 from cancernet.training.network import first_network, phases
 from tests.helpers.tiny_network import CONFIG, build_tiny

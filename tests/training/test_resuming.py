@@ -11,11 +11,12 @@ from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.run_results import read_besides
+from cancernet.planning import begin, resume
+from cancernet.planning.begin import open_dataset
+from cancernet.planning.plan import Plan, Resume, Training
 from cancernet.runs import provenance, run_folder
-from cancernet.training import begin, resume, train
-from cancernet.training.begin import open_dataset
+from cancernet.training import train
 from cancernet.training.network import FirstWeights
-from cancernet.training.plan import Plan, Resume, Training
 
 pytest.importorskip("tensorflow")
 

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow")
 from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.config import STOCK, TrainConfig
 from cancernet.dataset.manifest import read_dataset
-from cancernet.training.begin import limited
+from cancernet.planning.begin import limited
 from cancernet.training.data.augmentation import draw_matrices
 from cancernet.training.data.batches import (
     image_data_generator,

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import keras
 
-from cancernet.base.errors import RunError
+from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.program import typed
 from cancernet.config import STOCK, TrainConfig
+from cancernet.planning.plan import Training
+from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.training.data.streams import Batches, StockBatches
 from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once
@@ -21,7 +23,6 @@ from cancernet.training.loop.callbacks import (
     watchers,
 )
 from cancernet.training.loop.checkpoint import (
-    State,
     has_checkpoint,
     load_best,
     load_checkpoint,
@@ -38,15 +39,8 @@ from cancernet.training.network import (
     keep_features,
     phases,
 )
-from cancernet.training.plan import Training
 
 _log = logging.getLogger(__name__)
-
-
-class StoppedError(RunError):
-    """The user stopped the training; the message says how to resume it."""
-
-    exit_code = 130
 
 
 def fit(

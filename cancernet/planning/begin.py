@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.files import is_unfinished, remove_unfinished
+from cancernet.base.files import is_unfinished, refuse_missing, remove_unfinished
 from cancernet.base.program import typed
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.folds import choose_rows
@@ -21,10 +22,10 @@ from cancernet.dataset.manifest import (
     read_dataset,
 )
 from cancernet.dataset.notices import Notice, NoticeKind
+from cancernet.planning.plan import Plan, Training
 from cancernet.recipes import flags_for
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.run_record import TRAINING, DatasetFacts, FirstWeights, Input, RunRecord
-from cancernet.training.plan import Plan, Training
 
 
 def open_dataset(data: Path | BuiltDataset, config: TrainConfig) -> BuiltDataset:
@@ -37,6 +38,24 @@ def open_dataset(data: Path | BuiltDataset, config: TrainConfig) -> BuiltDataset
     dataset = data if isinstance(data, BuiltDataset) else read_whole(data)
     check_fit(dataset, config)
     return limited(dataset, config.limit, seed=config.seed)
+
+
+def with_open_data(plan: Plan) -> Plan:
+    """Returns a plan with its data set open; refuses what can be refused without TensorFlow.
+
+    Raises:
+        CancerNetError: the data set, the settings, the folder or the first weights do not do.
+    """
+    config, data = plan.config, plan.data
+    dataset = data if isinstance(data, BuiltDataset) else read_whole(data)
+    check_fit(dataset, config)
+    check_limit(dataset, config.limit)
+    if plan.resume is None:
+        if not os.environ.keys() & {"TF_CONFIG", "SLURM_PROCID"}:  # others may have begun it
+            refuse_used(plan.folder)
+        if config.weights not in ("none", "imagenet"):
+            refuse_missing(Path(config.weights), "weights file")
+    return dataclasses.replace(plan, data=dataset)
 
 
 def read_whole(folder: Path) -> BuiltDataset:

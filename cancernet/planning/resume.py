@@ -15,11 +15,11 @@ from cancernet.base.records import EntryError, from_json
 from cancernet.base.settings import flag_of
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
+from cancernet.planning.begin import describe_dataset, holds_nothing
+from cancernet.planning.plan import Plan, Resume, Training
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.cross_validation_record import CROSS_VALIDATION
 from cancernet.runs.run_record import RunRecord, TrainingRecord
-from cancernet.training.begin import describe_dataset, holds_nothing
-from cancernet.training.plan import Plan, Resume, Training
 
 # What the network takes in, and what it is: not even `insist` changes these.
 OF_THE_NETWORK = ("dataset", "model", "image_size", "interpolation")

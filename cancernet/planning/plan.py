@@ -9,9 +9,9 @@ from cancernet.config import TrainConfig
 from cancernet.context.judge import ContextAssessment
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import Assessment
+from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import FoldOfRun, RunRecord
-from cancernet.training.loop.checkpoint import State
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

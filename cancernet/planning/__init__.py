@@ -1,0 +1,1 @@
+"""What a training begins with: its plan, its data, its folder; nothing here loads TensorFlow."""
