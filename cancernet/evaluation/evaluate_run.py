@@ -82,13 +82,7 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         testing = finished.scores.scored[TESTING]
         leak, seen, drawn, folder = leak_of(run), "", run.drawn, own_folder(run)
     else:
-        labelled = read_labelled(
-            settings.data,
-            run,
-            split=settings.split,
-            columns=settings.columns,
-            labels=settings.labels,
-        )
+        labelled = _labelled(settings.data, run, settings)
         testing, failures = score_labelled(labelled, run)
         exit_code = EXIT_SOME_FAILED if failures else EXIT_OK
         left_out = {**labelled.left_out, **failures}
@@ -128,6 +122,12 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         own=own,
         content=content,
         exit_code=exit_code,
+    )
+
+
+def _labelled(data: Path, run: Run, settings: EvaluationSettings) -> Labelled:
+    return read_labelled(
+        data, run, split=settings.split, columns=settings.columns, labels=settings.labels
     )
 
 
