@@ -100,6 +100,8 @@ def test_confusion_matrix_shows_counts_and_shares_of_the_truth():
     figure = class_figures.draw_confusion_matrix([[3, 1], [0, 0]], ["no", "yes"])
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts == ["3\n75.0%", "1\n25.0%", "0", "0"]
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert rows == ["no\n4 images", "yes\n0 images"]
     with pytest.raises(ValueError, match="does not fit 3 classes"):
         class_figures.draw_confusion_matrix([[3, 1], [0, 0]], ["a", "b", "c"])
 
@@ -334,3 +336,10 @@ def test_bars_leave_out_the_accuracy_against_the_others_and_name_what_is_undefin
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(MEASURES)
     assert [bar.get_height() for bar in axes.patches[1::3]] == [0, 0, 0]  # of `malignant`
     assert sum(text.get_text() == "undefined" for text in axes.texts) == 4
+
+
+def test_the_legend_of_the_decision_curve_covers_nothing():
+    figure = curves.draw_decision_curve(Calls([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.8], 0.82))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y0 >= figure.axes[0].get_window_extent().y1
