@@ -245,5 +245,5 @@ def test_the_title_of_a_square_image_is_not_cut_off(run, tmp_path, patch_image, 
     write_figure(tmp_path / "f.png", found, run, notice="No diagnosis.")
     (figure,) = drawn
     title, below = figure._suptitle.get_window_extent(), figure.axes[0].title.get_window_extent()
-    assert 0 <= title.x0 and title.x1 <= figure.bbox.x1
+    assert title.x0 >= 0 and title.x1 <= figure.bbox.x1
     assert below.y1 <= title.y0 and title.y1 <= figure.bbox.y1

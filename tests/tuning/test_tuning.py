@@ -18,6 +18,8 @@ from tests.helpers.strict_json import check_json_files
 pytest.importorskip("optuna")
 pytest.importorskip("tensorflow")
 
+import itertools
+
 import optuna
 
 from cancernet.commands import tune
@@ -329,5 +331,5 @@ def test_no_tick_label_touches_the_next(tmp_path):
         assert len(seen) > 1 and not any(label.get_text() for label in axes.get_xminorticklabels())
         # What is turned may overlap as boxes, not as lines of text.
         boxes = [label.get_window_extent() for label in seen if not label.get_rotation()]
-        assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
     assert {label.get_rotation() for label in figure.axes[3].get_xticklabels()} == {40}
