@@ -259,18 +259,9 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
         below.append(context_text(prediction, run))
     if prediction.unlike_training:
         below.append(UNLIKE)
-    axes.set_title(title + "\n" * len(below), fontsize=12)
-    axes.text(
-        0.5,
-        1.01,
-        "\n".join(below),
-        transform=axes.transAxes,
-        ha="center",
-        va="bottom",
-        fontsize=7.5,
-        color="#444444",
-        wrap=True,
-    )
+    # The layout makes room for these, however many lines they take; for a text it does not.
+    figure.suptitle(title, fontsize=12, wrap=True)
+    axes.set_title("\n".join(below), fontsize=7.5, color="#444444", wrap=True)
     drawn = "Trained on drawn pictures: means nothing for tissue. " if run.drawn else ""
     figure.supxlabel(
         f"{_shown(Path(prediction.path).name)} · {_shown(run.name)}\n{drawn}{notice}",

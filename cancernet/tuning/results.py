@@ -6,7 +6,7 @@ import enum
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# Letters of the choices that stand in one line below a panel.
+ROOM = 24
 RECIPE, TABLE, FIGURE = "best-recipe.json", "trials.csv", "trials.png"
 
 
@@ -165,13 +167,24 @@ def draw_trials(rows: list[TrialRow], search: Search, *, footer: str = "") -> "F
     shown = [row for row in rows if row.value is not None and row.state in _LOOKS]
     columns = 1 + len(search.dimensions)
     figure, panels = new_figure(
-        width=max(5.0, 3.3 * columns), height=3.8, columns=columns, footer=footer
+        width=max(5.0, 3.3 * columns), height=4.2, columns=columns, footer=footer
     )
     _draw_in_order(panels[0], shown, maximize=search.maximize)
-    panels[0].set(xlabel="trial", ylabel=f"{search.measure}, mean of {search.folds} folds")
+    measure = search.measure.replace("_", " ")
+    panels[0].set(xlabel="trial", ylabel=f"{measure}\nmean of {search.folds} folds")
     for axes, dimension in zip(panels[1:], search.dimensions, strict=True):
         _draw_against(axes, shown, dimension)
         axes.set(xlabel=dimension.name.replace("_", " "))
+    if shown:
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(
+            handles,
+            labels,
+            loc="outside upper center",
+            ncols=len(labels),
+            frameon=False,
+            fontsize=9,
+        )
     return figure
 
 
@@ -187,19 +200,33 @@ def _draw_in_order(axes: "Axes", rows: list[TrialRow], *, maximize: bool) -> Non
             [row.number for row in done], values, where="post", color=GREY, label="best so far"
         )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    if rows:
-        axes.legend(frameon=False, fontsize=8)
 
 
 def _draw_against(axes: "Axes", rows: list[TrialRow], dimension: Dimension) -> None:
     values = [row.values[dimension.name] for row in rows]
     if dimension.choices:
-        axes.set_xticks(range(len(dimension.choices)), [str(each) for each in dimension.choices])
-        axes.set_xlim(-0.5, len(dimension.choices) - 0.5)
+        words = [str(each) for each in dimension.choices]
+        turned: Any = {"rotation": 40, "ha": "right"} if len("".join(words)) > ROOM else {}
+        axes.set_xticks(range(len(words)), words, **turned)
+        axes.set_xlim(-0.5, len(words) - 0.5)
         values = [dimension.choices.index(value) for value in values]
-    elif dimension.log:
-        axes.set_xscale("log")
     _draw_points(axes, rows, values)
+    if not dimension.choices:
+        _label_range(axes, dimension)
+
+
+def _label_range(axes: "Axes", dimension: Dimension) -> None:
+    """Labels few ticks of a range, so that none touches the next."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+    if not dimension.log:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        return
+    axes.set_xscale("log")
+    steps = (1.0, 2.0, 5.0) if dimension.high < 30 * dimension.low else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=6))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_points(axes: "Axes", rows: list[TrialRow], places: Sequence[Value]) -> None:

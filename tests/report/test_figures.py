@@ -100,6 +100,8 @@ def test_confusion_matrix_shows_counts_and_shares_of_the_truth():
     figure = class_figures.draw_confusion_matrix([[3, 1], [0, 0]], ["no", "yes"])
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts == ["3\n75.0%", "1\n25.0%", "0", "0"]
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert rows == ["no\n4 images", "yes\n0 images"]
     with pytest.raises(ValueError, match="does not fit 3 classes"):
         class_figures.draw_confusion_matrix([[3, 1], [0, 0]], ["a", "b", "c"])
 
@@ -132,8 +134,9 @@ def test_report_is_one_well_formed_page_that_fetches_nothing(tmp_path, classes):
     reader.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert reader.open == []
     assert not {"script", "link", "iframe"} & set(reader.tags)
-    assert all(address.startswith("data:") for address in reader.addresses)
-    assert len(reader.addresses) == (7 if classes == 2 else 9)
+    pictures = [address for address in reader.addresses if not address.startswith("#")]
+    assert all(address.startswith("data:") for address in pictures)
+    assert len(pictures) == (7 if classes == 2 else 9)
 
 
 def test_a_figure_that_cannot_be_drawn_is_not_taken_for_a_missing_one(monkeypatch):
@@ -334,3 +337,24 @@ def test_bars_leave_out_the_accuracy_against_the_others_and_name_what_is_undefin
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(MEASURES)
     assert [bar.get_height() for bar in axes.patches[1::3]] == [0, 0, 0]  # of `malignant`
     assert sum(text.get_text() == "undefined" for text in axes.texts) == 4
+
+
+def test_the_legend_of_the_decision_curve_covers_nothing():
+    figure = curves.draw_decision_curve(Calls([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.8], 0.82))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y0 >= figure.axes[0].get_window_extent().y1
+
+
+def test_the_contents_lead_to_every_chapter_and_folded_ones_are_closed():
+    text = page(report_content(2))
+    inside = text.partition('<nav aria-label="Contents">')[2].partition("</nav>")[0]
+    links = re.findall(r'href="#(.*?)">(.*?)</a>', inside)
+    assert [title for _, title in links] == re.findall("<h2>(.*?)</h2>", text)
+    assert [target for target, _ in links] == re.findall('<section id="(.*?)">', text)
+    assert "<details open" not in text and "<summary><h2>How to repeat it</h2>" in text
+
+
+def test_the_report_has_one_main_part_and_no_empty_table_head():
+    text = page(report_content(2))
+    assert text.count("<main>") == 1 and not re.search("<th[^>]*></th>", text)

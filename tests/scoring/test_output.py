@@ -220,17 +220,30 @@ def test_a_figure_says_what_was_found_in_which_image(tmp_path, monkeypatch, draw
     assert shown == [(2048, 683)]
     figure = seen["figure"]
     (axes,) = figure.axes
-    assert axes.get_title() == "I\\$DC: probability 0.750\n" and not axes.axison
-    (point,) = axes.texts
+    assert figure.get_suptitle() == "I\\$DC: probability 0.750" and not axes.axison
     expected = "probability of IDC 0.750, at or above the operating point 0.400"
-    assert (point.get_text(), point.get_position()) == (expected, (0.5, 1.01))
-    assert (point.get_ha(), point.get_va(), point.get_wrap()) == ("center", "bottom", True)
-    assert point.get_transform() == axes.transAxes and point.get_color() == "#444444"
+    point = axes.title
+    assert (point.get_text(), point.get_wrap(), point.get_color()) == (expected, True, "#444444")
     below = figure.get_supxlabel().split("\n")
     notes = "Trained on drawn pictures: means nothing for tissue. " if drawn else ""
     assert below == ["a \\$1 \\$2.png · cost \\$5", f"{notes}No diagnosis."]
     assert figure._supxlabel.get_wrap() and figure._supxlabel.get_fontsize() == 7.5
-    assert point.get_fontsize() == 7.5 and axes.title.get_fontsize() == 12
+    assert point.get_fontsize() == 7.5 and figure._suptitle.get_fontsize() == 12
     assert (figure.get_size_inches().tolist(), figure.dpi) == ([5.2, 5.9], 150)
     assert figure.get_layout_engine() is not None
     assert "<svg" in (tmp_path / "f.svg").read_text()
+
+
+def test_the_title_of_a_square_image_is_not_cut_off(run, tmp_path, patch_image, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    savefig = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda *given: drawn.append(given[0]) or savefig(*given))
+    patch_image.save(tmp_path / "x.png")
+    found = dataclasses.replace(SURE, path=str(tmp_path / "x.png"), word="a long word " * 6)
+    write_figure(tmp_path / "f.png", found, run, notice="No diagnosis.")
+    (figure,) = drawn
+    title, below = figure._suptitle.get_window_extent(), figure.axes[0].title.get_window_extent()
+    assert title.x0 >= 0 and title.x1 <= figure.bbox.x1
+    assert below.y1 <= title.y0 and title.y1 <= figure.bbox.y1

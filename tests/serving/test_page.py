@@ -225,15 +225,31 @@ def test_a_folder_of_patches_becomes_a_slide_map(page, tmp_path):
     page.set_viewport_size({"width": 340, "height": 700})
     frame = page.locator("#slide-frame").bounding_box()
     assert frame["x"] >= 0 and frame["x"] + frame["width"] <= 340
+    with page.expect_download() as download:
+        page.click("#slide-csv")
+    assert download.value.suggested_filename == "cancernet-8863.csv"
     rows = read_download(page, "#slide-csv")
     assert len(rows) == 6 and [row["x"] for row in rows if row["positive"] == "true"] == ["51"]
+
+
+def test_a_folder_is_dropped(page, tmp_path):
+    (tmp_path / "slide" / "0").mkdir(parents=True)
+    for name, content in patches_of("8863", side=11):  # more than a folder gives at a time
+        (tmp_path / "slide" / "0" / name).write_bytes(content)
+    protocol = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(tmp_path / "slide")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"type": kind, "x": 300, "y": 300, "data": data}
+        protocol.send("Input.dispatchDragEvent", place)
+    expect(page.locator("#status")).to_have_text("Slide map of 121 patches.")
+    expect(page.locator(".card")).to_have_count(0)
 
 
 def patches_of(patient, side=3):
     """A square of patches that turn from red to blue, as (name, content)."""
     for x in range(side):
         for y in range(side):
-            colour = (150 - 40 * x, 0, 50 + 40 * x)
+            colour = (max(150 - 40 * x, 0), 0, min(50 + 40 * x, 255))
             yield f"{patient}_idx5_x{1 + 50 * x}_y{1 + 50 * y}_class0.png", picture(colour)
 
 

@@ -18,6 +18,8 @@ from tests.helpers.strict_json import check_json_files
 pytest.importorskip("optuna")
 pytest.importorskip("tensorflow")
 
+import itertools
+
 import optuna
 
 from cancernet.commands import tune
@@ -297,3 +299,34 @@ def test_what_one_machine_began_another_goes_on_with(dataset, tmp_path, monkeypa
     tune.search(wanted(second, trials=3), dataset)
     assert [row.state for row in rows_of(second)[1]] == ["done", "done", "running", "done"]
     assert (tmp_path / "second" / "best-recipe.json").exists()
+
+
+def test_no_tick_label_touches_the_next(tmp_path):
+    place = studies.study_place(str(tmp_path / "a.db"), tmp_path)
+    texts = ["learning_rate=1e-3..2e-2:log", "images_seen=100000..900000"]
+    texts.append("batch_size=" + ",".join(str(2**power) for power in range(4, 14)))
+    search = wanted(place, dimensions=parse_search(texts))
+    values = {"learning_rate": 0.01, "images_seen": 500000, "batch_size": 64}
+    rows = [
+        results.TrialRow(
+            number=number,
+            state=results.TrialState.DONE,
+            value=0.8,
+            values=values | {"learning_rate": rate},
+            seconds=1.0,
+            note="",
+            best=False,
+        )
+        for number, rate in enumerate((1e-3, 2e-2))
+    ]
+    figure = results.draw_trials(rows, search)
+    figure.draw_without_rendering()
+    for axes in figure.axes[1:]:
+        low, high = axes.get_xlim()
+        ticks = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+        seen = [label for place, label in ticks if low <= place <= high]
+        assert len(seen) > 1 and not any(label.get_text() for label in axes.get_xminorticklabels())
+        # What is turned may overlap as boxes, not as lines of text.
+        boxes = [label.get_window_extent() for label in seen if not label.get_rotation()]
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert {label.get_rotation() for label in figure.axes[3].get_xticklabels()} == {40}

@@ -88,7 +88,7 @@ def draw_factors(factors: Mapping[str, Mapping[str, int]], *, footer: str = "") 
 def draw_confusion_matrix(
     matrix: Any, words: Sequence[str], *, title: str = "", footer: str = ""
 ) -> "Figure":
-    """Draws a confusion matrix: counts, and the share of each row.
+    """Draws a confusion matrix: counts, the share of each row, and the images of the row.
 
     `matrix` has shape (classes, classes): rows truth, columns prediction.
     """
@@ -98,7 +98,7 @@ def draw_confusion_matrix(
         raise ValueError(f"a matrix of shape {counts.shape} does not fit {size} classes")
     share = ratio(counts, counts.sum(axis=1, keepdims=True))
     side = max(4.6, 1.6 + 0.95 * size)
-    figure, (axes,) = new_figure(width=side + 0.6, height=side, footer=footer)
+    figure, (axes,) = new_figure(width=side + 1.2, height=side, footer=footer)
     axes.grid(False)
     axes.imshow(np.nan_to_num(share), cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(size, size):
@@ -116,7 +116,8 @@ def draw_confusion_matrix(
             fontsize=11 if size <= 3 else 8,
         )
     _name_classes(axes, words)
-    axes.set_yticks(range(size), list(words))
+    rows = zip(words, counts.sum(axis=1), strict=True)
+    axes.set_yticks(range(size), [f"{word}\n{total:,} images" for word, total in rows])
     axes.set(xlabel="called", ylabel="truth")
     axes.set_title(title, fontsize=11)
     return figure
@@ -130,7 +131,7 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
     shown = {title: table.classes for title, table in tables.items()}
     classes = sum(len(rows) for rows in shown.values())
     figure, panels = new_figure(
-        width=max(5.0, 1.5 + 0.95 * classes), height=4.2, columns=len(shown), footer=footer
+        width=max(6.2, 1.5 + 0.95 * classes), height=3.8, columns=len(shown), footer=footer
     )
     for axes, (title, rows) in zip(panels, shown.items(), strict=True):
         places = np.arange(len(rows))

@@ -158,7 +158,8 @@ def draw_decision_curve(calls: Calls, *, footer: str = "") -> "Figure":
         ylabel="net benefit",
     )
     axes.set_title("Decision curve", fontsize=11)
-    axes.legend(facecolor="white", edgecolor="none", framealpha=1, fontsize=9, loc="upper right")
+    # Inside the axes it would cover the operating point or a curve.
+    figure.legend(loc="outside upper center", ncols=2, **LEGEND)
     return figure
 
 

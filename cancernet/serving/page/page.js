@@ -74,6 +74,20 @@ function tellFacts(facts) {
   );
 }
 
+/** All files in a dropped file or folder, and in the folders inside it. */
+async function filesIn(entry) {
+  const promised = (ask) => new Promise((resolve, reject) => ask(resolve, reject));
+  if (entry.isFile) return [await promised((...ends) => entry.file(...ends))];
+  const reader = entry.createReader();
+  const found = [];
+  // A reader gives some entries at a time, and none once all were given.
+  for (;;) {
+    const some = await promised((...ends) => reader.readEntries(...ends));
+    if (!some.length) return found.flat();
+    found.push(...(await Promise.all(some.map(filesIn))));
+  }
+}
+
 function listen(images, slide) {
   const add = (files) => {
     by("problem").textContent = "";
@@ -83,9 +97,12 @@ function listen(images, slide) {
     add(by("files").files);
     by("files").value = "";
   });
-  by("folder").addEventListener("change", () => {
+  const map = (files) => {
     by("problem").textContent = "";
-    slide.show([...by("folder").files]).catch(complain);
+    Promise.resolve(files).then((all) => slide.show(all)).catch(complain);
+  };
+  by("folder").addEventListener("change", () => {
+    map([...by("folder").files]);
     by("folder").value = "";
   });
   const drop = by("drop");
@@ -101,7 +118,10 @@ function listen(images, slide) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    add(event.dataTransfer.files);
+    const { files, items } = event.dataTransfer;
+    const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry);
+    if (!entries.some((entry) => entry.isDirectory)) add(files);
+    else map(Promise.all(entries.map(filesIn)).then((all) => all.flat()));
   });
 }
 

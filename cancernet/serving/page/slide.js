@@ -257,7 +257,7 @@ export class Slide {
         ...alone, (lone ? map.alone : map).operating_point, facts.run, facts.notice,
       ];
     });
-    download("cancernet-slide.csv", [head, ...rows]);
+    download(`cancernet-${map.patient}.csv`, [head, ...rows]);
   }
 
   downloadOutline() {
