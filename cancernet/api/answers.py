@@ -1,9 +1,7 @@
 """What the calls of `cancernet.api` answer with, and how a notebook shows it."""
 
-import base64
 import dataclasses
 import html
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import read_rgb
+from cancernet.base.images import encoded, read_rgb
 from cancernet.scoring.output import PROBABILITIES
 
 if TYPE_CHECKING:
@@ -195,11 +193,8 @@ def _captioned(image: Image.Image, text: str, *, side: int = SIDE) -> str:
     """Returns a picture, `side` pixels wide, with words below, for a notebook."""
     small = image.copy()
     small.thumbnail((side, side))
-    file = io.BytesIO()
-    small.save(file, "PNG")
-    code = base64.b64encode(file.getvalue()).decode()
     return (
         f'<figure style="display: inline-block; width: {2 * SIDE}px; vertical-align: top">'
-        f'<img src="data:image/png;base64,{code}" alt="" width="{side}">'
+        f'<img src="data:image/png;base64,{encoded(small, "PNG")}" alt="" width="{side}">'
         f'<figcaption style="white-space: pre-wrap">{html.escape(text)}</figcaption></figure>'
     )

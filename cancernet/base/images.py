@@ -11,6 +11,8 @@ How every kind of image becomes 8-bit RGB:
 - CMYK, YCbCr, HSV and LAB are converted by Pillow's formulas, without ICC profiles.
 """
 
+import base64
+import io
 import os
 import stat
 import struct
@@ -106,6 +108,13 @@ def to_array(
     if image.size != (width, height):
         image = image.resize((width, height), INTERPOLATIONS[interpolation])
     return np.asarray(image, dtype=np.uint8)
+
+
+def encoded(image: Image.Image, kind: str) -> str:
+    """Returns an image as a file of that format, `PNG` or `JPEG`, in base64."""
+    file = io.BytesIO()
+    image.save(file, kind, quality=95)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def read_file(path: str | os.PathLike[str]) -> tuple[bytes, os.stat_result]:

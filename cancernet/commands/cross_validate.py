@@ -10,7 +10,7 @@ from cancernet.base.words import NOTICE, some
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
 from cancernet.planning import resume as resuming
-from cancernet.planning.begin import check_fit, check_limit, held, read_whole, refuse_used
+from cancernet.planning.begin import held, open_whole, read_whole, refuse_used
 from cancernet.planning.plan import Plan, Resume
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.cross_validation_record import (
@@ -35,10 +35,7 @@ def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: in
         CancerNetError: patients that cannot be divided so, or a folder that is in use.
     """
     folder, config = plan.folder, plan.config
-    assert isinstance(plan.data, Path)
-    dataset = read_whole(plan.data)
-    check_fit(dataset, config)
-    check_limit(dataset, config.limit)
+    dataset = open_whole(plan.data, config)
     divided = plan_folds(dataset, folds, only=only, seed=config.seed)
     refuse_used(folder)
     record = CrossValidationRecord(

@@ -35,9 +35,19 @@ def open_dataset(data: Path | BuiltDataset, config: TrainConfig) -> BuiltDataset
         CancerNetError: it cannot be read, an image or a split is missing, or the settings
             are for another data set.
     """
+    return limited(open_whole(data, config), config.limit, seed=config.seed)
+
+
+def open_whole(data: Path | BuiltDataset, config: TrainConfig) -> BuiltDataset:
+    """Opens a whole data set that the settings fit, its limit included.
+
+    Raises:
+        CancerNetError: see `open_dataset`.
+    """
     dataset = data if isinstance(data, BuiltDataset) else read_whole(data)
     check_fit(dataset, config)
-    return limited(dataset, config.limit, seed=config.seed)
+    check_limit(dataset, config.limit)
+    return dataset
 
 
 def with_open_data(plan: Plan) -> Plan:
@@ -46,10 +56,7 @@ def with_open_data(plan: Plan) -> Plan:
     Raises:
         CancerNetError: the data set, the settings, the folder or the first weights do not do.
     """
-    config, data = plan.config, plan.data
-    dataset = data if isinstance(data, BuiltDataset) else read_whole(data)
-    check_fit(dataset, config)
-    check_limit(dataset, config.limit)
+    config, dataset = plan.config, open_whole(plan.data, plan.config)
     if plan.resume is None:
         if not os.environ.keys() & {"TF_CONFIG", "SLURM_PROCID"}:  # others may have begun it
             refuse_used(plan.folder)

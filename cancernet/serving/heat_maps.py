@@ -27,10 +27,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 import cancernet
 from cancernet.base.errors import CancerNetError, ImageError, RunError
+from cancernet.base.images import encoded
 from cancernet.runs.run_folder import Run, open_run, read_run_file
 from cancernet.serving.answers import Explained
 from cancernet.serving.problems import Fault, Journal, Refusal, busy, time_limit
-from cancernet.serving.scorer import decode, encoded
+from cancernet.serving.scorer import decode
 from cancernet.serving.settings import TOKEN_VARIABLE, ServeConfig
 
 if TYPE_CHECKING:

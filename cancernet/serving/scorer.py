@@ -5,10 +5,8 @@ call. Nothing waits for a batch to fill: an image that comes alone is scored alo
 """
 
 import asyncio
-import base64
 import contextlib
 import dataclasses
-import io
 import struct
 import threading
 from collections import deque
@@ -17,7 +15,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import PNG_SIGNATURE, pixels_decoded, read_rgb
+from cancernet.base.images import PNG_SIGNATURE, encoded, pixels_decoded, read_rgb
 from cancernet.base.kinds import open_image
 from cancernet.scoring.predictor import Failure, Prediction, Predictor
 from cancernet.scoring.prepared import Prepared
@@ -52,13 +50,6 @@ def preview(content: bytes, *, maximum_pixels: int) -> str:
     image = _read(content, maximum_pixels, 0)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     return encoded(image, "PNG")
-
-
-def encoded(image: Image.Image, kind: str) -> str:
-    """An image as a file in base64."""
-    file = io.BytesIO()
-    image.save(file, kind, quality=95)
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def is_large(content: bytes) -> bool:
