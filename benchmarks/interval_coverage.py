@@ -30,9 +30,8 @@ from scipy.stats import norm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-from cancernet.measures.bootstrap import draw_weights, judge_weighted, strata
 from cancernet.measures.calls import Calls
-from cancernet.measures.intervals import limits_of
+from cancernet.measures.intervals import draw_weights, judge_weighted, limits_of, strata
 from cancernet.measures.metrics import METRICS
 
 THRESHOLD = 0.4

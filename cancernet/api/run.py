@@ -110,8 +110,8 @@ class Run:
         """
         from cancernet.api.answers import Predictions
         from cancernet.api.images import as_sources, predict_sources
+        from cancernet.base.console import progress_bar
         from cancernet.base.errors import ImageError
-        from cancernet.base.progress import progress_bar
 
         sources, several = as_sources(images)
         with reporting(progress):

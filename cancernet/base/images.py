@@ -7,7 +7,7 @@ How every kind of image becomes 8-bit RGB:
 - grey and black-and-white are repeated into three channels; palettes are looked up;
 - transparent pixels are laid on white, the background of a slide;
 - whole numbers of more than 8 bits keep the upper 8 bits of their depth, and
-  floating-point values are taken as 0-1 or 0-255 (`cancernet/base/depths.py`);
+  floating-point values are taken as 0-1 or 0-255 (`cancernet/base/formats.py`);
 - CMYK, YCbCr, HSV and LAB are converted by Pillow's formulas, without ICC profiles.
 """
 
@@ -23,7 +23,13 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
-from cancernet.base.kinds import PAGE, directory_of_page, open_image
+from cancernet.base.formats import (
+    PAGE,
+    directory_of_page,
+    eight_bit,
+    open_image,
+    told_depth,
+)
 from cancernet.base.words import IMAGES_READ
 
 MAXIMUM_PIXELS = 64_000_000
@@ -67,7 +73,7 @@ def read_rgb(
     Args:
         source: a path, or the bytes of an image file.
         maximum_pixels: images with more pixels are refused before decoding.
-        bits: depth of the data set's values, as `depths.eight_bit` takes it.
+        bits: depth of the data set's values, as `formats.eight_bit` takes it.
 
     Raises:
         ImageError: not an image, damaged, empty, too large, or unreadable.
@@ -179,8 +185,6 @@ def _check_size(image: Image.Image, content: bytes, maximum_pixels: int) -> None
 
 def _to_rgb(image: Image.Image, content: bytes, bits: int) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        from cancernet.base.depths import eight_bit, told_depth
-
         return eight_bit(_upright(image), told=told_depth(image, content), bits=bits)
     _refuse_dark_colours(image, content)
     return to_rgb(image)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, first_line
-from cancernet.base.kinds import SUFFIXES
+from cancernet.base.formats import SUFFIXES
 from cancernet.catalog import Dataset, LeftOutFile, Reason
 from cancernet.sample.folder import MARKER
 

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from isal import isal_zlib
 
-from cancernet.base.depths import GUESSED
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
+from cancernet.base.formats import GUESSED
 from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 from cancernet.base.parallel import in_parallel
-from cancernet.base.progress import progress_bar
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason

@@ -228,7 +228,7 @@ def _graphics() -> Check:
         return Check("GPU", NOTE, says)
     if version_of("tensorflow") is None:
         return Check("GPU", WRONG, "TensorFlow is not installed, so nothing can be trained")
-    from cancernet.base.quiet import import_tensorflow_quietly
+    from cancernet.base.console import import_tensorflow_quietly
 
     try:
         import_tensorflow_quietly()

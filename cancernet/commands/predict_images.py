@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
-from cancernet.base.progress import progress_bar
 from cancernet.base.words import NOTICE, counted
 from cancernet.commands.predict_flags import PredictFlags
 from cancernet.runs.run_folder import Run

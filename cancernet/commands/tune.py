@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import EXIT_OK, StoppedError
 from cancernet.base.program import typed
-from cancernet.base.progress import progress_bar
 from cancernet.base.settings import check_settings, setting
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import add_settings, command_parser, given_settings

@@ -8,10 +8,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.parallel import processors
 from cancernet.base.program import typed
-from cancernet.base.progress import progress_bar
 from cancernet.runs.run_record import Fold
 
 ROOT = Path(__file__).resolve().parents[2]

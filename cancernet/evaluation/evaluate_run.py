@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.progress import progress_bar
 from cancernet.context.judge import ContextAssessment, assess_judged
 from cancernet.evaluation.labelled_images import Labelled, read_labelled
 from cancernet.evaluation.run_results import FinishedRun, in_context

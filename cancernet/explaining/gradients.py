@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cancernet.base.console import import_tensorflow_quietly
 from cancernet.base.errors import CancerNetError, RunError, first_line
-from cancernet.base.quiet import import_tensorflow_quietly
 
 import_tensorflow_quietly()
 

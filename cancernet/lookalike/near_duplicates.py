@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import ImageError
-from cancernet.base.progress import progress_bar
 from cancernet.dataset.images import first_alike
 from cancernet.lookalike.alignment import UNLIKE, Agreement, agreement, promising
 from cancernet.lookalike.nearest_pictures import find_alike

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.measures.bootstrap import bootstrap
 from cancernet.measures.calls import Calls
-from cancernet.measures.intervals import LEVEL, RESAMPLES, evidence, interval_of
+from cancernet.measures.intervals import LEVEL, RESAMPLES, bootstrap, evidence, interval_of
 from cancernet.measures.metrics import ByName, ratio
 
 THRESHOLDS = np.linspace(0.01, 0.99, 99)

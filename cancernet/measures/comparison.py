@@ -8,15 +8,18 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.records import Written
-from cancernet.measures.bootstrap import draw_weights, judge_once, judge_weighted, strata
 from cancernet.measures.calls import Calls
 from cancernet.measures.intervals import (
     LEVEL,
     RESAMPLES,
     UNDEFINED,
+    draw_weights,
     evidence,
+    judge_once,
+    judge_weighted,
     spread_of,
     standard_errors,
+    strata,
 )
 from cancernet.measures.metrics import METRICS
 from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark, sentences

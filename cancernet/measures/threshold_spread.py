@@ -4,10 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from cancernet.measures.bootstrap import draw_weights, strata
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import Rule
-from cancernet.measures.intervals import UNDEFINED
+from cancernet.measures.intervals import UNDEFINED, draw_weights, strata
 from cancernet.measures.operating_point import Candidates, candidates, preferred
 from cancernet.measures.remarks import Kind, Remark, remark, sentence
 

@@ -7,7 +7,7 @@ To add one, write its builder into a file of this folder and decorate it with
 import importlib
 import pkgutil
 
-from cancernet.base.quiet import import_tensorflow_quietly
+from cancernet.base.console import import_tensorflow_quietly
 
 import_tensorflow_quietly()  # before the imports below load Keras
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import (
     LockedError,
@@ -22,7 +23,6 @@ from cancernet.base.files import (
     write_json,
     write_text,
 )
-from cancernet.base.progress import progress_bar
 
 MARKER = "DRAWN.json"
 SOFTWARE = "CancerNet drawn sample"

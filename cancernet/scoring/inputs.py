@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file
-from cancernet.base.kinds import SUFFIXES
+from cancernet.base.formats import SUFFIXES
 from cancernet.base.named_files import NamedFiles, plain_path
 from cancernet.base.tables import Column, read_table
 

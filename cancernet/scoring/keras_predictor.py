@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from cancernet import catalog
+from cancernet.base.console import import_tensorflow_quietly
 from cancernet.base.errors import CancerNetError, RunError, first_line
 from cancernet.base.files import sha256_of
-from cancernet.base.quiet import import_tensorflow_quietly
 from cancernet.recipe_file import named_settings
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord

@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image
 
 from cancernet.appearance.measure import measure
-from cancernet.base.depths import GUESSED
+from cancernet.base.formats import GUESSED, PAGE
 from cancernet.base.images import read_rgb, to_array
-from cancernet.base.kinds import PAGE
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Input
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from cancernet.base.errors import ImageError
-from cancernet.base.kinds import SUFFIXES
+from cancernet.base.formats import SUFFIXES
 from cancernet.base.words import DRAWN, FORMATS_READ, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run

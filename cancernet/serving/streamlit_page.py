@@ -8,8 +8,8 @@ import streamlit
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.formats import SUFFIXES
 from cancernet.base.images import read_rgb
-from cancernet.base.kinds import SUFFIXES
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE, UNLIKE, score_text
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay

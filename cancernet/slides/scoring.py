@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cancernet import catalog
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError
-from cancernet.base.kinds import SUFFIXES
-from cancernet.base.progress import progress_bar
+from cancernet.base.formats import SUFFIXES
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor

@@ -11,9 +11,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import RunError, describe_os_error
 from cancernet.base.program import typed
-from cancernet.base.progress import progress_bar
 from cancernet.context.judge import assess_judged
 from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset

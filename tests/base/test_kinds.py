@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import ImageError
+from cancernet.base.formats import _KINDS, PAGE
 from cancernet.base.images import read_rgb
-from cancernet.base.kinds import _KINDS, PAGE
 from cancernet.base.words import IMAGES_READ
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (9, 7, 3), np.uint8)

@@ -5,15 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from cancernet.measures import bootstrap, ranking
-from cancernet.measures.bootstrap import draw_weights, judge_weighted, strata
+from cancernet.measures import intervals, ranking
 from cancernet.measures.calls import Calls
 from cancernet.measures.intervals import (
     Evidence,
+    draw_weights,
     effective_patients,
     evidence,
     interval_of,
+    judge_weighted,
     patient_intervals,
+    strata,
 )
 from cancernet.measures.metrics import METRICS, binary_metrics
 from cancernet.measures.remarks import Kind, remark
@@ -323,7 +325,7 @@ def test_work_in_blocks_gives_the_same(monkeypatch, block):
     sums = Calls(truth, score, 0.4, patients)
     weights = draw_weights(strata(sums), 25, 1)
     whole = judge_weighted(sums, weights)
-    monkeypatch.setattr(bootstrap, "BLOCK", block * len(sums.counts))
+    monkeypatch.setattr(intervals, "BLOCK", block * len(sums.counts))
     monkeypatch.setattr(ranking, "BLOCK", block * len(truth))
     for name, values in judge_weighted(sums, weights).items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-12, err_msg=name)

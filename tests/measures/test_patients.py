@@ -261,7 +261,7 @@ class TestThresholdSpread:
     @pytest.mark.parametrize("rule", ["youden", "sensitivity", "cost"])
     def test_like_choosing_on_copied_images(self, rule):
         """Each draw chooses as if its images stood there as often as they were drawn."""
-        from cancernet.measures.bootstrap import draw_weights, strata
+        from cancernet.measures.intervals import draw_weights, strata
         from cancernet.measures.operating_point import candidates, cost
         from cancernet.measures.threshold_spread import _resampled
 

@@ -18,11 +18,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import LockedError, lock, remove_unfinished, written_beside
 from cancernet.base.images import read_rgb, to_array
 from cancernet.base.parallel import processors
-from cancernet.base.progress import progress_bar
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
 
 FOLDER = OWN_PREFIX + "-pixels"

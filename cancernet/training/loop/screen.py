@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from cancernet.base.progress import progress_bar
+from cancernet.base.console import progress_bar
 from cancernet.report.rendering import number
 
 _log = logging.getLogger(__name__)
