@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from cancernet.base.errors import CancerNetError, first_line
 
 STOP_SECONDS = 5.0
+SMALL = 256  # things that are done before processes for them would have started
 CPU_INFO = Path("/proc/cpuinfo")
 # Instructions that multiply 16-bit numbers.
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
@@ -90,6 +91,18 @@ def in_parallel(
         theirs.close()
         workers.append(worker)
     return _collect(ends, workers, enumerate(chunks))
+
+
+def spread(
+    function: Callable[[Any], Any], chunks: Iterator[Any], count: int, processes: int | None = None
+) -> Generator[tuple[int, Any], None, None]:
+    """Like `in_parallel`, but small work stays in this process, where it begins at once.
+
+    `count` is how many things all chunks hold together.
+    """
+    if count <= SMALL or processes == 1:
+        return ((place, function(chunk)) for place, chunk in enumerate(chunks))
+    return in_parallel(function, chunks, processes=processes)
 
 
 def _collect(

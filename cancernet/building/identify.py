@@ -11,7 +11,7 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.base.parallel import in_parallel
+from cancernet.base.parallel import spread
 from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut, LeftOutFile, Reason
 from cancernet.catalog.paths import key_path, refuse_mask, shipped_split
@@ -174,7 +174,7 @@ def _ask_catalogue(
     left_out: list[LeftOutFile] = []
     chunks = (paths[begin : begin + CHUNK] for begin in range(0, len(paths), CHUNK))
     work = functools.partial(_identify_chunk, dataset)
-    with contextlib.closing(in_parallel(work, chunks)) as results:
+    with contextlib.closing(spread(work, chunks, len(paths))) as results:
         for place, seen in results:
             rows = seen.belongs + place * CHUNK
             patient[rows] = [number.setdefault(name, len(number)) for name in seen.patients]

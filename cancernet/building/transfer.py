@@ -22,7 +22,7 @@ from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
 from cancernet.base.formats import GUESSED
 from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
-from cancernet.base.parallel import in_parallel
+from cancernet.base.parallel import in_parallel, processors
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason
@@ -101,9 +101,10 @@ def transfer(
     failed: dict[int, LeftOutFile] = {}
     root, there = os.path.abspath(settings.source), os.path.abspath(target)
     work = functools.partial(_transfer_chunk, root, there, settings.link, os.getpid())
+    processes = max(1, min(processors(), -(-count // CHUNK)))
     with (
         progress_bar(title="Building", total=count, in_logs=True) as bar,
-        contextlib.closing(in_parallel(work, chunks)) as results,
+        contextlib.closing(in_parallel(work, chunks, processes=processes)) as results,
     ):
         for place, (hashes, rows, failures) in results:
             begin = place * CHUNK

@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.base.parallel import spread
 from cancernet.catalog import Dataset
 from cancernet.dataset.find_leaks import families
 from cancernet.dataset.images import Images
 from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.lookalike.near_duplicates import connected, find_near_duplicates, step_bars
-from cancernet.lookalike.pictures import read_grey, spread
+from cancernet.lookalike.pictures import read_grey
 
 # Raise it whenever the same images give other groups: sets are then built again.
 VERSION = 3

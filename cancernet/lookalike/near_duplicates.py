@@ -24,6 +24,7 @@ import numpy as np
 
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import ImageError
+from cancernet.base.parallel import spread
 from cancernet.dataset.images import first_alike
 from cancernet.lookalike.alignment import UNLIKE, Agreement, agreement, promising
 from cancernet.lookalike.nearest_pictures import find_alike
@@ -32,7 +33,6 @@ from cancernet.lookalike.pictures import (
     Pictures,
     look_at_pictures,
     read_grey,
-    spread,
 )
 
 # Correlations from which on two pictures count as one; chosen on planted changes of

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.base.parallel import spread
 from cancernet.lookalike.pictures import (
     BOXES,
     LENGTH,
     SYMMETRIES,
     in_all_symmetries,
-    spread,
     symmetric_part,
 )
 

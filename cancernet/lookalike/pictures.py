@@ -18,7 +18,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ import numpy as np
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_file, read_rgb
-from cancernet.base.parallel import in_parallel
+from cancernet.base.parallel import spread
 
 FREQUENCIES = 8
 LENGTH = FREQUENCIES * FREQUENCIES - 1
@@ -114,15 +114,6 @@ def look_at_pictures(
             pictures.unreadable.update({begin + offset: why for offset, why in failures})
             progress(len(rows))
     return pictures
-
-
-def spread(
-    function: Callable[[Any], Any], chunks: Iterator[Any], count: int, processes: int | None = None
-) -> Generator[tuple[int, Any], None, None]:
-    """Like `in_parallel`, but small work stays in this process, where it begins at once."""
-    if count <= CHUNK or processes == 1:
-        return ((place, function(chunk)) for place, chunk in enumerate(chunks))
-    return in_parallel(function, chunks, processes=processes)
 
 
 def read_grey(path: str, longest: int) -> np.ndarray:
