@@ -1,6 +1,7 @@
 """The rooms of docs/ARCHITECTURE.md: who may import whom, and what stays light."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cancernet.base.program import SCRIPTS
+from tests.golden.refusals import RUNNER
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cancernet"
@@ -121,49 +123,47 @@ def test_rooms_without_tensorflow(room):
         assert not {m.split(".")[0] for m in imported_modules(path)} & {"tensorflow", "keras"}, path
 
 
-COMMANDS = ("cancernet", *(f"cancernet {name}" for name in (*SCRIPTS, "doctor")))
-
-
-def ran(path, words, folder):
-    """Runs a script in a folder; prints at the end which heavy packages it loaded."""
-    code = (
-        "import sys, runpy, atexit\n"
-        f"atexit.register(lambda: print('LOADED', sorted({HEAVY!r} & set(sys.modules))))\n"
-        f"sys.path.insert(0, {str(ROOT)!r})\n"
-        f"sys.argv = {words!r}\n"
-        f"runpy.run_path({str(path)!r}, run_name='__main__')\n"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False
-    )
-
-
-@pytest.mark.parametrize("program", [*sorted(p.name for p in ROOT.glob("*.py")), *COMMANDS])
-def test_help_loads_nothing_heavy(program):
-    script, *words = program.split()
-    path = ROOT / script if script.endswith(".py") else ROOT / "cancernet" / "__main__.py"
-    done = ran(path, [script, *words, "--help"], ROOT)
-    assert done.returncode == 0, done.stderr
-    assert "LOADED []" in done.stdout
-    assert done.stdout.startswith("usage: ") and f"{program} " in done.stdout
-    assert "not for diagnosis" in " ".join(done.stdout.split())
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "train_model.py --data nowhere",
-        "train_model.py --data nowhere --folds 3",
-        "train_model.py --resume --run nowhere",
-        "tune_model.py --data nowhere",
-        "predict.py image.png --run nowhere",
-        "evaluate_model.py --run nowhere",
-        "serve.py --run nowhere",
-    ],
+PROGRAMS = (
+    *sorted(path.name for path in ROOT.glob("*.py")),
+    *(f"cancernet {name}".strip() for name in ("", *SCRIPTS, "doctor")),
 )
-def test_what_is_not_there_is_said_before_tensorflow_loads(command, tmp_path):
-    script, *words = command.split()
-    done = ran(ROOT / script, [script, *words], tmp_path)
-    assert done.returncode == 2 and "error: " in done.stderr, done.stderr
-    loaded = done.stdout.rpartition("LOADED")[2]
-    assert loaded and "tensorflow" not in loaded and "keras" not in loaded
+NOWHERE = (
+    "train_model.py --data nowhere",
+    "train_model.py --data nowhere --folds 3",
+    "train_model.py --resume --run nowhere",
+    "tune_model.py --data nowhere",
+    "predict.py image.png --run nowhere",
+    "evaluate_model.py --run nowhere",
+    "serve.py --run nowhere",
+)
+
+
+def run_one_after_another(lines, folder):
+    """Runs programs in one process; returns what became of each, and what heavy is loaded then."""
+    cases = {}
+    for line in lines:
+        script, *words = line.split()
+        cases[line] = (script if script.endswith(".py") else "cancernet/__main__.py", words)
+    loaded = f"print(json.dumps(sorted({HEAVY!r} & sys.modules.keys())))"
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER + loaded, str(ROOT)], input=json.dumps(cases),
+        capture_output=True, text=True, cwd=folder, check=True,
+    )  # fmt: skip
+    outcomes, heavy = map(json.loads, done.stdout.splitlines()[-2:])
+    return outcomes, heavy
+
+
+def test_help_loads_nothing_heavy():
+    outcomes, heavy = run_one_after_another([f"{name} --help" for name in PROGRAMS], ROOT)
+    assert heavy == [] and len(outcomes) == len(PROGRAMS)
+    for program, (code, out, err) in zip(PROGRAMS, outcomes.values(), strict=True):
+        assert code == 0, err
+        assert out.startswith("usage: ") and f"{program} " in out
+        assert "not for diagnosis" in " ".join(out.split())
+
+
+def test_what_is_not_there_is_said_before_tensorflow_loads(tmp_path):
+    outcomes, heavy = run_one_after_another(NOWHERE, tmp_path)
+    assert not {"tensorflow", "keras"} & set(heavy)
+    for command, (code, _, err) in outcomes.items():
+        assert code == 2 and "error: " in err, command

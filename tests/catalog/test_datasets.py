@@ -488,13 +488,20 @@ def test_too_many_to_compare_is_a_sentence(monkeypatch):
 
 
 def test_the_real_busi(real_data, build, tmp_path):
-    code, _, err = build("--dataset", "busi", "--source", real_data / "busi", "--output", "out",
+    """A sixth of the scans, with their masks: comparing them all takes over five times as long."""
+    there = set()
+    for path in real_data.glob("busi/*/*.png"):
+        if int(path.stem.split("(")[1].split(")")[0]) % 6 == 1:  # both of `double` are
+            place = tmp_path / "busi" / path.parent.name / path.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(path)
+            there.add(place.relative_to(tmp_path / "busi").as_posix())
+    code, _, err = build("--dataset", "busi", "--source", "busi", "--output", "out",
                          "--link", "symbolic")  # fmt: skip
     assert code == 1
     rows, gone = manifest(tmp_path / "out"), left_out(tmp_path / "out")
     double = {"benign/benign (433).png", "malignant/malignant (145).png"}
     scans = {row["source"] for row in rows} | double
-    there = {p.relative_to(real_data / "busi").as_posix() for p in real_data.glob("busi/*/*.png")}
     masks = {name for name in there if "_mask" in name}
     assert double <= there and masks and scans == there - masks
     assert len(rows) == len(scans) - len(double) and gone.keys() == masks | double
