@@ -53,6 +53,7 @@ def test_two_patches_by_hand():
 def test_log_odds_are_finite_at_the_ends():
     assert np.isfinite(log_odds(np.array([0.0, 1.0]))).all()
     assert log_odds(np.array([0.5]))[0] == 0
+    assert log_odds(np.float32([0.3])).dtype == np.float64  # sums over neighbours stay exact
 
 
 def test_without_a_whole_slide_the_expectation_stays():
