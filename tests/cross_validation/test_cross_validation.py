@@ -168,7 +168,7 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
         rows = list(csv.DictReader(file))
     every = [path for part in drawn.parts.values() for path in part.paths]
     assert sorted(row["path"] for row in rows) == sorted(every)
-    assert {"cross_validation.json", "metrics.json", "run.json"} <= check_json_files(folder)
+    assert check_json_files(folder) == {"cross_validation.json", "metrics.json", "run.json"}
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["testing"]["patients"] == 8 and len(metrics["folds"]) == 2
     page = (folder / "report.html").read_text()

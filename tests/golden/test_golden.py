@@ -25,6 +25,7 @@ import pytest
 
 from tests.golden import pictures, plain
 from tests.golden.refusals import REFUSALS, RUNNER, WITH_A_RUN
+from tests.helpers.strict_json import check_json_files
 
 ROOT = Path(__file__).parents[2]
 RECORDS = Path(__file__).parent / "records"
@@ -177,7 +178,12 @@ class World(Folder):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    in_this_process = "PYTEST_XDIST_WORKER" not in os.environ
+    if in_this_process and any(i.path.stem == "test_reworded" for i in request.session.items):
+        request.getfixturevalue("rewording")  # on the second processor
     with ThreadPoolExecutor(1) as pool:
         yield World(tmp_path_factory.mktemp("golden"), pool)
 
@@ -275,6 +281,14 @@ def test_evaluations(world: World, evaluated: Outcomes, name: str) -> None:
     folder = world.folder / "output" / "golden" / "evaluations" / name
     found = {"printed.txt": world.told(evaluated[name], trained=True)}
     compare(f"evaluation-{name}", found | world.records_of(folder, trained=True))
+
+
+@pytest.mark.usefixtures("trained", "evaluated")
+def test_every_json_file_is_one_to_a_strict_parser(world: World) -> None:
+    """Builds, audits, a run, evaluations; the rooms of folds and studies ask the same of theirs."""
+    assert check_json_files(world.folder) == {
+        "build.json", "audit.json", "run.json", "log.jsonl", "metrics.json", "evaluation.json",
+    }  # fmt: skip
 
 
 def test_predictions(world: World, trained: Done) -> None:

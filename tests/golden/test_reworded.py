@@ -6,7 +6,7 @@ codes and files must be those of the records: every value, and every sentence in
 """
 
 import re
-from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -76,8 +76,8 @@ class Reworded(Folder):
 
 
 @pytest.fixture(scope="module")
-def reworded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reworded]:
-    yield Reworded(tmp_path_factory.mktemp("reworded"))
+def reworded(rewording: Future[Reworded]) -> Reworded:
+    return rewording.result()
 
 
 def words_of(text: str) -> list[str]:

@@ -181,7 +181,7 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
     best = max(rows, key=lambda row: row.value if row.state == "done" else -1)
     recipe = read_recipe(place.results / "best-recipe.json")
     assert recipe == dataclasses.replace(TrainConfig(epochs=2), **best.values)
-    assert "best-recipe.json" in check_json_files(place.results)
+    assert check_json_files(tmp_path) == {"best-recipe.json"}
     found = json.loads((place.results / "best-recipe.json").read_text())["found"]
     assert len(found["each fold"]) == found["folds"]
     assert np.mean(found["each fold"]) == pytest.approx(best.value)
