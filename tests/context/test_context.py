@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cancernet.context.context import Context, log_odds
+from cancernet.context.context import Context, both_classes, log_odds
 from cancernet.context.fit import GAIN, fit_context, whole_slides
 from cancernet.context.surroundings import FULL_WEIGHT, SPREAD, Places
 
@@ -48,6 +48,11 @@ def test_two_patches_by_hand():
     )
     first = found.probability[0]
     assert np.log(first / (1 - first)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("positive", "expected"), [(0, [0.3, 0.7]), (1, [0.7, 0.3])])
+def test_both_classes_add_up_to_one(positive, expected):
+    assert both_classes(np.array([0.3]), positive)[0] == pytest.approx(expected)
 
 
 def test_log_odds_are_finite_at_the_ends():
