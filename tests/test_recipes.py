@@ -130,7 +130,7 @@ def test_every_recipe_from_the_drawn_sample_to_the_prediction(
 def ask_run(name, config, data, run, image, capsys):
     """The whole way, with the ONNX file."""
     tell(trained(run, data, config, recipe=name), verbose=False)
-    printed = capsys.readouterr().out
+    printed = "".join(capsys.readouterr())
     frozen = MODELS[config.model].frozen
     assert ("random numbers: it has learnt nothing" in printed) == frozen
     assert ("computed once for every image" in printed) == (name == "busi-densenet121")
