@@ -119,9 +119,10 @@ def test_testing_patients_are_mapped_beside_their_labels(trained, drawn):
 def test_what_is_printed(trained):
     _, done = trained
     for words in ("Sensitivity", "recall of IDC", "recall of no IDC", "AUC", "never on testing",
-                  "Report", "python predict.py image.png --run", "drawn",
+                  "Report", "python predict.py image.png --run",
                   "not for diagnosis"):  # fmt: skip
         assert words in done.stdout, words
+    assert "WARNING: the images are drawn" in done.stderr
     assert "Classification report" not in done.stdout  # that is for --verbose and the report
     assert "Traceback" not in done.stderr
 
@@ -419,7 +420,7 @@ def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path):
         "train_model.py", "--data", built, "--run", run, "--epochs", "1", "--limit", "100"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "drawn" not in done.stdout
+    assert "drawn" not in done.stdout + done.stderr
     rows = predictions(run)[::5]
     # Neighbours lie beside the images that --limit left out of the run's own figures.
     images = [built / row["path"] for row in rows]
