@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
-from cancernet.base.screen import RED
+from cancernet.base.screen import RED, fitted
 from cancernet.base.words import NOTICE, counted, score_text, unlike_of
 from cancernet.commands.command_line import alert
 from cancernet.runs.run_folder import Run
@@ -116,7 +116,7 @@ class _Slides:
         drawn = "Drawn data, not tissue. " if run.drawn else ""
         write_slide(slide, self._output, word=run.positive_words, footer=drawn + NOTICE)
         self.done += 1
-        print(_summary(slide, run.positive_words))
+        print(fitted(_summary(slide, run.positive_words)))
 
 
 def _summary(slide: SlideMap, word: str) -> str:
