@@ -1,12 +1,12 @@
 """Trains, judges and uses breast-cancer image classifiers: one word for each command.
 
-    cancernet build      split a downloaded data set by patient, check every file
+    cancernet build      split a data set by patient, check every file
     cancernet train      train a network on it, which leaves a run
     cancernet predict    score images with a run
-    cancernet evaluate   judge a run on other data, in groups, or beside another run
+    cancernet evaluate   judge a run on other data, in groups, beside another
     cancernet tune       search for settings
     cancernet serve      serve a run: a page for people, an API for programs
-    cancernet doctor     check Python, packages, processor, GPU, disk and folders
+    cancernet doctor     check Python, packages, processor, GPU and disk
 
 `cancernet COMMAND --help` says more. `python -m cancernet` is the same. In a checkout the
 scripts (`python predict.py`) do the same as well.

@@ -17,6 +17,7 @@ from cancernet.base.settings import check_settings, setting
 DATASETS = Path("datasets")
 ORIGINAL = DATASETS / "original"
 OUTPUT = Path("output")
+MLFLOW = OUTPUT / "mlflow"
 
 SPLITS = ("training", "validation", "testing")
 

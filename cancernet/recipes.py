@@ -4,15 +4,17 @@
 """
 
 import dataclasses
+import textwrap
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.imagenet_package import packaged_weights
-from cancernet.base.words import aligned, unknown
+from cancernet.base.words import unknown
 from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
 
 DEFAULT_RECIPE = "idc-cancernet"
+SMALL = 128  # pixels a side of a patch; larger images are scans
 
 Settings = dict[str, Any]  # fields of `TrainConfig` that several recipes share
 LITE0 = "efficientnet-lite0"
@@ -264,11 +266,6 @@ RECIPES: dict[str, Recipe] = {
     ),
 }
 
-_HEADING = (
-    *("recipe", "data set", "network", "input", "parameters", "trainable"),
-    *("loss", "weights", "epochs", "batch", "optimizer"),
-)
-
 
 def recipe(name: str) -> TrainConfig:
     """Looks the settings of a recipe up by name.
@@ -281,44 +278,60 @@ def recipe(name: str) -> TrainConfig:
     return RECIPES[name].settings
 
 
-def flags_for(dataset: str) -> str:
-    """Returns the flags of train_model.py that suit a data set; none for the default recipe's."""
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What to train a data set with first.
+
+    Attributes:
+        flags: of train_model.py; none for the default recipe and its data set.
+        config: the settings that they give.
+        chosen: whether the size of the images chose it, for want of a recipe of its own.
+    """
+
+    flags: str
+    config: TrainConfig
+    chosen: bool
+
+
+def first_start(dataset: str, side: int) -> Start:
+    """Returns what suits a data set: its recipe, else a network whose input is near its images.
+
+    The latter starts from ImageNet weights where their package is installed.
+
+    Args:
+        dataset: its name, also one that is not in the catalogue.
+        side: the longer side of most of its images, pixels.
+    """
     entry = DATASETS.get(dataset)
-    suited = entry.recipe if entry is not None else ""
-    if suited == DEFAULT_RECIPE:
-        return ""
-    return f"--recipe {suited}" if suited else f"--dataset {dataset}"
-
-
-def pretrained_recipes() -> list[str]:
-    """Returns the recipes that start from the packaged weights; none without the package."""
-    if packaged_weights() is None:
-        return []
-    return [name for name, entry in RECIPES.items() if entry.settings.model == LITE0]
+    if entry is not None and entry.recipe:
+        flags = "" if entry.recipe == DEFAULT_RECIPE else f"--recipe {entry.recipe}"
+        return Start(flags, recipe(entry.recipe), chosen=False)
+    if packaged_weights() is not None:
+        name = "idc-lite0" if side <= SMALL else "busi-lite0"  # 96 or 224 pixels
+        config = dataclasses.replace(recipe(name), dataset=dataset)
+        return Start(f"--recipe {name} --dataset {dataset}", config, chosen=True)
+    size = min(max(side // 16 * 16, 48), SMALL)
+    config = dataclasses.replace(recipe(DEFAULT_RECIPE), dataset=dataset, image_size=size)
+    return Start(f"--dataset {dataset} --image-size {size}", config, chosen=True)
 
 
 def describe_recipes() -> str:
-    """Returns a table of the recipes for a person to read, and what is corrected in them."""
-    rows = [_HEADING, *(_row(name, entry) for name, entry in RECIPES.items())]
-    corrected = [
-        f"  {name}: {entry.corrected}" for name, entry in RECIPES.items() if entry.corrected
-    ]
-    heading = "Corrected in the published systems, where it changes a number:"
-    return "\n".join([*aligned(rows), "", heading, *corrected])
+    """Returns the recipes for a person to read, in lines of at most 79 columns."""
+    return "\n\n".join(_told(name, entry) for name, entry in RECIPES.items())
 
 
-def _row(name: str, entry: Recipe) -> tuple[str, ...]:
+def _told(name: str, entry: Recipe) -> str:
     config = entry.settings
-    return (
-        name + (" (default)" if name == DEFAULT_RECIPE else ""),
-        config.dataset,
-        config.model,
-        f"{config.image_size}x{config.image_size}",
-        f"{entry.total:,}",
-        f"{entry.trainable:,}",
-        entry.loss,
-        config.weights,
-        f"{config.images_seen:,} images" if config.images_seen else str(config.epochs),
-        str(config.batch_size),
-        f"{config.optimizer} {config.learning_rate:g}",
-    )
+    length = f"{config.images_seen:,} images" if config.images_seen else f"{config.epochs} epochs"
+    start = "from ImageNet weights" if config.weights == "imagenet" else "from random numbers"
+    facts = [
+        f"{config.dataset}: {config.model}, input {config.image_size}x{config.image_size}, {start}",
+        f"{entry.total:,} parameters, of which {entry.trainable:,} learn; {entry.loss} loss",
+        f"{length} in batches of {config.batch_size}; {config.optimizer} {config.learning_rate:g}",
+    ]
+    if entry.corrected:
+        facts.append(f"corrected: {entry.corrected}")
+    lines = [name + (" (default)" if name == DEFAULT_RECIPE else "")]
+    for fact in facts:
+        lines += textwrap.wrap(fact, 79, initial_indent="  ", subsequent_indent="    ")
+    return "\n".join(lines)

@@ -13,8 +13,9 @@ DOCUMENTS = [
     ROOT / "benchmarks" / "README.md",
 ]
 FOLDERS = ("benchmarks", "cancernet", "constraints", "docs", "tests", "tools")
-# Flags of other programs: pip, uv, Docker, Dask, Slurm.
+# Flags of other programs: pip, uv, Docker, Dask, Slurm, curl, MLflow.
 OF_OTHERS = {
+    "--data-binary", "--backend-store-uri",
     "--exclude-editable", "--extra", "--resolution", "--build", "--rm", "--nworkers", "--nthreads",
     "--scheduler-file", "--array", "--cpus-per-task", "--nodes", "--ntasks-per-node",
 }  # fmt: skip

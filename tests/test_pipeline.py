@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,17 @@ import pytest
 from sklearn import metrics as reference
 
 import cancernet
-from cancernet import api
+from cancernet import api, recipes
 from cancernet.api import making
 from cancernet.base.records import as_json, from_json
+from cancernet.catalog import DATASETS, entry, paths
 from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.evaluate_run import examine
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.measures.decisions import Calibration
+from cancernet.models import MODELS, mammogram_cnns
+from cancernet.report.figures import curves
 from cancernet.runs.metrics_file import metrics_of, read_metrics
 from cancernet.sample import layouts
 from cancernet.training import train
@@ -115,9 +119,10 @@ def test_testing_patients_are_mapped_beside_their_labels(trained, drawn):
 def test_what_is_printed(trained):
     _, done = trained
     for words in ("Sensitivity", "recall of IDC", "recall of no IDC", "AUC", "never on testing",
-                  "Report", "python predict.py image.png --run", "drawn",
+                  "Report", "python predict.py image.png --run",
                   "not for diagnosis"):  # fmt: skip
         assert words in done.stdout, words
+    assert "WARNING: the images are drawn" in done.stderr
     assert "Classification report" not in done.stdout  # that is for --verbose and the report
     assert "Traceback" not in done.stderr
 
@@ -314,7 +319,7 @@ def test_the_notebook_runs(workplace):
 
 def test_the_examples_in_docstrings_and_documents_run(workplace):
     names = {"cancernet": cancernet, "np": np}
-    for described in (cancernet.build, making.train, cancernet.load, cancernet.Run):
+    for described in (api, cancernet.build, making.train, cancernet.load, cancernet.Run):
         for example in doctest.DocTestFinder().find(described, globs=names):
             example.globs = names
             assert not doctest.DocTestRunner().run(example, clear_globs=False).failed
@@ -322,6 +327,25 @@ def test_the_examples_in_docstrings_and_documents_run(workplace):
         text = document.read_text(encoding="utf-8")
         for code in re.findall(r"```python\n(import cancernet\n.*?)```", text, re.DOTALL):
             exec(code, {})
+
+
+def test_the_examples_for_contributors_run(tmp_path, monkeypatch, undrawn):
+    """Each stands in the file that it is written for."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    codes = [textwrap.dedent(c) for c in re.findall(r" *```python\n(.*?)```", text, re.DOTALL)]
+    names = [vars(each) for each in (paths, mammogram_cnns, recipes, curves, run_notebook)]
+    names[0] = vars(entry) | names[0]
+    registries = (DATASETS, MODELS, recipes.RECIPES)
+    try:
+        for known, code in zip(names, codes, strict=True):
+            exec(code, dict(known))
+        assert sum("example" in "".join(registry) for registry in registries) == 3
+        assert (tmp_path / "report.html").stat().st_size > 10_000
+    finally:
+        for registry in registries:
+            for name in ("example", "example-net"):
+                registry.pop(name, None)
 
 
 def test_a_run_folder_is_never_overwritten(trained, drawn):
@@ -396,7 +420,7 @@ def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path):
         "train_model.py", "--data", built, "--run", run, "--epochs", "1", "--limit", "100"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "drawn" not in done.stdout
+    assert "drawn" not in done.stdout + done.stderr
     rows = predictions(run)[::5]
     # Neighbours lie beside the images that --limit left out of the run's own figures.
     images = [built / row["path"] for row in rows]

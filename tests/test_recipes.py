@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
 from cancernet.planning.begin import limited, shares
-from cancernet.recipes import RECIPES, describe_recipes, flags_for, pretrained_recipes, recipe
+from cancernet.recipes import RECIPES, describe_recipes, first_start, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
 from cancernet.scoring.predictor import Predictor
@@ -71,10 +72,11 @@ def test_the_listed_figures_are_those_of_the_network(name):
     total, trainable = COUNTED.get(built) or counted_anew(*built)
     assert (entry.total, entry.trainable) == (total, trainable)
     assert entry.loss == ("binary" if MODELS[config.model].sigmoid else "categorical")
-    row = next(line for line in describe_recipes().splitlines() if line.split(" ")[0] == name)
-    size = f"{config.image_size}x{config.image_size}"
-    for word in (f"{total:,}", f"{trainable:,}", size, config.model, config.optimizer):
-        assert word in row.split()
+    told = next(each for each in describe_recipes().split("\n\n") if each.split()[0] == name)
+    size = f"{config.image_size}x{config.image_size},"
+    for word in (f"{total:,}", f"{trainable:,}", size, f"{config.model},", config.optimizer):
+        assert word in told.split()
+    assert max(map(len, told.splitlines())) <= 79
     # A backbone that is published frozen is started from weights that are worth keeping.
     assert config.weights == "imagenet" or not MODELS[config.model].frozen
 
@@ -128,7 +130,7 @@ def test_every_recipe_from_the_drawn_sample_to_the_prediction(
 def ask_run(name, config, data, run, image, capsys):
     """The whole way, with the ONNX file."""
     tell(trained(run, data, config, recipe=name), verbose=False)
-    printed = capsys.readouterr().out
+    printed = "".join(capsys.readouterr())
     frozen = MODELS[config.model].frozen
     assert ("random numbers: it has learnt nothing" in printed) == frozen
     assert ("computed once for every image" in printed) == (name == "busi-densenet121")
@@ -219,14 +221,26 @@ def test_the_recipe_of_a_data_set_is_for_it(entry):
 
 
 @pytest.mark.parametrize(
-    ("dataset", "flags"),
-    [("idc", ""), ("busi", "--recipe busi-densenet121"), ("folder", "--dataset folder")],
-)
-def test_the_flags_that_settle_a_data_set(dataset, flags):
-    assert flags_for(dataset) == flags
-
-
-def test_recipes_of_the_package_are_named_where_it_is_installed(monkeypatch):
-    assert pretrained_recipes() == [name for name in RECIPES if name.endswith("-lite0")]
-    monkeypatch.setattr("cancernet.recipes.packaged_weights", lambda: None)
-    assert pretrained_recipes() == []
+    ("dataset", "side", "with_package", "without"),
+    [
+        ("idc", 50, "", ""),
+        ("busi", 500, "--recipe busi-densenet121", "--recipe busi-densenet121"),
+        ("folder", 50, "--recipe idc-lite0 --dataset folder", "--dataset folder --image-size 48"),
+        ("folder", 96, "--recipe idc-lite0 --dataset folder", "--dataset folder --image-size 96"),
+        ("folder", 500, "--recipe busi-lite0 --dataset folder",
+         "--dataset folder --image-size 128"),
+        ("mammography-csv", 224, "--recipe busi-lite0 --dataset mammography-csv",
+         "--dataset mammography-csv --image-size 128"),
+    ],
+)  # fmt: skip
+def test_a_start_suits_the_data_set_or_its_images(
+    dataset, side, with_package, without, monkeypatch
+):
+    for package, flags in ((Path("weights"), with_package), (None, without)):
+        monkeypatch.setattr("cancernet.recipes.packaged_weights", lambda found=package: found)
+        start = first_start(dataset, side)
+        assert start.flags == flags and start.config.dataset == dataset
+        assert start.chosen == ("--dataset" in flags)
+        if start.chosen:
+            assert start.config.weights == ("imagenet" if package else "none")
+            assert f"--image-size {start.config.image_size}" in flags or package

@@ -1,9 +1,9 @@
 """CancerNet in Python: what the scripts do, with values instead of text.
 
-    import cancernet
-
-    run = cancernet.load("output/idc-cancernet-001")
-    run.predict("image.png").call
+    >>> import cancernet
+    >>> run = cancernet.load("output/idc-cancernet-001")
+    >>> run.predict("image.png").call in run.classes
+    True
 
 The arguments are the flags of the scripts, with `_` for `-`; an error names the flag. Nothing is
 printed unless `progress=True` asks for it. TensorFlow is loaded by `train` and by gradient heat

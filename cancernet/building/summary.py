@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from cancernet.base.program import typed
 from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
-from cancernet.building.settings import FOLDER, LEAVE_OUT
-from cancernet.config import SPLITS
+from cancernet.building.settings import LEAVE_OUT
+from cancernet.config import DATASETS, SPLITS
 from cancernet.dataset.build_record import BuildRecord, SplitCounts
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
-from cancernet.recipes import flags_for, pretrained_recipes
+from cancernet.recipes import first_start
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."
 NAMED = 20
@@ -44,19 +44,25 @@ def describe(outcome: Outcome) -> str:
     remarks = [DRAWN if facts.drawn else "", facts.leak]
     lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"
-    data = f"--data {shlex.quote(shown(str(outcome.output)))}"
-    flags = f"{flags_for(facts.dataset)} {data}".lstrip()
-    lines += [
-        f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts.fingerprint[:16]})",
-        f"Next: {typed('train')} {flags}",
-    ]
-    if facts.dataset == FOLDER and (recipes := pretrained_recipes()):
-        *others, last = recipes
+    lines.append(f"{done} {shown(str(outcome.output))} ({MANIFEST} {facts.fingerprint[:16]})")
+    return "\n".join([*lines, *_next(outcome)])
+
+
+def _next(outcome: Outcome) -> list[str]:
+    facts, size = outcome.facts, outcome.facts.image_size
+    start = first_start(facts.dataset, max(size.width, size.height))
+    given = outcome.output != DATASETS / facts.dataset
+    data = f"--data {shlex.quote(shown(str(outcome.output)))}" if given else ""
+    command = " ".join(filter(None, [typed("train"), start.flags, data]))
+    lines = [f"Next: `{command}`"]
+    if start.chosen:
+        side = start.config.image_size
+        weights = "ImageNet weights" if start.config.weights == "imagenet" else "random numbers"
         lines.append(
-            f"To start from ImageNet weights, add --recipe {', '.join(others)} or {last}: the one "
-            "that is made for images most like yours"
+            f"Its network starts from {weights} and takes your images (mostly {size.width} x "
+            f"{size.height} pixels) at {side} x {side}; `--list-recipes` shows others."
         )
-    return "\n".join(lines)
+    return lines
 
 
 def split_table(facts: BuildRecord) -> list[str]:

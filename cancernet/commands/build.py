@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 from cancernet import catalog
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.parallel import check_cluster_flags
+from cancernet.base.screen import YELLOW, fitted
 from cancernet.building.prepare import SAMPLE, prepare
 from cancernet.building.settings import BuildSettings
-from cancernet.commands.command_line import Parser, add_settings, command_parser, given_settings
+from cancernet.commands.command_line import (
+    Parser,
+    add_settings,
+    alert,
+    command_parser,
+    given_settings,
+)
 from cancernet.config import DATASETS
 from cancernet.dataset.notices import Leak, Notice, NoticeKind, say_leaks, say_notice
 
@@ -68,7 +75,7 @@ def build_and_tell(settings: BuildSettings) -> "Outcome":
         for text in [*map(say_notice, notices), say_leaks(leaks)]:
             if text and text not in announced:
                 announced.add(text)
-                print(f"warning: {text}", file=sys.stderr)
+                alert(f"warning: {text}", YELLOW)
 
     outcome = build(settings, announce=announce)
     # Once more: the files that had to be left out may have changed the numbers. Those under two
@@ -76,7 +83,7 @@ def build_and_tell(settings: BuildSettings) -> "Outcome":
     announce([one for one in outcome.facts.notices if one.kind is not NoticeKind.DISPUTED], ())
     for line in name_failed(outcome.failed):
         print(line, file=sys.stderr)
-    print(describe(outcome))
+    print(fitted(describe(outcome)))
     return outcome
 
 
@@ -134,7 +141,7 @@ def audit_command(
             cluster = stack.enter_context(Cluster(scheduler=scheduler, workers=workers))
         found = audit(folder, dataset=dataset, group_by=group_by, cluster=cluster)
     write_report(found, target)
-    print("\n".join(lines(found)))
+    print(fitted("\n".join(lines(found))))
     print(f"Report: {target / PAGE}")
     for line in (unreadable := name_unreadable(found)):
         print(line, file=sys.stderr)

@@ -18,11 +18,13 @@ from cancernet.base.errors import (
     describe_os_error,
 )
 from cancernet.base.program import started_as_command, typed
+from cancernet.base.screen import RED, YELLOW, coloured, fitted
 from cancernet.base.settings import flag_of, kind_of, setting_fields
 from cancernet.base.words import did_you_mean
-from cancernet.commands.descriptions import description
+from cancernet.commands.descriptions import description, filled
 
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
+LONGEST_CHOICES = 40  # characters that fit a line of the usage
 
 
 class _HelpAll(argparse._HelpAction):
@@ -42,7 +44,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, program: str, description: str | None) -> None:
         super().__init__(
             prog=program,
-            description=description,
+            description=filled(description or ""),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.rare: list[argparse.Action] = []
@@ -98,9 +100,17 @@ class _Console(logging.Handler):
     """Prints progress on stdout and warnings on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Prints one message as it is."""
-        stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
-        print(record.getMessage(), file=stream, flush=True)
+        """Prints one message."""
+        if record.levelno >= logging.WARNING:
+            alert(record.getMessage(), RED if record.levelno >= logging.ERROR else YELLOW)
+        else:
+            print(fitted(record.getMessage()), flush=True)
+
+
+def alert(message: str, colour: str) -> None:
+    """Prints an error or a warning on stderr, its first word in a colour."""
+    kind, space, rest = fitted(message, sys.stderr).partition(" ")
+    print(f"{coloured(kind, colour, sys.stderr)}{space}{rest}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -127,7 +137,7 @@ def typed_command() -> str:
 
 def complain(message: str, code: int) -> int:
     """Prints one sentence on stderr and returns the exit code."""
-    print(f"error: {message}", file=sys.stderr)
+    alert(f"error: {message}", RED)
     return code
 
 
@@ -173,13 +183,16 @@ def _options(field: dataclasses.Field[Any]) -> dict[str, Any]:
     if kind is bool:
         switch = field.metadata["switch"]
         return options | {"action": "store_true" if switch else argparse.BooleanOptionalAction}
-    metavar = field.metadata["metavar"]
-    options |= {"type": kind, "choices": field.metadata["choices"]}
+    metavar, choices = field.metadata["metavar"], field.metadata["choices"]
+    options |= {"type": kind, "choices": choices}
+    if choices and len(named := ", ".join(map(str, choices))) > LONGEST_CHOICES:
+        metavar = METAVARS[kind]
+        options["help"] += f"; one of {named}"
     if several and isinstance(metavar, tuple):
         options["nargs"] = len(metavar)
     elif several:  # given twice, a flag holds all its values
         options |= {"nargs": "+", "action": "extend"}
-    if metavar or field.metadata["choices"] is None:
+    if metavar or choices is None:
         options["metavar"] = metavar or METAVARS[kind]
     return options
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.program import typed
+from cancernet.base.screen import fitted
 from cancernet.base.words import NOTICE, some
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
@@ -127,7 +128,7 @@ def _train_and_pool(whole: CrossValidation, workers: int) -> None:
     text = write_pooled(whole)
     done = dataclasses.replace(whole.record, status=FINISHED, finished=run_folder.now())
     write_cross_validation(folder, done)
-    print(text)
+    print(fitted(text))
     print(f"Report:  {folder / 'report.html'}")
     print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each is a run of its own")
     print(NOTICE)

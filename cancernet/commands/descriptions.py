@@ -48,7 +48,7 @@ Scores one image, several, or whole folders with a trained run.
     {predict} images/test --list Testing_set.csv --csv predictions.csv
     {predict} image.png --explain why/
     {predict} image.png --figure titled.png
-    {predict} scan.png --run model.h5 --dataset busi --preprocessing unit
+    {predict} a.png --run model.h5 --dataset busi --preprocessing unit
     {predict} --slide patches/ scan.tif --output maps/
 
 Without --run, the run in output/ that finished last is used. Research software,
@@ -58,8 +58,9 @@ not a medical device; not for diagnosis.
 Judges a finished run again: on other data, in groups of patients, or beside another run.
 
     {evaluate} --run output/first --data DIR
-    {evaluate} --run output/first --subgroups patients.csv --prevalence 0.01
-    {evaluate} --run output/first --rule sensitivity --target-sensitivity 0.98
+    {evaluate} --run output/first --subgroups patients.csv
+    {evaluate} --run output/first --prevalence 0.01
+    {evaluate} --run output/first --rule sensitivity
     {evaluate} --compare output/first output/second
 
 DIR is a built data set, a folder with a manifest.csv, or a folder with one folder for
@@ -74,7 +75,7 @@ medical device; not for diagnosis.
 Searches for settings with Optuna, judged on folds of whole patients; testing is not touched.
 
     {tune} --search learning_rate=1e-4..1e-1:log batch_size=16,32,64
-    {tune} --recipe idc-cancernet --search epochs=4..20 --trials 30 --folds 5
+    {tune} --search epochs=4..20 --trials 30 --folds 5
     {tune} --study postgresql://user@host/database --search …
 
 The patients of training and validation are divided anew into folds. A trial trains a
@@ -99,8 +100,12 @@ Research software, not a medical device; not for diagnosis.
 
 
 def description(command: str) -> str:
-    """Returns what a command does, with examples as this process was started, to fit the screen."""
-    text = _TEXTS[command].format(**{name: typed(name) for name in SCRIPTS})
+    """Returns what a command does, with examples as this process was started."""
+    return _TEXTS[command].format(**{name: typed(name) for name in SCRIPTS})
+
+
+def filled(text: str) -> str:
+    """Returns a description whose paragraphs fit the screen; what is indented stays as it is."""
     width = min(shutil.get_terminal_size().columns, MOST_COLUMNS) - 2
     return "\n\n".join(
         part if part.startswith(" ") else textwrap.fill(part, width, break_on_hyphens=False)

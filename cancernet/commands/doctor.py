@@ -21,6 +21,7 @@ from cancernet import __version__
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
 from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags, processors
 from cancernet.base.program import PROGRAM, typed
+from cancernet.base.screen import RED, coloured, fitted
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser
 from cancernet.config import DATASETS, OUTPUT
@@ -75,7 +76,9 @@ def print_checks(found: Iterator[Check]) -> bool:
     """Prints the checks as they come; returns whether nothing is wrong."""
     sound = True
     for check in found:
-        print(f"{check.verdict:<6} {check.name:<24} {check.says}", flush=True)
+        line = fitted(f"{check.verdict:<6} {check.name:<23}  {check.says}")
+        bad = check.verdict == WRONG
+        print(coloured(WRONG, RED) + line.removeprefix(WRONG) if bad else line, flush=True)
         sound &= check.verdict != WRONG
     return sound
 

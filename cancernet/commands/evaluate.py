@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.files import made_beside
+from cancernet.base.screen import fitted
 from cancernet.base.settings import setting
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (
@@ -74,7 +75,7 @@ def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -
     target = output or _free_folder(folder / EVALUATIONS, name)
     with made_beside(target) as staging:
         write_evaluation(staging, finished, found, settings, command=typed_command())
-    print(as_text(finished, found))
+    print(fitted(as_text(finished, found)))
     print(f"Report: {target / 'report.html'}")
     print(NOTICE)
     return found.exit_code
@@ -91,7 +92,7 @@ def _compare(first: Path, second: Path, *, output: Path | None) -> int:
     with made_beside(target) as staging:
         write_json(staging / "comparison.json", as_dict(found, *sides))
         write_text(staging / "comparison.html", page(found, *sides))
-    print(as_text(found, *sides))
+    print(fitted(as_text(found, *sides)))
     print(f"Page: {target / 'comparison.html'}")
     print(NOTICE)
     return EXIT_OK

@@ -1,13 +1,14 @@
 """`predict.py`: scores images with a run or with another model, and maps slides."""
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.base.screen import RED
 from cancernet.base.settings import flag_of
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
+from cancernet.commands.command_line import alert
 from cancernet.commands.predict_flags import KERAS_FILE, PredictFlags, parse_arguments
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _predict(
     if not flags.json:
         _say_what_answered(trained)
     if scored == 0 and failed == 0:
-        print(f"error: no image found there ({IMAGES_READ})", file=sys.stderr)
+        alert(f"error: no image found there ({IMAGES_READ})", RED)
     return _exit_code(scored, failed)
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
+from cancernet.base.screen import BOLD, RED, coloured, fitted
 from cancernet.base.words import NOTICE, counted
+from cancernet.commands.command_line import alert
 from cancernet.commands.predict_flags import PredictFlags
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs, listed_images
@@ -125,7 +127,13 @@ def _predictor(run: Run, scheduler: str, workers: int) -> "Iterator[Predictor | 
 
 
 def _text_of(run: Run) -> Callable[[Prediction | Failure], str]:
-    return lambda result: as_text(result, run) if isinstance(result, Prediction) else ""
+    def text(result: Prediction | Failure) -> str:
+        if isinstance(result, Failure):
+            return ""
+        first, line, rest = fitted(as_text(result, run)).partition("\n")
+        return f"{coloured(first, RED if result.positive else BOLD)}{line}{rest}"
+
+    return text
 
 
 def _say_all(
@@ -140,7 +148,7 @@ def _say_all(
         if isinstance(result, Failure):
             failed += 1
             before_error()
-            print(f"error: {result.path}: {result.error}", file=sys.stderr)
+            alert(f"error: {result.path}: {result.error}", RED)
         else:
             scored += 1
         if text := say(result):

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
+from cancernet.base.screen import RED, fitted
 from cancernet.base.words import NOTICE, counted, score_text, unlike_of
+from cancernet.commands.command_line import alert
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring.predictor import Predictor
@@ -101,10 +103,10 @@ class _Slides:
         if len(slide.boxes):
             self._write(slide)
         else:
-            print(f"error: {name}: no patch could be read", file=sys.stderr)
+            alert(f"error: {name}: no patch could be read", RED)
 
     def _fail(self, sentence: str) -> None:
-        print(f"error: {sentence}", file=sys.stderr)
+        alert(f"error: {sentence}", RED)
         self.failed += 1
 
     def _write(self, slide: SlideMap) -> None:
@@ -114,7 +116,7 @@ class _Slides:
         drawn = "Drawn data, not tissue. " if run.drawn else ""
         write_slide(slide, self._output, word=run.positive_words, footer=drawn + NOTICE)
         self.done += 1
-        print(_summary(slide, run.positive_words))
+        print(fitted(_summary(slide, run.positive_words)))
 
 
 def _summary(slide: SlideMap, word: str) -> str:

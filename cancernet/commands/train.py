@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_OK, CancerNetError, SettingsError
 from cancernet.base.program import typed
+from cancernet.base.screen import fitted
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (
@@ -16,14 +17,14 @@ from cancernet.commands.command_line import (
     given_settings,
     typed_command,
 )
-from cancernet.config import DATASETS, HEADINGS, OUTPUT, STOCK, TrainConfig
+from cancernet.config import DATASETS, HEADINGS, MLFLOW, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
 from cancernet.runs.cross_validation_record import CROSS_VALIDATION
 from cancernet.runs.status import describe_status
 
 if TYPE_CHECKING:
-    from cancernet.planning.plan import Finished, Plan
+    from cancernet.planning.plan import Finished, Logs, Plan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,12 @@ class TrainOptions:
         switch=True,
     )
     log_dir: Path | None = setting(None, "also write TensorBoard's scalars there", metavar="DIR")
+    mlflow: bool = setting(
+        False,
+        f"also log settings and measures with MLflow: in {MLFLOW}, or where the variable "
+        "MLFLOW_TRACKING_URI says",
+        switch=True,
+    )
     status: Path | None = setting(
         None, "show how far the training in RUN has got, and exit", metavar="RUN"
     )
@@ -112,9 +119,20 @@ class TrainOptions:
 
     def check_folds(self) -> None:
         """Raises CancerNetError where a flag does not go with a cross-validation."""
-        for flag, given in (("--finish", self.finish), ("--log-dir", self.log_dir)):
+        for flag, given in (
+            ("--finish", self.finish),
+            ("--log-dir", self.log_dir),
+            ("--mlflow", self.mlflow),
+        ):
             if given:
                 raise CancerNetError(f"{flag} goes with a single run, not with --folds")
+
+    @property
+    def logs(self) -> "Logs":
+        """Where others may watch the training."""
+        from cancernet.planning.plan import Logs
+
+        return Logs(tensorboard=self.log_dir, mlflow=self.mlflow)
 
 
 def main() -> int:
@@ -128,7 +146,7 @@ def main() -> int:
     if options.list_recipes:
         print(describe_recipes())
     elif options.status:
-        print(describe_status(options.status))
+        print(fitted(describe_status(options.status)))
     else:
         # Settings out of bounds are refused before TensorFlow takes seconds to load.
         config = _settings(options, given)
@@ -169,7 +187,7 @@ def _start(options: TrainOptions, config: TrainConfig) -> None:
         folder=options.run or (None if folds is None else new_folder(f"{name}-folds")),
         command=typed_command(),
         beside=options.beside,
-        log_dir=options.log_dir,
+        logs=options.logs,
     )
     if folds is None:
         _train_and_tell(plan, options)
@@ -189,7 +207,7 @@ def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
     resume = Resume(given=given, insist=options.insist, finish_now=options.finish)
     if options.folds is None and not has_folds:
         plan = plan_to_resume(
-            folder, options.data, resume, recipe=options.recipe_name, log_dir=options.log_dir
+            folder, options.data, resume, recipe=options.recipe_name, logs=options.logs
         )
         _train_and_tell(plan, options)
         return
@@ -235,7 +253,7 @@ def tell(finished: "Finished", *, verbose: bool) -> None:
 
     folder, unit = finished.training.folder, finished.training.dataset.unit
     if verbose:
-        print(text_report(finished.assessment, unit=unit, context=finished.context))
+        print(fitted(text_report(finished.assessment, unit=unit, context=finished.context)))
     places = {
         "Run": str(folder),
         "Report": str(folder / "report.html"),

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import EXIT_OK, StoppedError
 from cancernet.base.program import typed
+from cancernet.base.screen import YELLOW
 from cancernet.base.settings import check_settings, setting
 from cancernet.base.words import NOTICE
-from cancernet.commands.command_line import add_settings, command_parser, given_settings
+from cancernet.commands.command_line import add_settings, alert, command_parser, given_settings
 from cancernet.config import DATASETS, HEADINGS, OUTPUT, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE
@@ -132,7 +133,7 @@ def search(wanted: "Search", dataset: "BuiltDataset") -> None:
 
     folds = patient_folds(dataset, wanted.folds, seed=wanted.base.seed)
     for warning in filter(None, [DRAWN if dataset.drawn else "", dataset.leak]):
-        print(f"WARNING: {warning}")
+        alert(f"WARNING: {warning}", YELLOW)
     with held(wanted.place):
         study = wanted.open_study(dataset, folds)
         images = sum(len(part.paths) for part in folds[0].parts.values())

@@ -23,7 +23,7 @@ from cancernet.dataset.manifest import (
 )
 from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.planning.plan import Plan, Training
-from cancernet.recipes import flags_for
+from cancernet.recipes import first_start
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.run_record import TRAINING, DatasetFacts, FirstWeights, Input, RunRecord
 
@@ -54,8 +54,10 @@ def with_open_data(plan: Plan) -> Plan:
     """Returns a plan with its data set open; refuses what can be refused without TensorFlow.
 
     Raises:
-        CancerNetError: the data set, the settings, the folder or the first weights do not do.
+        CancerNetError: the data set, the settings, the folder, the first weights or the logs do
+            not do.
     """
+    plan.logs.check()
     config, dataset = plan.config, open_whole(plan.data, plan.config)
     if plan.resume is None:
         if not os.environ.keys() & {"TF_CONFIG", "SLURM_PROCID"}:  # others may have begun it
@@ -85,7 +87,7 @@ def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
         raise CancerNetError(
             f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
             f"{config.dataset!r}; name a fitting --data folder, or give "
-            f"{flags_for(dataset.name) or f'--dataset {dataset.name}'}"
+            f"{first_start(dataset.name, max(dataset.image_size)).flags or '--dataset idc'}"
         )
     if config.calibration == "isotonic" and len(dataset.classes) != 2:
         raise CancerNetError(

@@ -1,10 +1,12 @@
 """A training as values: what is asked for, what is trained where, and what came of it."""
 
 import dataclasses
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.context.judge import ContextAssessment
 from cancernet.dataset.manifest import BuiltDataset
@@ -30,6 +32,28 @@ class Resume:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Logs:
+    """Where others may watch a training, besides the log in its folder.
+
+    Attributes:
+        tensorboard: folder of TensorBoard's event files, or None for none.
+        mlflow: whether MLflow logs it.
+    """
+
+    tensorboard: Path | None = None
+    mlflow: bool = False
+
+    def check(self) -> None:
+        """Raises CancerNetError when a package is missing that MLflow's local store needs."""
+        for name in ("mlflow", "sqlalchemy", "alembic"):
+            if self.mlflow and importlib.util.find_spec(name) is None:
+                raise CancerNetError(
+                    f"--mlflow needs the package {name}; "
+                    'install it with `pip install -e ".[mlflow]"`'
+                )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is asked for: a new run, or to resume one.
 
@@ -41,7 +65,7 @@ class Plan:
         command: the command line, for the record.
         beside: finished runs whose figures the report shows beside these.
         fold: what run.json says of the fold, where this is one of a cross-validation.
-        log_dir: where TensorBoard's event files go, or None for none.
+        logs: where others may watch it.
         resume: how to resume; None begins a new run.
     """
 
@@ -52,7 +76,7 @@ class Plan:
     command: str = ""
     beside: Sequence[Path] = ()
     fold: FoldOfRun | None = None
-    log_dir: Path | None = None
+    logs: Logs = Logs()
     resume: Resume | None = None
 
     def for_images(self, images: int) -> "Plan":

@@ -16,7 +16,7 @@ from cancernet.base.settings import flag_of
 from cancernet.config import OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.planning.begin import describe_dataset, holds_nothing
-from cancernet.planning.plan import Plan, Resume, Training
+from cancernet.planning.plan import Logs, Plan, Resume, Training
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.cross_validation_record import CROSS_VALIDATION
 from cancernet.runs.run_record import RunRecord, TrainingRecord
@@ -53,7 +53,7 @@ def plan_to_resume(
     resume: Resume | None = None,
     *,
     recipe: str | None = None,
-    log_dir: Path | None = None,
+    logs: Logs | None = None,
 ) -> Plan:
     """Returns the plan of a run that has begun.
 
@@ -77,7 +77,7 @@ def plan_to_resume(
         folder=folder,
         data=data if data is not None else Path(record.dataset.folder),
         config=config.changed(resume.given) if resume.insist else config,
-        log_dir=log_dir,
+        logs=logs or Logs(),
         resume=resume,
     )
 

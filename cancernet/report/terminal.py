@@ -19,8 +19,8 @@ from cancernet.report.rendering import (
 )
 from cancernet.report.sections import headline, two_sides
 
-WIDTH = 100
-RULE = "-" * 79  # a line of a terminal of 80 columns
+WIDTH = 79  # a terminal of 80 columns
+RULE = "-" * WIDTH
 # Of the headline figures, those that the block on context shows.
 IN_CONTEXT = {"sensitivity", "specificity", "balanced_accuracy", "f1", "roc_auc", "brier"}
 
@@ -56,7 +56,7 @@ def summary(
 def text_report(
     assessment: Assessment, *, unit: str = "patient", context: ContextAssessment | None = None
 ) -> str:
-    """Returns the testing figures as text of at most 100 columns, for screen and log.
+    """Returns the testing figures as text for screen and log.
 
     `unit` is what was not split, in a word: patient, source, group; `context` is what is told
     besides of figures in context.
@@ -172,20 +172,20 @@ def _in_context(assessment: Assessment, context: ContextAssessment) -> str:
     lines = ["In context: every patch judged with its neighbours on the slide"]
     for sentence in (found.points, found.fitted, *(f"Warning: {each}" for each in found.warnings)):
         lines.append(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="    "))
-    lines.append(f"  {'':{width}}  {'alone':>25}  {'in context':>10}  {'difference':>25}")
+    lines.append(f"  {'':{width}}  {'alone':>9}  {'in context':>10}  difference")
     for row in rows:
-        value = f"{number(row.alone.value)} {interval(row.alone.limits):>14}"
-        difference = f"{_signed(row.difference)} {_signed_interval(row.limits):>16}"
-        lines.append(
-            f"  {row.words:{width}}  {value:>25}  {number(row.context.value):>10}  {difference:>25}"
-        )
+        values = f"{number(row.alone.value):>9}  {number(row.context.value):>10}"
+        difference = f"{_signed(row.difference)} {_signed_interval(row.limits)}"
+        lines.append(f"  {row.words:{width}}  {values}  {difference}")
     return "\n".join([*lines, *_by_neighbours(context)])
 
 
 def _by_neighbours(context: ContextAssessment) -> list[str]:
-    titles = ("patches", "positive", "mean probability", "observed share", "sensitivity",
-              "specificity")  # fmt: skip
-    lines = [f"  {'neighbours (of 8)':17}" + "".join(f"  {title}" for title in titles)]
+    titles = ("patches", "positive", " expected", " observed", "sensitivity", "specificity")
+    lines = [
+        "  By the neighbours found (of 8): the share of positives, expected and observed",
+        f"  {'neighbours':10}" + "".join(f"  {title}" for title in titles),
+    ]
     for row in context.by_neighbours:
         group = f"{row.least}" if row.least == row.most else f"{row.least} to {row.most}"
         figures = (row.expected, row.observed, row.sensitivity, row.specificity)
@@ -193,7 +193,7 @@ def _by_neighbours(context: ContextAssessment) -> list[str]:
         shown = "".join(
             f"  {cell:>{len(title)}}" for cell, title in zip(cells, titles, strict=True)
         )
-        lines.append(f"  {group:17}{shown}")
+        lines.append(f"  {group:10}{shown}")
     return lines
 
 

@@ -32,7 +32,7 @@ from cancernet.serving.guard import DOCS, FAILED, Guard, note
 from cancernet.serving.problems import Journal, Refusal
 from cancernet.serving.service import Service
 from cancernet.serving.settings import ServeConfig
-from cancernet.serving.uploads import MULTIPART, Body, Upload
+from cancernet.serving.uploads import ANY_IMAGE, MULTIPART, Body, Upload
 
 PAGE = Path(__file__).parent / "page"
 ROUTER = APIRouter()
@@ -43,7 +43,7 @@ _REASONS = {
     403: "sent by a page of another site",
     408: "the upload did not arrive in time",
     413: "too large or too many",
-    415: "not a form with files",
+    415: "neither a form with files nor an image",
     422: "no image, or one that cannot be read",
     500: "the server failed",
     503: "busy; try again after Retry-After seconds",
@@ -68,7 +68,8 @@ def _form(field: str, *, many: bool = False) -> dict[str, Any]:
     file = {"type": "string", "format": "binary", "description": IMAGES_READ}
     value = {"type": "array", "items": file, "minItems": 1} if many else file
     schema = {"type": "object", "properties": {field: value}, "required": [field]}
-    return {"requestBody": {"required": True, "content": {MULTIPART: {"schema": schema}}}}
+    content = {MULTIPART: {"schema": schema}, ANY_IMAGE: {"schema": file}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def _service(request: Request) -> Service:
@@ -171,7 +172,9 @@ async def slide(request: Request) -> Response:
 async def _uploads(
     request: Request, field: str, *, many: bool = False
 ) -> AsyncIterator[list[Upload]]:
-    """The request's files under one field, held in memory to the end of the block.
+    """The request's files, held in memory to the end of the block.
+
+    Those under the field that the description names; where it has none, all of the form.
 
     Raises:
         Refusal: nothing usable was sent.
@@ -184,9 +187,9 @@ async def _uploads(
             most=config.maximum_images if many else 100, seconds=config.time_limit
         )
         note(request.scope, bytes=body.held)
-        uploads = [upload for upload in found if upload.field == field]
+        uploads = [upload for upload in found if upload.field == field] or found
         if not uploads:
-            raise Refusal(422, f"the form has no file in its field {field!r}; send the image there")
+            raise Refusal(422, f"the form has no file; send the image in its field {field!r}")
         if len(uploads) > 1 and not many:
             raise Refusal(422, "send one image here; /predict/batch takes several")
         if any(len(upload.content) > config.image_bytes for upload in uploads):
@@ -248,8 +251,8 @@ async def _icon() -> FileResponse:
     return FileResponse(PAGE / "icon.svg")
 
 
-async def _description() -> RedirectResponse:
-    return RedirectResponse("openapi.json")  # relative: it may be served under a prefix
+async def _description(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope['root_path']}/openapi.json")
 
 
 async def _say(_: Request, error: Exception) -> Response:

@@ -120,6 +120,7 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
+        scope = self._addressed(scope)
         exchange = Exchange(scope, receive, send)
         started = time.perf_counter()
         posted = scope["method"] == "POST"
@@ -139,11 +140,25 @@ class Guard:
             self._log(scope, exchange, time.perf_counter() - started)
         await exchange.end()
 
+    def _addressed(self, scope: Scope) -> Scope:
+        """Returns a request as the routes know it, with or without a slash at its end.
+
+        Some proxies take their own path (`--root-path`) off the address, others leave it there.
+        """
+        prefix, path = self._config.prefix, scope["path"]
+        if path == prefix or path.startswith(f"{prefix}/"):
+            path = path.removeprefix(prefix)
+        path = path and (path.rstrip("/") or "/")
+        return {**scope, "root_path": prefix, "path": prefix + path}
+
     def _admit(self, scope: Scope, posted: bool) -> None:
         headers = dict(scope["headers"])
         self._check_host(headers.get(b"host", b"").decode("latin-1"))
         _check_origin(headers, posted=posted)
-        path = scope["path"]
+        path = scope["path"].removeprefix(scope["root_path"])
+        if not path:  # the page's own addresses are relative to this
+            page = f"{scope['root_path']}/"
+            raise Refusal(308, f"the page is at {page}", headers={"Location": page})
         if self._expected is not None and path not in OPEN_PATHS:
             given = headers.get(b"authorization", b"")
             is_page = path.startswith(OPEN_FOLDER) and not posted

@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.screen import fitted
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.runs.run_folder import Run
 from cancernet.serving.application import make_application
@@ -104,7 +105,7 @@ def say_where(run: Run, config: ServeConfig, port: int) -> None:
             f"WARNING: {config.host} can be reached from other machines, and images and token "
             "are sent unencrypted. Put TLS in front (docs/DEPLOY.md)."
         )
-    print("\n".join([*lines, NOTICE]), file=sys.stderr, flush=True)
+    print(fitted("\n".join([*lines, NOTICE]), sys.stderr), file=sys.stderr, flush=True)
 
 
 class BoundedProtocol(HttpToolsProtocol):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
@@ -36,6 +37,9 @@ class ServeConfig:
     port: int = _flag(
         8000, "port to listen on; 0 takes a free one", least=0, most=65535, common=True
     )
+    root_path: str = setting(
+        "", "path under which a proxy serves it, such as /cancernet", metavar="PATH"
+    )
     maximum_megabytes: int = _flag(16, "largest image file, MiB", least=1)
     maximum_request_megabytes: int = _flag(128, "largest request with many images, MiB", least=1)
     maximum_pixels: int = _flag(25_000_000, "largest image, pixels", least=1)
@@ -60,8 +64,19 @@ class ServeConfig:
                 f"--memory-megabytes {self.memory_megabytes} is below --maximum-request-megabytes "
                 f"{self.maximum_request_megabytes}, so the largest request could never be taken"
             )
+        if re.search(r"[^\w.~/-]", self.root_path, re.ASCII):
+            raise CancerNetError(
+                f"--root-path is {self.root_path!r}, but must be the path of an address, such as "
+                "/cancernet"
+            )
         if self.token is not None:
             _check_token(self.token)
+
+    @property
+    def prefix(self) -> str:
+        """The path that a proxy serves: empty, or with a slash at its beginning only."""
+        path = self.root_path.strip("/")
+        return f"/{path}" if path else ""
 
     @property
     def image_bytes(self) -> int:

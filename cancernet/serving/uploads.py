@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from cancernet.serving.problems import Gone, Refusal, busy
 
-MULTIPART = "multipart/form-data"
+MULTIPART, ANY_IMAGE = "multipart/form-data", "image/*"
 OTHER_FIELDS = 100  # parts that a form may hold besides its files
 NAME_LENGTH = 255
 
@@ -30,7 +30,10 @@ logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """One part of a form that holds a file: the field, the client's name for it, the bytes."""
+    """An uploaded file: the form's field, the client's name for it, the bytes.
+
+    A file sent by itself has neither field nor name.
+    """
 
     field: str
     name: str
@@ -66,11 +69,11 @@ class Body:
         self._more = True
 
     async def uploads(self, *, most: int, seconds: float) -> list[Upload]:
-        """Reads the body as a form and returns its files, at most so many; fields are left out.
+        """Reads the body, a form or one image, and returns its files, at most so many.
 
         Raises:
-            Refusal: 400 malformed, 408 too slow, 413 too large or too many files, 415 not a
-                form with files, 503 no memory left.
+            Refusal: 400 malformed, 408 too slow, 413 too large or too many files, 415 neither
+                form nor image, 503 no memory left.
             Gone: the client went away.
         """
         try:
@@ -126,9 +129,16 @@ class Body:
 
 
 async def _parsed(headers: Headers, pieces: AsyncGenerator[bytes, None], most: int) -> list[Upload]:
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != MULTIPART:
-        raise Refusal(415, f"send the image as {MULTIPART}, as a form with a file field does")
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     async with contextlib.aclosing(pieces):
+        if kind.startswith("image/"):
+            return [Upload("", "", b"".join([piece async for piece in pieces]))]
+        if kind != MULTIPART:
+            raise Refusal(
+                415,
+                f"send the image in a form ({MULTIPART}) or with its own content type, such "
+                "as image/png",
+            )
         form = _Form(headers, pieces, most=most)
         try:
             found = await form.parse()

@@ -30,7 +30,9 @@ from cancernet.runs import run_folder
 from cancernet.runs.run_record import NetworkFacts
 from cancernet.training.data.batches import PlainBatches
 
-TOLERANCE = 1e-5  # largest difference in a probability; about 1e-7 is usual
+# Largest difference in a probability: about 1e-7 is usual, but a deep network sums so much in
+# another order that 2e-5 was seen. A fault of the conversion shows in the first digits.
+TOLERANCE = 1e-4
 COMPARED_IMAGES = 256
 # A kernel of at least so many numbers is kept out of the conversion: 8 MB.
 LARGE = 2**21

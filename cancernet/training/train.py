@@ -119,7 +119,7 @@ def trained(
     if plan.resume and plan.resume.finish_now:
         model, state = best_so_far(training)
     else:
-        model, state = fit(training, batches, network, log_dir=plan.log_dir, workers=workers)
+        model, state = fit(training, batches, network, logs=plan.logs, workers=workers)
     if plan.config.precise_batch_norm:
         images = plain_batches(training.dataset, "training", plan.config).pixels
         used = retake_statistics(
@@ -140,20 +140,19 @@ def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iter
         if plan.resume is None:
             assert weights is not None
             record = begin(training, plan, weights)
-            said = [f"Run {plan.folder}: {what}", f"First weights: {weights.words()}"]
+            said = f"Run {plan.folder}: {what}\nFirst weights: {weights.words()}"
         else:
             record = resumed(training, plan.resume)
-            differences = record.differences or ()
-            said = [f"WARNING: not the same training: {each}" for each in differences]
-            said.append(f"Resuming {plan.folder}: {what}")
-        dataset = training.dataset
+            said = f"Resuming {plan.folder}: {what}"
+        differing = []
+        if plan.fold is None:
+            _log.info(said)
+            differing = [f"not the same training: {each}" for each in record.differences or ()]
         drawn = "the images are drawn by a program; figures from them mean nothing for tissue"
-        warnings = [drawn if dataset.drawn else "", dataset.leak, *dataset.warnings]
-        for line in [
-            *(said if plan.fold is None else []),
-            *(f"WARNING: {warning}" for warning in warnings if warning),
-        ]:
-            _log.info(line)
+        dataset = training.dataset
+        for warning in (*differing, drawn * dataset.drawn, dataset.leak, *dataset.warnings):
+            if warning:
+                _log.warning("WARNING: %s", warning)
         yield record
 
 

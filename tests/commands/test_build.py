@@ -47,7 +47,7 @@ def test_builds_and_prints_the_table(build, tmp_path):
         assert table[split] == [split, str(count["patients"]), str(count["images"]),
                                 str(count["positives"]), f"{share:.1f}", "%"]  # fmt: skip
     assert table["all"][:4] == ["all", "6", "63", "26"]
-    assert "python train_model.py --data datasets/idc" in out
+    assert "Next: `python train_model.py`" in out
     code, out, _ = build()
     assert code == EXIT_OK and "Already built, nothing changed" in out and "patients" in out
 

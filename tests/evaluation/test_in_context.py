@@ -281,7 +281,7 @@ def test_an_external_folder_in_context(run, clinic, monkeypatch, capsys):
     assert evaluate.main() == 0
     printed = capsys.readouterr().out
     assert "In context: every patch judged with its neighbours" in printed
-    assert max(map(len, printed[printed.index("In context:") :].splitlines()[:12])) <= 100
+    assert max(map(len, printed[printed.index("In context:") :].splitlines()[:18])) <= 80
     folder = run / "evaluations" / "clinic"
     rows = rows_of(folder / "predictions.csv")
     predictor = Predictor(run_folder.open_run(run))

@@ -211,6 +211,59 @@ def test_model_and_health(server, run):
     assert Health.model_validate(server.client.get("/health").json()).run == run.name
 
 
+FORM = "multipart/form-data; boundary=b"
+TEXT_FIELD = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\nx\r\n--b--'
+
+
+def raw(server, path, content, kind="image/png"):
+    return server.client.post(path, content=content, headers={"content-type": kind})
+
+
+@pytest.mark.parametrize("field", ["image", "image_", "file", "files", "patches"])
+@pytest.mark.parametrize("path", ["/predict", "/predict/", "/generate_heatmap", "/preview/"])
+def test_one_file_is_taken_whatever_its_field_is_called(server, path, field):
+    given = server.send(path, noisy("PNG"), field=field).json()
+    assert given == raw(server, path, noisy("PNG")).json() and "error" not in given
+
+
+def test_the_field_of_the_description_is_taken_first(server, run):
+    parts = [("mask", ("m.png", picture(RED))), ("image", ("a.png", picture(BLUE)))]
+    assert One.model_validate(server.client.post("/predict", files=parts).json()).word == "IDC"
+
+
+def test_a_batch_takes_files_of_any_field_and_one_image_by_itself(server):
+    named = [(name, picture()) for name in ("a.png", "b.png")]
+    for path in ("/predict/batch", "/predict/batch/"):
+        sent = server.send(path, *named, field="file[]").json()
+        assert [found["name"] for found in sent["results"]] == ["a.png", "b.png"]
+    [alone] = raw(server, "/predict/batch", noisy("JPEG"), "IMAGE/JPEG; x=y").json()["results"]
+    assert alone["name"] == "" and alone["label"] in "01"
+
+
+@pytest.mark.parametrize("given", ["/cancernet", "cancernet/"])
+def test_under_a_path_it_is_served_whether_or_not_the_proxy_takes_the_path_off(run, given):
+    with Server(run, token=TOKEN, root_path=given) as server:
+        good = {"authorization": f"Bearer {TOKEN}"}
+        for before in ("", "/cancernet"):
+            for path in ("/", "/health", "/health/", "/page/api.js", "/openapi.json"):
+                assert server.client.get(before + path).status_code == 200
+            assert server.client.get(f"{before}/model").status_code == 401
+            assert server.send(f"{before}/predict/", picture(), headers=good).status_code == 200
+            description = server.client.get(f"{before}/docs")
+            assert description.url.path == "/cancernet/openapi.json"
+            assert description.json()["servers"] == [{"url": "/cancernet"}]
+        page = server.client.get("/cancernet", follow_redirects=False)
+        assert page.headers["location"] == "/cancernet/" and "page is at" in problem(page, 308)
+        problem(server.client.get("/cancernetx"), 401)
+        assert {line.get("route") for line in server.lines()} >= {"/predict", "/health"}
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a?b", "/a\nb", "http://e"])
+def test_a_path_that_no_address_has_is_refused(path):
+    with pytest.raises(CancerNetError, match="--root-path is"):
+        ServeConfig(root_path=path)
+
+
 @pytest.mark.parametrize(
     "send, status, sentence",
     [
@@ -219,10 +272,13 @@ def test_model_and_health(server, run):
         (lambda s: s.send("/predict", noisy("JPEG")[:700]), 422, "damaged"),
         (lambda s: s.send("/predict", png_bomb(60_000, 60_000)), 422, "pixels"),
         (lambda s: s.send("/predict", scan_bomb()), 422, "more than 100 scans"),
-        (lambda s: s.send("/predict", picture(), field="x"), 422, "no file in its field 'image'"),
+        (lambda s: raw(s, "/predict", TEXT_FIELD, FORM), 422, "its field 'image'"),
         (lambda s: s.send("/predict", picture(), picture()), 422, "/predict/batch takes several"),
         (lambda s: s.send("/predict", bytes(17 * MEBIBYTE)), 413, "limit of 16 MiB"),
-        (lambda s: s.client.post("/predict", content=b"x"), 415, "multipart/form-data"),
+        (lambda s: s.client.post("/predict", content=b"x"), 415, "such as image/png"),
+        (lambda s: raw(s, "/predict", b""), 422, "the file is empty"),
+        (lambda s: raw(s, "/predict", bytes(17 * MEBIBYTE)), 413, "limit of 16 MiB"),
+        (lambda s: raw(s, "/predict/batch", bytes(17 * MEBIBYTE)), 413, "limit of 16 MiB"),
         (lambda s: s.client.post("/predict", data={"image": "text"}), 415, "multipart"),
         (lambda s: s.client.get("/predict"), 405, "does not take this method"),
         (lambda s: s.client.get("/page/../settings.py"), 404, "nothing at this address"),

@@ -2,15 +2,20 @@
 
 import dataclasses
 import json
+import math
+import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from cancernet import __main__ as command
-from cancernet.base.errors import RunError
+from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import lock
 from cancernet.commands import doctor, predict
 from cancernet.commands.command_line import typed_command
+from cancernet.config import TrainConfig
+from cancernet.planning.plan import Logs, Training
 from cancernet.runs import run_folder, status
 from cancernet.runs.run_record import TRAINING
 from tests.conftest import write_tiny_run
@@ -80,7 +85,7 @@ def test_every_epoch_is_a_line_of_strict_json_and_a_scalar(tmp_path):
     from cancernet.training.loop.callbacks import watchers
 
     folder = begun(tmp_path / "run")
-    for watcher in watchers(folder, tmp_path / "board"):
+    for watcher in watchers(Training(folder, None, None), Logs(tensorboard=tmp_path / "board")):
         watcher.set_params({"epochs": 2})
         watcher.on_train_begin()
         watcher.on_epoch_end(0, {"loss": 0.5, "val_auc": float("nan")})
@@ -96,6 +101,58 @@ def test_every_epoch_is_a_line_of_strict_json_and_a_scalar(tmp_path):
         for value in event.summary.value
     ]
     assert tags == [(1, "loss"), (1, "val_auc")]
+
+
+def test_mlflow_s_local_store_has_settings_and_epochs_of_a_training_and_its_rest(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("mlflow", reason='no MLflow here: pip install -e ".[mlflow]"')
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    from mlflow import MlflowClient
+
+    from cancernet.training.loop.mlflow_log import MLflowMeasures
+
+    data = SimpleNamespace(fingerprint="1234")
+    training = Training(begun(tmp_path / "run"), data, TrainConfig(epochs=2))
+    training.checkpoint.mkdir()
+    for epoch in range(2):  # the second is another process: that of --resume
+        watcher = MLflowMeasures(training)
+        watcher.on_train_begin()
+        watcher.on_epoch_end(epoch, {"loss": 0.5 - epoch / 8, "val_auc": float("nan")})
+        watcher.on_train_end()
+    client = MlflowClient("sqlite:///output/mlflow/mlflow.db")
+    [run] = client.search_runs([client.get_experiment_by_name("cancernet").experiment_id])
+    assert (run.info.run_name, run.info.status, run.data.tags["data"]) == (
+        "run",
+        "FINISHED",
+        "1234",
+    )
+    assert run.data.params["epochs"] == "2" and run.data.params["model"] == "cancernet"
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert [(one.step, one.value) for one in history] == [(1, 0.5), (2, 0.375)]
+    assert math.isnan(run.data.metrics["val_auc"])
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_training_goes_on_without_a_store_that_fails(tmp_path, monkeypatch, caplog):
+    from cancernet.training.loop import mlflow_log
+
+    monkeypatch.setattr(mlflow_log.MLflowMeasures, "_open", lambda _: 1 / 0)
+    watcher = mlflow_log.MLflowMeasures(Training(tmp_path, None, TrainConfig()))
+    watcher.on_train_begin()
+    watcher.on_epoch_end(0, {"loss": 0.5})
+    watcher.on_train_end()
+    assert [record.getMessage() for record in caplog.records] == [
+        "WARNING: MLflow logs no further: division by zero"
+    ]
+
+
+def test_a_package_that_mlflow_needs_is_missed_before_the_training(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "alembic" else 1)
+    with pytest.raises(CancerNetError, match=r'needs the package alembic; .*".\[mlflow\]"'):
+        Logs(mlflow=True).check()
+    Logs().check()
 
 
 def by_name(found):

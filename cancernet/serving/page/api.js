@@ -70,8 +70,10 @@ async function request(path, options) {
 
 async function send(path, options) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  // A proxy may serve the page under a path of its own.
+  const address = new URL(`..${path}`, import.meta.url);
   try {
-    return await fetch(path, { ...options, headers, credentials: "omit", redirect: "error" });
+    return await fetch(address, { ...options, headers, credentials: "omit", redirect: "error" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem("The server cannot be reached; is it still running?");

@@ -16,9 +16,11 @@ import numpy as np
 from cancernet.base.files import json_text, write_text
 from cancernet.config import TrainConfig
 from cancernet.measures.class_measures import epoch_measures, validation_measures
+from cancernet.planning.plan import Logs, Training
 from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.training.loop.checkpoint import best_path, save_checkpoint, save_weights
+from cancernet.training.loop.mlflow_log import MLflowMeasures
 from cancernet.training.loop.optimizers import averaged_weights
 
 # Validation measures by which the best epoch may be chosen.
@@ -252,14 +254,17 @@ class TensorBoardScalars(keras.callbacks.Callback):
         self._writer.flush()
 
 
-def watchers(folder: Path, log_dir: Path | None = None) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks that record a training for others to watch: `log.jsonl`, TensorBoard.
+def watchers(training: Training, logs: Logs) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks that record a training for others: `log.jsonl`, TensorBoard, MLflow.
 
     They come after `ValidateAndCheckpoint`, because they write what it adds to the logs.
     """
+    folder = training.folder
     found: list[keras.callbacks.Callback] = [EpochLines(folder / run_folder.LOG)]
-    if log_dir is not None:
-        found.append(TensorBoardScalars(log_dir / folder.resolve().name))
+    if logs.tensorboard is not None:
+        found.append(TensorBoardScalars(logs.tensorboard / folder.resolve().name))
+    if logs.mlflow:
+        found.append(MLflowMeasures(training))
     return found
 
 

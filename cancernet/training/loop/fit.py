@@ -11,7 +11,7 @@ import keras
 from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.program import typed
 from cancernet.config import STOCK, TrainConfig
-from cancernet.planning.plan import Training
+from cancernet.planning.plan import Logs, Training
 from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.training.data.streams import Batches, StockBatches
@@ -48,7 +48,7 @@ def fit(
     batches: Batches,
     network: keras.Model | None = None,
     *,
-    log_dir: Path | None = None,
+    logs: Logs | None = None,
     after_epoch: Callable[[State], None] | None = None,
     workers: Workers | None = None,
 ) -> tuple[keras.Model, State]:
@@ -58,7 +58,7 @@ def fit(
         training: data set, settings, and the run folder, which is there.
         batches: training and validation images.
         network: what `first_network` has just built; None builds it here.
-        log_dir: where TensorBoard's event files go, or None for none.
+        logs: where others may watch it; None for the log in its folder only.
         after_epoch: gets the bookkeeping after every epoch; what it raises ends the
             training.
         workers: those that train this network with this process, or None.
@@ -82,7 +82,7 @@ def fit(
         plain=plain,
         batches=batches,
         policy=policy,
-        watching=watchers(training.folder, log_dir),
+        watching=watchers(training, logs or Logs()),
         after_epoch=after_epoch,
         workers=workers,
     )
@@ -99,7 +99,7 @@ def fit(
             )
         choose_layers(plain, config, phase=phase)
         if phase == 0 and (warning := frozen_at_random(plain, config)):
-            _log.info("WARNING: %s", warning)
+            _log.warning("WARNING: %s", warning)
         state = loop.fit_phase(settings, state)
     plain.set_weights(load_best(checkpoint, state))
     return plain, state
