@@ -109,7 +109,7 @@ def use(page: Page, paths: list[Path]) -> None:
     for number in range(HEAT_MAPS):
         card = page.locator(".card").nth(number)
         card.locator(".heat").click()
-        expect(card.locator("canvas")).to_be_visible(timeout=120_000)
+        expect(card.locator(".picture canvas")).to_be_visible(timeout=120_000)
     page.evaluate("document.activeElement.blur()")
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(600)
