@@ -79,6 +79,7 @@ def test_the_heat_map_lies_over_its_image(page):
     )
     assert colours > 20
     legend = card.locator(".legend")
+    expect(legend).to_be_visible()
     expect(legend).to_contain_text("most for IDC")
     ends = "c => [0, 255].map(x => [...c.getContext('2d').getImageData(x, 0, 1, 1).data][0])"
     assert legend.locator("canvas").evaluate(ends) == [13, 252]  # of the scale of the heat maps
@@ -222,6 +223,7 @@ def test_an_image_is_enlarged(page):
     assert page.locator("#large-heat").bounding_box() == large.bounding_box()
     expect(page.locator("#large-said")).to_contain_text("Probability of IDC")
     expect(page.locator("#large-previous")).to_be_disabled()
+    expect(page.locator("#large-next")).to_be_enabled()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("dialog", name="second.png")).to_be_visible()
     expect(page.locator("#large-heat")).to_be_hidden()

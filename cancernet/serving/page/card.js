@@ -19,7 +19,7 @@ export class Card {
     this.find(".name").textContent = file.name;
     this.find(".word").classList.add("waiting");
     this.find(".heat").addEventListener("click", () => this.toggleHeat());
-    this.find(".enlarge").addEventListener("click", () => this.canEnlarge && enlarge(this));
+    this.find(".enlarge").addEventListener("click", () => enlarge(this));
     this.find(".enlarge").setAttribute("aria-label", `Enlarge ${file.name}`);
     drawLegend(this.find(".legend canvas"));
     this.find(".opacity input").addEventListener("input", () => this.setOpacity());
@@ -51,7 +51,7 @@ export class Card {
   }
 
   hidePreview(reason) {
-    this.find(".enlarge").hidden = true;
+    this.find("img").hidden = this.find(".enlarge").disabled = true;
     this.find(".no-preview").textContent = reason;
     this.find(".no-preview").hidden = false;
   }
@@ -64,7 +64,7 @@ export class Card {
       const { preview } = await post("/preview", formOf("image", [this.file]), this.abort.signal);
       const image = this.find("img");
       image.src = `data:image/png;base64,${preview}`;
-      this.find(".enlarge").hidden = false;
+      image.hidden = this.find(".enlarge").disabled = false;
       this.find(".no-preview").hidden = true;
     } catch {
       // The line that says so remains.
@@ -72,7 +72,7 @@ export class Card {
   }
 
   get canEnlarge() {
-    return !this.find(".enlarge").hidden;
+    return !this.find(".enlarge").disabled;
   }
 
   /** Why the file is too large to send, or false. */

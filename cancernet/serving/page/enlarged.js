@@ -9,6 +9,12 @@ export class Enlarged {
     by("large-previous").addEventListener("click", () => this.go(-1));
     by("large-next").addEventListener("click", () => this.go(1));
     by("large-close").addEventListener("click", () => by("large").close());
+    const image = by("large-image");
+    image.addEventListener("load", () => {
+      image.classList.toggle("small", image.naturalWidth < 200);
+      const ratio = image.naturalWidth / image.naturalHeight;
+      by("large").style.setProperty("--ratio", ratio);
+    });
     by("large").addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (step) this.go(step);
@@ -22,12 +28,11 @@ export class Enlarged {
     this.card = card;
     const [image, heat] = [card.find("img"), card.find("canvas")];
     by("large-name").textContent = card.file.name;
-    by("large-said").textContent = [".word", ".figure"].map((each) => card.find(each).textContent)
-      .filter((text) => text).join("; ");
+    const lines = [".word", ".figure", ".judged", ".unlike"].map((each) => card.find(each));
+    by("large-said").textContent =
+      lines.filter((line) => !line.hidden).map((line) => line.textContent).join("\n");
     by("large-image").src = image.src;
     by("large-image").alt = image.alt;
-    by("large-image").classList.toggle("small", image.classList.contains("small"));
-    by("large-picture").style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
     const copy = by("large-heat");
     copy.hidden = heat.hidden;
     copy.style.opacity = heat.style.opacity;
