@@ -49,7 +49,7 @@ def main() -> None:
                 args=["--no-sandbox"],
             )
             for name, width, height, colours in (
-                ("page.png", 1180, 1560, "light"),
+                ("page.png", 1180, 1860, "light"),
                 ("page-narrow.png", 400, 1300, "dark"),
             ):
                 picture(browser, found[0], arguments, name, (width, height), colours)

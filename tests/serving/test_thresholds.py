@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
+import shutil
 
 import numpy as np
 import pytest
 
 from cancernet.measures.scored import write_scored
 from cancernet.runs import run_folder
-from cancernet.runs.run_folder import VALIDATION_PREDICTIONS, open_run
+from cancernet.runs.run_folder import PREDICTIONS, VALIDATION_PREDICTIONS, open_run
 from cancernet.serving.answers import ModelFacts
 from cancernet.serving.thresholds import thresholds
 from tests.conftest import give_context
@@ -53,6 +54,7 @@ def test_a_score_of_the_threshold_itself_reaches_it(folder):
     assert found.specificity[place : place + 2] == [0, 1]
 
 
+@pytest.mark.filterwarnings("error")
 def test_of_one_class_the_other_s_share_is_not_defined(folder):
     rewrite(folder, dataclasses.replace(scored(3), truth=np.ones(240, np.int64)))
     found = thresholds(open_run(folder), 0.4)
@@ -80,8 +82,7 @@ def test_in_context_the_scores_in_context_count(folder):
 
 def test_without_a_sound_table_nobody_knows(folder):
     run = open_run(folder)
-    with open(folder / VALIDATION_PREDICTIONS, "a") as file:
-        file.write("\n")
+    shutil.copy(folder / PREDICTIONS, folder / VALIDATION_PREDICTIONS)
     assert thresholds(run, run.threshold) is None  # altered
     (folder / VALIDATION_PREDICTIONS).unlink()
     with Server(run) as server:
