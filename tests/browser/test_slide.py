@@ -129,6 +129,10 @@ def test_a_patch_unlike_the_training_images_is_named(page_in_context, tmp_path):
     names = [f"8863_idx5_x{x}_y1.png" for x in (1, 51)]
     map_slide(page, tmp_path / "slide", zip(names, map(picture, (RED, BLUE)), strict=True))
     expect(page.locator("#slide-figures")).to_contain_text("Unlike the training images1 patch")
+    middles = page.locator("#slide-heat").evaluate(
+        "c => [30, 80].map(x => [...c.getContext('2d').getImageData(x, 30, 1, 1).data].join())"
+    )
+    assert middles[1] == "16,19,26,255" != middles[0]  # the second has a cross
     page.locator("#slide-frame").focus()
     for unlike in (False, True):
         page.keyboard.press("ArrowRight")

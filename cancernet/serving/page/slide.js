@@ -135,7 +135,8 @@ export class Slide {
       figures.push(["Without neighbours", `${counted(lone, "patch", "patches")}, judged alone`]);
     }
     if (map.unlike_training) {
-      figures.push(["Unlike the training images", counted(map.unlike_training, "patch", "patches")]);
+      const crossed = `${counted(map.unlike_training, "patch", "patches")}, crossed`;
+      figures.push(["Unlike the training images", crossed]);
     }
     by("slide-figures").replaceChildren(...describe(figures));
     by("slide-lines-text").textContent = `Outline of ${map.word} at ${pointName(this.isMoved)}`;

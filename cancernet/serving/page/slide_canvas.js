@@ -3,6 +3,7 @@
 import { colour } from "./scale.js";
 
 const WIDEST = 2600; // pixels of a canvas
+const OUTLINE = ["#10131a", "#7df9ff"];
 const LAYERS = ["slide-tissue", "slide-heat", "slide-outline"];
 
 const by = (id) => document.getElementById(id);
@@ -86,12 +87,21 @@ export class SlideCanvas {
     }
   }
 
+  /** Draws every patch in its colour, with a cross where it is unlike the training images. */
   drawHeat(probability) {
     const context = cleared("slide-heat");
+    const crosses = new Path2D();
     for (const patch of this.map.patches) {
+      const [x, y, width, height] = this.box(patch);
       context.fillStyle = `rgb(${colour(probability(patch)).join(" ")})`;
-      context.fillRect(...this.box(patch));
+      context.fillRect(x, y, width, height);
+      if (!patch.unlike_training) continue;
+      crosses.moveTo(x, y);
+      crosses.lineTo(x + width, y + height);
+      crosses.moveTo(x + width, y);
+      crosses.lineTo(x, y + height);
     }
+    this.stroke(context, crosses, ["#ffffff", "#10131a"]);
   }
 
   /** Draws the server's outline. */
@@ -103,7 +113,7 @@ export class SlideCanvas {
         lines.closePath();
       }
     }
-    this.stroke(lines);
+    this.stroke(cleared("slide-outline"), lines, OUTLINE);
   }
 
   /** Draws the sides of these patches that none of them has on its other side. */
@@ -122,13 +132,12 @@ export class SlideCanvas {
         lines.lineTo(...this.point(...to));
       }
     }
-    this.stroke(lines);
+    this.stroke(cleared("slide-outline"), lines, OUTLINE);
   }
 
-  stroke(lines) {
-    const context = cleared("slide-outline");
-    // Light on dark, so that it shows on any ground.
-    for (const [style, width] of [["#10131a", 0.13], ["#7df9ff", 0.06]]) {
+  /** Draws lines in two colours, the second within the first: they show on any ground. */
+  stroke(context, lines, [around, within]) {
+    for (const [style, width] of [[around, 0.13], [within, 0.06]]) {
       context.strokeStyle = style;
       context.lineWidth = Math.max(1.5, width * this.map.step * this.scale);
       context.lineJoin = "miter";
