@@ -54,7 +54,7 @@ MAY_IMPORT = {
         "training",
     },
     "tuning": {"config", "dataset", "planning", "recipe_file", "report", "training"},
-    "serving": {"catalog", "explaining", "runs", "scoring", "slides"},
+    "serving": {"catalog", "explaining", "measures", "runs", "scoring", "slides"},
     "api": {
         "building", "commands", "config", "dataset", "evaluation", "explaining", "planning",
         "recipe_file", "recipes", "runs", "scoring", "training",

@@ -49,7 +49,7 @@ def main() -> None:
                 args=["--no-sandbox"],
             )
             for name, width, height, colours in (
-                ("page.png", 1180, 1560, "light"),
+                ("page.png", 1180, 1860, "light"),
                 ("page-narrow.png", 400, 1300, "dark"),
             ):
                 picture(browser, found[0], arguments, name, (width, height), colours)
@@ -109,7 +109,7 @@ def use(page: Page, paths: list[Path]) -> None:
     for number in range(HEAT_MAPS):
         card = page.locator(".card").nth(number)
         card.locator(".heat").click()
-        expect(card.locator("canvas")).to_be_visible(timeout=120_000)
+        expect(card.locator(".picture canvas")).to_be_visible(timeout=120_000)
     page.evaluate("document.activeElement.blur()")
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(600)

@@ -215,10 +215,11 @@ def write_scored(
             writer.writerow([*known, *other])
 
 
-def read_scored(path: Path) -> tuple[Scored, tuple[str, ...]]:
-    """Reads a `predictions.csv`; returns the scores of each image alone and the classes in order.
+def read_scored(path: Path, *, in_context: bool = False) -> tuple[Scored, tuple[str, ...]]:
+    """Reads a `predictions.csv`; returns the scores of its images and the classes in order.
 
-    Scores in context are made anew of these.
+    The scores are those of each image alone, of which scores in context can be made anew;
+    `in_context` asks for those in context, where the table has them.
 
     Raises:
         RunError: there is no such file, or it is not of that form.
@@ -226,7 +227,8 @@ def read_scored(path: Path) -> tuple[Scored, tuple[str, ...]]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             header, *rows = csv.reader(file)
-        prefix = f"{ALONE}{PROBABILITY}" if NEIGHBOURS in header else PROBABILITY
+        both = NEIGHBOURS in header
+        prefix = f"{ALONE}{PROBABILITY}" if both and not in_context else PROBABILITY
         columns = [place for place, name in enumerate(header) if name.startswith(prefix)]
         if not columns:
             raise ValueError(f"it has no columns {prefix}<class>")

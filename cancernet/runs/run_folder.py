@@ -3,7 +3,8 @@
     output/<run>/
         run.json         what was trained, on what, how, and the facts prediction needs
         model.keras      the network for Keras          model.onnx   the same for ONNX Runtime
-        metrics.json     predictions.csv   history.csv  figures/     report.html
+        metrics.json     predictions.csv   validation_predictions.csv    history.csv
+        figures/         report.html
         log.jsonl        one line an epoch, for whoever watches
         checkpoint/      only while the training is unfinished
 
@@ -44,6 +45,9 @@ MODEL_ONNX = "model.onnx"
 CHECKPOINT = "checkpoint"
 LOCK = ".lock"
 LOG = "log.jsonl"
+HISTORY = "history.csv"
+PREDICTIONS = "predictions.csv"
+VALIDATION_PREDICTIONS = "validation_predictions.csv"
 # One JSON object a line with `path` and `overlay`.
 HEAT_MAPS = "*/explanations.jsonl"
 

@@ -5,7 +5,6 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from cancernet.base.words import NOTICE
-from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring.predictor import Prediction, PredictionInContext
 
 _SCORED: dict[str, Any] = {
@@ -229,18 +228,28 @@ class ClassFact(Answer):
     positive: bool
 
 
+class Thresholds(Answer):
+    """What validation gives at other thresholds, from low to high."""
+
+    threshold: list[float] = Field(description="0 to 1, and the operating point among them")
+    sensitivity: list[float | None] = Field(description="null without positives")
+    specificity: list[float | None] = Field(description="null without negatives")
+    images: int
+    patients: int
+
+
+_THRESHOLDS: Any = Field(
+    default=None, description="absent where the run folder lacks its predictions on validation"
+)
+
+
 class ContextFacts(Answer):
     """How the run judges a patch with its neighbours on the slide."""
 
     operating_point: float = Field(description="on the probability in context")
     rule: str = Field(description="how it was chosen")
+    thresholds: Thresholds | None = _THRESHOLDS
     side: int = Field(description="of a patch, pixels of the slide")
-
-    @classmethod
-    def of(cls, context: ContextRecord) -> Self:
-        """Returns what a client needs of the run's own record."""
-        point = context.operating_point
-        return cls(operating_point=point.threshold, rule=point.rule, side=context.side)
 
 
 class Limits(Answer):
@@ -265,6 +274,7 @@ class ModelFacts(Answer):
     classes: list[ClassFact]
     operating_point: float
     rule: str = Field(description="how the operating point was chosen")
+    thresholds: Thresholds | None = _THRESHOLDS
     input_width: int
     input_height: int
     data: str = Field(description="what it was trained on")
@@ -274,6 +284,7 @@ class ModelFacts(Answer):
     intended_use: str
     notice: str
     heat_maps: str = Field(description="the method of its heat maps")
+    examples: list[str] = Field(description="addresses of drawn images of the kind it judges")
     context: ContextFacts | None = Field(
         default=None, description="absent where the run judges every patch alone"
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -30,11 +29,10 @@ from cancernet.serving.answers import (
 )
 from cancernet.serving.guard import DOCS, FAILED, Guard, note
 from cancernet.serving.problems import Journal, Refusal
-from cancernet.serving.service import Service
+from cancernet.serving.service import PAGE, Service
 from cancernet.serving.settings import ServeConfig
 from cancernet.serving.uploads import ANY_IMAGE, MULTIPART, Body, Upload
 
-PAGE = Path(__file__).parent / "page"
 ROUTER = APIRouter()
 
 _REASONS = {
@@ -96,7 +94,7 @@ async def health(request: Request) -> Response:
 @ROUTER.get("/model", response_model=ModelFacts, responses=_READING)
 async def model(request: Request) -> Response:
     """Tells what the model is, what it was trained on, and what it is for."""
-    return _answer(_service(request).facts())
+    return _answer(_service(request).facts)
 
 
 @ROUTER.post("/predict", response_model=One, responses=_POSTING, openapi_extra=_form("image"))

@@ -1,8 +1,10 @@
 """What the routes share: the loaded model, its threads, its heat and slide maps, its facts."""
 
 import asyncio
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from cancernet.base.errors import ImageError
 from cancernet.base.formats import SUFFIXES
@@ -17,8 +19,10 @@ from cancernet.serving.problems import Journal, Refusal, time_limit
 from cancernet.serving.scorer import Scorer, preview
 from cancernet.serving.settings import ServeConfig
 from cancernet.serving.slide_maps import slide_map
+from cancernet.serving.thresholds import thresholds
 from cancernet.serving.uploads import Memory, Upload, safe_name
 
+PAGE = Path(__file__).parent / "page"
 INTENDED_USE = (
     "Research on images of the kind the model was trained on. Not for diagnosis, screening, "
     "triage or treatment; not tested on images from other scanners, stains or populations."
@@ -124,6 +128,7 @@ class Service:
         async with time_limit("the map", self.config.time_limit):
             return await loop.run_in_executor(self._maps, slide_map, self.run, uploads, outcomes)
 
+    @functools.cached_property
     def facts(self) -> ModelFacts:
         """What is known of the model, and what the server takes."""
         run, config = self.run, self.config
@@ -150,6 +155,7 @@ class Service:
             ],
             operating_point=run.threshold,
             rule=run.rule,
+            thresholds=thresholds(run, run.threshold),
             input_width=run.width,
             input_height=run.height,
             data=f"{title}. {DRAWN}" if run.drawn else title,
@@ -159,6 +165,25 @@ class Service:
             intended_use=INTENDED_USE,
             notice=NOTICE,
             heat_maps=self.heat_maps.method,
-            context=ContextFacts.of(record.context) if record.context else None,
+            examples=_examples(data.name),
+            context=self._context_facts(),
             limits=limits,
         )
+
+    def _context_facts(self) -> ContextFacts | None:
+        context = self.run.record.context
+        if context is None:
+            return None
+        point = context.operating_point
+        return ContextFacts(
+            operating_point=point.threshold,
+            rule=point.rule,
+            thresholds=thresholds(self.run, point.threshold, in_context=True),
+            side=context.side,
+        )
+
+
+def _examples(dataset: str) -> list[str]:
+    kind = dataset.partition("-")[0]  # an edition such as mammography-csv has the same kind
+    names = sorted(path.name for path in (PAGE / "examples").iterdir())
+    return [f"/page/examples/{name}" for name in names if name.startswith(f"{kind}-drawn-")]

@@ -27,7 +27,7 @@ from cancernet.planning.resume import resumed
 from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
-from cancernet.runs.run_folder import Run
+from cancernet.runs.run_folder import HISTORY, PREDICTIONS, VALIDATION_PREDICTIONS, Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.predictor import Failure, Predictor
 from cancernet.training.appearance import describe
@@ -40,10 +40,6 @@ from cancernet.training.loop.distributed import Workers, scratch_folder
 from cancernet.training.loop.fit import best_so_far, fit
 from cancernet.training.network import first_network
 from cancernet.training.report import write_pictures_and_report
-
-PREDICTIONS = "predictions.csv"
-VALIDATION_PREDICTIONS = "validation_predictions.csv"
-HISTORY = "history.csv"
 
 _log = logging.getLogger(__name__)
 

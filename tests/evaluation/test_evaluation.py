@@ -21,41 +21,12 @@ from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_folder
 from cancernet.measures.calls import Calls
-from cancernet.measures.decisions import Calibration, Rule
+from cancernet.measures.decisions import Rule
 from cancernet.measures.operating_point import choose_operating_point
-from cancernet.measures.scored import write_scored
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
-from tests.conftest import write_tiny_run
-from tests.helpers.evaluation_examples import scored
-
-TABLES = ("predictions.csv", "validation_predictions.csv")
-
-
-def finished_run(folder, /, *, seeds=(1, 2), temperature=1.5, fingerprint="ab", **dataset):
-    """A finished run with stored predictions, its network judging by colour."""
-    write_tiny_run(folder)
-    for name, seed in zip(TABLES, seeds, strict=True):
-        images = scored(seed)
-        predicted = (images.probabilities[:, 1] >= 0.4).astype(int)
-        write_scored(folder / name, images, classes=("0", "1"), predicted=predicted)
-    record = run_folder.read_run_file(folder)
-    validation = scored(seeds[1])
-    point = choose_operating_point(
-        Calls(validation.truth, validation.probabilities[:, 1]), Rule("fixed", threshold=0.4)
-    )
-    record = dataclasses.replace(
-        record,
-        operating_point=point,
-        calibration=Calibration(method="temperature", temperature=temperature),
-        dataset=dataclasses.replace(
-            record.dataset, fingerprint=fingerprint, drawn=False, **dataset
-        ),
-        files=run_folder.vouch_for(folder, [run_folder.MODEL_ONNX, *TABLES]),
-    )
-    run_folder.write_run_file(folder, record)
-    return folder
+from tests.helpers.evaluation_examples import TABLES, finished_run, scored
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
 """Scored images for the tests of evaluation: drawn numbers, no network."""
 
+import dataclasses
+
 import numpy as np
 
 from cancernet.config import TrainConfig
 from cancernet.measures.assess import Assessment, assess_at, choose_point
-from cancernet.measures.decisions import NONE, rule_of
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import NONE, Calibration, Rule, rule_of
 from cancernet.measures.intervals import RESAMPLES
-from cancernet.measures.scored import Classes, Scored
+from cancernet.measures.operating_point import choose_operating_point
+from cancernet.measures.scored import Classes, Scored, write_scored
 from cancernet.report.content import (
     Asked,
     FlowStep,
@@ -14,7 +18,11 @@ from cancernet.report.content import (
     ReportContent,
     TrainingFacts,
 )
+from cancernet.runs import run_folder
+from cancernet.runs.run_folder import PREDICTIONS, VALIDATION_PREDICTIONS
+from tests.conftest import write_tiny_run
 
+TABLES = (PREDICTIONS, VALIDATION_PREDICTIONS)
 NAMES = tuple(f"Density{number}{kind}" for number in (1, 2) for kind in ("Benign", "Malignant"))
 
 
@@ -99,3 +107,28 @@ def report_content(classes: int = 2, **changes) -> ReportContent:
         "created": "2026-01-02T03:04:05+00:00",
     }
     return ReportContent(**{**content, **changes})
+
+
+def finished_run(folder, /, *, seeds=(1, 2), temperature=1.5, fingerprint="ab", **dataset):
+    """A finished run with stored predictions, its network judging by colour."""
+    write_tiny_run(folder)
+    for name, seed in zip(TABLES, seeds, strict=True):
+        images = scored(seed)
+        predicted = (images.probabilities[:, 1] >= 0.4).astype(int)
+        write_scored(folder / name, images, classes=("0", "1"), predicted=predicted)
+    record = run_folder.read_run_file(folder)
+    validation = scored(seeds[1])
+    point = choose_operating_point(
+        Calls(validation.truth, validation.probabilities[:, 1]), Rule("fixed", threshold=0.4)
+    )
+    record = dataclasses.replace(
+        record,
+        operating_point=point,
+        calibration=Calibration(method="temperature", temperature=temperature),
+        dataset=dataclasses.replace(
+            record.dataset, fingerprint=fingerprint, drawn=False, **dataset
+        ),
+        files=run_folder.vouch_for(folder, [run_folder.MODEL_ONNX, *TABLES]),
+    )
+    run_folder.write_run_file(folder, record)
+    return folder

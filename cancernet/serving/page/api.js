@@ -32,6 +32,12 @@ export function get(path) {
   return request(path, {});
 }
 
+/** Reads one address as a file of that name. */
+export async function getFile(path) {
+  const content = await request(path, {}, (response) => response.blob());
+  return new File([content], path.split("/").at(-1), { type: content.type });
+}
+
 /** Makes a form with files under one field. */
 export function formOf(field, files) {
   const form = new FormData();
@@ -49,10 +55,10 @@ async function turn() {
   running += 1;
 }
 
-async function request(path, options) {
+async function request(path, options, read = (response) => response.json()) {
   for (let attempt = 1; ; attempt += 1) {
     const response = await send(path, options);
-    if (response.ok) return response.json();
+    if (response.ok) return read(response);
     if (response.status === 401) {
       const fresh = await askForToken(token !== "");
       token = fresh;

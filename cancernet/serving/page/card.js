@@ -1,15 +1,17 @@
 // One image: preview, class, probability beside the operating point, heat map.
 
 import { Problem, asSentence, formOf, post } from "./api.js";
-import { UNLIKE, beside, callOf, drawHeat, judged, mostProbable } from "./scale.js";
+import { UNLIKE, beside, callOf, drawHeat, drawLegend, judged, mostProbable, pointName } from "./scale.js";
 
 const TALLEST = 1.3; // height by width; taller previews are made narrower
 
 export class Card {
-  constructor(file, facts) {
+  constructor(file, facts, { thresholds, enlarge }) {
     this.file = file;
     this.facts = facts;
-    this.result = null;
+    this.thresholds = thresholds;
+    this.result = null; // what the server answered
+    this.held = null; // the same at the threshold that is chosen now
     this.problem = "";
     this.abort = new AbortController();
     const template = document.getElementById("card");
@@ -17,6 +19,9 @@ export class Card {
     this.find(".name").textContent = file.name;
     this.find(".word").classList.add("waiting");
     this.find(".heat").addEventListener("click", () => this.toggleHeat());
+    this.find(".enlarge").addEventListener("click", () => enlarge(this));
+    this.find(".enlarge").setAttribute("aria-label", `Enlarge ${file.name}`);
+    drawLegend(this.find(".legend canvas"));
     this.find(".opacity input").addEventListener("input", () => this.setOpacity());
     this.showPreview();
   }
@@ -46,8 +51,7 @@ export class Card {
   }
 
   hidePreview(reason) {
-    this.find("img").hidden = true;
-    this.find(".picture").classList.add("alone");
+    this.find("img").hidden = this.find(".enlarge").disabled = true;
     this.find(".no-preview").textContent = reason;
     this.find(".no-preview").hidden = false;
   }
@@ -60,12 +64,15 @@ export class Card {
       const { preview } = await post("/preview", formOf("image", [this.file]), this.abort.signal);
       const image = this.find("img");
       image.src = `data:image/png;base64,${preview}`;
-      image.hidden = false;
-      this.find(".picture").classList.remove("alone");
+      image.hidden = this.find(".enlarge").disabled = false;
       this.find(".no-preview").hidden = true;
     } catch {
       // The line that says so remains.
     }
+  }
+
+  get canEnlarge() {
+    return !this.find(".enlarge").disabled;
   }
 
   /** Why the file is too large to send, or false. */
@@ -95,8 +102,11 @@ export class Card {
     this.find(".problem").textContent = sentence;
   }
 
+  /** Shows the result at the threshold that is chosen now. */
   showResult() {
-    const { result } = this;
+    if (!this.result) return;
+    this.held = this.thresholds.hold(this.result);
+    const result = this.held;
     const positive = this.facts.classes.filter((c) => c.positive).map((c) => c.word).join(" or ");
     const word = this.find(".word");
     word.textContent = callOf(result, this.facts.classes);
@@ -107,11 +117,11 @@ export class Card {
     const side = result.positive ? "at or above" : "below";
     const [value, mark] = beside(result.positive_probability, result.operating_point);
     const figure = `Probability of ${positive}: ${value}`;
-    const point = `operating point ${mark}`;
-    gauge.setAttribute("aria-label", `${figure}, ${side} the ${point}`);
+    const point = `${side} ${pointName(result.isOwn)} ${mark}`;
+    gauge.setAttribute("aria-label", `${figure}, ${point}`);
     this.find(".fill").style.width = `${100 * result.positive_probability}%`;
     this.find(".mark").style.left = `${100 * Math.min(1, Math.max(0, result.operating_point))}%`;
-    this.find(".mark-label").textContent = `▏${side} the ${point}`;
+    this.find(".mark-label").textContent = `▏${point}`;
     this.find(".figure").hidden = false;
     this.find(".figure").textContent = figure;
     this.find(".most").hidden = this.facts.classes.length === 2;
@@ -130,7 +140,7 @@ export class Card {
     if (!this.heat && !(await this.loadHeat())) return;
     if (this.heat.zero) return;
     canvas.hidden = !canvas.hidden;
-    this.find(".opacity").hidden = canvas.hidden;
+    this.find(".opacity").hidden = this.find(".legend").hidden = canvas.hidden;
     this.nameHeatButton(canvas.hidden ? "Show heat map" : "Hide heat map");
     this.setOpacity();
   }
@@ -146,6 +156,7 @@ export class Card {
       this.heat = await post("/generate_heatmap", form, this.abort.signal);
       await drawHeat(this.find("canvas"), this.heat.heatmap);
       const word = this.facts.classes.find((c) => c.name === this.heat.explained)?.word;
+      this.find(".legend-most").textContent = `most for ${word}`;
       note.textContent = this.heat.zero
         ? `Nothing in the image speaks for ${word}, by ${this.heat.method}.`
         : `Bright areas speak for ${word} (${this.heat.method}). They show where the network ` +

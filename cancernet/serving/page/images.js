@@ -1,11 +1,11 @@
-// Many images: their cards, the table, the CSV.
+// Many images: their cards, the requests that score them, the table, the CSV.
 
 import { Problem, formOf, post } from "./api.js";
 import { Card } from "./card.js";
+import { Enlarged } from "./enlarged.js";
+import { Gallery } from "./gallery.js";
 import { beside, callOf, counted } from "./scale.js";
 import { download } from "./table.js";
-
-const AT_FIRST = 60; // cards shown before "show more"
 
 const BATCH = 8; // images of one request
 const BATCH_BYTES = 2 ** 22;
@@ -16,30 +16,29 @@ const ROOM = 0.9; // of the server's limits: a form is a little larger than its 
 const by = (id) => document.getElementById(id);
 
 export class Images {
-  constructor(facts, say) {
+  constructor(facts, thresholds, say) {
     this.facts = facts;
+    this.thresholds = thresholds;
     this.say = say;
     this.cards = [];
-    this.shown = AT_FIRST;
+    this.gallery = new Gallery();
+    this.enlarged = new Enlarged(() => this.gallery.shown);
     this.done = 0;
     this.abort = new AbortController();
     by("csv").addEventListener("click", () => this.download());
     by("clear").addEventListener("click", () => this.clear());
-    by("more").addEventListener("click", () => {
-      this.shown += AT_FIRST;
-      this.draw();
-    });
   }
 
   async add(files) {
-    const fresh = files.map((file) => new Card(file, this.facts));
+    const { thresholds } = this;
+    const enlarge = (card) => this.enlarged.show(card);
+    const fresh = files.map((file) => new Card(file, this.facts, { thresholds, enlarge }));
     this.cards.push(...fresh);
     for (const card of fresh) {
       card.row = document.createElement("tr");
       this.fill(card);
-      by("rows").append(card.row);
     }
-    this.draw();
+    this.thresholds.show();
     this.report();
     await Promise.all(this.requests(fresh).map((group) => this.score(group)));
   }
@@ -81,11 +80,12 @@ export class Images {
   }
 
   fill(card) {
-    const { result, problem, row } = card;
+    const { held: result, problem, row } = card;
     row.replaceChildren();
     const cells = result
       ? [
           callOf(result, this.facts.classes) +
+            (result.isOwn ? " (at your threshold)" : "") +
             (result.unlike_training ? " (unlike the training images)" : ""),
           ...beside(result.positive_probability, result.operating_point),
           ...(this.facts.context ? [`${result.neighbours ?? "alone"}`] : []),
@@ -101,17 +101,24 @@ export class Images {
     });
   }
 
-  draw() {
-    const missing = this.cards.slice(0, this.shown).filter((card) => !card.element.isConnected);
-    by("cards").append(...missing.map((card) => card.element));
-    const rest = this.cards.length - this.shown;
-    by("more").hidden = rest <= 0;
-    by("more").textContent = `Show ${Math.min(rest, AT_FIRST)} more of ${rest}`;
-    by("empty").hidden = this.cards.length > 0;
-    by("image-tools").hidden = by("table-box").hidden = this.cards.length === 0;
+  /** Judges all images again: the reader moved a threshold. */
+  judge() {
+    for (const card of this.cards) {
+      card.showResult();
+      this.fill(card);
+    }
+    this.gallery.draw(this.cards);
   }
 
   report() {
+    this.gallery.draw(this.cards);
+    const none = this.cards.length === 0;
+    by("empty").hidden = !none;
+    by("image-tools").hidden = by("gallery-tools").hidden = by("table-box").hidden = none;
+    if (none) {
+      this.say("");
+      return;
+    }
     const failed = this.cards.filter((card) => card.problem).length;
     const ended = this.done === this.cards.length;
     const bad = failed ? `; ${failed} could not be scored` : "";
@@ -119,7 +126,7 @@ export class Images {
       ended
         ? `${this.done - failed} of ${counted(this.cards.length, "image", "images")} scored${bad}.`
         : `Scoring: ${this.done} of ${this.cards.length}${bad} …`,
-      ended,
+      ended ? undefined : { done: this.done, of: this.cards.length },
     );
   }
 
@@ -130,8 +137,11 @@ export class Images {
     const alone = this.facts.context ? this.facts.classes : [];
     if (this.facts.context) head.push("neighbours");
     head.push(...alone.map((c) => `probability of ${c.word} alone`));
-    head.push("unlike the training images", "problem", "run", "notice");
-    const rows = this.cards.map(({ file, result, problem }) => [
+    const moved = this.thresholds.areOwn;
+    head.push("unlike the training images");
+    if (moved) head.push("your threshold", "positive at your threshold");
+    head.push("problem", "run", "notice");
+    const rows = this.cards.map(({ file, result, held, problem }) => [
       file.name,
       result?.label,
       result?.word,
@@ -142,6 +152,7 @@ export class Images {
       ...(this.facts.context ? [result?.neighbours] : []),
       ...alone.map((c) => (result?.alone_probabilities ?? result?.probabilities)?.[c.name]),
       result?.unlike_training,
+      ...(moved ? [held?.operating_point, held?.positive] : []),
       problem,
       this.facts.run,
       this.facts.notice,
@@ -155,10 +166,7 @@ export class Images {
     for (const card of this.cards) card.remove();
     this.cards = [];
     this.done = 0;
-    this.shown = AT_FIRST;
-    by("rows").replaceChildren();
-    this.draw();
-    this.say("", true);
+    this.report();
     by("images-heading").focus();
   }
 }

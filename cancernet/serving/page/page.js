@@ -1,17 +1,23 @@
 // Connects the parts of the page.
 
-import { Problem, get, onTokenAsked } from "./api.js";
+import { Problem, get, getFile, onTokenAsked } from "./api.js";
 import { Images } from "./images.js";
 import { listed, short } from "./scale.js";
 import { Slide, describe } from "./slide.js";
+import { Thresholds } from "./thresholds.js";
 
 const by = (id) => document.getElementById(id);
 let lastSaid = 0;
 
-/** Reports progress, at most once a second unless `always`. */
-function say(text, always = false) {
+/** Says how far it is, at most once a second; without `progress`, what came of it. */
+function say(text, progress) {
+  const bar = by("progress");
+  bar.hidden = !progress;
+  bar.max = progress?.of ?? 1;
+  if (progress?.of) bar.value = progress.done;
+  else bar.removeAttribute("value"); // nobody knows how far
   const now = performance.now();
-  if (!always && now - lastSaid < 1000) return;
+  if (progress && now - lastSaid < 1000) return;
   lastSaid = now;
   by("status").textContent = text;
 }
@@ -19,7 +25,7 @@ function say(text, always = false) {
 function complain(error) {
   by("problem").textContent =
     error instanceof Problem ? error.message : "The page failed; reload it and try again.";
-  say("", true);
+  say("");
 }
 
 let pendingToken = null;
@@ -55,6 +61,7 @@ function tellFacts(facts) {
   const positive = facts.classes.filter((c) => c.positive).map((c) => c.word).join(" or ");
   by("probability-head").textContent = `Probability of ${positive}`;
   by("neighbours-head").hidden = !facts.context;
+  by("examples-box").hidden = !facts.examples.length;
   by("facts").replaceChildren(
     ...describe([
       ["Intended use", facts.intended_use],
@@ -88,11 +95,14 @@ async function filesIn(entry) {
   }
 }
 
-function listen(images, slide) {
+function listen(facts, images, slide) {
   const add = (files) => {
     by("problem").textContent = "";
     if (files.length) images.add([...files]).catch(complain);
   };
+  by("examples").addEventListener("click", () => {
+    Promise.all(facts.examples.map(getFile)).then(add).catch(complain);
+  });
   by("files").addEventListener("change", () => {
     add(by("files").files);
     by("files").value = "";
@@ -129,7 +139,12 @@ onTokenAsked(askForToken);
 try {
   const facts = await get("/model");
   tellFacts(facts);
-  listen(new Images(facts, say), new Slide(facts, say));
+  const thresholds = new Thresholds(facts, () => {
+    images.judge();
+    slide.draw();
+  });
+  const [images, slide] = [new Images(facts, thresholds, say), new Slide(facts, thresholds, say)];
+  listen(facts, images, slide);
   document.body.dataset.ready = "yes";
 } catch (error) {
   complain(error);

@@ -62,6 +62,22 @@ export function judged(neighbours, alone) {
   return `judged with ${neighbours} of 8 neighbours${farther}; alone: ${short(alone)}`;
 }
 
+/** What an image is held to, stored or the reader's own. */
+export function pointName(own) {
+  return own ? "your threshold" : "the operating point";
+}
+
+/** Draws the whole scale from 0 to 1. */
+export function drawLegend(canvas) {
+  canvas.width = 256;
+  canvas.height = 1;
+  const context = canvas.getContext("2d");
+  for (let at = 0; at < 256; at += 1) {
+    context.fillStyle = `rgb(${colour(at / 255).join(" ")})`;
+    context.fillRect(at, 0, 1, 1);
+  }
+}
+
 /** Draws a grey image's values in colour, transparent where it is dark. */
 export async function drawHeat(canvas, base64) {
   const image = new Image();

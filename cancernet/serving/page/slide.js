@@ -1,29 +1,36 @@
-// The map of one slide: tissue, probability above it, outline at the operating point.
+// The map of one slide: its figures, what a patch is, and what the reader does with it.
 
 import { Problem, formOf, post } from "./api.js";
-import { colour, counted, judged, listed, short } from "./scale.js";
+import { UNLIKE, counted, drawLegend, judged, listed, pointName, short } from "./scale.js";
+import { SlideCanvas } from "./slide_canvas.js";
 import { download, save } from "./table.js";
-
-const WIDEST = 1800; // pixels of the canvas
+import { Zoom } from "./zoom.js";
 
 const by = (id) => document.getElementById(id);
 
 export class Slide {
-  constructor(facts, say) {
+  constructor(facts, thresholds, say) {
     this.facts = facts;
+    this.thresholds = thresholds;
     this.say = say;
     this.map = null;
-    const frame = by("slide-frame");
-    frame.addEventListener("pointermove", (event) => this.point(event));
-    frame.addEventListener("keydown", (event) => this.step(event));
+    this.zoom = new Zoom(by("slide-frame"), by("slide-view"));
+    by("slide-frame").addEventListener("pointermove", (event) => {
+      this.read(this.canvas.under(event));
+    });
+    by("slide-frame").addEventListener("keydown", (event) => this.step(event));
     by("slide-opacity").addEventListener("input", () => this.setOpacity());
     by("slide-lines").addEventListener("change", () => {
       by("slide-outline").hidden = !by("slide-lines").checked;
     });
     by("slide-ways").addEventListener("change", () => this.draw());
+    by("slide-closer").addEventListener("click", () => this.zoom.closer());
+    by("slide-farther").addEventListener("click", () => this.zoom.farther());
+    by("slide-whole").addEventListener("click", () => this.zoom.reset());
     by("slide-csv").addEventListener("click", () => this.download());
     by("slide-geojson").addEventListener("click", () => this.downloadOutline());
     by("slide-clear").addEventListener("click", () => this.clear());
+    drawLegend(by("slide-legend"));
   }
 
   /** Sends a folder's images; rejects with a Problem. */
@@ -40,23 +47,29 @@ export class Slide {
     if (size > limits.request_bytes) {
       throw new Problem(`The folder is larger than the limit of ${limits.request_bytes / 2 ** 20} MiB.`);
     }
-    this.say(`Scoring ${counted(patches.length, "patch", "patches")} …`);
+    this.say(`Scoring ${counted(patches.length, "patch", "patches")} …`, {});
     this.map = await post("/slide", formOf("patches", patches));
-    this.place(this.map);
     by("slide").hidden = false;
+    this.canvas = new SlideCanvas(this.map);
+    this.zoom.reset();
+    this.here = null;
+    by("slide-here").hidden = true;
+    this.thresholds.show();
     by("slide-ways").hidden = !this.map.alone;
     by("slide-in-context").checked = true;
     this.draw();
     this.setOpacity();
-    await this.drawTissue(patches);
-    this.say(`Slide map of ${counted(this.map.patches.length, "patch", "patches")}.`, true);
+    await this.canvas.drawTissue(patches);
+    this.say(`Slide map of ${counted(this.map.patches.length, "patch", "patches")}.`);
   }
 
   /** Draws the map and its figures, in context or alone as the person chose. */
   draw() {
+    if (!this.map) return;
     this.tell();
-    this.drawHeat();
-    this.drawOutline();
+    this.canvas.drawHeat((patch) => this.probability(patch));
+    if (this.isMoved) this.canvas.drawSides(this.positive);
+    else this.canvas.drawOutline(this.shown.geojson);
     const { here } = this;
     this.here = null;
     this.read(here);
@@ -77,111 +90,59 @@ export class Slide {
     return this.isAlone ? aloneOf(patch) : patch.probability;
   }
 
-  place(map) {
-    this.margin = 0.1 * map.step; // room for the outline around patches at the edge
-    const [width, height] = [map.width + 2 * this.margin, map.height + 2 * this.margin];
-    this.scale = Math.min(1, WIDEST / width, WIDEST / height);
-    this.places = new Map();
-    for (const patch of map.patches) {
-      patch.column = Math.round((patch.x - map.left) / map.step);
-      patch.row = Math.round((patch.y - map.top) / map.step);
-      this.places.set(`${patch.column},${patch.row}`, patch);
-    }
-    this.columns = Math.max(...map.patches.map((patch) => patch.column)) + 1;
-    this.rows = Math.max(...map.patches.map((patch) => patch.row)) + 1;
-    for (const id of ["slide-tissue", "slide-heat", "slide-outline"]) {
-      by(id).width = Math.ceil(width * this.scale);
-      by(id).height = Math.ceil(height * this.scale);
-    }
-    // Neither taller than the window nor larger than the slide itself.
-    const widest = Math.min(width, (window.innerHeight * 0.8 * width) / height);
-    by("slide-frame").style.width = `${widest}px`;
-    by("slide-frame").style.aspectRatio = `${width} / ${height}`;
-    this.here = null;
+  /** Whether a patch is judged with its neighbours on the map that is shown. */
+  inContext(patch) {
+    return !this.isAlone && patch.neighbours !== undefined;
   }
 
-  /** Where the canvas begins on the slide. */
-  corner() {
-    return [this.map.left - this.margin, this.map.top - this.margin];
+  /** The threshold that a patch is held to; alone it is another than in context. */
+  pointOf(patch) {
+    return this.thresholds.of(this.inContext(patch));
   }
 
-  /** A patch's left, top, width and height on the canvas. */
-  box({ x, y, width, height }) {
-    const [left, top] = this.corner();
-    return [x - left, y - top, width, height].map((length) => length * this.scale);
+  /** Whether the reader moved a threshold that a patch of the map is held to. */
+  get isMoved() {
+    return this.map.patches.some((patch) => this.pointOf(patch).isOwn);
   }
 
-  async drawTissue(files) {
-    const context = by("slide-tissue").getContext("2d");
-    // Of files with one name the server takes the first as well.
-    const byName = new Map([...files].reverse().map((file) => [file.name, file]));
-    for (const patch of this.map.patches) {
-      try {
-        const image = await createImageBitmap(byName.get(patch.name));
-        context.drawImage(image, ...this.box(patch));
-        image.close();
-      } catch {
-        // The browser cannot show this kind of image: the map does without it.
-      }
-    }
+  /** The patches that reach their threshold. */
+  get positive() {
+    return this.map.patches.filter((patch) => this.probability(patch) >= this.pointOf(patch).value);
   }
 
-  drawHeat() {
-    const context = cleared("slide-heat");
-    for (const patch of this.map.patches) {
-      context.fillStyle = `rgb(${colour(this.probability(patch)).join(" ")})`;
-      context.fillRect(...this.box(patch));
-    }
-  }
-
-  drawOutline() {
-    const context = cleared("slide-outline");
-    const [left, top] = this.corner();
-    const lines = new Path2D();
-    for (const { geometry } of this.shown.geojson.features) {
-      for (const ring of geometry.coordinates) {
-        ring.forEach(([x, y], index) => {
-          const place = [(x - left) * this.scale, (y - top) * this.scale];
-          if (index) lines.lineTo(...place);
-          else lines.moveTo(...place);
-        });
-        lines.closePath();
-      }
-    }
-    // Light on dark, so that it shows on any ground.
-    for (const [style, width] of [["#10131a", 0.13], ["#7df9ff", 0.06]]) {
-      context.strokeStyle = style;
-      context.lineWidth = Math.max(1.5, width * this.map.step * this.scale);
-      context.lineJoin = "miter";
-      context.stroke(lines);
-    }
+  /** How many patches and how much of the area are positive. */
+  get extent() {
+    const { shown } = this;
+    if (!this.isMoved) return [shown.positive_patches, shown.area_fraction];
+    const area = (patches) => patches.reduce((sum, { width, height }) => sum + width * height, 0);
+    const { positive } = this;
+    return [positive.length, area(positive) / area(this.map.patches)];
   }
 
   tell() {
     const { map, shown } = this;
-    const positive = counted(shown.positive_patches, "patch", "patches");
+    const [positive, share] = this.extent;
+    const point = this.thresholds.of(Boolean(map.alone) && !this.isAlone);
     const figures = [
       ["Patient", map.patient],
       ["Patches", `${map.patches.length}`],
-      [map.word, `${positive}, ${(100 * shown.area_fraction).toFixed(1)}\u00a0% of the area`],
+      [map.word, `${counted(positive, "patch", "patches")}, ${(100 * share).toFixed(1)}\u00a0% of the area`],
       ["Mean probability", short(shown.score)],
-      ["Operating point", short(shown.operating_point)],
+      [point.isOwn ? "Your threshold" : "Operating point", short(point.value)],
     ];
     const lone = map.patches.filter((patch) => patch.neighbours === undefined).length;
     if (map.alone && !this.isAlone && lone) {
       figures.push(["Without neighbours", `${counted(lone, "patch", "patches")}, judged alone`]);
     }
     if (map.unlike_training) {
-      figures.push(["Unlike the training images", counted(map.unlike_training, "patch", "patches")]);
+      const crossed = `${counted(map.unlike_training, "patch", "patches")}, crossed`;
+      figures.push(["Unlike the training images", crossed]);
     }
     by("slide-figures").replaceChildren(...describe(figures));
-    by("slide-lines-text").textContent = `Outline of ${map.word} at the operating point`;
-    by("slide-mark").style.left = `${100 * shown.operating_point}%`;
-    const legend = by("slide-legend").getContext("2d");
-    for (let at = 0; at < 256; at += 1) {
-      legend.fillStyle = `rgb(${colour(at / 255).join(" ")})`;
-      legend.fillRect(at, 0, 1, 1);
-    }
+    by("slide-lines-text").textContent = `Outline of ${map.word} at ${pointName(this.isMoved)}`;
+    by("slide-geojson").textContent =
+      `Download outline${this.isMoved ? " at the stored point" : ""} (GeoJSON)`;
+    by("slide-mark").style.left = `${100 * point.value}%`;
     const left = by("slide-left-out");
     left.hidden = map.left_out.length === 0;
     left.querySelector("summary").textContent = `${counted(map.left_out.length, "file is", "files are")} not on the map`;
@@ -191,18 +152,6 @@ export class Slide {
         item.textContent = `${name}: ${error}`;
         return item;
       }),
-    );
-  }
-
-  point(event) {
-    const frame = by("slide-frame").getBoundingClientRect();
-    const [left, top] = this.corner();
-    const unit = by("slide-heat").width / this.scale / frame.width; // pixels of the slide to one shown
-    const [x, y] = [left + (event.clientX - frame.left) * unit, top + (event.clientY - frame.top) * unit];
-    this.read(
-      this.map.patches.find(
-        (p) => p.x <= x && x < p.x + p.width && p.y <= y && y < p.y + p.height,
-      ),
     );
   }
 
@@ -216,27 +165,30 @@ export class Slide {
     do {
       column += right;
       row += down;
-      if (column < 0 || row < 0 || column >= this.columns || row >= this.rows) return;
-    } while (!this.places.has(`${column},${row}`));
-    this.read(this.places.get(`${column},${row}`));
+      if (!this.canvas.has(column, row)) return;
+    } while (!this.canvas.at(column, row));
+    const patch = this.canvas.at(column, row);
+    this.read(patch);
+    this.zoom.reveal(...this.canvas.shares(patch));
   }
 
+  /** Frames a patch and says what it is. */
   read(patch) {
     if (!patch || patch === this.here) return;
     this.here = patch;
-    const [probability, point] = [this.probability(patch), this.pointOf(patch)];
-    const side = probability >= point ? "at or above" : "below";
+    const [left, top, right, bottom] = this.canvas.shares(patch).map((share) => 100 * share);
+    Object.assign(by("slide-here").style, {
+      left: `${left}%`, top: `${top}%`, width: `${right - left}%`, height: `${bottom - top}%`,
+    });
+    by("slide-here").hidden = false;
+    const [probability, { value, isOwn }] = [this.probability(patch), this.pointOf(patch)];
+    const side = probability >= value ? "at or above" : "below";
     const among = this.isAlone ? "judged alone" : judged(patch.neighbours, patch.alone_probability);
     const how = this.map.alone ? `; ${among}` : "";
     by("slide-patch").textContent =
       `x ${patch.x}, y ${patch.y}: probability of ${this.map.word} ${short(probability)}, ` +
-      `${side} the operating point${how}`;
-  }
-
-  /** The operating point that a patch is held to; alone it is another than in context. */
-  pointOf(patch) {
-    const alone = this.map.alone && (this.isAlone || patch.neighbours === undefined);
-    return (alone ? this.map.alone : this.map).operating_point;
+      `${side} ${pointName(isOwn)}${how}` +
+      (patch.unlike_training ? `. ${UNLIKE}` : "");
   }
 
   setOpacity() {
@@ -248,13 +200,19 @@ export class Slide {
     const { map, facts } = this;
     const head = ["patient", "x", "y", "width", "height", `probability of ${map.word}`, "positive"];
     if (map.alone) head.push(`probability of ${map.word} alone`, "neighbours");
-    head.push("operating point", "run", "notice");
+    head.push("operating point", "unlike the training images");
+    const moved = this.thresholds.areOwn;
+    if (moved) head.push("your threshold", "positive at your threshold");
+    head.push("run", "notice");
     const rows = map.patches.map((patch) => {
       const alone = map.alone ? [aloneOf(patch), patch.neighbours ?? 0] : [];
       const lone = map.alone && patch.neighbours === undefined;
+      const { value } = this.thresholds.of(patch.neighbours !== undefined);
       return [
         map.patient, patch.x, patch.y, patch.width, patch.height, patch.probability, patch.positive,
-        ...alone, (lone ? map.alone : map).operating_point, facts.run, facts.notice,
+        ...alone, (lone ? map.alone : map).operating_point, patch.unlike_training,
+        ...(moved ? [value, patch.probability >= value] : []),
+        facts.run, facts.notice,
       ];
     });
     download(`cancernet-${map.patient}.csv`, [head, ...rows]);
@@ -268,7 +226,7 @@ export class Slide {
   clear() {
     this.map = null;
     by("slide").hidden = true;
-    this.say("", true);
+    this.say("");
     by("images-heading").focus();
   }
 }
@@ -276,13 +234,6 @@ export class Slide {
 /** A patch's probability without its neighbours. */
 function aloneOf(patch) {
   return patch.alone_probability ?? patch.probability;
-}
-
-/** An empty canvas to draw on. */
-function cleared(id) {
-  const context = by(id).getContext("2d");
-  context.clearRect(0, 0, by(id).width, by(id).height);
-  return context;
 }
 
 /** Pairs as the terms of a description list. */
