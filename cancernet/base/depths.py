@@ -6,13 +6,14 @@ the tags of a TIFF), else from the data set, else from the largest value of the 
 """
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from cancernet.base.errors import ImageError
 
 DEPTHS = (8, 10, 12, 14, 16)
 # In `info` of an image whose depth neither its file nor a data set told: the depth taken.
 GUESSED = "guessed depth"
+INVERTED = "inverted"  # in `info` of an image whose largest values are black: True
 _BITS, _LARGEST = 258, 281  # tags of a TIFF: bits of a sample, largest value that is used
 
 
@@ -41,6 +42,8 @@ def eight_bit(image: Image.Image, *, told: int, bits: int) -> Image.Image:
         whose = "that its file states" if told else "that the data set has"
         raise ImageError(f"its values reach {top:,}, more than the {depth} bits {whose}")
     grey = _grey(values.astype(np.int64) >> (depth - 8))
+    if image.info.get(INVERTED):
+        grey = ImageChops.invert(grey)
     if not told and not bits:
         grey.info[GUESSED] = depth
     return grey
@@ -56,6 +59,8 @@ def told_depth(image: Image.Image, content: bytes) -> int:
     told = 0
     if image.format in ("PPM", "JPEG2000"):
         return 16  # Pillow has scaled the values
+    if image.format == "DICOM":
+        return image.told  # type: ignore[attr-defined]
     if image.format == "PNG":
         head = content[: content.find(b"IDAT")]
         place = head.find(b"sBIT")

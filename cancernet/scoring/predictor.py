@@ -20,6 +20,7 @@ import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
+from cancernet.base.oddities import Oddity
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prepared import Prepared, prepare, unlike_training
 
@@ -157,10 +158,10 @@ class Predictor:
         found = prepare(source, self.run.record.input)
         if found.guessed_depth:
             self.guessed_depths.add(found.guessed_depth)
-        self.chose_pages |= found.chose_page
+        self.oddities |= found.oddity
         return found
 
-    chose_pages = False  # whether another page than the first was taken of some image
+    oddities = Oddity(0)  # of some of the images
 
     @functools.cached_property
     def guessed_depths(self) -> set[int]:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb
-from cancernet.base.kinds import _KINDS, PAGE
+from cancernet.base.kinds import _KINDS
+from cancernet.base.oddities import ODDITY, Oddity
 from cancernet.base.words import IMAGES_READ
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (9, 7, 3), np.uint8)
@@ -59,7 +60,11 @@ def test_of_a_tiff_the_largest_page_counts(big):
         for side, value in ((20, 1), (64, 2), (64, 3), (32, 4)):
             file.write(np.full((side, side), value, np.uint8), tile=(32, 32) if side > 60 else None)
     found = read_rgb(buffer.getvalue())
-    assert found.size == (64, 64) and np.asarray(found).max() == 2 and found.info[PAGE] == 1
+    assert (
+        found.size == (64, 64)
+        and np.asarray(found).max() == 2
+        and found.info[ODDITY] == Oddity.PAGE
+    )
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
