@@ -103,7 +103,9 @@ def test_films_are_read_with_their_table(tmp_path):
     assert gone["mdb901"][0] is Reason.NO_FILE and gone["mdb999.pgm"][0] is Reason.NO_LABEL
     (tmp_path / "original" / "Info.txt").write_text("nothing")
     with pytest.raises(catalog.entry.CancerNetError, match=r"Info.txt is not the table of mini-m"):
-        make(BuildSettings(dataset="mini-mias", source=tmp_path / "original", output=tmp_path / "b"))
+        make(
+            BuildSettings(dataset="mini-mias", source=tmp_path / "original", output=tmp_path / "b")
+        )
 
 
 def test_dicom_files_are_read_with_their_table(tmp_path):
