@@ -25,7 +25,7 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
 from cancernet.base.kinds import directory_of_page, has_other_suffix, open_image
-from cancernet.base.oddities import ODDITY, Oddity
+from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.base.words import IMAGES_READ
 
 MAXIMUM_PIXELS = 64_000_000
@@ -82,7 +82,7 @@ def read_rgb(
             _check_size(image, content, maximum_pixels)
             image.load()
             rgb = _to_rgb(image, content, bits)
-            if odd := image.info.get(ODDITY, Oddity(0)) | _oddity_of_name(source, content):
+            if odd := image.info.get(ODDITY, NOTHING_ODD) | _oddity_of_name(source, content):
                 rgb.info[ODDITY] = odd
             return rgb
     except ImageError:
@@ -101,7 +101,7 @@ def read_rgb(
 
 def _oddity_of_name(source: Path | bytes, content: bytes) -> Oddity:
     lies = not isinstance(source, bytes) and has_other_suffix(os.fspath(source), content)
-    return Oddity.SUFFIX if lies else Oddity(0)
+    return Oddity.SUFFIX if lies else NOTHING_ODD
 
 
 def to_array(

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from PIL import Image
 
+from cancernet.base.errors import ImageError
 from cancernet.base.oddities import ODDITY, Oddity
 
 # Format, as Pillow calls it -> how a file begins, its plugin, and the suffixes of such files.
@@ -82,9 +83,22 @@ def open_image(content: bytes) -> Image.Image:
     plugin = importlib.import_module(f"PIL.{_KINDS[kind][1]}ImagePlugin")
     if kind == "PNG":  # by far the most frequent one: not even the plugins of five formats
         return plugin.PngImageFile(io.BytesIO(content))
-    image = Image.open(io.BytesIO(content), formats=(kind,))
     if kind == "TIFF":
-        _go_to_largest_page(image)
+        return _open_tiff(content)
+    return Image.open(io.BytesIO(content), formats=(kind,))
+
+
+def _open_tiff(content: bytes) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(content), formats=("TIFF",))
+    except Image.UnidentifiedImageError:
+        raise ImageError(
+            "the image is damaged, or a TIFF of a kind that is not read; save it again, "
+            "uncompressed or with LZW"
+        ) from None
+    _go_to_largest_page(image)
+    if image.info.get("compression") == "webp":
+        raise ImageError("this TIFF is packed with WebP, which is not read; save it with LZW")
     return image
 
 

@@ -17,6 +17,7 @@ class Oddity(enum.IntFlag):
         return str(self.name).lower()
 
 
+NOTHING_ODD = Oddity(0)
 ODDITY = "oddity"  # in `info` of an image
 _WORDS = {
     Oddity.PAGE: "of several pages, the largest was taken",

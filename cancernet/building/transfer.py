@@ -22,7 +22,7 @@ from cancernet.base.depths import GUESSED
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
 from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 from cancernet.base.kinds import has_other_suffix
-from cancernet.base.oddities import ODDITY, Oddity
+from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.base.parallel import in_parallel
 from cancernet.base.progress import progress_bar
 from cancernet.building.plan import Plan
@@ -213,7 +213,7 @@ def decoded_size(content: bytes, name: str = "") -> tuple[int, int, int, Oddity]
     Raises:
         ImageError: it does not decode; the message is the reason.
     """
-    oddity = Oddity.SUFFIX if has_other_suffix(name, content) else Oddity(0)
+    oddity = Oddity.SUFFIX if has_other_suffix(name, content) else NOTHING_ODD
     size = _plain_png(content)
     if size is not None:
         return (*size, 0, oddity)

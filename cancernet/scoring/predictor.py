@@ -20,7 +20,7 @@ import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
-from cancernet.base.oddities import Oddity
+from cancernet.base.oddities import NOTHING_ODD
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prepared import Prepared, prepare, unlike_training
 
@@ -149,7 +149,7 @@ class Predictor:
         self.oddities |= found.oddity
         return found
 
-    oddities = Oddity(0)  # of some of the images
+    oddities = NOTHING_ODD  # of some of the images
 
     @functools.cached_property
     def guessed_depths(self) -> set[int]:

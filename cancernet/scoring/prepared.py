@@ -10,7 +10,7 @@ from PIL import Image
 from cancernet.appearance.measure import measure
 from cancernet.base.depths import GUESSED
 from cancernet.base.images import read_rgb, to_array
-from cancernet.base.oddities import ODDITY, Oddity
+from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Input
 
@@ -21,7 +21,7 @@ class Prepared(NamedTuple):
     pixels: np.ndarray
     size: tuple[int, int]  # width and height before it was scaled
     guessed_depth: int = 0  # bits that were taken for values whose depth nothing tells; 0: told
-    oddity: Oddity = Oddity(0)
+    oddity: Oddity = NOTHING_ODD
 
 
 def prepare(source: Path | bytes | Image.Image, scaling: Input) -> Prepared:
@@ -38,7 +38,7 @@ def prepare(source: Path | bytes | Image.Image, scaling: Input) -> Prepared:
         pixels,
         image.size,
         guessed_depth=image.info.get(GUESSED, 0),
-        oddity=image.info.get(ODDITY, Oddity(0)),
+        oddity=image.info.get(ODDITY, NOTHING_ODD),
     )
 
 

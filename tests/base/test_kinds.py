@@ -103,3 +103,15 @@ def test_only_the_plugin_that_is_needed_is_loaded():
 def test_every_format_is_named_where_a_person_chooses_files():
     named = IMAGES_READ.upper().replace(" ", "")
     assert [kind for kind in _KINDS if kind not in named] == []
+
+
+def test_a_tiff_of_another_packing_is_not_called_another_format():
+    tifffile = pytest.importorskip("tifffile")
+    imagecodecs = pytest.importorskip("imagecodecs")
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    for packing, words in (("webp", "packed with WebP"), ("jpeg2000", "a TIFF of a kind that is")):
+        assert imagecodecs
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, pixels, compression=packing, photometric="rgb", tile=(32, 32))
+        with pytest.raises(ImageError, match=words):
+            read_rgb(buffer.getvalue())
