@@ -144,3 +144,19 @@ def test_a_table_of_patients_may_name_its_columns(tmp_path):
         tmp_path / "t.csv", ["1.png", "2.png"], columns=("image=Bild", "patient=Fall", "label=Art")
     )
     assert found == {"1.png": "7"} and missing == []
+
+
+def test_what_is_odd_about_files_is_counted_and_said(build, tmp_path):
+    pictures(tmp_path / "source", write_png)
+    for view in (100, 101):
+        image = Image.open(path := tmp_path / "source" / "p1" / f"{view}.png")
+        image.save(path, "JPEG")
+    first, large = (Image.fromarray(np.full((side, side), side, np.uint8)) for side in (9, 30))
+    (tmp_path / "source" / "p2" / "200.png").unlink()
+    first.save(tmp_path / "source/p2/200.tif", "TIFF", save_all=True, append_images=[large])
+    code, out, _ = build(*OWN, "--source", "source", *tables(tmp_path), "--output", "set")
+    assert code == 0
+    assert "2 images: the suffix names another format than the content, and the content c" in out
+    assert "1 image: of several pages, the largest was taken" in out
+    facts = json.loads((tmp_path / "set" / "build.json").read_text())
+    assert facts["oddities"] == {"page": 1, "suffix": 2}
