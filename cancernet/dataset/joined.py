@@ -41,7 +41,7 @@ def join_files(
         folder: of the table's images, whose files come first; or empty.
 
     Raises:
-        CancerNetError: not one name means a file.
+        CancerNetError: not one name means a single file.
     """
     meant, there = NamedFiles(images).find_all(lines), set(images)
     files, doubtful, missing = {}, {}, []
@@ -56,7 +56,14 @@ def join_files(
         else:
             where = f"row {line} of {table.name}"
             missing.append(LeftOutFile(name, Reason.NO_FILE, where, failed=True))
-    if not files and not doubtful:
+    if not files and doubtful:
+        file, name = next(iter(doubtful.items()))
+        other = next(other for other in doubtful if other != file and doubtful[other] == name)
+        raise CancerNetError(
+            f"{name} in {table} fits several files, {file} and {other}, and no row fits one alone; "
+            "write the path from the source folder into the table"
+        )
+    if not files:
         raise CancerNetError(
             f"none of {len(lines):,} files that {table} names is in the source folder: "
             f"{some(list(lines), EXAMPLES)}; name the folder that holds them with --source"
