@@ -16,7 +16,8 @@ FOLDERS = ("benchmarks", "cancernet", "constraints", "docs", "tests", "tools")
 # Flags of other programs: pip, uv, Docker, tf2onnx, Dask, Slurm.
 OF_OTHERS = {
     "--exclude-editable", "--extra", "--resolution", "--build", "--rm", "--nworkers", "--nthreads",
-    "--saved-model", "--tflite", "--scheduler-file", "--array", "--cpus-per-task", "--nodes", "--ntasks-per-node",
+    "--scheduler-file", "--array", "--cpus-per-task", "--nodes", "--ntasks-per-node",
+    "--saved-model", "--tflite",
 }  # fmt: skip
 
 CODE = re.compile(r"^ *```.*?^ *```|^ {4}\S[^\n]*|``.+?``|`[^`]+`", re.MULTILINE | re.DOTALL)
