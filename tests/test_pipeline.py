@@ -442,7 +442,7 @@ def others(tmp_path_factory):
 def test_other_forms_from_the_folder_to_the_evaluation(others, tmp_path, undrawn):
     data, run = others / "folder", tmp_path / "run"
     done = inside("train_model.py", "--dataset", "folder", "--data", data, "--run", run,
-                  "--limit", "24", "--image-size", "24", *QUICK)  # fmt: skip
+                  "--limit", "24", "--image-size", "24", *QUICK, "--epochs", "1")  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     rows = predictions(run)
     done = inside("predict.py", *[data / row["path"] for row in rows], "--run", run, "--json")
@@ -452,10 +452,9 @@ def test_other_forms_from_the_folder_to_the_evaluation(others, tmp_path, undrawn
     for folder, images in ((others / "scans", 60), (others / "mini-mias", 18)):
         done = inside("predict.py", folder, "--run", run, "--json")
         assert (done.returncode, len(done.stdout.splitlines())) == (0, images), done.stderr
-    for name, images in (("breakhis", 48), ("folder", 12)):
-        done = inside("evaluate_model.py", "--run", run, "--data", others / name)
-        assert done.returncode == 0, done.stderr
-        assert re.search(rf"\b{images} images", done.stdout), done.stdout
+    done = inside("evaluate_model.py", "--run", run, "--data", others / "breakhis")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\b48 images", done.stdout), done.stdout
     everything = [*run.rglob("*.json"), *run.rglob("*.csv"), *run.rglob("*.html"),
                   *data.glob("*.*")]  # fmt: skip
     assert not any("secret" in path.read_text("utf-8") for path in everything if path.is_file())
