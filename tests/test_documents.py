@@ -13,11 +13,12 @@ DOCUMENTS = [
     ROOT / "benchmarks" / "README.md",
 ]
 FOLDERS = ("benchmarks", "cancernet", "constraints", "docs", "tests", "tools")
-# Flags of other programs: pip, uv, Docker, Dask, Slurm, curl, MLflow.
+# Flags of other programs: pip, uv, Docker, tf2onnx, Dask, Slurm, curl, MLflow.
 OF_OTHERS = {
     "--data-binary", "--backend-store-uri",
     "--exclude-editable", "--extra", "--resolution", "--build", "--rm", "--nworkers", "--nthreads",
     "--scheduler-file", "--array", "--cpus-per-task", "--nodes", "--ntasks-per-node",
+    "--saved-model", "--tflite",
 }  # fmt: skip
 
 CODE = re.compile(r"^ *```.*?^ *```|^ {4}\S[^\n]*|``.+?``|`[^`]+`", re.MULTILINE | re.DOTALL)

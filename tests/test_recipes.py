@@ -20,7 +20,8 @@ from cancernet.models import MODELS, model_facts
 from cancernet.planning.begin import limited, shares
 from cancernet.recipes import RECIPES, describe_recipes, first_start, recipe
 from cancernet.runs.run_folder import open_run
-from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
+from cancernet.scoring.described import ModelDescription
+from cancernet.scoring.keras_predictor import open_keras_model
 from cancernet.scoring.predictor import Predictor
 from cancernet.training import train as training
 from cancernet.training.network import first_network

@@ -11,36 +11,70 @@ the tags of a TIFF), else from the data set, else from the largest value of the 
 import importlib
 import io
 import re
+from pathlib import Path, PurePath
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from cancernet.base.errors import ImageError
+from cancernet.base.oddities import ODDITY, Oddity
 
-# Format, as Pillow calls it -> how a file begins, and the name of its plugin. People read of them
-# in `FORMATS_READ` of `cancernet/base/words.py`.
+# Format, as Pillow calls it -> how a file begins, its plugin, and the suffixes of such files.
+# People read of them in `FORMATS_READ` of `cancernet/base/words.py`.
 _KINDS = {
-    "PNG": (rb"\x89PNG\r\n\x1a\n", "Png"),
-    "JPEG": (rb"\xff\xd8\xff", "Jpeg"),
-    "TIFF": (rb"II[*+]\0|MM\0[*+]", "Tiff"),
-    "BMP": (rb"BM", "Bmp"),
-    "GIF": (rb"GIF8[79]a", "Gif"),
-    "PPM": (rb"P[1-6]\s", "Ppm"),
-    "WEBP": (rb"RIFF....WEBP", "WebP"),
-    "JPEG2000": (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "Jpeg2K"),
+    "PNG": (rb"\x89PNG\r\n\x1a\n", "Png", ".png"),
+    "JPEG": (rb"\xff\xd8\xff", "Jpeg", ".jpg .jpeg"),
+    "DICOM": (rb".{128}DICM", "", ".dcm .dicom"),  # some also begin as a TIFF does
+    "TIFF": (rb"II[*+]\0|MM\0[*+]", "Tiff", ".tif .tiff"),
+    "BMP": (rb"BM", "Bmp", ".bmp"),
+    "GIF": (rb"GIF8[79]a", "Gif", ".gif"),
+    "PPM": (rb"P[1-6]\s", "Ppm", ".pgm .ppm .pbm .pnm"),
+    "WEBP": (rb"RIFF....WEBP", "WebP", ".webp"),
+    "JPEG2000": (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "Jpeg2K", ".jp2 .j2k"),
 }
-SUFFIXES = frozenset({
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".pgm", ".ppm", ".pbm", ".pnm",
-    ".webp", ".jp2", ".j2k",
-})  # fmt: skip
+_KIND_OF = {suffix: kind for kind, (*_, all_) in _KINDS.items() for suffix in all_.split()}
+SUFFIXES = frozenset(_KIND_OF)
 MOST_PAGES = 1000
-# In `info` of an image: which of its pages was taken, where that is not the first.
-PAGE = "page"
-_STARTS = {kind: re.compile(start, re.DOTALL) for kind, (start, _) in _KINDS.items()}
+_STARTS = {kind: re.compile(start, re.DOTALL) for kind, (start, *_) in _KINDS.items()}
+# DICOM files are often called by a number, or by an identifier of numbers and dots.
+_NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+", re.DOTALL)
+_BEGINNING = 132  # bytes that tell every format
+
 DEPTHS = (8, 10, 12, 14, 16)
 # In `info` of an image whose depth neither its file nor a data set told: the depth taken.
 GUESSED = "guessed depth"
+INVERTED = "inverted"  # in `info` of an image whose largest values are black: True
 _BITS, _LARGEST = 258, 281  # tags of a TIFF: bits of a sample, largest value that is used
+
+
+def kind_of(content: bytes) -> str | None:
+    """Returns the format that a content is of; None where it begins like none of these."""
+    return next((kind for kind, start in _STARTS.items() if start.match(content)), None)
+
+
+def has_other_suffix(name: str, content: bytes) -> bool:
+    """Tells whether a file's suffix is that of another format than its content."""
+    named = _KIND_OF.get(PurePath(name).suffix.lower())
+    return named is not None and kind_of(content) not in (named, None)
+
+
+def is_image_name(folder: str, name: str) -> bool:
+    """Tells whether a file counts as an image where a folder is searched.
+
+    It has the suffix of an image, or it has none and begins as a DICOM file does.
+    """
+    if name.lower().endswith(tuple(SUFFIXES)):
+        return True
+    if not _NO_SUFFIX.fullmatch(name):
+        return False
+    path = Path(folder, name)
+    try:
+        if not path.is_file():  # a pipe would wait for ever
+            return False
+        with path.open("rb") as file:
+            return kind_of(file.read(_BEGINNING)) == "DICOM"
+    except OSError:
+        return False
 
 
 def open_image(content: bytes) -> Image.Image:
@@ -50,15 +84,32 @@ def open_image(content: bytes) -> Image.Image:
         Image.UnidentifiedImageError: it begins like none of these formats.
         Exception: whatever a decoder raises of bytes that others wrote.
     """
-    kind = next((kind for kind, start in _STARTS.items() if start.match(content)), None)
+    kind = kind_of(content)
     if kind is None:
         raise Image.UnidentifiedImageError
+    if kind == "DICOM":
+        from cancernet.base.dicom import DicomImageFile
+
+        return DicomImageFile(io.BytesIO(content))
     plugin = importlib.import_module(f"PIL.{_KINDS[kind][1]}ImagePlugin")
     if kind == "PNG":  # by far the most frequent one: not even the plugins of five formats
         return plugin.PngImageFile(io.BytesIO(content))
-    image = Image.open(io.BytesIO(content), formats=(kind,))
     if kind == "TIFF":
-        _go_to_largest_page(image)
+        return _open_tiff(content)
+    return Image.open(io.BytesIO(content), formats=(kind,))
+
+
+def _open_tiff(content: bytes) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(content), formats=("TIFF",))
+    except Image.UnidentifiedImageError:
+        raise ImageError(
+            "the image is damaged, or a TIFF of a kind that is not read; save it again, "
+            "uncompressed or with LZW"
+        ) from None
+    _go_to_largest_page(image)
+    if image.info.get("compression") == "webp":
+        raise ImageError("this TIFF is packed with WebP, which is not read; save it with LZW")
     return image
 
 
@@ -79,7 +130,7 @@ def _go_to_largest_page(image: Image.Image) -> None:
             largest, most = page, image.width * image.height
     image.seek(largest)
     if largest:
-        image.info[PAGE] = largest
+        image.info[ODDITY] = Oddity.PAGE
 
 
 def eight_bit(image: Image.Image, *, told: int, bits: int) -> Image.Image:
@@ -107,6 +158,8 @@ def eight_bit(image: Image.Image, *, told: int, bits: int) -> Image.Image:
         whose = "that its file states" if told else "that the data set has"
         raise ImageError(f"its values reach {top:,}, more than the {depth} bits {whose}")
     grey = _grey(values.astype(np.int64) >> (depth - 8))
+    if image.info.get(INVERTED):
+        grey = ImageChops.invert(grey)
     if not told and not bits:
         grey.info[GUESSED] = depth
     return grey
@@ -122,6 +175,8 @@ def told_depth(image: Image.Image, content: bytes) -> int:
     told = 0
     if image.format in ("PPM", "JPEG2000"):
         return 16  # Pillow has scaled the values
+    if image.format == "DICOM":
+        return image.told  # type: ignore[attr-defined]
     if image.format == "PNG":
         head = content[: content.find(b"IDAT")]
         place = head.find(b"sBIT")

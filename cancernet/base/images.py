@@ -3,11 +3,12 @@
 How every kind of image becomes 8-bit RGB:
 
 - EXIF orientation is applied; of several frames the first is taken, of the pages of a TIFF
-  the largest;
+  the largest; what is odd about a file is noted (`cancernet/base/oddities.py`);
 - grey and black-and-white are repeated into three channels; palettes are looked up;
 - transparent pixels are laid on white, the background of a slide;
 - whole numbers of more than 8 bits keep the upper 8 bits of their depth, and
   floating-point values are taken as 0-1 or 0-255 (`cancernet/base/formats.py`);
+- of a DICOM file the window counts that it states itself (`cancernet/base/dicom.py`);
 - CMYK, YCbCr, HSV and LAB are converted by Pillow's formulas, without ICC profiles.
 """
 
@@ -24,12 +25,13 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
 from cancernet.base.formats import (
-    PAGE,
     directory_of_page,
     eight_bit,
+    has_other_suffix,
     open_image,
     told_depth,
 )
+from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.base.words import IMAGES_READ
 
 MAXIMUM_PIXELS = 64_000_000
@@ -86,8 +88,8 @@ def read_rgb(
             _check_size(image, content, maximum_pixels)
             image.load()
             rgb = _to_rgb(image, content, bits)
-            if PAGE in image.info:
-                rgb.info[PAGE] = image.info[PAGE]
+            if odd := image.info.get(ODDITY, NOTHING_ODD) | _oddity_of_name(source, content):
+                rgb.info[ODDITY] = odd
             return rgb
     except ImageError:
         raise
@@ -101,6 +103,11 @@ def read_rgb(
         # Decoders meet bytes that others wrote and raise whatever they like
         # (OSError, SyntaxError, ValueError, struct.error, zlib.error, ...).
         raise ImageError(f"the image is damaged ({first_line(error, longest=120)})") from None
+
+
+def _oddity_of_name(source: Path | bytes, content: bytes) -> Oddity:
+    lies = not isinstance(source, bytes) and has_other_suffix(os.fspath(source), content)
+    return Oddity.SUFFIX if lies else NOTHING_ODD
 
 
 def to_array(

@@ -124,8 +124,8 @@ def read_table(path: Path, columns: Sequence[str] = (), *, all_there: bool = Tru
         CancerNetError: it cannot be read, or lacks one of the columns.
     """
     named = _named_columns(columns)
+    text = read_text(path)
     with _refusing(path, "table", "CSV file"):
-        text = _decoded(Path(path).read_bytes())
         first = next(io.StringIO(text, newline=""), "").rstrip("\r\n")
         told = _EXCEL.match(first)
         delimiter = told[1] if told else _delimiter(first, set(named.values()))
@@ -150,6 +150,16 @@ def read_table(path: Path, columns: Sequence[str] = (), *, all_there: bool = Tru
         return table
     there = {column: name for column, name in named.items() if table.find(column) is not None}
     return dataclasses.replace(table, named=there)
+
+
+def read_text(path: Path) -> str:
+    """Returns the text of a table, in UTF-8 or with the mark of UTF-16.
+
+    Raises:
+        CancerNetError: it cannot be read.
+    """
+    with _refusing(path, "table", "CSV file"):
+        return _decoded(Path(path).read_bytes())
 
 
 def _named_columns(given: Sequence[str]) -> dict[Column, str]:

@@ -7,7 +7,7 @@ UNLIKE = "unlike the training images, so the answer rests on nothing that the mo
 NOTICE = "Research software, not a medical device; not for diagnosis."
 
 # The formats of images that `cancernet/base/formats.py` opens.
-FORMATS_READ = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WebP", "JPEG 2000", "PGM", "PPM")
+FORMATS_READ = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WebP", "JPEG 2000", "PGM", "PPM", "DICOM")
 IMAGES_READ = f"{', '.join(FORMATS_READ[:-1])} or {FORMATS_READ[-1]}"
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from cancernet.base.errors import CancerNetError, SplitError
 from cancernet.base.words import IMAGES_READ, did_you_mean
 from cancernet.building.check import check_files
-from cancernet.building.identify import Identified, describe_dataset, identify_paths
+from cancernet.building.describe import describe_dataset
+from cancernet.building.identify import Identified, identify_paths
 from cancernet.building.plan import Plan, make_plan
 from cancernet.building.record import as_built, as_row, read_failed, write_record
 from cancernet.building.settings import FOLDER, BuildSettings
@@ -66,7 +67,8 @@ def build(settings: BuildSettings, *, announce: Announce = lambda notices, leaks
     _check_folders(settings.source, output)
     refuse_what_is_not_ours(output)
     found = find_files(settings.source)
-    dataset = describe_dataset(settings, found.images)
+    dataset, missing = describe_dataset(settings, found.images)
+    found = dataclasses.replace(found, left_out=[*found.left_out, *missing])
     identified = identify_paths(found.images, dataset)
     _check_images(found, identified, dataset, settings)
     if dataset.by_content:

@@ -105,6 +105,7 @@ def _take_second_copies(
             done.sha256[place] = again.sha256[number]
             done.width[place], done.height[place] = again.width[number], again.height[number]
             done.bits[place] = again.bits[number]
+            done.oddity[place] = again.oddity[number]
     kept = [file for file in left_out if file.source not in taken]
     return plan, [*kept, *damaged], dataclasses.replace(done, failed=failed)
 

@@ -17,8 +17,10 @@ import numpy as np
 from cancernet import __version__
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of, write_json
+from cancernet.base.oddities import Oddity
 from cancernet.building.check import Checked
-from cancernet.building.identify import Identified, table_path
+from cancernet.building.describe import table_path
+from cancernet.building.identify import Identified
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.building.source_files import Found
@@ -109,6 +111,7 @@ def settings_as_built(settings: BuildSettings) -> dict[str, Any]:
         "lists": hashlib.sha256(repr(ids).encode("utf-8", "surrogateescape")).hexdigest(),
         "looking": grouping.VERSION,
         "table": _digest_of(table_path(settings)),
+        "patient_table": _digest_of(settings.patient_table),
     }
 
 
@@ -174,6 +177,7 @@ def write_record(
         listed_without_images=tuple(plan.without_images),
         unlisted=plan.unlisted,
         bits=int(done.bits.max(initial=0)),
+        oddities=_count_oddities(done.oddity),
         image_size=_most_common_size(done.width, done.height),
         fingerprint=sha256_of(folder / MANIFEST),
     )
@@ -256,6 +260,12 @@ def _count_reasons(left_out: Iterable[LeftOutFile]) -> dict[str, int]:
     counter = Counter(file.reason for file in left_out)
     found = [(reason.value, counter[reason]) for reason in Reason if reason in counter]
     return dict(sorted(found, key=lambda each: -each[1]))
+
+
+def _count_oddities(found: np.ndarray) -> dict[str, int]:
+    """Returns the name of an oddity -> images that have it."""
+    counts = {each.label: int(np.count_nonzero(found & each)) for each in Oddity}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _most_common_size(width: np.ndarray, height: np.ndarray) -> ImageSize:

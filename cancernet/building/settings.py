@@ -24,6 +24,7 @@ LEAVE_OUT = "leave-out"
 FOLDER = "folder"
 BY_CONTENT = "content"
 BY_IMAGE = "image"
+BY_HEADER = "dicom"
 MOST_CLASSES = 127  # a label takes one byte in `Images.label`
 OWN = f"your own images (--dataset {FOLDER})"
 
@@ -97,13 +98,20 @@ class BuildSettings:
     group_by: str = setting(
         "",
         f"finds the patient in a path (its first group); `{BY_CONTENT}` (default): images that "
-        f"look alike stay together; `{BY_IMAGE}`: each image is on its own",
+        f"look alike stay together; `{BY_IMAGE}`: each image is on its own; `{BY_HEADER}`: the "
+        "patient in the headers of DICOM files, whose id is not kept",
         metavar="REGEX",
         group=OWN,
     )
     table: Path | None = setting(
         None,
         "table of filename,label[,patient] where the labels are not the folders",
+        metavar="FILE",
+        group=OWN,
+    )
+    patient_table: Path | None = setting(
+        None,
+        "table of filename,patient where --table does not name the patients",
         metavar="FILE",
         group=OWN,
     )
@@ -162,8 +170,16 @@ class BuildSettings:
     def _check_own(self) -> None:
         _check_classes(self.classes)
         _check_meaning(self.classes, self.positive, self.words)
-        if (self.columns or self.labels) and self.table is None:
-            raise CancerNetError("--columns and --labels describe a table; name it with --table")
+        if self.labels and self.table is None:
+            raise CancerNetError("--labels describes a table; name it with --table")
+        if self.columns and self.table is None and self.patient_table is None:
+            raise CancerNetError(
+                "--columns describes a table; name it with --table or --patient-table"
+            )
+        if self.patient_table is not None and self.group_by:
+            raise CancerNetError(
+                "--patient-table and --group-by both say what belongs together; leave out one"
+            )
         if self.include_masks:
             raise CancerNetError("--include-masks repeats the fault of one system, on busi only")
         try:
@@ -181,7 +197,8 @@ class BuildSettings:
     @property
     def pattern(self) -> str:
         """The regular expression of `group_by`, or empty."""
-        return "" if self.group_by in ("", BY_CONTENT, BY_IMAGE) else self.group_by
+        words = ("", BY_CONTENT, BY_IMAGE, BY_HEADER)
+        return "" if self.group_by in words else self.group_by
 
     @property
     def ratios(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, first_line
-from cancernet.base.formats import SUFFIXES
+from cancernet.base.formats import SUFFIXES, is_image_name
 from cancernet.catalog import Dataset, LeftOutFile, Reason
 from cancernet.sample.folder import MARKER
 
@@ -15,8 +15,8 @@ class Found:
     """What is under a source folder.
 
     Attributes:
-        images: files with an image's suffix, relative, with `/`; those nearest to the
-            source folder first, then by name.
+        images: files with an image's suffix, and DICOM files without any; relative, with `/`;
+            those nearest to the source folder first, then by name.
         left_out: everything else.
         drawn: whether the marker of a drawn sample is among them.
     """
@@ -80,7 +80,8 @@ def find_files(source: Path) -> Found:
             for path in paths.list_files(folder, validExts=suffixes)
             if not _is_fork(path) and not path.startswith(beyond)
         )
-        links = _note_the_rest(folder, root, suffixes, left_out, elsewhere)
+        links, more = _note_the_rest(folder, root, suffixes, left_out, elsewhere)
+        images += (_relative(path, root) for path in more)
         for link in sorted(links):
             real = os.path.realpath(link)
             if any(_lies_in(real, other) for other in seen):
@@ -104,9 +105,9 @@ def _note_the_rest(
     suffixes: tuple[str, ...],
     left_out: list[LeftOutFile],
     elsewhere: set[str],
-) -> list[str]:
-    """Notes what `list_files` skipped; returns the links to folders."""
-    links = []
+) -> tuple[list[str], list[str]]:
+    """Notes what `list_files` skipped; returns the links to folders, and images without suffix."""
+    links, images = [], []
 
     def cannot_read(error: OSError) -> None:
         path = os.fspath(error.filename)
@@ -126,10 +127,12 @@ def _note_the_rest(
             elif name.lower().endswith(suffixes):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE, "a folder"))
         for name in files:
-            if not name.lower().endswith(suffixes) or _is_fork(name):
-                path = os.path.join(here, name)
+            path = os.path.join(here, name)
+            if _is_fork(name) or not is_image_name(here, name):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE))
-    return links
+            elif not name.lower().endswith(suffixes):
+                images.append(path)
+    return links, images
 
 
 def _is_fork(path: str) -> bool:

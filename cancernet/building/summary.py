@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+from cancernet.base.oddities import Oddity, say_oddities
 from cancernet.base.program import typed
 from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
@@ -41,6 +42,8 @@ def describe(outcome: Outcome) -> str:
             f"Values of more than 8 bits: the largest needs {facts.bits} bits, so the upper 8 of "
             f"{facts.bits} are used"
         )
+    odd = {Oddity[name.upper()]: count for name, count in facts.oddities.items()}
+    lines += say_oddities({each: counted(count, "image") for each, count in odd.items()})
     remarks = [DRAWN if facts.drawn else "", facts.leak]
     lines += [f"Note: {remark}" for remark in remarks if remark]
     done = "Already built, nothing changed:" if outcome.unchanged else "Built:"

@@ -20,8 +20,9 @@ from isal import isal_zlib
 
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
-from cancernet.base.formats import GUESSED
+from cancernet.base.formats import GUESSED, has_other_suffix
 from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
+from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.base.parallel import in_parallel, processors
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
@@ -31,6 +32,7 @@ CHUNK = 256  # images
 HASH_BYTES = 32
 NO_HASH = bytes(HASH_BYTES)
 NO_STAMP = (-1, -1)
+NOTHING = (0, 0, 0, 0)  # what `decoded_size` gives of an image that does not decode
 
 # Of a plain PNG.
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -54,6 +56,7 @@ class Transferred:
         width, height: int64 pixels, upright; 0 where it failed.
         bits: int64, the depth that holds the values of a file of more than 8 bits which does
             not state it; else 0.
+        oddity: int64, an `Oddity` each.
         stamp: int64 (n, 2), bytes and time of change (ns) of the source when it was read.
         failed: places of the images that could not be read or decoded -> why.
     """
@@ -62,6 +65,7 @@ class Transferred:
     width: np.ndarray
     height: np.ndarray
     bits: np.ndarray
+    oddity: np.ndarray
     stamp: np.ndarray
     failed: dict[int, LeftOutFile]
 
@@ -72,6 +76,7 @@ class Transferred:
             self.width[chosen],
             self.height[chosen],
             self.bits[chosen],
+            self.oddity[chosen],
             self.stamp[chosen],
             {},
         )
@@ -97,7 +102,7 @@ def transfer(
         for i in range(0, count, CHUNK)
     )
     sha256 = np.zeros((count, HASH_BYTES), np.uint8)
-    table = np.zeros((count, 5), np.int64)
+    table = np.zeros((count, 6), np.int64)
     failed: dict[int, LeftOutFile] = {}
     root, there = os.path.abspath(settings.source), os.path.abspath(target)
     work = functools.partial(_transfer_chunk, root, there, settings.link, os.getpid())
@@ -114,8 +119,8 @@ def transfer(
             for offset, path, reason, detail in failures:
                 failed[begin + offset] = LeftOutFile(path, reason, detail, failed=True)
             bar.update(len(rows))
-    width, height, bits = table[:, :3].T
-    return Transferred(sha256, width, height, bits, table[:, 3:], failed)
+    width, height, bits, oddity = table[:, :4].T
+    return Transferred(sha256, width, height, bits, oddity, table[:, 4:], failed)
 
 
 def _transfer_chunk(
@@ -128,18 +133,18 @@ def _transfer_chunk(
     for offset, (here, there) in enumerate(pairs):
         if os.getppid() != parent:
             os._exit(1)  # the build was killed; another may be about to begin
-        row, digest = (0, 0, 0, *NO_STAMP), NO_HASH
+        row, digest = (*NOTHING, *NO_STAMP), NO_HASH
         try:
             content, status = read_file(source + here)
-            row = (0, 0, 0, status.st_size, status.st_mtime_ns)
-            row = (*decoded_size(content), *row[3:])
+            row = (*NOTHING, status.st_size, status.st_mtime_ns)
+            row = (*decoded_size(content, here), *row[4:])
             digest = hashlib.sha256(content).digest()
         except CannotReadError as error:
             failures.append((offset, here, Reason.UNREADABLE, error.detail))
         except ImageError as error:
             reason = Reason.UNDECODABLE
             if isinstance(error, NoMemoryError):  # another time there may be enough: try again
-                reason, row = Reason.UNREADABLE, (0, 0, 0, *NO_STAMP)
+                reason, row = Reason.UNREADABLE, (*NOTHING, *NO_STAMP)
             failures.append((offset, here, reason, str(error)))
         else:
             place_it(source + here, target + there, content, status)
@@ -196,10 +201,10 @@ def no_hard_links(path: str, reason: str) -> CancerNetError:
     )
 
 
-def decoded_size(content: bytes) -> tuple[int, int, int]:
-    """Decodes an image and returns its width and height in pixels, upright, and guessed depth.
+def decoded_size(content: bytes, name: str = "") -> tuple[int, int, int, Oddity]:
+    """Decodes an image; returns width and height in pixels, upright, guessed depth and oddities.
 
-    The depth is 0 where nothing had to be guessed.
+    The depth is 0 where nothing had to be guessed. `name` is that of the file.
 
     `read_rgb` is the reference. Most files of a patch data set are the plainest PNG there
     is: unpacking their pixels (which carry a checksum) and counting the bytes tells the
@@ -208,11 +213,12 @@ def decoded_size(content: bytes) -> tuple[int, int, int]:
     Raises:
         ImageError: it does not decode; the message is the reason.
     """
+    oddity = Oddity.SUFFIX if has_other_suffix(name, content) else NOTHING_ODD
     size = _plain_png(content)
     if size is not None:
-        return (*size, 0)
+        return (*size, 0, oddity)
     image = read_rgb(content)
-    return (*image.size, image.info.get(GUESSED, 0))
+    return (*image.size, image.info.get(GUESSED, 0), oddity | image.info.get(ODDITY, 0))
 
 
 def _plain_png(content: bytes) -> tuple[int, int] | None:

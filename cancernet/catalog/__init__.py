@@ -6,7 +6,7 @@ kind of image.
 """
 
 # Importing a file enters its data sets, in this order.
-from cancernet.catalog import histology, radiology  # noqa: F401
+from cancernet.catalog import histology, mammograms, radiology  # noqa: F401
 from cancernet.catalog.entry import (
     DATASETS,
     DEFAULT,

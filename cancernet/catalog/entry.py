@@ -22,6 +22,9 @@ class Reason(enum.Enum):
     MASK = "a mask, not an image"
     BAD_NAME = "the file name does not fit the layout"
     NO_LABEL = "not in the table of labels"
+    NO_FILE = "named by a table, but not in the source folder"
+    SEVERAL_FILES = "a name in a table fits several files"
+    NO_PATIENT = "no patient is known for it"
     NO_GROUP = "--group-by does not match the path"
     CONTRADICTION = "folder and file name disagree"
     UNWRITABLE_NAME = "the name cannot be written as text"
@@ -50,19 +53,20 @@ class LeftOutFile(NamedTuple):
 
 
 class LeftOut(Exception):
-    """This file does not belong to the data set."""
+    """This file does not belong to the data set; `failed` says whether that is a defect."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str = "", *, failed: bool = False) -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
         self.detail = detail
+        self.failed = failed
 
 
 class Contradiction(LeftOut):
     """Folders, or folder and file name, disagree, so nobody knows what the image shows."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(Reason.CONTRADICTION, detail)
+        super().__init__(Reason.CONTRADICTION, detail, failed=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,17 +89,21 @@ class Identity:
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """CSV files that hold the labels of a data set.
+    """Tables that hold the labels of a data set.
 
     Attributes:
         labelled: name of the CSV file with `filename,label[,patient]`.
         folder: folder of its files under the source folder; or empty.
         unlabelled: name of the CSV file with `filename` of the images to be predicted.
+        read: for a table of another form: reads its text and returns the class of each image
+            by the table's own name for it; raises ValueError where it cannot. The entry's
+            `identify` then gives this name for the label.
     """
 
     labelled: str
     folder: str = ""
     unlabelled: str = ""
+    read: Callable[[str], dict[str, str]] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

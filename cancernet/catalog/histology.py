@@ -12,7 +12,7 @@ from cancernet.catalog.entry import (
     Reason,
     register,
 )
-from cancernet.catalog.paths import refuse_mask, shipped_split
+from cancernet.catalog.paths import class_folder, key_name, key_path, refuse_mask, shipped_split
 from cancernet.catalog.patient_id import patient_key
 
 _PLACE = re.compile(
@@ -113,6 +113,98 @@ register(
             "patches at the edge of a slide are smaller than 50x50",
             "the official patient lists name 162 of the 279 patients in the archive",
             "many patients have patches of one class only",
+        ),
+    )
+)
+
+
+_BREAKHIS = re.compile(
+    r"[A-Z]+_(?P<kind>[BM])_[A-Z]+-(?P<year>\d+)-(?P<specimen>\d+)[A-Z]*-(?:40|100|200|400)-\d+"
+)
+_BREAKHIS_CLASSES = {"B": "benign", "M": "malignant"}
+
+
+def identify_breakhis(path: PurePosixPath) -> Identity:
+    """Reads `SOB_<B|M>_<type>-<year>-<specimen>-<magnification>-<number>.png` in any folder.
+
+    A patient is a specimen without the letters of its blocks, at all magnifications.
+    """
+    found = _BREAKHIS.fullmatch(path.stem)
+    if found is None:
+        raise LeftOut(
+            Reason.BAD_NAME, "expected SOB_<B|M>_<type>-<year>-<patient>-<magnification>-<number>"
+        )
+    label = _BREAKHIS_CLASSES[found["kind"]]
+    for folder in path.parts[:-1]:
+        if folder in _BREAKHIS_CLASSES.values() and folder != label:
+            raise Contradiction(f"the folder says class {folder}, the file name class {label}")
+    return Identity(f"{found['year']}-{found['specimen']}", label)
+
+
+register(
+    Dataset(
+        name="breakhis",
+        title="Breast tumours in histology (BreakHis), 40x to 400x, benign or malignant",
+        classes=("benign", "malignant"),
+        words=("benign", "malignant"),
+        positive=("malignant",),
+        identify=identify_breakhis,
+        key=key_name,
+        layout="SOB_<B|M>_<type>-<year>-<patient>-<magnification>-<number>.png in any folder",
+        origin=(
+            "Spanhol et al. 2016, IEEE Trans. Biomed. Eng. 63(7):1455-1462, "
+            "doi:10.1109/TBME.2015.2496264; Kaggle: ambarish/breakhis"
+        ),
+        licence="free for research with citation of the paper; check the terms where you get it",
+        kaggle="ambarish/breakhis",
+        defects=(
+            "7,909 images of 82 patients, each at four magnifications: images must not be split",
+            "the 82 count blocks of one specimen, such as 22549AB and 22549CD, as patients",
+            "specimen 13412 is there as ductal and as lobular carcinoma",
+        ),
+    )
+)
+
+BACH_CLASSES = ("Normal", "Benign", "InSitu", "Invasive")
+_BACH_NAME = re.compile(r"(n|b|is|iv)\d+")
+_BACH_LETTERS = dict(zip(("n", "b", "is", "iv"), BACH_CLASSES, strict=True))
+
+
+def identify_bach(path: PurePosixPath) -> Identity:
+    """Reads `…/<class>/<n|b|is|iv><number>.tif`; each image names itself."""
+    label = class_folder(path, BACH_CLASSES)
+    refuse_mask(path)
+    found = _BACH_NAME.fullmatch(path.stem)
+    if found is not None and _BACH_LETTERS[found[1]] != label:
+        raise Contradiction(
+            f"the folder says class {label}, the file name class {_BACH_LETTERS[found[1]]}"
+        )
+    return Identity(f"{label}/{path.stem}", label)
+
+
+register(
+    Dataset(
+        name="bach",
+        title="Breast histology of the BACH challenge (ICIAR 2018), four classes",
+        classes=BACH_CLASSES,
+        words=("normal", "benign", "in situ carcinoma", "invasive carcinoma"),
+        positive=("InSitu", "Invasive"),
+        identify=identify_bach,
+        key=key_path,
+        layout="[Photos/]<class>/<n|b|is|iv><number>.tif, class Normal, Benign, InSitu or Invasive",
+        origin="Aresta et al. 2019, Med. Image Anal. 56:122-139; doi:10.5281/zenodo.3632035",
+        licence="CC BY-NC-ND 4.0",
+        unit="group",
+        by_content=True,
+        grouping=(
+            "The patients of BACH are known for a part of the images only, in a list beside the "
+            "set: images that look alike are one group, but two different images of one patient "
+            "are not recognised and may be in two splits."
+        ),
+        defects=(
+            "400 images without patients in their names",
+            "the 100 images of the challenge's test set have no label",
+            "images on which the two experts disagreed were discarded, so the hard cases lack",
         ),
     )
 )

@@ -71,3 +71,8 @@ def without_mask(stem: str) -> str:
 def key_path(path: PurePosixPath) -> str:
     """Takes every path for an image of its own: no second copies are known."""
     return str(path)
+
+
+def key_name(path: PurePosixPath) -> str:
+    """Takes files of one name for copies of one image, in whatever folders they are."""
+    return path.name

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.files import made_beside
+from cancernet.base.program import typed
 from cancernet.base.screen import fitted
 from cancernet.base.settings import setting
 from cancernet.base.words import NOTICE
@@ -63,6 +64,11 @@ def main() -> int:
 
 def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -> int:
     """Judges a run, prints the figures and writes a folder; returns 1 if images were unreadable."""
+    if folder.is_file():
+        raise CancerNetError(
+            f"{folder} is a file, but only a finished run has the operating point that is judged; "
+            f"`{typed('predict')} IMAGES --run {folder} --csv FILE` writes a model's probabilities"
+        )
     from cancernet.evaluation.evaluate_run import examine
     from cancernet.evaluation.evaluation_report import as_text, write_evaluation
     from cancernet.evaluation.run_results import read_finished

@@ -13,7 +13,7 @@ from cancernet.commands.predict_flags import KERAS_FILE, PredictFlags, parse_arg
 
 if TYPE_CHECKING:
     from cancernet.runs.run_folder import Run
-    from cancernet.scoring.keras_predictor import KerasPredictor
+    from cancernet.scoring.predictor import Predictor
 
 
 def main() -> int:
@@ -26,43 +26,51 @@ def main() -> int:
     from cancernet.runs.run_folder import newest_run, open_run
 
     with contextlib.ExitStack() as stack:
-        if keras_model := _keras_model(flags, stack):
-            return _predict(images, flags, keras_model.run, keras_model)
+        if alone := _model_alone(flags, stack):
+            return _predict(images, flags, alone.run, alone)
         trained = open_run(flags.run if flags.run is not None else newest_run())
         if flags.slide:
             return _map_slides(flags, trained)
         return _predict(images, flags, trained, None)
 
 
-def _keras_model(flags: PredictFlags, stack: contextlib.ExitStack) -> "KerasPredictor | None":
-    """Opens the Keras model that --run names; None when it names a run folder."""
+def _model_alone(flags: PredictFlags, stack: contextlib.ExitStack) -> "Predictor | None":
+    """Opens the model that --run names; None when it names a run folder."""
     stated: dict[str, Any] = flags.of(KERAS_FILE)
     if flags.run is not None:
         from cancernet.scoring.model_file import is_model_file
-        from cancernet.scoring.other_files import refuse_other
+        from cancernet.scoring.other_files import ONNX, refuse_other
 
         refuse_other(flags.run, weights=flags.weights)
-        if is_model_file(flags.run):
+        onnx = flags.run.is_file() and flags.run.suffix.lower() == ONNX
+        if onnx or is_model_file(flags.run):
             if flags.slide or flags.explain or flags.workers or flags.scheduler:
                 raise CancerNetError(
                     "--slide, --explain, --workers and --scheduler need a run folder, not a "
-                    "Keras model"
+                    "model alone"
                 )
-            from cancernet.scoring.keras_predictor import ModelDescription, open_keras_model
+            from cancernet.scoring.described import ModelDescription
 
-            return stack.enter_context(open_keras_model(flags.run, ModelDescription(**stated)))
+            description = ModelDescription(**stated)
+            if onnx:
+                from cancernet.scoring.onnx_predictor import open_onnx_model
+
+                return open_onnx_model(flags.run, description)
+            from cancernet.scoring.keras_predictor import open_keras_model
+
+            return stack.enter_context(open_keras_model(flags.run, description))
         if not flags.run.exists():
             return None  # who opens the run says so
     for name, value in stated.items():
         if value is not None:
             raise CancerNetError(
-                f"{flag_of(name)} is only for a Keras model without a run folder; leave it out"
+                f"{flag_of(name)} is only for a model without a run folder; leave it out"
             )
     return None
 
 
 def _predict(
-    images: list[Path], flags: PredictFlags, trained: "Run", own: "KerasPredictor | None"
+    images: list[Path], flags: PredictFlags, trained: "Run", own: "Predictor | None"
 ) -> int:
     from cancernet.commands.predict_images import predict_images
 

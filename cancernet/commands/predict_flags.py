@@ -9,7 +9,7 @@ from cancernet.base.words import IMAGES_READ
 from cancernet.commands.command_line import add_settings, command_parser, given_settings
 from cancernet.config import INTERPOLATIONS, OUTPUT
 
-KERAS_FILE = "a Keras model without a run folder (--run FILE)"
+KERAS_FILE = "a Keras or ONNX model without a run folder (--run FILE)"
 _MAPS = "heat maps (docs/EXPLAIN.md says what they show)"
 _SLIDES = "slide maps (docs/SLIDES.md)"
 _SPREAD = "many images on many processes (needs Dask)"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
+from cancernet.base.oddities import say_oddities
 from cancernet.base.screen import RED, fitted
 from cancernet.base.words import NOTICE, counted, score_text, unlike_of
 from cancernet.commands.command_line import alert
@@ -78,6 +79,8 @@ class _Slides:
     def map_image(self, path: Path) -> None:
         try:
             with open_image(path) as image:
+                for note in say_oddities(dict.fromkeys(image.oddity, path.name)):
+                    print(f"note: {note}", file=sys.stderr)
                 slide = map_of_image(
                     self._predictor, self._names.take(path.stem), image, side=self._side
                 )

@@ -119,6 +119,7 @@ class BuildRecord(Record, SetFacts):
             None where an earlier version did not look.
         failed: number of files that could not be used because of a defect.
         listed_without_images: patients on a split list that have no images.
+        oddities: name of an `Oddity` -> images that have it.
     """
 
     program: str = "cancernet build_dataset.py"
@@ -132,6 +133,7 @@ class BuildRecord(Record, SetFacts):
     listed_without_images: tuple[str, ...] = ()
     unlisted: Unlisted = Unlisted()
     image_size: ImageSize
+    oddities: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:

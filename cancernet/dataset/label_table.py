@@ -1,17 +1,25 @@
 """Labels in a table instead of folders: a file, its label and perhaps its patient a row."""
 
+import contextlib
+import csv
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.named_files import NamedFiles, plain_path
-from cancernet.base.tables import Column, read_table, said_pairs
-from cancernet.base.words import some
-from cancernet.catalog import Dataset, Identity, LeftOut, Reason, group_of, shipped_split
+from cancernet.base.named_files import plain_path
+from cancernet.base.tables import Column, read_table, read_text, said_pairs
+from cancernet.catalog import (
+    Dataset,
+    Identity,
+    LeftOut,
+    LeftOutFile,
+    Reason,
+    group_of,
+    shipped_split,
+)
 from cancernet.catalog.patient_id import patient_key
-
-EXAMPLES = 3
+from cancernet.dataset.joined import join_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +75,7 @@ def read_labels(
     *,
     columns: Sequence[str] = (),
     labels: Sequence[str] = (),
+    all_there: bool = True,
 ) -> Labels:
     """Reads a table with columns for the image and its label, perhaps also for the patient.
 
@@ -74,12 +83,14 @@ def read_labels(
         path: of the table.
         classes: of the data set.
         columns, labels: of `columns_setting` and `labels_setting`.
+        all_there: whether it must have all of these columns.
 
     Raises:
         CancerNetError: missing, no such columns, a label that is not a class, or a file that
             two rows give two labels or patients; the message names the row.
     """
-    table, meanings = read_table(path, columns), Meanings(classes, labels)
+    table = read_table(path, columns, all_there=all_there)
+    meanings = Meanings(classes, labels)
     file, label_ = table.need(Column.IMAGE), table.need(Column.LABEL)
     patient_ = table.find(Column.PATIENT)
     files: dict[str, Labelled] = {}
@@ -117,16 +128,20 @@ class IdentifyByTable:
     Attributes:
         table: name of the file, for the reason of what is not in it.
         known: path relative to the source folder -> what the table says of it.
+        doubtful: path -> the name in the table that fits it and other files.
+        missing: the rows without a file.
     """
 
     table: str
     known: dict[str, Identity]
+    doubtful: dict[str, str] = dataclasses.field(default_factory=dict)
+    missing: list[LeftOutFile] = dataclasses.field(default_factory=list)
 
     @classmethod
     def match(
         cls, table: Labels, entry: Dataset, images: list[str], *, pattern: str
     ) -> "IdentifyByTable":
-        """Finds the file that each row means, as `NamedFiles` does.
+        """Finds the file that each row means.
 
         Args:
             table: what the file says.
@@ -135,22 +150,16 @@ class IdentifyByTable:
             pattern: finds the patient in a path where the table names none; see `patient_of`.
 
         Raises:
-            CancerNetError: files are missing, a name fits several files, two rows mean one
-                file and do not agree, or the pattern fits no path.
+            CancerNetError: no row means a file, two rows mean one file and do not agree, or
+                the pattern fits no path.
         """
         folder = entry.tables.folder if entry.tables is not None else ""
-        meant, there = NamedFiles(images).find_all(table.files), set(images)
+        lines = {name: said.line for name, said in table.files.items()}
+        joined = join_files(lines, table.path, images, folder=folder)
         known: dict[str, Identity] = {}
         named: dict[str, str] = {}
-        missing: list[str] = []
-        for name, said in table.files.items():
-            inside = f"{folder}/{name}"
-            files = [inside] if inside in there else meant[name]
-            file = _file_of(name, folder, files, table.path)
-            if file is None:
-                missing.append(name)
-                continue
-            path = PurePosixPath(file)
+        for name, file in joined.files.items():
+            said, path = table.files[name], PurePosixPath(file)
             try:
                 patient = said.patient or patient_of(path, pattern)
             except LeftOut as reason:
@@ -165,23 +174,69 @@ class IdentifyByTable:
                     "patients; take one of them out"
                 )
             named[file] = name
-        if missing:
-            raise CancerNetError(
-                f"{len(missing):,} of {len(table.files):,} files that {table.path} names are not "
-                f"in the source folder: {some(missing, EXAMPLES)}; unpack all, or take their rows "
-                "out"
-            )
-        return cls(table.path.name, known)
+        return cls(table.path.name, known, joined.doubtful, joined.missing)
 
     def __call__(self, path: PurePosixPath) -> Identity:
         """Returns label and patient.
 
         Raises:
-            LeftOut: the table does not have it.
+            LeftOut: the table does not have it, or not it alone.
         """
+        if str(path) not in self.known and (name := self.doubtful.get(str(path))):
+            raise LeftOut(Reason.SEVERAL_FILES, f"{name} in {self.table}", failed=True)
         if str(path) not in self.known:
             raise LeftOut(Reason.NO_LABEL, self.table)
         return self.known[str(path)]
+
+
+@dataclasses.dataclass(frozen=True)
+class IdentifyByOwnTable:
+    """Looks up the class of an image in a table of the data set's own form.
+
+    Attributes:
+        table: name of the file.
+        identify: of the entry: says what the table calls an image.
+        classes: name in the table -> class.
+        missing: the rows without a file.
+    """
+
+    table: str
+    identify: Callable[[PurePosixPath], Identity]
+    classes: dict[str, str]
+    missing: list[LeftOutFile]
+
+    @classmethod
+    def match(cls, path: Path, entry: Dataset, images: list[str]) -> "IdentifyByOwnTable":
+        """Reads the table of an entry and notes which of its rows have no file.
+
+        Raises:
+            CancerNetError: it is missing, or cannot be read as the entry reads it.
+        """
+        assert entry.tables is not None and entry.tables.read is not None
+        text = read_text(path)
+        try:
+            classes = entry.tables.read(text)
+        except (ValueError, LookupError, csv.Error):
+            classes = {}
+        if not classes:
+            raise CancerNetError(f"{path} is not the table of {entry.name}: {entry.layout}")
+        there = set()
+        for image in images:
+            with contextlib.suppress(LeftOut):
+                there.add(entry.identify(PurePosixPath(image)).label)
+        missing = [
+            LeftOutFile(name, Reason.NO_FILE, path.name, failed=True)
+            for name in classes
+            if name not in there
+        ]
+        return cls(path.name, entry.identify, classes, missing)
+
+    def __call__(self, path: PurePosixPath) -> Identity:
+        """Returns class and patient; raises LeftOut where the table does not have it."""
+        identity = self.identify(path)
+        if identity.label not in self.classes:
+            raise LeftOut(Reason.NO_LABEL, self.table)
+        return dataclasses.replace(identity, label=self.classes[identity.label])
 
 
 def patient_of(path: PurePosixPath, pattern: str) -> str:
@@ -196,14 +251,3 @@ def patient_of(path: PurePosixPath, pattern: str) -> str:
     if group is None:
         raise LeftOut(Reason.NO_GROUP)
     return group
-
-
-def _file_of(name: str, folder: str, files: list[str], table: Path) -> str | None:
-    """Returns the one file that is meant; those in the folder of the table's images first."""
-    files = [file for file in files if folder and f"/{folder}/" in f"/{file}"] or files
-    if len(files) > 1:
-        raise CancerNetError(
-            f"{name} in {table} fits several files, {files[0]} and {files[1]}; write the path "
-            "from the source folder into the table"
-        )
-    return files[0] if files else None

@@ -253,7 +253,8 @@ def _identity(
         catalog.LeftOut: not an image of one of the classes.
     """
     label = next((part for part in reversed(path.parts[:-1]) if part in classes), None)
-    if dataset is not None and not catalog.is_mask(path):
+    in_a_table = dataset is not None and dataset.tables is not None and dataset.tables.read
+    if dataset is not None and not in_a_table and not catalog.is_mask(path):
         try:
             found = dataset.identify(path)
             return found.label, found.patient

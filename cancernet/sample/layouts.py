@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError
 from cancernet.config import SEED
+from cancernet.sample import clinics
 from cancernet.sample.folder import DrawnFile, draw_folder
 from cancernet.sample.histology import PATCH, Slide, draw_slide
 from cancernet.sample.radiology import KINDS, draw_mammogram, draw_scan
@@ -18,6 +19,7 @@ from cancernet.sample.texture import generator, smooth
 # Raise it whenever the same seed gives other images.
 VERSION = 2
 
+TISSUE = ("idc", "breakhis", "bach")  # of the others the subject is a breast
 PATIENTS = 28
 FIRST_PATIENT = 90001  # no such number in the published data
 # A patch is kept when this share of it is tissue, and is class 1 when this share of it
@@ -84,7 +86,7 @@ def draw_sample(
         )
     cases = cases[:patients]
     facts = {"sample": dataset, "version": VERSION, "seed": seed, "cases": len(cases)}
-    draw_folder(folder, facts, cases, subject="tissue" if dataset == "idc" else "a breast")
+    draw_folder(folder, facts, cases, subject="tissue" if dataset in TISSUE else "a breast")
 
 
 def prevalence_of(seed: int, number: int) -> float:
@@ -230,7 +232,11 @@ def _mammogram_kinds() -> list[tuple[int, bool]]:
 
 
 def _mammogram_sources() -> list[tuple[int]]:
-    return [(source,) for source in range(len(_mammogram_kinds()))]
+    return _first(len(_mammogram_kinds()))
+
+
+def _first(number: int) -> list[tuple[int]]:
+    return [(place,) for place in range(number)]
 
 
 def _label(source: int) -> str:
@@ -251,4 +257,11 @@ SAMPLES: dict[str, tuple[Callable[[], Sequence[tuple]], Callable[..., Iterator[D
     "ultrasound": (lambda: _numbered(BINARY_SOURCES), ultrasound_files),
     "mammography": (_mammogram_sources, mammography_files),
     "mammography-csv": (_mammogram_sources, mammography_csv_files),
+    "breakhis": (lambda: _first(clinics.SPECIMENS), clinics.breakhis_files),
+    "bach": (
+        lambda: _numbered(dict.fromkeys(clinics.BACH_SHARES, clinics.BACH_SLIDES)),
+        clinics.bach_files,
+    ),
+    "mini-mias": (lambda: _first(clinics.PATIENTS), clinics.mias_files),
+    "inbreast": (lambda: _first(clinics.PATIENTS), clinics.inbreast_files),
 }

@@ -116,12 +116,15 @@ def _measure(pixels: NDArray[np.uint8], mask: Mask) -> None:
     pixels[top : top + height : 4, x] = 200
 
 
-def draw_mammogram(rng: np.random.Generator, *, density: int, malignant: bool) -> NDArray[np.uint8]:
-    """Draws one mammogram with a mass in it; the chest is on the left.
+def draw_mammogram(
+    rng: np.random.Generator, *, density: int, malignant: bool | None
+) -> NDArray[np.uint8]:
+    """Draws one mammogram, the chest on the left.
 
     Args:
         density: 1 (fatty) to 4 (very dense).
-        malignant: a star-shaped mass; a smooth one otherwise. Some are not typical.
+        malignant: True puts a star-shaped mass in it, False a smooth one, None none. Some are
+            not typical.
 
     Returns:
         uint8 grey, shape SHAPE, black around the breast.
@@ -143,7 +146,8 @@ def draw_mammogram(rng: np.random.Generator, *, density: int, malignant: bool) -
     grey += rng.uniform(55, 80) * smooth(gland, 0.8)
     grey += rng.uniform(6, 13) * np.maximum(fibres(rng, angle), 0)
     place = middle + rng.uniform(-0.45, 0.45) * half, rng.uniform(0.25, 0.65) * reach
-    grey += _mass(rng, place, malignant=malignant)
+    if malignant is not None:
+        grey += _mass(rng, place, malignant=malignant)
     if rng.uniform() < 0.5:  # the chest muscle in the upper corner
         edge = 1 - x / (rng.uniform(0.15, 0.35) * SIDE) - y / (rng.uniform(0.4, 0.8) * SIDE)
         grey += rng.uniform(12, 35) * soft_step(edge, 0, 0.06)

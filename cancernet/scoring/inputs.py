@@ -6,18 +6,17 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file
-from cancernet.base.formats import SUFFIXES
+from cancernet.base.formats import is_image_name
 from cancernet.base.named_files import NamedFiles, plain_path
 from cancernet.base.tables import Column, read_table
-
-ENDINGS = tuple(SUFFIXES)
 
 
 class Inputs:
     """Walks the named files and folders once, in a fixed order, without listing all first.
 
     A named file is always yielded, whatever its suffix, so that a wrong one is answered with
-    a reason. In folders only image suffixes count; hidden files are skipped.
+    a reason. In folders only image suffixes count, and DICOM files without any; hidden files
+    are skipped.
 
     Attributes:
         passed_over: other files met so far.
@@ -51,7 +50,7 @@ class Inputs:
                 continue
             if is_folder:
                 yield from self._below(folder / name)
-            elif name.lower().endswith(ENDINGS):
+            elif is_image_name(str(folder), name):
                 yield folder / name
             else:
                 self.passed_over += 1

@@ -1,20 +1,23 @@
 """Scores images with somebody else's Keras file, through the same steps as a run's model."""
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cancernet import catalog
 from cancernet.base.console import import_tensorflow_quietly
 from cancernet.base.errors import CancerNetError, RunError, first_line
 from cancernet.base.files import sha256_of
-from cancernet.recipe_file import named_settings
 from cancernet.runs.run_folder import Run
-from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
+from cancernet.scoring.described import (
+    ModelDescription,
+    check_outputs,
+    input_sides,
+    prepared,
+    probabilities_of,
+)
 from cancernet.scoring.model_file import (
     NETWORK_ONLY,
     refuse_larger_than_its_weights,
@@ -23,35 +26,6 @@ from cancernet.scoring.model_file import (
 )
 from cancernet.scoring.other_files import WITHOUT_WEIGHTS
 from cancernet.scoring.predictor import Predictor
-
-INSIDE = "inside"  # the model prepares its pixels itself
-_LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelDescription:
-    """What a person says of a Keras model; None where nothing was said."""
-
-    dataset: str | None = None  # name in the catalogue: classes in order, which are positive
-    recipe: str | None = None  # name or file of one, whose networks prepare pixels themselves
-    image_size: int | None = None  # height and width of the input, pixels
-    interpolation: str | None = None
-    preprocessing: str | None = None
-    sha256: str | None = None  # of the whole file
-    weights: Path | None = None  # file of the weights, where the other holds the network only
-
-    def with_recipe(self) -> "ModelDescription":
-        """Returns the description with what the recipe says where nothing else was said."""
-        if self.recipe is None:
-            return self
-        config = named_settings(self.recipe)
-        return dataclasses.replace(
-            self,
-            dataset=self.dataset or config.dataset,
-            image_size=self.image_size or config.image_size,
-            interpolation=self.interpolation or config.interpolation,
-            preprocessing=self.preprocessing or INSIDE,
-        )
 
 
 class KerasPredictor(Predictor):
@@ -66,32 +40,7 @@ class KerasPredictor(Predictor):
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
         """Scores one batch; raises RunError where the outputs are not probabilities."""
         ready = prepared(pixels.astype(np.float32), self._preprocessing)
-        found = np.asarray(self._model.predict_on_batch(ready), np.float64)
-        if found.shape[1] == 1:
-            # One sigmoid unit gives the probability of the second class.
-            found = np.concatenate([1 - found, found], axis=1)
-        largest_error = np.abs(found.sum(axis=1) - 1).max()
-        if not (found.min() >= 0 and found.max() <= 1 and largest_error <= _LARGEST_ERROR):
-            raise RunError(
-                f"the outputs of {self.run.folder} are not probabilities (from {found.min():.3g} "
-                f"to {found.max():.3g}); its last layer must be a softmax or sigmoid"
-            )
-        return found / found.sum(axis=1, keepdims=True)
-
-
-def prepared(pixels: np.ndarray, preprocessing: str) -> np.ndarray:
-    """Brings RGB 0-255, float32 (n, height, width, 3), to what a model was trained on.
-
-    `preprocessing` is "inside" (the model does it) or a rule of `cancernet.models.preprocessing`.
-    """
-    if preprocessing == INSIDE:
-        return pixels
-    from cancernet.models.preprocessing import SCALINGS
-
-    scale, offset = SCALINGS[preprocessing]
-    if preprocessing == "caffe":
-        pixels = pixels[..., ::-1]
-    return pixels * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
+        return probabilities_of(self._model.predict_on_batch(ready), self.run.folder)
 
 
 @contextlib.contextmanager
@@ -104,38 +53,14 @@ def open_keras_model(named: Path, description: ModelDescription) -> Iterator[Ker
         CancerNetError: something is not described, or the file is refused for safety, cannot
             be loaded or does not fit.
     """
-    known = description.with_recipe()
-    if known.dataset is None:
-        raise RunError(
-            f"{named} has no run folder that says what its outputs mean; name the data set with "
-            "--dataset, or a --recipe"
-        )
-    if known.preprocessing is None:
-        raise RunError(
-            f"{named} has no run folder that says how its pixels were prepared; add "
-            "--preprocessing unit (0-1, as in most published systems), tf, torch, caffe or inside "
-            "(the model does it), or a --recipe"
-        )
-    facts = catalog.dataset(known.dataset)
-    interpolation = known.interpolation or "bilinear"
+    known = description.complete(named)
     with whole_file(named, sha256=known.sha256) as path:
         model = load_model(path, named, weights=known.weights)
-        height, width = _input_size(model, named, known.image_size)
-        _check_outputs(model, named, len(facts.classes))
+        sides = _input_size(model, named, known.image_size)
+        check_outputs(model.output_shape, named, len(known.facts.classes))
         own_weights = "" if known.weights is None else f"{sha256_of(known.weights)} "
-        choices = (
-            f"{own_weights}{facts.classes} {height}x{width} {interpolation} {known.preprocessing}"
-        )
-        record = RunRecord(
-            status=FINISHED,
-            classes=facts.classes,
-            words=facts.words,
-            positive=facts.positive,
-            input=Input(width=width, height=height, interpolation=interpolation),
-            dataset=DatasetFacts(drawn=False, leaks=()),
-            checksum=f"{sha256_of(path)} {choices}",
-        )
-        yield KerasPredictor(Run(folder=named, record=record), model, known.preprocessing)
+        run = known.run_of(named, sides, f"{sha256_of(path)} {own_weights}".rstrip())
+        yield KerasPredictor(run, model, known.preprocessing or "")
 
 
 def load_model(path: Path, shown: Path, *, weights: Path | None = None) -> Any:
@@ -189,27 +114,4 @@ def _input_size(model: Any, shown: Path, image_size: int | None) -> tuple[int, i
             f"{shown} does not take RGB images: its input has the shape {shape}, not "
             "(any, height, width, 3)"
         )
-    height, width = shape[1] or image_size, shape[2] or image_size
-    if height is None or width is None:
-        raise RunError(f"{shown} takes images of any size; give the size with --image-size")
-    if image_size is not None and (height, width) != (image_size, image_size):
-        raise RunError(
-            f"{shown} takes images of {width}x{height} pixels, not {image_size}x{image_size}; "
-            "leave --image-size out"
-        )
-    if not (0 < height <= LONGEST_SIDE and 0 < width <= LONGEST_SIDE):
-        raise RunError(
-            f"{shown} takes images of {width}x{height} pixels; each side must be 1 to "
-            f"{LONGEST_SIDE}"
-        )
-    return int(height), int(width)
-
-
-def _check_outputs(model: Any, shown: Path, classes: int) -> None:
-    shape = model.output_shape
-    outputs = shape[-1] if not isinstance(shape, list) and len(shape) == 2 else None
-    if outputs != classes and not (outputs == 1 and classes == 2):
-        raise RunError(
-            f"{shown} has outputs of the shape {shape}, which do not fit {classes} classes; name "
-            "the data set it was trained on with --dataset"
-        )
+    return input_sides(shape[1], shape[2], shown, image_size)

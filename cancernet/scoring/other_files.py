@@ -11,12 +11,7 @@ WITHOUT_WEIGHTS = (
     "both, or a .json file and its weights with --weights FILE"
 )
 _ARCHITECTURES = (NETWORK_ONLY, ".yaml", ".yml")  # as Keras writes them
-# A SavedModel holds code, which would be run.
-_SAVED_MODEL = (
-    "is a SavedModel, which is not opened here: `tf_keras.models.load_model(FOLDER)"
-    ".save('model.h5')` makes a file of it"
-)
-_ASK = "ask for the .keras or .h5 file it was made from"
+ONNX = ".onnx"
 
 
 def refuse_other(named: Path, *, weights: Path | None) -> None:
@@ -27,7 +22,11 @@ def refuse_other(named: Path, *, weights: Path | None) -> None:
         weights: file of the weights, where the model is in two files.
     """
     if (named / "saved_model.pb").is_file():
-        raise RunError(f"{named} {_SAVED_MODEL}")
+        # It holds code, which would be run.
+        raise RunError(
+            f"{named} is a SavedModel, which is not opened here; if you trust it, `python -m "
+            f"tf2onnx.convert --saved-model {named} --output {named.name}{ONNX}` makes a file of it"
+        )
     if named.is_file() and (what := _other_file(named, weights)):
         raise RunError(f"{named} {what}")
 
@@ -39,13 +38,14 @@ def _other_file(named: Path, weights: Path | None) -> str:
         return f"is the record of a run; name its folder, --run {named.parent}"
     if suffix in _ARCHITECTURES and (weights is None or suffix != NETWORK_ONLY):
         return WITHOUT_WEIGHTS
-    if suffix == ".onnx":
-        return (
-            "is an ONNX file, which does not say what its outputs mean; name the run folder that "
-            f"holds it, or {_ASK}"
-        )
+    if suffix == ONNX:
+        in_a_run = (named.parent / RUN_FILE).is_file()
+        return f"is the model of a run; name its folder, --run {named.parent}" if in_a_run else ""
     if suffix == ".tflite":
-        return f"is a TFLite file, which is not opened here; {_ASK}"
+        return (
+            f"is a TFLite file, which is not opened here: `python -m tf2onnx.convert --tflite "
+            f"{named.name} --output {named.stem}{ONNX}` makes an ONNX file of it"
+        )
     if not is_model_file(named):
-        return f"is neither a run folder nor a Keras model ({', '.join(SUFFIXES)})"
+        return f"is neither a run folder nor a model ({', '.join((*SUFFIXES, ONNX))})"
     return ""

@@ -20,6 +20,7 @@ import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
+from cancernet.base.oddities import NOTHING_ODD
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prepared import Prepared, prepare, unlike_training
 
@@ -107,19 +108,7 @@ class Predictor:
         """
         self.run = run
         self._threads = threads
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = 1
-        try:
-            self._session = onnxruntime.InferenceSession(
-                _model(run.onnx), options, providers=["CPUExecutionProvider"]
-            )
-        except OSError as error:
-            raise RunError(f"{run.onnx} cannot be read ({error.strerror})") from None
-        except Exception as error:  # ONNX Runtime has no common base class for its errors
-            raise RunError(
-                f"{run.onnx} is not a model that can be loaded: {first_line(error)}"
-            ) from None
+        self._session = open_session(run.onnx)
         self._input = self._check_ends()
 
     def _check_ends(self) -> str:
@@ -157,10 +146,10 @@ class Predictor:
         found = prepare(source, self.run.record.input)
         if found.guessed_depth:
             self.guessed_depths.add(found.guessed_depth)
-        self.chose_pages |= found.chose_page
+        self.oddities |= found.oddity
         return found
 
-    chose_pages = False  # whether another page than the first was taken of some image
+    oddities = NOTHING_ODD  # of some of the images
 
     @functools.cached_property
     def guessed_depths(self) -> set[int]:
@@ -285,6 +274,25 @@ def interpreted(run: Run, scored: Iterable[Scored]) -> Iterator[Prediction | Fai
             yield found
         else:
             yield interpret(run, str(path), found, run.threshold)
+
+
+def open_session(path: Path) -> onnxruntime.InferenceSession:
+    """Opens a model for one thread a batch.
+
+    Raises:
+        RunError: it cannot be read or loaded.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(
+            _model(path), options, providers=["CPUExecutionProvider"]
+        )
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror})") from None
+    except Exception as error:  # ONNX Runtime has no common base class for its errors
+        raise RunError(f"{path} is not a model that can be loaded: {first_line(error)}") from None
 
 
 def _model(path: Path) -> str | bytes:

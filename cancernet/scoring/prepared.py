@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 
 from cancernet.appearance.measure import measure
-from cancernet.base.formats import GUESSED, PAGE
+from cancernet.base.formats import GUESSED
 from cancernet.base.images import read_rgb, to_array
+from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Input
 
@@ -20,7 +21,7 @@ class Prepared(NamedTuple):
     pixels: np.ndarray
     size: tuple[int, int]  # width and height before it was scaled
     guessed_depth: int = 0  # bits that were taken for values whose depth nothing tells; 0: told
-    chose_page: bool = False  # whether another page than the first was taken
+    oddity: Oddity = NOTHING_ODD
 
 
 def prepare(source: Path | bytes | Image.Image, scaling: Input) -> Prepared:
@@ -37,7 +38,7 @@ def prepare(source: Path | bytes | Image.Image, scaling: Input) -> Prepared:
         pixels,
         image.size,
         guessed_depth=image.info.get(GUESSED, 0),
-        chose_page=PAGE in image.info,
+        oddity=image.info.get(ODDITY, NOTHING_ODD),
     )
 
 

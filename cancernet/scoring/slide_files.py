@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from cancernet.base.formats import SUFFIXES
 from cancernet.catalog.histology import read_place
 from cancernet.catalog.patient_id import patient_key
 from cancernet.context.surroundings import Places
-from cancernet.scoring.inputs import ENDINGS
 
 # Listings that are kept: a folder of a whole data set is listed once for all its patients.
 KEPT_LISTINGS = 4
@@ -121,7 +121,7 @@ def _names_by_patient(folder: str) -> dict[str, list[str]]:
     for name in names:
         lower = name.lower()
         mark = lower.find(_MARK)
-        if mark > 0 and lower.endswith(ENDINGS) and not lower.startswith("."):
+        if mark > 0 and lower.endswith(tuple(SUFFIXES)) and not lower.startswith("."):
             by_spelling[name[:mark]].append(name)
     found: dict[str, list[str]] = defaultdict(list)
     for spelling, some in by_spelling.items():

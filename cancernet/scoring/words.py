@@ -1,5 +1,6 @@
 """What a person is told of a prediction: the call first, then what it rests on."""
 
+from cancernet.base.oddities import say_oddities
 from cancernet.base.words import UNLIKE, score_text
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Prediction, PredictionInContext, Predictor, Side
@@ -76,9 +77,7 @@ def point_text(prediction: Prediction, run: Run) -> str:
 
 def reading_notes(predictor: Predictor) -> list[str]:
     """Says what had to be chosen to read the images so far: a page, a depth of the values."""
-    notes = []
-    if predictor.chose_pages:
-        notes.append("of files with several pages the largest page was taken")
+    notes = say_oddities(dict.fromkeys(predictor.oddities, "some images"))
     if predictor.guessed_depths:
         depths = ", ".join(map(str, sorted(predictor.guessed_depths)))
         notes.append(

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, ImageError, first_line
+from cancernet.base.formats import MOST_PAGES
 from cancernet.base.images import read_rgb
+from cancernet.base.oddities import NOTHING_ODD, Oddity
 
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
 READ_AHEAD = 8_000_000  # bytes of the file; tifffile would take 256 million
@@ -26,12 +29,14 @@ INSTALL = 'install the optional packages: `pip install -e ".[slides]"`'
 class LargeImage:
     """An open image: its size in pixels, and its rows in bands from top to bottom.
 
-    `bands(rows)` gives RGB of shape (rows, width, 3), the last with fewer rows.
+    `bands(rows)` gives RGB of shape (rows, width, 3), the last with fewer rows. `oddity` says
+    whether another page than the first of a TIFF is shown.
     """
 
     width: int
     height: int
     bands: Callable[[int], Iterator[NDArray[np.uint8]]]
+    oddity: Oddity = NOTHING_ODD
 
 
 @contextlib.contextmanager
@@ -48,9 +53,12 @@ def open_image(path: Path) -> Iterator[LargeImage]:
             width, height = stack.enter_context(slide).dimensions
             yield LargeImage(width, height, functools.partial(_slide_bands, slide))
         elif path.suffix.lower() in (".tif", ".tiff"):
-            page = _first_page(path, stack)
+            page = _largest_page(path, stack)
             yield LargeImage(
-                page.imagewidth, page.imagelength, functools.partial(_tiff_bands, path, page)
+                page.imagewidth,
+                page.imagelength,
+                functools.partial(_tiff_bands, path, page),
+                Oddity.PAGE if page.index else NOTHING_ODD,
             )
         else:
             yield _plain_image(path)
@@ -78,7 +86,7 @@ def _whole_slide(path: Path) -> Any:
     try:
         return openslide.OpenSlide(str(path))
     except openslide.OpenSlideError as error:
-        raise CancerNetError(f"{path} is damaged ({error})") from None
+        raise CancerNetError(f"{path} cannot be read ({error})") from None
 
 
 def _is_plain_tiff(path: Path) -> bool:
@@ -108,7 +116,7 @@ def _slide_bands(slide: Any, rows: int) -> Iterator[NDArray[np.uint8]]:
         yield band
 
 
-def _first_page(path: Path, stack: contextlib.ExitStack) -> Any:
+def _largest_page(path: Path, stack: contextlib.ExitStack) -> Any:
     try:
         import tifffile
     except ImportError:
@@ -116,7 +124,8 @@ def _first_page(path: Path, stack: contextlib.ExitStack) -> Any:
             f"{path}: reading a large TIFF file needs tifffile; {INSTALL}"
         ) from None
     try:
-        page = stack.enter_context(tifffile.TiffFile(path)).pages[0]
+        pages = itertools.islice(stack.enter_context(tifffile.TiffFile(path)).pages, MOST_PAGES)
+        page = max(pages, key=lambda each: each.imagewidth * each.imagelength)
         _check_page(path, page)
         return page
     except (ValueError, OSError, IndexError, tifffile.TiffFileError) as error:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.base.formats import _KINDS, PAGE
+from cancernet.base.formats import _KINDS
 from cancernet.base.images import read_rgb
+from cancernet.base.oddities import ODDITY, Oddity
 from cancernet.base.words import IMAGES_READ
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (9, 7, 3), np.uint8)
@@ -59,7 +60,11 @@ def test_of_a_tiff_the_largest_page_counts(big):
         for side, value in ((20, 1), (64, 2), (64, 3), (32, 4)):
             file.write(np.full((side, side), value, np.uint8), tile=(32, 32) if side > 60 else None)
     found = read_rgb(buffer.getvalue())
-    assert found.size == (64, 64) and np.asarray(found).max() == 2 and found.info[PAGE] == 1
+    assert (
+        found.size == (64, 64)
+        and np.asarray(found).max() == 2
+        and found.info[ODDITY] == Oddity.PAGE
+    )
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
@@ -98,3 +103,15 @@ def test_only_the_plugin_that_is_needed_is_loaded():
 def test_every_format_is_named_where_a_person_chooses_files():
     named = IMAGES_READ.upper().replace(" ", "")
     assert [kind for kind in _KINDS if kind not in named] == []
+
+
+def test_a_tiff_of_another_packing_is_not_called_another_format():
+    tifffile = pytest.importorskip("tifffile")
+    imagecodecs = pytest.importorskip("imagecodecs")
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    for packing, words in (("webp", "packed with WebP"), ("jpeg2000", "a TIFF of a kind that is")):
+        assert imagecodecs
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, pixels, compression=packing, photometric="rgb", tile=(32, 32))
+        with pytest.raises(ImageError, match=words):
+            read_rgb(buffer.getvalue())

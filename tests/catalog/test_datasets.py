@@ -364,7 +364,7 @@ def test_equal_names_in_groups_named_by_paths(build, tmp_path, group_by):
          "but give it different labels or patients"),
         ([("filename", "label", "patient"), ("p0_0.png", "no", "p"), ("p0_0.png", "no", "q")],
          "row 3 of labels.csv says that p0_0.png is of patient q, an earlier row of p"),
-        ([("filename", "label"), ("gone.png", "no")], "1 of 1 files that labels.csv names are not"),
+        ([("filename", "label"), ("gone.png", "no")], "none of 1 files that labels.csv names is"),
         ([("filename", "label")], "heading but no rows"),
         ([("filename", "label", "patient"), ("p0_0.png", "no", "")], "labels.csv names no"),
         ([("filename", "label"), ("p0_0.png",)], "row 2 of labels.csv has the label ''"),

@@ -5,7 +5,8 @@ from pathlib import PurePosixPath
 import pytest
 
 from cancernet.auditing.inventory import read_inventory
-from cancernet.building.identify import describe_dataset, identify_paths
+from cancernet.building.describe import describe_dataset
+from cancernet.building.identify import identify_paths
 from cancernet.building.settings import BuildSettings
 from cancernet.building.source_files import find_files
 from cancernet.catalog import read_place, shipped_split
@@ -41,7 +42,7 @@ def test_building_and_auditing_know_the_same_names_of_splits(tmp_path):
         classes=("no", "yes"), positive=("yes",),
     )  # fmt: skip
     found = find_files(settings.source).images
-    built = identify_paths(found, describe_dataset(settings, found)).images
+    built = identify_paths(found, describe_dataset(settings, found)[0]).images
     audited = read_inventory(tmp_path / "set")
     assert len(built) == number and set(built.part.tolist()) == {0, 1, 2}
     assert dict(zip(built.sources, built.part.tolist(), strict=True)) == dict(

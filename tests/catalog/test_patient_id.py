@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from cancernet.auditing.inventory import read_inventory
 from cancernet.base.errors import CancerNetError
 from cancernet.base.tables import read_list
-from cancernet.building.identify import describe_dataset, identify_paths
+from cancernet.building.describe import describe_dataset
+from cancernet.building.identify import identify_paths
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import dataset
 from cancernet.catalog.patient_id import (
@@ -91,7 +92,7 @@ def test_nobody_is_on_two_sides_by_any_spelling(tmp_path_factory, names, seed):
                             classes=("a", "b"), positive=("b",),
                             table=folder / "labels.csv")  # fmt: skip
     paths = [f"images/{name}" for name, *_ in rows]
-    entry = describe_dataset(choices, paths)
+    entry, _ = describe_dataset(choices, paths)
     images = identify_paths(paths, entry).images
     assert len(images.patients) == len({meaning(name) for name in names})
     try:

@@ -397,8 +397,8 @@ def test_a_score_just_below_the_point_does_not_read_as_the_point(tiny_run):
         ("model.json", "is an architecture without weights"),
         ("model.yaml", "is an architecture without weights"),
         ("run.json", "is the record of a run; name its folder, --run "),
-        ("model.onnx", "name the run folder that holds it"),
-        ("model.pt", "is neither a run folder nor a Keras model (.keras, .h5, .hdf5, .json)"),
+        ("m.tflite", "python -m tf2onnx.convert --tflite m.tflite --output m.onnx` makes an ONNX"),
+        ("model.pt", "is neither a run folder nor a model (.keras, .h5, .hdf5, .json, .onnx)"),
     ],
 )
 @pytest.mark.parametrize("flags", [[], ["--dataset", "busi"]])

@@ -89,19 +89,26 @@ def test_the_folder_of_the_data_set_comes_first(labels):
     assert set(found.known) == {"top/train/y/a.png", "train/q/x/b.png"}
 
 
-def test_a_name_that_fits_several_files_or_none_is_refused(labels, tmp_path):
-    table = labels("path,label\na.png,benign\n")
-    with pytest.raises(CancerNetError) as refused:
-        matched(table, ["x/a.png", "y/a.png", "z/a.png"])
-    assert str(refused.value).startswith(
-        f"a.png in {tmp_path / 't.csv'} fits several files, x/a.png and y/a.png; "
-    )
+def test_rows_and_files_without_a_partner_are_listed(labels, tmp_path):
     table = labels("path,label\n" + "".join(f"{n}.png,benign\n" for n in range(5)))
+    found = matched(table, ["2.png", "x3.png", "x/4.png", "y/4.png"])
+    assert set(found.known) == {"2.png"}
+    assert [(file.source, file.detail) for file in found.missing] == [
+        ("0.png", "row 2 of t.csv"), ("1.png", "row 3 of t.csv"), ("3.png", "row 5 of t.csv"),
+    ]  # fmt: skip
+    assert all(file.reason is Reason.NO_FILE and file.failed for file in found.missing)
+    for path, reason, detail, failed in (
+        ("x3.png", Reason.NO_LABEL, "t.csv", False),
+        ("y/4.png", Reason.SEVERAL_FILES, "4.png in t.csv", True),
+    ):
+        with pytest.raises(LeftOut) as left:
+            found(PurePosixPath(path))
+        assert (left.value.reason, left.value.detail, left.value.failed) == (reason, detail, failed)
     with pytest.raises(CancerNetError) as refused:
-        matched(table, ["2.png", "x3.png"])
+        matched(table, ["6.png", "x3.png"])
     assert str(refused.value).startswith(
-        f"4 of 5 files that {tmp_path / 't.csv'} names are not in the source folder: "
-        "0.png, 1.png, 3.png and 1 more; "
+        f"none of 5 files that {tmp_path / 't.csv'} names is in the source folder: "
+        "0.png, 1.png, 2.png and 2 more; "
     )
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
+from cancernet.sample.dicom import dicom_bytes
+
 HOSTILE_TEXT = st.one_of(
     st.sampled_from(
         [
@@ -137,6 +139,7 @@ def images_of_all_formats() -> list[bytes]:
                 options["compression"] = "tiff_lzw" if mode == "RGB" else None
             image.convert(mode).save(file, kind, **options)
             found.append(file.getvalue())
+    found.append(dicom_bytes(pixels[..., 0], patient="1", note="hostile"))
     return found
 
 

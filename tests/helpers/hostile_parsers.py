@@ -91,7 +91,7 @@ def _image(folder: Path, content: bytes) -> None:
 
 def _size(folder: Path, content: bytes) -> None:
     def read() -> None:
-        width, height = decoded_size(content)
+        width, height, *_ = decoded_size(content)
         assert (width, height) == read_rgb(content).size
 
     if len(content) < 2 or b"\xea\x60" not in content:  # 60,000: 64 million pixels are slow

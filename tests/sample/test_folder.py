@@ -139,6 +139,8 @@ def test_arguments_out_of_bounds(tmp_path, wrong):
 
 
 def test_a_data_set_that_cannot_be_drawn_is_refused(tmp_path):
-    with pytest.raises(CancerNetError, match="no drawn sample of folder, only of busi, idc"):
+    with pytest.raises(
+        CancerNetError, match="no drawn sample of folder, only of bach, breakhis, busi, idc"
+    ):
         draw_sample("folder", tmp_path / "sample")
     assert list(tmp_path.iterdir()) == []

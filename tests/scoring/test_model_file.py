@@ -14,14 +14,8 @@ import pytest
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.recipe_file import named_settings
 from cancernet.scoring import keras_predictor, model_file
-from cancernet.scoring.keras_predictor import (
-    KerasPredictor,
-    ModelDescription,
-    _check_outputs,
-    _input_size,
-    open_keras_model,
-    prepared,
-)
+from cancernet.scoring.described import ModelDescription, check_outputs, prepared
+from cancernet.scoring.keras_predictor import KerasPredictor, _input_size, open_keras_model
 from cancernet.scoring.model_file import _classes, is_model_file, parts_of, vet, whole_file
 
 DIGEST = hashlib.sha256(b"abcdef").hexdigest()
@@ -376,12 +370,11 @@ def test_the_size_of_the_input(shape, said, size):
     ],
 )  # fmt: skip
 def test_the_outputs_fit_the_classes(shape, classes, fits):
-    model = types.SimpleNamespace(output_shape=shape)
     if fits:
-        _check_outputs(model, SHOWN, classes)
+        check_outputs(shape, SHOWN, classes)
         return
     with pytest.raises(RunError) as refused:
-        _check_outputs(model, SHOWN, classes)
+        check_outputs(shape, SHOWN, classes)
     assert str(refused.value).startswith(
         f"m.keras has outputs of the shape {shape}, which do not fit {classes} classes; "
     )

@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 
+from cancernet.base.oddities import Oddity
 from cancernet.base.words import score_text
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Prediction, Score, Side, interpret
@@ -87,7 +88,8 @@ def test_a_score_never_reads_as_certain(value, text):
 
 
 def test_what_was_chosen_to_read_images_is_said():
-    chose = types.SimpleNamespace(chose_pages=True, guessed_depths={12, 10})
-    page, depth = reading_notes(chose)
-    assert "the largest page was taken" in page and "10, 12 bits were taken" in depth
-    assert reading_notes(types.SimpleNamespace(chose_pages=False, guessed_depths=set())) == []
+    chose = types.SimpleNamespace(oddities=Oddity.PAGE | Oddity.SUFFIX, guessed_depths={12, 10})
+    page, suffix, depth = reading_notes(chose)
+    assert page == "some images: of several pages, the largest was taken"
+    assert "the content counts" in suffix and "10, 12 bits were taken" in depth
+    assert reading_notes(types.SimpleNamespace(oddities=Oddity(0), guessed_depths=set())) == []

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.oddities import Oddity
 from cancernet.commands.slides import map_slides
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
@@ -287,6 +288,16 @@ def test_memory_does_not_grow_with_the_height(tiny_run: Path, tmp_path: Path) ->
         tracemalloc.stop()
         assert len(slide.boxes) == 4
     assert peaks[1] < peaks[0] + 6_000_000 < 24_000_000  # the image has 24 MB
+
+
+def test_of_a_tiff_with_a_thumbnail_the_largest_page_is_shown(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    with tifffile.TiffWriter(tmp_path / "scan.tif") as file:
+        for side, value in ((20, 1), (64, 2), (64, 3)):
+            file.write(np.full((side, side, 3), value, np.uint8), photometric="rgb")
+    with open_image(tmp_path / "scan.tif") as image:
+        assert (image.width, image.height, image.oddity) == (64, 64, Oddity.PAGE)
+        assert {int(band.max()) for band in image.bands(50)} == {2}
 
 
 def test_images_that_cannot_be_cut(tmp_path: Path) -> None:

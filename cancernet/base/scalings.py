@@ -1,0 +1,21 @@
+"""How pixels are brought to what a network was trained on; inside graphs and outside."""
+
+from typing import Any
+
+# ImageNet, RGB, of pixels scaled to 0-1.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+# ImageNet, in the order blue, green, red, of pixels 0-255.
+CAFFE_MEAN = (103.939, 116.779, 123.68)
+
+# name -> (scale, offset): the pixels times the first plus the second, per channel
+SCALINGS: dict[str, tuple[Any, Any]] = {
+    "unit": (1 / 255, 0.0),
+    "tf": (1 / 127.5, -1.0),
+    "tf-128": (1 / 128, -1.0),
+    "torch": (
+        [1 / (255 * deviation) for deviation in IMAGENET_DEVIATION],
+        [-mean / dev for mean, dev in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)],
+    ),
+    "caffe": (1.0, [-mean for mean in CAFFE_MEAN]),
+}

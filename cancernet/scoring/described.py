@@ -1,0 +1,156 @@
+"""Somebody else's model, which comes without a run folder: what a person says of it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cancernet import catalog
+from cancernet.base.errors import RunError
+from cancernet.base.scalings import SCALINGS
+from cancernet.recipe_file import named_settings
+from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
+
+INSIDE = "inside"  # the model prepares its pixels itself
+_LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """What a person says of a model; None where nothing was said."""
+
+    dataset: str | None = None  # name in the catalogue: classes in order, which are positive
+    recipe: str | None = None  # name or file of one, whose networks prepare pixels themselves
+    image_size: int | None = None  # height and width of the input, pixels
+    interpolation: str | None = None
+    preprocessing: str | None = None
+    sha256: str | None = None  # of the whole file
+    weights: Path | None = None  # file of the weights, where the other holds the network only
+
+    def with_recipe(self) -> "ModelDescription":
+        """Returns the description with what the recipe says where nothing else was said."""
+        if self.recipe is None:
+            return self
+        config = named_settings(self.recipe)
+        return dataclasses.replace(
+            self,
+            dataset=self.dataset or config.dataset,
+            image_size=self.image_size or config.image_size,
+            interpolation=self.interpolation or config.interpolation,
+            preprocessing=self.preprocessing or INSIDE,
+        )
+
+    def complete(self, named: Path) -> "ModelDescription":
+        """Returns the same with its recipe, if it says what is needed of this model.
+
+        Raises:
+            RunError: the data set or the preprocessing is not stated.
+        """
+        known = self.with_recipe()
+        if known.dataset is None:
+            raise RunError(
+                f"{named} has no run folder that says what its outputs mean; name the data set "
+                "with --dataset, or a --recipe"
+            )
+        if known.preprocessing is None:
+            raise RunError(
+                f"{named} has no run folder that says how its pixels were prepared; add "
+                "--preprocessing unit (0-1, as in most published systems), tf, torch, caffe or "
+                "inside (the model does it), or a --recipe"
+            )
+        return known
+
+    @property
+    def facts(self) -> catalog.Dataset:
+        """Its data set; raises CancerNetError where the catalogue has none of this name."""
+        return catalog.dataset(self.dataset or "")
+
+    def run_of(self, named: Path, sides: tuple[int, int], checksum: str) -> Run:
+        """Returns a run that holds what is known of a model.
+
+        Args:
+            named: the file.
+            sides: height and width of its input.
+            checksum: SHA-256 of the file, or of its files.
+        """
+        facts = self.facts
+        (height, width), interpolation = sides, self.interpolation or "bilinear"
+        choices = f"{facts.classes} {height}x{width} {interpolation} {self.preprocessing}"
+        record = RunRecord(
+            status=FINISHED,
+            classes=facts.classes,
+            words=facts.words,
+            positive=facts.positive,
+            input=Input(width=width, height=height, interpolation=interpolation),
+            dataset=DatasetFacts(drawn=False, leaks=()),
+            checksum=f"{checksum} {choices}",
+        )
+        return Run(folder=named, record=record)
+
+
+def input_sides(
+    height: int | None, width: int | None, shown: Path, image_size: int | None
+) -> tuple[int, int]:
+    """Returns the sides of a model's input; what the model leaves open, a person states.
+
+    Raises:
+        RunError: nobody says a side, the two do not agree, or it is out of bounds.
+    """
+    height, width = height or image_size, width or image_size
+    if height is None or width is None:
+        raise RunError(f"{shown} takes images of any size; give the size with --image-size")
+    if image_size is not None and (height, width) != (image_size, image_size):
+        raise RunError(
+            f"{shown} takes images of {width}x{height} pixels, not {image_size}x{image_size}; "
+            "leave --image-size out"
+        )
+    if not (0 < height <= LONGEST_SIDE and 0 < width <= LONGEST_SIDE):
+        raise RunError(
+            f"{shown} takes images of {width}x{height} pixels; each side must be 1 to "
+            f"{LONGEST_SIDE}"
+        )
+    return int(height), int(width)
+
+
+def prepared(pixels: np.ndarray, preprocessing: str) -> np.ndarray:
+    """Brings RGB 0-255, float32 (n, height, width, 3), to what a model was trained on.
+
+    `preprocessing` is "inside" (the model does it) or a rule of `cancernet/base/scalings.py`.
+    """
+    if preprocessing == INSIDE:
+        return pixels
+    scale, offset = SCALINGS[preprocessing]
+    if preprocessing == "caffe":
+        pixels = pixels[..., ::-1]
+    return pixels * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
+
+
+def probabilities_of(outputs: np.ndarray, shown: Path) -> np.ndarray:
+    """Returns probabilities that add up to 1, (n, classes), of a model's outputs.
+
+    Raises:
+        RunError: they are not probabilities.
+    """
+    found = np.asarray(outputs, np.float64)
+    if found.shape[1] == 1:
+        # One sigmoid unit gives the probability of the second class.
+        found = np.concatenate([1 - found, found], axis=1)
+    largest_error = np.abs(found.sum(axis=1) - 1).max()
+    if not (found.min() >= 0 and found.max() <= 1 and largest_error <= _LARGEST_ERROR):
+        raise RunError(
+            f"the outputs of {shown} are not probabilities (from {found.min():.3g} "
+            f"to {found.max():.3g}); its last layer must be a softmax or sigmoid"
+        )
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def check_outputs(shape: Any, shown: Path, classes: int) -> None:
+    """Raises RunError where outputs of a shape, a tuple or several, do not fit the classes."""
+    outputs = shape[-1] if not isinstance(shape, list) and len(shape) == 2 else None
+    if outputs != classes and not (outputs == 1 and classes == 2):
+        raise RunError(
+            f"{shown} has outputs of the shape {shape}, which do not fit {classes} classes; name "
+            "the data set it was trained on with --dataset"
+        )
