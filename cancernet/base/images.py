@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
-from cancernet.base.kinds import PAGE, directory_of_page, open_image
+from cancernet.base.kinds import PAGE, directory_of_page, open_image, plain_png
 from cancernet.base.words import IMAGES_READ
 
 MAXIMUM_PIXELS = 64_000_000
@@ -60,7 +60,7 @@ class CannotReadError(ImageError):
 
 
 def read_rgb(
-    source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS, bits: int = 0
+    source: str | Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS, bits: int = 0
 ) -> Image.Image:
     """Decodes one image completely into an RGB Pillow image of 8 bits a channel.
 
@@ -75,6 +75,8 @@ def read_rgb(
     content = source if isinstance(source, bytes) else read_file(source)[0]
     if not content:
         raise ImageError("the file is empty (0 bytes)")
+    if (plain := plain_png(content, maximum_pixels)) is not None:
+        return plain if plain.mode == "RGB" else plain.convert("RGB")
     try:
         with open_image(content) as image:
             _check_size(image, content, maximum_pixels)

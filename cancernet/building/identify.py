@@ -12,10 +12,10 @@ import numpy as np
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.parallel import in_parallel
+from cancernet.base.patch_name import Respelled, find_respelled, kept_spellings
 from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut, LeftOutFile, Reason
 from cancernet.catalog.paths import key_path, refuse_mask, shipped_split
-from cancernet.catalog.patient_id import Respelled, find_respelled, kept_spellings
 from cancernet.config import SPLITS
 from cancernet.dataset.find_leaks import NOT_NAMED
 from cancernet.dataset.images import Images, first_alike

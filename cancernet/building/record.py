@@ -17,6 +17,7 @@ import numpy as np
 from cancernet import __version__
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of, write_json
+from cancernet.base.patch_name import patient_key
 from cancernet.building.check import Checked
 from cancernet.building.identify import Identified, table_path
 from cancernet.building.plan import Plan
@@ -24,7 +25,6 @@ from cancernet.building.settings import BuildSettings
 from cancernet.building.source_files import Found
 from cancernet.building.transfer import NO_STAMP
 from cancernet.catalog import LeftOutFile, Reason
-from cancernet.catalog.patient_id import patient_key
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts, read_build
 from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows

@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.named_files import NamedFiles, plain_path
+from cancernet.base.patch_name import patient_key
 from cancernet.base.tables import Column, read_table, said_pairs
 from cancernet.base.words import some
 from cancernet.catalog import Dataset, Identity, LeftOut, Reason, group_of, shipped_split
-from cancernet.catalog.patient_id import patient_key
 
 EXAMPLES = 3
 

@@ -13,7 +13,7 @@ from cancernet.base.words import counted
 from cancernet.config import SPLITS
 
 if TYPE_CHECKING:  # the catalogue has more to load than a prediction needs
-    from cancernet.catalog.patient_id import Respelled
+    from cancernet.base.patch_name import Respelled
 
 EXAMPLES = 5
 FEW = 50  # fewer images of a class than this say little, and the reader should know

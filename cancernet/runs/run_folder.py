@@ -14,6 +14,7 @@ the SHA-256 of the files it vouches for and of itself.
 import contextlib
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import math
@@ -36,7 +37,7 @@ from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
 from cancernet.measures.decisions import NONE, Calibration
 from cancernet.runs.cross_validation_record import CROSS_VALIDATION
-from cancernet.runs.run_record import FORMAT, RunRecord
+from cancernet.runs.run_record import FORMAT, ContextRecord, RunRecord
 
 RUN_FILE = "run.json"
 MODEL_KERAS = "model.keras"
@@ -85,6 +86,11 @@ class Run:
         """The classes that count as positive."""
         return self.record.positive
 
+    @functools.cached_property
+    def positive_columns(self) -> list[int]:
+        """Columns of the positive classes."""
+        return [self.classes.index(name) for name in self.positive]
+
     @property
     def positive_words(self) -> str:
         """The positive classes in words, e.g. "IDC"."""
@@ -124,6 +130,13 @@ class Run:
     def calibration(self) -> Calibration:
         """The correction of probabilities; runs from before there was one have none."""
         return self.record.calibration or NONE
+
+    @property
+    def context(self) -> ContextRecord:
+        """How patches are judged with their neighbours; ValueError for a run that does not."""
+        if self.record.context is None:
+            raise ValueError(f"{self.folder} does not judge in context")
+        return self.record.context
 
     @property
     def drawn(self) -> bool:

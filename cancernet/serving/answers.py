@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cancernet.base.words import NOTICE
 from cancernet.runs.run_record import ContextRecord
-from cancernet.scoring.predictor import Prediction, PredictionInContext
+from cancernet.scoring.prediction import Prediction, PredictionInContext
 
 _SCORED: dict[str, Any] = {
     "label": "1",

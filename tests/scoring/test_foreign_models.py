@@ -26,7 +26,7 @@ from cancernet.scoring.keras_predictor import (
     prepared,
 )
 from cancernet.scoring.model_file import is_model_file, parts_of, vet, whole_file
-from cancernet.scoring.predictor import Failure
+from cancernet.scoring.prediction import Failure
 from cancernet.scoring.words import NO_POINT, as_text
 
 SIZE = 8
