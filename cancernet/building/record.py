@@ -26,9 +26,9 @@ from cancernet.building.source_files import Found
 from cancernet.building.transfer import NO_STAMP
 from cancernet.catalog import LeftOutFile, Reason
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts, read_build
+from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, read_build
 from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows
-from cancernet.dataset.notices import say_split
+from cancernet.dataset.notices import SplitCounts, say_split
 from cancernet.dataset.split_lists import read_lists
 from cancernet.lookalike import grouping
 

@@ -8,8 +8,9 @@ from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import FOLDER, LEAVE_OUT
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BuildRecord, SplitCounts
+from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
+from cancernet.dataset.notices import SplitCounts
 from cancernet.recipes import flags_for, pretrained_recipes
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."

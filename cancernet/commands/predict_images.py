@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
-from cancernet.base.progress import progress_bar
 from cancernet.base.words import NOTICE, counted
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs, listed_images
-from cancernet.scoring.output import CsvFile, check_target, distribution, write_figure
 from cancernet.scoring.prediction import Failure, Prediction
 from cancernet.scoring.predictor import Predictor, as_the_run_judges
 from cancernet.scoring.words import as_text, reading_notes
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from cancernet.commands.predict import PredictFlags
     from cancernet.explaining.explainer import ExplanationFolder
     from cancernet.scoring.distributed import SpreadPredictor
+    from cancernet.scoring.output import CsvFile
     from cancernet.scoring.predictor import AnyPredictor
     from cancernet.scoring.sorting import SortedFolder
 
@@ -101,6 +100,7 @@ def predict_named(
         tally = _say_all(_passing_by(predictor.predict_many(inputs), also), say)
     else:
         from cancernet.scoring.in_context import PredictorInContext
+        from cancernet.scoring.output import CsvFile
 
         in_context = isinstance(predictor, PredictorInContext)
         table = CsvFile(csv_path, predictor.run, named, in_context=in_context, overwrite=overwrite)
@@ -151,10 +151,13 @@ def _say_all(
 def _fill_csv(
     predictor: "AnyPredictor",
     inputs: Inputs,
-    table: CsvFile,
+    table: "CsvFile",
     as_json_lines: bool,
     also: Callable[[Prediction], None] | None,
 ) -> tuple[int, int]:
+    from cancernet.base.progress import progress_bar
+    from cancernet.scoring.output import distribution
+
     before = len(table.done) - table.failed
     if table.done:
         unread = f", {table.failed:,} could not be read" if table.failed else ""
@@ -217,6 +220,8 @@ def _figure(
     """Returns what saves the one image that is named, titled with its prediction."""
     if len(images) != 1 or images[0].is_dir() or flags.scheduler:
         raise CancerNetError("--figure shows one image; name exactly one file")
+    from cancernet.scoring.output import check_target, write_figure
+
     check_target(target)
 
     def write(prediction: Prediction) -> None:

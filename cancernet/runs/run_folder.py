@@ -36,8 +36,7 @@ from cancernet.base.program import typed
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
 from cancernet.measures.decisions import NONE, Calibration
-from cancernet.runs.cross_validation_record import CROSS_VALIDATION
-from cancernet.runs.run_record import FORMAT, ContextRecord, RunRecord
+from cancernet.runs.run_record import CROSS_VALIDATION, FORMAT, ContextRecord, RunRecord
 
 RUN_FILE = "run.json"
 MODEL_KERAS = "model.keras"
