@@ -18,16 +18,14 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import (
     LockedError,
-    is_file,
     lock,
-    parse_json,
     read_json,
     sha256_of,
     write_json,
@@ -44,8 +42,6 @@ MODEL_ONNX = "model.onnx"
 CHECKPOINT = "checkpoint"
 LOCK = ".lock"
 LOG = "log.jsonl"
-# One JSON object a line with `path` and `overlay`.
-HEAT_MAPS = "*/explanations.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -262,32 +258,6 @@ def locked(folder: Path) -> Iterator[None]:
             yield
     except LockedError:
         raise RunError(f"another process is training in {folder}; wait for it to end") from None
-
-
-def heat_map_of(folder: Path) -> Callable[[str], Path | None]:
-    """Returns a look-up from an image's path to its heat map's overlay; None where there is none.
-
-    Every folder in the run folder that `predict.py --explain` filled is looked through.
-    """
-    found: dict[str, Path] = {}
-    explained: dict[str, str] = {}
-    for lines in sorted(Path(folder).glob(HEAT_MAPS)):
-        for line in lines.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                facts = parse_json(line)
-                name = Path(facts["path"]).name
-                # Two images of one name: nobody knows whose map it is.
-                clear = explained.setdefault(name, facts["path"]) == facts["path"]
-                overlay = lines.parent / Path(facts["overlay"]).name
-                found[name] = overlay if clear else Path()
-            except (ValueError, KeyError, TypeError):
-                continue  # a cut line hides no other
-
-    def look_up(path: str) -> Path | None:
-        place = found.get(Path(path).name)
-        return place if place is not None and is_file(place) else None
-
-    return look_up
 
 
 def now() -> str:
