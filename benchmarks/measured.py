@@ -30,6 +30,8 @@ def run_once(command: list[object]) -> Cost:
         SystemExit: it failed; its last lines of stderr are shown.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # Without it every start would compile the checkout anew, but not what is installed.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     process = subprocess.Popen(
         [str(part) for part in command],

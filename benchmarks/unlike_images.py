@@ -26,11 +26,11 @@ from PIL import Image, ImageDraw
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cancernet.appearance.appearance import Appearance
+from cancernet.appearance.appearance import Appearance, measure
 from cancernet.appearance.fit import Measured, fit_appearance
-from cancernet.appearance.measure import measure
 from cancernet.base.errors import ImageError
-from cancernet.base.images import SUFFIXES, read_rgb, to_array
+from cancernet.base.formats import SUFFIXES
+from cancernet.base.images import read_rgb, to_array
 from cancernet.building.build import build
 from cancernet.building.settings import BuildSettings
 from cancernet.config import SPLITS

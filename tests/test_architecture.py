@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "runs": {"appearance", "config", "context", "dataset", "measures"},
     "measures": {"catalog", "config"},
     "report": {"config", "context", "measures"},
-    "scoring": {"appearance", "catalog", "context", "models", "recipe_file", "runs"},
+    "scoring": {"catalog", "context", "models", "recipe_file", "runs"},
     "slides": {"catalog", "context", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {

@@ -15,8 +15,8 @@ from cancernet.base.images import to_rgb
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.scoring import predictor as scoring
 from cancernet.scoring.inputs import Inputs
-from cancernet.scoring.judging import as_the_run_judges
-from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.scoring.prediction import Failure
+from cancernet.scoring.predictor import Predictor, as_the_run_judges
 from cancernet.scoring.words import as_text
 
 Source = Path | Image.Image  # of the latter only RGB

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.appearance.appearance import FURTHEST, Appearance, packed
-from cancernet.appearance.measure import MEASURES
+from cancernet.appearance.appearance import FURTHEST, MEASURES, Appearance, packed
 
 LEAST_IMAGES = 20
 LEAST_PATIENTS = 2

@@ -18,10 +18,10 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
+from cancernet.base.patch_name import one_spelling
 from cancernet.base.words import IMAGES_READ
 from cancernet.building.settings import BY_CONTENT, BY_IMAGE
 from cancernet.building.source_files import find_files
-from cancernet.catalog.patient_id import one_spelling
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD
 from cancernet.dataset.find_leaks import NOT_NAMED

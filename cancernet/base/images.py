@@ -32,6 +32,7 @@ from cancernet.base.formats import (
     told_depth,
 )
 from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
+from cancernet.base.plain_png import plain_png
 from cancernet.base.words import IMAGES_READ
 
 MAXIMUM_PIXELS = 64_000_000
@@ -68,7 +69,7 @@ class CannotReadError(ImageError):
 
 
 def read_rgb(
-    source: Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS, bits: int = 0
+    source: str | Path | bytes, *, maximum_pixels: int = MAXIMUM_PIXELS, bits: int = 0
 ) -> Image.Image:
     """Decodes one image completely into an RGB Pillow image of 8 bits a channel.
 
@@ -83,14 +84,16 @@ def read_rgb(
     content = source if isinstance(source, bytes) else read_file(source)[0]
     if not content:
         raise ImageError("the file is empty (0 bytes)")
+    odd = _oddity_of_name(source, content)
+    if (plain := plain_png(content, maximum_pixels)) is not None:
+        rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
+        return _marked(rgb, odd)
     try:
         with open_image(content) as image:
             _check_size(image, content, maximum_pixels)
             image.load()
             rgb = _to_rgb(image, content, bits)
-            if odd := image.info.get(ODDITY, NOTHING_ODD) | _oddity_of_name(source, content):
-                rgb.info[ODDITY] = odd
-            return rgb
+            return _marked(rgb, odd | image.info.get(ODDITY, NOTHING_ODD))
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -105,7 +108,13 @@ def read_rgb(
         raise ImageError(f"the image is damaged ({first_line(error, longest=120)})") from None
 
 
-def _oddity_of_name(source: Path | bytes, content: bytes) -> Oddity:
+def _marked(rgb: Image.Image, odd: Oddity) -> Image.Image:
+    if odd:
+        rgb.info[ODDITY] = odd
+    return rgb
+
+
+def _oddity_of_name(source: str | Path | bytes, content: bytes) -> Oddity:
     lies = not isinstance(source, bytes) and has_other_suffix(os.fspath(source), content)
     return Oddity.SUFFIX if lies else NOTHING_ODD
 

@@ -73,6 +73,26 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def columns_setting(group: str = "") -> Any:
+    """Returns the field of a settings dataclass that names the columns of its tables."""
+    return setting(
+        (),
+        "names of a table's columns where they are not usual ones: image=…, label=…, patient=…",
+        metavar="KIND=NAME",
+        group=group,
+    )
+
+
+def labels_setting(group: str = "") -> Any:
+    """Returns the field of a settings dataclass that says what a table's labels mean."""
+    return setting(
+        (),
+        "the class that each label of a table means, such as 0=benign 1=malignant",
+        metavar="LABEL=CLASS",
+        group=group,
+    )
+
+
 def setting_fields(settings: Any) -> list[dataclasses.Field[Any]]:
     """Returns the fields of a settings class, or of an instance, that `setting` describes."""
     return [field for field in dataclasses.fields(settings) if "help" in field.metadata]

@@ -9,10 +9,8 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.settings import setting
 
 DELIMITERS = ",;\t|"  # the first of equally good ones counts
 _EXCEL = re.compile(r"sep=(.)$")  # the line that tells Excel the delimiter
@@ -36,26 +34,6 @@ class Column(enum.Enum):
     def key(self) -> str:
         """What `--columns` calls it."""
         return self.name.lower()
-
-
-def columns_setting(group: str = "") -> Any:
-    """Returns the field of a settings dataclass that names the columns of its tables."""
-    return setting(
-        (),
-        "names of a table's columns where they are not usual ones: image=…, label=…, patient=…",
-        metavar="KIND=NAME",
-        group=group,
-    )
-
-
-def labels_setting(group: str = "") -> Any:
-    """Returns the field of a settings dataclass that says what a table's labels mean."""
-    return setting(
-        (),
-        "the class that each label of a table means, such as 0=benign 1=malignant",
-        metavar="LABEL=CLASS",
-        group=group,
-    )
 
 
 @dataclasses.dataclass(frozen=True)

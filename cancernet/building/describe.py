@@ -10,10 +10,10 @@ from cancernet.base.dicom import patient_id
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.images import read_file
 from cancernet.base.parallel import in_parallel
+from cancernet.base.patch_name import patient_key
 from cancernet.building.settings import BY_HEADER, FOLDER, BuildSettings
 from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut, LeftOutFile, Reason
 from cancernet.catalog.paths import key_path, refuse_mask, shipped_split
-from cancernet.catalog.patient_id import patient_key
 from cancernet.dataset.joined import read_patients
 from cancernet.dataset.label_table import (
     IdentifyByOwnTable,

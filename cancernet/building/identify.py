@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cancernet.base.parallel import spread
+from cancernet.base.patch_name import Respelled, find_respelled, kept_spellings
 from cancernet.catalog import Dataset, LeftOut, LeftOutFile, Reason
-from cancernet.catalog.patient_id import Respelled, find_respelled, kept_spellings
 from cancernet.config import SPLITS
 from cancernet.dataset.find_leaks import NOT_NAMED
 from cancernet.dataset.images import Images, first_alike

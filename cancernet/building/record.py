@@ -18,6 +18,7 @@ from cancernet import __version__
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of, write_json
 from cancernet.base.oddities import Oddity
+from cancernet.base.patch_name import patient_key
 from cancernet.building.check import Checked
 from cancernet.building.describe import table_path
 from cancernet.building.identify import Identified
@@ -26,11 +27,10 @@ from cancernet.building.settings import BuildSettings
 from cancernet.building.source_files import Found
 from cancernet.building.transfer import NO_STAMP
 from cancernet.catalog import LeftOutFile, Reason
-from cancernet.catalog.patient_id import patient_key
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, SplitCounts, read_build
+from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, read_build
 from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows
-from cancernet.dataset.notices import say_split
+from cancernet.dataset.notices import SplitCounts, say_split
 from cancernet.dataset.split_lists import read_lists
 from cancernet.lookalike import grouping
 

@@ -6,8 +6,14 @@ from pathlib import Path
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.base.settings import check_settings, flag_of, setting, setting_fields
-from cancernet.base.tables import columns_setting, labels_setting
+from cancernet.base.settings import (
+    check_settings,
+    columns_setting,
+    flag_of,
+    labels_setting,
+    setting,
+    setting_fields,
+)
 from cancernet.base.words import joined
 from cancernet.config import (
     DATASETS,

@@ -9,8 +9,9 @@ from cancernet.base.words import counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import LEAVE_OUT
 from cancernet.config import DATASETS, SPLITS
-from cancernet.dataset.build_record import BuildRecord, SplitCounts
+from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
+from cancernet.dataset.notices import SplitCounts
 from cancernet.recipes import first_start
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."

@@ -5,6 +5,8 @@ data set, write one entry, and the function that reads its paths, into the file 
 kind of image.
 """
 
+from cancernet.base.patch_name import Place, read_place
+
 # Importing a file enters its data sets, in this order.
 from cancernet.catalog import histology, mammograms, radiology  # noqa: F401
 from cancernet.catalog.entry import (
@@ -19,7 +21,7 @@ from cancernet.catalog.entry import (
     Tables,
     dataset,
 )
-from cancernet.catalog.histology import Place, identify_idc, key_idc, read_place
+from cancernet.catalog.histology import identify_idc, key_idc
 from cancernet.catalog.paths import (
     class_folder,
     group_of,

@@ -2,8 +2,8 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
+from cancernet.base.patch_name import patient_key, read_place
 from cancernet.catalog.entry import (
     Contradiction,
     Dataset,
@@ -13,12 +13,6 @@ from cancernet.catalog.entry import (
     register,
 )
 from cancernet.catalog.paths import class_folder, key_name, key_path, refuse_mask, shipped_split
-from cancernet.catalog.patient_id import patient_key
-
-_PLACE = re.compile(
-    r"(?P<patient>.+?)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})(?:_class(?P<label>[^_]+))?",
-    re.IGNORECASE,
-)
 
 # What a folder of one class may be called. `IDC` alone may be the folder of them all.
 _CLASS_OF = {
@@ -26,27 +20,6 @@ _CLASS_OF = {
                      "idc-negative", "negative", "benign", "normal", "healthy"), "0"),
     **dict.fromkeys(("1", "class1", "cancer", "idc-positive", "positive", "malignant"), "1"),
 }  # fmt: skip
-
-
-class Place(NamedTuple):
-    """What the name of an IDC patch says.
-
-    `x` and `y` are the patch's upper left corner on its slide in pixels; `label` is None
-    in the name of a patch without a label.
-    """
-
-    patient: str
-    x: int
-    y: int
-    label: str | None
-
-
-def read_place(name: str) -> Place | None:
-    """Reads `<patient>_idx5_x<X>_y<Y>[_class<C>].png`; None for another name."""
-    found = _PLACE.fullmatch(PurePosixPath(name).stem)
-    if found is None:
-        return None
-    return Place(found["patient"], int(found["x"]), int(found["y"]), found["label"])
 
 
 def identify_idc(path: PurePosixPath) -> Identity:

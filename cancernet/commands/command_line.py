@@ -21,7 +21,6 @@ from cancernet.base.program import started_as_command, typed
 from cancernet.base.screen import RED, YELLOW, coloured, fitted
 from cancernet.base.settings import flag_of, kind_of, setting_fields
 from cancernet.base.words import did_you_mean
-from cancernet.commands.descriptions import description, filled
 
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 LONGEST_CHOICES = 40  # characters that fit a line of the usage
@@ -41,12 +40,9 @@ class Parser(argparse.ArgumentParser):
         rare: flags that `--help` leaves out; `--help-all` shows them too.
     """
 
-    def __init__(self, program: str, description: str | None) -> None:
-        super().__init__(
-            prog=program,
-            description=filled(description or ""),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    def __init__(self, program: str, description: str | Callable[[], str] | None) -> None:
+        super().__init__(prog=program, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self._described = description
         self.rare: list[argparse.Action] = []
         self.add_argument("--help-all", action=_HelpAll, help="show every flag and exit")
 
@@ -54,6 +50,10 @@ class Parser(argparse.ArgumentParser):
         """Returns the help without the rare flags."""
         for action in self.rare:
             action.help = argparse.SUPPRESS
+        from cancernet.commands.descriptions import filled
+
+        described = self._described() if callable(self._described) else self._described
+        self.description = filled(described or "")
         return super().format_help()
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -143,7 +143,13 @@ def complain(message: str, code: int) -> int:
 
 def command_parser(command: str) -> Parser:
     """Returns the parser of a command, named and described as it is typed."""
-    return Parser(typed(command), description(command))
+
+    def described() -> str:  # only where somebody asks for help
+        from cancernet.commands.descriptions import description
+
+        return description(command)
+
+    return Parser(typed(command), described)
 
 
 def add_settings(

@@ -1,19 +1,213 @@
-"""`predict.py`: scores images with a run or with another model, and maps slides."""
+"""`predict.py`: its flags, which of them go together, and what answers: a run or another model."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.screen import RED
-from cancernet.base.settings import flag_of
+from cancernet.base.settings import columns_setting, flag_of, setting, setting_fields
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
-from cancernet.commands.command_line import alert
-from cancernet.commands.predict_flags import KERAS_FILE, PredictFlags, parse_arguments
+from cancernet.commands.command_line import add_settings, alert, command_parser, given_settings
+from cancernet.config import INTERPOLATIONS, OUTPUT
 
 if TYPE_CHECKING:
     from cancernet.runs.run_folder import Run
     from cancernet.scoring.predictor import Predictor
+
+KERAS_FILE = "a Keras or ONNX model without a run folder (--run FILE)"
+_MAPS = "heat maps (docs/EXPLAIN.md says what they show)"
+_SLIDES = "slide maps (docs/SLIDES.md)"
+_SPREAD = "many images on many processes (needs Dask)"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictFlags:
+    """The flags of `predict.py`: what to score, with what, and what to write."""
+
+    run: Path | None = setting(
+        None,
+        f"run folder (default: the newest in {OUTPUT}/), or a .keras, .h5 or .json model",
+        metavar="DIR_OR_FILE",
+        common=True,
+    )
+    json: bool = setting(False, "print one JSON object a line", switch=True, common=True)
+    csv: Path | None = setting(
+        None,
+        "write a table, row by row; after an interruption the same command continues it",
+        metavar="FILE",
+        common=True,
+    )
+    overwrite: bool = setting(
+        False, "replace a finished --csv table when the new one is complete", switch=True
+    )
+    list_: Path | None = setting(
+        None,
+        "score only the images that this table names in its column `filename`, in its order, "
+        "from the folders that are named",
+        metavar="FILE",
+    )
+    columns: tuple[str, ...] = columns_setting()
+    alone: bool = setting(
+        False,
+        "judge every patch by itself, also where the run judges patches with their neighbours",
+        switch=True,
+        common=True,
+    )
+    sort_into: Path | None = setting(
+        None,
+        "link the images into a new folder, in it one for each call; none is moved",
+        metavar="DIR",
+        common=True,
+    )
+    link: str | None = setting(
+        None, "how --sort-into does that (default: symbolic)", choices=("symbolic", "hard", "copy")
+    )
+    figure: Path | None = setting(
+        None,
+        "save the one image, titled with its prediction, as a new file",
+        metavar="FILE",
+        common=True,
+    )
+
+    dataset: str | None = setting(
+        None, "its classes in order, as in the catalogue", group=KERAS_FILE, metavar="NAME"
+    )
+    preprocessing: str | None = setting(
+        None,
+        "how its pixels are prepared: unit is 0-1; inside: the model does it",
+        group=KERAS_FILE,
+        choices=("inside", "unit", "tf", "torch", "caffe"),
+    )
+    image_size: int | None = setting(
+        None, "height and width, where the file does not say", group=KERAS_FILE, metavar="N"
+    )
+    interpolation: str | None = setting(
+        None, "default: bilinear", group=KERAS_FILE, choices=INTERPOLATIONS
+    )
+    recipe: str | None = setting(
+        None,
+        "take data set, size and interpolation from a recipe, whose models prepare pixels "
+        "themselves",
+        group=KERAS_FILE,
+        metavar="NAME_OR_FILE",
+    )
+    weights: Path | None = setting(
+        None, "its weights, where the other file is the network only (.json)", group=KERAS_FILE
+    )
+    sha256: str | None = setting(
+        None, "the hash the file must have", group=KERAS_FILE, metavar="HEX"
+    )
+
+    explain: Path | None = setting(
+        None,
+        "write a heat map, an overlay and the raw numbers of every image into a new folder",
+        group=_MAPS,
+        metavar="DIR",
+        common=True,
+    )
+    method: str | None = setting(
+        None,
+        "how the map is made; occlusion needs only predictions (default: grad-cam)",
+        group=_MAPS,
+        choices=("grad-cam", "hirescam", "grad-cam++", "occlusion"),
+    )
+    layer: str | None = setting(
+        None,
+        "the layer whose feature maps are used (default: the last with spatial extent)",
+        group=_MAPS,
+        metavar="NAME",
+    )
+    class_: str | None = setting(
+        None,
+        "the class to explain (default: the one predicted for the image)",
+        group=_MAPS,
+        metavar="NAME",
+    )
+
+    slide: tuple[Path, ...] = setting(
+        (),
+        "folders of patches with x and y in their names, or TIFF and whole-slide files: "
+        "write a map of every patient or image as PNG, CSV and GeoJSON",
+        group=_SLIDES,
+        metavar="FOLDER_OR_IMAGE",
+        common=True,
+    )
+    output: Path | None = setting(
+        None,
+        "a new folder for the maps (default: slides)",
+        group=_SLIDES,
+        metavar="DIR",
+        common=True,
+    )
+    patch_size: int | None = setting(
+        None,
+        "side of a patch in pixels of the image (default: that of the run's data)",
+        group=_SLIDES,
+        metavar="N",
+    )
+
+    workers: int = setting(0, "start N processes here", group=_SPREAD, metavar="N")
+    scheduler: str = setting(
+        "", "use this Dask scheduler's workers", group=_SPREAD, metavar="ADDRESS"
+    )
+
+    def conflict(self, images: list[Path]) -> str:
+        """Says in a sentence which flags do not go together; empty where all do.
+
+        No flag may be passed over in silence.
+        """
+        if bool(images) == bool(self.slide):
+            return "name images or folders, or slides with --slide"
+        if self.slide and (flag := self._first_given("", _MAPS, _SPREAD)):
+            return f"{flag} does not go with --slide"
+        if not self.slide and (flag := self._first_given(_SLIDES)):
+            return f"{flag} goes with --slide"
+        if self.columns and not self.list_:
+            return "--columns goes with --list"
+        if self.overwrite and self.csv is None:
+            return "--overwrite goes with --csv"
+        if self.link and self.sort_into is None:
+            return "--link goes with --sort-into"
+        for folder, flag in ((self.explain, "--explain"), (self.sort_into, "--sort-into")):
+            if self.csv and folder:
+                return (
+                    f"--csv can continue after a stop and {flag} cannot, so they do not go "
+                    "together; run one after the other"
+                )
+        return ""
+
+    def of(self, *groups: str) -> dict[str, object]:
+        """Returns the values of the flags under these headings of `--help`, by field."""
+        fields = setting_fields(self)
+        names = [field.name for field in fields if field.metadata["group"] in groups]
+        return {name: getattr(self, name) for name in names}
+
+    def _first_given(self, *groups: str) -> str:
+        defaults = PredictFlags().of(*groups)
+        for name, value in self.of(*groups).items():
+            if value != defaults[name] and name not in ("run", "slide", "alone"):
+                return flag_of(name)
+        return ""
+
+
+def parse_arguments() -> tuple[list[Path], PredictFlags]:
+    """Returns the images that the command line names, and its flags."""
+    parser = command_parser("predict")
+    parser.add_argument(
+        "images",
+        nargs="*",
+        type=Path,
+        metavar="IMAGE_OR_DIR",
+        help=f"{IMAGES_READ} files, or folders of them",
+    )
+    add_settings(parser, PredictFlags)
+    arguments = parser.parse_args()
+    flags = PredictFlags(**given_settings(arguments, PredictFlags))
+    if conflict := flags.conflict(arguments.images):
+        parser.error(conflict)
+    return arguments.images, flags
 
 
 def main() -> int:
@@ -36,8 +230,11 @@ def main() -> int:
 
 def _model_alone(flags: PredictFlags, stack: contextlib.ExitStack) -> "Predictor | None":
     """Opens the model that --run names; None when it names a run folder."""
+    from cancernet.base.files import is_file
+    from cancernet.runs.run_folder import RUN_FILE
+
     stated: dict[str, Any] = flags.of(KERAS_FILE)
-    if flags.run is not None:
+    if flags.run is not None and not is_file(flags.run / RUN_FILE):
         from cancernet.scoring.model_file import is_model_file
         from cancernet.scoring.other_files import ONNX, refuse_other
 

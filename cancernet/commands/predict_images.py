@@ -6,29 +6,28 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
 from cancernet.base.screen import BOLD, RED, coloured, fitted
 from cancernet.base.words import NOTICE, counted
 from cancernet.commands.command_line import alert
-from cancernet.commands.predict_flags import PredictFlags
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs, listed_images
-from cancernet.scoring.judging import as_the_run_judges
-from cancernet.scoring.output import CsvFile, check_target, distribution, write_figure
-from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.scoring.predictor import Predictor, as_the_run_judges
 from cancernet.scoring.words import as_text, reading_notes
 
 if TYPE_CHECKING:
+    from cancernet.commands.predict import PredictFlags
     from cancernet.explaining.explainer import ExplanationFolder
     from cancernet.scoring.distributed import SpreadPredictor
-    from cancernet.scoring.judging import AnyPredictor
+    from cancernet.scoring.output import CsvFile
+    from cancernet.scoring.predictor import AnyPredictor
     from cancernet.scoring.sorting import SortedFolder
 
 
 def predict_images(
-    images: list[Path], flags: PredictFlags, trained: Run, own: Predictor | None
+    images: list[Path], flags: "PredictFlags", trained: Run, own: Predictor | None
 ) -> tuple[int, int]:
     """Scores the images of a command line and writes what its flags ask for.
 
@@ -63,7 +62,7 @@ def predict_images(
             as_json_lines=flags.json,
             csv_path=flags.csv,
             overwrite=flags.overwrite,
-            also=also,
+            also=also if folder or sorting or figure else None,
         )
         if isinstance(each, Predictor):
             for note in reading_notes(each):
@@ -103,6 +102,7 @@ def predict_named(
         tally = _say_all(_passing_by(predictor.predict_many(inputs), also), say)
     else:
         from cancernet.scoring.in_context import PredictorInContext
+        from cancernet.scoring.output import CsvFile
 
         in_context = isinstance(predictor, PredictorInContext)
         table = CsvFile(csv_path, predictor.run, named, in_context=in_context, overwrite=overwrite)
@@ -159,15 +159,18 @@ def _say_all(
 def _fill_csv(
     predictor: "AnyPredictor",
     inputs: Inputs,
-    table: CsvFile,
+    table: "CsvFile",
     as_json_lines: bool,
     also: Callable[[Prediction], None] | None,
 ) -> tuple[int, int]:
+    from cancernet.base.console import progress_bar
+    from cancernet.scoring.output import distribution
+
     before = len(table.done) - table.failed
     if table.done:
         unread = f", {table.failed:,} could not be read" if table.failed else ""
         print(f"{counted(before, 'image')} scored before{unread}; continuing", file=sys.stderr)
-    todo = (image for image in inputs if str(image) not in table.done)
+    todo = (image for image in inputs if str(image) not in table.done) if table.done else inputs
     results = table.write(_passing_by(predictor.predict_many(todo), also))
     with contextlib.closing(progress_bar(results)) as bar:
         say = json_text if as_json_lines else lambda result: ""
@@ -183,15 +186,17 @@ def _fill_csv(
 
 
 def _passing_by(
-    results: Iterable[Prediction | Failure], also: Callable[[Prediction], None] | None
+    results: Iterator[Prediction | Failure], also: Callable[[Prediction], None] | None
 ) -> Iterator[Prediction | Failure]:
-    for result in results:
+    def passed(result: Prediction | Failure) -> Prediction | Failure:
         if also is not None and isinstance(result, Prediction):
             also(result)
-        yield result
+        return result
+
+    return results if also is None else map(passed, results)
 
 
-def _explanations(flags: PredictFlags, trained: Run) -> "ExplanationFolder | None":
+def _explanations(flags: "PredictFlags", trained: Run) -> "ExplanationFolder | None":
     """Prepares the folder of --explain; loads TensorFlow only for a gradient method."""
     if flags.explain is None:
         if flags.layer or flags.class_ or flags.method:
@@ -208,7 +213,7 @@ def _explanations(flags: PredictFlags, trained: Run) -> "ExplanationFolder | Non
     )
 
 
-def _sorting(flags: PredictFlags, images: list[Path]) -> "SortedFolder | None":
+def _sorting(flags: "PredictFlags", images: list[Path]) -> "SortedFolder | None":
     """Prepares the folder of --sort-into."""
     if flags.sort_into is None:
         return None
@@ -218,11 +223,13 @@ def _sorting(flags: PredictFlags, images: list[Path]) -> "SortedFolder | None":
 
 
 def _figure(
-    images: list[Path], target: Path, flags: PredictFlags, trained: Run
+    images: list[Path], target: Path, flags: "PredictFlags", trained: Run
 ) -> Callable[[Prediction], None]:
     """Returns what saves the one image that is named, titled with its prediction."""
     if len(images) != 1 or images[0].is_dir() or flags.scheduler:
         raise CancerNetError("--figure shows one image; name exactly one file")
+    from cancernet.scoring.output import check_target, write_figure
+
     check_target(target)
 
     def write(prediction: Prediction) -> None:

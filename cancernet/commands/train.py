@@ -20,7 +20,7 @@ from cancernet.commands.command_line import (
 from cancernet.config import DATASETS, HEADINGS, MLFLOW, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
-from cancernet.runs.cross_validation_record import CROSS_VALIDATION
+from cancernet.runs.run_record import CROSS_VALIDATION
 from cancernet.runs.status import describe_status
 
 if TYPE_CHECKING:

@@ -12,14 +12,85 @@ with eight, and one operating point fits both.
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from cancernet.base.records import Record
-from cancernet.context.surroundings import Places, surroundings
 
+# Standard deviation of the weights and how far they reach, in sides of a patch
+# (benchmarks/README.md, "In context").
+SPREAD = 1.5
+REACH = 3
 # A probability of 0 or 1 has no finite log odds; float32 softmax ends near here.
 _SMALLEST = 1e-7
+
+
+class Corner(Protocol):
+    """Upper left corner of a patch, pixels of the slide."""
+
+    @property
+    def x(self) -> int:
+        """Pixels from the left."""
+
+    @property
+    def y(self) -> int:
+        """Pixels from the top."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Places:
+    """Where patches lie.
+
+    Attributes:
+        slides: (n,) name of each patch's slide; patches of different slides are never
+            neighbours.
+        columns, rows: (n,) int64, place on the slide in sides of a patch; -1 where it is
+            not known, which makes a patch one without neighbours.
+    """
+
+    slides: Sequence[str] | np.ndarray
+    columns: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def at(cls, corners: Sequence[Corner | None], slides: Sequence[str], side: int) -> "Places":
+        """Returns the places of patches by their upper left corners.
+
+        Args:
+            corners: what the name of each patch tells; None where it tells nothing.
+            slides: the slide of each.
+            side: of a patch, pixels of the slide.
+        """
+        columns = [-1 if corner is None else corner.x // side for corner in corners]
+        rows = [-1 if corner is None else corner.y // side for corner in corners]
+        return cls(slides, np.array(columns, np.int64), np.array(rows, np.int64))
+
+    def of(self, rows: np.ndarray) -> "Places":
+        """Returns the places of some patches."""
+        return Places(np.asarray(self.slides)[rows], self.columns[rows], self.rows[rows])
+
+    @property
+    def known(self) -> bool:
+        """Whether any patch has a place."""
+        return bool((self.columns >= 0).any())
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What lies around every patch of a set.
+
+    Attributes:
+        mean: (n,) weighted mean of the values of the patch and its neighbours.
+        weight: (n,) weight of the neighbours that are there, as a share of all that there
+            could be: 0 for a lone patch, 1 in the middle of a whole slide.
+        touching: (n,) int64, how many of the eight patches around it are there.
+    """
+
+    mean: np.ndarray
+    weight: np.ndarray
+    touching: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,3 +163,92 @@ def both_classes(probability: np.ndarray, positive: int) -> np.ndarray:
     """
     columns = (1 - probability, probability) if positive == 1 else (probability, 1 - probability)
     return np.stack(columns, axis=-1)
+
+
+def surroundings(values: np.ndarray, places: Places) -> Surroundings:
+    """Averages values over neighbouring patches, weighted by a Gaussian of the distance.
+
+    Memory is that of a few numbers a patch, whatever the reach.
+
+    Args:
+        values: (n,) one number a patch, such as the log odds of being positive.
+        places: (n,) where the patches lie. Of several patches in one place the first is
+            the neighbour of others.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    placed = np.flatnonzero(places.columns >= 0)
+    total, weight = values.copy(), np.zeros(len(values))
+    touching = np.zeros(len(values), np.int64)
+    keys, stride = _keys(places, placed)
+    known, first = _distinct(keys)
+    for across, down, share in KERNEL:
+        wanted = keys + down * stride + across
+        found = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+        there = known[found] == wanted
+        patches, neighbours = placed[there], placed[first[found[there]]]
+        total[patches] += share * values[neighbours]
+        weight[patches] += share
+        touching[patches] += max(abs(across), abs(down)) == 1
+    return Surroundings(total / (1 + weight), weight / FULL_WEIGHT, touching)
+
+
+def within_reach(places: Places, chosen: np.ndarray) -> np.ndarray:
+    """Tells which patches the chosen ones and all that may be their neighbours are, (n,) bool.
+
+    Args:
+        places: (n,) where the patches lie.
+        chosen: (n,) bool.
+    """
+    placed = np.flatnonzero(places.columns >= 0)
+    keys, stride = _keys(places, placed)
+    known, _ = _distinct(keys)
+    wanted, _ = _distinct(keys[chosen[placed]])
+    near = np.zeros(len(known), bool)
+    for across, down, _ in KERNEL:
+        step = wanted + down * stride + across
+        found = np.searchsorted(known, step).clip(max=len(known) - 1)
+        near[found[known[found] == step]] = True
+    reached = chosen.copy()
+    reached[placed] |= near[np.searchsorted(known, keys)]
+    return reached
+
+
+def _kernel() -> list[tuple[int, int, float]]:
+    """Returns (columns across, rows down, weight) of every place within reach but one's own."""
+    steps = range(-REACH, REACH + 1)
+    return [
+        (across, down, float(np.exp(-(across**2 + down**2) / (2 * SPREAD**2))))
+        for down in steps
+        for across in steps
+        if across or down
+    ]
+
+
+KERNEL = _kernel()
+FULL_WEIGHT = sum(share for _, _, share in KERNEL)
+
+
+def _keys(places: Places, placed: np.ndarray) -> tuple[np.ndarray, int]:
+    """Numbers every placed patch's place, so that a step across or down is a difference.
+
+    A margin around every slide keeps a step over its edge from reaching another place.
+    """
+    numbers: dict[str, int] = {}
+    names = np.asarray(places.slides)[placed].tolist()
+    slides = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+    columns, rows = places.columns[placed] + REACH, places.rows[placed] + REACH
+    stride = int(columns.max(initial=0)) + REACH + 1
+    height = int(rows.max(initial=0)) + REACH + 1
+    return (slides * height + rows) * stride + columns, stride
+
+
+def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the different keys, rising, and where each comes first.
+
+    As `np.unique` does, which would load NumPy's masked arrays for a single prediction.
+    """
+    order = np.argsort(keys, kind="stable")
+    rising = keys[order]
+    new = np.ones(len(keys), bool)
+    new[1:] = rising[1:] != rising[:-1]
+    return rising[new], order[new]

@@ -9,8 +9,7 @@ drawn towards what was measured on other patients (benchmarks/README.md, "In con
 
 import numpy as np
 
-from cancernet.context.context import Context, log_odds
-from cancernet.context.surroundings import Places, surroundings
+from cancernet.context.context import Context, Places, log_odds, surroundings
 
 GAIN, OFFSET = 1.0, 0.0  # what is expected
 PRIOR_SLIDES = 4  # whole slides that this expectation counts for

@@ -7,11 +7,10 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from cancernet.base.patch_name import read_place
 from cancernet.base.records import Record
-from cancernet.catalog.histology import read_place
 from cancernet.config import SPLITS
-from cancernet.context.context import Context, both_classes
-from cancernet.context.surroundings import Places
+from cancernet.context.context import Context, Places, both_classes
 from cancernet.measures.assess import (
     TESTING,
     VALIDATION,

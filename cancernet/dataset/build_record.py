@@ -15,6 +15,7 @@ from cancernet.dataset.notices import (
     Leak,
     Notice,
     NoticeKind,
+    SplitCounts,
     say_leaks,
     say_notice,
     upgraded_leaks,
@@ -25,16 +26,6 @@ AUDIT = "audit.json"
 BUILD_AGAIN = "run build_dataset.py again"
 
 T = TypeVar("T")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SplitCounts(Record):
-    """What one split of a data set holds; `classes` is class -> images."""
-
-    patients: int
-    images: int
-    positives: int
-    classes: Mapping[str, int]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

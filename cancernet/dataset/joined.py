@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.named_files import NamedFiles
+from cancernet.base.patch_name import patient_key
 from cancernet.base.tables import Column, read_table
 from cancernet.base.words import some
 from cancernet.catalog import LeftOutFile, Reason
-from cancernet.catalog.patient_id import patient_key
 
 EXAMPLES = 3
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.named_files import plain_path
+from cancernet.base.patch_name import patient_key
 from cancernet.base.tables import Column, read_table, read_text, said_pairs
 from cancernet.catalog import (
     Dataset,
@@ -18,7 +19,6 @@ from cancernet.catalog import (
     group_of,
     shipped_split,
 )
-from cancernet.catalog.patient_id import patient_key
 from cancernet.dataset.joined import join_files
 
 

@@ -17,7 +17,8 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
 from cancernet.base.words import counted
 from cancernet.config import SPLITS
-from cancernet.dataset.build_record import BUILD, BUILD_AGAIN, SetFacts, SplitCounts, read_build
+from cancernet.dataset.build_record import BUILD, BUILD_AGAIN, SetFacts, read_build
+from cancernet.dataset.notices import SplitCounts
 
 MANIFEST = "manifest.csv"
 LEFT_OUT = "left_out.csv"

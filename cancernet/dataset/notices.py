@@ -1,6 +1,6 @@
-"""Leaks and notices: what a reader of any result on a data set must know.
+"""Counts, leaks and notices: what a reader of any result on a data set must know.
 
-They are values; `say_leaks` and `say_notice` make sentences of them, last.
+Leaks and notices are values; `say_leaks` and `say_notice` make sentences of them, last.
 """
 
 import dataclasses
@@ -8,17 +8,27 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cancernet.base.records import Sparse
+from cancernet.base.records import Record, Sparse
 from cancernet.base.words import counted
 from cancernet.config import SPLITS
 
 if TYPE_CHECKING:  # the catalogue has more to load than a prediction needs
-    from cancernet.catalog.patient_id import Respelled
+    from cancernet.base.patch_name import Respelled
 
 EXAMPLES = 5
 FEW = 50  # fewer images of a class than this say little, and the reader should know
 
 _TOO_GOOD = "so every result is better than it would be for new patients."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SplitCounts(Record):
+    """What one split of a data set holds; `classes` is class -> images."""
+
+    patients: int
+    images: int
+    positives: int
+    classes: Mapping[str, int]
 
 
 class LeakKind(enum.StrEnum):

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, SplitError
+from cancernet.base.patch_name import Respelled, find_respelled, patient_key
 from cancernet.base.tables import read_list
 from cancernet.catalog import Dataset, LeftOutFile, Reason
-from cancernet.catalog.patient_id import Respelled, find_respelled, patient_key
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import Unlisted
 from cancernet.dataset.images import Images

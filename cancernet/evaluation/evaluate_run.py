@@ -22,7 +22,8 @@ from cancernet.measures.scored import Scored, added_up
 from cancernet.report.content import say_unit
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.scoring.prediction import Failure
+from cancernet.scoring.predictor import Predictor
 
 _log = logging.getLogger(__name__)
 

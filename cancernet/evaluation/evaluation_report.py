@@ -20,11 +20,10 @@ from cancernet.evaluation.trained_on import own_audit
 from cancernet.measures.assess import TESTING
 from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
 from cancernet.report.page import write_report
-from cancernet.report.rendering import interval, number
+from cancernet.report.rendering import heat_map_of, interval, number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import Metrics, metrics_of, write_metrics
-from cancernet.runs.run_folder import heat_map_of
 from cancernet.runs.run_record import ContextRecord
 
 GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")

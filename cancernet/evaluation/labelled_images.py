@@ -11,9 +11,9 @@ from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file, sha256_of
 from cancernet.base.named_files import NamedFiles, plain_path
+from cancernet.base.patch_name import find_respelled, kept_spellings
 from cancernet.base.tables import Column, Table, read_table
 from cancernet.base.words import counted
-from cancernet.catalog.patient_id import find_respelled, kept_spellings
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD
 from cancernet.dataset.label_table import Meanings

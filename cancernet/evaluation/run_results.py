@@ -15,10 +15,10 @@ from cancernet.measures.decisions import Calibration, OperatingPoint, Rule
 from cancernet.measures.scored import Classes, Scored, read_scored
 from cancernet.report.content import Asked, Beside, FlowStep, Network
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_record import CROSS_VALIDATION, read_finished_folds
+from cancernet.runs.cross_validation_record import read_finished_folds
 from cancernet.runs.metrics_file import read_metrics
 from cancernet.runs.run_folder import HISTORY, PREDICTIONS, VALIDATION_PREDICTIONS, Run
-from cancernet.runs.run_record import ContextRecord, Setting
+from cancernet.runs.run_record import CROSS_VALIDATION, ContextRecord, Setting
 
 EVALUATION = "evaluation.json"
 SEED = 7  # of a run that does not tell its own

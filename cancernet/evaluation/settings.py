@@ -9,11 +9,12 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import (
     check_setting,
     check_settings,
+    columns_setting,
     flag_of,
+    labels_setting,
     setting,
     setting_fields,
 )
-from cancernet.base.tables import columns_setting, labels_setting
 from cancernet.config import RULES, SPLITS, TrainConfig
 
 # The setting that a rule takes; the other rules take none.

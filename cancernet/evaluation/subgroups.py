@@ -9,9 +9,9 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.named_files import NamedFiles, plain_path
+from cancernet.base.patch_name import patient_key
 from cancernet.base.tables import Column, read_table
 from cancernet.base.words import counted, some
-from cancernet.catalog.patient_id import patient_key
 from cancernet.measures.assess import TESTING, ScoreSet
 from cancernet.measures.calls import Calls
 from cancernet.measures.intervals import RESAMPLES, patient_intervals

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
+from cancernet.base.patch_name import patient_key
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.base.words import counted, some
-from cancernet.catalog.patient_id import patient_key
 from cancernet.dataset.build_record import read_audit, read_fingerprint
 from cancernet.dataset.manifest import MANIFEST, manifest_rows
 from cancernet.evaluation.labelled_images import Labelled

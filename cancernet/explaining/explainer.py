@@ -22,7 +22,8 @@ from cancernet.explaining.maps import (
     spread,
 )
 from cancernet.runs.run_folder import MODEL_KERAS, Run, open_run
-from cancernet.scoring.predictor import Prediction, PredictionInContext, Predictor
+from cancernet.scoring.prediction import Prediction, PredictionInContext
+from cancernet.scoring.predictor import Predictor
 
 if TYPE_CHECKING:
     from cancernet.explaining.gradients import Gradients

@@ -18,8 +18,7 @@ from cancernet.dataset.manifest import BuiltDataset
 from cancernet.planning.begin import describe_dataset, holds_nothing
 from cancernet.planning.plan import Logs, Plan, Resume, Training
 from cancernet.runs import provenance, run_folder
-from cancernet.runs.cross_validation_record import CROSS_VALIDATION
-from cancernet.runs.run_record import RunRecord, TrainingRecord
+from cancernet.runs.run_record import CROSS_VALIDATION, RunRecord, TrainingRecord
 
 # What the network takes in, and what it is: not even `insist` changes these.
 OF_THE_NETWORK = ("dataset", "model", "image_size", "interpolation")

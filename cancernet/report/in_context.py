@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from cancernet.base.words import counted
-from cancernet.context.context import Context
+from cancernet.context.context import REACH, Context
 from cancernet.context.judge import ContextAssessment
-from cancernet.context.surroundings import REACH
 from cancernet.measures.assess import Assessment
 from cancernet.report.rendering import number, threshold
 from cancernet.report.sections import HeadlineFigure, headline

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import ImageError
+from cancernet.base.files import is_file, parse_json
 from cancernet.base.images import read_rgb
 from cancernet.base.words import counted, images_of, score_text, some, unlike_of
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~])")
 UNDEFINED, NOTHING = "undefined", "—"
+# One JSON object a line with `path` and `overlay`.
+HEAT_MAPS = "*/explanations.jsonl"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -164,3 +167,29 @@ def _environment() -> "Environment":
     )
     environment.filters.update(FILTERS)
     return environment
+
+
+def heat_map_of(folder: Path) -> Callable[[str], Path | None]:
+    """Returns a look-up from an image's path to its heat map's overlay; None where there is none.
+
+    Every folder in the run folder that `predict.py --explain` filled is looked through.
+    """
+    found: dict[str, Path] = {}
+    explained: dict[str, str] = {}
+    for lines in sorted(Path(folder).glob(HEAT_MAPS)):
+        for line in lines.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                facts = parse_json(line)
+                name = Path(facts["path"]).name
+                # Two images of one name: nobody knows whose map it is.
+                clear = explained.setdefault(name, facts["path"]) == facts["path"]
+                overlay = lines.parent / Path(facts["overlay"]).name
+                found[name] = overlay if clear else Path()
+            except (ValueError, KeyError, TypeError):
+                continue  # a cut line hides no other
+
+    def look_up(path: str) -> Path | None:
+        place = found.get(Path(path).name)
+        return place if place is not None and is_file(place) else None
+
+    return look_up

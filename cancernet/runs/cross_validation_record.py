@@ -15,9 +15,7 @@ from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
 from cancernet.base.program import typed
 from cancernet.base.records import Record, from_json
-from cancernet.runs.run_record import Fold, TrainingRecord
-
-CROSS_VALIDATION = "cross_validation.json"
+from cancernet.runs.run_record import CROSS_VALIDATION, Fold, TrainingRecord
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

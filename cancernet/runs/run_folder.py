@@ -15,19 +15,18 @@ the SHA-256 of the files it vouches for and of itself.
 import contextlib
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import (
     LockedError,
-    is_file,
     lock,
-    parse_json,
     read_json,
     sha256_of,
     write_json,
@@ -36,8 +35,7 @@ from cancernet.base.program import typed
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
 from cancernet.measures.decisions import NONE, Calibration
-from cancernet.runs.cross_validation_record import CROSS_VALIDATION
-from cancernet.runs.run_record import FORMAT, RunRecord
+from cancernet.runs.run_record import CROSS_VALIDATION, FORMAT, ContextRecord, RunRecord
 
 RUN_FILE = "run.json"
 MODEL_KERAS = "model.keras"
@@ -48,8 +46,6 @@ LOG = "log.jsonl"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.csv"
 VALIDATION_PREDICTIONS = "validation_predictions.csv"
-# One JSON object a line with `path` and `overlay`.
-HEAT_MAPS = "*/explanations.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,6 +84,11 @@ class Run:
     def positive(self) -> tuple[str, ...]:
         """The classes that count as positive."""
         return self.record.positive
+
+    @functools.cached_property
+    def positive_columns(self) -> list[int]:
+        """Columns of the positive classes."""
+        return [self.classes.index(name) for name in self.positive]
 
     @property
     def positive_words(self) -> str:
@@ -128,6 +129,13 @@ class Run:
     def calibration(self) -> Calibration:
         """The correction of probabilities; runs from before there was one have none."""
         return self.record.calibration or NONE
+
+    @property
+    def context(self) -> ContextRecord:
+        """How patches are judged with their neighbours; ValueError for a run that does not."""
+        if self.record.context is None:
+            raise ValueError(f"{self.folder} does not judge in context")
+        return self.record.context
 
     @property
     def drawn(self) -> bool:
@@ -254,32 +262,6 @@ def locked(folder: Path) -> Iterator[None]:
             yield
     except LockedError:
         raise RunError(f"another process is training in {folder}; wait for it to end") from None
-
-
-def heat_map_of(folder: Path) -> Callable[[str], Path | None]:
-    """Returns a look-up from an image's path to its heat map's overlay; None where there is none.
-
-    Every folder in the run folder that `predict.py --explain` filled is looked through.
-    """
-    found: dict[str, Path] = {}
-    explained: dict[str, str] = {}
-    for lines in sorted(Path(folder).glob(HEAT_MAPS)):
-        for line in lines.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                facts = parse_json(line)
-                name = Path(facts["path"]).name
-                # Two images of one name: nobody knows whose map it is.
-                clear = explained.setdefault(name, facts["path"]) == facts["path"]
-                overlay = lines.parent / Path(facts["overlay"]).name
-                found[name] = overlay if clear else Path()
-            except (ValueError, KeyError, TypeError):
-                continue  # a cut line hides no other
-
-    def look_up(path: str) -> Path | None:
-        place = found.get(Path(path).name)
-        return place if place is not None and is_file(place) else None
-
-    return look_up
 
 
 def now() -> str:

@@ -10,13 +10,13 @@ from cancernet.appearance.appearance import Appearance
 from cancernet.base.records import Record, Written
 from cancernet.config import INTERPOLATIONS
 from cancernet.context.context import Context
-from cancernet.dataset.build_record import SplitCounts
-from cancernet.dataset.notices import Leak, say_leaks, upgraded_leaks
+from cancernet.dataset.notices import Leak, SplitCounts, say_leaks, upgraded_leaks
 from cancernet.measures.decisions import Calibration, OperatingPoint
 
 FORMAT = 1
 FINISHED = "finished"
 TRAINING = "training"
+CROSS_VALIDATION = "cross_validation.json"  # what a cross-validation has instead of `run.json`
 LONGEST_SIDE = 4096  # pixels of a network's input; the largest published ones take 800
 
 Setting = bool | int | float | str

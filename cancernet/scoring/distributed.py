@@ -12,15 +12,8 @@ from pathlib import Path
 from cancernet.base.errors import CancerNetError
 from cancernet.base.parallel import Cluster
 from cancernet.runs.run_folder import Run, open_run
-from cancernet.scoring.predictor import (
-    BATCH_SIZE,
-    Failure,
-    Prediction,
-    Predictor,
-    Score,
-    Scored,
-    interpreted,
-)
+from cancernet.scoring.prediction import Failure, Prediction, Score, Scored, interpreted
+from cancernet.scoring.predictor import BATCH_SIZE, Predictor
 
 # Batches in one task: about a second of work, beside which Dask's own cost is small.
 BATCHES_A_TASK = 32
@@ -44,7 +37,7 @@ class SpreadPredictor:
     def __exit__(self, *_: object) -> None:
         self.cluster.__exit__()
 
-    def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
+    def predict_many(self, paths: Iterable[str | Path]) -> Iterator[Prediction | Failure]:
         """Predicts any number of images in order, with flat memory here and on the workers.
 
         Raises:
@@ -52,7 +45,7 @@ class SpreadPredictor:
         """
         return interpreted(self.run, self.score_many(paths))
 
-    def score_many(self, paths: Iterable[Path]) -> Iterator[Scored]:
+    def score_many(self, paths: Iterable[str | Path]) -> Iterator[Scored]:
         """Scores any number of images in order; see `predict_many`."""
         work = functools.partial(
             score, str(self.run.folder.resolve()), str(self.run.record.checksum), Path.cwd()
@@ -69,10 +62,7 @@ class SpreadPredictor:
         )
         for named, answers in done:
             for path, found in zip(named, answers, strict=True):
-                yield (
-                    Path(path),
-                    Failure(path, found.error) if isinstance(found, Failure) else found,
-                )
+                yield path, Failure(path, found.error) if isinstance(found, Failure) else found
 
 
 def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[Score | Failure]:

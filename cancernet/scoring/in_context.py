@@ -5,15 +5,27 @@ it gets the same number alone on the command line, within its folder and from ma
 Only scores of patches alone come from the model or the workers; they are put in context here.
 """
 
+import os
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.scoring.predictor import Failure, PredictionInContext, Predictor
-from cancernet.scoring.slide_files import SlideFiles, SlideFolders, SlideKey
-from cancernet.scoring.slide_scores import SlideScores, context_of
+import numpy as np
+
+from cancernet.base.patch_name import patient_key, read_place
+from cancernet.context.context import Places, both_classes, within_reach
+from cancernet.runs.run_folder import Run
+from cancernet.scoring.prediction import (
+    Failure,
+    Prediction,
+    PredictionInContext,
+    Score,
+    interpret_in_context,
+)
+from cancernet.scoring.predictor import Predictor
+from cancernet.scoring.slide_files import SlideFiles, SlideFolders, SlideKey, patient_of
 
 if TYPE_CHECKING:
     from cancernet.scoring.distributed import SpreadPredictor
@@ -23,6 +35,85 @@ ROUNDS = 16  # that may wait for their scores: enough to keep many workers busy
 KEPT_PATCHES = 500_000  # whose scores are kept for neighbours that are named later
 
 
+class SlideScores:
+    """The scores found so far of one slide's patches, alone and in context.
+
+    Attributes:
+        key: what it is kept by; None for an image that belongs to no slide.
+        files: its patches on the disk.
+        pending: patches that were asked for and are not scored yet.
+        left: patches that were not answered yet.
+    """
+
+    def __init__(self, run: Run, key: SlideKey | None, files: SlideFiles) -> None:
+        self.key = key
+        self.files = files
+        self.pending = 0
+        self.left = len(files)
+        self._run = run
+        self._asked = np.zeros(len(files), bool)
+        self._scored = np.zeros(len(files), bool)
+        self._alone = np.zeros((len(files), len(run.classes)))
+        self._judged = np.zeros((len(files), len(run.classes)))
+        self._unlike: list[bool | None] = [None] * len(files)
+        self._failed: dict[int, Failure] = {}
+        self._neighbours = np.zeros(len(files), np.int8)
+        self._lone = np.ones(len(files), bool)
+
+    def ask(self, numbers: list[int]) -> list[int]:
+        """Returns which patches must be scored before these can be judged."""
+        chosen = np.zeros(len(self.files), bool)
+        chosen[numbers] = True
+        wanted = self._reach(chosen) & ~self._asked
+        self._asked |= wanted
+        new = np.flatnonzero(wanted).tolist()
+        self.pending += len(new)
+        return new
+
+    def take(self, number: int, found: Score | Failure) -> None:
+        """Notes the score of a patch that was asked for."""
+        self.pending -= 1
+        if isinstance(found, Failure):
+            self._failed[number] = found
+        else:
+            self._alone[number] = self._judged[number] = found.probabilities
+            self._unlike[number] = found.unlike_training
+            self._scored[number] = True
+
+    def judge(self, numbers: list[int]) -> None:
+        """Puts patches in context whose neighbours are all scored."""
+        if not self.files.places.known:
+            return
+        wanted = np.zeros(len(self.files), bool)
+        wanted[numbers] = True  # others may lack neighbours that nobody asked for
+        rows = np.flatnonzero(self._reach(wanted) & self._scored)
+        [positive] = self._run.positive_columns
+        found = self._run.context.judge(self._alone[rows, positive], self.files.places.of(rows))
+        chosen = wanted[rows]
+        rows = rows[chosen]
+        self._neighbours[rows], self._lone[rows] = found.neighbours[chosen], found.alone[chosen]
+        apart = ~self._lone[rows]
+        probability = found.probability[chosen][apart]
+        self._judged[rows[apart]] = both_classes(probability, positive)
+
+    def answer(self, path: Path, number: int) -> PredictionInContext | Failure:
+        """Returns the prediction for a patch that was judged."""
+        self.left -= 1
+        if number in self._failed:
+            return Failure(str(path), self._failed[number].error)
+        return interpret_in_context(
+            self._run,
+            str(path),
+            Score(self._alone[number], self._unlike[number]),
+            self._judged[number],
+            neighbours=int(self._neighbours[number]) if self.files.has_place(number) else None,
+            lone=bool(self._lone[number]),
+        )
+
+    def _reach(self, chosen: np.ndarray) -> np.ndarray:
+        return chosen if chosen.all() else within_reach(self.files.places, chosen)
+
+
 class PredictorInContext:
     """Like `Predictor.predict_many`, with the neighbours that lie beside each image."""
 
@@ -30,7 +121,7 @@ class PredictorInContext:
         """Takes what scores patches alone, of a run that judges in context."""
         self.run = alone.run
         self._alone = alone
-        self._folders = SlideFolders(self.run.classes, context_of(self.run).side)
+        self._folders = SlideFolders(self.run.classes, self.run.context.side)
         self._slides: OrderedDict[SlideKey, SlideScores] = OrderedDict()
         self._kept = 0
 
@@ -48,7 +139,8 @@ class PredictorInContext:
             for _, found in self._alone.score_many(self._to_score(named, waiting, asked)):
                 slide, number = asked.popleft()
                 slide.take(number, found)
-                yield from self._answers(waiting)
+                if not slide.pending:
+                    yield from self._answers(waiting)
             yield from self._answers(waiting)
 
     def _to_score(
@@ -56,14 +148,14 @@ class PredictorInContext:
         named: Iterator[Path],
         waiting: "deque[_Round]",
         asked: "deque[tuple[SlideScores, int]]",
-    ) -> Iterator[Path]:
+    ) -> Iterator[str]:
         """Yields the images that must be scored; ends early where too many answers wait."""
         while len(waiting) < ROUNDS and (paths := list(islice(named, ROUND))):
             planned = _Round([(path, *self._place(path)) for path in paths])
             waiting.append(planned)
             for slide, number in planned.unscored:
                 asked.append((slide, number))
-                yield slide.path(number)
+                yield slide.files.path(number)
 
     def _answers(self, waiting: "deque[_Round]") -> Iterator[PredictionInContext | Failure]:
         """Yields what can be answered by now, in order."""
@@ -78,13 +170,15 @@ class PredictorInContext:
 
     def _place(self, path: Path) -> tuple[SlideScores, int]:
         """Returns the slide of an image and its number there; another image is alone."""
-        key = self._folders.slide_of(path)
-        if key is not None:
-            slide = self._slides.get(key) or self._keep(key, self._folders.files_of(path))
-            number = self._folders.number_of(path, slide.files)
+        folder, name = os.path.split(path)
+        if (patient := patient_of(name)) is not None:
+            around = self._folders.around(folder)
+            key = around.above, patient
+            slide = self._slides.get(key) or self._keep(key, self._folders.files(around, patient))
+            number = slide.files.find(around.own, name)
             if number is not None:
                 return slide, number
-        return SlideScores(self.run, None, self._folders.only(path)), 0
+        return SlideScores(self.run, None, self._folders.only(folder, name)), 0
 
     def _keep(self, key: SlideKey, files: SlideFiles) -> SlideScores:
         while self._slides and self._kept + len(files) > KEPT_PATCHES:
@@ -128,3 +222,41 @@ class _Round:
                 slide.judge(numbers)
             self._next += 1
             yield path, slide, number
+
+
+def judge_together(
+    run: Run, names: Sequence[str], outcomes: Sequence[Prediction | Failure]
+) -> list[Prediction | Failure]:
+    """Judges files with those of the same patient among them, if the run does so.
+
+    What has no place in its name, or no patch within reach, keeps its own answer.
+
+    Args:
+        run: whose predictions these are.
+        names: of the files.
+        outcomes: of each file alone.
+    """
+    answers, context = list(outcomes), run.record.context
+    if context is None:
+        return answers
+    scored = [
+        (row, outcome) for row, outcome in enumerate(outcomes) if isinstance(outcome, Prediction)
+    ]
+    places = [read_place(Path(names[row]).name) for row, _ in scored]
+    slides = ["" if place is None else patient_key(place.patient) for place in places]
+    alone = np.array([list(outcome.probabilities.values()) for _, outcome in scored])
+    alone = alone.reshape(-1, len(run.classes))
+    [positive] = run.positive_columns
+    found = context.judge(alone[:, positive], Places.at(places, slides, context.side))
+    judged = both_classes(found.probability, positive)
+    for number, (row, outcome) in enumerate(scored):
+        lone = bool(found.alone[number])
+        answers[row] = interpret_in_context(
+            run,
+            outcome.path,
+            Score(alone[number], outcome.unlike_training),
+            alone[number] if lone else judged[number],
+            neighbours=None if places[number] is None else int(found.neighbours[number]),
+            lone=lone,
+        )
+    return answers

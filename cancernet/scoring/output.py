@@ -4,6 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import hashlib
+import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from cancernet.base.images import read_rgb
 from cancernet.base.records import Record, from_json
 from cancernet.base.words import UNLIKE, counted, score_text, some, unlike_of
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext, Side
+from cancernet.scoring.prediction import Failure, Prediction, PredictionInContext, Side
 from cancernet.scoring.words import call_word, class_text, context_text, is_of_sides, point_text
 
 FLUSH_EVERY = 1024  # rows
@@ -98,14 +99,9 @@ class CsvFile:
     def write(self, results: Iterable[Prediction | Failure]) -> Iterator[Prediction | Failure]:
         """Appends results as they come and passes them on; renames the file at the end."""
         with self._held, _opened(self._part, "a") as file:
-            writer = csv.DictWriter(file, self._columns(), restval="", extrasaction="ignore")
+            writer = csv.writer(file)
             for count, result in enumerate(results, start=1):
-                row = {
-                    f"{prefix}_{name}": score
-                    for prefix, scores in PROBABILITIES.items()
-                    for name, score in vars(result).get(scores, {}).items()
-                }
-                writer.writerow(vars(result) | row)
+                writer.writerow(self._row(result))
                 if count % FLUSH_EVERY == 0:
                     file.flush()
                 yield result
@@ -186,6 +182,26 @@ class CsvFile:
         answer = ["label", "word", *own, "positive", "operating_point", "call", "unlike_training"]
         return ["path", *answer, *context, "error"]
 
+    def _row(self, result: Prediction | Failure) -> list[object]:
+        """Returns the cells of a result, in the order of `_columns`."""
+        if isinstance(result, Failure):
+            return [result.path, *[""] * (len(self._columns()) - 2), result.error]
+        context: list[object] = []
+        if isinstance(result, PredictionInContext):
+            context = [result.neighbours, *result.alone_probabilities.values()]
+        return [
+            result.path,
+            result.label,
+            result.word,
+            *result.probabilities.values(),
+            result.positive,
+            result.operating_point,
+            result.call,
+            result.unlike_training,
+            *context,
+            "",
+        ]
+
 
 def _opened(path: Path, mode: str) -> IO[str]:
     """Opens a table; file names that are not valid UTF-8 are written as the bytes they are."""
@@ -200,28 +216,29 @@ def distribution(path: Path, run: Run) -> list[str]:
     images, if any.
     """
     with _opened(path, "r") as file:
-        columns = ("call", "label", "unlike_training")
-        rows = [[row[name] for name in columns] for row in csv.DictReader(file) if row["label"]]
-    unlike = sum(told == "True" for *_, told in rows)
-    warning = [f"WARNING: {unlike_of(unlike, len(rows))}"] if unlike else []
-    return [*_calls_and_classes([(call, label) for call, label, _ in rows], run), *warning]
-
-
-def _calls_and_classes(rows: list[tuple[str, str]], run: Run) -> list[str]:
-    if not rows:
+        rows = csv.reader(file)
+        columns = list(map(next(rows).index, ("label", "call", "unlike_training")))
+        told = map(operator.itemgetter(*columns), rows)
+        counts = Counter(each for each in told if each[0])
+    if not counts:
         return []
-    calls, labels = Counter(call for call, _ in rows), Counter(label for _, label in rows)
-    classes = {name: run.word(name) for name in run.classes}
-    if not set(calls) & set(Side):
-        return _shares(labels, classes)
-    called = _shares(calls, {side.value: side.value for side in reversed(Side)})
-    differ = sum((call == Side.POSITIVE) != (label in run.positive) for call, label in rows)
-    other = counted(differ, "call is", "calls are")
-    return [
-        *("  called at the operating point:", *called),
-        *("  most probable class:", *_shares(labels, classes)),
-        f"  {other} not on the side of the most probable class",
-    ]
+    calls, labels = Counter[str](), Counter[str]()
+    unlike = differ = 0
+    for (name, call, warned), images in counts.items():
+        labels[name] += images
+        calls[call] += images
+        unlike += images * (warned == "True")
+        differ += images * ((call == Side.POSITIVE) != (name in run.positive))
+    lines = _shares(labels, {name: run.word(name) for name in run.classes})
+    if set(calls) & set(Side):
+        called = _shares(calls, {side.value: side.value for side in reversed(Side)})
+        other = counted(differ, "call is", "calls are")
+        lines = [
+            *("  called at the operating point:", *called),
+            *("  most probable class:", *lines),
+            f"  {other} not on the side of the most probable class",
+        ]
+    return lines + [f"WARNING: {unlike_of(unlike, counts.total())}"] * bool(unlike)
 
 
 def _shares(counts: Counter[str], words: Mapping[str, str]) -> list[str]:

@@ -4,92 +4,66 @@ The same class scores validation and testing at the end of a training, so that a
 prediction is exactly the number that evaluation gave the same image.
 """
 
-import dataclasses
-import enum
 import functools
-import math
 import mmap
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
-from cancernet.base.oddities import NOTHING_ODD
+from cancernet.base.formats import GUESSED
+from cancernet.base.images import read_rgb, to_array
+from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.prepared import Prepared, prepare, unlike_training
+from cancernet.runs.run_record import Input
+from cancernet.scoring.prediction import (
+    Failure,
+    Prediction,
+    Score,
+    Scored,
+    interpret,
+    interpreted,
+)
+
+if TYPE_CHECKING:
+    from cancernet.scoring.distributed import SpreadPredictor
+    from cancernet.scoring.in_context import PredictorInContext
+
+    AnyPredictor: TypeAlias = "Predictor | SpreadPredictor | PredictorInContext"
 
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
 BATCH_SIZE = 16
+FEW = 4  # batches that one thread has done before others have started
 EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
 
 
-class Side(enum.StrEnum):
-    """A side of the operating point, where there are more than two classes."""
+class Prepared(NamedTuple):
+    """An image that is ready to be scored: uint8 RGB (height, width, 3), 0-255."""
 
-    NEGATIVE = "negative"
-    POSITIVE = "positive"
+    pixels: np.ndarray
+    size: tuple[int, int]  # width and height before it was scaled
+    guessed_depth: int = 0  # bits that were taken for values whose depth nothing tells; 0: told
+    oddity: Oddity = NOTHING_ODD
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """The prediction for one image.
+def prepare(source: str | Path | bytes | Image.Image, scaling: Input) -> Prepared:
+    """Decodes an image, unless it is, and scales it.
 
-    `label` is the predicted class: for two classes by the operating point, for more the
-    most probable one.
+    Raises:
+        ImageError: it cannot be read as an image.
     """
-
-    path: str  # as it was given
-    label: str
-    word: str  # what that class means to a reader
-    probability: float  # of that class, 0-1
-    probabilities: dict[str, float]  # class -> probability; they add up to 1
-    positive_probability: float  # sum over the positive classes
-    positive: bool | None  # whether that reaches the operating point; None without one
-    operating_point: float | None  # None if not chosen on data
-    call: str | None  # what that says: one of two classes, or a `Side` of more; None without one
-    # Whether it is of another kind than the training images; None if the run cannot tell.
-    unlike_training: bool | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PredictionInContext(Prediction):
-    """The prediction for one image by a run that judges patches with their neighbours.
-
-    All other fields are those of the case that answered: in context where the patch has
-    neighbours, else alone.
-    """
-
-    neighbours: int | None  # how many of the eight patches around it are there; None: no place
-    alone_probabilities: dict[str, float]  # class -> probability, the patch alone
-
-    @property
-    def in_context(self) -> bool:
-        """Whether neighbours changed the answer."""
-        return bool(self.neighbours) or self.probabilities != self.alone_probabilities
-
-
-@dataclasses.dataclass(frozen=True)
-class Failure:
-    """An image that could not be scored, and why in a sentence."""
-
-    path: str
-    error: str
-
-
-class Score(NamedTuple):
-    """What is found of one image; see `Prediction`."""
-
-    probabilities: np.ndarray  # (classes,)
-    unlike_training: bool | None = None
-
-
-Scored = tuple[Path, Score | Failure]
+    image = source if isinstance(source, Image.Image) else read_rgb(source, bits=scaling.bits)
+    pixels = to_array(
+        image, width=scaling.width, height=scaling.height, interpolation=scaling.interpolation
+    )
+    info = image.info
+    return Prepared(pixels, image.size, info.get(GUESSED, 0), info.get(ODDITY, NOTHING_ODD))
 
 
 class Predictor:
@@ -132,12 +106,7 @@ class Predictor:
             )
         return inputs[0].name
 
-    @functools.cached_property
-    def positive(self) -> list[int]:
-        """Columns of the positive classes."""
-        return [self.run.classes.index(name) for name in self.run.positive]
-
-    def prepare(self, source: Path | bytes | Image.Image) -> Prepared:
+    def prepare(self, source: str | Path | bytes | Image.Image) -> Prepared:
         """Decodes one image, unless it is, and scales it to the network's input.
 
         Raises:
@@ -160,8 +129,12 @@ class Predictor:
         """Scores prepared images, and tells which are unlike the training images."""
         if not images:
             return []
-        rows = self.probabilities(np.stack([image.pixels for image in images]))
-        return [Score(*each) for each in zip(rows, unlike_training(images, self.run), strict=True)]
+        pixels = np.stack([image.pixels for image in images])
+        rows, appearance = self.probabilities(pixels), self.run.record.appearance
+        if appearance is None:
+            return list(map(Score, rows))
+        unlike = appearance.unlike(pixels, [image.size for image in images])
+        return list(map(Score, rows, unlike))
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Scores prepared images, RGB 0-255 of shape (n, height, width, 3).
@@ -202,14 +175,14 @@ class Predictor:
         """Turns a score into a prediction by the run's operating point."""
         return interpret(self.run, path, Score(probabilities, unlike_training), self.run.threshold)
 
-    def predict_many(self, paths: Iterable[Path]) -> Iterator[Prediction | Failure]:
+    def predict_many(self, paths: Iterable[str | Path]) -> Iterator[Prediction | Failure]:
         """Predicts any number of images in order, with flat memory.
 
         An image that cannot be read gives a `Failure` in its place.
         """
         return interpreted(self.run, self.score_many(paths))
 
-    def score_many(self, paths: Iterable[Path]) -> Iterator[Scored]:
+    def score_many(self, paths: Iterable[str | Path]) -> Iterator[Scored]:
         """Scores any number of images in order, with flat memory.
 
         Every core decodes and scores batches of its own; ONNX Runtime and the decoders
@@ -217,10 +190,10 @@ class Predictor:
         """
         left = iter(paths)
         batches = iter(lambda: list(islice(left, BATCH_SIZE)), [])
-        for results in _in_threads(self._score_batch, batches, threads=self._threads):
+        for results in _in_threads(self._score_batch, batches, threads=self._threads, few=FEW):
             yield from results
 
-    def _score_batch(self, paths: list[Path]) -> list[Scored]:
+    def _score_batch(self, paths: list[str | Path]) -> list[Scored]:
         images: list[Prepared | Failure] = []
         for path in paths:
             try:
@@ -234,46 +207,13 @@ class Predictor:
         ]
 
 
-def interpret(run: Run, path: str, score: Score, threshold: float) -> Prediction:
-    """Turns a score into a prediction.
+def as_the_run_judges(each: "Predictor | SpreadPredictor") -> "AnyPredictor":
+    """Returns what judges images as their run does: each alone, or with its neighbours."""
+    if each.run.record.context is None:
+        return each
+    from cancernet.scoring.in_context import PredictorInContext
 
-    Args:
-        run: whose classes these are.
-        path: of the image, as it was given.
-        score: of the image, its probabilities in the run's order of classes.
-        threshold: the operating point; NaN without one.
-    """
-    row = [float(value) for value in score.probabilities]
-    positives = [run.classes.index(name) for name in run.positive]
-    positive_probability = sum(row[index] for index in positives)
-    chosen = not math.isnan(threshold)
-    positive = positive_probability >= threshold
-    index = int(np.argmax(score.probabilities))
-    call: str = Side.POSITIVE if positive else Side.NEGATIVE
-    if len(row) == 2 and chosen:
-        index = positives[0] if positive else 1 - positives[0]
-        call = run.classes[index]
-    return Prediction(
-        path=path,
-        label=run.classes[index],
-        word=run.words[index],
-        probability=row[index],
-        probabilities=dict(zip(run.classes, row, strict=True)),
-        positive_probability=positive_probability,
-        positive=positive if chosen else None,
-        operating_point=threshold if chosen else None,
-        call=call if chosen else None,
-        unlike_training=score.unlike_training,
-    )
-
-
-def interpreted(run: Run, scored: Iterable[Scored]) -> Iterator[Prediction | Failure]:
-    """Makes predictions of scores, by the run's operating point."""
-    for path, found in scored:
-        if isinstance(found, Failure):
-            yield found
-        else:
-            yield interpret(run, str(path), found, run.threshold)
+    return PredictorInContext(each)
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
@@ -307,12 +247,15 @@ def _model(path: Path) -> str | bytes:
         return name if whole else bytes(content)
 
 
-def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
-    """Does the work on threads, in order; takes few items in advance, so that memory stays flat."""
+def _in_threads(work: Any, items: Iterable[Any], *, threads: int, few: int = 1) -> Iterator:
+    """Does the work on threads, in order; takes few items in advance, so that memory stays flat.
+
+    No more than `few` items are done before any thread has started.
+    """
     items = iter(items)
-    few = list(islice(items, 2))
-    if threads == 1 or len(few) < 2:  # one item is done before a pool has started
-        yield from map(work, chain(few, items))
+    first = [] if threads == 1 else list(islice(items, few + 1))
+    if len(first) <= few:
+        yield from map(work, chain(first, items))
         return
     from concurrent.futures import ThreadPoolExecutor
 
@@ -321,7 +264,7 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
     threads = threads or processors()
     waiting: deque[Any] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for item in chain(few, items):
+        for item in chain(first, items):
             waiting.append(pool.submit(work, item))
             if len(waiting) > 3 * threads:
                 yield waiting.popleft().result()

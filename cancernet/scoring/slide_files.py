@@ -11,11 +11,11 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from cancernet.base.formats import SUFFIXES
-from cancernet.catalog.histology import read_place
-from cancernet.catalog.patient_id import patient_key
-from cancernet.context.surroundings import Places
+from cancernet.base.patch_name import patient_key, read_place
+from cancernet.context.context import Places
 
 # Listings that are kept: a folder of a whole data set is listed once for all its patients.
 KEPT_LISTINGS = 4
@@ -61,53 +61,48 @@ class SlideFiles:
         """Tells whether a patch has a place on the slide."""
         return bool(self.places.columns[number] >= 0)
 
-    def path(self, number: int) -> Path:
+    def path(self, number: int) -> str:
         """Returns where a patch lies."""
         for folder, names in self._folders.items():
             if number < len(names):
-                return Path(folder, names[number])
+                return os.path.join(folder, names[number])
             number -= len(names)
         raise IndexError(number)
 
 
+class Around(NamedTuple):
+    """Where the patches of a folder's slides lie."""
+
+    above: str  # what holds the slides or their class folders
+    own: str  # the folder itself
+    folders: tuple[str, ...]  # all folders of the slides
+
+
 class SlideFolders:
-    """Finds out which slide an image belongs to, and which files that slide has."""
+    """Finds out which folders hold the slides of a folder, and which files a slide has."""
 
     def __init__(self, classes: Sequence[str], side: int) -> None:
         """Takes the names that class folders have, and the side of a patch in pixels."""
         self._classes = classes
         self._side = side
         self._listing = functools.lru_cache(KEPT_LISTINGS)(_names_by_patient)
-        self._around = functools.lru_cache(KEPT_LISTINGS)(self._folders_around)
+        self.around = functools.lru_cache(KEPT_LISTINGS)(self._around)
 
-    def slide_of(self, path: Path) -> SlideKey | None:
-        """Returns the slide that a name tells; None for another name."""
-        patient = _patient(path.name)
-        return None if patient is None else (self._around(path.parent)[0], patient)
+    def files(self, around: Around, patient: str) -> SlideFiles:
+        """Returns the files of a patient's slide."""
+        listed = {folder: self._listing(folder).get(patient, []) for folder in around.folders}
+        return SlideFiles(listed, self._side)
 
-    def files_of(self, path: Path) -> SlideFiles:
-        """Returns the files of the slide of a path that `slide_of` knows."""
-        patient = _patient(path.name) or ""
-        folders = self._around(path.parent)[2]
-        return SlideFiles(
-            {folder: self._listing(folder).get(patient, []) for folder in folders}, self._side
-        )
-
-    def number_of(self, path: Path, files: SlideFiles) -> int | None:
-        """Returns the number of an image in its slide; None where it was not there."""
-        return files.find(self._around(path.parent)[1], path.name)
-
-    def only(self, path: Path) -> SlideFiles:
+    def only(self, folder: str, name: str) -> SlideFiles:
         """Returns an image that belongs to no slide, as it was named."""
-        return SlideFiles({str(path.parent): [path.name]}, self._side)
+        return SlideFiles({folder: [name]}, self._side)
 
-    def _folders_around(self, folder: Path) -> tuple[str, str, tuple[str, ...]]:
-        """Returns what holds the slide, the folder itself, and all folders of the slide."""
-        own = os.path.normpath(folder.absolute())
+    def _around(self, folder: str) -> Around:
+        own = os.path.normpath(Path.cwd() / folder)
         above, name = os.path.split(own)
         if name not in self._classes:
-            return own, own, (own,)
-        return above, own, tuple(os.path.join(above, label) for label in self._classes)
+            return Around(own, own, (own,))
+        return Around(above, own, tuple(os.path.join(above, label) for label in self._classes))
 
 
 def _names_by_patient(folder: str) -> dict[str, list[str]]:
@@ -129,6 +124,7 @@ def _names_by_patient(folder: str) -> dict[str, list[str]]:
     return {patient: sorted(some) for patient, some in found.items()}
 
 
-def _patient(name: str) -> str | None:
+def patient_of(name: str) -> str | None:
+    """Returns the patient whose slide a file's name tells; None for another name."""
     mark = name.lower().find(_MARK)
     return patient_key(name[:mark]) if mark > 0 else None

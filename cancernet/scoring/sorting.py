@@ -7,7 +7,7 @@ from pathlib import Path
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames, plain_name
 from cancernet.base.words import counted
-from cancernet.scoring.predictor import Prediction
+from cancernet.scoring.prediction import Prediction
 from cancernet.scoring.words import call_word
 
 

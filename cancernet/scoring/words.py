@@ -3,7 +3,8 @@
 from cancernet.base.oddities import say_oddities
 from cancernet.base.words import UNLIKE, score_text
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Prediction, PredictionInContext, Predictor, Side
+from cancernet.scoring.prediction import Prediction, PredictionInContext, Side
+from cancernet.scoring.predictor import Predictor
 
 NO_POINT = "no operating point: 0.5 was not chosen on data"
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from cancernet.base.words import NOTICE
-from cancernet.scoring.predictor import Prediction, PredictionInContext
+from cancernet.scoring.prediction import Prediction, PredictionInContext
 
 _SCORED: dict[str, Any] = {
     "label": "1",

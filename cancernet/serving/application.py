@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from cancernet import __version__
 from cancernet.base.words import IMAGES_READ, NOTICE
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Failure
+from cancernet.scoring.prediction import Failure
 from cancernet.serving.answers import (
     Answer,
     Batch,

@@ -17,8 +17,8 @@ from PIL import Image
 from cancernet.base.errors import ImageError
 from cancernet.base.formats import open_image
 from cancernet.base.images import PNG_SIGNATURE, encoded, pixels_decoded, read_rgb
-from cancernet.scoring.predictor import Failure, Prediction, Predictor
-from cancernet.scoring.prepared import Prepared
+from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.scoring.predictor import Predictor, Prepared
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
 # pixels (the "two issues with the JPEG standard" of libjpeg-turbo); real ones have about 10.

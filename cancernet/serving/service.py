@@ -11,8 +11,9 @@ from cancernet.base.formats import SUFFIXES
 from cancernet.base.words import DRAWN, FORMATS_READ, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Failure, Prediction, Predictor
-from cancernet.scoring.slide_scores import judge_together
+from cancernet.scoring.in_context import judge_together
+from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.scoring.predictor import Predictor
 from cancernet.serving.answers import ClassFact, ContextFacts, Limits, ModelFacts, SlideMap
 from cancernet.serving.heat_maps import HeatMaps
 from cancernet.serving.problems import Journal, Refusal, time_limit

@@ -8,7 +8,7 @@ import numpy as np
 from cancernet.base.errors import CancerNetError
 from cancernet.base.words import NOTICE
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Failure, Prediction
+from cancernet.scoring.prediction import Failure, Prediction
 from cancernet.serving.answers import MapFacts, Patch, SlideMap, Unreadable
 from cancernet.serving.problems import Refusal
 from cancernet.serving.scorer import size_of

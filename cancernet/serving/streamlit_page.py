@@ -14,8 +14,8 @@ from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE, UNLIKE, score_text
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
 from cancernet.runs.run_folder import newest_run, open_run
-from cancernet.scoring.predictor import Failure, Prediction, PredictionInContext
-from cancernet.scoring.slide_scores import judge_together
+from cancernet.scoring.in_context import judge_together
+from cancernet.scoring.prediction import Failure, Prediction, PredictionInContext
 from cancernet.scoring.words import call_word, class_text, context_text, is_of_sides, point_text
 from cancernet.serving.heat_maps import method_for
 from cancernet.serving.service import INTENDED_USE

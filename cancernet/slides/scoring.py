@@ -17,8 +17,8 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.formats import SUFFIXES
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
-from cancernet.scoring.predictor import BATCH_SIZE, Failure, Prediction, Predictor
-from cancernet.scoring.prepared import Prepared
+from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.scoring.predictor import BATCH_SIZE, Predictor, Prepared
 from cancernet.slides.large_image import LargeImage
 from cancernet.slides.slide_map import Box, Mosaic, ScoredPatch, SlideMap, map_of_patches
 
@@ -158,7 +158,7 @@ def map_of_image(predictor: Predictor, name: str, image: LargeImage, *, side: in
     while batch := list(islice(patches, BATCH_SIZE)):
         scores = predictor.score([image for _, image in batch])
         for (box, _), score in zip(batch, scores, strict=True):
-            probability = float(score.probabilities[predictor.positive].sum())
+            probability = float(score.probabilities[predictor.run.positive_columns].sum())
             mosaic.add(box, probability, unlike=score.unlike_training)
     slide = mosaic.slide_map(predictor.run.threshold)
     if not len(slide.boxes):

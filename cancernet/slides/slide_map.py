@@ -13,7 +13,7 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb
-from cancernet.context.surroundings import Places
+from cancernet.context.context import Places
 from cancernet.runs.run_record import ContextRecord
 from cancernet.slides.cells import Cells, Polygon, check_grid
 

@@ -1,17 +1,18 @@
 """Describes the images that a network was trained on, so that others can be told apart."""
 
 import contextlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from cancernet.appearance.appearance import Appearance
+from cancernet.appearance.appearance import Appearance, measure
 from cancernet.appearance.fit import Measured, fit_appearance
 from cancernet.base.errors import ImageError
 from cancernet.base.parallel import processors
 from cancernet.planning.plan import Training
 from cancernet.runs.run_record import Input
-from cancernet.scoring.prepared import measured, prepare
+from cancernet.scoring.predictor import Prepared, prepare
 
 MOST_IMAGES = 4000  # of each split: more take time and change little
 _BATCH = 16
@@ -29,6 +30,11 @@ def describe(training: Training, scaling: Input) -> Appearance | None:
     """
     described, others = (_measured(training, name, scaling) for name in ("training", "validation"))
     return fit_appearance(described, others, seed=training.config.seed)
+
+
+def measured(images: Sequence[Prepared]) -> np.ndarray:
+    """Measures images: `measure`'s rows, (n, 30)."""
+    return measure(np.stack([image.pixels for image in images]), [image.size for image in images])
 
 
 def _measured(training: Training, split: str, scaling: Input) -> Measured:

@@ -29,6 +29,7 @@ from cancernet.planning.plan import Training
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import NetworkFacts
 from cancernet.training.data.batches import PlainBatches
+from cancernet.training.loop.acceleration import accelerate
 
 # Largest difference in a probability: about 1e-7 is usual, but a deep network sums so much in
 # another order that 2e-5 was seen. A fault of the conversion shows in the first digits.
@@ -88,7 +89,9 @@ def write_verified(
             "with a lower --learning-rate, or with --clip-value 1"
         )
     with written_beside(onnx_path) as temporary:
-        write_onnx(saved, temporary)
+        # As one operation of ONNX a batch normalization takes a fifth less of the whole network's
+        # time than as Keras's product and sum, for the same probabilities.
+        write_onnx(accelerate(saved, precision="float32"), temporary)
         session = onnxruntime.InferenceSession(
             temporary.read_bytes(), providers=["CPUExecutionProvider"]
         )

@@ -26,7 +26,7 @@ from cancernet.report.content import (
 )
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.report.page import write_cards, write_report
-from cancernet.runs.run_folder import heat_map_of
+from cancernet.report.rendering import heat_map_of
 from cancernet.slides.output import save_picture
 from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
 from cancernet.training.portrait import make_portrait

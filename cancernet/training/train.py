@@ -29,7 +29,8 @@ from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import HISTORY, PREDICTIONS, VALIDATION_PREDICTIONS, Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
-from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.scoring.prediction import Failure
+from cancernet.scoring.predictor import Predictor
 from cancernet.training.appearance import describe
 from cancernet.training.context_fit import judge_in_context
 from cancernet.training.data.batches import plain_batches

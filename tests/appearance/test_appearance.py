@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cancernet.appearance.appearance import Appearance, packed
+from cancernet.appearance.appearance import MEASURES, Appearance, measure, packed
 from cancernet.appearance.fit import MOST, Measured, fit_appearance
-from cancernet.appearance.measure import MEASURES, measure
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.dataset.manifest import read_dataset
 from cancernet.runs.run_record import Input
-from cancernet.scoring.prepared import measured, prepare
+from cancernet.scoring.predictor import prepare
+from cancernet.training.appearance import measured
 
 SCALING = Input(width=48, height=48, interpolation="bilinear")
 NAMES = [each.name for each in MEASURES]

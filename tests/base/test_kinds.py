@@ -8,11 +8,14 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from cancernet.base import images
 from cancernet.base.errors import ImageError
 from cancernet.base.formats import _KINDS
 from cancernet.base.images import read_rgb
 from cancernet.base.oddities import ODDITY, Oddity
+from cancernet.base.plain_png import plain_png
 from cancernet.base.words import IMAGES_READ
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (9, 7, 3), np.uint8)
@@ -115,3 +118,82 @@ def test_a_tiff_of_another_packing_is_not_called_another_format():
         tifffile.imwrite(buffer, pixels, compression=packing, photometric="rgb", tile=(32, 32))
         with pytest.raises(ImageError, match=words):
             read_rgb(buffer.getvalue())
+
+
+def png(image, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
+def texts(**entries):
+    info = PngInfo()
+    for name, text in entries.items():
+        info.add_text(name, text)
+    return info
+
+
+def exif(orientation):
+    found = Image.Exif()
+    found[0x0112] = orientation
+    return found
+
+
+RGB = Image.fromarray(PICTURE)
+GREY = RGB.convert("L")
+ORDINARY = {
+    "rgb": png(RGB),
+    "grey": png(GREY),
+    "many parts": png(Image.effect_noise((300, 300), 90).convert("RGB")),
+    "dots per inch": png(RGB, dpi=(300, 300)),
+    "said who drew it": png(RGB, pnginfo=texts(Software="a program", Description="")),
+}
+ODD = {
+    "palette": png(RGB.quantize()),
+    "transparent": png(RGB.convert("RGBA")),
+    "one colour transparent": png(RGB, transparency=(PICTURE[0, 0].tolist())),
+    "turned": png(RGB, exif=exif(6)),
+    "text taken for a tag": png(RGB, pnginfo=texts(transparency="1")),
+    "16 bits": png(Image.fromarray(PICTURE[..., 0].astype(np.uint16) * 256)),
+    "one bit": png(GREY.convert("1")),
+    "cut off": png(RGB)[:-20],
+    "no end": png(RGB)[:-12],
+    "checksum": png(RGB)[:29] + b"\0\0\0\0" + png(RGB)[33:],
+    "a header twice": png(RGB)[:33] + png(RGB)[8:],
+    "no pixels": png(RGB)[:33] + png(RGB)[-12:],
+    "too large": png(Image.new("L", (400, 400))),
+}
+LIMIT = 100_000  # pixels
+
+
+def read_both_ways(content, monkeypatch):
+    """What `read_rgb` makes of a file with the direct way, and without it."""
+    found = []
+    for way in (images.plain_png, lambda content, maximum_pixels: None):
+        monkeypatch.setattr(images, "plain_png", way)
+        try:
+            image = read_rgb(content, maximum_pixels=LIMIT)
+            found.append((image.mode, image.size, image.tobytes()))
+        except ImageError as error:
+            found.append(str(error))
+        monkeypatch.undo()
+    return found
+
+
+@pytest.mark.parametrize("name", [*ORDINARY, *ODD])
+def test_png_files_are_decoded_directly_or_as_pillow_does(name, monkeypatch):
+    content = (ORDINARY | ODD)[name]
+    assert (plain_png(content, LIMIT) is not None) == (name in ORDINARY)
+    direct, pillow = read_both_ways(content, monkeypatch)
+    assert direct == pillow
+
+
+def test_damaged_png_files_are_answered_alike(monkeypatch):
+    random = np.random.default_rng(5)
+    whole = bytearray(ORDINARY["said who drew it"])
+    for _ in range(400):
+        damaged = whole.copy()
+        for place in random.integers(0, len(whole), random.integers(1, 4)):
+            damaged[place] = random.integers(256)
+        direct, pillow = read_both_ways(bytes(damaged[: random.integers(40, 500)]), monkeypatch)
+        assert direct == pillow

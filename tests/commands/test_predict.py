@@ -17,12 +17,12 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.records import from_json
-from cancernet.commands.predict import main
-from cancernet.commands.predict_flags import parse_arguments
+from cancernet.commands.predict import main, parse_arguments
 from cancernet.measures.decisions import Calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.output import CsvFile
-from cancernet.scoring.predictor import Failure, Prediction, Predictor
+from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.scoring.predictor import Predictor
 from tests.conftest import write_tiny_onnx, write_tiny_run
 
 ROOT = Path(__file__).parents[2]

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from cancernet.context.context import Context, both_classes, log_odds
+from cancernet.context.context import (
+    FULL_WEIGHT,
+    SPREAD,
+    Context,
+    Places,
+    both_classes,
+    log_odds,
+)
 from cancernet.context.fit import GAIN, fit_context, whole_slides
-from cancernet.context.surroundings import FULL_WEIGHT, SPREAD, Places
 
 CONTEXT = Context(gain=1.0, offset=0.5, slides=3)
 

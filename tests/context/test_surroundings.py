@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancernet.context.surroundings import FULL_WEIGHT, REACH, SPREAD, Places, surroundings
+from cancernet.context.context import FULL_WEIGHT, REACH, SPREAD, Places, surroundings
 
 
 def places(slides, columns, rows):

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from cancernet.catalog.patient_id import Respelled
+from cancernet.base.patch_name import Respelled
 from cancernet.config import split_ratios
 from cancernet.dataset.notices import (
     Leak,

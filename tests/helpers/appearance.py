@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cancernet.appearance.appearance import Appearance, packed
-from cancernet.appearance.measure import MEASURES, measure
+from cancernet.appearance.appearance import MEASURES, Appearance, measure, packed
 from cancernet.runs import run_folder
 
 

@@ -36,9 +36,9 @@ from cancernet.evaluation.labelled_images import read_labelled
 from cancernet.evaluation.subgroups import read_columns
 from cancernet.measures.scored import read_scored
 from cancernet.recipe_file import read_recipe
+from cancernet.report.rendering import heat_map_of
 from cancernet.runs import run_folder
 from cancernet.runs.cross_validation_record import read_cross_validation
-from cancernet.runs.run_folder import heat_map_of
 from cancernet.runs.run_record import RunRecord
 from cancernet.runs.status import describe_status
 from cancernet.sample.folder import drawn_marker

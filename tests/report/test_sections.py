@@ -18,9 +18,9 @@ from cancernet.report import rendering
 from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_patients
+from cancernet.report.rendering import heat_map_of
 from cancernet.report.sections import surest_wrong
 from cancernet.report.terminal import summary
-from cancernet.runs.run_folder import heat_map_of
 from tests.helpers.evaluation_examples import assessed, report_content, scored
 
 pytestmark = pytest.mark.usefixtures("undrawn")

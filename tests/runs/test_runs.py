@@ -11,6 +11,7 @@ import pytest
 
 from cancernet.base.errors import RunError
 from cancernet.measures.decisions import NONE
+from cancernet.report import rendering
 from cancernet.runs import run_folder
 from tests.conftest import write_tiny_run
 
@@ -196,7 +197,7 @@ def test_heat_maps_are_found_by_the_name_of_their_image(tmp_path):
         )
         for number in (1, 2, 3, 5):
             (tmp_path / name / f"{number}.png").touch()
-    look_up = run_folder.heat_map_of(tmp_path)
+    look_up = rendering.heat_map_of(tmp_path)
     assert look_up("one.png") == look_up("z/one.png") == tmp_path / "b" / "2.png"
     assert look_up("a.png") == tmp_path / "a" / "5.png"
     for name in ("x/two.png", "gone.png", "no.png", "other.png"):

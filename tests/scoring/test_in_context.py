@@ -22,7 +22,8 @@ from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring import in_context
 from cancernet.scoring.in_context import PredictorInContext
 from cancernet.scoring.output import CsvFile
-from cancernet.scoring.predictor import Failure, Predictor
+from cancernet.scoring.prediction import Failure
+from cancernet.scoring.predictor import Predictor
 from tests.conftest import write_tiny_run
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +172,7 @@ def test_every_patch_is_decoded_once_and_only_within_reach(tree, run, monkeypatc
     read = []
     prepare = Predictor.prepare
     monkeypatch.setattr(
-        Predictor, "prepare", lambda self, path: read.append(path) or prepare(self, path)
+        Predictor, "prepare", lambda self, path: read.append(Path(path)) or prepare(self, path)
     )
     paths = images_of(tree / "testing")
     answers(PredictorInContext(Predictor(run, threads=1)), paths)

@@ -113,7 +113,7 @@ def test_a_missing_weight_is_not_left_to_chance(tmp_path):
 def test_other_forms_are_refused_with_a_way_out(tmp_path):
     (tmp_path / "saved").mkdir()
     for name, words in (("saved/saved_model.pb", "makes a file of it"),
-                        ("model.tflite", "ask for the .keras or .h5 file")):  # fmt: skip
+                        ("model.tflite", "makes an ONNX file of it")):  # fmt: skip
         (tmp_path / name).touch()
         named = tmp_path / name
         with pytest.raises(RunError, match=words):

@@ -15,7 +15,7 @@ from cancernet.base.files import is_locked
 from cancernet.runs import run_folder
 from cancernet.scoring import output
 from cancernet.scoring.output import CsvFile, check_target, distribution, write_figure
-from cancernet.scoring.predictor import Failure, Prediction, Score, interpret
+from cancernet.scoring.prediction import Failure, Prediction, Score, interpret
 from tests.conftest import write_tiny_run
 
 SURE = Prediction(

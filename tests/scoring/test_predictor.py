@@ -17,13 +17,8 @@ from cancernet.base.images import to_array
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import Input
 from cancernet.scoring import distributed, predictor
-from cancernet.scoring.predictor import (
-    Failure,
-    Prediction,
-    Predictor,
-    Score,
-    interpret,
-)
+from cancernet.scoring.prediction import Failure, Prediction, Score, interpret
+from cancernet.scoring.predictor import Predictor
 from tests.conftest import write_tiny_onnx
 
 
@@ -80,14 +75,14 @@ def test_two_classes_are_called_at_the_operating_point(tiny_run, row, label, pos
 
 def test_the_first_class_may_be_the_positive_one(tiny_run):
     it = Predictor(changed(tiny_run, positive=["0"]))
-    assert it.positive == [0]
+    assert it.run.positive_columns == [0]
     calls = [it.interpret("x", np.array(row)) for row in ([0.4, 0.6], [0.39, 0.61])]
     assert [(call.label, call.positive) for call in calls] == [("0", True), ("1", False)]
 
 
 def test_of_three_classes_the_most_probable_is_the_label(three):
     it = Predictor(three)
-    assert it.positive == [2, 0]
+    assert it.run.positive_columns == [2, 0]
     found = it.interpret("x", np.array([0.3, 0.45, 0.25]))
     assert (found.label, found.word, found.probability) == ("b", "B", 0.45)
     assert found.positive_probability == pytest.approx(0.55)
@@ -165,7 +160,7 @@ def test_threads_take_few_items_in_advance():
     assert names == {threading.main_thread().name}
     taken.clear()
     alone = predictor._in_threads(work, items(), threads=1)
-    assert next(alone) == 0 and len(taken) == 2
+    assert next(alone) == 0 and len(taken) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from cancernet.base.errors import CancerNetError
-from cancernet.scoring.predictor import Prediction, Side
+from cancernet.scoring.prediction import Prediction, Side
 from cancernet.scoring.sorting import SortedFolder
 
 

@@ -13,6 +13,7 @@ from cancernet.measures.class_measures import validation_measures
 pytest.importorskip("tensorflow")
 
 import keras
+import onnx
 import onnxruntime
 
 from cancernet.training import export
@@ -242,14 +243,19 @@ def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
         [
             keras.Input((8, 8, 3)),
             keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.BatchNormalization(),
             keras.layers.Flatten(),
             keras.layers.Dense(2, activation="softmax"),
         ]
     )
+    model.layers[2].moving_mean.assign([0.1, 0.2, 0.3, 0.4])
     pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
     difference = write_verified(model, tmp_path / "m.keras", tmp_path / "m.onnx", pixels)
     assert 0 <= difference < 1e-6
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras", "m.onnx"]
+    operations = {node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node}
+    assert "BatchNormalization" in operations  # a product and a sum take longer
     broken = keras.models.clone_model(model)
     broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(RunError, match=r"diverged.*--learning-rate"):

@@ -1,4 +1,6 @@
-"""Which spellings of an id mean one patient: `7`, `7.0`, `7,0`, ` 7` and `007`.
+"""Which patient an id means, and what the name of a patch says of its place.
+
+`7`, `7.0`, `7,0`, ` 7` and `007` mean one patient:
 
 pandas writes a column of numbers with gaps as `7.0` (`7,0` where a comma is the decimal sign),
 spreadsheets drop leading zeros, and people pad. Two ids that are the same number are one patient
@@ -9,8 +11,35 @@ import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
 _NUMBER = re.compile(r"0*([0-9]+)(?:[.,]0*)?")
+_PLACE = re.compile(
+    r"(?P<patient>.+?)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})(?:_class(?P<label>[^_]+))?",
+    re.IGNORECASE,
+)
+
+
+class Place(NamedTuple):
+    """What the name of an IDC patch says.
+
+    `x` and `y` are the patch's upper left corner on its slide in pixels; `label` is None
+    in the name of a patch without a label.
+    """
+
+    patient: str
+    x: int
+    y: int
+    label: str | None
+
+
+def read_place(name: str) -> Place | None:
+    """Reads `<patient>_idx5_x<X>_y<Y>[_class<C>].png`; None for another name."""
+    found = _PLACE.fullmatch(PurePosixPath(name).stem)
+    if found is None:
+        return None
+    return Place(found["patient"], int(found["x"]), int(found["y"]), found["label"])
 
 
 @dataclasses.dataclass(frozen=True)

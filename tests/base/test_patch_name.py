@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from cancernet.auditing.inventory import read_inventory
 from cancernet.base.errors import CancerNetError
-from cancernet.base.tables import read_list
-from cancernet.building.describe import describe_dataset
-from cancernet.building.identify import identify_paths
-from cancernet.building.settings import BuildSettings
-from cancernet.catalog import dataset
-from cancernet.catalog.patient_id import (
+from cancernet.base.patch_name import (
     Respelled,
     find_respelled,
     one_spelling,
     patient_key,
 )
+from cancernet.base.tables import read_list
+from cancernet.building.describe import describe_dataset
+from cancernet.building.identify import identify_paths
+from cancernet.building.settings import BuildSettings
+from cancernet.catalog import dataset
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import Unlisted
 from cancernet.dataset.label_table import read_labels

@@ -1,0 +1,142 @@
+"""What is found of an image, and the prediction that the run's operating point makes of it."""
+
+import dataclasses
+import enum
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cancernet.runs.run_folder import Run
+
+
+class Side(enum.StrEnum):
+    """A side of the operating point, where there are more than two classes."""
+
+    NEGATIVE = "negative"
+    POSITIVE = "positive"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """The prediction for one image.
+
+    `label` is the predicted class: for two classes by the operating point, for more the
+    most probable one.
+    """
+
+    path: str  # as it was given
+    label: str
+    word: str  # what that class means to a reader
+    probability: float  # of that class, 0-1
+    probabilities: dict[str, float]  # class -> probability; they add up to 1
+    positive_probability: float  # sum over the positive classes
+    positive: bool | None  # whether that reaches the operating point; None without one
+    operating_point: float | None  # None if not chosen on data
+    call: str | None  # what that says: one of two classes, or a `Side` of more; None without one
+    # Whether it is of another kind than the training images; None if the run cannot tell.
+    unlike_training: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictionInContext(Prediction):
+    """The prediction for one image by a run that judges patches with their neighbours.
+
+    All other fields are those of the case that answered: in context where the patch has
+    neighbours, else alone.
+    """
+
+    neighbours: int | None  # how many of the eight patches around it are there; None: no place
+    alone_probabilities: dict[str, float]  # class -> probability, the patch alone
+
+    @property
+    def in_context(self) -> bool:
+        """Whether neighbours changed the answer."""
+        return bool(self.neighbours) or self.probabilities != self.alone_probabilities
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """An image that could not be scored, and why in a sentence."""
+
+    path: str
+    error: str
+
+
+class Score(NamedTuple):
+    """What is found of one image; see `Prediction`."""
+
+    probabilities: np.ndarray  # (classes,)
+    unlike_training: bool | None = None
+
+
+Scored = tuple[str | Path, Score | Failure]
+
+
+def interpret(run: Run, path: str, score: Score, threshold: float) -> Prediction:
+    """Turns a score into a prediction.
+
+    Args:
+        run: whose classes these are.
+        path: of the image, as it was given.
+        score: of the image, its probabilities in the run's order of classes.
+        threshold: the operating point; NaN without one.
+    """
+    return Prediction(**_facts(run, path, score, threshold))
+
+
+def interpret_in_context(
+    run: Run, path: str, alone: Score, judged: np.ndarray, *, neighbours: int | None, lone: bool
+) -> PredictionInContext:
+    """Makes the prediction for a patch that was put in context.
+
+    Args:
+        run: one that judges in context.
+        path: of the image, as it was given.
+        alone: of the patch alone.
+        judged: probabilities in context, (classes,); those alone where nothing is within reach.
+        neighbours: how many of the eight around it are there; None where it has no place.
+        lone: nothing is within reach, so that the run's own operating point holds.
+    """
+    threshold = run.threshold if lone else run.context.operating_point.threshold
+    return PredictionInContext(
+        **_facts(run, path, Score(judged, alone.unlike_training), threshold),
+        neighbours=neighbours,
+        alone_probabilities=dict(zip(run.classes, alone.probabilities.tolist(), strict=True)),
+    )
+
+
+def interpreted(run: Run, scored: Iterable[Scored]) -> Iterator[Prediction | Failure]:
+    """Makes predictions of scores, by the run's operating point."""
+    threshold = run.threshold
+    for path, found in scored:
+        if isinstance(found, Failure):
+            yield found
+        else:
+            yield interpret(run, str(path), found, threshold)
+
+
+def _facts(run: Run, path: str, score: Score, threshold: float) -> dict[str, Any]:
+    row, positives = score.probabilities.tolist(), run.positive_columns
+    positive_probability = sum(row[index] for index in positives)
+    chosen = not math.isnan(threshold)
+    positive = positive_probability >= threshold
+    index = row.index(max(row))
+    call: str = Side.POSITIVE if positive else Side.NEGATIVE
+    if len(row) == 2 and chosen:
+        index = positives[0] if positive else 1 - positives[0]
+        call = run.classes[index]
+    return {
+        "path": path,
+        "label": run.classes[index],
+        "word": run.words[index],
+        "probability": row[index],
+        "probabilities": dict(zip(run.classes, row, strict=True)),
+        "positive_probability": positive_probability,
+        "positive": positive if chosen else None,
+        "operating_point": threshold if chosen else None,
+        "call": call if chosen else None,
+        "unlike_training": score.unlike_training,
+    }
