@@ -204,6 +204,11 @@ class TrainConfig:
         "judge every patch alone and, where file names tell its place on a slide, with its "
         "neighbours too",
     )
+    slide_points: bool = setting(
+        True,
+        "in context, give a slide that is there nearly whole an operating point of its own, which "
+        "parts the scores of its patches",
+    )
     operating_rule: str = setting(
         "youden",
         "how the operating point is chosen on validation: `sensitivity` reaches "

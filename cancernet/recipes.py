@@ -61,7 +61,6 @@ _SHORT: Settings = {
     "quarter_turns": True,
     "color_jitter": 0.4,
     "stain_jitter": 0.5,
-    "mixup": 0.4,
     # A cosine ends where it should; the few patients who validate would pick at random.
     "monitor": "last",
     "operating_rule": "smoothed",
@@ -72,7 +71,6 @@ _LITE0: Settings = {
     **_SHORT,
     "model": LITE0,
     "weights": "imagenet",
-    "mixup": 0.0,
 }
 
 # Scans: no stain to change, and up stays up.

@@ -58,6 +58,8 @@ class Prediction(_Told):
             not judge in context or the file's name tells no place.
         alone_probabilities: class -> probability of the image without neighbours; empty where
             the run does not judge in context.
+        slide_point: whether the operating point is that of the slide, nearly all of which is
+            there; None where the run does not judge in context.
         unlike_training: whether the image is of another kind than those of the training; None
             where the run cannot tell.
         error: why the image could not be scored; empty where it was.
@@ -76,6 +78,7 @@ class Prediction(_Told):
     operating_point: float | None = None
     neighbours: int | None = None
     alone_probabilities: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    slide_point: bool | None = None
     unlike_training: bool | None = None
     error: str = ""
     image: Path | Image.Image = dataclasses.field(repr=False, compare=False)

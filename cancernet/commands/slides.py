@@ -133,7 +133,8 @@ def _summary(slide: SlideMap, word: str) -> str:
         return said
     lone = int(slide.context.lone.sum())
     without = f", {counted(lone, 'patch', 'patches')} without neighbours" if lone else ""
-    return f"{said}\n  in context{without}; alone: {_share(slide.context.alone.figures)}"
+    own = ", at its own operating point" if slide.context.slide_point else ""
+    return f"{said}\n  in context{own}{without}; alone: {_share(slide.context.alone.figures)}"
 
 
 def _share(figures: SlideFigures) -> str:

@@ -8,9 +8,14 @@ read as log odds it is too unsure, and the more so the more neighbours there are
 with the weighted mean and the weight of the neighbours from `surroundings`. A patch
 without neighbours keeps its score. Then a score means the same with two neighbours as
 with eight, and one operating point fits both.
+
+Stains and scanners still shift the scores of a slide as a whole. A slide that is there nearly
+whole tells by itself where its two kinds of patches part, and has an operating point of its own
+(`cancernet.context.slide_point`).
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Protocol
@@ -19,10 +24,10 @@ import numpy as np
 
 from cancernet.base.records import Record
 
-# Standard deviation of the weights and how far they reach, in sides of a patch
-# (benchmarks/README.md, "In context").
-SPREAD = 1.5
-REACH = 3
+# Standard deviation of the weights, in sides of a patch (benchmarks/README.md, "In context"),
+# and that of runs which do not say theirs.
+SPREAD = 2.0
+FORMER_SPREAD = 1.5
 # A probability of 0 or 1 has no finite log odds; float32 softmax ends near here.
 _SMALLEST = 1e-7
 
@@ -78,6 +83,35 @@ class Places:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """Who counts as a neighbour: a Gaussian of the distance, cut off at twice its spread.
+
+    Attributes:
+        reach: how many places away the farthest are, along either side.
+        kernel: (columns across, rows down, weight) of every place within reach but one's own.
+        full_weight: of all of them together.
+    """
+
+    reach: int
+    kernel: list[tuple[int, int, float]]
+    full_weight: float
+
+
+@functools.cache
+def neighbourhood(spread: float) -> Neighbourhood:
+    """Returns who counts as a neighbour; `spread` is in sides of a patch."""
+    reach = round(2 * spread)
+    steps = range(-reach, reach + 1)
+    kernel = [
+        (across, down, float(np.exp(-(across**2 + down**2) / (2 * spread**2))))
+        for down in steps
+        for across in steps
+        if across or down
+    ]
+    return Neighbourhood(reach, kernel, sum(share for _, _, share in kernel))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Surroundings:
     """What lies around every patch of a set.
 
@@ -102,11 +136,13 @@ class JudgedPatches:
         neighbours: (n,) int64, how many of the eight patches around each are there.
         alone: (n,) whether no patch within reach is there, so that the operating point of
             patches alone holds.
+        weight: (n,) of the neighbours that are there; see `Surroundings`.
     """
 
     probability: np.ndarray
     neighbours: np.ndarray
     alone: np.ndarray
+    weight: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,6 +154,8 @@ class Context(Record):
         offset: log odds that a whole neighbourhood takes off.
         slides: whole slides that gain and offset were fitted on.
         trained_on: those of them that the network was trained on; None where not known.
+        spread: standard deviation of the neighbours' weights, sides of a patch, up to 10.
+        slide_points: whether whole slides have operating points of their own.
 
     Raises:
         ValueError: a number that no fit gives.
@@ -127,10 +165,14 @@ class Context(Record):
     offset: float
     slides: int
     trained_on: int | None = None
+    spread: float = FORMER_SPREAD
+    slide_points: bool = False
 
     def __post_init__(self) -> None:
         if not (0 <= self.gain < math.inf and math.isfinite(self.offset)):
             raise ValueError("`gain` must be at least 0 and `offset` finite")
+        if not 0.5 <= self.spread <= 10:
+            raise ValueError(f"`spread` must be from 0.5 to 10, but is {self.spread}")
 
     def judge(self, probability: np.ndarray, places: Places) -> JudgedPatches:
         """Returns the patches in context.
@@ -139,11 +181,12 @@ class Context(Record):
             probability: (n,) of the positive class, each patch alone, calibrated.
             places: (n,) where the patches lie.
         """
-        around = surroundings(log_odds(probability), places)
+        around = surroundings(log_odds(probability), places, self.spread)
         found = 1 / (1 + np.exp(-self.stretched(around.mean, around.weight)))
         alone = around.weight == 0
         # A lone patch keeps its number to the last digit.
-        return JudgedPatches(np.where(alone, probability, found), around.touching, alone)
+        judged = np.where(alone, probability, found)
+        return JudgedPatches(judged, around.touching, alone, around.weight)
 
     def stretched(self, mean: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Returns the log odds in context of means over neighbourhoods of these weights."""
@@ -165,7 +208,7 @@ def both_classes(probability: np.ndarray, positive: int) -> np.ndarray:
     return np.stack(columns, axis=-1)
 
 
-def surroundings(values: np.ndarray, places: Places) -> Surroundings:
+def surroundings(values: np.ndarray, places: Places, spread: float = SPREAD) -> Surroundings:
     """Averages values over neighbouring patches, weighted by a Gaussian of the distance.
 
     Memory is that of a few numbers a patch, whatever the reach.
@@ -174,14 +217,16 @@ def surroundings(values: np.ndarray, places: Places) -> Surroundings:
         values: (n,) one number a patch, such as the log odds of being positive.
         places: (n,) where the patches lie. Of several patches in one place the first is
             the neighbour of others.
+        spread: standard deviation of the weights, sides of a patch.
     """
+    area = neighbourhood(spread)
     values = np.asarray(values, dtype=np.float64)
     placed = np.flatnonzero(places.columns >= 0)
     total, weight = values.copy(), np.zeros(len(values))
     touching = np.zeros(len(values), np.int64)
-    keys, stride = _keys(places, placed)
+    keys, stride = _keys(places, placed, area.reach)
     known, first = _distinct(keys)
-    for across, down, share in KERNEL:
+    for across, down, share in area.kernel:
         wanted = keys + down * stride + across
         found = np.searchsorted(known, wanted).clip(max=len(known) - 1)
         there = known[found] == wanted
@@ -189,22 +234,24 @@ def surroundings(values: np.ndarray, places: Places) -> Surroundings:
         total[patches] += share * values[neighbours]
         weight[patches] += share
         touching[patches] += max(abs(across), abs(down)) == 1
-    return Surroundings(total / (1 + weight), weight / FULL_WEIGHT, touching)
+    return Surroundings(total / (1 + weight), weight / area.full_weight, touching)
 
 
-def within_reach(places: Places, chosen: np.ndarray) -> np.ndarray:
+def within_reach(places: Places, chosen: np.ndarray, spread: float) -> np.ndarray:
     """Tells which patches the chosen ones and all that may be their neighbours are, (n,) bool.
 
     Args:
         places: (n,) where the patches lie.
         chosen: (n,) bool.
+        spread: standard deviation of the weights, sides of a patch.
     """
+    area = neighbourhood(spread)
     placed = np.flatnonzero(places.columns >= 0)
-    keys, stride = _keys(places, placed)
+    keys, stride = _keys(places, placed, area.reach)
     known, _ = _distinct(keys)
     wanted, _ = _distinct(keys[chosen[placed]])
     near = np.zeros(len(known), bool)
-    for across, down, _ in KERNEL:
+    for across, down, _ in area.kernel:
         step = wanted + down * stride + across
         found = np.searchsorted(known, step).clip(max=len(known) - 1)
         near[found[known[found] == step]] = True
@@ -213,22 +260,7 @@ def within_reach(places: Places, chosen: np.ndarray) -> np.ndarray:
     return reached
 
 
-def _kernel() -> list[tuple[int, int, float]]:
-    """Returns (columns across, rows down, weight) of every place within reach but one's own."""
-    steps = range(-REACH, REACH + 1)
-    return [
-        (across, down, float(np.exp(-(across**2 + down**2) / (2 * SPREAD**2))))
-        for down in steps
-        for across in steps
-        if across or down
-    ]
-
-
-KERNEL = _kernel()
-FULL_WEIGHT = sum(share for _, _, share in KERNEL)
-
-
-def _keys(places: Places, placed: np.ndarray) -> tuple[np.ndarray, int]:
+def _keys(places: Places, placed: np.ndarray, reach: int) -> tuple[np.ndarray, int]:
     """Numbers every placed patch's place, so that a step across or down is a difference.
 
     A margin around every slide keeps a step over its edge from reaching another place.
@@ -236,9 +268,9 @@ def _keys(places: Places, placed: np.ndarray) -> tuple[np.ndarray, int]:
     numbers: dict[str, int] = {}
     names = np.asarray(places.slides)[placed].tolist()
     slides = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
-    columns, rows = places.columns[placed] + REACH, places.rows[placed] + REACH
-    stride = int(columns.max(initial=0)) + REACH + 1
-    height = int(rows.max(initial=0)) + REACH + 1
+    columns, rows = places.columns[placed] + reach, places.rows[placed] + reach
+    stride = int(columns.max(initial=0)) + reach + 1
+    height = int(rows.max(initial=0)) + reach + 1
     return (slides * height + rows) * stride + columns, stride
 
 

@@ -9,7 +9,7 @@ drawn towards what was measured on other patients (benchmarks/README.md, "In con
 
 import numpy as np
 
-from cancernet.context.context import Context, Places, log_odds, surroundings
+from cancernet.context.context import SPREAD, Context, Places, log_odds, surroundings
 
 GAIN, OFFSET = 1.0, 0.0  # what is expected
 PRIOR_SLIDES = 4  # whole slides that this expectation counts for
@@ -53,7 +53,7 @@ def fit_context(
         return float(sum(losses) / len(KEPT) + PRIOR_SLIDES * PRIOR_CURVATURE * away)
 
     gain, offset = minimize(loss, (GAIN, OFFSET), bounds=[(0, None), (None, None)]).x.tolist()
-    return Context(gain=gain, offset=offset, slides=len(whole))
+    return Context(gain=gain, offset=offset, slides=len(whole), spread=SPREAD)
 
 
 def whole_slides(positive: np.ndarray, places: Places) -> list[str]:

@@ -11,6 +11,7 @@ from cancernet.base.patch_name import read_place
 from cancernet.base.records import Record
 from cancernet.config import SPLITS
 from cancernet.context.context import Context, Places, both_classes
+from cancernet.context.slide_point import operating_points
 from cancernet.measures.assess import (
     TESTING,
     VALIDATION,
@@ -93,6 +94,7 @@ class ContextAssessment:
         by_neighbours: testing in context by the number of neighbours.
         difference: in context minus alone, of the same patches, with patients resampled.
         touching: split -> (n,) neighbours of each patch.
+        slide_points: patient of testing -> operating point of its slide's own, where it has one.
     """
 
     contexts: tuple[Context, ...]
@@ -101,6 +103,7 @@ class ContextAssessment:
     by_neighbours: tuple[NeighbourRow, ...]
     difference: Comparison
     touching: Mapping[str, np.ndarray]
+    slide_points: Mapping[str, float]
 
     def columns(self, split: str) -> dict[str, Sequence[object]]:
         """Returns what `predictions.csv` adds to the columns in context."""
@@ -125,6 +128,7 @@ class InContext:
             one alone and keeps the operating point of that case.
         touching: split -> (n,) how many of the eight patches around each are there.
         contexts: how the scores were made; of pooled folds one for each.
+        slide_points: patient of testing -> operating point of its slide's own, where it has one.
         folds: of a cross-validation, in context.
         alone_folds: the same folds, each patch alone.
     """
@@ -133,6 +137,7 @@ class InContext:
     scores: ScoreSet
     touching: Mapping[str, np.ndarray]
     contexts: tuple[Context, ...]
+    slide_points: Mapping[str, float] = dataclasses.field(default_factory=dict)
     folds: tuple[FoldScores, ...] = ()
     alone_folds: tuple[FoldScores, ...] = ()
 
@@ -155,6 +160,7 @@ class InContext:
                 for least, most in GROUPS
             ),
             touching=self.touching,
+            slide_points=self.slide_points,
         )
 
 
@@ -189,22 +195,39 @@ def put_in_context(
     if not places[TESTING].known:
         return None
     positive = alone.positive_indices[0]
-    scored, lone, touching = {}, {}, {}
+    scored, found, touching = {}, {}, {}
     for split, images in alone.scored.items():
         probability = images.probabilities[:, positive]
         judged = context.judge(probability, places[split])
         probabilities = both_classes(judged.probability, positive)
         scored[split] = dataclasses.replace(images, probabilities=probabilities)
-        lone[split], touching[split] = judged.alone, judged.neighbours
+        found[split], touching[split] = judged, judged.neighbours
     point = choice
     if isinstance(point, Rule):
         point = choose_operating_point(alone.calls_of(scored[VALIDATION]), point)
-    thresholds = {
-        split: np.where(lone[split], alone.operating_point.threshold, point.threshold)
-        for split in scored
-    }
+    thresholds, slide_points = {}, {}
+    for split, judged in found.items():
+        thresholds[split], own = operating_points(
+            context,
+            judged,
+            places[split],
+            alone=alone.operating_point.threshold,
+            chosen=point.threshold,
+        )
+        slide_points[split] = _by_slide(alone.scored[split], thresholds[split], own)
     scores = dataclasses.replace(alone, scored=scored, operating_point=point, thresholds=thresholds)
-    return InContext(alone=alone, scores=scores, touching=touching, contexts=(context,))
+    return InContext(
+        alone=alone,
+        scores=scores,
+        touching=touching,
+        contexts=(context,),
+        slide_points=slide_points[TESTING],
+    )
+
+
+def _by_slide(images: Scored, thresholds: np.ndarray, own: np.ndarray) -> dict[str, float]:
+    patients = np.asarray(images.patients)[own].tolist()
+    return dict(zip(patients, thresholds[own].tolist(), strict=True))
 
 
 def pool_in_context(folds: Mapping[str, InContext]) -> InContext:
@@ -223,6 +246,7 @@ def pool_in_context(folds: Mapping[str, InContext]) -> InContext:
             for split in (VALIDATION, TESTING)
         },
         contexts=tuple(context for fold in folds.values() for context in fold.contexts),
+        slide_points={k: v for fold in folds.values() for k, v in fold.slide_points.items()},
         folds=tuple(around),
         alone_folds=tuple(alone),
     )

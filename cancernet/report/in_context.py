@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from cancernet.base.words import counted
-from cancernet.context.context import REACH, Context
+from cancernet.context.context import Context, neighbourhood
 from cancernet.context.judge import ContextAssessment
 from cancernet.measures.assess import Assessment
 from cancernet.report.rendering import number, threshold
@@ -12,7 +12,7 @@ from cancernet.report.sections import HeadlineFigure, headline
 
 WORDS = (
     "In context, the score of a patch is the mean of its own log odds and those of the patches up "
-    f"to {REACH} places away on its slide, the nearer ones weighing more, stretched by a gain and "
+    "to {reach} places away on its slide, the nearer ones weighing more, stretched by a gain and "
     "shifted by an offset. A patch that has none of them keeps its own score and the operating "
     "point of patches alone."
 )
@@ -58,7 +58,7 @@ def chapter(assessment: Assessment, context: ContextAssessment | None) -> Chapte
     if context is None:
         return None
     return Chapter(
-        what=WORDS,
+        what=WORDS.format(reach=neighbourhood(context.contexts[0].spread).reach),
         fitted=fitted(context),
         points=operating_points(assessment, context),
         rows=side_by_side(assessment, context),
@@ -87,7 +87,22 @@ def operating_points(assessment: Assessment, context: ContextAssessment) -> str:
         return "Each fold has its own operating point for patches alone and another in context."
     return (
         f"Operating point: {threshold(context.alone.operating_point.threshold)} for a patch alone, "
-        f"{threshold(point.threshold)} in context; {point.origin}."
+        f"{threshold(point.threshold)} in context; {point.origin}.{_slide_points(context)}"
+    )
+
+
+def _slide_points(context: ContextAssessment) -> str:
+    """Says where the slides that have an operating point of their own have it."""
+    points = sorted(context.slide_points.values())
+    if not points:
+        return ""
+    if len(points) == 1:
+        return (
+            f" One slide is whole enough for an operating point of its own, {threshold(points[0])}."
+        )
+    return (
+        f" {len(points):,} slides are whole enough for operating points of their own, "
+        f"{threshold(points[0])} to {threshold(points[-1])}."
     )
 
 

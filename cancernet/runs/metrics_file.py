@@ -75,6 +75,8 @@ class Metrics(WayMetrics):
         alone: of a run in context, the figures of each patch alone.
         by_neighbours: of a run in context, calibration and calls of testing by the number of
             neighbours.
+        slide_points: of a run in context, patient -> operating point of its slide's own; only of
+            slides that are there nearly whole.
         difference: testing in context minus each patch alone; `difference_limits` around it
             resample patients, the same for both.
         unlike_training: split -> how many are of another kind; absent where the run cannot tell.
@@ -87,6 +89,7 @@ class Metrics(WayMetrics):
     calibration: Calibration
     alone: WayMetrics | None = None
     by_neighbours: tuple[NeighbourRow, ...] | None = None
+    slide_points: Mapping[str, float] | None = None
     difference: Mapping[str, float] | None = None
     difference_limits: Mapping[str, tuple[float, float]] | None = None
     unlike_training: Mapping[str, UnlikeTraining] | None = None
@@ -121,6 +124,7 @@ def metrics_of(
         metrics,
         alone=WayMetrics(**_way(context.alone, context.alone_folds)),
         by_neighbours=context.by_neighbours,
+        slide_points=context.slide_points,
         difference=context.difference.difference,
         difference_limits=context.difference.limits,
     )

@@ -5,6 +5,7 @@ it gets the same number alone on the command line, within its folder and from ma
 Only scores of patches alone come from the model or the workers; they are put in context here.
 """
 
+import functools
 import os
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cancernet.base.patch_name import patient_key, read_place
-from cancernet.context.context import Places, both_classes, within_reach
+from cancernet.context.context import Places, both_classes, surroundings, within_reach
+from cancernet.context.slide_point import LEAST_PATCHES, is_whole, operating_points
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import (
     Failure,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 ROUND = 4096  # images that are planned together
 ROUNDS = 16  # that may wait for their scores: enough to keep many workers busy
+FEW = 10  # patches named of a slide, for which not all of it is scored
 KEPT_PATCHES = 500_000  # whose scores are kept for neighbours that are named later
 
 
@@ -58,12 +61,19 @@ class SlideScores:
         self._unlike: list[bool | None] = [None] * len(files)
         self._failed: dict[int, Failure] = {}
         self._neighbours = np.zeros(len(files), np.int8)
-        self._lone = np.ones(len(files), bool)
+        self._points = np.full(len(files), run.threshold)
+        self._slide_point = np.zeros(len(files), bool)
 
     def ask(self, numbers: list[int]) -> list[int]:
-        """Returns which patches must be scored before these can be judged."""
+        """Returns which patches must be scored before these can be judged.
+
+        Of a whole slide that is all of them, unless only a few were named: its operating
+        point depends on all.
+        """
         chosen = np.zeros(len(self.files), bool)
         chosen[numbers] = True
+        if len(numbers) >= FEW and self._is_whole:
+            chosen[:] = True
         wanted = self._reach(chosen) & ~self._asked
         self._asked |= wanted
         new = np.flatnonzero(wanted).tolist()
@@ -86,15 +96,23 @@ class SlideScores:
             return
         wanted = np.zeros(len(self.files), bool)
         wanted[numbers] = True  # others may lack neighbours that nobody asked for
-        rows = np.flatnonzero(self._reach(wanted) & self._scored)
+        near = self._asked if self._asked.all() else self._reach(wanted)
+        rows = np.flatnonzero(near & self._scored)
         [positive] = self._run.positive_columns
-        found = self._run.context.judge(self._alone[rows, positive], self.files.places.of(rows))
+        places, context = self.files.places.of(rows), self._run.context
+        found = context.judge(self._alone[rows, positive], places)
+        points, own = operating_points(
+            context,
+            found,
+            places,
+            alone=self._run.threshold,
+            chosen=context.operating_point.threshold,
+        )
         chosen = wanted[rows]
-        rows = rows[chosen]
-        self._neighbours[rows], self._lone[rows] = found.neighbours[chosen], found.alone[chosen]
-        apart = ~self._lone[rows]
-        probability = found.probability[chosen][apart]
-        self._judged[rows[apart]] = both_classes(probability, positive)
+        rows, apart = rows[chosen], ~found.alone[chosen]
+        self._neighbours[rows] = found.neighbours[chosen]
+        self._points[rows], self._slide_point[rows] = points[chosen], own[chosen]
+        self._judged[rows[apart]] = both_classes(found.probability[chosen][apart], positive)
 
     def answer(self, path: Path, number: int) -> PredictionInContext | Failure:
         """Returns the prediction for a patch that was judged."""
@@ -107,11 +125,21 @@ class SlideScores:
             Score(self._alone[number], self._unlike[number]),
             self._judged[number],
             neighbours=int(self._neighbours[number]) if self.files.has_place(number) else None,
-            lone=bool(self._lone[number]),
+            point=float(self._points[number]),
+            slide_point=bool(self._slide_point[number]),
         )
 
+    @functools.cached_property
+    def _is_whole(self) -> bool:
+        places, context = self.files.places, self._run.context
+        if not context.slide_points or not places.known or len(self.files) < LEAST_PATCHES:
+            return False
+        return is_whole(surroundings(np.zeros(len(self.files)), places, context.spread).weight)
+
     def _reach(self, chosen: np.ndarray) -> np.ndarray:
-        return chosen if chosen.all() else within_reach(self.files.places, chosen)
+        if chosen.all():
+            return chosen
+        return within_reach(self.files.places, chosen, self._run.context.spread)
 
 
 class PredictorInContext:
@@ -247,16 +275,20 @@ def judge_together(
     alone = np.array([list(outcome.probabilities.values()) for _, outcome in scored])
     alone = alone.reshape(-1, len(run.classes))
     [positive] = run.positive_columns
-    found = context.judge(alone[:, positive], Places.at(places, slides, context.side))
+    where = Places.at(places, slides, context.side)
+    found = context.judge(alone[:, positive], where)
+    points, own = operating_points(
+        context, found, where, alone=run.threshold, chosen=context.operating_point.threshold
+    )
     judged = both_classes(found.probability, positive)
     for number, (row, outcome) in enumerate(scored):
-        lone = bool(found.alone[number])
         answers[row] = interpret_in_context(
             run,
             outcome.path,
             Score(alone[number], outcome.unlike_training),
-            alone[number] if lone else judged[number],
+            alone[number] if found.alone[number] else judged[number],
             neighbours=None if places[number] is None else int(found.neighbours[number]),
-            lone=lone,
+            point=float(points[number]),
+            slide_point=bool(own[number]),
         )
     return answers

@@ -178,7 +178,7 @@ class CsvFile:
         own, alone = (
             [f"{prefix}_{name}" for name in self._run.classes] for prefix in PROBABILITIES
         )
-        context = ["neighbours", *alone] if self._in_context else []
+        context = ["neighbours", *alone, "slide_point"] if self._in_context else []
         answer = ["label", "word", *own, "positive", "operating_point", "call", "unlike_training"]
         return ["path", *answer, *context, "error"]
 
@@ -188,7 +188,8 @@ class CsvFile:
             return [result.path, *[""] * (len(self._columns()) - 2), result.error]
         context: list[object] = []
         if isinstance(result, PredictionInContext):
-            context = [result.neighbours, *result.alone_probabilities.values()]
+            alone = result.alone_probabilities.values()
+            context = [result.neighbours, *alone, result.slide_point]
         return [
             result.path,
             result.label,

@@ -50,6 +50,7 @@ class PredictionInContext(Prediction):
 
     neighbours: int | None  # how many of the eight patches around it are there; None: no place
     alone_probabilities: dict[str, float]  # class -> probability, the patch alone
+    slide_point: bool  # whether the operating point is that of the slide, which is there whole
 
     @property
     def in_context(self) -> bool:
@@ -88,7 +89,14 @@ def interpret(run: Run, path: str, score: Score, threshold: float) -> Prediction
 
 
 def interpret_in_context(
-    run: Run, path: str, alone: Score, judged: np.ndarray, *, neighbours: int | None, lone: bool
+    run: Run,
+    path: str,
+    alone: Score,
+    judged: np.ndarray,
+    *,
+    neighbours: int | None,
+    point: float,
+    slide_point: bool,
 ) -> PredictionInContext:
     """Makes the prediction for a patch that was put in context.
 
@@ -98,13 +106,14 @@ def interpret_in_context(
         alone: of the patch alone.
         judged: probabilities in context, (classes,); those alone where nothing is within reach.
         neighbours: how many of the eight around it are there; None where it has no place.
-        lone: nothing is within reach, so that the run's own operating point holds.
+        point: the operating point.
+        slide_point: whether that is the slide's own.
     """
-    threshold = run.threshold if lone else run.context.operating_point.threshold
     return PredictionInContext(
-        **_facts(run, path, Score(judged, alone.unlike_training), threshold),
+        **_facts(run, path, Score(judged, alone.unlike_training), point),
         neighbours=neighbours,
         alone_probabilities=dict(zip(run.classes, alone.probabilities.tolist(), strict=True)),
+        slide_point=slide_point,
     )
 
 

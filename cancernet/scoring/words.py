@@ -73,7 +73,8 @@ def point_text(prediction: Prediction, run: Run) -> str:
     shown, point = score_text(score), score_text(threshold)
     if shown == point:  # they differ in later digits, so these are shown
         shown, point = f"{score:.6g}", f"{threshold:.6g}"
-    return f"{opening}{shown}, {side} the operating point {point}"
+    own = isinstance(prediction, PredictionInContext) and prediction.slide_point
+    return f"{opening}{shown}, {side} the operating point {point}{' of this slide' if own else ''}"
 
 
 def reading_notes(predictor: Predictor) -> list[str]:

@@ -78,7 +78,7 @@ class Scored(Answer):
         """Returns an answer that holds a prediction, and the fields that a subclass adds."""
         left_out = {"path"}
         if isinstance(prediction, PredictionInContext) and not prediction.in_context:
-            left_out |= {"neighbours", "alone_probabilities"}
+            left_out |= {"neighbours", "alone_probabilities", "slide_point"}
         fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k not in left_out}
         return cls(**fields, **more)
 
@@ -146,12 +146,18 @@ class Named(Scored, InContext):
         name="8863_idx5_x1001_y551.png",
         neighbours=8,
         alone_probabilities={"0": 0.358, "1": 0.642},
+        slide_point=False,
     )
     name: str = Field(description="the file's name as the client gave it")
     alone_probabilities: dict[str, float] | None = Field(
         default=None,
         description="class to probability without the neighbours. Absent where the patch is "
         "judged alone",
+    )
+    slide_point: bool | None = Field(
+        default=None,
+        description="whether the operating point is that of the slide, nearly all of which was "
+        "sent. Absent where the patch is judged alone",
     )
 
 
@@ -193,6 +199,11 @@ class MapFacts(Answer):
     )
     score: float = Field(description="mean probability over the covered area")
     operating_point: float
+    slide_point: bool | None = Field(
+        default=None,
+        description="whether that is the slide's own, nearly all of which was sent. Absent where "
+        "the patches are judged alone",
+    )
     geojson: dict[str, object] = Field(description="outline at the operating point, for QuPath")
 
 

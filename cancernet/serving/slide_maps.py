@@ -106,6 +106,7 @@ def _facts(slide: Map, run: Run) -> MapFacts:
         area_fraction=slide.figures.area_fraction,
         score=slide.figures.score,
         operating_point=slide.threshold,
+        slide_point=slide.context.slide_point if slide.context else None,
         geojson=as_geojson(slide, run.positive_words),
     )
 

@@ -14,6 +14,7 @@ from PIL import Image
 from cancernet.base.errors import ImageError
 from cancernet.base.images import read_rgb
 from cancernet.context.context import Places
+from cancernet.context.slide_point import operating_points
 from cancernet.runs.run_record import ContextRecord
 from cancernet.slides.cells import Cells, Polygon, check_grid
 
@@ -58,6 +59,7 @@ class SlideFigures:
 class FiguresInContext(SlideFigures):
     """The figures of a slide in context, and beside them those of its patches alone."""
 
+    slide_point: bool  # whether the operating point is the slide's own
     lone_patches: int  # without neighbours, so judged alone
     alone_positive_patches: int
     alone_area_fraction: float
@@ -91,12 +93,20 @@ class SlideMap:
         """
         columns, rows = (self.boxes[:, :2] // (side or context.side)).T
         slides = np.zeros(len(self.boxes), np.int64)  # all of them are of one slide
-        judged = context.judge(self.probabilities, Places(slides, columns, rows))
+        places = Places(slides, columns, rows)
+        judged = context.judge(self.probabilities, places)
+        chosen = context.operating_point.threshold
+        points, own = operating_points(context, judged, places, alone=self.threshold, chosen=chosen)
         return dataclasses.replace(
             self,
             probabilities=judged.probability,
-            threshold=context.operating_point.threshold,
-            context=MapContext(alone=self, neighbours=judged.neighbours, lone=judged.alone),
+            threshold=float(points[own][0]) if own.any() else chosen,
+            context=MapContext(
+                alone=self,
+                neighbours=judged.neighbours,
+                lone=judged.alone,
+                slide_point=bool(own.any()),
+            ),
         )
 
     @property
@@ -177,17 +187,20 @@ class MapContext:
         neighbours: int64 (patches,), how many of the eight places around each are patches.
         lone: bool (patches,), which have no patch within reach: their probability and
             operating point are those alone.
+        slide_point: whether the operating point of the others is the slide's own.
     """
 
     alone: SlideMap
     neighbours: NDArray[np.int64]
     lone: NDArray[np.bool_]
+    slide_point: bool
 
     def beside(self, figures: SlideFigures) -> FiguresInContext:
         """Returns the figures of the map in context with those of the patches alone."""
         alone = self.alone.figures
         return FiguresInContext(
             **vars(figures),
+            slide_point=self.slide_point,
             lone_patches=int(self.lone.sum()),
             alone_positive_patches=alone.positive_patches,
             alone_area_fraction=alone.area_fraction,

@@ -51,7 +51,7 @@ def judge_in_context(
     rows, trained_on = _whole_training_slides(training, side)
     seen = [score(rows)] if len(rows) else []
     context = _fit([validation, *seen], alone.positive_indices[0], side, seed=config.seed)
-    context = dataclasses.replace(context, trained_on=trained_on)
+    context = dataclasses.replace(context, trained_on=trained_on, slide_points=config.slide_points)
     judged = put_in_context(alone, context, rule_of(vars(config)), side=side)
     assert judged is not None
     record = ContextRecord(

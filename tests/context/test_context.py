@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from cancernet.context.context import (
-    FULL_WEIGHT,
     SPREAD,
     Context,
     Places,
     both_classes,
     log_odds,
+    neighbourhood,
 )
 from cancernet.context.fit import GAIN, fit_context, whole_slides
 
-CONTEXT = Context(gain=1.0, offset=0.5, slides=3)
+CONTEXT = Context(gain=1.0, offset=0.5, slides=3, spread=SPREAD)
 
 
 def slide(name, side, *, seed, shift=0.0, noise=1.5):
@@ -46,7 +46,7 @@ def test_a_lone_patch_keeps_its_probability():
 
 def test_two_patches_by_hand():
     share = np.exp(-1 / (2 * SPREAD**2))
-    weight = share / FULL_WEIGHT
+    weight = share / neighbourhood(SPREAD).full_weight
     mean = (np.log(3) + share * np.log(1 / 3)) / (1 + share)
     expected = (1 + weight) * mean - 0.5 * weight
     found = CONTEXT.judge(
@@ -95,7 +95,9 @@ def test_patches_sampled_by_class_are_no_whole_slide():
     assert whole_slides(positive[kept], places.of(kept)) == []
 
 
-@pytest.mark.parametrize("change", [{"gain": -0.1}, {"offset": np.inf}, {"gain": np.nan}])
+@pytest.mark.parametrize(
+    "change", [{"gain": -0.1}, {"offset": np.inf}, {"gain": np.nan}, {"spread": 0.1}]
+)
 def test_numbers_that_no_fit_gives_are_refused(change):
-    with pytest.raises(ValueError, match=r"gain|offset"):
+    with pytest.raises(ValueError, match=r"gain|offset|spread"):
         Context(**{"gain": 1.0, "offset": 0.0, "slides": 1, **change})

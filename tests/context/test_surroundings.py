@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancernet.context.context import FULL_WEIGHT, REACH, SPREAD, Places, surroundings
+from cancernet.context.context import SPREAD, Places, neighbourhood, surroundings
+
+REACH, FULL_WEIGHT = neighbourhood(SPREAD).reach, neighbourhood(SPREAD).full_weight
 
 
 def places(slides, columns, rows):
@@ -45,7 +47,7 @@ def test_other_slides_and_patches_without_a_place_are_no_neighbours():
 
 
 def test_the_end_of_one_row_is_not_beside_the_start_of_the_next():
-    found = surroundings(np.array([1.0, 5.0]), places(["a", "a"], [4, 0], [0, 1]))
+    found = surroundings(np.array([1.0, 5.0]), places(["a", "a"], [9, 0], [0, 1]))
     np.testing.assert_array_equal(found.weight, 0)
 
 

@@ -20,10 +20,11 @@ from cancernet.context.judge import places_of
 from cancernet.runs.run_folder import open_run, read_run_file, write_run_file
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring import in_context
-from cancernet.scoring.in_context import PredictorInContext
+from cancernet.scoring.in_context import PredictorInContext, judge_together
 from cancernet.scoring.output import CsvFile
 from cancernet.scoring.prediction import Failure
 from cancernet.scoring.predictor import Predictor
+from cancernet.scoring.words import as_text
 from tests.conftest import write_tiny_run
 
 ROOT = Path(__file__).parents[2]
@@ -185,6 +186,32 @@ def test_every_patch_is_decoded_once_and_only_within_reach(tree, run, monkeypatc
                for path in read)  # fmt: skip
 
 
+def test_a_whole_slide_has_its_own_operating_point(tmp_path, run):
+    """Named as a folder, in two rounds, or sent together; a patch named alone cannot have it."""
+    context = dataclasses.replace(run.record.context, spread=2.0, slide_points=True)
+    own = dataclasses.replace(run, record=dataclasses.replace(run.record, context=context))
+    draw_slide(tmp_path / "testing", "7", seed=3, columns=24, rows=24, holes=0.05)
+    paths = images_of(tmp_path)
+    expected = answers(PredictorInContext(Predictor(own)), paths)
+    [point] = {found.operating_point for found in expected.values()}
+    assert point != POINT and all(found.slide_point for found in expected.values())
+    assert "of this slide" in as_text(expected[paths[0]], own)
+    predictor = PredictorInContext(Predictor(own))
+    assert answers(predictor, paths[:20]) == {path: expected[path] for path in paths[:20]}
+    alone = list(Predictor(own).predict_many(paths))
+    sent = judge_together(own, [path.name for path in paths], alone)
+    assert {found.operating_point for found in sent} == {point}
+    same({Path(found.path): found for found in sent}, expected)
+    [one] = PredictorInContext(Predictor(own)).predict_many(paths[300:301])
+    assert one.positive_probability == pytest.approx(
+        expected[paths[300]].positive_probability, abs=EXACT
+    )
+    assert (one.operating_point, one.slide_point) == (POINT, False)
+    assert {
+        found.slide_point for found in PredictorInContext(Predictor(run)).predict_many(paths)
+    } == {False}
+
+
 def test_patches_of_others_are_no_neighbours(tmp_path, predictor):
     own = patch(tmp_path / "testing" / "0", "7", 5, 5, 90)
     others = [("testing/1", "70"), ("testing/0", "x7")]
@@ -266,9 +293,9 @@ def test_table_list_json_and_words_agree(tree, predictor, run, monkeypatch, caps
     flags = ("--run", run.folder)
     assert call(monkeypatch, folder, *flags, "--csv", tree / "all.csv") == 0
     rows = rows_of(tree / "all.csv")
-    assert [*rows[0]][-7:] == [
+    assert [*rows[0]][-8:] == [
         "operating_point", "call", "unlike_training", "neighbours", "alone_probability_0",
-        "alone_probability_1", "error",
+        "alone_probability_1", "slide_point", "error",
     ]  # fmt: skip
     assert [Path(row["path"]) for row in rows] == list(expected)
     for row in rows:

@@ -1,0 +1,80 @@
+"""The operating point of a slide that is there nearly whole, told by its own unlabelled scores.
+
+In context, the scores of a slide with tumour fall into two groups. Otsu's threshold (IEEE
+Transactions on Systems, Man, and Cybernetics 9, 1979) parts them where the variance between the
+groups is greatest. The slide's operating point is that threshold, kept within `FURTHEST` of the
+one that validation chose: it corrects a slide whose scores lie higher or lower as a whole, and
+cannot turn a slide of one kind of tissue into two (benchmarks/README.md, "In context").
+"""
+
+import numpy as np
+
+from cancernet.context.context import Context, JudgedPatches, Places, log_odds
+
+# Fewer patches, or patches that were sampled, have too odd a share of tumour to part by.
+LEAST_PATCHES = 450
+LEAST_SHARE = 0.5  # of them that have most of their neighbours
+LEAST_WEIGHT = 0.5
+FURTHEST = 1.0  # log odds that a slide's operating point may lie from validation's
+_WIDEST = 8.0  # log odds beyond which scores count as the same
+_BINS = 256
+
+
+def operating_points(
+    context: Context, judged: JudgedPatches, places: Places, *, alone: float, chosen: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the operating point of every patch, (n,), and which are a slide's own, (n,) bool.
+
+    Args:
+        context: that judged the patches.
+        judged: the patches.
+        places: (n,) where they lie.
+        alone: operating point of a patch without neighbours.
+        chosen: operating point in context that validation chose.
+    """
+    points = np.where(judged.alone, alone, chosen)
+    own = np.zeros(len(points), bool)
+    if not context.slide_points or len(points) < LEAST_PATCHES:
+        return points, own
+    for rows in _whole(places, judged.weight):
+        among = rows[~judged.alone[rows]]
+        points[among] = slide_point(judged.probability[among], chosen)
+        own[among] = True
+    return points, own
+
+
+def slide_point(probability: np.ndarray, chosen: float) -> float:
+    """Returns the operating point of a whole slide.
+
+    Args:
+        probability: (n,) of its patches in context.
+        chosen: operating point in context that validation chose.
+    """
+    middle = float(log_odds(np.array(chosen)))
+    scores = log_odds(probability).clip(-_WIDEST, _WIDEST)
+    counts, edges = np.histogram(scores, _BINS, (-_WIDEST, _WIDEST))
+    below, sums = np.cumsum(counts), np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
+    pairs = below * (below[-1] - below)
+    between = (sums[-1] * below / below[-1] - sums) ** 2 / np.maximum(pairs, 1)
+    between[pairs == 0] = 0
+    if not between.any():
+        return chosen
+    parted = float(edges[1:][np.argmax(between)])
+    point = min(max(parted, middle - FURTHEST), middle + FURTHEST)
+    return float(1 / (1 + np.exp(-point)))
+
+
+def is_whole(weight: np.ndarray) -> bool:
+    """Tells whether patches of one slide, by their neighbours' weights (n,), are nearly all."""
+    enough = float(np.mean(weight >= LEAST_WEIGHT)) >= LEAST_SHARE if len(weight) else False
+    return len(weight) >= LEAST_PATCHES and enough
+
+
+def _whole(places: Places, weight: np.ndarray) -> list[np.ndarray]:
+    """Returns the rows of each slide that is there nearly whole."""
+    slides: dict[str, list[int]] = {}
+    for row, name in enumerate(np.asarray(places.slides).tolist()):
+        if places.columns[row] >= 0:
+            slides.setdefault(name, []).append(row)
+    found = [np.array(rows) for rows in slides.values()]
+    return [rows for rows in found if is_whole(weight[rows])]
