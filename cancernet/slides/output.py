@@ -122,7 +122,7 @@ def picture_of(slide: SlideMap, *, word: str, footer: str) -> bytes:
     height, width = slide.picture.shape[:2]
     tall = min(9.0, max(3.2, 4.6 * height / width))
     figure = Figure(figsize=(4.6 * across + 0.9, tall * down + 1.1), layout="constrained")
-    axes: list[Any] = list(figure.subplots(down, across).flat)
+    axes: list[Any] = list(figure.subplots(down, across, sharex=True, sharey=True).flat)
     _lay_tissue(axes, slide)
     if slide.has_truth:
         _draw(axes[1], slide.true_outline(), _TRUTH, width=_line(slide), filled=True)
@@ -137,7 +137,10 @@ def picture_of(slide: SlideMap, *, word: str, footer: str) -> bytes:
     figure.set_dpi(_DOTS)
     stream = io.BytesIO()
     # `figure.savefig` draws twice, once only to find the places of things.
-    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
+    # A tenth larger than at most compression, and written in half the time.
+    FigureCanvasAgg(figure).print_png(
+        stream, metadata={"Software": None}, pil_kwargs={"compress_level": 3}
+    )
     return stream.getvalue()
 
 
