@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -23,18 +24,20 @@ class Cost:
     peak_megabytes: float
 
 
-def run_once(command: list[object]) -> Cost:
-    """Runs a command to its end, output thrown away.
+def run_once(
+    command: list[object], *, folder: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Cost:
+    """Runs a command in a folder to its end, output thrown away; `environment` is added to ours.
 
     Raises:
         SystemExit: it failed; its last lines of stderr are shown.
     """
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    added = {"TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})}
     started = time.perf_counter()
     process = subprocess.Popen(
         [str(part) for part in command],
-        cwd=ROOT,
-        env=environment,
+        cwd=folder,
+        env=os.environ | added,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

@@ -64,6 +64,7 @@ def processes_beside(imports: Sequence[str] = ()) -> Iterator[Start]:
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.terminate()
+                worker.join()
 
 
 def _ask(idle: "queue.SimpleQueue[Connection]", work: Callable[[], Any]) -> Any:
