@@ -1,7 +1,7 @@
 """Work that goes on in processes beside this one, so that a second processor has some.
 
-`start(function, *arguments)` begins it and returns a call that waits for the result. Where there
-is nobody beside, `functools.partial` is a `start` too: the work is done when its result is asked for.
+`start(function, *arguments)` begins it and returns a call that waits for the result. Where there is
+no other process, `functools.partial` is a `start` too: it works when the result is asked for.
 """
 
 import contextlib
@@ -55,8 +55,8 @@ def processes_beside(imports: Sequence[str] = ()) -> Iterator[Start]:
         idle.put(end)
     with ThreadPoolExecutor(count) as threads:
 
-        def start(*work: Any, **named: Any) -> Callable[[], Any]:
-            return threads.submit(_ask, idle, functools.partial(*work, **named)).result
+        def start(function: Callable[..., Any], *values: Any, **named: Any) -> Callable[[], Any]:
+            return threads.submit(_ask, idle, functools.partial(function, *values, **named)).result
 
         try:
             yield start

@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-
 # Keras looks for these and does without: its wrappers for scikit-learn, its galleries of images,
 # tables as input. They take longer to import than Keras, and a third of TensorFlow's time.
 NOT_NEEDED = ("matplotlib", "pandas", "sklearn")

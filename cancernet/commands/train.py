@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.base.beside import processes_beside
 from cancernet.base.errors import EXIT_OK, CancerNetError, SettingsError
 from cancernet.base.program import typed
-from cancernet.base.quiet import import_tensorflow_quietly
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (
     add_settings,
     command_parser,
     given_settings,
+    process_that_trains,
     typed_command,
 )
 from cancernet.config import DATASETS, HEADINGS, OUTPUT, STOCK, TrainConfig
@@ -26,15 +25,6 @@ from cancernet.runs.status import describe_status
 
 if TYPE_CHECKING:
     from cancernet.planning.plan import Finished, Plan
-
-# What processes beside a training import while TensorFlow loads.
-DRAWING = (
-    "cancernet.report.figures.drawings",
-    "cancernet.slides.output",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_svg",
-    "sklearn.cluster",
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -227,8 +217,7 @@ def _train_and_tell(plan: "Plan", options: TrainOptions) -> None:
     from cancernet.planning.begin import with_open_data
 
     plan = with_open_data(plan)  # what is wrong is said before TensorFlow takes seconds to load
-    with processes_beside(DRAWING) as start:
-        import_tensorflow_quietly(bare=True)
+    with process_that_trains() as start:
         from cancernet.training.loop.distributed import join_workers
         from cancernet.training.train import train
 

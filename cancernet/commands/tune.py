@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cancernet.base.errors import EXIT_OK, StoppedError
 from cancernet.base.program import typed
 from cancernet.base.progress import progress_bar
+from cancernet.base.quiet import import_tensorflow_quietly
 from cancernet.base.settings import check_settings, setting
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import add_settings, command_parser, given_settings
@@ -104,6 +105,7 @@ def main() -> int:
     from cancernet.planning.begin import open_dataset
 
     dataset = open_dataset(options.data or DATASETS / base.dataset, base)
+    import_tensorflow_quietly(bare=True)
     from cancernet.tuning.search import Search
 
     wanted = Search(
