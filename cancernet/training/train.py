@@ -25,9 +25,8 @@ from cancernet.measures.calibration import fit_calibration
 from cancernet.measures.decisions import Calibration, rule_of
 from cancernet.measures.scored import Classes, Scored, added_up
 from cancernet.planning.begin import begin, held, open_dataset, refuse_used
-from cancernet.planning.plan import Finished, Plan, Training
+from cancernet.planning.plan import Finished, Plan, State, Training
 from cancernet.planning.resume import resumed
-from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import Run

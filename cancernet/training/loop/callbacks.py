@@ -16,7 +16,7 @@ import numpy as np
 from cancernet.base.files import json_text, write_text
 from cancernet.config import TrainConfig
 from cancernet.measures.class_measures import epoch_measures, validation_measures
-from cancernet.planning.state import State
+from cancernet.planning.plan import State
 from cancernet.runs import run_folder
 from cancernet.training.loop.checkpoint import best_path, save_checkpoint, save_weights
 from cancernet.training.loop.optimizers import averaged_weights
