@@ -25,12 +25,16 @@ class Cost:
 
 
 def run_once(
-    command: list[object], *, folder: Path = ROOT, environment: Mapping[str, str] | None = None
+    command: list[object],
+    *,
+    folder: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    exit_code: int = 0,
 ) -> Cost:
     """Runs a command in a folder to its end, output thrown away; `environment` is added to ours.
 
     Raises:
-        SystemExit: it failed; its last lines of stderr are shown.
+        SystemExit: it ended with another exit code; its last lines of stderr are shown.
     """
     added = {"TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})}
     started = time.perf_counter()
@@ -45,7 +49,7 @@ def run_once(
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode != exit_code:
         sys.exit(f"{command} failed:\n{errors.decode(errors='replace')[-2000:]}")
     return Cost(
         seconds=time.perf_counter() - started,
@@ -54,12 +58,14 @@ def run_once(
     )
 
 
-def interleaved(commands: dict[str, list[object]], runs: int) -> dict[str, list[Cost]]:
+def interleaved(
+    commands: dict[str, list[object]], runs: int, *, exit_code: int = 0
+) -> dict[str, list[Cost]]:
     """Runs the commands in turn, A B A B, after one uncounted round, and gives every cost."""
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for count in range(runs + 1):
         for name, command in commands.items():
-            cost = run_once(command)
+            cost = run_once(command, exit_code=exit_code)
             if count:
                 costs[name].append(cost)
     return costs
