@@ -72,7 +72,8 @@ class Figures:
 
 def draw_files(content: ReportContent, names: Sequence[str]) -> dict[str, bytes]:
     """Draws some figures of a report; returns their files, file name to content."""
-    found, files = drawings(content), {}
+    found = drawings(content)
+    files: dict[str, bytes] = {}
     for name in names:
         figure = found[name](footer=content.footer)
         files |= figure_files(figure, name, photographs=name in PHOTOGRAPHS)
