@@ -180,7 +180,7 @@ def write_slide_pictures(
             continue
         path = folder / f"slide-{name}.png"
         write_bytes(path, content)
-        in_context = isinstance(figures, FiguresInContext)
+        in_context = figures if isinstance(figures, FiguresInContext) else None
         pictures.append(
             SlidePicture(
                 path=path,
@@ -188,7 +188,7 @@ def write_slide_pictures(
                 patches=figures.patches,
                 labelled=figures.true_area_fraction,
                 called=figures.area_fraction,
-                called_alone=figures.alone_area_fraction if in_context else None,
+                called_alone=in_context.alone_area_fraction if in_context else None,
                 patients=patients,
             )
         )
