@@ -183,7 +183,7 @@ def test_a_process_beside_that_is_killed_says_how_to_go_on(finished, tmp_path):
 
         return killed
 
-    with pytest.raises(RunError, match="beside the training was killed: `.*--resume --run"):
+    with pytest.raises(RunError, match=r"beside the training was killed: `.*--resume --run"):
         train.train(plan_to_resume(run), start=start)
     assert not run_folder.read_run_file(run).is_finished
 
