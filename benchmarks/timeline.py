@@ -36,11 +36,10 @@ def main() -> None:
     roots = [ROOT, *(root.resolve() for root in arguments.root)]
     rounds: dict[str, list[dict[str, list[float]]]] = {str(root): [] for root in roots}
     with tempfile.TemporaryDirectory() as temporary:
-        for number in range(arguments.rounds + 1):  # the first fills the caches, uncounted
+        for number in range(arguments.rounds):
             for place, root in enumerate(roots):
                 stages = one_run(root, arguments, Path(temporary, f"{place}-{number}"))
-                if number:
-                    rounds[str(root)].append(stages)
+                rounds[str(root)].append(stages)
     for root, found in rounds.items():
         print_table(root, found)
     around = [middle(rounds[str(ROOT)], AROUND, place) for place in (0, 1)]
@@ -55,7 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--root", type=Path, action="append", default=[], help="another checkout, also measured"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="counted rounds; default: 3")
+    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     parser.add_argument("flags", nargs="*", default=FLAGS, help="of the training, after --")
     return parser.parse_args()

@@ -18,7 +18,6 @@ from cancernet.base.errors import RunError, describe_os_error
 from cancernet.base.program import typed
 from cancernet.base.progress import progress_bar
 from cancernet.context.judge import assess_judged
-from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import choose_point
 from cancernet.measures.calibration import fit_calibration
@@ -205,7 +204,7 @@ def score(
         RunError: an image can no longer be read.
     """
     part = training.dataset.split(split)
-    part = part if rows is None else choose_rows(part, rows)
+    part = part if rows is None else part.at(rows)
     paths = [training.dataset.folder / path for path in part.paths]
     results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
     probabilities, unlike = [], []
