@@ -31,7 +31,6 @@ DRAWING = (
     "cancernet.slides.output",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
-    "sklearn.cluster",
 )
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 
