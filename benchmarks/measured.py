@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -23,20 +24,26 @@ class Cost:
     peak_megabytes: float
 
 
-def run_once(command: list[object]) -> Cost:
-    """Runs a command to its end, output thrown away.
+def run_once(
+    command: list[object],
+    *,
+    folder: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    exit_code: int = 0,
+) -> Cost:
+    """Runs a command in a folder to its end, output thrown away; `environment` is added to ours.
 
     Raises:
-        SystemExit: it failed; its last lines of stderr are shown.
+        SystemExit: it ended with another exit code; its last lines of stderr are shown.
     """
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    added = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})}
     # Without it every start would compile the checkout anew, but not what is installed.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    added.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     process = subprocess.Popen(
         [str(part) for part in command],
-        cwd=ROOT,
-        env=environment,
+        cwd=folder,
+        env=added,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -44,7 +51,7 @@ def run_once(command: list[object]) -> Cost:
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode != exit_code:
         sys.exit(f"{command} failed:\n{errors.decode(errors='replace')[-2000:]}")
     return Cost(
         seconds=time.perf_counter() - started,
@@ -53,12 +60,14 @@ def run_once(command: list[object]) -> Cost:
     )
 
 
-def interleaved(commands: dict[str, list[object]], runs: int) -> dict[str, list[Cost]]:
+def interleaved(
+    commands: dict[str, list[object]], runs: int, *, exit_code: int = 0
+) -> dict[str, list[Cost]]:
     """Runs the commands in turn, A B A B, after one uncounted round, and gives every cost."""
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for count in range(runs + 1):
         for name, command in commands.items():
-            cost = run_once(command)
+            cost = run_once(command, exit_code=exit_code)
             if count:
                 costs[name].append(cost)
     return costs

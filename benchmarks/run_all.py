@@ -3,10 +3,11 @@
     python benchmarks/run_all.py [--data DIR] [--run DIR] [--json FILE]
 
 Without --data a sample is drawn and built; without --run a short training makes one.
-Then, one after the other: the start-up of every script (`--help`), the first answer,
-bulk scoring, training and building, each side by side with plain Keras or a plain copy
-loop, several rounds in turn. Prints medians and ratios; the numbers never decide the
-exit code. The same command serves a machine with a GPU.
+Then, one after the other: the start-up of every script (`--help`), its refusal of what is not
+there, and a training of one epoch (`timeline.py`); then the first answer, bulk scoring, training
+and building, each side by side with plain Keras or a plain copy loop, several rounds in turn.
+Prints medians and ratios; the numbers never decide the exit code. The same command serves a
+machine with a GPU.
 """
 
 import argparse
@@ -22,6 +23,16 @@ from typing import Any
 from measured import ROOT, interleaved, median, write
 
 HELP_RUNS = 5
+# What each command is asked for that is not there.
+REFUSED = {
+    "app.py": [],
+    "build_dataset.py": ["--source", "/nonexistent"],
+    "evaluate_model.py": ["--run", "/nonexistent"],
+    "predict.py": ["image.png", "--run", "/nonexistent"],
+    "serve.py": ["--run", "/nonexistent"],
+    "train_model.py": ["--data", "/nonexistent"],
+    "tune_model.py": ["--data", "/nonexistent"],
+}
 
 
 def main() -> None:
@@ -32,7 +43,12 @@ def main() -> None:
         drawn = arguments.data is None
         data = arguments.data.resolve() if arguments.data else build_sample(folder)
         run = arguments.run.resolve() if arguments.run else train_briefly(data, folder)
-        found: dict[str, Any] = {"drawn_data": drawn, "help": help_times()}
+        found: dict[str, Any] = {
+            "drawn_data": drawn, "help": help_times(), "refusal": refusal_times(),
+        }  # fmt: skip
+        found["around the epochs"] = step(
+            folder, "timeline.py", data, "--rounds", arguments.rounds
+        )["around"]  # fmt: skip
         found["prediction"] = step(
             folder, "prediction_speed.py", run, data / "testing",
             "--images", arguments.images, "--runs", arguments.rounds,
@@ -98,6 +114,15 @@ def help_times() -> dict[str, float]:
     """Returns the median seconds of `--help` for every script there is."""
     commands = {path.name: [sys.executable, path, "--help"] for path in sorted(ROOT.glob("*.py"))}
     costs = interleaved(commands, HELP_RUNS)
+    return {name: median(found, "seconds") for name, found in costs.items()}
+
+
+def refusal_times() -> dict[str, float]:
+    """Returns the median seconds in which each script says what is not there."""
+    commands: dict[str, list[object]] = {
+        name: [sys.executable, ROOT / name, *flags] for name, flags in REFUSED.items()
+    }
+    costs = interleaved(commands, HELP_RUNS, exit_code=2)
     return {name: median(found, "seconds") for name, found in costs.items()}
 
 
@@ -194,8 +219,11 @@ def print_rest(found: dict[str, Any]) -> None:
     print(f"\nMatrices multiply at {rate:,.0f} GFLOP/s ({dtype}); training arithmetic "
           f"reached {training['reached']['CancerNet']:.0%} of it, plain Keras "
           f"{training['reached']['plain Keras']:.0%} of the float32 rate.")  # fmt: skip
-    times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found["help"].items())
-    print(f"--help: {times}")
+    for said, key in (("--help", "help"), ("Refusal", "refusal")):
+        times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found[key].items())
+        print(f"{said}: {times}")
+    wall, processor = found["around the epochs"]
+    print(f"A training of one epoch, all but the epoch: {wall:.1f} s, {processor:.1f} processor s")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from cancernet.base.images import read_rgb
 from cancernet.dataset.manifest import read_dataset
 from cancernet.explaining import METHODS, Explainer, overlay
 from cancernet.runs.run_folder import open_run
-from cancernet.slides.output import save_picture
+from cancernet.slides.output import picture_of
 from cancernet.slides.scoring import PatientPatches, Place, map_of_places
 
 SHOWN = 4
@@ -75,7 +75,7 @@ def draw_slide(explainer, dataset, path: Path) -> None:
     ]  # fmt: skip
     side = dataset.image_size[0]
     slide, _ = map_of_places(explainer.predictor, chosen, PatientPatches(places), side=side)
-    save_picture(slide, path, word="IDC", footer=FOOTER)
+    path.write_bytes(picture_of(slide, word="IDC", footer=FOOTER))
     make_small(path)
 
 

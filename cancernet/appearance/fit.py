@@ -1,13 +1,20 @@
 """Finds what training images look like, and the distance from which an image is unlike them."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cancernet.appearance.appearance import FURTHEST, MEASURES, Appearance, packed
+from cancernet.appearance.appearance import FURTHEST, MEASURES, Appearance, measure, packed
+from cancernet.base.errors import ImageError
+from cancernet.base.images import read_rgb, to_array
+from cancernet.base.parallel import processors
 
+MOST_IMAGES = 4000  # of each split: more take time and change little
 LEAST_IMAGES = 20
 LEAST_PATIENTS = 2
 FOLDS = 5
@@ -22,7 +29,48 @@ BEYOND = 1.9
 TAIL = 0.95
 MOST = 4.0  # medians; one odd patient of a few would put the threshold beyond everything
 LEAST_VARIANCE = 1e-3  # square spreads; images may be all the same
+_BATCH = 16
 _LEVEL = 3.29  # standard deviations between the 5 % and the 95 % quantile of a normal distribution
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Files:
+    """Image files and whose they are, and how the network takes them in.
+
+    `bits` is as `read_rgb` takes it, `interpolation` as `to_array` does; `size` is the side of
+    the square in pixels.
+    """
+
+    folder: Path
+    paths: Sequence[str]
+    patients: Sequence[str]
+    size: int
+    interpolation: str
+    bits: int
+
+    def measured(self, *, seed: int) -> "Measured":
+        """Measures the images, some of them if many; leaves out what cannot be read."""
+        random = np.random.default_rng(seed)
+        chosen = random.permutation(len(self.paths))[:MOST_IMAGES].tolist()
+        batches = [chosen[start : start + _BATCH] for start in range(0, len(chosen), _BATCH)]
+        with ThreadPoolExecutor(processors()) as pool:
+            found = list(pool.map(self._batch, batches))
+        rows = [row for rows, _ in found for row in rows]
+        return Measured(np.array(rows), [patient for _, patients in found for patient in patients])
+
+    def _batch(self, places: list[int]) -> tuple[list[NDArray[np.float64]], list[str]]:
+        images, sizes, patients = [], [], []
+        for place in places:
+            with contextlib.suppress(ImageError):
+                image = read_rgb(self.folder / self.paths[place], bits=self.bits)
+                images.append(
+                    to_array(
+                        image, width=self.size, height=self.size, interpolation=self.interpolation
+                    )
+                )
+                sizes.append(image.size)
+                patients.append(self.patients[place])
+        return list(measure(np.stack(images), sizes)) if images else [], patients
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +79,14 @@ class Measured:
 
     rows: NDArray[np.float64]
     patients: Sequence[str]
+
+
+def describe_files(training: Files, others: Files, *, seed: int) -> Appearance | None:
+    """Describes training images; the threshold comes from patients left out and from others.
+
+    None for too few images or patients.
+    """
+    return fit_appearance(training.measured(seed=seed), others.measured(seed=seed), seed=seed)
 
 
 def fit_appearance(training: Measured, others: Measured, *, seed: int) -> Appearance | None:

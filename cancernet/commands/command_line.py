@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cancernet.base.errors import (
     EXIT_INTERRUPTED,
@@ -22,6 +22,16 @@ from cancernet.base.screen import RED, YELLOW, coloured, fitted
 from cancernet.base.settings import flag_of, kind_of, setting_fields
 from cancernet.base.words import did_you_mean
 
+if TYPE_CHECKING:
+    from cancernet.base.beside import Start
+
+# What processes beside a training import while TensorFlow loads.
+DRAWING = (
+    "cancernet.report.figures.drawings",
+    "cancernet.slides.output",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+)
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
 LONGEST_CHOICES = 40  # characters that fit a line of the usage
 
@@ -127,6 +137,17 @@ def log_to_console() -> Iterator[None]:
         logger.removeHandler(console)
         logger.setLevel(level)
         logger.propagate = propagate
+
+
+@contextlib.contextmanager
+def process_that_trains() -> Iterator["Start"]:
+    """Imports TensorFlow as the process of a command may; gives what begins work beside it."""
+    from cancernet.base.beside import processes_beside
+    from cancernet.base.console import import_tensorflow_quietly
+
+    with processes_beside(DRAWING) as start:
+        import_tensorflow_quietly(bare=True)
+        yield start
 
 
 def typed_command() -> str:

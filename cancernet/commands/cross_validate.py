@@ -1,13 +1,16 @@
 """`train_model.py --folds`: plans the folds, trains those not finished, pools and reports them."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+from cancernet.base.beside import Start
 from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.program import typed
 from cancernet.base.screen import fitted
 from cancernet.base.words import NOTICE, some
+from cancernet.commands.command_line import process_that_trains
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import write_pooled
 from cancernet.planning import resume as resuming
@@ -115,16 +118,17 @@ def _train_and_pool(whole: CrossValidation, workers: int) -> None:
 
         train_in_processes(folder, whole.dataset.folder, folds, workers)
     else:
-        for fold in folds:
-            print(f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}")
-            try:
-                _train_fold(whole, fold)
-            except StoppedError:
-                raise StoppedError(
-                    f"stopped in fold {fold.number} of {len(folds)}; finished folds and the last "
-                    f"complete epoch are kept; resume with `{typed('train')} --resume --run "
-                    f"{folder}`"
-                ) from None
+        with process_that_trains() as start:
+            for fold in folds:
+                print(f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}")
+                try:
+                    _train_fold(whole, fold, start)
+                except StoppedError:
+                    raise StoppedError(
+                        f"stopped in fold {fold.number} of {len(folds)}; finished folds and the "
+                        f"last complete epoch are kept; resume with `{typed('train')} --resume "
+                        f"--run {folder}`"
+                    ) from None
     text = write_pooled(whole)
     done = dataclasses.replace(whole.record, status=FINISHED, finished=run_folder.now())
     write_cross_validation(folder, done)
@@ -135,7 +139,7 @@ def _train_and_pool(whole: CrossValidation, workers: int) -> None:
     print(NOTICE)
 
 
-def _train_fold(whole: CrossValidation, fold: Fold) -> None:
+def _train_fold(whole: CrossValidation, fold: Fold, start: Start = functools.partial) -> None:
     place = whole.folder / fold.name
     begun = (place / run_folder.RUN_FILE).exists()
     if begun and run_folder.read_run_file(place).is_finished:
@@ -157,7 +161,7 @@ def _train_fold(whole: CrossValidation, fold: Fold) -> None:
     )
     from cancernet.training.train import train  # TensorFlow, when all else is well
 
-    train(plan)
+    train(plan, start=start)
     # The next fold begins with an empty graph, or memory would grow with every fold.
     import keras
 

@@ -15,6 +15,7 @@ from cancernet.commands.command_line import (
     add_settings,
     command_parser,
     given_settings,
+    process_that_trains,
     typed_command,
 )
 from cancernet.config import DATASETS, HEADINGS, MLFLOW, OUTPUT, STOCK, TrainConfig
@@ -234,15 +235,16 @@ def _train_and_tell(plan: "Plan", options: TrainOptions) -> None:
     from cancernet.planning.begin import with_open_data
 
     plan = with_open_data(plan)  # what is wrong is said before TensorFlow takes seconds to load
-    from cancernet.training.loop.distributed import join_workers
-    from cancernet.training.train import train
+    with process_that_trains() as start:
+        from cancernet.training.loop.distributed import join_workers
+        from cancernet.training.train import train
 
-    # Whoever finishes with the best epoch so far needs no other worker.
-    alone = plan.resume is not None and plan.resume.finish_now
-    workers = None if alone else join_workers(options.run)
-    if workers and plan.config.stream == STOCK:
-        raise SettingsError("several workers share the fast stream only; add --stream fast")
-    finished = train(plan, workers)
+        # Whoever finishes with the best epoch so far needs no other worker.
+        alone = plan.resume is not None and plan.resume.finish_now
+        workers = None if alone else join_workers(options.run)
+        if workers and plan.config.stream == STOCK:
+            raise SettingsError("several workers share the fast stream only; add --stream fast")
+        finished = train(plan, workers, start)
     if finished is not None:
         tell(finished, verbose=options.verbose)
 

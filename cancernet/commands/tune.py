@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.base.console import progress_bar
+from cancernet.base.console import import_tensorflow_quietly, progress_bar
 from cancernet.base.errors import EXIT_OK, StoppedError
 from cancernet.base.program import typed
 from cancernet.base.screen import YELLOW
@@ -105,6 +105,7 @@ def main() -> int:
     from cancernet.planning.begin import open_dataset
 
     dataset = open_dataset(options.data or DATASETS / base.dataset, base)
+    import_tensorflow_quietly(bare=True)
     from cancernet.tuning.search import Search
 
     wanted = Search(

@@ -20,7 +20,12 @@ LEAST_WEIGHT = 0.5
 
 
 def fit_context(
-    probability: np.ndarray, positive: np.ndarray, places: Places, *, seed: int
+    probability: np.ndarray,
+    positive: np.ndarray,
+    places: Places,
+    *,
+    seed: int,
+    spread: float = SPREAD,
 ) -> Context:
     """Fits gain and offset by the least cross entropy; every slide and class weighs the same.
 
@@ -29,6 +34,7 @@ def fit_context(
         positive: (n,) whether the patch is of the positive class.
         places: (n,) where the patches lie.
         seed: of the thinning.
+        spread: standard deviation of the neighbours' weights, sides of a patch.
     """
     from scipy.optimize import minimize
 
@@ -41,7 +47,7 @@ def fit_context(
         rows = np.flatnonzero(slides == slide)
         for share in KEPT:
             kept = rows[random.random(len(rows)) < share]
-            samples.append(_neighbourhoods(scores, positive, places, kept))
+            samples.append(_neighbourhoods(scores[kept], positive[kept], places.of(kept), spread))
 
     def loss(values: np.ndarray) -> float:
         fitted = Context(gain=float(values[0]), offset=float(values[1]), slides=0)
@@ -53,7 +59,7 @@ def fit_context(
         return float(sum(losses) / len(KEPT) + PRIOR_SLIDES * PRIOR_CURVATURE * away)
 
     gain, offset = minimize(loss, (GAIN, OFFSET), bounds=[(0, None), (None, None)]).x.tolist()
-    return Context(gain=gain, offset=offset, slides=len(whole), spread=SPREAD)
+    return Context(gain=gain, offset=offset, slides=len(whole), spread=spread)
 
 
 def whole_slides(positive: np.ndarray, places: Places) -> list[str]:
@@ -68,10 +74,10 @@ def whole_slides(positive: np.ndarray, places: Places) -> list[str]:
 
 
 def _neighbourhoods(
-    scores: np.ndarray, positive: np.ndarray, places: Places, rows: np.ndarray
+    scores: np.ndarray, positive: np.ndarray, places: Places, spread: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns means and weights of one slide's patches, signs of their classes, shares of loss."""
-    around = surroundings(scores[rows], places.of(rows))
-    kind = positive[rows].astype(int)
+    around = surroundings(scores, places, spread)
+    kind = positive.astype(int)
     shares = 0.5 / np.bincount(kind, minlength=2)[kind]
     return around.mean, around.weight, np.where(kind == 1, 1.0, -1.0), shares

@@ -10,7 +10,6 @@ from cancernet.base.errors import SplitError
 from cancernet.base.words import counted
 from cancernet.config import SPLITS, TrainConfig
 from cancernet.dataset.folds import (
-    choose_rows,
     equal_groups,
     fold_fingerprint,
     join_parts,
@@ -76,8 +75,7 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
     validation = np.isin(patients, fold.validation)
     chosen = (~testing & ~validation, validation, testing)
     parts = {
-        name: choose_rows(whole, np.flatnonzero(rows))
-        for name, rows in zip(SPLITS, chosen, strict=True)
+        name: whole.at(np.flatnonzero(rows)) for name, rows in zip(SPLITS, chosen, strict=True)
     }
     return dataclasses.replace(
         dataset,

@@ -44,7 +44,7 @@ def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[Built
         found.append(
             dataclasses.replace(
                 dataset,
-                parts={split: choose_rows(both, chosen) for split, chosen in rows.items()},
+                parts={split: both.at(chosen) for split, chosen in rows.items()},
                 fingerprint=fold_fingerprint(dataset, validating),
                 whole=dataset,
             )
@@ -102,15 +102,4 @@ def join_parts(parts: Sequence[Part]) -> Part:
         [patient for part in parts for patient in part.patients],
         np.concatenate([part.x for part in parts]),
         np.concatenate([part.y for part in parts]),
-    )
-
-
-def choose_rows(part: Part, rows: np.ndarray) -> Part:
-    """Returns the images at these places of a part, int64 (n,), in their order."""
-    return Part(
-        [part.paths[row] for row in rows],
-        part.labels[rows],
-        [part.patients[row] for row in rows],
-        part.x[rows],
-        part.y[rows],
     )

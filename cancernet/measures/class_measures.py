@@ -204,21 +204,16 @@ def validation_measures(
         scores: probabilities, shape (n, classes).
         positive: indices of the positive classes.
     """
-    from sklearn.metrics import roc_auc_score
-
     if not np.isfinite(scores).all():
         # The largest of several NaN would be the first class, and its share an accuracy.
         return dict.fromkeys(validation_measures(truth, np.zeros_like(scores), positive), math.nan)
     loss = -np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0))
     is_positive = np.isin(truth, positive)
-    auc = math.nan
-    if is_positive.any() and not is_positive.all():
-        auc = float(roc_auc_score(is_positive, scores[:, positive].sum(axis=1)))
     by_class = [loss[truth == label].mean() for label in np.unique(truth)]
     return {
         "val_loss": float(loss.mean()),
         "val_balanced_loss": float(np.mean(by_class)),
         "val_accuracy": float((scores.argmax(axis=1) == truth).mean()),
         **{f"val_{name}": value for name, value in score_measures(truth, scores, positive).items()},
-        "val_auc": auc,
+        "val_auc": areas(rank(is_positive, scores[:, positive].sum(axis=1)))[0],
     }

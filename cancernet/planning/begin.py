@@ -13,7 +13,6 @@ from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, refuse_missing, remove_unfinished
 from cancernet.base.program import typed
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
-from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import (
     BuiltDataset,
     Part,
@@ -160,7 +159,7 @@ def _limited_part(part: Part, limit: int, seed: int) -> Part:
             ]
         )
     )
-    return choose_rows(part, chosen)
+    return part.at(chosen)
 
 
 def new_plan(

@@ -1,4 +1,4 @@
-"""A training as values: what is asked for, what is trained where, and what came of it."""
+"""A training as values: what is asked for, what is trained where, its epochs, what came of it."""
 
 import dataclasses
 import importlib.util
@@ -11,7 +11,6 @@ from cancernet.config import TrainConfig
 from cancernet.context.judge import ContextAssessment
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import Assessment
-from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import FoldOfRun, RunRecord
 
@@ -101,6 +100,48 @@ class Training:
     def positive(self) -> list[int]:
         """Places of the positive classes among all classes."""
         return [self.dataset.classes.index(name) for name in self.dataset.positive]
+
+
+@dataclasses.dataclass
+class State:
+    """The bookkeeping of a training after its last complete epoch.
+
+    Attributes:
+        history: one row per epoch, column name to value.
+        best_value: the best value of the monitored measure so far.
+        best_epoch: the epoch that reached it, counted from 1; 0 before the first.
+        waited: epochs since then.
+        plateau_waited: epochs since the last better one or lowering of the rate.
+        seconds: time spent training in complete epochs, without validation.
+        cpu_seconds: the same of all processors together.
+        phase: 0, or 1 where the top of the backbone learns after the head.
+        phase_start: complete epochs before this phase.
+    """
+
+    history: list[dict[str, int | float]] = dataclasses.field(default_factory=list)
+    best_value: float = float("nan")
+    best_epoch: int = 0
+    waited: int = 0
+    plateau_waited: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    phase: int = 0
+    phase_start: int = 0
+
+    def __post_init__(self) -> None:
+        numbers = (self.best_epoch, self.waited, self.plateau_waited, self.phase, self.phase_start)
+        if min(numbers) < 0 or self.phase > 1:
+            raise ValueError("its bookkeeping is damaged")
+
+    @property
+    def epochs(self) -> int:
+        """Complete epochs."""
+        return len(self.history)
+
+    def begin_phase(self, phase: int) -> None:
+        """Notes that another phase begins after the last complete epoch."""
+        self.phase, self.phase_start = phase, self.epochs
+        self.waited = self.plateau_waited = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

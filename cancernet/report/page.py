@@ -34,9 +34,12 @@ PATIENT_COLUMNS = {
 }  # fmt: skip
 
 
-def write_report(content: ReportContent, folder: Path) -> None:
-    """Writes `figures/`, `report.html` and `patients.csv` into a folder."""
-    figures = Figures(content)
+def write_report(content: ReportContent, folder: Path, figures: Figures | None = None) -> None:
+    """Writes `figures/`, `report.html` and `patients.csv` into a folder.
+
+    `figures` are the content's, where they have been begun.
+    """
+    figures = figures or Figures(content)
     figures.write(folder / FIGURES)
     write_tables(content, folder / FIGURES)
     write_bytes(folder / REPORT, page_bytes(report_page(content, figures)))

@@ -1,14 +1,18 @@
 """The report of a finished training: its content, its pictures, its slide maps."""
 
 import dataclasses
+import functools
 import logging
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from cancernet.base.beside import Start
 from cancernet.base.errors import CancerNetError
+from cancernet.base.files import write_bytes
 from cancernet.base.words import NOTICE
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import read_audit
@@ -24,11 +28,11 @@ from cancernet.report.content import (
     TrainingFacts,
     say_unit,
 )
-from cancernet.report.figures.drawings import FIGURES
+from cancernet.report.figures.drawings import FIGURES, Figures
 from cancernet.report.page import write_cards, write_report
 from cancernet.report.rendering import heat_map_of
-from cancernet.slides.output import save_picture
-from cancernet.slides.slide_map import ScoredPatch, SlideMap, map_of_patches
+from cancernet.slides.output import draw_patches
+from cancernet.slides.slide_map import FiguresInContext, ScoredPatch, SlideFigures
 from cancernet.training.portrait import make_portrait
 
 _log = logging.getLogger(__name__)
@@ -36,17 +40,22 @@ _log = logging.getLogger(__name__)
 MOST_SLIDES = 6  # maps in a report; more would make it slow to open
 
 
-def write_pictures_and_report(finished: Finished, model: keras.Model) -> None:
-    """Writes figures/, report.html, model_card.md and checklist.md of a run."""
+def write_pictures_and_report(
+    finished: Finished, model: keras.Model, start: Start = functools.partial
+) -> None:
+    """Writes figures/, report.html, model_card.md and checklist.md of a run.
+
+    `start` gets what can be drawn beside this process.
+    """
     folder = finished.training.folder
     report = _report_content(finished)
-    report = dataclasses.replace(
-        report,
-        slides=write_slide_pictures(finished, folder / FIGURES, footer=report.footer),
-        portrait=make_portrait(model, finished),
-    )
-    write_report(report, folder)
+    slides = begin_slide_pictures(finished, start, footer=report.footer)
+    report = dataclasses.replace(report, portrait=make_portrait(model, finished))
+    figures = Figures(report)
+    figures.begin(start)
     write_cards(report, folder)
+    pictures = write_slide_pictures(finished, slides, folder / FIGURES)
+    write_report(dataclasses.replace(report, slides=pictures), folder, figures)
 
 
 def _report_content(finished: Finished) -> ReportContent:
@@ -117,61 +126,71 @@ def _columns(history: list[dict[str, float]]) -> dict[str, list[float]]:
     return {name: [row.get(name, math.nan) for row in history] for name in names}
 
 
-def write_slide_pictures(finished: Finished, folder: Path, *, footer: str) -> list[SlidePicture]:
-    """Writes `slide-<patient>.png` of the testing patients with the most patches.
-
-    Nothing is written where the file names of a data set carry no places. `footer` is what
-    must be known of the data.
+def begin_slide_pictures(
+    finished: Finished, start: Start = functools.partial, *, footer: str
+) -> dict[str, Callable[[], tuple[bytes, SlideFigures]]]:
+    """Begins to draw the testing patients with the most patches, at most `MOST_SLIDES`.
 
     Returns:
-        The pictures for the report, at most `MOST_SLIDES`.
+        Patient to what waits for the picture; none where file names carry no places. `footer`
+        is what must be known of the data.
     """
-    dataset = finished.training.dataset
+    dataset, calls = finished.training.dataset, finished.alone.calls()
     part = dataset.split("testing")
-    patients = np.array(part.patients)
-    placed = part.x != NO_POSITION
+    patients, placed = np.array(part.patients), part.x != NO_POSITION
     names, counts = np.unique(patients[placed], return_counts=True)
     chosen = sorted(names[np.argsort(-counts, kind="stable")][:MOST_SLIDES].tolist())
-    word = finished.assessment.positive_word
+    return {
+        name: start(
+            draw_patches,
+            name,
+            [
+                ScoredPatch(
+                    path=dataset.folder / part.paths[row],
+                    x=int(part.x[row]),
+                    y=int(part.y[row]),
+                    probability=float(calls.score[row]),
+                    truth=int(calls.truth[row]),
+                )
+                for row in np.flatnonzero(placed & (patients == name)).tolist()
+            ],
+            size=dataset.image_size,
+            threshold=finished.alone.operating_point.threshold,
+            context=finished.record.context,
+            word=finished.assessment.positive_word,
+            footer=f"{footer} {NOTICE}".strip(),
+        )
+        for name in chosen
+    }
+
+
+def write_slide_pictures(
+    finished: Finished,
+    begun: Mapping[str, Callable[[], tuple[bytes, SlideFigures]]],
+    folder: Path,
+) -> list[SlidePicture]:
+    """Writes `slide-<patient>.png` of what `begin_slide_pictures` began; returns the pictures."""
+    part = finished.training.dataset.split("testing")
+    patients = len(set(np.array(part.patients)[part.x != NO_POSITION].tolist()))
     pictures = []
-    for name in chosen:
-        rows = np.flatnonzero(placed & (patients == name))
+    for name, wait in begun.items():
         try:
-            slide = _slide(finished, str(name), rows)
+            content, figures = wait()
         except CancerNetError as error:  # a picture is not worth the run
             _log.warning("No slide map of patient %s: %s", name, error)
             continue
         path = folder / f"slide-{name}.png"
-        save_picture(slide, path, word=word, footer=f"{footer} {NOTICE}".strip())
-        figures, context = slide.figures, slide.context
+        write_bytes(path, content)
+        in_context = figures if isinstance(figures, FiguresInContext) else None
         pictures.append(
             SlidePicture(
                 path=path,
-                patient=str(name),
+                patient=name,
                 patches=figures.patches,
                 labelled=figures.true_area_fraction,
                 called=figures.area_fraction,
-                called_alone=context.alone.figures.area_fraction if context else None,
-                patients=len(names),
+                called_alone=in_context.alone_area_fraction if in_context else None,
+                patients=patients,
             )
         )
     return pictures
-
-
-def _slide(finished: Finished, name: str, rows: np.ndarray) -> SlideMap:
-    dataset, calls = finished.training.dataset, finished.alone.calls()
-    part = dataset.split("testing")
-    patches = [
-        ScoredPatch(
-            path=dataset.folder / part.paths[row],
-            x=int(part.x[row]),
-            y=int(part.y[row]),
-            probability=float(calls.score[row]),
-            truth=int(calls.truth[row]),
-        )
-        for row in rows.tolist()
-    ]
-    threshold = finished.alone.operating_point.threshold
-    slide = map_of_patches(name, patches, size=dataset.image_size, threshold=threshold)
-    context = finished.record.context
-    return slide if context is None else slide.in_context(context)

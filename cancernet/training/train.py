@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import math
 import shutil
@@ -11,27 +12,26 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cancernet.appearance.fit import Files, describe_files
+from cancernet.base.beside import Start
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import RunError, describe_os_error
 from cancernet.base.program import typed
 from cancernet.context.judge import assess_judged
-from cancernet.dataset.folds import choose_rows
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import choose_point
 from cancernet.measures.calibration import fit_calibration
 from cancernet.measures.decisions import Calibration, rule_of
 from cancernet.measures.scored import Classes, Scored, added_up
 from cancernet.planning.begin import begin, held, open_dataset, refuse_used
-from cancernet.planning.plan import Finished, Plan, Training
+from cancernet.planning.plan import Finished, Plan, State, Training
 from cancernet.planning.resume import resumed
-from cancernet.planning.state import State
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import HISTORY, PREDICTIONS, VALIDATION_PREDICTIONS, Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.prediction import Failure
 from cancernet.scoring.predictor import Predictor
-from cancernet.training.appearance import describe
 from cancernet.training.context_fit import judge_in_context
 from cancernet.training.data.batches import plain_batches
 from cancernet.training.data.streams import Batches, open_batches
@@ -45,12 +45,15 @@ from cancernet.training.report import write_pictures_and_report
 _log = logging.getLogger(__name__)
 
 
-def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
+def train(
+    plan: Plan, workers: Workers | None = None, start: Start = functools.partial
+) -> Finished | None:
     """Trains one network and seals its run folder.
 
     Args:
         plan: what is asked for: a new run, or to resume one.
         workers: the processes or devices that train it together, or None for one.
+        start: begins what can be done beside this process.
 
     Returns:
         What came of it; None in every worker but the first, which writes the run.
@@ -69,13 +72,11 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
         _follow(workers, training, network)
         return None
     with opened(plan, training, weights) as record, _advice_on_disk_errors(plan.folder):
+        appearance = start(describe_files, *image_files(training), seed=plan.config.seed)
         batches = open_batches(dataset, plan.config)
         model, state = trained(plan, training, batches, network, workers)
-        record = dataclasses.replace(
-            record,
-            model=export(model, training, batches.validation),
-            appearance=describe(training, record.input),
-        )
+        facts = export(model, training, batches.validation)
+        record = dataclasses.replace(record, model=facts, appearance=appearance())
         validation, calibration = calibrated(score(training, record, "validation"), training)
         record = dataclasses.replace(record, calibration=calibration)
         alone = choose_point(
@@ -100,9 +101,26 @@ def train(plan: Plan, workers: Workers | None = None) -> Finished | None:
             training=training, state=state, assessment=assessment, record=record, context=context
         )
         write_results(finished)
-        write_pictures_and_report(finished, model)
+        write_pictures_and_report(finished, model, start)
         seal(plan.folder, record)
     return finished
+
+
+def image_files(training: Training) -> tuple[Files, Files]:
+    """Returns the files of training and of validation, as the network takes them in."""
+    dataset, config = training.dataset, training.config
+    found = [
+        Files(
+            folder=dataset.folder,
+            paths=part.paths,
+            patients=part.patients,
+            size=config.image_size,
+            interpolation=config.interpolation,
+            bits=dataset.bits,
+        )
+        for part in (dataset.split("training"), dataset.split("validation"))
+    ]
+    return found[0], found[1]
 
 
 def trained(
@@ -182,7 +200,7 @@ def score(
         RunError: an image can no longer be read.
     """
     part = training.dataset.split(split)
-    part = part if rows is None else choose_rows(part, rows)
+    part = part if rows is None else part.at(rows)
     paths = [training.dataset.folder / path for path in part.paths]
     results = Predictor(Run(folder=training.folder, record=record)).predict_many(paths)
     probabilities, unlike = [], []

@@ -14,8 +14,7 @@ from cancernet.base.errors import CancerNetError, SettingsError, StoppedError
 from cancernet.base.settings import flag_of
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
-from cancernet.planning.plan import Training
-from cancernet.planning.state import State
+from cancernet.planning.plan import State, Training
 from cancernet.training.data.streams import open_batches
 from cancernet.training.loop.callbacks import HIGHER_IS_BETTER
 from cancernet.training.loop.fit import fit

@@ -11,7 +11,12 @@ from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.dataset.manifest import read_dataset
 from cancernet.runs.run_record import Input
 from cancernet.scoring.predictor import prepare
-from cancernet.training.appearance import measured
+
+
+def measured(images):
+    """The rows of `measure` of prepared images, (n, 30)."""
+    return measure(np.stack([image.pixels for image in images]), [image.size for image in images])
+
 
 SCALING = Input(width=48, height=48, interpolation="bilinear")
 NAMES = [each.name for each in MEASURES]

@@ -92,7 +92,7 @@ class TestPlan:
             plan_folds(drawn, folds, only=only, seed=7)
 
 
-def train_without_a_network(plan):
+def train_without_a_network(plan, **_):
     """Leaves what a training leaves, with drawn scores; the training itself is tested elsewhere."""
     own = open_dataset(plan.data, plan.config)
     with opened(
@@ -143,7 +143,7 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     config = TrainConfig(epochs=1, image_size=16)
     trained = []
 
-    def counted(plan):
+    def counted(plan, **_):
         trained.append(plan.folder.name)
         stops = trained == ["fold-01", "fold-02"]
         train_without_a_network(dataclasses.replace(plan, command="stop") if stops else plan)

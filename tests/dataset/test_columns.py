@@ -55,7 +55,7 @@ def test_first_alike_compares_beyond_the_first_bytes():
 
 
 def test_rows_are_chosen_and_joined_with_all_their_columns():
-    assert columns(folds.choose_rows(ONE, np.array([2, 0]))) == [
+    assert columns(ONE.at(np.array([2, 0]))) == [
         ["c", "a"], [1, 0], ["p", "p"], [2, 0], [12, 10],
     ]  # fmt: skip
     assert columns(folds.join_parts([TWO, ONE])) == [

@@ -172,6 +172,22 @@ def test_killed_while_it_is_written_out(moment, finished, tmp_path, monkeypatch)
     assert not [path.name for path in run.iterdir() if path.name.startswith(".")]
 
 
+def test_a_process_beside_that_is_killed_says_how_to_go_on(finished, tmp_path):
+    """What is drawn beside a training dies: the epochs stay, and the same command finishes."""
+    run = tmp_path / "run"
+    shutil.copytree(finished[1].copies / "before model.onnx 1", run)
+
+    def start(*_, **__):
+        def killed():
+            raise ChildProcessError("a process beside the training was killed")
+
+        return killed
+
+    with pytest.raises(RunError, match=r"beside the training was killed: `.*--resume --run"):
+        train.train(plan_to_resume(run), start=start)
+    assert not run_folder.read_run_file(run).is_finished
+
+
 def test_killed_before_there_was_a_run(finished, data, tmp_path, monkeypatch):
     _, moments, config = finished
     monkeypatch.setattr(train, "open_batches", lambda *_: 1 / 0)

@@ -94,11 +94,14 @@ def test_the_page_has_every_section(classes):
 
 
 def test_the_folder_has_every_figure(tmp_path, monkeypatch):
-    def save(figure, path):
-        path.parent.mkdir(exist_ok=True)
-        path.with_suffix(".svg").write_text(f"<svg>{path.stem}</svg>")
+    figure_files = drawings.figure_files
 
-    monkeypatch.setattr(drawings, "save_figure", save)
+    def files(figure, name, *, photographs):
+        if photographs:
+            return figure_files(figure, name, photographs=True)
+        return {f"{name}.svg": f"<svg>{name}</svg>".encode()}
+
+    monkeypatch.setattr(drawings, "figure_files", files)
     history = {"loss": [1.0], "precision": [0.5]}
     content = report_content(4, portrait=portrait(4), history=history)
     write_report(content, tmp_path)

@@ -15,7 +15,7 @@ from cancernet.base.errors import CancerNetError, RunError
 from cancernet.commands import evaluate, predict
 from cancernet.scoring.described import ModelDescription
 from cancernet.scoring.onnx_predictor import open_onnx_model
-from cancernet.scoring.predictor import Failure
+from cancernet.scoring.prediction import Failure
 
 SAID = ModelDescription(dataset="ultrasound", preprocessing="unit")
 WEIGHTS = np.array([[3.0, -3.0], [0.5, 1.0], [-2.0, 2.0]], np.float32)

@@ -18,7 +18,7 @@ from tests.conftest import CONTEXT
 
 pytest.importorskip("tensorflow")
 
-from cancernet.training.report import write_slide_pictures
+from cancernet.training.report import begin_slide_pictures, write_slide_pictures
 
 
 def finished_with(dataset, context=None):
@@ -44,9 +44,13 @@ def finished_with(dataset, context=None):
     )
 
 
+def pictures_in(folder, finished, footer="drawn"):
+    return write_slide_pictures(finished, begin_slide_pictures(finished, footer=footer), folder)
+
+
 def test_every_testing_patient_has_a_map(built, tmp_path):
     dataset = read_dataset(built("idc"))
-    pictures = write_slide_pictures(finished_with(dataset), tmp_path, footer="drawn")
+    pictures = pictures_in(tmp_path, finished_with(dataset))
     names = {f"slide-{name}.png" for name in dataset.split("testing").patients}
     assert {picture.path.name for picture in pictures} == names
     part = dataset.split("testing")
@@ -63,8 +67,8 @@ def test_maps_in_context_have_both_panels_and_both_shares(built, tmp_path):
     context = from_json(ContextRecord, CONTEXT)
     finished = finished_with(dataset, context)
     (tmp_path / "alone").mkdir()
-    alone = write_slide_pictures(finished_with(dataset), tmp_path / "alone", footer="")
-    pictures = write_slide_pictures(finished, tmp_path, footer="drawn")
+    alone = pictures_in(tmp_path / "alone", finished_with(dataset))
+    pictures = pictures_in(tmp_path, finished)
     testing = finished.assessment.scored["testing"]
     judged = put_in_context(finished.alone, context, context.operating_point, side=context.side)
     called = judged.scores.calls("testing").called
@@ -83,5 +87,5 @@ def test_patches_off_a_grid_have_none_and_the_run_goes_on(built, tmp_path, monke
     odd = dataclasses.replace(part, x=places, y=places[::-1].copy())
     dataset = dataclasses.replace(dataset, parts={**dataset.parts, "testing": odd})
     monkeypatch.setattr(cells, "MOST_CELLS", 1000)
-    assert write_slide_pictures(finished_with(dataset), tmp_path, footer="") == []
+    assert pictures_in(tmp_path, finished_with(dataset)) == []
     assert "do not lie on one grid" in caplog.text

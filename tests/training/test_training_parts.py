@@ -282,7 +282,8 @@ def test_large_kernels_go_round_the_conversion_and_are_in_the_file(tmp_path, mon
         "_put_back",
         lambda path, kernels: (converted.append(path.stat().st_size), put_back(path, kernels)),
     )
-    export.write_onnx(model, tmp_path / "m.onnx", large=192 * 40)
+    traced = export.trace(model, large=192 * 40)
+    export.write_onnx(traced, tmp_path / "m.onnx")
     kernel_bytes = 192 * 40 * 4
     assert converted[0] < kernel_bytes < (tmp_path / "m.onnx").stat().st_size
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
@@ -293,5 +294,6 @@ def test_large_kernels_go_round_the_conversion_and_are_in_the_file(tmp_path, mon
     pixels = np.random.default_rng(1).uniform(0, 1, (7, 8, 8, 3)).astype(np.float32)
     expected = np.asarray(model(pixels, training=False))
     assert np.allclose(session.run(None, {only.name: pixels})[0], expected, atol=1e-6)
+    assert np.allclose(traced.probabilities(pixels), expected, atol=1e-6)
     assert list(export.large_kernels(model, 192 * 40)) == ["large_kernel_0"]
     assert not export.large_kernels(model, 192 * 40 + 1)

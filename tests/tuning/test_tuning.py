@@ -23,7 +23,7 @@ import itertools
 import optuna
 
 from cancernet.commands import tune
-from cancernet.planning.state import State
+from cancernet.planning.plan import State
 from cancernet.tuning import results
 from cancernet.tuning import search as searches
 from cancernet.tuning import study as studies

@@ -1,16 +1,19 @@
 """The figures of a run or of an evaluation: drawn once, for the folder and for the report."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.beside import Start
+from cancernet.base.files import write_bytes
 from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
 from cancernet.report.figures import classes, curves, images, summary
 from cancernet.report.figures.network import draw_network
-from cancernet.report.figures.style import save_figure, save_photographs, svg_text
+from cancernet.report.figures.style import figure_files, svg_text
 from cancernet.report.portrait import Portrait
 from cancernet.report.rendering import Picture
 from cancernet.report.sections import SIDES, class_tables, testing_counts
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     Drawings = dict[str, Callable[..., Figure]]
 
 FIGURES = "figures"
-# Made of pixels, so there is nothing to gain from SVG.
 PHOTOGRAPHS = {"samples", "examples", "kernels"}
 # Shown on the page only.
 NOT_A_FILE = {"confusion_matrix_of_calls"}
@@ -32,9 +34,11 @@ class Figures:
     """The figures of a report by name; each is drawn when it is first asked for."""
 
     def __init__(self, content: ReportContent) -> None:
-        self._footer = content.footer
+        # Without the look-up of heat maps, which another process could not be sent.
+        self._content = dataclasses.replace(content, heat_map=None)
         self._drawings = drawings(content)
         self._drawn: dict[str, Picture] = {}
+        self._begun: list[Callable[[], dict[str, bytes]]] = []
 
     def __contains__(self, name: str) -> bool:
         return name in self._drawings
@@ -43,22 +47,37 @@ class Figures:
         draw = self._drawings[name]
         if name not in self._drawn:
             try:
-                svg = svg_text(draw(footer=self._footer))
+                svg = svg_text(draw(footer=self._content.footer))
             except (AttributeError, LookupError, TypeError) as error:
                 # Jinja would take these for a figure that is not there.
                 raise RuntimeError(f"the figure {name!r} cannot be drawn: {error!r}") from error
             self._drawn[name] = Picture("svg+xml", svg.encode())
         return self._drawn[name]
 
+    def begin(self, start: Start) -> None:
+        """Begins to draw what `write` will write, perhaps in other processes."""
+        names = [name for name in self._drawings if name not in NOT_A_FILE]
+        self._begun = [start(draw_files, self._content, names[part::2]) for part in (0, 1)]
+
     def write(self, folder: Path) -> None:
         """Writes every figure into a folder as PNG and SVG, photographs as PNG only."""
-        for name in [name for name in self._drawings if name not in NOT_A_FILE]:
-            figure, path = self._drawings[name](footer=self._footer), folder / f"{name}.png"
-            if name in PHOTOGRAPHS:
-                self._drawn[name] = Picture("png", save_photographs(figure, path))
-            else:
-                save_figure(figure, path)
-                self._drawn[name] = Picture("svg+xml", path.with_suffix(".svg").read_bytes())
+        if not self._begun:
+            self.begin(partial)
+        for files in self._begun:
+            for name, data in files().items():
+                write_bytes(folder / name, data)
+                kind = "svg+xml" if name.endswith("svg") else "png"
+                self._drawn[Path(name).stem] = Picture(kind, data)  # SVG comes after PNG
+
+
+def draw_files(content: ReportContent, names: Sequence[str]) -> dict[str, bytes]:
+    """Draws some figures of a report; returns their files, file name to content."""
+    found = drawings(content)
+    files: dict[str, bytes] = {}
+    for name in names:
+        figure = found[name](footer=content.footer)
+        files |= figure_files(figure, name, photographs=name in PHOTOGRAPHS)
+    return files
 
 
 def drawings(content: ReportContent) -> "Drawings":

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cancernet.base.files import write_bytes, written_beside
+from cancernet.base.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,21 +47,25 @@ def add_footer(figure: "Figure", footer: str) -> None:
 
 def save_figure(figure: "Figure", path: Path) -> tuple[Path, Path]:
     """Writes `path` once as .png and once as .svg, each beside and then renamed."""
-    written = (path.with_suffix(".png"), path.with_suffix(".svg"))
-    for target in written:
-        with written_beside(target) as temporary:
-            _render(figure, temporary, target.suffix[1:])
+    files = figure_files(figure, path.stem)
+    for name, content in files.items():
+        write_bytes(path.with_name(name), content)
+    return (path.with_suffix(".png"), path.with_suffix(".svg"))
+
+
+def figure_files(figure: "Figure", name: str, *, photographs: bool = False) -> dict[str, bytes]:
+    """Returns the files of a figure, file name to content; one of photographs is PNG only.
+
+    They are made of pixels, so there is nothing to gain from SVG.
+    """
+    files = {}
+    for kind in ("png",) if photographs else ("png", "svg"):
+        stream = io.BytesIO()
+        _render(figure, stream, kind)
+        files[f"{name}.{kind}"] = stream.getvalue()
         # The places of things have been found; finding them again took a third of the time.
         figure.set_layout_engine("none")
-    return written
-
-
-def save_photographs(figure: "Figure", path: Path) -> bytes:
-    """Writes a figure made of photographs as PNG only; returns the bytes."""
-    stream = io.BytesIO()
-    _render(figure, stream, "png")
-    write_bytes(path.with_suffix(".png"), stream.getvalue())
-    return stream.getvalue()
+    return files
 
 
 def svg_text(figure: "Figure") -> str:

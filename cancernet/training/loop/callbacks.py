@@ -16,9 +16,9 @@ import numpy as np
 from cancernet.base.files import json_text, write_text
 from cancernet.config import TrainConfig
 from cancernet.measures.class_measures import epoch_measures, validation_measures
-from cancernet.planning.plan import Logs, Training
-from cancernet.planning.state import State
+from cancernet.planning.plan import Logs, State, Training
 from cancernet.runs import run_folder
+from cancernet.training.data.batches import PlainBatches
 from cancernet.training.loop.checkpoint import best_path, save_checkpoint, save_weights
 from cancernet.training.loop.mlflow_log import MLflowMeasures
 from cancernet.training.loop.optimizers import averaged_weights
@@ -77,7 +77,7 @@ class Validation:
             a strategy; or None.
     """
 
-    batches: Any
+    batches: PlainBatches
     truth: np.ndarray
     positive: list[int]
     scorer: keras.Model | None = None
@@ -88,7 +88,7 @@ class Validation:
         if scorer is not model:
             scorer.set_weights(model.get_weights())
         with single_steps(scorer):
-            scores = scorer.predict(self.batches, verbose=0).astype(np.float64)
+            scores = scorer.predict(self.batches.stream(), verbose=0).astype(np.float64)
         return validation_measures(self.truth, scores, self.positive)
 
 

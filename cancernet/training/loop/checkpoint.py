@@ -20,7 +20,7 @@ from cancernet.base.archives import check_zip
 from cancernet.base.errors import RunError
 from cancernet.base.files import parse_json, written_beside
 from cancernet.base.records import from_json
-from cancernet.planning.state import State
+from cancernet.planning.plan import State
 
 LATEST = "latest.npz"
 PREVIOUS = "previous.npz"

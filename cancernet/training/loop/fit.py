@@ -11,8 +11,7 @@ import keras
 from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.program import typed
 from cancernet.config import STOCK, TrainConfig
-from cancernet.planning.plan import Logs, Training
-from cancernet.planning.state import State
+from cancernet.planning.plan import Logs, State, Training
 from cancernet.runs import run_folder
 from cancernet.training.data.streams import Batches, StockBatches
 from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once

@@ -1,0 +1,141 @@
+"""How far neighbours count, and whether a whole slide has its own operating point.
+
+    python benchmarks/patients_left_out.py IDC_FOLDER --work DIR
+    python benchmarks/context_forms.py DIR [--runs 'run-idc-cancernet-*']
+
+Nothing is trained: the finished runs in DIR are judged again, with every form of context fitted
+on whole slides of training and validation, its operating point chosen on validation, and the
+patients left out judged, as `patients_left_out.py` judges them. The training slides are scored
+once a run and kept beside it.
+"""
+
+import argparse
+import csv
+import dataclasses
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from patients_left_out import DENSE, Judged, print_differences, print_table
+
+from cancernet.context.context import Places
+from cancernet.context.fit import fit_context
+from cancernet.context.judge import places_of
+from cancernet.context.slide_point import operating_points
+from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import rule_of
+from cancernet.measures.operating_point import choose_operating_point
+from cancernet.runs.run_folder import Run, open_run
+from cancernet.scoring.predictor import Predictor
+
+SPREADS = (1.5, 2.0, 2.5)
+SIDE = 50  # of a patch, pixels of the slide
+
+
+@dataclasses.dataclass(frozen=True)
+class Patches:
+    """Patches of one split: (n,) patients, truth 0 or 1, probability alone, places."""
+
+    patients: np.ndarray
+    truth: np.ndarray
+    probability: np.ndarray
+    places: Places
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("work", type=Path, help="the --work of patients_left_out.py")
+    parser.add_argument("--runs", default="run-idc-cancernet-[0-9]*", help="pattern of their names")
+    parser.add_argument("--dense", nargs="+", default=DENSE, help="patients judged one by one")
+    arguments = parser.parse_args()
+    found: dict[str, dict[tuple[int, int], Judged]] = defaultdict(dict)
+    for number, folder in enumerate(sorted(arguments.work.glob(arguments.runs))):
+        if not (folder / "metrics.json").exists():
+            continue
+        run = open_run(folder)
+        fold = int(folder.name.removeprefix(f"run-{run.record.recipe}-").split("-")[0])
+        splits = (
+            scored_training(run, arguments.work / f"data-{fold}" / "training"),
+            read(folder / "validation_predictions.csv"),
+            read(folder / "predictions.csv"),
+        )
+        # Several runs of a fold are told apart as seeds are.
+        for name, judged in forms(run, *splits):
+            found[name][fold, number if "--" in folder.name else run.record.config["seed"]] = judged
+    print_table(found, sorted(arguments.dense))
+    print_differences(found, sorted(arguments.dense))
+
+
+def forms(run: Run, training: Patches, validation: Patches, testing: Patches):
+    """Yields the name of every form of context and what it says of the testing patches."""
+    seconds = json.loads((run.folder / "metrics.json").read_text())["training"]["cpu_seconds"]
+    together = [training, validation]
+    places = Places(
+        np.concatenate([each.places.slides for each in together]),
+        np.concatenate([each.places.columns for each in together]),
+        np.concatenate([each.places.rows for each in together]),
+    )
+    for spread in SPREADS:
+        context = fit_context(
+            np.concatenate([each.probability for each in together]),
+            np.concatenate([each.truth for each in together]) == 1,
+            places,
+            seed=run.record.config["seed"],
+            spread=spread,
+        )
+        judged = context.judge(validation.probability, validation.places)
+        calls = Calls(validation.truth, judged.probability, 0.5, validation.patients)
+        point = choose_operating_point(calls, rule_of(run.record.config))
+        judged = context.judge(testing.probability, testing.places)
+        for own in (False, True):
+            points, _ = operating_points(
+                dataclasses.replace(context, slide_points=own),
+                judged,
+                testing.places,
+                alone=run.threshold,
+                chosen=point.threshold,
+            )
+            yield (
+                f"spread {spread}, point of {'whole slides' if own else 'validation'}",
+                Judged(
+                    patients=testing.patients,
+                    truth=testing.truth,
+                    score=judged.probability,
+                    called=judged.probability >= points,
+                    cpu_seconds=seconds,
+                ),
+            )
+
+
+def scored_training(run: Run, folder: Path) -> Patches:
+    """Scores the training patches of a run alone; keeps the scores beside it."""
+    kept = run.folder.with_name(f"{run.folder.name}.training.csv")
+    if not kept.exists():
+        paths = sorted(folder.rglob("*.png"))
+        answers = Predictor(run).predict_many(paths)
+        rows = [
+            (path.name, found.probabilities["1"])
+            for path, found in zip(paths, answers, strict=True)
+        ]
+        with open(kept, "w", newline="") as file:
+            csv.writer(file).writerows([("path", "probability_1"), *rows])
+    return read(kept)
+
+
+def read(path: Path) -> Patches:
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    column = "alone_probability_1" if "alone_probability_1" in rows[0] else "probability_1"
+    names = [Path(row["path"]).name for row in rows]
+    patients = [name.split("_idx")[0] for name in names]
+    return Patches(
+        patients=np.array(patients),
+        truth=np.array([int(name.rsplit("_class", 1)[1][0]) for name in names]),
+        probability=np.array([float(row[column]) for row in rows]),
+        places=places_of(names, patients, SIDE),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Work that goes on in processes beside this one, so that a second processor has some.
+
+`start(function, *arguments)` begins it and returns a call that waits for the result. Where there is
+no other process, `functools.partial` is a `start` too: it works when the result is asked for.
+"""
+
+import contextlib
+import functools
+import importlib
+import multiprocessing
+import queue
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import Any
+
+from cancernet.base.parallel import processors
+
+Start = Callable[..., Callable[[], Any]]
+MOST = 2  # processes: more would wait most of the time
+
+
+@contextlib.contextmanager
+def processes_beside(imports: Sequence[str] = ()) -> Iterator[Start]:
+    """Starts processes and gives the `start` that sends them work; they end with the block.
+
+    They read and compute, and write nothing: this process alone decides what becomes of a
+    result. Functions are at the top level of a module, and what they raise is raised by the
+    call for the result: ChildProcessError where a process was killed.
+
+    Args:
+        imports: modules that the processes import at once, before there is work.
+    """
+    count = min(MOST, processors())
+    # A fork is quick, but not safe where TensorFlow runs threads already.
+    if count < MOST or "tensorflow" in sys.modules:
+        yield functools.partial
+        return
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    ends: list[Connection] = []
+    workers = []
+    for _ in range(count):
+        end, theirs = context.Pipe()
+        ends.append(end)
+        # A fork inherits these ends; it closes them, or would not see that this process is gone.
+        mine = list(ends) if sys.platform == "linux" else []
+        worker = context.Process(target=_work, args=(theirs, mine, imports), daemon=True)
+        worker.start()
+        theirs.close()
+        workers.append(worker)
+    idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+    for end in ends:
+        idle.put(end)
+    with ThreadPoolExecutor(count) as threads:
+
+        def start(function: Callable[..., Any], *values: Any, **named: Any) -> Callable[[], Any]:
+            return threads.submit(_ask, idle, functools.partial(function, *values, **named)).result
+
+        try:
+            yield start
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.terminate()
+                worker.join()
+
+
+def _ask(idle: "queue.SimpleQueue[Connection]", work: Callable[[], Any]) -> Any:
+    end = idle.get()
+    try:
+        end.send(work)
+        succeeded, result = end.recv()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise ChildProcessError(
+            "a process beside the training was killed, perhaps for lack of memory"
+        ) from None
+    finally:
+        idle.put(end)
+    if not succeeded:
+        raise result
+    return result
+
+
+def _work(end: Connection, not_mine: Sequence[Connection], imports: Sequence[str]) -> None:
+    # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in not_mine:
+        other.close()
+    for name in imports:
+        importlib.import_module(name)
+    with contextlib.suppress(EOFError, OSError):  # the parent has gone
+        while True:
+            work = end.recv()
+            try:
+                answer = (True, work())
+            except Exception as error:
+                answer = (False, error)
+            end.send(answer)
