@@ -134,6 +134,7 @@ def _train_and_pool(whole: CrossValidation, workers: int) -> None:
     write_cross_validation(folder, done)
     print(fitted(text))
     print(f"Report:  {folder / 'report.html'}")
+    print(f"Picture: {folder / 'figures' / 'summary.png'}")
     print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each is a run of its own")
     print(NOTICE)
 

@@ -259,6 +259,7 @@ def tell(finished: "Finished", *, verbose: bool) -> None:
     places = {
         "Run": str(folder),
         "Report": str(folder / "report.html"),
+        "Picture": str(folder / "figures" / "summary.png"),
         "Next": f"{typed('predict')} image.png --run {shlex.quote(str(folder))}",
     }
     in_context = finished.context is not None

@@ -94,6 +94,7 @@ def _content(
         created=run_folder.now(),
         remarks=[*say_unit(dataset.unit), *_say_limit(config.limit), *missing],
         audit=read_audit(dataset.folder),
+        unit=dataset.unit,
         image_folder=dataset.folder,
         beside=beside,
     )

@@ -162,6 +162,7 @@ def report_content(
         created=run_folder.now(),
         remarks=found.remarks,
         beside=_beside(finished, found, settings),
+        unit=dataset.unit,
         image_folder=found.folder,
         heat_map=heat_map_of(run.folder),
         # What leaks between the splits of other data does not here: all of it is new to the run.

@@ -143,6 +143,7 @@ class ReportContent:
         leak: what leaks between the splits as they were built, or was known to the run; in
             sentences, empty when nothing.
         command: what to type to repeat it.
+        unit: what the splits keep together, in a word: patient, source, group.
         fingerprint: of the data set.
         versions: of the program and what it stands on, by name.
         commit: of the program; empty when not known.
@@ -189,6 +190,7 @@ class ReportContent:
     subgroups: Mapping[str, Sequence[Mapping[str, Any]]] = dataclasses.field(default_factory=dict)
     prevalences: Sequence[float] = ()
     audit: Sequence[CheckVerdict] = ()
+    unit: str = "patient"
     image_folder: Path | None = None
     heat_map: Callable[[str], Path | None] | None = None
     folds: Sequence[FoldScores] = ()

@@ -101,6 +101,7 @@ def _report_content(finished: Finished) -> ReportContent:
         created=record.finished,
         remarks=[*say_unit(dataset.unit), *dataset.warnings, *missing],
         audit=read_audit(dataset.folder),
+        unit=dataset.unit,
         image_folder=dataset.folder,
         heat_map=heat_map_of(folder),
         beside=beside,

@@ -111,6 +111,7 @@ def test_the_folder_has_every_figure(tmp_path, monkeypatch):
         "kernels.png", "classes.svg", "confusion_matrix_folded.svg", "history_measures.svg",
         "plot.svg", "confusion_matrix.svg", "roc.svg", "precision_recall.svg", "calibration.svg",
         "decision_curve.svg", "history.svg", "classes.csv", "splits.csv", "network.txt",
+        "summary.svg",
     }  # fmt: skip
     assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
     # What was drawn for the folder is not drawn again for the page.

@@ -92,18 +92,30 @@ def draw_confusion_matrix(
 
     `matrix` has shape (classes, classes): rows truth, columns prediction.
     """
-    counts = np.asarray(matrix, dtype=np.int64)
-    size = len(words)
-    if counts.shape != (size, size):
-        raise ValueError(f"a matrix of shape {counts.shape} does not fit {size} classes")
-    share = ratio(counts, counts.sum(axis=1, keepdims=True))
-    side = max(4.6, 1.6 + 0.95 * size)
+    side = max(4.6, 1.6 + 0.95 * len(words))
     figure, (axes,) = new_figure(width=side + 1.2, height=side, footer=footer)
+    axes.set_title(title, fontsize=11)
+    put_matrix(axes, matrix, words, size=11 if len(words) <= 3 else 8)
+    return figure
+
+
+def put_matrix(
+    axes: "Axes", matrix: Any, words: Sequence[str], *, size: float, shares: bool = True
+) -> None:
+    """Draws a confusion matrix into axes, with the shares of each row or without.
+
+    `size` is the height of the counts in points. A `matrix` that does not fit the words is a
+    ValueError.
+    """
+    counts, classes = np.asarray(matrix, dtype=np.int64), len(words)
+    if counts.shape != (classes, classes):
+        raise ValueError(f"a matrix of shape {counts.shape} does not fit {classes} classes")
+    share = ratio(counts, counts.sum(axis=1, keepdims=True))
     axes.grid(False)
     axes.imshow(np.nan_to_num(share), cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(size, size):
+    for row, column in np.ndindex(classes, classes):
         text = f"{counts[row, column]:,}"
-        if np.isfinite(share[row, column]):
+        if shares and np.isfinite(share[row, column]):
             text += f"\n{share[row, column]:.1%}"
         dark = np.nan_to_num(share[row, column]) > 0.55
         axes.text(
@@ -113,14 +125,12 @@ def draw_confusion_matrix(
             ha="center",
             va="center",
             color="white" if dark else "black",
-            fontsize=11 if size <= 3 else 8,
+            fontsize=size,
         )
     _name_classes(axes, words)
     rows = zip(words, counts.sum(axis=1), strict=True)
-    axes.set_yticks(range(size), [f"{word}\n{total:,} images" for word, total in rows])
+    axes.set_yticks(range(classes), [f"{word}\n{total:,} images" for word, total in rows])
     axes.set(xlabel="called", ylabel="truth")
-    axes.set_title(title, fontsize=11)
-    return figure
 
 
 def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -> "Figure":

@@ -74,9 +74,19 @@ def draw_roc(
     calls: Calls, *, interval: tuple[float, float] | None = None, footer: str = ""
 ) -> "Figure":
     """Draws sensitivity against 1 - specificity; `interval` is that of the area."""
-    figure, axes = _square("1 − specificity", "sensitivity", "ROC curve", footer)
-    if _one_class(axes, calls):
-        return figure
+    figure, (axes,) = new_figure(width=4.8, height=5.1, footer=footer)
+    axes.set_title("ROC curve", fontsize=11)
+    put_roc(axes, calls, interval)
+    return figure
+
+
+def put_roc(
+    axes: "Axes", calls: Calls, interval: tuple[float, float] | None, *, size: float = 9
+) -> None:
+    """Draws the ROC curve into axes; the words of its legend are `size` points high."""
+    _frame(axes, "1 − specificity", "sensitivity")
+    if _one_class(axes, calls, size=size):
+        return
     axes.plot([0, 1], [0, 1], label="chance", **CHANCE)
     found, false = curve_counts(calls.ranking)
     label = f"AUC {areas(calls.ranking)[0]:.3f}{_range(interval)}"
@@ -84,8 +94,7 @@ def draw_roc(
     axes.plot(x, y, color=BLUE, linewidth=2, label=label)
     called = calls.called
     _mark(axes, called[calls.truth == 0].mean(), called[calls.truth == 1].mean(), calls)
-    axes.legend(loc="lower right", **LEGEND)
-    return figure
+    axes.legend(loc="lower right", **LEGEND | {"fontsize": size})
 
 
 def draw_precision_recall(
@@ -186,25 +195,29 @@ def _finish_epochs(axes: "Axes", words: str, title: str) -> None:
 def _square(x: str, y: str, title: str, footer: str) -> "tuple[Figure, Axes]":
     """One pair of axes from 0 to 1 both ways, with words."""
     figure, (axes,) = new_figure(width=4.8, height=5.1, footer=footer)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
     axes.set_title(title, fontsize=11)
-    axes.set_aspect("equal")
+    _frame(axes, x, y)
     return figure, axes
 
 
-def _one_class(axes: "Axes", calls: Calls) -> bool:
+def _frame(axes: "Axes", x: str, y: str) -> None:
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
+    axes.set_aspect("equal")
+
+
+def _one_class(axes: "Axes", calls: Calls, *, size: float = 10) -> bool:
     """Writes on the axes, and says, that there is no curve of one class."""
     if calls.of_one_class:
         text = f"undefined: all images are\n{calls.only}"
-        axes.text(0.5, 0.5, text, ha="center", va="center", color=ORANGE)
+        axes.text(0.5, 0.5, text, ha="center", va="center", color=ORANGE, fontsize=size)
     return calls.of_one_class
 
 
 def _mark(axes: "Axes", x: float, y: float, calls: Calls) -> None:
     """Marks the calls by one operating point, or by two, as in context; not by more."""
-    thresholds = [f"{value:.4g}" for value in np.unique(calls.threshold)]
+    thresholds = [f"{value:.3g}" for value in np.unique(calls.threshold)]
     if len(thresholds) <= 2:
-        label = f"operating point, threshold {' or '.join(thresholds)}"
+        label = f"operating point {' or '.join(thresholds)}"
         axes.plot([x], [y], color=ORANGE, marker="D", ms=8, linestyle="none", label=label)
 
 

@@ -11,7 +11,7 @@ from cancernet.base.files import write_bytes
 from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
-from cancernet.report.figures import classes, curves, images
+from cancernet.report.figures import classes, curves, images, summary
 from cancernet.report.figures.network import draw_network
 from cancernet.report.figures.style import figure_files, svg_text
 from cancernet.report.portrait import Portrait
@@ -94,6 +94,7 @@ def _of_testing(content: ReportContent) -> "Drawings":
     draw_matrix = classes.draw_confusion_matrix
     how = "most probable class" if content.several_classes else "at the operating point"
     found: Drawings = {
+        "summary": partial(summary.draw_summary, content),
         "confusion_matrix": partial(draw_matrix, counts, scores.words, title=f"Testing, {how}"),
         "classes": partial(classes.draw_class_measures, class_tables(scores)),
         "roc": partial(curves.draw_roc, calls, interval=limits["roc_auc"]),
