@@ -108,10 +108,10 @@ def test_idc_name_in_another_form_is_taken_by_its_folders():
         ("8863/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),
         ("any/8863_idx5_x1_y1_class2.png", "neither the name nor the folder says class 0 or 1"),
         ("any/8863_idx5_x1_y1.png", "neither the name nor the folder says class 0 or 1"),
-        ("train/0/1.png", "names no patient, and nor does train"),
-        ("8863/Cancer/a.png", "expected <patient>/0"),
+        ("train/0/1.png", "expected the patient's folder above 0"),
+        ("8863/Cancer/a.png", "expected 0 or 1"),
         ("8863/2/a.png", "not in the folder of a class"),
-        ("1/a.png", "not in the folder of a class"),
+        ("1/a.png", "no patient is known for it"),
         ("8863/1/a_mask.png", "mask"),
     ],
 )
