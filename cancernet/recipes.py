@@ -62,7 +62,8 @@ GOOD_SETTINGS: Settings = {
     "quarter_turns": True,
     "color_jitter": 0.4,
     "stain_jitter": 0.5,
-    # The rate falls to 0, so the last epoch is the best bet; few validating patients choose badly.
+    # The cosine ends at a rate of 0, so the last epoch is kept: few validation patients would pick
+    # one by chance.
     "monitor": "last",
     "operating_rule": "smoothed",
 }
