@@ -42,10 +42,11 @@ class Recipe:
     corrected: str = ""
 
 
+# The start of every recipe of our own; the defaults of `TrainConfig` are the tutorial's.
 # What paid off on patients left out one by one (benchmarks/README.md): AdamW with one
 # cosine, the eight symmetries instead of small warps, colour jitter and mixup against
 # differences of stain, and an operating point that expects patients to differ.
-_SHORT: Settings = {
+GOOD_SETTINGS: Settings = {
     "batch_size": 64,
     "optimizer": "adamw",
     "learning_rate": 1e-3,
@@ -61,14 +62,15 @@ _SHORT: Settings = {
     "quarter_turns": True,
     "color_jitter": 0.4,
     "stain_jitter": 0.5,
-    # A cosine ends where it should; the few patients who validate would pick at random.
+    # The cosine ends at a rate of 0, so the last epoch is kept: few validation patients would pick
+    # one by chance.
     "monitor": "last",
     "operating_rule": "smoothed",
 }
 
 # EfficientNet-Lite0 from ImageNet, all of it trained further: a few epochs at the same rate.
 _LITE0: Settings = {
-    **_SHORT,
+    **GOOD_SETTINGS,
     "model": LITE0,
     "weights": "imagenet",
 }
@@ -127,11 +129,11 @@ RECIPES: dict[str, Recipe] = {
         "sensitivity is that of IDC; no batch counted twice",
     ),
     "idc-cancernet": Recipe(
-        TrainConfig(**_SHORT, images_seen=400_000), total=1_235_133, trainable=1_233_533
+        TrainConfig(**GOOD_SETTINGS, images_seen=400_000), total=1_235_133, trainable=1_233_533
     ),
     # The same in an eighth of the time or less.
     "idc-cancernet-fast": Recipe(
-        TrainConfig(**_SHORT, images_seen=50_000), total=1_235_133, trainable=1_233_533
+        TrainConfig(**GOOD_SETTINGS, images_seen=50_000), total=1_235_133, trainable=1_233_533
     ),
     "idc-lite0": Recipe(
         TrainConfig(**_LITE0, image_size=96, epochs=3), total=3_415_586, trainable=3_373_570

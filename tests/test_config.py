@@ -1,7 +1,7 @@
 """Settings refuse nonsense in a sentence that names the flag."""
 
 import dataclasses
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -16,6 +16,7 @@ from cancernet.catalog import (
     key_idc,
 )
 from cancernet.config import TrainConfig, split_ratios
+from cancernet.planning.plan import Plan
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
 
 
@@ -70,6 +71,25 @@ def test_unknown_names_are_answered_with_the_known_ones():
         dataset("nothing")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "Settings of idc-cancernet"),
+        (
+            {"model": "tiny-resnet", "cache": False, "quarter_turns": True},
+            "Settings of idc-cancernet, with --model tiny-resnet, --no-cache, --quarter-turns",
+        ),
+    ],
+)
+def test_a_training_says_whose_settings_it_has(given, said):
+    plan = Plan(
+        folder=Path("run"), data=Path("set"), config=TrainConfig(), recipe="idc-cancernet",
+        given=given,
+    )  # fmt: skip
+    assert plan.settings_words() == said
+    assert dataclasses.replace(plan, recipe="").settings_words() == ""
+
+
 def identify(text):
     return identify_idc(PurePosixPath(text))
 
@@ -108,10 +128,10 @@ def test_idc_name_in_another_form_is_taken_by_its_folders():
         ("8863/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),
         ("any/8863_idx5_x1_y1_class2.png", "neither the name nor the folder says class 0 or 1"),
         ("any/8863_idx5_x1_y1.png", "neither the name nor the folder says class 0 or 1"),
-        ("train/0/1.png", "names no patient, and nor does train"),
-        ("8863/Cancer/a.png", "expected <patient>/0"),
+        ("train/0/1.png", "expected the patient's folder above 0"),
+        ("8863/Cancer/a.png", "expected 0 or 1"),
         ("8863/2/a.png", "not in the folder of a class"),
-        ("1/a.png", "not in the folder of a class"),
+        ("1/a.png", "no patient is known for it"),
         ("8863/1/a_mask.png", "mask"),
     ],
 )

@@ -57,7 +57,7 @@ DEEP = {
     "vgg16-dense-head",
     "alexnet",
 }
-# Their networks go this way in another recipe.
+# Another recipe takes the same network this way.
 TWINS = ("mammography-densenet121", "busi-lite0", "mammography-lite0", "ultrasound-lite0")
 ALL = "CANCERNET_ALL_RECIPES" in os.environ
 
@@ -112,7 +112,7 @@ def test_every_recipe_from_the_drawn_sample_to_the_prediction(
         cache=False,
     )
     if name in TWINS and not ALL:
-        pytest.skip("its network goes this way in another recipe: set CANCERNET_ALL_RECIPES=1")
+        pytest.skip("another recipe tests its network: set CANCERNET_ALL_RECIPES=1")
     if not ALL:
         request.getfixturevalue("shallow")
     if name != WITH_PICTURES:

@@ -106,7 +106,9 @@ def train(
             plan = plan_to_resume(folder, data, Resume(given=given), recipe=begun)
         else:
             command = called("cancernet.train", {"recipe": name, **given})
-            plan = new_plan(config, recipe=name, data=data, folder=folder, command=command)
+            plan = new_plan(
+                config, recipe=name, given=given, data=data, folder=folder, command=command
+            )
         finished = train(plan)
         assert finished is not None  # one process writes the run itself
         if progress:

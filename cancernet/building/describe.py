@@ -184,6 +184,7 @@ def _of_flags(settings: BuildSettings) -> Dataset:
         layout="<class>/….png for every class in --classes, or --table FILE",
         origin="your own images",
         licence="yours to know",
+        defects=(),
         unit="patient" if pattern else "group" if by_content else "image",
         by_content=by_content,
         grouping=grouping,

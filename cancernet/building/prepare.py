@@ -82,11 +82,15 @@ def _default_source(name: str, *, sample: bool) -> Path:
 def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
     if folder.is_dir() and any(entry.name != "README.md" for entry in folder.iterdir()):
         return
-    kaggle = f" (Kaggle name {dataset.kaggle})" if dataset.kaggle else ""
-    by_itself = ", or use --download" if dataset.kaggle else ""
-    flags = "" if dataset.name == catalog.DEFAULT else f" --dataset {dataset.name}"
-    raise CancerNetError(
-        f"there are no images in {folder}: download {dataset.address}{kaggle} and unpack it "
-        f"there{by_itself}; to try everything on a drawn sample: {typed('build')} "
-        f"--sample{flags}"
-    )
+    from cancernet.sample.layouts import SAMPLES
+
+    advice = f"put the files of {dataset.name} there, unpacked (origin: {dataset.origin})"
+    if dataset.kaggle:
+        advice = (
+            f"download {dataset.address} (Kaggle name {dataset.kaggle}) and unpack it there, or "
+            "use --download"
+        )
+    if dataset.name in SAMPLES:
+        flags = "" if dataset.name == catalog.DEFAULT else f" --dataset {dataset.name}"
+        advice += f"; to try everything on a drawn sample: {typed('build')} --sample{flags}"
+    raise CancerNetError(f"there are no images in {folder}: {advice}")

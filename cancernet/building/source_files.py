@@ -35,7 +35,9 @@ def download(dataset: Dataset) -> Path:
         CancerNetError: not on Kaggle, `kagglehub` is not installed, or Kaggle refused.
     """
     if not dataset.kaggle:
-        raise CancerNetError(f"{dataset.name} is not on Kaggle; it comes from {dataset.origin}")
+        raise CancerNetError(
+            f"{dataset.name} is not on Kaggle; get it by hand (origin: {dataset.origin})"
+        )
     try:
         import kagglehub
     except ImportError:

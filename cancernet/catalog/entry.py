@@ -119,6 +119,8 @@ class Dataset:
             is used, the others are second copies.
         kaggle: `owner/name` of the data set on Kaggle, or empty.
         layout: the published layout, for a person to compare with theirs.
+        origin: who published it, when and where; `not stated` where nobody says.
+        defects: what is known to be wrong with it; empty where nothing is known.
         unit: what must not be split, in a word: `patient`, `source`, `group`.
         by_content: names do not tell which images belong together: those that look alike
             are one unit, together with what `identify` names.
@@ -139,8 +141,8 @@ class Dataset:
     layout: str
     origin: str
     licence: str
+    defects: tuple[str, ...]
     kaggle: str = ""
-    defects: tuple[str, ...] = ()
     unit: str = "patient"
     by_content: bool = False
     grouping: str = ""
@@ -150,8 +152,8 @@ class Dataset:
 
     @property
     def address(self) -> str:
-        """Where to get it."""
-        return f"https://www.kaggle.com/datasets/{self.kaggle}" if self.kaggle else self.origin
+        """Its page on Kaggle, or empty."""
+        return f"https://www.kaggle.com/datasets/{self.kaggle}" if self.kaggle else ""
 
     def called(self, index: int) -> str:
         """Returns a class as a reader knows it: `0 (no IDC)`, `benign`."""

@@ -1,5 +1,6 @@
 """Data sets of tissue under the microscope."""
 
+import dataclasses
 import re
 from pathlib import PurePosixPath
 
@@ -12,7 +13,13 @@ from cancernet.catalog.entry import (
     Reason,
     register,
 )
-from cancernet.catalog.paths import class_folder, key_name, key_path, refuse_mask, shipped_split
+from cancernet.catalog.paths import (
+    class_folder,
+    key_name,
+    key_path,
+    patient_above_class,
+    refuse_mask,
+)
 
 # What a folder of one class may be called. `IDC` alone may be the folder of them all.
 _CLASS_OF = {
@@ -39,11 +46,7 @@ def identify_idc(path: PurePosixPath) -> Identity:
     above = folders[-2:-1] if label is not None else folders[-1:]
     place = read_place(path.name)
     if place is None:
-        if label is None or not above or folders[-1] not in ("0", "1"):
-            raise LeftOut(Reason.NO_CLASS, "expected <patient>/0 or <patient>/1")
-        if shipped_split(PurePosixPath(*above, path.name))[0]:
-            raise LeftOut(Reason.BAD_NAME, f"it names no patient, and nor does {above[0]}")
-        return Identity(above[0], label)
+        return dataclasses.replace(patient_above_class(path, ("0", "1")), part="")
     if place.label is not None and label not in (place.label, None):
         raise Contradiction(f"the folder says class {label}, the file name class {place.label}")
     label = place.label or label

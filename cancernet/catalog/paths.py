@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from cancernet.catalog.entry import LeftOut, Reason
+from cancernet.catalog.entry import Identity, LeftOut, Reason
 
 # Names that the folders of a split have, anywhere in a path.
 SPLIT_NAMES = {
@@ -36,6 +36,20 @@ def class_folder(path: PurePosixPath, classes: Sequence[str]) -> str:
     if len(path.parts) < 2 or path.parts[-2] not in classes:
         raise LeftOut(Reason.NO_CLASS, f"expected {', '.join(classes[:-1])} or {classes[-1]}")
     return path.parts[-2]
+
+
+def patient_above_class(path: PurePosixPath, classes: Sequence[str]) -> Identity:
+    """Reads `…/<patient>/<class>/<file>`; the folder of a split is neither, wherever it is.
+
+    Raises:
+        LeftOut: the file's folder names no class, or no folder above it names a patient.
+    """
+    part, rest = shipped_split(path)
+    label = class_folder(rest, classes)
+    above = rest.parts[-3:-2]
+    if not above or shipped_split(PurePosixPath(*above, rest.name))[0]:
+        raise LeftOut(Reason.NO_PATIENT, f"expected the patient's folder above {label}")
+    return Identity(above[0], label, part=part)
 
 
 def group_of(path: PurePosixPath, pattern: str | re.Pattern[str]) -> str | None:

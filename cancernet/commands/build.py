@@ -55,7 +55,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--sample",
         action="store_true",
-        help=f"draw a sample into {SAMPLE}/original and build from it",
+        help="draw a sample and build from it: --source is where it is drawn (default: "
+        f"{SAMPLE}/original, or {SAMPLE}/original-<data set>), --output the built set (default: "
+        f"{SAMPLE}/<data set>)",
     )
     parser.add_argument(
         "--download", action="store_true", help="fetch the data set with kagglehub first"

@@ -154,7 +154,7 @@ def main() -> int:
         if options.resume:
             _resume(options, given)
         else:
-            _start(options, config)
+            _start(options, config, given)
     return EXIT_OK
 
 
@@ -173,7 +173,7 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
     return settings
 
 
-def _start(options: TrainOptions, config: TrainConfig) -> None:
+def _start(options: TrainOptions, config: TrainConfig, given: Mapping[str, Any]) -> None:
     from cancernet.evaluation.run_results import read_beside
     from cancernet.planning.begin import new_folder, new_plan
 
@@ -184,6 +184,7 @@ def _start(options: TrainOptions, config: TrainConfig) -> None:
     plan = new_plan(
         config,
         recipe=name,
+        given=given,
         data=options.data,
         folder=options.run or (None if folds is None else new_folder(f"{name}-folds")),
         command=typed_command(),

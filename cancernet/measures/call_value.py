@@ -99,13 +99,20 @@ class DecisionCurve:
     everybody: np.ndarray
     prevalence: float
 
-    def useful_range(self) -> tuple[float, float]:
-        """Returns the lowest and highest threshold at which the network beats both others.
+    @property
+    def useful(self) -> np.ndarray:
+        """(thresholds,) bool: where the network beats acting always and acting never."""
+        better: np.ndarray = self.network > np.maximum(self.everybody, 0) + 1e-12
+        return better
 
-        (NaN, NaN) where it never does. Between them it may fail; the curve shows it.
-        """
-        better = self.thresholds[self.network > np.maximum(self.everybody, 0) + 1e-12]
-        return (float(better[0]), float(better[-1])) if len(better) else (np.nan, np.nan)
+    def useful_stretches(self) -> list[tuple[float, float]]:
+        """Returns the first and last threshold of each unbroken stretch of useful ones."""
+        steps = np.diff(np.concatenate([[0], self.useful, [0]]))
+        starts, ends = np.flatnonzero(steps > 0), np.flatnonzero(steps < 0) - 1
+        return [
+            (float(self.thresholds[start]), float(self.thresholds[end]))
+            for start, end in zip(starts, ends, strict=True)
+        ]
 
 
 def decision_curve(calls: Calls, thresholds: Any = THRESHOLDS) -> DecisionCurve:

@@ -67,6 +67,12 @@ class Calls:
         """(images,) bool: which are called positive."""
         return self.score >= self.threshold
 
+    @property
+    def operating_points(self) -> list[float]:
+        """The one threshold, or both in context; none of more, as of folds and whole slides."""
+        found: list[float] = np.unique(self.threshold).tolist()
+        return found if len(found) <= 2 else []
+
     @functools.cached_property
     def ranking(self) -> Ranking:
         """The images sorted by score."""

@@ -175,8 +175,9 @@ SHORT: dict[str, str] = {
 RULES = {
     "youden": "highest sensitivity + specificity (Youden)",
     "smoothed": (
-        "highest sensitivity + specificity (Youden), averaged over shifts of {number:g} in log "
-        "odds between patients and pulled towards 0.5 when few patients validate"
+        "highest sensitivity + specificity (Youden) on average when a patient's scores lie higher "
+        "or lower as a whole (logistic, scale {number:g} in log odds), pulled towards 0.5 when few "
+        "patients validate"
     ),
     "sensitivity": "highest threshold with a sensitivity of at least {number:g}",
     "cost": "lowest cost when a missed positive costs as much as {number:g} false alarms",

@@ -1,4 +1,4 @@
-"""What happens to RGB 0-255 before a network's first weight, inside its graph.
+"""Preprocessing inside a network's graph: from RGB 0-255 to what its first layer takes.
 
 A backbone trained on ImageNet answers rightly only to the numbers it was trained on,
 so each keeps its own rule (as in `keras.applications`). The kernel CNN filters its images

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.settings import flag_of
 from cancernet.config import TrainConfig
 from cancernet.context.judge import ContextAssessment
 from cancernet.dataset.manifest import BuiltDataset
@@ -61,6 +62,7 @@ class Plan:
         data: folder of a built data set, or a data set that is open already, such as a fold.
         config: the settings.
         recipe: name of the recipe, for the record.
+        given: the settings that were given beside it; `config` has them.
         command: the command line, for the record.
         beside: finished runs whose figures the report shows beside these.
         fold: what run.json says of the fold, where this is one of a cross-validation.
@@ -72,11 +74,23 @@ class Plan:
     data: Path | BuiltDataset
     config: TrainConfig
     recipe: str = ""
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     command: str = ""
     beside: Sequence[Path] = ()
     fold: FoldOfRun | None = None
     logs: Logs = Logs()
     resume: Resume | None = None
+
+    def settings_words(self) -> str:
+        """Names the recipe, and as flags what was given beside it; empty without a recipe."""
+        flags = [
+            flag_of(f"no_{name}")
+            if value is False
+            else f"{flag_of(name)} {value}".removesuffix(" True")
+            for name, value in self.given.items()
+        ]
+        beside = f", with {', '.join(flags)}" if flags else ""
+        return f"Settings of {self.recipe}{beside}" if self.recipe else ""
 
     def for_images(self, images: int) -> "Plan":
         """Returns the plan with the epochs that its length makes of so many training images."""

@@ -85,7 +85,8 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         # Pooled folds have no one operating point that could move.
         spread=None if content.folds else sections.operating_point_spread(content),
         calibrations=sections.calibrations(content),
-        useful=decision_curve(calls).useful_range(),
+        useful=decision_curve(calls).useful_stretches(),
+        useful_at=sections.useful_at(calls),
         predictive=sections.predictive(content),
         class_tables=sections.class_tables(assessment),
         accuracy={"classes": overall_accuracy(counts), "sides": overall_accuracy(sides)},

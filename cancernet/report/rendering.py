@@ -76,6 +76,11 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
+def stretches(found: Sequence[tuple[float, float]]) -> list[str]:
+    """Returns `0.14` or `0.09 to 0.41` of each stretch."""
+    return [f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}" for low, high in found]
+
+
 def shape(sizes: Sequence[int]) -> str:
     """Returns e.g. `24×24×64`."""
     return "×".join(map(str, sizes))
@@ -137,7 +142,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         counted, data_address, images_of, interval, listed, markdown, number, percent, plain,
-        score_text, shape, signed, signed_interval, some, threshold, unlike_of,
+        score_text, shape, signed, signed_interval, some, stretches, threshold, unlike_of,
     )
 }  # fmt: skip
 

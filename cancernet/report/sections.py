@@ -10,7 +10,8 @@ import numpy as np
 
 from cancernet.measures.assess import TESTING, VALIDATION, Assessment, ScoreSet
 from cancernet.measures.calibration import CalibrationFigures, calibration_metrics
-from cancernet.measures.call_value import PredictiveRow, predictive_rows
+from cancernet.measures.call_value import PredictiveRow, decision_curve, predictive_rows
+from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import ClassRow, ClassTable, class_table, fold
 from cancernet.measures.decisions import rule_of, scale
 from cancernet.measures.metrics import confusion_table
@@ -148,6 +149,15 @@ def predictive(content: ReportContent) -> list[PredictiveRow]:
     calls = content.assessment.calls()
     prevalences = sorted({*PREVALENCES, float(calls.truth.mean()), *content.prevalences})
     return predictive_rows(calls, prevalences, seed=content.seed)
+
+
+def useful_at(calls: Calls) -> dict[float, bool]:
+    """Tells at each operating point whether acting on the score beats acting always and never.
+
+    One of 0 or 1 is left out: net benefit is not defined there.
+    """
+    points = [point for point in calls.operating_points if 0 < point < 1]
+    return dict(zip(points, decision_curve(calls, points).useful.tolist(), strict=True))
 
 
 def training_rows(content: ReportContent) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _draw_cases(folder: Path, cases: Sequence[Case], subject: str) -> None:
         jobs = [pool.submit(draw, case) for case in cases]
         finished = concurrent.futures.as_completed(jobs)
         for job in progress_bar(
-            finished, title="Drawing", total=len(jobs), unit=" images", in_logs=True
+            finished, title="Drawing", total=len(jobs), unit=" cases", in_logs=True
         ):
             job.result()
     finally:

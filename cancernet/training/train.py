@@ -155,7 +155,8 @@ def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iter
         if plan.resume is None:
             assert weights is not None
             record = begin(training, plan, weights)
-            said = f"Run {plan.folder}: {what}\nFirst weights: {weights.words()}"
+            lines = (f"Run {plan.folder}: {what}", plan.settings_words())
+            said = "\n".join([*filter(None, lines), f"First weights: {weights.words()}"])
         else:
             record = resumed(training, plan.resume)
             said = f"Resuming {plan.folder}: {what}"

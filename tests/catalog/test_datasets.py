@@ -91,7 +91,7 @@ def test_every_entry_is_whole():
     for name, entry in catalog.DATASETS.items():
         assert entry.name == name and len(entry.words) == len(entry.classes)
         assert 0 < len(entry.positive) < len(entry.classes)
-        assert all([entry.title, entry.layout, entry.origin, entry.licence, entry.defects])
+        assert all([entry.title, entry.layout, entry.origin, entry.licence])
     with pytest.raises(ValueError, match="two data sets"):
         catalog.entry.register(BUSI)
 

@@ -9,8 +9,8 @@ from cancernet.building.describe import describe_dataset
 from cancernet.building.identify import identify_paths
 from cancernet.building.settings import BuildSettings
 from cancernet.building.source_files import find_files
-from cancernet.catalog import read_place, shipped_split
-from cancernet.catalog.paths import SPLIT_NAMES
+from cancernet.catalog import Identity, LeftOut, Reason, read_place, shipped_split
+from cancernet.catalog.paths import SPLIT_NAMES, patient_above_class
 from cancernet.config import SPLITS
 from tests.helpers.building_trees import write_patch
 
@@ -28,6 +28,28 @@ from tests.helpers.building_trees import write_patch
 )
 def test_the_nearest_folder_names_the_split(path, split, rest):
     assert shipped_split(PurePosixPath(path)) == (split, PurePosixPath(rest))
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("p7/yes/a.png", ""),
+        ("download/p7/yes/a.png", ""),
+        ("train/p7/yes/a.png", "training"),
+        ("p7/test/yes/a.png", "testing"),
+        ("p7/yes/val/a.png", "validation"),
+    ],
+)
+def test_the_folder_above_that_of_the_class_names_the_patient(path, part):
+    found = patient_above_class(PurePosixPath(path), ("no", "yes"))
+    assert found == Identity("p7", "yes", part=part)
+
+
+@pytest.mark.parametrize("path", ["yes/a.png", "train/yes/a.png", "train/val/yes/a.png"])
+def test_the_folder_of_a_split_names_no_patient(path):
+    with pytest.raises(LeftOut) as caught:
+        patient_above_class(PurePosixPath(path), ("no", "yes"))
+    assert caught.value.reason is Reason.NO_PATIENT
 
 
 def test_building_and_auditing_know_the_same_names_of_splits(tmp_path):

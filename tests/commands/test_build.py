@@ -1,5 +1,6 @@
 """`python build_dataset.py`: what it prints, and how it leaves."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cancernet import catalog
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED
 from cancernet.dataset.build_record import Unlisted
 from cancernet.sample import layouts
@@ -86,6 +88,14 @@ def test_no_data_says_where_to_get_them(build, tmp_path):
     (tmp_path / "datasets" / "original").mkdir(parents=True)
     (tmp_path / "datasets" / "original" / "README.md").write_text("")
     assert KAGGLE in error_of(build())
+
+
+def test_no_data_of_a_set_that_is_neither_on_kaggle_nor_drawn(build, monkeypatch):
+    entry = dataclasses.replace(catalog.dataset("bach"), name="new", origin="not stated")
+    monkeypatch.setitem(catalog.DATASETS, "new", entry)
+    assert error_of(build("--dataset", "new")).endswith(
+        "original-new: put the files of new there, unpacked (origin: not stated)"
+    )
 
 
 def two_classes(folder):

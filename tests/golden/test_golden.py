@@ -155,15 +155,20 @@ FORMS = {
 
 
 class World(Folder):
-    """What the programs make of the pictures; the training begins at once."""
+    """What the programs make of the pictures."""
 
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
         super().__init__(folder)
+        self._pool = pool
         self.idc = self.run("build_dataset", *BUILDS["idc"], "--output", "datasets/idc")
         # Before the training, whose report tells what an audit found.
         self.audit = self.run("build_dataset", *AUDITS["idc"])
-        self.training: Future[Done] = pool.submit(self.run, "train_model", *TRAINING)
         self.make_the_rest()
+
+    @functools.cached_property
+    def training(self) -> Future[Done]:
+        """The training, begun when it is first asked for."""
+        return self._pool.submit(self.run, "train_model", *TRAINING)
 
     @functools.cached_property
     def built(self) -> Outcomes:
@@ -181,11 +186,14 @@ class World(Folder):
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    in_this_process = "PYTEST_XDIST_WORKER" not in os.environ
-    if in_this_process and any(i.path.stem == "test_reworded" for i in request.session.items):
+    in_this_process, chosen = "PYTEST_XDIST_WORKER" not in os.environ, request.session.items
+    if in_this_process and any(i.path.stem == "test_reworded" for i in chosen):
         request.getfixturevalue("rewording")  # on the second processor
     with ThreadPoolExecutor(1) as pool:
-        yield World(tmp_path_factory.mktemp("golden"), pool)
+        found = World(tmp_path_factory.mktemp("golden"), pool)
+        if any("trained" in getattr(i, "fixturenames", ()) for i in chosen):
+            _ = found.training  # beside the tests that do not need it
+        yield found
 
 
 @pytest.fixture(scope="module")

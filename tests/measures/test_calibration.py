@@ -237,11 +237,17 @@ class TestDecisionCurve:
         np.testing.assert_allclose(
             found.everybody, [(2 - 3 / 3) / 5, (2 - 3) / 5, (2 - 27) / 5, (2 - 57) / 5]
         )
-        assert found.useful_range() == (0.25, 0.9)
+        assert found.useful_stretches() == [(0.25, 0.25), (0.9, 0.9)]
+
+    def test_useful_on_both_sides_of_thresholds_where_it_is_not(self):
+        # From 0.31 to 0.6 it finds half of the positives and calls half of the negatives.
+        calls = Calls([1, 1, 1, 1, 0, 0, 0, 0, 0, 0], [0.9, 0.9, 0.3, 0.3, *[0.6] * 3, *[0.1] * 3])
+        found = decision_curve(calls)
+        assert found.useful_stretches() == [(0.11, 0.3), (0.61, 0.9)]
 
     def test_never_useful(self):
         found = decision_curve(Calls([1, 0], [0.1, 0.9]))
-        assert np.isnan(found.useful_range()).all() or found.useful_range()[1] < 0.11
+        assert found.useful_stretches() == []
 
     def test_one_class(self):
         found = decision_curve(Calls([0, 0], [0.1, 0.9]))
@@ -260,8 +266,14 @@ class TestDecisionCurve:
             "network",
             "act on everybody",
             "act on nobody",
-            "operating point 0.3",
+            "operating point, threshold 0.3",
         ]
+
+    def test_operating_points_of_patches_with_and_without_neighbours_are_drawn(self):
+        calls = Calls(self.TRUTH, self.SCORE, [0.3, 0.3, 0.4, 0.4, 0.4])
+        drawn = draw_decision_curve(calls).axes[0].lines[3:]
+        assert [line.get_xdata()[0] for line in drawn] == [0.3, 0.4]
+        assert drawn[0].get_label() == "operating point, threshold 0.3 or 0.4"
 
 
 def test_reliability_by_hand():

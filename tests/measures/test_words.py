@@ -65,7 +65,7 @@ def test_a_rule_is_said_with_its_number():
     assert "at least 0.9" in said["sensitivity"]
     assert "4 false alarms" in said["cost"]
     assert said["fixed"] == "fixed threshold 0.25"
-    assert "shifts of 1 in log odds" in said["smoothed"]
+    assert "scale 1 in log odds" in said["smoothed"]
     assert "Youden" in said["youden"]
 
 

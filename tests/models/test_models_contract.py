@@ -34,7 +34,7 @@ LIKE_ANOTHER = {
     "kernel-cnn-gaussian",
     "kernel-cnn-mean",
 }
-# One that was entered just now is asked too, in the usual way.
+# A newly registered network is tried too, at the usual size.
 NETWORKS |= {
     name: (32, 8)
     for name in MODELS

@@ -173,8 +173,34 @@ def test_report_shows_what_reviewers_ask_for():
     assert "resamples of the patients" in text
     assert "All 12 patients are positive" in text
     assert f"<td>{100 * truth.mean():.3g}%</td>" in text
-    low, high = decision_curve(Calls(truth, score)).useful_range()
-    assert f"from {low:.2f} to {high:.2f}." in text
+    for low, high in decision_curve(Calls(truth, score)).useful_stretches():
+        assert (f"{low:.2f} to {high:.2f}" if high > low else f"{low:.2f}") in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_report_says_where_acting_on_the_score_is_worse_than_always_or_never():
+    content = report_content()
+    scored = content.assessment.scored
+    truth, score = [1] * 4 + [0] * 6, [0.9, 0.9, 0.3, 0.3, *[0.6] * 3, *[0.1] * 3]
+    times = len(scored["testing"].truth) // len(truth)
+    positive = np.tile(score, times)
+    testing = dataclasses.replace(
+        scored["testing"],
+        truth=np.tile(truth, times),
+        probabilities=np.stack([1 - positive, positive], axis=1),
+    )
+    assessment = assess(
+        scored["validation"],
+        testing,
+        Classes(classes=("0", "1"), words=("no IDC", "IDC"), positive=("1",)),
+        config=TrainConfig(),
+        resamples=20,
+    )
+    point = assessment.operating_point.threshold
+    assert 0.31 <= point <= 0.6
+    text = " ".join(page(dataclasses.replace(content, assessment=assessment)).split())
+    assert "at thresholds of 0.11 to 0.30 and 0.61 to 0.90, compared in steps of 0.01." in text
+    assert f"At the operating point, {point:.4g}, it is not." in text
 
 
 @pytest.mark.usefixtures("undrawn")

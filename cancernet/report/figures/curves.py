@@ -1,6 +1,6 @@
 """Draws curves; each function returns a matplotlib Figure, unsaved, with a footer below.
 
-Those of a set of scores take its calls and mark the operating point where it is one for all.
+Those of a set of scores take its calls and mark their operating points (`_say_points`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -156,9 +156,9 @@ def draw_decision_curve(calls: Calls, *, footer: str = "") -> "Figure":
         curve.thresholds, curve.everybody, color=ORANGE, linestyle="--", label="act on everybody"
     )
     axes.axhline(0, color=GREY, linestyle=":", label="act on nobody")
-    if np.ndim(calls.threshold) == 0:
-        label = f"operating point {calls.threshold:.3g}"
-        axes.axvline(calls.threshold, color=GREY, linewidth=1, label=label)
+    for place, threshold in enumerate(calls.operating_points):
+        label = "" if place else _say_points(calls)
+        axes.axvline(threshold, color=GREY, linewidth=1, label=label)
     top = max(curve.prevalence, 0.05)
     axes.set(
         xlim=(0, 1),
@@ -214,11 +214,13 @@ def _one_class(axes: "Axes", calls: Calls, *, size: float = 10) -> bool:
 
 
 def _mark(axes: "Axes", x: float, y: float, calls: Calls) -> None:
-    """Marks the calls by one operating point, or by two, as in context; not by more."""
-    thresholds = [f"{value:.3g}" for value in np.unique(calls.threshold)]
-    if len(thresholds) <= 2:
-        label = f"operating point {' or '.join(thresholds)}"
-        axes.plot([x], [y], color=ORANGE, marker="D", ms=8, linestyle="none", label=label)
+    style: Any = {"color": ORANGE, "marker": "D", "ms": 8, "linestyle": "none"}
+    axes.plot([x], [y], label=_say_points(calls), **style)
+
+
+def _say_points(calls: Calls) -> str:
+    points = " or ".join(f"{value:.3g}" for value in calls.operating_points)
+    return f"operating point {points}" if points else "calls, at several operating points"
 
 
 def _range(interval: tuple[float, float] | None) -> str:
