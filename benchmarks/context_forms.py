@@ -5,8 +5,9 @@
 
 Nothing is trained: the finished runs in DIR are judged again, with every form of context fitted
 on whole slides of training and validation, its operating point chosen on validation, and the
-patients left out judged, as `patients_left_out.py` judges them. The training slides are scored
-once a run and kept beside it.
+patients left out judged, as `patients_left_out.py` judges them. The last table leaves
+the tumour out of the dense slides: what a slide's own operating point costs where there is none.
+The training slides are scored once a run and kept beside it.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from patients_left_out import DENSE, Judged, print_differences, print_table
 
-from cancernet.context.context import Places
+from cancernet.context.context import Context, Places
 from cancernet.context.fit import fit_context
 from cancernet.context.judge import places_of
 from cancernet.context.slide_point import operating_points
@@ -42,6 +43,11 @@ class Patches:
     probability: np.ndarray
     places: Places
 
+    def of(self, rows: np.ndarray) -> "Patches":
+        return Patches(
+            self.patients[rows], self.truth[rows], self.probability[rows], self.places.of(rows)
+        )
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -50,6 +56,7 @@ def main() -> None:
     parser.add_argument("--dense", nargs="+", default=DENSE, help="patients judged one by one")
     arguments = parser.parse_args()
     found: dict[str, dict[tuple[int, int], Judged]] = defaultdict(dict)
+    without_tumour: dict[str, list[float]] = defaultdict(list)
     for number, folder in enumerate(sorted(arguments.work.glob(arguments.runs))):
         if not (folder / "metrics.json").exists():
             continue
@@ -61,14 +68,23 @@ def main() -> None:
             read(folder / "predictions.csv"),
         )
         # Several runs of a fold are told apart as seeds are.
-        for name, judged in forms(run, *splits):
+        healthy = splits[2].of(
+            np.flatnonzero((splits[2].truth == 0) & np.isin(splits[2].patients, arguments.dense))
+        )
+        for name, judged, alike in forms(run, *splits, healthy):
+            for patient in np.unique(alike.patients):
+                called = alike.called[alike.patients == patient]
+                without_tumour[name].append(1 - float(called.mean()))
             found[name][fold, number if "--" in folder.name else run.record.config["seed"]] = judged
     print_table(found, sorted(arguments.dense))
     print_differences(found, sorted(arguments.dense))
+    print("\n| dense slides with the tumour left out | specificity, mean | worst |\n|---|---|---|")
+    for name, values in without_tumour.items():
+        print(f"| {name} | {np.mean(values):.3f} | {min(values):.3f} |")
 
 
-def forms(run: Run, training: Patches, validation: Patches, testing: Patches):
-    """Yields the name of every form of context and what it says of the testing patches."""
+def forms(run: Run, training: Patches, validation: Patches, *tested: Patches):
+    """Yields the name of every form of context and what it says of the sets that are tested."""
     seconds = json.loads((run.folder / "metrics.json").read_text())["training"]["cpu_seconds"]
     together = [training, validation]
     places = Places(
@@ -87,25 +103,23 @@ def forms(run: Run, training: Patches, validation: Patches, testing: Patches):
         judged = context.judge(validation.probability, validation.places)
         calls = Calls(validation.truth, judged.probability, 0.5, validation.patients)
         point = choose_operating_point(calls, rule_of(run.record.config))
-        judged = context.judge(testing.probability, testing.places)
         for own in (False, True):
-            points, _ = operating_points(
-                dataclasses.replace(context, slide_points=own),
-                judged,
-                testing.places,
-                alone=run.threshold,
-                chosen=point.threshold,
-            )
-            yield (
-                f"spread {spread}, point of {'whole slides' if own else 'validation'}",
-                Judged(
-                    patients=testing.patients,
-                    truth=testing.truth,
-                    score=judged.probability,
-                    called=judged.probability >= points,
-                    cpu_seconds=seconds,
-                ),
-            )
+            form = dataclasses.replace(context, slide_points=own)
+            name = f"spread {spread}, point of {'whole slides' if own else 'validation'}"
+            yield name, *(judge(form, run, point.threshold, each, seconds) for each in tested)
+
+
+def judge(context: Context, run: Run, chosen: float, patches: Patches, seconds: float) -> Judged:
+    """Judges patches in context; `chosen` is validation's operating point there."""
+    found = context.judge(patches.probability, patches.places)
+    points, _ = operating_points(context, found, patches.places, alone=run.threshold, chosen=chosen)
+    return Judged(
+        patients=patches.patients,
+        truth=patches.truth,
+        score=found.probability,
+        called=found.probability >= points,
+        cpu_seconds=seconds,
+    )
 
 
 def scored_training(run: Run, folder: Path) -> Patches:

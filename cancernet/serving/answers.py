@@ -130,7 +130,7 @@ class InContext(Answer):
         ge=0,
         le=8,
         description="how many of the eight patches around it were sent with it; patches up to "
-        "three places away count as well. Absent where the patch is judged alone",
+        "four places away count as well. Absent where the patch is judged alone",
     )
 
 
