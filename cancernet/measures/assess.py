@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cancernet.measures.calibration import in_the_large
 from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import per_class_metrics
 from cancernet.measures.decisions import NONE, Calibration, OperatingPoint, Rule
@@ -22,6 +23,7 @@ from cancernet.measures.metrics import Figures, binary_metrics
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.patients import PatientRow, patient_rows
 from cancernet.measures.remarks import (
+    BADLY_CALIBRATED,
     FEW_PATIENTS,
     UNLIKE_SHARE,
     Kind,
@@ -163,7 +165,7 @@ def assess_at(scores: ScoreSet, *, seed: int, resamples: int = RESAMPLES) -> Ass
 
 
 def _remarks(scores: ScoreSet) -> Iterator[Remark]:
-    """Says which classes testing has no image of, and when many images are of another kind."""
+    """Says which classes testing has no image of, and when images or probabilities do not fit."""
     calls, testing = scores.calls(), scores.scored[TESTING]
     if calls.of_one_class:
         yield remark(Kind.TESTING_OF_ONE_CLASS, only=calls.only)
@@ -174,6 +176,10 @@ def _remarks(scores: ScoreSet) -> Iterator[Remark]:
     images, unlike = len(testing.paths), testing.unlike or 0
     if unlike > UNLIKE_SHARE * images:
         yield remark(Kind.MANY_UNLIKE_TRAINING, unlike=unlike, images=images, share=unlike / images)
+    off = in_the_large(calls.truth, calls.score)
+    if abs(off) > BADLY_CALIBRATED:
+        mean, share = float(calls.score.mean()), float(calls.truth.mean())
+        yield remark(Kind.BADLY_CALIBRATED, mean=mean, share=share, in_the_large=off)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -206,9 +206,14 @@ def calibration_metrics(calls: Calls, *, bins: int = 10, seed: int = 7) -> Calib
         ece=expected_calibration_error(truth, score, bins),
         ece_if_perfect=float(drawn.mean()),
         ece_if_perfect_95=float(np.quantile(drawn, 0.95)),
-        in_the_large=logistic_fit(truth, sure, with_slope=False)[0],
+        in_the_large=in_the_large(truth, score),
         slope=logistic_fit(truth, sure, with_slope=True)[1],
     )
+
+
+def in_the_large(truth: np.ndarray, score: np.ndarray) -> float:
+    """Returns the log odds to add to every score so that the mean fits; NaN with one class only."""
+    return logistic_fit(truth, np.clip(score, _SURE, 1 - _SURE), with_slope=False)[0]
 
 
 def expected_calibration_error(truth: np.ndarray, score: np.ndarray, bins: int = 10) -> float:

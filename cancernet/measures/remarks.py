@@ -4,6 +4,7 @@ A value in braces may be given a noun: `{patients:patient}` is `1 patient` or `2
 """
 
 import dataclasses
+import math
 import string
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -14,6 +15,9 @@ from cancernet.base.words import counted
 
 # Fewer patients with images of a class than this are said to be few.
 FEW_PATIENTS = 10
+
+# Log odds by which the mean probability is off from which it is said: odds twice or half as high.
+BADLY_CALIBRATED = math.log(2)
 
 # Of unseen patients' images the threshold lets about so many seem unlike the training images.
 UNLIKE_SHARE = 0.01
@@ -48,6 +52,7 @@ class Kind(StrEnum):
     TESTING_OF_ONE_CLASS = "testing_of_one_class"
     CLASSES_WITHOUT_IMAGES = "classes_without_images"
     MANY_UNLIKE_TRAINING = "many_unlike_training"
+    BADLY_CALIBRATED = "badly_calibrated"
     FEW_PATIENTS = "few_patients"
     NO_INTERVAL = "no_interval"
     SENTENCE = "sentence"  # of a record that knew remarks as sentences only
@@ -139,6 +144,11 @@ SENTENCES = {
         "{unlike} of {images:image} ({share:.1%}) are unlike the training images; what the "
         "model says of them rests on nothing that it has seen."
     ),
+    Kind.BADLY_CALIBRATED: (
+        "The probabilities cannot be taken at face value: their mean on testing is {mean:.3f}, but "
+        "{share:.3f} of the images are positive (calibration in the large {in_the_large:+.2f}, "
+        "where 0 is right)."
+    ),
     Kind.FEW_PATIENTS: (
         "The {level:.0%} intervals rest on {patients:patient} ({with_positives} with positives, "
         "{with_negatives} with negatives), too few to be trusted: they show how these patients "
@@ -168,6 +178,7 @@ SHORT: dict[str, str] = {
     Kind.FEW_PATIENTS_CHOSE: _FEW,
     Kind.TESTING_OF_ONE_CLASS: "testing has one class: figures that need both are undefined",
     Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
+    Kind.BADLY_CALIBRATED: "on testing the probabilities do not fit the share of positives",
     Kind.FEW_PATIENTS: _FEW,
     Kind.NO_INTERVAL: "some figures have no interval",
 }

@@ -12,7 +12,7 @@ from cancernet.report.sections import HeadlineFigure, headline
 
 WORDS = (
     "In context, the score of a patch is the mean of its own log odds and those of the patches up "
-    "to {reach} places away on its slide, the nearer ones weighing more, multiplied by a gain "
+    "to {reach} places away on its slide, the nearer ones weighing more, rescaled by a gain "
     "and shifted by an offset. A patch that has none of them keeps its own score and the operating "
     "point of patches alone."
 )

@@ -141,7 +141,11 @@ def trained(
             model, images, batch_size=plan.config.batch_size, seed=plan.config.seed
         )
         if used:
-            _log.info("Batch normalization: statistics retaken from %s training images", used)
+            _log.info(
+                "Batch normalization: statistics retaken from %s training images; the figures of "
+                "the epochs are from before, all others from after",
+                used,
+            )
     return model, state
 
 

@@ -320,6 +320,7 @@ def test_refusals_with_a_run(world: World, trained: Done) -> None:
     shutil.copytree(world.folder / "output" / "golden", altered, dirs_exist_ok=True)
     with open(altered / "model.onnx", "ab") as file:
         file.write(b"x")
+    assert world.built  # the refusals name these builds, also where no other test asks for them
     found = world.run_all(WITH_A_RUN)
     compare("refusals-with-a-run", {
         "refusals.txt": "".join(

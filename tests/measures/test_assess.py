@@ -264,7 +264,7 @@ class TestText:
 
     def test_names_what_was_not_split(self):
         *_, found = assessed(2)
-        report = text_report(found, unit="source")
+        report = " ".join(text_report(found, unit="source").split())
         assert " sources; positive" in report and " sources resampled" in report
         assert "“Patient” below means a source." in report
         assert " patients resampled" in text_report(found)

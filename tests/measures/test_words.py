@@ -59,6 +59,21 @@ def test_values_stand_in_the_sentence(made, said):
     assert said in words.sentence(made)
 
 
+@pytest.mark.parametrize(("score", "bad"), [(0.65, False), (0.68, True), (0.32, True)])
+def test_probabilities_whose_odds_are_off_by_a_factor_of_two_are_remarked(score, bad):
+    images = Scored(
+        paths=[f"{n}.png" for n in range(20)],
+        patients=[str(n % 4) for n in range(20)],
+        truth=np.arange(20) // 10,
+        probabilities=np.tile([1 - score, score], (20, 1)),
+    )
+    found = assess(images, images, BOTH, config=TrainConfig(), resamples=20).remarks
+    said = [words.sentence(one) for one in found if one.kind == Kind.BADLY_CALIBRATED]
+    assert len(said) == bad
+    if bad:
+        assert f"on testing is {score:.3f}, but 0.500 of the images are positive" in said[0]
+
+
 def test_a_rule_is_said_with_its_number():
     numbers = {"target_sensitivity": 0.9, "cost_ratio": 4.0}
     said = {name: Rule(name, threshold=0.25, **numbers).words for name in RULES}
