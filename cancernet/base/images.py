@@ -85,10 +85,10 @@ def read_rgb(
     if not content:
         raise ImageError("the file is empty (0 bytes)")
     odd = _oddity_of_name(source, content)
-    if (plain := plain_png(content, maximum_pixels)) is not None:
-        rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
-        return _marked(rgb, odd)
     try:
+        if (plain := plain_png(content, maximum_pixels)) is not None:
+            rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
+            return _marked(rgb, odd)
         with open_image(content) as image:
             _check_size(image, content, maximum_pixels)
             image.load()

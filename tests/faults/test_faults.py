@@ -10,11 +10,12 @@ import errno
 import json
 import os
 import re
+import struct
 import time
 import unicodedata
+import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -63,6 +64,19 @@ def out(tmp_path):
 
 def alone_in(folder, *names):
     return sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+
+def large_png(side):
+    """A black PNG, made without a piece of memory that Python would keep for later."""
+    packer = zlib.compressobj(1)
+    rows = b"".join(packer.compress(bytes(1 + 3 * side)) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in parts:
+        content += struct.pack(">I", len(data)) + kind + data
+        content += struct.pack(">I", zlib.crc32(kind + data))
+    return content
 
 
 # Building
@@ -125,9 +139,7 @@ def test_building_from_files_that_vanish_change_or_cannot_be_read(source, out, m
 def test_building_with_little_memory(source, out):
     build_it(source, out)  # everything is imported
     large = source / patch_path("8001", 0, 200)
-    pixels = np.zeros((4000, 4000, 3), np.uint8)
-    Image.fromarray(pixels).save(large, format="PNG", compress_level=1)
-    del pixels
+    large.write_bytes(large_png(7500))
     with memory_ends_at(30_000_000):
         build_it(source, out)
     ((name, why),) = left_out(out).items()
@@ -215,6 +227,7 @@ def test_very_many_files_take_little_memory(tmp_path):
 
     first = tmp_path / "many" / "1_idx5_x1_y1_class0.png"
     write_patch(first, 1)
+    assert list(Inputs([first.parent])) == [first] and find_files(first.parent)  # all is imported
     for number in range(10_000):
         os.link(first, first.with_name(f"1_idx5_x{number}_y7_class0.png"))
     tracemalloc.start()
@@ -310,9 +323,7 @@ def test_scoring_with_little_memory(tiny_run, tmp_path, capsys):
     folder = tmp_path / "large"
     folder.mkdir()
     Image.new("RGB", (48, 48), (9, 40, 150)).save(folder / "small.png")
-    pixels = np.zeros((4000, 4000, 3), np.uint8)
-    Image.fromarray(pixels).save(folder / "large.png", compress_level=1)
-    del pixels
+    (folder / "large.png").write_bytes(large_png(7500))
     predictor = Predictor(run_folder.open_run(tiny_run))
     list(predictor.predict_many([folder / "small.png"]))
     with memory_ends_at(30_000_000):
@@ -381,15 +392,12 @@ def test_serving_when_the_clock_jumps(server, monkeypatch):
 @in_fresh_process
 def test_serving_with_little_memory(server):
     """The image is refused in a sentence; the server goes on."""
-    import io
-
     from tests.serving.test_serving import problem
 
-    large = io.BytesIO()
-    Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)).save(large, "PNG", compress_level=1)
+    large = large_png(5000)
     expected = answer(server)
     with memory_ends_at(15_000_000):
-        refused = server.send("/predict", large.getvalue())
+        refused = server.send("/predict", large)
     assert "does not fit into memory" in problem(refused, refused.status_code)
     assert answer(server) == expected
 

@@ -266,14 +266,14 @@ class TestDecisionCurve:
             "network",
             "act on everybody",
             "act on nobody",
-            "operating point, threshold 0.3",
+            "operating point 0.3",
         ]
 
     def test_operating_points_of_patches_with_and_without_neighbours_are_drawn(self):
         calls = Calls(self.TRUTH, self.SCORE, [0.3, 0.3, 0.4, 0.4, 0.4])
         drawn = draw_decision_curve(calls).axes[0].lines[3:]
         assert [line.get_xdata()[0] for line in drawn] == [0.3, 0.4]
-        assert drawn[0].get_label() == "operating point, threshold 0.3 or 0.4"
+        assert drawn[0].get_label() == "operating point 0.3 or 0.4"
 
 
 def test_reliability_by_hand():

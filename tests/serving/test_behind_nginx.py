@@ -15,9 +15,10 @@ import pytest
 from playwright.sync_api import expect
 
 from cancernet.runs import run_folder
+from tests.browser.conftest import browser  # noqa: F401
 from tests.conftest import write_tiny_run
+from tests.helpers.browsing import opened, upload
 from tests.helpers.serving_examples import BLUE, picture
-from tests.serving.test_page import browser, opened, upload  # noqa: F401
 from tests.serving.test_serving_process import ROOT, get, serving
 
 # Debian keeps it where only root's path leads.
