@@ -121,8 +121,10 @@ def test_killed_while_copying(source, tmp_path, monkeypatch):
     write = transfer._write
 
     def slow(*args):
-        time.sleep(0.06)  # all images: longer than the next build is willing to wait
+        # After the write: a worker asks whether its build still lives before each image, and the
+        # next build may begin sooner than a sleep in between ends.
         write(*args)
+        time.sleep(0.06)  # all images: longer than the next build is willing to wait
 
     out = tmp_path / "data" / "idc"
     with monkeypatch.context() as patched:
