@@ -28,6 +28,7 @@ from cancernet.base.records import Record
 # and that of runs which do not say theirs.
 SPREAD = 2.0
 FORMER_SPREAD = 1.5
+LEAST_WEIGHT = 0.5  # of neighbours that are there, from which a patch lies amid a slide
 # A probability of 0 or 1 has no finite log odds; float32 softmax ends near here.
 _SMALLEST = 1e-7
 

@@ -9,14 +9,13 @@ drawn towards what was measured on other patients (benchmarks/README.md, "In con
 
 import numpy as np
 
-from cancernet.context.context import SPREAD, Context, Places, log_odds, surroundings
+from cancernet.context.context import LEAST_WEIGHT, SPREAD, Context, Places, log_odds, surroundings
 
 GAIN, OFFSET = 1.0, 0.0  # what is expected
 PRIOR_SLIDES = 4  # whole slides that this expectation counts for
 PRIOR_CURVATURE = 0.05  # of one slide's loss around its best gain and offset, about
 KEPT = (1.0, 0.5, 0.2)  # shares of the patches that a slide is thinned to
 LEAST_PATCHES = 10  # of each class with LEAST_WEIGHT of neighbours, in a whole slide
-LEAST_WEIGHT = 0.5
 
 
 def fit_context(

@@ -4,17 +4,16 @@ In context, the scores of a slide with tumour fall into two groups. Otsu's thres
 Transactions on Systems, Man, and Cybernetics 9, 1979) parts them where the variance between the
 groups is greatest. The slide's operating point is that threshold, kept within `FURTHEST` of the
 one that validation chose: it corrects a slide whose scores lie higher or lower as a whole, and
-cannot turn a slide of one kind of tissue into two (benchmarks/README.md, "In context").
+what it costs on a slide without tumour stays limited (benchmarks/README.md, "In context").
 """
 
 import numpy as np
 
-from cancernet.context.context import Context, JudgedPatches, Places, log_odds
+from cancernet.context.context import LEAST_WEIGHT, Context, JudgedPatches, Places, log_odds
 
 # Fewer patches, or patches that were sampled, have too odd a share of tumour to part by.
 LEAST_PATCHES = 450
 LEAST_SHARE = 0.5  # of them that have most of their neighbours
-LEAST_WEIGHT = 0.5
 FURTHEST = 1.0  # log odds that a slide's operating point may lie from validation's
 _WIDEST = 8.0  # log odds beyond which scores count as the same
 _BINS = 256
@@ -66,8 +65,7 @@ def slide_point(probability: np.ndarray, chosen: float) -> float:
 
 def is_whole(weight: np.ndarray) -> bool:
     """Tells whether patches of one slide, by their neighbours' weights (n,), are nearly all."""
-    enough = float(np.mean(weight >= LEAST_WEIGHT)) >= LEAST_SHARE if len(weight) else False
-    return len(weight) >= LEAST_PATCHES and enough
+    return len(weight) >= LEAST_PATCHES and bool(np.mean(weight >= LEAST_WEIGHT) >= LEAST_SHARE)
 
 
 def _whole(places: Places, weight: np.ndarray) -> list[np.ndarray]:

@@ -15,7 +15,6 @@ import pytest
 from playwright.sync_api import expect
 
 from cancernet.runs import run_folder
-from tests.browser.conftest import browser  # noqa: F401
 from tests.conftest import write_tiny_run
 from tests.helpers.browsing import opened, upload
 from tests.helpers.serving_examples import BLUE, picture
@@ -118,7 +117,7 @@ def test_the_page_and_its_files_are_found_and_an_image_is_scored(proxy, path):
         assert get(image)["word"] == "IDC"
 
 
-def test_a_browser_scores_an_image_there(proxy, browser):  # noqa: F811
+def test_a_browser_scores_an_image_there(proxy, browser):
     with opened(browser, f"{proxy}/cancernet/") as page:
         page.set_input_files("#files", [upload("a.png", picture(BLUE))])
         expect(page.locator(".card")).to_contain_text("IDC")
