@@ -22,7 +22,7 @@ from PIL import Image, ImageEnhance
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cancernet.base.images import read_rgb
+from cancernet.images.reading import read_rgb
 from cancernet.lookalike.near_duplicates import Pair, connected, find_near_duplicates
 from cancernet.lookalike.pictures import Pictures, look_at_pictures
 

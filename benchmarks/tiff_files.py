@@ -20,7 +20,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cancernet.base.errors import CancerNetError
-from cancernet.base.images import read_rgb
+from cancernet.images.reading import read_rgb
 from cancernet.slides.large_image import open_image
 
 LOSSY = 12  # the error that JPEG and WebP may make on this smooth picture

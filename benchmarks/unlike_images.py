@@ -29,13 +29,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cancernet.appearance.appearance import Appearance, measure
 from cancernet.appearance.fit import Measured, fit_appearance
 from cancernet.base.errors import ImageError
-from cancernet.base.formats import SUFFIXES
-from cancernet.base.images import read_rgb, to_array
 from cancernet.building.build import build
 from cancernet.building.settings import BuildSettings
 from cancernet.config import SPLITS
 from cancernet.dataset.folds import join_parts
 from cancernet.dataset.manifest import Part, read_dataset
+from cancernet.images.formats import SUFFIXES
+from cancernet.images.reading import read_rgb, to_array
 from cancernet.recipes import RECIPES
 
 KINDS = {

@@ -14,9 +14,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cancernet.base.images import read_rgb
 from cancernet.dataset.manifest import read_dataset
 from cancernet.explaining import METHODS, Explainer, overlay
+from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import open_run
 from cancernet.slides.output import picture_of
 from cancernet.slides.scoring import PatientPatches, Place, map_of_places

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import encoded, read_rgb
+from cancernet.images.reading import encoded, read_rgb
 from cancernet.scoring.output import PROBABILITIES
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from cancernet.api.answers import Prediction
 from cancernet.base.errors import ImageError
-from cancernet.base.images import to_rgb
 from cancernet.base.words import DRAWN, NOTICE
+from cancernet.images.reading import to_rgb
 from cancernet.scoring import predictor as scoring
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.prediction import Failure

@@ -149,9 +149,9 @@ class Run:
         import numpy as np
 
         from cancernet.api.answers import Explanation
-        from cancernet.base.images import read_rgb
         from cancernet.explaining.explainer import MEANING
         from cancernet.explaining.maps import enlarged, overlay
+        from cancernet.images.reading import read_rgb
 
         prediction = self.predict(image)
         explainer, name = self._explainer, class_name or prediction.label

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cancernet.appearance.appearance import FURTHEST, MEASURES, Appearance, measure, packed
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb, to_array
 from cancernet.base.parallel import processors
+from cancernet.images.reading import read_rgb, to_array
 
 MOST_IMAGES = 4000  # of each split: more take time and change little
 LEAST_IMAGES = 20

@@ -1,1 +1,1 @@
-"""Errors, files, locks, images, words: what every room may use."""
+"""Errors, files, locks, tables, words: what every room may use."""

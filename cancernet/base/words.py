@@ -6,7 +6,7 @@ DRAWN = "The model was trained on drawn pictures: its answers mean nothing for t
 UNLIKE = "unlike the training images, so the answer rests on nothing that the model has seen"
 NOTICE = "Research software, not a medical device; not for diagnosis."
 
-# The formats of images that `cancernet/base/formats.py` opens.
+# The formats of images that `cancernet/images/formats.py` opens.
 FORMATS_READ = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WebP", "JPEG 2000", "PGM", "PPM", "DICOM")
 IMAGES_READ = f"{', '.join(FORMATS_READ[:-1])} or {FORMATS_READ[-1]}"
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from cancernet import catalog
-from cancernet.base.dicom import patient_id
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import read_file
 from cancernet.base.parallel import in_parallel
 from cancernet.base.patch_name import patient_key
 from cancernet.building.settings import BY_HEADER, FOLDER, BuildSettings
@@ -21,6 +19,8 @@ from cancernet.dataset.label_table import (
     patient_of,
     read_labels,
 )
+from cancernet.images.dicom import patient_id
+from cancernet.images.reading import read_file
 
 CHUNK = 64  # files whose headers are read at a time
 UNIT_UNKNOWN = (

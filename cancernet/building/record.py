@@ -17,7 +17,6 @@ import numpy as np
 from cancernet import __version__
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of, write_json
-from cancernet.base.oddities import Oddity
 from cancernet.base.patch_name import patient_key
 from cancernet.building.check import Checked
 from cancernet.building.describe import table_path
@@ -32,6 +31,7 @@ from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, read_b
 from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows
 from cancernet.dataset.notices import SplitCounts, say_split
 from cancernet.dataset.split_lists import read_lists
+from cancernet.images.oddities import Oddity
 from cancernet.lookalike import grouping
 
 BLOCK = 4096  # rows

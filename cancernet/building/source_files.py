@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, first_line
-from cancernet.base.formats import SUFFIXES, is_image_name
 from cancernet.catalog import Dataset, LeftOutFile, Reason
+from cancernet.images.formats import SUFFIXES, is_image_name
 from cancernet.sample.folder import MARKER
 
 

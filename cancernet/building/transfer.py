@@ -20,13 +20,13 @@ from isal import isal_zlib
 
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
-from cancernet.base.formats import GUESSED, has_other_suffix
-from cancernet.base.images import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
-from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.base.parallel import in_parallel, processors
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason
+from cancernet.images.formats import GUESSED, has_other_suffix
+from cancernet.images.oddities import NOTHING_ODD, ODDITY, Oddity
+from cancernet.images.reading import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 
 CHUNK = 256  # images
 HASH_BYTES = 32

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.named_files import NamedFiles
 from cancernet.base.patch_name import patient_key
 from cancernet.base.tables import Column, read_table
 from cancernet.base.words import some
 from cancernet.catalog import LeftOutFile, Reason
+from cancernet.images.named_files import NamedFiles
 
 EXAMPLES = 3
 

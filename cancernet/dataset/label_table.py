@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.named_files import plain_path
 from cancernet.base.patch_name import patient_key
 from cancernet.base.tables import Column, read_table, read_text, said_pairs
 from cancernet.catalog import (
@@ -20,6 +19,7 @@ from cancernet.catalog import (
     shipped_split,
 )
 from cancernet.dataset.joined import join_files
+from cancernet.images.named_files import plain_path
 
 
 @dataclasses.dataclass(frozen=True)

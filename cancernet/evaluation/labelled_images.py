@@ -10,7 +10,6 @@ import numpy as np
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file, sha256_of
-from cancernet.base.named_files import NamedFiles, plain_path
 from cancernet.base.patch_name import find_respelled, kept_spellings
 from cancernet.base.tables import Column, Table, read_table
 from cancernet.base.words import counted
@@ -19,6 +18,7 @@ from cancernet.dataset.build_record import BUILD
 from cancernet.dataset.label_table import Meanings
 from cancernet.dataset.manifest import MANIFEST, digest, read_dataset
 from cancernet.dataset.notices import notice_respelled, say_notice
+from cancernet.images.named_files import NamedFiles, plain_path
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 

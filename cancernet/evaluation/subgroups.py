@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.named_files import NamedFiles, plain_path
 from cancernet.base.patch_name import patient_key
 from cancernet.base.tables import Column, read_table
 from cancernet.base.words import counted, some
+from cancernet.images.named_files import NamedFiles, plain_path
 from cancernet.measures.assess import TESTING, ScoreSet
 from cancernet.measures.calls import Calls
 from cancernet.measures.intervals import RESAMPLES, patient_intervals

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import FreeNames, json_text, written_beside
-from cancernet.base.images import read_rgb
 from cancernet.explaining.maps import (
     GRADIENT_METHODS,
     METHODS,
@@ -21,6 +20,7 @@ from cancernet.explaining.maps import (
     save_png,
     spread,
 )
+from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import MODEL_KERAS, Run, open_run
 from cancernet.scoring.prediction import Prediction, PredictionInContext
 from cancernet.scoring.predictor import Predictor

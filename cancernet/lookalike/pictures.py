@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_file, read_rgb
 from cancernet.base.parallel import spread
+from cancernet.images.reading import read_file, read_rgb
 
 FREQUENCIES = 8
 LENGTH = FREQUENCIES * FREQUENCIES - 1

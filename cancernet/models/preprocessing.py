@@ -11,7 +11,7 @@ operations: a saved model needs no code of ours to be loaded.
 import keras
 import numpy as np
 
-from cancernet.base.scalings import SCALINGS
+from cancernet.images.scalings import SCALINGS
 
 
 def preprocess(image: keras.KerasTensor, rule: str) -> keras.KerasTensor:

@@ -25,7 +25,7 @@ from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.base.files import refuse_missing, sha256_of
 from cancernet.base.imagenet_package import INSTALL, packaged_weights
-from cancernet.base.scalings import IMAGENET_DEVIATION, IMAGENET_MEAN
+from cancernet.images.scalings import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cancernet.models.pretrained import (
     APPLICATIONS,
     adapted,

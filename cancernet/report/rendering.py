@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import ImageError
 from cancernet.base.files import is_file, parse_json
-from cancernet.base.images import read_rgb
 from cancernet.base.words import counted, images_of, score_text, some, unlike_of
+from cancernet.images.reading import read_rgb
 
 if TYPE_CHECKING:
     from jinja2 import Environment

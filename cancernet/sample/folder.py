@@ -23,7 +23,7 @@ from cancernet.base.files import (
     write_json,
     write_text,
 )
-from cancernet.base.formats import SUFFIXES
+from cancernet.images.formats import SUFFIXES
 
 MARKER = "DRAWN.json"
 SOFTWARE = "CancerNet drawn sample"

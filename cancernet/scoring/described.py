@@ -8,7 +8,7 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.base.errors import RunError
-from cancernet.base.scalings import SCALINGS
+from cancernet.images.scalings import SCALINGS
 from cancernet.recipe_file import named_settings
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
@@ -117,7 +117,7 @@ def input_sides(
 def prepared(pixels: np.ndarray, preprocessing: str) -> np.ndarray:
     """Brings RGB 0-255, float32 (n, height, width, 3), to what a model was trained on.
 
-    `preprocessing` is "inside" (the model does it) or a rule of `cancernet/base/scalings.py`.
+    `preprocessing` is "inside" (the model does it) or a rule of `cancernet/images/scalings.py`.
     """
     if preprocessing == INSIDE:
         return pixels

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file
-from cancernet.base.formats import is_image_name
+from cancernet.images.formats import is_image_name
 
 
 class Inputs:
@@ -68,8 +68,8 @@ def listed_images(table: Path, folders: list[Path], *, columns: Sequence[str] = 
     Raises:
         CancerNetError: the list cannot be read, names nothing, or a name fits several files.
     """
-    from cancernet.base.named_files import NamedFiles, plain_path
     from cancernet.base.tables import Column, read_table
+    from cancernet.images.named_files import NamedFiles, plain_path
 
     content = read_table(table, columns)
     column = content.need(Column.IMAGE)

@@ -19,9 +19,9 @@ from cancernet.base.files import (
     write_json,
     written_beside,
 )
-from cancernet.base.images import read_rgb
 from cancernet.base.records import Record, from_json
 from cancernet.base.words import UNLIKE, counted, score_text, some, unlike_of
+from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import Failure, Prediction, PredictionInContext, Side
 from cancernet.scoring.words import call_word, class_text, context_text, is_of_sides, point_text

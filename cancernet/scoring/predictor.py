@@ -17,9 +17,9 @@ import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
-from cancernet.base.formats import GUESSED
-from cancernet.base.images import read_rgb, to_array
-from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
+from cancernet.images.formats import GUESSED
+from cancernet.images.oddities import NOTHING_ODD, ODDITY, Oddity
+from cancernet.images.reading import read_rgb, to_array
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Input
 from cancernet.scoring.prediction import (

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cancernet.base.formats import SUFFIXES
 from cancernet.base.patch_name import patient_key, read_place
 from cancernet.context.context import Places
+from cancernet.images.formats import SUFFIXES
 
 # Listings that are kept: a folder of a whole data set is listed once for all its patients.
 KEPT_LISTINGS = 4

@@ -27,7 +27,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 import cancernet
 from cancernet.base.errors import CancerNetError, ImageError, RunError
-from cancernet.base.images import encoded
+from cancernet.images.reading import encoded
 from cancernet.runs.run_folder import Run, open_run, read_run_file
 from cancernet.serving.answers import Explained
 from cancernet.serving.problems import Fault, Journal, Refusal, busy, time_limit

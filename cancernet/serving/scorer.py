@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.base.formats import open_image
-from cancernet.base.images import PNG_SIGNATURE, encoded, pixels_decoded, read_rgb
+from cancernet.images.formats import open_image
+from cancernet.images.reading import PNG_SIGNATURE, encoded, pixels_decoded, read_rgb
 from cancernet.scoring.prediction import Failure, Prediction
 from cancernet.scoring.predictor import Predictor, Prepared
 

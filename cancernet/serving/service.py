@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cancernet.base.errors import ImageError
-from cancernet.base.formats import SUFFIXES
 from cancernet.base.words import DRAWN, FORMATS_READ, NOTICE
 from cancernet.catalog import DATASETS
+from cancernet.images.formats import SUFFIXES
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.in_context import judge_together
 from cancernet.scoring.prediction import Failure, Prediction

@@ -8,11 +8,11 @@ import streamlit
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.formats import SUFFIXES
-from cancernet.base.images import read_rgb
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE, UNLIKE, score_text
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
+from cancernet.images.formats import SUFFIXES
+from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import newest_run, open_run
 from cancernet.scoring.in_context import judge_together
 from cancernet.scoring.prediction import Failure, Prediction, PredictionInContext

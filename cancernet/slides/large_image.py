@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, ImageError, first_line
-from cancernet.base.formats import MOST_PAGES
-from cancernet.base.images import read_rgb
-from cancernet.base.oddities import NOTHING_ODD, Oddity
+from cancernet.images.formats import MOST_PAGES
+from cancernet.images.oddities import NOTHING_ODD, Oddity
+from cancernet.images.reading import read_rgb
 
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded
 READ_AHEAD = 8_000_000  # bytes of the file; tifffile would take 256 million

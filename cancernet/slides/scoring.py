@@ -14,7 +14,7 @@ from PIL import Image
 from cancernet import catalog
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError
-from cancernet.base.formats import SUFFIXES
+from cancernet.images.formats import SUFFIXES
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.prediction import Failure, Prediction

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb
 from cancernet.context.context import Places
 from cancernet.context.slide_point import operating_points
+from cancernet.images.reading import read_rgb
 from cancernet.runs.run_record import ContextRecord
 from cancernet.slides.cells import Cells, Polygon, check_grid
 

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb, to_array
 from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BuiltDataset
+from cancernet.images.reading import read_rgb, to_array
 from cancernet.models import network
 from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image
 from cancernet.planning.plan import Finished, Training

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.images import read_rgb
 from cancernet.building import source_files, transfer
 from cancernet.catalog import Reason
 from cancernet.dataset.images import first_alike
+from cancernet.images.reading import read_rgb
 from tests.helpers.building_trees import (
     build_it,
     left_out,

@@ -18,8 +18,8 @@ from PIL import Image
 from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import CancerNetError, ImageError, RunError
 from cancernet.base.files import write_json, write_text
-from cancernet.base.images import read_rgb
 from cancernet.dataset import build_record, manifest
+from cancernet.images.reading import read_rgb
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import open_run, write_run_file
 from cancernet.scoring.model_file import parts_of, vet

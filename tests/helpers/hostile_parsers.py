@@ -26,7 +26,6 @@ from hypothesis import strategies as st
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import json_text
-from cancernet.base.images import read_rgb, to_array
 from cancernet.base.records import from_json
 from cancernet.base.tables import read_list
 from cancernet.building.transfer import decoded_size
@@ -34,6 +33,7 @@ from cancernet.dataset import build_record, manifest
 from cancernet.dataset.label_table import IdentifyByTable, read_labels
 from cancernet.evaluation.labelled_images import read_labelled
 from cancernet.evaluation.subgroups import read_columns
+from cancernet.images.reading import read_rgb, to_array
 from cancernet.measures.scored import read_scored
 from cancernet.recipe_file import read_recipe
 from cancernet.report.rendering import heat_map_of

@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 
-from cancernet.base.images import read_rgb
 from cancernet.catalog import identify_idc
+from cancernet.images.reading import read_rgb
 from cancernet.sample.folder import MARKER
 from cancernet.sample.histology import PATCH, STAINS, draw_slide
 from cancernet.sample.layouts import (

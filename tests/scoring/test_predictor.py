@@ -13,7 +13,7 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError, RunError
 from cancernet.base.files import json_text
-from cancernet.base.images import to_array
+from cancernet.images.reading import to_array
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import Input
 from cancernet.scoring import distributed, predictor

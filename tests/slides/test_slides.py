@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.oddities import Oddity
 from cancernet.commands.slides import map_slides
+from cancernet.images.oddities import Oddity
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
 from cancernet.slides import cells, large_image

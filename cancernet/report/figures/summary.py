@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb
 from cancernet.base.words import images_of, score_text
+from cancernet.images.reading import read_rgb
 from cancernet.measures.assess import TESTING
 from cancernet.measures.calls import Calls
 from cancernet.report.content import ReportContent

@@ -21,9 +21,9 @@ import numpy as np
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import LockedError, lock, remove_unfinished, written_beside
-from cancernet.base.images import read_rgb, to_array
 from cancernet.base.parallel import processors
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
+from cancernet.images.reading import read_rgb, to_array
 
 FOLDER = OWN_PREFIX + "-pixels"
 # Raise it when the same file is to give other pixels than before.

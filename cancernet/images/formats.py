@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from cancernet.base.errors import ImageError
-from cancernet.base.oddities import ODDITY, Oddity
+from cancernet.images.oddities import ODDITY, Oddity
 
 # Format, as Pillow calls it -> how a file begins, its plugin, and the suffixes of such files.
 # People read of them in `FORMATS_READ` of `cancernet/base/words.py`.
@@ -88,7 +88,7 @@ def open_image(content: bytes) -> Image.Image:
     if kind is None:
         raise Image.UnidentifiedImageError
     if kind == "DICOM":
-        from cancernet.base.dicom import DicomImageFile
+        from cancernet.images.dicom import DicomImageFile
 
         return DicomImageFile(io.BytesIO(content))
     plugin = importlib.import_module(f"PIL.{_KINDS[kind][1]}ImagePlugin")

@@ -10,7 +10,7 @@ import bisect
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from cancernet.base.formats import SUFFIXES
+from cancernet.images.formats import SUFFIXES
 
 _RELATIVE = "."  # stands before the parts of a relative path
 

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from cancernet.base.errors import ImageError
-from cancernet.base.formats import INVERTED
-from cancernet.base.oddities import ODDITY, Oddity
+from cancernet.images.formats import INVERTED
+from cancernet.images.oddities import ODDITY, Oddity
 
 INSTALL = 'install it with `pip install -e ".[dicom]"`'
 _NEEDED = [

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cancernet.base import images
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb
+from cancernet.images import reading
+from cancernet.images.reading import read_rgb
 
 
 def tiff(values, kind):
@@ -72,8 +72,8 @@ def test_as_many_bytes_as_the_limit_are_read(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(png(4, 4))
     size = path.stat().st_size
-    monkeypatch.setattr(images, "MAXIMUM_BYTES", size)
+    monkeypatch.setattr(reading, "MAXIMUM_BYTES", size)
     assert read_rgb(path).size == (4, 4)
-    monkeypatch.setattr(images, "MAXIMUM_BYTES", size - 1)
+    monkeypatch.setattr(reading, "MAXIMUM_BYTES", size - 1)
     with pytest.raises(ImageError, match="larger than"):
         read_rgb(path)

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.base.formats import GUESSED, depth_holding
-from cancernet.base.images import read_rgb
+from cancernet.images.formats import GUESSED, depth_holding
+from cancernet.images.reading import read_rgb
 
 SMALL = np.random.default_rng(3).integers(0, 256, (6, 5))
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cancernet.base import images
 from cancernet.base.errors import ImageError
-from cancernet.base.formats import GUESSED, has_other_suffix, is_image_name
-from cancernet.base.images import read_rgb
-from cancernet.base.oddities import ODDITY, Oddity
+from cancernet.images import reading
+from cancernet.images.formats import GUESSED, has_other_suffix, is_image_name
+from cancernet.images.oddities import ODDITY, Oddity
+from cancernet.images.reading import read_rgb
 from tests.helpers.dicom_files import PACKED, SYNTAXES, WHY, dicom, packed
 
 pydicom = pytest.importorskip("pydicom", reason=WHY)
@@ -127,7 +127,7 @@ def test_colours_are_read():
 
 
 def test_files_of_others_give_the_values_that_pydicom_gives():
-    from cancernet.base import dicom as room
+    from cancernet.images import dicom as room
 
     tried = 0
     for path in (path for path in sorted(REAL.glob("*.dcm")) if path.stat().st_size < 100_000):
@@ -249,9 +249,10 @@ def test_files_without_a_suffix_are_known_by_their_content(tmp_path):
 def test_pydicom_is_imported_only_for_a_dicom_file(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
     code = (
-        "import sys; from pathlib import Path; from cancernet.base.images import read_rgb\n"
+        "import sys; from pathlib import Path; from cancernet.images.reading import read_rgb\n"
         f"read_rgb(Path({str(tmp_path / 'a.png')!r}))\n"
-        "print([m for m in ('pydicom', 'imagecodecs', 'cancernet.base.dicom') if m in sys.modules])"
+        "names = ('pydicom', 'imagecodecs', 'cancernet.images.dicom')\n"
+        "print([name for name in names if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
@@ -259,6 +260,6 @@ def test_pydicom_is_imported_only_for_a_dicom_file(tmp_path):
 
 def test_the_limit_of_bytes_holds(tmp_path, monkeypatch):
     (tmp_path / "a.dcm").write_bytes(dicom(DEEP))
-    monkeypatch.setattr(images, "MAXIMUM_BYTES", 100)
+    monkeypatch.setattr(reading, "MAXIMUM_BYTES", 100)
     with pytest.raises(ImageError, match="larger than"):
         read_rgb(tmp_path / "a.dcm")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cancernet.base.named_files import NamedFiles, plain_path
+from cancernet.images.named_files import NamedFiles, plain_path
 
 
 def found(files, *names):

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from cancernet.base import images
 from cancernet.base.errors import ImageError
-from cancernet.base.formats import _KINDS
-from cancernet.base.images import read_rgb
-from cancernet.base.oddities import ODDITY, Oddity
-from cancernet.base.plain_png import plain_png
 from cancernet.base.words import IMAGES_READ
+from cancernet.images import reading
+from cancernet.images.formats import _KINDS
+from cancernet.images.oddities import ODDITY, Oddity
+from cancernet.images.plain_png import plain_png
+from cancernet.images.reading import read_rgb
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (9, 7, 3), np.uint8)
 PICTURE[..., 1:] = PICTURE[..., :1]  # grey, so that a palette of 256 holds it
@@ -94,7 +94,7 @@ def test_too_many_pixels_are_refused_before_decoding(kind, monkeypatch):
 
 def test_only_the_plugin_that_is_needed_is_loaded():
     code = (
-        "import sys, io; from PIL import Image; from cancernet.base.images import read_rgb\n"
+        "import sys, io; from PIL import Image; from cancernet.images.reading import read_rgb\n"
         "file = io.BytesIO(); Image.new('RGB', (2, 2)).save(file, 'PNG')\n"
         "read_rgb(file.getvalue())\n"
         "print([m for m in sys.modules if 'WebP' in m or 'Jpeg2K' in m or 'TiffImage' in m])"
@@ -169,8 +169,8 @@ LIMIT = 100_000  # pixels
 def read_both_ways(content, monkeypatch):
     """What `read_rgb` makes of a file with the direct way, and without it."""
     found = []
-    for way in (images.plain_png, lambda content, maximum_pixels: None):
-        monkeypatch.setattr(images, "plain_png", way)
+    for way in (reading.plain_png, lambda content, maximum_pixels: None):
+        monkeypatch.setattr(reading, "plain_png", way)
         try:
             image = read_rgb(content, maximum_pixels=LIMIT)
             found.append((image.mode, image.size, image.tobytes()))

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cancernet.base import images
 from cancernet.base.errors import ImageError
-from cancernet.base.images import read_rgb, to_array
+from cancernet.images import reading
+from cancernet.images.reading import read_rgb, to_array
 from tests.helpers.serving_examples import tiled_tiff
 
 
@@ -165,7 +165,7 @@ def test_a_decompression_bomb_is_refused_before_decoding():
 
 @pytest.mark.parametrize("big", [False, True])
 def test_a_tile_far_larger_than_its_image_is_refused_before_decoding(monkeypatch, big):
-    monkeypatch.setattr(images, "PLAIN_TILE", 64 * 64)
+    monkeypatch.setattr(reading, "PLAIN_TILE", 64 * 64)
     assert pixels_of(tiled_tiff(16, 64, big=big)).shape == (16, 16, 3)
     assert pixels_of(tiled_tiff(100, 128, big=big)).shape == (100, 100, 3)
     with pytest.raises(ImageError, match=r"16 x 16 pixels are stored in a tile of 16,384; save it"):

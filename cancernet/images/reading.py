@@ -3,12 +3,12 @@
 How every kind of image becomes 8-bit RGB:
 
 - EXIF orientation is applied; of several frames the first is taken, of the pages of a TIFF
-  the largest; what is odd about a file is noted (`cancernet/base/oddities.py`);
+  the largest; what is odd about a file is noted (`cancernet/images/oddities.py`);
 - grey and black-and-white are repeated into three channels; palettes are looked up;
 - transparent pixels are laid on white, the background of a slide;
 - whole numbers of more than 8 bits keep the upper 8 bits of their depth, and
-  floating-point values are taken as 0-1 or 0-255 (`cancernet/base/formats.py`);
-- of a DICOM file the window counts that it states itself (`cancernet/base/dicom.py`);
+  floating-point values are taken as 0-1 or 0-255 (`cancernet/images/formats.py`);
+- of a DICOM file the window counts that it states itself (`cancernet/images/dicom.py`);
 - CMYK, YCbCr, HSV and LAB are converted by Pillow's formulas, without ICC profiles.
 """
 
@@ -24,16 +24,16 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
-from cancernet.base.formats import (
+from cancernet.base.words import IMAGES_READ
+from cancernet.images.formats import (
     directory_of_page,
     eight_bit,
     has_other_suffix,
     open_image,
     told_depth,
 )
-from cancernet.base.oddities import NOTHING_ODD, ODDITY, Oddity
-from cancernet.base.plain_png import plain_png
-from cancernet.base.words import IMAGES_READ
+from cancernet.images.oddities import NOTHING_ODD, ODDITY, Oddity
+from cancernet.images.plain_png import plain_png
 
 MAXIMUM_PIXELS = 64_000_000
 # No image of so many pixels is larger (four channels of 32 bits, not packed); more would fill

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cancernet.base import images
 from cancernet.base.errors import ImageError, NoMemoryError
-from cancernet.base.images import (
+from cancernet.images import reading
+from cancernet.images.reading import (
     CannotReadError,
     largest_tile,
     pixels_decoded,
@@ -88,7 +88,7 @@ def test_the_pixels_that_decoding_makes_room_for(monkeypatch):
             assert pixels_decoded(image, content) == pixels
     # Four times the image's own pixels are allowed beside the plain tile.
     for plain, refused in ((64 * 64 - 4 * 256, False), (64 * 64 - 4 * 256 - 1, True)):
-        monkeypatch.setattr(images, "PLAIN_TILE", plain)
+        monkeypatch.setattr(reading, "PLAIN_TILE", plain)
         if refused:
             with pytest.raises(ImageError, match="16 x 16 pixels are stored in a tile of 4,096"):
                 read_rgb(tiled_tiff(16, 64))
@@ -197,7 +197,7 @@ def test_whatever_a_decoder_raises_is_a_sentence(monkeypatch, error, kind, words
     def fails(content):
         raise error
 
-    monkeypatch.setattr(images, "open_image", fails)
+    monkeypatch.setattr(reading, "open_image", fails)
     with pytest.raises(kind) as refused:
         read_rgb(b"x")
     assert type(refused.value) is kind and str(refused.value).startswith(words)
@@ -210,7 +210,7 @@ def test_the_size_that_is_refused_is_named():
 
 
 def test_scaling_is_that_of_pillow(patch_image):
-    for name, filter_ in images.INTERPOLATIONS.items():
+    for name, filter_ in reading.INTERPOLATIONS.items():
         found = to_array(patch_image, width=20, height=30, interpolation=name)
         assert np.array_equal(found, np.asarray(patch_image.resize((20, 30), filter_)))
     with warnings.catch_warnings():

@@ -1,0 +1,1 @@
+"""Image files: found, told apart, decoded to 8-bit RGB."""
