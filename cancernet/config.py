@@ -34,6 +34,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CALIBRATIONS = ("none", "temperature", "isotonic")
 RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
 FREEZE = ("auto", "yes", "no")
+TEST_TIME_AUGMENTATIONS = ("none", "mirror", "turn", "quarter-turns", "symmetries")
 LEAST_EPOCHS, MOST_EPOCHS = 3, 200  # of a training whose length is given in images
 FAST, STOCK = STREAMS = ("fast", "stock")
 
@@ -192,6 +193,14 @@ class TrainConfig:
         3, "epochs without a better one that count as a plateau", least=1
     )
 
+    test_time_augmentation: str = setting(
+        "none",
+        "orientations of an image that the trained network judges, averaging the log odds: the "
+        "image as it is (`none`), also mirrored left-right (`mirror`) or turned by 90 degrees "
+        "(`turn`), all four `quarter-turns`, or all eight `symmetries`; takes so many times as "
+        "long",
+        choices=TEST_TIME_AUGMENTATIONS,
+    )
     calibration: str = setting(
         "temperature",
         "correction of the probabilities, fitted on validation and applied to every prediction: "

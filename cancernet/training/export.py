@@ -25,6 +25,7 @@ import tf2onnx
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import written_beside
+from cancernet.models.orientations import in_orientations
 from cancernet.models.registry import count_parameters
 from cancernet.planning.plan import Training
 from cancernet.runs import run_folder
@@ -49,6 +50,7 @@ def export(model: keras.Model, training: Training, images: PlainBatches) -> Netw
     """
     difference = write_verified(
         model,
+        training.config.test_time_augmentation,
         training.folder / run_folder.MODEL_KERAS,
         training.folder / run_folder.MODEL_ONNX,
         images.pixels[np.arange(min(COMPARED_IMAGES, len(images.pixels)))],
@@ -63,12 +65,13 @@ def export(model: keras.Model, training: Training, images: PlainBatches) -> Netw
 
 
 def write_verified(
-    model: keras.Model, keras_path: Path, onnx_path: Path, pixels: np.ndarray
+    network: keras.Model, orientations: str, keras_path: Path, onnx_path: Path, pixels: np.ndarray
 ) -> float:
     """Writes both files and verifies that they give the same probabilities.
 
     Args:
-        model: a float32 model, called at least once.
+        network: a float32 model, called at least once.
+        orientations: in which both files judge an image, a key of `ORIENTATIONS`.
         keras_path, onnx_path: where they go.
         pixels: images to compare on, uint8 (n, height, width, 3), n at least 1.
 
@@ -79,6 +82,7 @@ def write_verified(
         RunError: a probability is not a number, or the two differ by more than
             `TOLERANCE`; no ONNX file is left then.
     """
+    model = in_orientations(network, orientations)
     with written_beside(keras_path) as temporary:
         model.save(temporary)
         # What was written is compared, not what was in memory.
@@ -93,7 +97,8 @@ def write_verified(
     with written_beside(onnx_path) as temporary:
         # As one operation of ONNX a batch normalization takes a fifth less of the whole network's
         # time than as Keras's product and sum, for the same probabilities.
-        write_onnx(trace(accelerate(model, precision="float32")), temporary)
+        fused = in_orientations(accelerate(network, precision="float32"), orientations)
+        write_onnx(trace(fused), temporary)
         session = onnxruntime.InferenceSession(
             temporary.read_bytes(), providers=["CPUExecutionProvider"]
         )

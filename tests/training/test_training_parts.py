@@ -251,7 +251,7 @@ def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
     )
     model.layers[2].moving_mean.assign([0.1, 0.2, 0.3, 0.4])
     pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
-    difference = write_verified(model, tmp_path / "m.keras", tmp_path / "m.onnx", pixels)
+    difference = write_verified(model, "none", tmp_path / "m.keras", tmp_path / "m.onnx", pixels)
     assert 0 <= difference < 1e-6
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras", "m.onnx"]
     operations = {node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node}
@@ -259,11 +259,11 @@ def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
     broken = keras.models.clone_model(model)
     broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(RunError, match=r"diverged.*--learning-rate"):
-        write_verified(broken, tmp_path / "b.keras", tmp_path / "b.onnx", pixels)
+        write_verified(broken, "none", tmp_path / "b.keras", tmp_path / "b.onnx", pixels)
     assert not (tmp_path / "b.onnx").exists()
     monkeypatch.setattr("cancernet.training.export.TOLERANCE", -1.0)
     with pytest.raises(RunError, match="differs from the Keras model"):
-        write_verified(model, tmp_path / "n.keras", tmp_path / "n.onnx", pixels)
+        write_verified(model, "none", tmp_path / "n.keras", tmp_path / "n.onnx", pixels)
     assert not (tmp_path / "n.onnx").exists()
 
 
