@@ -29,6 +29,8 @@ demo: .venv/runtime.stamp
 	$(BIN)/python predict.py "$$(ls datasets/sample/idc/testing/1/*.png | head -n 1)"
 	@echo "The run folder above holds report.html and figures/."
 
+# The tests start hundreds of programs: with no bytecode on disk each would compile the package.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/development.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
