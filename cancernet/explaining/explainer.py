@@ -22,7 +22,7 @@ from cancernet.explaining.maps import (
 )
 from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import MODEL_KERAS, Run, open_run
-from cancernet.scoring.prediction import Prediction, PredictionInContext
+from cancernet.scoring.prediction import Prediction, PredictionInContext, Score, interpret
 from cancernet.scoring.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ class Explainer:
         if pixels.shape != (height, width, 3):
             raise ValueError(f"pixels of shape {pixels.shape}, not {(height, width, 3)}")
         if class_index is None:
-            row = self.predictor.probabilities(pixels[None])[0]
-            class_index = self.run.classes.index(self.predictor.interpret("", row).label)
+            scored = Score(self.predictor.probabilities(pixels[None])[0])
+            class_index = self.run.classes.index(interpret(self.run, "", scored).label)
         elif not 0 <= class_index < len(self.run.classes):
             raise CancerNetError(
                 f"class {class_index} is not one of 0 to {len(self.run.classes) - 1}"

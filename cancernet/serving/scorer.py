@@ -17,7 +17,7 @@ from PIL import Image
 from cancernet.base.errors import ImageError
 from cancernet.images.formats import open_image
 from cancernet.images.reading import PNG_SIGNATURE, encoded, pixels_decoded, read_rgb
-from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.scoring.prediction import Failure, Prediction, interpret
 from cancernet.scoring.predictor import Predictor, Prepared
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
@@ -165,7 +165,7 @@ class Scorer:
             sound = [image for image in images if isinstance(image, Prepared)]
             scores = iter(self.predictor.score(sound))
             return [
-                self.predictor.interpret("", *next(scores))
+                interpret(self.predictor.run, "", next(scores))
                 if isinstance(image, Prepared)
                 else image
                 for image in images
