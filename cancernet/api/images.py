@@ -94,4 +94,4 @@ def _predict_pictures(
         some = named[start : start + PICTURES_AT_ONCE]
         scores = predictor.score([predictor.prepare(picture) for _, picture in some])
         for (name, _), score in zip(some, scores, strict=True):
-            yield scoring.interpret(predictor.run, name, score)
+            yield scoring.interpret(predictor.run, name, score, predictor.run.threshold)

@@ -135,7 +135,7 @@ def report_content(
         title=f"{finished.name}: {found.name}",
         assessment=found.assessment,
         asked=asked_of(finished, judged_on=f"{found.name} ({found.how})"),
-        flow=[*flow_of(run), judged],
+        flow=[*flow_of(dataset.counts), judged],
         left_out=dataset.left_out,
         split_method=(
             f"{found.name}, {found.how}; the run's own data were divided "

@@ -9,6 +9,7 @@ from pathlib import Path
 from cancernet.base.errors import RunError
 from cancernet.base.records import Record
 from cancernet.context.judge import InContext, pool_in_context, put_in_context
+from cancernet.dataset.notices import SplitCounts
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.measures.assess import TESTING, VALIDATION, FoldScores, ScoreSet
 from cancernet.measures.decisions import Calibration, OperatingPoint, Rule
@@ -150,16 +151,11 @@ def history_of(folder: Path) -> dict[str, list[float]]:
         return {}
 
 
-def flow_of(run: Run) -> list[FlowStep]:
-    """The way of the images of the run's own data set."""
+def flow_of(counts: Mapping[str, SplitCounts]) -> list[FlowStep]:
+    """The way of the images of a run's own data set."""
     return [
-        FlowStep(
-            name=name,
-            patients=counts.patients,
-            images=counts.images,
-            positives=counts.positives,
-        )
-        for name, counts in run.record.dataset.counts.items()
+        FlowStep(name=name, patients=one.patients, images=one.images, positives=one.positives)
+        for name, one in counts.items()
     ]
 
 

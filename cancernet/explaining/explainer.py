@@ -98,7 +98,8 @@ class Explainer:
             raise ValueError(f"pixels of shape {pixels.shape}, not {(height, width, 3)}")
         if class_index is None:
             scored = Score(self.predictor.probabilities(pixels[None])[0])
-            class_index = self.run.classes.index(interpret(self.run, "", scored).label)
+            found = interpret(self.run, "", scored, self.run.threshold)
+            class_index = self.run.classes.index(found.label)
         elif not 0 <= class_index < len(self.run.classes):
             raise CancerNetError(
                 f"class {class_index} is not one of 0 to {len(self.run.classes) - 1}"

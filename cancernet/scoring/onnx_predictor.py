@@ -15,6 +15,7 @@ from cancernet.scoring.described import (
     prepared,
     probabilities_of,
 )
+from cancernet.scoring.model_file import compare_hash
 from cancernet.scoring.predictor import Predictor, open_session
 
 
@@ -59,11 +60,8 @@ def open_onnx_model(named: Path, description: ModelDescription) -> OnnxPredictor
     """
     known = description.complete(named)
     checksum = sha256_of(named)
-    if known.sha256 is not None and known.sha256.lower() != checksum:
-        raise RunError(
-            f"{named} is not the expected file: its SHA-256 begins with {checksum[:12]}, not "
-            f"{known.sha256[:12]}; download it again and do not use this one"
-        )
+    if known.sha256 is not None:
+        compare_hash(named, checksum, known.sha256.lower())
     session = open_session(named)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shape = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else []

@@ -92,15 +92,16 @@ class Judged(NamedTuple):
     slide_point: Any
 
 
-def interpret(run: Run, path: str, score: Score) -> Prediction:
-    """Makes the prediction for an image, by the run's operating point.
+def interpret(run: Run, path: str, score: Score, threshold: float) -> Prediction:
+    """Makes the prediction for an image.
 
     Args:
         run: whose classes these are.
         path: of the image, as it was given.
         score: of the image, its probabilities in the run's order of classes.
+        threshold: the operating point; NaN without one.
     """
-    return Prediction(**_facts(run, path, score, run.threshold))
+    return Prediction(**_facts(run, path, score, threshold))
 
 
 def interpret_in_context(
@@ -126,8 +127,9 @@ def interpret_in_context(
 
 def interpreted(run: Run, scored: Iterable[Scored]) -> Iterator[Prediction | Failure]:
     """Makes predictions of scores, by the run's operating point."""
+    point = run.threshold
     for path, found in scored:
-        yield found if isinstance(found, Failure) else interpret(run, str(path), found)
+        yield found if isinstance(found, Failure) else interpret(run, str(path), found, point)
 
 
 def _facts(run: Run, path: str, score: Score, threshold: float) -> dict[str, Any]:

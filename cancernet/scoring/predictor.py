@@ -167,7 +167,8 @@ class Predictor:
             ImageError: it cannot be read as an image.
         """
         path = name if isinstance(source, bytes) else str(source)
-        return interpret(self.run, path, self.score([self.prepare(source)])[0])
+        [score] = self.score([self.prepare(source)])
+        return interpret(self.run, path, score, self.run.threshold)
 
     def predict_many(self, paths: Iterable[str | Path]) -> Iterator[Prediction | Failure]:
         """Predicts any number of images in order, with flat memory.

@@ -160,12 +160,12 @@ class Scorer:
             return jobs
 
     def _outcomes(self, jobs: list[_Job]) -> list[Outcome]:
-        images = [self._prepare(job.content) for job in jobs]
+        images, run = [self._prepare(job.content) for job in jobs], self.predictor.run
         try:
             sound = [image for image in images if isinstance(image, Prepared)]
             scores = iter(self.predictor.score(sound))
             return [
-                interpret(self.predictor.run, "", next(scores))
+                interpret(run, "", next(scores), run.threshold)
                 if isinstance(image, Prepared)
                 else image
                 for image in images

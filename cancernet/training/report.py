@@ -14,14 +14,12 @@ from cancernet.base.beside import Start
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import write_bytes
 from cancernet.base.words import NOTICE
-from cancernet.config import SPLITS
 from cancernet.dataset.build_record import read_audit
-from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
-from cancernet.evaluation.run_results import read_besides
+from cancernet.dataset.manifest import NO_POSITION
+from cancernet.evaluation.run_results import flow_of, read_besides
 from cancernet.planning.plan import Finished
 from cancernet.report.content import (
     Asked,
-    FlowStep,
     Network,
     ReportContent,
     SlidePicture,
@@ -78,7 +76,7 @@ def _report_content(finished: Finished) -> ReportContent:
                 first_weights=record.weights.words() if record.weights else "",
             ),
         ),
-        flow=[_step(dataset, name) for name in SPLITS],
+        flow=flow_of(dataset.counts),
         left_out=dataset.left_out,
         split_method=dataset.split_kind,
         leak=dataset.leak,
@@ -106,17 +104,6 @@ def _report_content(finished: Finished) -> ReportContent:
         heat_map=heat_map_of(folder),
         beside=beside,
         context=finished.context,
-    )
-
-
-def _step(dataset: BuiltDataset, name: str) -> FlowStep:
-    part = dataset.split(name)
-    positive = [dataset.classes.index(label) for label in dataset.positive]
-    return FlowStep(
-        name=name,
-        patients=len(set(part.patients)),
-        images=len(part.paths),
-        positives=int(np.isin(part.labels, positive).sum()),
     )
 
 

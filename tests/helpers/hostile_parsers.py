@@ -147,7 +147,7 @@ def _run(folder: Path, text: str) -> None:
         assert run.width * run.height <= 10**8
         predictor.prepare(SMALL_IMAGE)
         row = run.calibration.apply(np.full((1, len(run.classes)), 1 / len(run.classes)))
-        json_text(interpret(run, "x", Score(row[0])))
+        json_text(interpret(run, "x", Score(row[0]), run.threshold))
         assert run.positive_words
 
     stood(use)
