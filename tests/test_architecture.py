@@ -115,7 +115,7 @@ WITHOUT_TENSORFLOW = sorted(
 )
 # Other people's Keras models need Keras.
 KERAS_FILES = {
-    PACKAGE / "scoring" / f"{name}.py" for name in ("keras_2", "keras_predictor", "model_file")
+    PACKAGE / "scoring" / f"{name}.py" for name in ("keras_2", "other_models", "model_file")
 }
 
 
