@@ -31,7 +31,7 @@ from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, read_b
 from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows
 from cancernet.dataset.notices import SplitCounts, say_split
 from cancernet.dataset.split_lists import read_lists
-from cancernet.images.oddities import Oddity
+from cancernet.images.formats import Oddity
 from cancernet.lookalike import grouping
 
 BLOCK = 4096  # rows

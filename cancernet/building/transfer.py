@@ -24,8 +24,7 @@ from cancernet.base.parallel import in_parallel, processors
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason
-from cancernet.images.formats import GUESSED, has_other_suffix
-from cancernet.images.oddities import NOTHING_ODD, ODDITY, Oddity
+from cancernet.images.formats import GUESSED, NOTHING_ODD, ODDITY, Oddity, has_other_suffix
 from cancernet.images.reading import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 
 CHUNK = 256  # images

@@ -17,8 +17,7 @@ import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
-from cancernet.images.formats import GUESSED
-from cancernet.images.oddities import NOTHING_ODD, ODDITY, Oddity
+from cancernet.images.formats import GUESSED, NOTHING_ODD, ODDITY, Oddity
 from cancernet.images.reading import read_rgb, to_array
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Input
