@@ -42,7 +42,6 @@ MAXIMUM_PIXELS = 64_000_000
 # the memory.
 MAXIMUM_BYTES = 1 << 30
 PLAIN_TILE = 2048 * 2048  # pixels that a tile may have, however small its image
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
 PLAIN_PNG_INFO = frozenset({"transparency", "dpi", "gamma", "srgb", "interlace", "aspect"})
 TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of a TIFF

@@ -16,7 +16,8 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.images.formats import open_image
-from cancernet.images.reading import PNG_SIGNATURE, encoded, pixels_decoded, read_rgb
+from cancernet.images.plain_png import PNG_SIGNATURE
+from cancernet.images.reading import encoded, pixels_decoded, read_rgb
 from cancernet.scoring.prediction import Failure, Prediction, interpret
 from cancernet.scoring.predictor import Predictor, Prepared
 
