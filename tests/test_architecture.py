@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "runs": {"appearance", "config", "context", "dataset", "measures"},
     "measures": {"catalog", "config"},
     "report": {"config", "context", "measures"},
-    "scoring": {"catalog", "context", "models", "recipe_file", "runs"},
+    "scoring": {"catalog", "context", "measures", "models", "recipe_file", "runs"},
     "slides": {"catalog", "context", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {
