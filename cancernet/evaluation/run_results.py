@@ -201,7 +201,7 @@ def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) ->
     )
 
 
-def asked_of(run: Run, **judged: str) -> Asked:
+def asked_of(run: Run, /, **judged: str) -> Asked:
     """What was asked of a run's network, and on what it is `judged` now, as `Asked` says it."""
     record = run.record
     name = record.model.name if record.model else ""

@@ -15,7 +15,6 @@ from cancernet.measures.call_value import decision_curve
 from cancernet.measures.class_measures import ClassRow, fold, overall_accuracy
 from cancernet.measures.patients import patient_metrics, patient_scores
 from cancernet.report import in_context, sections
-from cancernet.report.checklist import GUIDELINES
 from cancernet.report.content import ReportContent
 from cancernet.report.figures.drawings import FIGURES, Figures
 from cancernet.report.portrait import SplitFigures
@@ -56,8 +55,7 @@ def write_cards(content: ReportContent, folder: Path) -> None:
         context=in_context.chapter(content.assessment, content.context),
     )
     write_bytes(folder / MODEL_CARD, page_bytes(card))
-    checklist = render("checklist.md.j2", content=content, guidelines=GUIDELINES)
-    write_bytes(folder / CHECKLIST, page_bytes(checklist))
+    write_bytes(folder / CHECKLIST, page_bytes(render("checklist.md.j2", content=content)))
 
 
 def report_page(content: ReportContent, figures: Figures | None = None) -> str:
