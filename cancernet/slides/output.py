@@ -1,7 +1,6 @@
 """The files of a slide map: PNG, CSV, GeoJSON, and a line of figures."""
 
 import contextlib
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import json_text, write_bytes, write_text, written_beside
+from cancernet.base.files import json_text, write_bytes, write_text
+from cancernet.base.tables import write_table
 from cancernet.base.words import score_text
 from cancernet.runs.run_record import ContextRecord
 from cancernet.slides.cells import Polygon
@@ -73,13 +73,7 @@ def _write_table(slide: SlideMap, path: Path) -> None:
     if slide.context is not None:
         columns["alone_probability"] = slide.context.alone.probabilities.tolist()
         columns["neighbours"] = slide.context.neighbours.tolist()
-    with (
-        written_beside(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+    write_table(path, columns, zip(*columns.values(), strict=True))
 
 
 def draw_patches(

@@ -1,9 +1,7 @@
 """What follows an epoch: its measures, validation, the history and the checkpoint."""
 
 import contextlib
-import csv
 import dataclasses
-import io
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cancernet.base.files import write_text
+from cancernet.base.tables import write_table
 from cancernet.config import TrainConfig
 from cancernet.measures.class_measures import epoch_measures, validation_measures
 from cancernet.planning.plan import State
@@ -193,8 +191,4 @@ class ValidateAndCheckpoint(keras.callbacks.Callback):
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
     """Writes one row per epoch; a column that an epoch lacks, as with several workers, is `nan`."""
     columns = list(dict.fromkeys(name for row in history for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="nan", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_text(path, text.getvalue())
+    write_table(path, columns, ([row.get(name, "nan") for name in columns] for row in history))
