@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.files import FreeNames, json_text, written_beside
+from cancernet.base.files import FreeNames, json_text, refuse_filled, written_beside
 from cancernet.explaining.maps import (
     GRADIENT_METHODS,
     METHODS,
@@ -187,8 +187,7 @@ class ExplanationFolder:
         Raises:
             CancerNetError: the folder holds something, or there is no such class or layer.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise CancerNetError(f"{folder} exists and is not empty; name another folder")
+        refuse_filled(folder)
         self.folder = folder
         self.written = self._zero = self._in_context = 0
         self._explainer = Explainer(run)

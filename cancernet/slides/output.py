@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import json_text, write_bytes, write_text
+from cancernet.base.files import json_text, refuse_filled, write_bytes, write_text
 from cancernet.base.tables import write_table
 from cancernet.base.words import score_text
 from cancernet.runs.run_record import ContextRecord
@@ -32,8 +32,7 @@ def new_folder(folder: Path) -> Iterator[None]:
     Raises:
         CancerNetError: it is not empty, or cannot be made or written to.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CancerNetError(f"{folder} exists and is not empty; name another folder with --output")
+    refuse_filled(folder, option=" with --output")
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
