@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "runs": {"appearance", "config", "context", "dataset", "measures"},
     "measures": {"catalog", "config"},
     "report": {"config", "context", "measures"},
-    "scoring": {"catalog", "context", "models", "recipe_file", "runs"},
+    "scoring": {"catalog", "context", "measures", "models", "recipe_file", "runs"},
     "slides": {"catalog", "context", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {
@@ -115,7 +115,7 @@ WITHOUT_TENSORFLOW = sorted(
 )
 # Other people's Keras models need Keras.
 KERAS_FILES = {
-    PACKAGE / "scoring" / f"{name}.py" for name in ("keras_2", "keras_predictor", "model_file")
+    PACKAGE / "scoring" / f"{name}.py" for name in ("keras_2", "other_models", "model_file")
 }
 
 

@@ -21,7 +21,7 @@ from cancernet.planning.begin import limited, shares
 from cancernet.recipes import RECIPES, describe_recipes, first_start, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.described import ModelDescription
-from cancernet.scoring.keras_predictor import open_keras_model
+from cancernet.scoring.other_models import open_keras_model
 from cancernet.scoring.predictor import Predictor
 from cancernet.training import train as training
 from cancernet.training.network import first_network

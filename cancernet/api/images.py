@@ -13,7 +13,7 @@ from cancernet.api.answers import Prediction
 from cancernet.base.errors import ImageError
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.images.reading import to_rgb
-from cancernet.scoring import predictor as scoring
+from cancernet.scoring import prediction as scoring
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.prediction import Failure
 from cancernet.scoring.predictor import Predictor, as_the_run_judges
@@ -94,4 +94,4 @@ def _predict_pictures(
         some = named[start : start + PICTURES_AT_ONCE]
         scores = predictor.score([predictor.prepare(picture) for _, picture in some])
         for (name, _), score in zip(some, scores, strict=True):
-            yield predictor.interpret(name, *score)
+            yield scoring.interpret(predictor.run, name, score, predictor.run.threshold)

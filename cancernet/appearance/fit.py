@@ -2,9 +2,10 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from cancernet.appearance.appearance import FURTHEST, MEASURES, Appearance, measure, packed
 from cancernet.base.errors import ImageError
 from cancernet.base.parallel import processors
-from cancernet.images.reading import read_rgb, to_array
 
 MOST_IMAGES = 4000  # of each split: more take time and change little
 LEAST_IMAGES = 20
@@ -35,18 +35,15 @@ _LEVEL = 3.29  # standard deviations between the 5 % and the 95 % quantile of a 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Files:
-    """Image files and whose they are, and how the network takes them in.
+    """Image files, whose they are, and what reads one: its `pixels` as the network takes it in.
 
-    `bits` is as `read_rgb` takes it, `interpolation` as `to_array` does; `size` is the side of
-    the square in pixels.
+    `prepare` also tells its `size` before, and raises ImageError.
     """
 
     folder: Path
     paths: Sequence[str]
     patients: Sequence[str]
-    size: int
-    interpolation: str
-    bits: int
+    prepare: Callable[[Path], Any]
 
     def measured(self, *, seed: int) -> "Measured":
         """Measures the images, some of them if many; leaves out what cannot be read."""
@@ -62,12 +59,8 @@ class Files:
         images, sizes, patients = [], [], []
         for place in places:
             with contextlib.suppress(ImageError):
-                image = read_rgb(self.folder / self.paths[place], bits=self.bits)
-                images.append(
-                    to_array(
-                        image, width=self.size, height=self.size, interpolation=self.interpolation
-                    )
-                )
+                image = self.prepare(self.folder / self.paths[place])
+                images.append(image.pixels)
                 sizes.append(image.size)
                 patients.append(self.patients[place])
         return list(measure(np.stack(images), sizes)) if images else [], patients

@@ -31,7 +31,7 @@ LIMITS = "docs/AUDIT.md says what these checks cannot see."
 
 def say_check(check: Check, inventory: Inventory) -> CheckVerdict:
     """Names a check, and says in one sentence what came of it."""
-    say = _SENTENCES[check.kind] if check.missing is None else _say_missing
+    say = _FOUND[check.kind][0] if check.missing is None else _say_missing
     name = check.kind.value.format(unit=inventory.unit)
     return CheckVerdict(name, check.verdict, say(check, inventory))
 
@@ -58,7 +58,7 @@ def conclude(checks: Sequence[Check], inventory: Inventory) -> str:
 
 def _name_found(check: Check, inventory: Inventory) -> str:
     """Names what a check found, with its number where every finding is one."""
-    one, several = _FOUND[check.kind]
+    _, one, several = _FOUND[check.kind]
     found = counted(len(check.findings), one, several) if one else several
     return found.format(unit=inventory.unit)
 
@@ -139,27 +139,25 @@ def _say_outlier(outlier: Outlier) -> str:
     return f"{outlier.colour} {abs(outlier.deviations):.1f} deviations {side} the rest"
 
 
+_MISSING = {
+    Missing.SPLITS: "there are fewer than two splits to compare.",
+    Missing.PATIENTS: "a {unit} always has one label, and the patients are not known.",
+    Missing.SECOND_LABEL: "there is only one label.",
+    Missing.LABELLED_GROUPS: "this needs images of two classes with known {unit}s.",
+    Missing.LABELLED_SPLITS: "this needs two splits with images in class folders.",
+    Missing.LARGER_GROUPS: "most {unit}s have a single image.",
+}
+
+
 def _say_missing(check: Check, inventory: Inventory) -> str:
-    unit = inventory.unit
-    match check.missing:
-        case Missing.SPLITS:
-            return "there are fewer than two splits to compare."
-        case Missing.GROUPS:
-            return say_grouping(inventory)
-        case Missing.PATIENTS:
-            return f"a {unit} always has one label, and the patients are not known."
-        case Missing.SECOND_LABEL:
-            return "there is only one label."
-        case Missing.LABELLED_GROUPS:
-            return f"this needs images of two classes with known {unit}s."
-        case Missing.LABELLED_SPLITS:
-            return "this needs two splits with images in class folders."
-        case Missing.LARGER_GROUPS:
-            return f"most {unit}s have a single image."
+    if check.missing is Missing.GROUPS:
+        return say_grouping(inventory)
+    if check.missing in _MISSING:
+        return _MISSING[check.missing].format(unit=inventory.unit)
     large = int(check.numbers["groups"])
     return (
-        f"this needs {FEWEST_GROUPS} {unit}s with at least {FEWEST_IMAGES} images each; there "
-        f"{'is' if large == 1 else 'are'} {large}."
+        f"this needs {FEWEST_GROUPS} {inventory.unit}s with at least {FEWEST_IMAGES} images each; "
+        f"there {'is' if large == 1 else 'are'} {large}."
     )
 
 
@@ -305,32 +303,19 @@ def _prevalence(check: Check, inventory: Inventory) -> str:
     )
 
 
-_SENTENCES: dict[CheckKind, Callable[[Check, Inventory], str]] = {
-    CheckKind.GROUPS: _groups,
-    CheckKind.IDENTICAL: _identical,
-    CheckKind.NEAR: _near,
-    CheckKind.FAMILIES: _families,
-    CheckKind.LABELS: _labels,
-    CheckKind.MASKS: _masks,
-    CheckKind.READABLE: _readable,
-    CheckKind.CONFOUNDING: _confounding,
-    CheckKind.STAIN: _stain,
-    CheckKind.PREVALENCE: _prevalence,
-}
-
-
-# One finding and several; nothing for one where findings are not counted.
-_FOUND = {
-    CheckKind.GROUPS: ("{unit}", "{unit}s"),
-    CheckKind.IDENTICAL: ("image with exact copies", "images with exact copies"),
-    CheckKind.NEAR: ("look-alike pair", "look-alike pairs"),
-    CheckKind.FAMILIES: ("", "augmented copies by name"),
-    CheckKind.LABELS: ("pair with two labels", "pairs with two labels"),
-    CheckKind.MASKS: ("mask", "masks"),
-    CheckKind.READABLE: ("unreadable file", "unreadable files"),
-    CheckKind.CONFOUNDING: ("", "classes that only some {unit}s have"),
-    CheckKind.STAIN: ("{unit} of another colour", "{unit}s of another colour"),
-    CheckKind.PREVALENCE: ("", "splits of different prevalence"),
+# What came of a check as a sentence; one finding and several, nothing for one where findings are
+# not counted.
+_FOUND: dict[CheckKind, tuple[Callable[[Check, Inventory], str], str, str]] = {
+    CheckKind.GROUPS: (_groups, "{unit}", "{unit}s"),
+    CheckKind.IDENTICAL: (_identical, "image with exact copies", "images with exact copies"),
+    CheckKind.NEAR: (_near, "look-alike pair", "look-alike pairs"),
+    CheckKind.FAMILIES: (_families, "", "augmented copies by name"),
+    CheckKind.LABELS: (_labels, "pair with two labels", "pairs with two labels"),
+    CheckKind.MASKS: (_masks, "mask", "masks"),
+    CheckKind.READABLE: (_readable, "unreadable file", "unreadable files"),
+    CheckKind.CONFOUNDING: (_confounding, "", "classes that only some {unit}s have"),
+    CheckKind.STAIN: (_stain, "{unit} of another colour", "{unit}s of another colour"),
+    CheckKind.PREVALENCE: (_prevalence, "", "splits of different prevalence"),
 }
 
 

@@ -7,16 +7,14 @@ no other process, `functools.partial` is a `start` too: it works when the result
 import contextlib
 import functools
 import importlib
-import multiprocessing
 import queue
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any
 
-from cancernet.base.parallel import processors
+from cancernet.base.parallel import KILLED, processors, start_processes
 
 Start = Callable[..., Callable[[], Any]]
 MOST = 2  # processes: more would wait most of the time
@@ -38,18 +36,7 @@ def processes_beside(imports: Sequence[str] = ()) -> Iterator[Start]:
     if count < MOST or "tensorflow" in sys.modules:
         yield functools.partial
         return
-    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    ends: list[Connection] = []
-    workers = []
-    for _ in range(count):
-        end, theirs = context.Pipe()
-        ends.append(end)
-        # A fork inherits these ends; it closes them, or would not see that this process is gone.
-        mine = list(ends) if sys.platform == "linux" else []
-        worker = context.Process(target=_work, args=(theirs, mine, imports), daemon=True)
-        worker.start()
-        theirs.close()
-        workers.append(worker)
+    ends, workers = start_processes(count, _work, imports)
     idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
     for end in ends:
         idle.put(end)
@@ -72,7 +59,7 @@ def _ask(idle: "queue.SimpleQueue[Connection]", work: Callable[[], Any]) -> Any:
     try:
         end.send(work)
         succeeded, result = end.recv()
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except KILLED:
         raise ChildProcessError(
             "a process beside the training was killed, perhaps for lack of memory"
         ) from None
@@ -83,18 +70,13 @@ def _ask(idle: "queue.SimpleQueue[Connection]", work: Callable[[], Any]) -> Any:
     return result
 
 
-def _work(end: Connection, not_mine: Sequence[Connection], imports: Sequence[str]) -> None:
-    # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for other in not_mine:
-        other.close()
+def _work(end: Connection, imports: Sequence[str]) -> None:
     for name in imports:
         importlib.import_module(name)
-    with contextlib.suppress(EOFError, OSError):  # the parent has gone
-        while True:
-            work = end.recv()
-            try:
-                answer = (True, work())
-            except Exception as error:
-                answer = (False, error)
-            end.send(answer)
+    while True:
+        work = end.recv()
+        try:
+            answer = (True, work())
+        except Exception as error:
+            answer = (False, error)
+        end.send(answer)

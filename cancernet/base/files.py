@@ -206,6 +206,12 @@ def beside(folder: Path, what: str) -> Path:
     return folder.parent / f".{folder.name}.{what}"
 
 
+def refuse_filled(folder: Path, *, option: str = "") -> None:
+    """Raises CancerNetError if a folder that is to be filled holds something, or is a file."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CancerNetError(f"{folder} exists and is not empty; name another folder{option}")
+
+
 @contextlib.contextmanager
 def made_beside(folder: Path) -> Iterator[Path]:
     """Gives a new folder beside, renamed to `folder` when all went well, else removed.
@@ -213,8 +219,7 @@ def made_beside(folder: Path) -> Iterator[Path]:
     Raises:
         CancerNetError: `folder` is there already and not empty.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CancerNetError(f"{folder} exists already; name another --output folder")
+    refuse_filled(folder, option=" with --output")
     staging = folder.with_name(f".{folder.name[:80]}.{secrets.token_hex(4)}.part")
     staging.mkdir(parents=True)
     try:

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from cancernet.base.errors import CancerNetError, first_line
 
 STOP_SECONDS = 5.0
+KILLED = (EOFError, BrokenPipeError, ConnectionResetError)  # how a pipe to a killed process fails
 SMALL = 256  # things that are done before processes for them would have started
 CPU_INFO = Path("/proc/cpuinfo")
 # Instructions that multiply 16-bit numbers.
@@ -77,20 +78,44 @@ def in_parallel(
         CancerNetError: a process was killed.
         Exception: whatever `function` raised.
     """
+    return _collect(*start_processes(processes or processors(), _work, function), enumerate(chunks))
+
+
+def start_processes(
+    count: int, work: Callable[..., None], *values: Any
+) -> tuple[list[Connection], list[BaseProcess]]:
+    """Starts processes that do `work(end, *values)` until their pipe ends.
+
+    Returns:
+        This process's ends of the pipes, and the processes, which are gone when it is.
+    """
     # Fork starts in milliseconds, but is safe on Linux only.
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     ends: list[Connection] = []
     workers: list[BaseProcess] = []
-    for _ in range(processes or processors()):
+    for _ in range(count):
         end, theirs = context.Pipe()
         ends.append(end)
         # A fork inherits the earlier ends; it must close them, or no worker would see
         # its pipe end when this process is gone.
-        worker = context.Process(target=_work, args=(function, theirs, list(ends)), daemon=True)
+        worker = context.Process(
+            target=_begin, args=(theirs, list(ends), work, values), daemon=True
+        )
         worker.start()
         theirs.close()
         workers.append(worker)
-    return _collect(ends, workers, enumerate(chunks))
+    return ends, workers
+
+
+def _begin(
+    end: Connection, not_mine: list[Connection], work: Callable[..., None], values: tuple[Any, ...]
+) -> None:
+    # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in not_mine:
+        other.close()
+    with contextlib.suppress(EOFError, OSError):  # the parent has gone, or wants no more
+        work(end, *values)
 
 
 def spread(
@@ -132,7 +157,7 @@ def _collect(
                 under_way[end] -= 1
                 send_next(end)
                 yield place, result
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except KILLED:
         raise CancerNetError(
             "a worker process was killed, perhaps for lack of memory; run the same command again"
         ) from None
@@ -150,25 +175,18 @@ def _stop(ends: list[Connection], workers: list[BaseProcess]) -> None:
             worker.join()
 
 
-def _work(function: Callable[[Any], Any], end: Connection, not_mine: list[Connection]) -> None:
-    # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for other in not_mine:
-        other.close()
-    try:
+def _work(end: Connection, function: Callable[[Any], Any]) -> None:
+    task = end.recv()
+    while task is not None:
+        place, chunk = task
+        try:
+            answer = (place, True, function(chunk))
+        except Exception as error:
+            answer = (place, False, error)
+        # The next chunk is taken before the answer is sent: if both sides could
+        # be sending at once, two full pipes would wait for each other for ever.
         task = end.recv()
-        while task is not None:
-            place, chunk = task
-            try:
-                answer = (place, True, function(chunk))
-            except Exception as error:
-                answer = (place, False, error)
-            # The next chunk is taken before the answer is sent: if both sides could
-            # be sending at once, two full pipes would wait for each other for ever.
-            task = end.recv()
-            end.send(answer)
-    except (EOFError, OSError):
-        return  # the parent has gone, or wants no more
+        end.send(answer)
 
 
 class Cluster:

@@ -1,4 +1,4 @@
-"""Reads tables and lists that people made: labels, splits, subgroups."""
+"""Reads tables and lists that people made: labels, splits, subgroups; and writes ours."""
 
 import codecs
 import contextlib
@@ -6,11 +6,13 @@ import csv
 import dataclasses
 import enum
 import io
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.files import written_beside
 
 DELIMITERS = ",;\t|"  # the first of equally good ones counts
 _EXCEL = re.compile(r"sep=(.)$")  # the line that tells Excel the delimiter
@@ -138,6 +140,15 @@ def read_text(path: Path) -> str:
     """
     with _refusing(path, "table", "CSV file"):
         return _decoded(Path(path).read_bytes())
+
+
+def write_table(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Writes a CSV file atomically, in UTF-8; names that are not text as the bytes they are."""
+    with (
+        written_beside(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        csv.writer(file, lineterminator="\n").writerows(itertools.chain([columns], rows))
 
 
 def _named_columns(given: Sequence[str]) -> dict[Column, str]:

@@ -31,7 +31,7 @@ from cancernet.dataset.build_record import BUILD, BuildRecord, ImageSize, read_b
 from cancernet.dataset.manifest import COLUMNS, LEFT_OUT, MANIFEST, NO_POSITION, manifest_rows
 from cancernet.dataset.notices import SplitCounts, say_split
 from cancernet.dataset.split_lists import read_lists
-from cancernet.images.oddities import Oddity
+from cancernet.images.formats import Oddity
 from cancernet.lookalike import grouping
 
 BLOCK = 4096  # rows
@@ -243,16 +243,9 @@ def read_failed(folder: Path, reasons: Sequence[str]) -> list[tuple[str, str, st
 
 
 def _count_split(plan: Plan, place: int) -> SplitCounts:
-    inside = plan.splits == place
-    classes = plan.dataset.classes
-    per_class = np.bincount(plan.images.label[inside], minlength=len(classes)).tolist()
-    by_name = dict(zip(classes, per_class, strict=True))
-    return SplitCounts(
-        patients=len(np.unique(plan.images.patient[inside])),
-        images=int(inside.sum()),
-        positives=sum(by_name[name] for name in plan.dataset.positive),
-        classes=by_name,
-    )
+    images, inside = plan.images, plan.splits == place
+    labels, patients = images.label[inside].tolist(), images.patient[inside].tolist()
+    return SplitCounts.of(labels, patients, plan.dataset.classes, plan.dataset.positive)
 
 
 def _count_reasons(left_out: Iterable[LeftOutFile]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from cancernet.config import DATASETS, SPLITS
 from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.manifest import LEFT_OUT, MANIFEST
 from cancernet.dataset.notices import SplitCounts
-from cancernet.images.oddities import Oddity, say_oddities
+from cancernet.images.formats import Oddity, say_oddities
 from cancernet.recipes import first_start
 
 DRAWN = "DRAWN SAMPLE: a program made these images; no result on them says anything about tissue."

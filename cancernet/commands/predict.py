@@ -235,12 +235,11 @@ def _model_alone(flags: PredictFlags, stack: contextlib.ExitStack) -> "Predictor
 
     stated: dict[str, Any] = flags.of(KERAS_FILE)
     if flags.run is not None and not is_file(flags.run / RUN_FILE):
-        from cancernet.scoring.model_file import is_model_file
-        from cancernet.scoring.other_files import ONNX, refuse_other
+        from cancernet.scoring import model_file, other_models
 
-        refuse_other(flags.run, weights=flags.weights)
-        onnx = flags.run.is_file() and flags.run.suffix.lower() == ONNX
-        if onnx or is_model_file(flags.run):
+        other_models.refuse_other(flags.run, weights=flags.weights)
+        onnx = flags.run.is_file() and flags.run.suffix.lower() == other_models.ONNX
+        if onnx or model_file.is_model_file(flags.run):
             if flags.slide or flags.explain or flags.workers or flags.scheduler:
                 raise CancerNetError(
                     "--slide, --explain, --workers and --scheduler need a run folder, not a "
@@ -250,12 +249,8 @@ def _model_alone(flags: PredictFlags, stack: contextlib.ExitStack) -> "Predictor
 
             description = ModelDescription(**stated)
             if onnx:
-                from cancernet.scoring.onnx_predictor import open_onnx_model
-
-                return open_onnx_model(flags.run, description)
-            from cancernet.scoring.keras_predictor import open_keras_model
-
-            return stack.enter_context(open_keras_model(flags.run, description))
+                return other_models.open_onnx_model(flags.run, description)
+            return stack.enter_context(other_models.open_keras_model(flags.run, description))
         if not flags.run.exists():
             return None  # who opens the run says so
     for name, value in stated.items():

@@ -8,7 +8,7 @@ from cancernet.base.files import FreeNames
 from cancernet.base.screen import RED, fitted
 from cancernet.base.words import NOTICE, counted, score_text, unlike_of
 from cancernet.commands.command_line import alert
-from cancernet.images.oddities import say_oddities
+from cancernet.images.formats import say_oddities
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring.predictor import Predictor

@@ -23,14 +23,13 @@ from typing import Protocol
 import numpy as np
 
 from cancernet.base.records import Record
+from cancernet.measures.decisions import log_odds
 
 # Standard deviation of the weights, in sides of a patch (benchmarks/README.md, "In context"),
 # and that of runs which do not say theirs.
 SPREAD = 2.0
 FORMER_SPREAD = 1.5
 LEAST_WEIGHT = 0.5  # of neighbours that are there, from which a patch lies amid a slide
-# A probability of 0 or 1 has no finite log odds; float32 softmax ends near here.
-_SMALLEST = 1e-7
 
 
 class Corner(Protocol):
@@ -192,21 +191,6 @@ class Context(Record):
     def stretched(self, mean: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Returns the log odds in context of means over neighbourhoods of these weights."""
         return (1 + self.gain * weight) * mean - self.offset * weight
-
-
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Returns ln(p / (1 - p)), finite for 0 and 1 too."""
-    inside = np.clip(np.asarray(probability, np.float64), _SMALLEST, 1 - _SMALLEST)
-    return np.log(inside) - np.log1p(-inside)
-
-
-def both_classes(probability: np.ndarray, positive: int) -> np.ndarray:
-    """Returns the probabilities of two classes, shape (..., 2), from those of the positive one.
-
-    `positive` is its column.
-    """
-    columns = (1 - probability, probability) if positive == 1 else (probability, 1 - probability)
-    return np.stack(columns, axis=-1)
 
 
 def surroundings(values: np.ndarray, places: Places, spread: float = SPREAD) -> Surroundings:

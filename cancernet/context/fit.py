@@ -9,7 +9,8 @@ drawn towards what was measured on other patients (benchmarks/README.md, "In con
 
 import numpy as np
 
-from cancernet.context.context import LEAST_WEIGHT, SPREAD, Context, Places, log_odds, surroundings
+from cancernet.context.context import LEAST_WEIGHT, SPREAD, Context, Places, surroundings
+from cancernet.measures.decisions import log_odds
 
 GAIN, OFFSET = 1.0, 0.0  # what is expected
 PRIOR_SLIDES = 4  # whole slides that this expectation counts for

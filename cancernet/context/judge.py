@@ -10,7 +10,7 @@ import numpy as np
 from cancernet.base.patch_name import read_place
 from cancernet.base.records import Record
 from cancernet.config import SPLITS
-from cancernet.context.context import Context, Places, both_classes
+from cancernet.context.context import Context, Places
 from cancernet.context.slide_point import operating_points
 from cancernet.measures.assess import (
     TESTING,
@@ -23,7 +23,7 @@ from cancernet.measures.assess import (
 )
 from cancernet.measures.calls import Calls
 from cancernet.measures.comparison import Comparison, compare
-from cancernet.measures.decisions import OperatingPoint, Rule
+from cancernet.measures.decisions import OperatingPoint, Rule, both_classes
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import ALONE, NEIGHBOURS, PROBABILITY, Scored
 
@@ -84,41 +84,6 @@ def places_in(scored: Scored, side: int) -> Places:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ContextAssessment:
-    """What is told of a run in context besides its figures.
-
-    Attributes:
-        contexts: how scores in context were made; of pooled folds one for each.
-        alone: the scores of each patch alone and their figures.
-        alone_folds: of a cross-validation, each patch alone.
-        by_neighbours: testing in context by the number of neighbours.
-        difference: in context minus alone, of the same patches, with patients resampled.
-        touching: split -> (n,) neighbours of each patch.
-        slide_points: patient of testing -> operating point of its slide's own, where it has one.
-    """
-
-    contexts: tuple[Context, ...]
-    alone: Assessment
-    alone_folds: tuple[FoldScores, ...]
-    by_neighbours: tuple[NeighbourRow, ...]
-    difference: Comparison
-    touching: Mapping[str, np.ndarray]
-    slide_points: Mapping[str, float]
-
-    def columns(self, split: str) -> dict[str, Sequence[object]]:
-        """Returns what `predictions.csv` adds to the columns in context."""
-        classes, alone = self.alone.classes, self.alone.scored[split].probabilities.T.tolist()
-        return {
-            NEIGHBOURS: self.touching[split].tolist(),
-            f"{ALONE}predicted": [classes[call] for call in self.alone.predicted(split)],
-            **{
-                f"{ALONE}{PROBABILITY}{name}": list(map(repr, row))
-                for name, row in zip(classes, alone, strict=True)
-            },
-        }
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class InContext:
     """Both splits of a run in context.
 
@@ -141,27 +106,53 @@ class InContext:
     folds: tuple[FoldScores, ...] = ()
     alone_folds: tuple[FoldScores, ...] = ()
 
-    def assess(self, *, seed: int) -> ContextAssessment:
-        """Judges each patch alone, testing by the number of neighbours, and the difference."""
-        calls, touching = self.scores.calls(TESTING), self.touching[TESTING]
-        return ContextAssessment(
-            contexts=self.contexts,
-            alone=assess_at(self.alone, seed=seed),
-            alone_folds=self.alone_folds,
-            difference=compare(
-                self.alone.scored[TESTING],
-                self.scores.scored[TESTING],
-                self.alone,
-                thresholds=(self.alone.threshold(), self.scores.threshold()),
-                seed=seed,
-            ),
-            by_neighbours=tuple(
-                _row(calls, (least <= touching) & (touching <= most), least, most)
-                for least, most in GROUPS
-            ),
-            touching=self.touching,
-            slide_points=self.slide_points,
-        )
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ContextAssessment(InContext):
+    """What is told of a run in context besides its figures.
+
+    Attributes:
+        alone: the scores of each patch alone and their figures.
+        by_neighbours: testing in context by the number of neighbours.
+        difference: in context minus alone, of the same patches, with patients resampled.
+    """
+
+    alone: Assessment
+    by_neighbours: tuple[NeighbourRow, ...]
+    difference: Comparison
+
+    def columns(self, split: str) -> dict[str, Sequence[object]]:
+        """Returns what `predictions.csv` adds to the columns in context."""
+        classes, alone = self.alone.classes, self.alone.scored[split].probabilities.T.tolist()
+        return {
+            NEIGHBOURS: self.touching[split].tolist(),
+            f"{ALONE}predicted": [classes[call] for call in self.alone.predicted(split)],
+            **{
+                f"{ALONE}{PROBABILITY}{name}": list(map(repr, row))
+                for name, row in zip(classes, alone, strict=True)
+            },
+        }
+
+
+def assess_in_context(judged: InContext, *, seed: int) -> ContextAssessment:
+    """Judges each patch alone, testing by the number of neighbours, and the difference."""
+    alone, scores = judged.alone, judged.scores
+    calls, touching = scores.calls(TESTING), judged.touching[TESTING]
+    facts = vars(judged) | {"alone": assess_at(alone, seed=seed)}
+    return ContextAssessment(
+        **facts,
+        difference=compare(
+            alone.scored[TESTING],
+            scores.scored[TESTING],
+            alone,
+            thresholds=(alone.threshold(), scores.threshold()),
+            seed=seed,
+        ),
+        by_neighbours=tuple(
+            _row(calls, (least <= touching) & (touching <= most), least, most)
+            for least, most in GROUPS
+        ),
+    )
 
 
 def assess_judged(
@@ -174,7 +165,7 @@ def assess_judged(
     """
     if isinstance(judged, ScoreSet):
         return assess_at(judged, seed=seed), None
-    return assess_at(judged.scores, seed=seed), judged.assess(seed=seed)
+    return assess_at(judged.scores, seed=seed), assess_in_context(judged, seed=seed)
 
 
 def put_in_context(

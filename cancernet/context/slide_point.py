@@ -9,7 +9,8 @@ what it costs on a slide without tumour stays limited (benchmarks/README.md, "In
 
 import numpy as np
 
-from cancernet.context.context import LEAST_WEIGHT, Context, JudgedPatches, Places, log_odds
+from cancernet.context.context import LEAST_WEIGHT, Context, JudgedPatches, Places
+from cancernet.measures.decisions import log_odds
 
 # Fewer patches, or patches that were sampled, have too odd a share of tumour to part by.
 LEAST_PATCHES = 450

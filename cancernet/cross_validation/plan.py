@@ -15,7 +15,7 @@ from cancernet.dataset.folds import (
     join_parts,
     patient_counts,
 )
-from cancernet.dataset.manifest import BuiltDataset, Part, count_part
+from cancernet.dataset.manifest import BuiltDataset, Part
 from cancernet.dataset.nearest_split import nearest_split
 from cancernet.dataset.notices import Leak
 from cancernet.runs.cross_validation_record import CrossValidationRecord
@@ -77,13 +77,8 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
     parts = {
         name: whole.at(np.flatnonzero(rows)) for name, rows in zip(SPLITS, chosen, strict=True)
     }
-    return dataclasses.replace(
-        dataset,
-        parts=parts,
-        counts={
-            name: count_part(part, dataset.classes, dataset.positive)
-            for name, part in parts.items()
-        },
+    return dataset.divided(
+        parts,
         leaks=remaining_leaks(dataset.leaks),
         notices=tuple(notice for notice in dataset.notices if not notice.kind.of_splits),
         split_kind=(

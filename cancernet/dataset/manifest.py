@@ -8,8 +8,9 @@ import csv
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,6 +83,14 @@ class BuiltDataset(SetFacts):
         """Returns the images of `training`, `validation` or `testing`."""
         return self.parts[name]
 
+    def divided(self, parts: dict[str, Part], **changes: Any) -> "BuiltDataset":
+        """Returns a data set of these parts, counted; `changes` are other fields."""
+        counts = {
+            name: SplitCounts.of(part.labels.tolist(), part.patients, self.classes, self.positive)
+            for name, part in parts.items()
+        }
+        return dataclasses.replace(self, parts=parts, counts=counts, **changes)
+
     def check_files(self) -> None:
         """Looks whether every image of the manifest is there.
 
@@ -153,18 +162,6 @@ def manifest_rows(manifest: Path) -> Iterator[list[str]]:
                 yield row
         except csv.Error as error:  # a stray quote makes one endless cell of the rest
             raise ValueError(f"row {rows.line_num}: {error}") from None
-
-
-def count_part(part: Part, classes: Sequence[str], positive: Sequence[str]) -> SplitCounts:
-    """Returns what one split of a data set holds."""
-    images = np.bincount(part.labels, minlength=len(classes)).tolist()
-    by_class = dict(zip(classes, images, strict=True))
-    return SplitCounts(
-        patients=len(set(part.patients)),
-        images=len(part.paths),
-        positives=sum(by_class[name] for name in positive),
-        classes=by_class,
-    )
 
 
 def content_of(dataset: BuiltDataset, split: str) -> str:

@@ -5,6 +5,7 @@ Leaks and notices are values; `say_leaks` and `say_notice` make sentences of the
 
 import dataclasses
 import enum
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,22 @@ class SplitCounts(Record):
     images: int
     positives: int
     classes: Mapping[str, int]
+
+    @classmethod
+    def of(
+        cls,
+        labels: Sequence[int],
+        patients: Sequence[Any],
+        classes: Sequence[str],
+        positive: Sequence[str],
+    ) -> "SplitCounts":
+        """Counts images by their labels, places in `classes`, and their patients."""
+        counts = Counter(labels)
+        by_class = {name: counts[place] for place, name in enumerate(classes)}
+        positives = sum(by_class[name] for name in positive)
+        return cls(
+            patients=len(set(patients)), images=len(labels), positives=positives, classes=by_class
+        )
 
 
 class LeakKind(enum.StrEnum):

@@ -12,15 +12,14 @@ from cancernet.evaluation.run_results import (
     EvaluationRecord,
     FinishedRun,
     asked_of,
-    flow_of,
-    history_of,
+    content_of,
 )
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_audit
 from cancernet.measures.assess import TESTING
-from cancernet.report.content import Beside, FlowStep, ReportContent, TrainingFacts
+from cancernet.report.content import Beside, FlowStep, ReportContent
 from cancernet.report.page import write_report
-from cancernet.report.rendering import heat_map_of, interval, number
+from cancernet.report.rendering import interval, number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import Metrics, metrics_of, write_metrics
@@ -130,13 +129,16 @@ def report_content(
         positives=testing.confusion_matrix.fn + testing.confusion_matrix.tp,
         note="; ".join([found.how, *reasons]),
     )
-    dataset, took = record.dataset, record.training
-    return ReportContent(
+    dataset = record.dataset
+    content = content_of(
+        run,
+        found.assessment,
         title=f"{finished.name}: {found.name}",
-        assessment=found.assessment,
-        asked=asked_of(finished, judged_on=f"{found.name} ({found.how})"),
-        flow=[*flow_of(run), judged],
-        left_out=dataset.left_out,
+        asked=asked_of(run, run=finished.name, judged_on=f"{found.name} ({found.how})"),
+    )
+    return dataclasses.replace(
+        content,
+        flow=[*content.flow, judged],
         split_method=(
             f"{found.name}, {found.how}; the run's own data were divided "
             f"{dataset.split}. Testing figures are those of the images judged here, "
@@ -144,27 +146,14 @@ def report_content(
         ),
         leak=found.leak_as_built,
         drawn=found.drawn,
-        history=history_of(run.folder),
-        best_epoch=took.best_epoch if took else None,
-        training=TrainingFacts(
-            seconds=took.seconds if took else None,
-            cpu_seconds=took.cpu_seconds if took else None,
-            images_per_second=took.images_per_second if took else None,
-            epochs=took.epochs if took else None,
-            finished=record.finished or "",
-        ),
+        training=dataclasses.replace(content.training, finished=record.finished or ""),
         command=command,
-        seed=finished.seed,
         fingerprint=found.content or dataset.fingerprint,
         settings=settings.over(finished.settings),
-        versions=record.versions,
-        commit=record.commit,
         created=run_folder.now(),
         remarks=found.remarks,
         beside=_beside(finished, found, settings),
-        unit=dataset.unit,
         image_folder=found.folder,
-        heat_map=heat_map_of(run.folder),
         # What leaks between the splits of other data does not here: all of it is new to the run.
         audit=own_audit(run) if found.own else (),
         judged_again=True,

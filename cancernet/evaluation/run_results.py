@@ -9,11 +9,20 @@ from pathlib import Path
 from cancernet.base.errors import RunError
 from cancernet.base.records import Record
 from cancernet.context.judge import InContext, pool_in_context, put_in_context
+from cancernet.dataset.notices import SplitCounts
 from cancernet.evaluation.trained_on import leak_of
-from cancernet.measures.assess import TESTING, VALIDATION, FoldScores, ScoreSet
+from cancernet.measures.assess import TESTING, VALIDATION, Assessment, FoldScores, ScoreSet
 from cancernet.measures.decisions import Calibration, OperatingPoint, Rule
-from cancernet.measures.scored import Classes, Scored, read_scored
-from cancernet.report.content import Asked, Beside, FlowStep, Network
+from cancernet.measures.scored import Scored, read_scored
+from cancernet.report.content import (
+    Asked,
+    Beside,
+    FlowStep,
+    Network,
+    ReportContent,
+    TrainingFacts,
+)
+from cancernet.report.rendering import heat_map_of
 from cancernet.runs import run_folder
 from cancernet.runs.cross_validation_record import read_finished_folds
 from cancernet.runs.metrics_file import read_metrics
@@ -72,8 +81,7 @@ class FinishedRun:
     @property
     def seed(self) -> int:
         """The seed of its random numbers."""
-        seed = self.settings.get("seed")
-        return seed if type(seed) is int else SEED
+        return seed_of(self.run)
 
     @property
     def name(self) -> str:
@@ -83,9 +91,10 @@ class FinishedRun:
         return f"{self.run.folder.resolve().parent.name}, {self.run.name}"
 
 
-def classes_of(run: Run) -> Classes:
-    """Returns the classes of a run."""
-    return Classes(classes=run.classes, words=run.words, positive=run.positive)
+def seed_of(run: Run) -> int:
+    """Returns the seed of a run's random numbers."""
+    seed = run.record.config.get("seed")
+    return seed if type(seed) is int else SEED
 
 
 def read_finished(folder: Path) -> FinishedRun:
@@ -99,7 +108,9 @@ def read_finished(folder: Path) -> FinishedRun:
         raise RunError(f"{folder} has no operating point; train it again")
     tables = {VALIDATION: VALIDATION_PREDICTIONS, TESTING: PREDICTIONS}
     scores = ScoreSet(
-        **vars(classes_of(run)),
+        classes=run.classes,
+        words=run.words,
+        positive=run.positive,
         scored={
             split: dataclasses.replace(_read(folder / name, run), unlike=_unlike(folder, split))
             for split, name in tables.items()
@@ -150,29 +161,55 @@ def history_of(folder: Path) -> dict[str, list[float]]:
         return {}
 
 
-def flow_of(run: Run) -> list[FlowStep]:
-    """The way of the images of the run's own data set."""
+def flow_of(counts: Mapping[str, SplitCounts]) -> list[FlowStep]:
+    """The way of the images of a run's own data set."""
     return [
-        FlowStep(
-            name=name,
-            patients=counts.patients,
-            images=counts.images,
-            positives=counts.positives,
-        )
-        for name, counts in run.record.dataset.counts.items()
+        FlowStep(name=name, patients=one.patients, images=one.images, positives=one.positives)
+        for name, one in counts.items()
     ]
 
 
-def asked_of(finished: FinishedRun, *, judged_on: str) -> Asked:
-    """What the run was asked, for a report on the images that it is judged on now."""
-    run, record = finished.run, finished.run.record
+def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) -> ReportContent:
+    """Returns what every report on a finished run shows; the caller says what is its own."""
+    record, data, took = run.record, run.record.dataset, run.record.training
+    return ReportContent(
+        title=title,
+        assessment=assessment,
+        asked=asked,
+        flow=flow_of(data.counts),
+        left_out=data.left_out,
+        split_method=data.split,
+        leak=run.leak,
+        drawn=run.drawn,
+        history=history_of(run.folder),
+        best_epoch=took.best_epoch if took else None,
+        training=TrainingFacts(
+            seconds=took.seconds if took else None,
+            cpu_seconds=took.cpu_seconds if took else None,
+            images_per_second=took.images_per_second if took else None,
+            epochs=took.epochs if took else None,
+        ),
+        command=record.command,
+        seed=seed_of(run),
+        fingerprint=data.fingerprint,
+        settings=record.config,
+        versions=record.versions,
+        commit=record.commit,
+        created=record.finished or "",
+        unit=data.unit,
+        heat_map=heat_map_of(run.folder),
+    )
+
+
+def asked_of(run: Run, /, **judged: str) -> Asked:
+    """What was asked of a run's network, and on what it is `judged` now, as `Asked` says it."""
+    record = run.record
     name = record.model.name if record.model else ""
     return Asked(
-        run=finished.name,
         data_set=f"{record.dataset.name}: {record.dataset.title}",
         recipe=record.recipe,
         network=Network(name=name, width=run.width, height=run.height),
-        judged_on=judged_on,
+        **judged,
     )
 
 

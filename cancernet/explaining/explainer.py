@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.files import FreeNames, json_text, written_beside
+from cancernet.base.files import FreeNames, json_text, refuse_filled, written_beside
 from cancernet.explaining.maps import (
     GRADIENT_METHODS,
     METHODS,
@@ -22,7 +22,7 @@ from cancernet.explaining.maps import (
 )
 from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import MODEL_KERAS, Run, open_run
-from cancernet.scoring.prediction import Prediction, PredictionInContext
+from cancernet.scoring.prediction import Prediction, PredictionInContext, Score, interpret
 from cancernet.scoring.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ class Explainer:
         if pixels.shape != (height, width, 3):
             raise ValueError(f"pixels of shape {pixels.shape}, not {(height, width, 3)}")
         if class_index is None:
-            row = self.predictor.probabilities(pixels[None])[0]
-            class_index = self.run.classes.index(self.predictor.interpret("", row).label)
+            scored = Score(self.predictor.probabilities(pixels[None])[0])
+            found = interpret(self.run, "", scored, self.run.threshold)
+            class_index = self.run.classes.index(found.label)
         elif not 0 <= class_index < len(self.run.classes):
             raise CancerNetError(
                 f"class {class_index} is not one of 0 to {len(self.run.classes) - 1}"
@@ -186,8 +187,7 @@ class ExplanationFolder:
         Raises:
             CancerNetError: the folder holds something, or there is no such class or layer.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise CancerNetError(f"{folder} exists and is not empty; name another folder")
+        refuse_filled(folder)
         self.folder = folder
         self.written = self._zero = self._in_context = 0
         self._explainer = Explainer(run)

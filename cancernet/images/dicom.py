@@ -19,8 +19,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from cancernet.base.errors import ImageError
-from cancernet.images.formats import INVERTED
-from cancernet.images.oddities import ODDITY, Oddity
+from cancernet.images.formats import INVERTED, ODDITY, Oddity
 
 INSTALL = 'install it with `pip install -e ".[dicom]"`'
 _NEEDED = [

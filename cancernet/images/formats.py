@@ -6,18 +6,21 @@ plugin it needs is loaded: Pillow would load those of all its formats to look fo
 A file of 16 bits may hold values of 10, 12 or 14: the upper 8 bits of 16 would then be nearly
 black. How many bits the values have is taken from the file where it says so (`sBIT` of a PNG,
 the tags of a TIFF), else from the data set, else from the largest value of the image itself.
+
+What is odd about a file that is read all the same is noted as an `Oddity`.
 """
 
+import enum
 import importlib
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image, ImageChops
 
 from cancernet.base.errors import ImageError
-from cancernet.images.oddities import ODDITY, Oddity
 
 # Format, as Pillow calls it -> how a file begins, its plugin, and the suffixes of such files.
 # People read of them in `FORMATS_READ` of `cancernet/base/words.py`.
@@ -45,6 +48,28 @@ DEPTHS = (8, 10, 12, 14, 16)
 GUESSED = "guessed depth"
 INVERTED = "inverted"  # in `info` of an image whose largest values are black: True
 _BITS, _LARGEST = 258, 281  # tags of a TIFF: bits of a sample, largest value that is used
+
+
+class Oddity(enum.IntFlag):
+    """What its name or its first page does not say; several at once are their sum."""
+
+    PAGE = 1  # another page than the first was taken
+    FRAME = 2  # the first of several frames was taken
+    SUFFIX = 4  # the content is of another format than the suffix says
+
+    @property
+    def label(self) -> str:
+        """What a record calls it: `page`."""
+        return str(self.name).lower()
+
+
+NOTHING_ODD = Oddity(0)
+ODDITY = "oddity"  # in `info` of an image
+_WORDS = {
+    Oddity.PAGE: "of several pages, the largest was taken",
+    Oddity.FRAME: "of several frames, the first was taken",
+    Oddity.SUFFIX: "the suffix names another format than the content, and the content counts",
+}
 
 
 def kind_of(content: bytes) -> str | None:
@@ -204,3 +229,8 @@ def _scaled(values: np.ndarray) -> np.ndarray:
 
 def _grey(values: np.ndarray) -> Image.Image:
     return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+
+
+def say_oddities(found: Mapping[Oddity, str]) -> list[str]:
+    """Returns a sentence for each oddity, about the images that are named: `3 images`."""
+    return [f"{found[each]}: {words}" for each, words in _WORDS.items() if each in found]

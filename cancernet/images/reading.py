@@ -3,7 +3,7 @@
 How every kind of image becomes 8-bit RGB:
 
 - EXIF orientation is applied; of several frames the first is taken, of the pages of a TIFF
-  the largest; what is odd about a file is noted (`cancernet/images/oddities.py`);
+  the largest; what is odd about a file is noted (`cancernet/images/formats.py`);
 - grey and black-and-white are repeated into three channels; palettes are looked up;
 - transparent pixels are laid on white, the background of a slide;
 - whole numbers of more than 8 bits keep the upper 8 bits of their depth, and
@@ -26,13 +26,15 @@ from PIL import Image
 from cancernet.base.errors import ImageError, NoMemoryError, first_line
 from cancernet.base.words import IMAGES_READ
 from cancernet.images.formats import (
+    NOTHING_ODD,
+    ODDITY,
+    Oddity,
     directory_of_page,
     eight_bit,
     has_other_suffix,
     open_image,
     told_depth,
 )
-from cancernet.images.oddities import NOTHING_ODD, ODDITY, Oddity
 from cancernet.images.plain_png import plain_png
 
 MAXIMUM_PIXELS = 64_000_000
@@ -40,7 +42,6 @@ MAXIMUM_PIXELS = 64_000_000
 # the memory.
 MAXIMUM_BYTES = 1 << 30
 PLAIN_TILE = 2048 * 2048  # pixels that a tile may have, however small its image
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
 PLAIN_PNG_INFO = frozenset({"transparency", "dpi", "gamma", "srgb", "interlace", "aspect"})
 TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of a TIFF

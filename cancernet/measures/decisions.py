@@ -27,6 +27,8 @@ from cancernet.measures.remarks import Kind, Remarked
 
 # float32 softmax ends near here; a probability of 0 would have no logarithm.
 SMALLEST = 1e-30
+# A probability of 0 or 1 has no finite log odds; they are taken of one at least this far from it.
+_SURE = 1e-7
 # How far the scores of one patient lie from those of another, in log odds: the scale of
 # a logistic distribution. Leaving out one IDC patient after the other, stain and scanner
 # moved the best threshold by about this and more (benchmarks/README.md).
@@ -193,8 +195,7 @@ class Calibration(Remarked):
             assert self.positive is not None
             score, probability = np.array(self.knots).T
             found = np.interp(given[:, self.positive], score, probability)
-            columns = (1 - found, found) if self.positive == 1 else (found, 1 - found)
-            return np.stack(columns, axis=1)
+            return both_classes(found, self.positive)
         return given
 
     @property
@@ -213,3 +214,18 @@ def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     logs = np.log(np.maximum(probabilities, SMALLEST)) / temperature
     powers = np.exp(logs - logs.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
+
+
+def both_classes(probability: np.ndarray, positive: int) -> np.ndarray:
+    """Returns the probabilities of two classes, shape (..., 2), from those of the positive one.
+
+    `positive` is its column.
+    """
+    columns = (1 - probability, probability) if positive == 1 else (probability, 1 - probability)
+    return np.stack(columns, axis=-1)
+
+
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """Returns ln(p / (1 - p)), finite for 0 and 1 too."""
+    inside = np.clip(np.asarray(probability, np.float64), _SURE, 1 - _SURE)
+    return np.log(inside) - np.log1p(-inside)

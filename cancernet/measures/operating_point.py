@@ -10,13 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from cancernet.measures.calls import Calls
-from cancernet.measures.decisions import FALLBACK, SHIFT, STAND_IN, OperatingPoint, Rule
+from cancernet.measures.decisions import FALLBACK, SHIFT, STAND_IN, OperatingPoint, Rule, log_odds
 from cancernet.measures.ranking import curve_counts
 from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 
 MARGIN = 2e-6
-# Log odds are taken of scores at least this far from 0 and 1.
-_SMALLEST = 1e-7
 # The shifts averaged over: beyond REACH scales less than 0.002 % of the distribution is left.
 REACH = 12
 # What the expectation that 0.5 is right counts for, in patients (benchmarks/README.md).
@@ -141,12 +139,6 @@ def candidates(calls: Calls) -> Candidates:
         (odds_high - odds_low)[clear],
         positives / len(calls),
     )
-
-
-def log_odds(score: np.ndarray) -> np.ndarray:
-    """Returns log(score / (1 - score)), finite for 0 and 1 too."""
-    inside = np.clip(score, _SMALLEST, 1 - _SMALLEST)
-    return np.log(inside) - np.log1p(-inside)
 
 
 def goal(rule: Rule, found: Candidates) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import RunError
-from cancernet.base.files import written_beside
+from cancernet.base.tables import write_table
 from cancernet.measures.calls import Calls, check_patients, check_probabilities, check_truth
 
 _COLUMNS = ("path", "patient", "label", "predicted")
@@ -194,25 +194,22 @@ def write_scored(
     Floats are written so that reading them back gives the same 64 bits, and file names
     that are no valid text (surrogate escapes) as the bytes they are.
     """
-    with (
-        written_beside(path) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        more = more or {}
-        writer.writerow([*_COLUMNS, *(PROBABILITY + name for name in classes), *more])
-        further = zip(*more.values(), strict=True) if more else itertools.repeat(())
-        rows = zip(
-            scored.paths,
-            scored.patients,
-            scored.truth,
-            predicted,
-            scored.probabilities.tolist(),
-            strict=True,
-        )
-        for (image, patient, truth, call, row), other in zip(rows, further, strict=False):
-            known = [image, patient, classes[truth], classes[call], *map(repr, row)]
-            writer.writerow([*known, *other])
+    more = more or {}
+    columns = [*_COLUMNS, *(PROBABILITY + name for name in classes), *more]
+    further = zip(*more.values(), strict=True) if more else itertools.repeat(())
+    rows = zip(
+        scored.paths,
+        scored.patients,
+        scored.truth,
+        predicted,
+        scored.probabilities.tolist(),
+        strict=True,
+    )
+    cells = (
+        [image, patient, classes[truth], classes[call], *map(repr, row), *other]
+        for (image, patient, truth, call, row), other in zip(rows, further, strict=False)
+    )
+    write_table(path, columns, cells)
 
 
 def read_scored(path: Path, *, in_context: bool = False) -> tuple[Scored, tuple[str, ...]]:

@@ -14,27 +14,7 @@ import_tensorflow_quietly()  # before the imports below load Keras
 for _file in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_file.name}")
 
-from cancernet.models.cancernet import CancerNet  # noqa: E402
-from cancernet.models.pretrained import freeze_backbone, unfreeze_all, unfreeze_top  # noqa: E402
-from cancernet.models.registry import (  # noqa: E402
-    MODELS,
-    build_model,
-    model_facts,
-    network,
-    register,
-)
-from cancernet.models.weights import WeightsRecord, load_weights  # noqa: E402
-
-__all__ = [
-    "MODELS",
-    "CancerNet",
-    "WeightsRecord",
-    "build_model",
-    "freeze_backbone",
-    "load_weights",
-    "model_facts",
-    "network",
-    "register",
-    "unfreeze_all",
-    "unfreeze_top",
-]
+from cancernet.models.cancernet import CancerNet
+from cancernet.models.pretrained import freeze_backbone, unfreeze_all, unfreeze_top
+from cancernet.models.registry import MODELS, build_model, model_facts, network, register
+from cancernet.models.weights import load_weights

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0: a small backbone whose ImageNet weights come as a package.
 
 Layers are named as in the PyTorch file of these weights, without its leading underscores
-(`cancernet.models.torch_weights`). Tan & Le 2019; "Lite" has ReLU6 in the place of Swish and
+(`cancernet.models.torch_file`). Tan & Le 2019; "Lite" has ReLU6 in the place of Swish and
 no squeeze-and-excitation.
 """
 

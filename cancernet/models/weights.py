@@ -34,8 +34,7 @@ from cancernet.models.pretrained import (
     keras_network,
     normalizes_inside,
 )
-from cancernet.models.torch_file import read_tensors
-from cancernet.models.torch_weights import set_weights
+from cancernet.models.torch_file import read_tensors, set_weights
 
 IMAGENET = "imagenet"
 NONE = "none"

@@ -13,18 +13,12 @@ from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, refuse_missing, remove_unfinished
 from cancernet.base.program import typed
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
-from cancernet.dataset.manifest import (
-    BuiltDataset,
-    Part,
-    content_of,
-    count_part,
-    read_dataset,
-)
+from cancernet.dataset.manifest import BuiltDataset, Part, content_of, read_dataset
 from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.planning.plan import Plan, Training
 from cancernet.recipes import first_start
 from cancernet.runs import provenance, run_folder
-from cancernet.runs.run_record import TRAINING, DatasetFacts, FirstWeights, Input, RunRecord
+from cancernet.runs.run_record import TRAINING, DatasetFacts, FirstWeights, RunRecord
 
 
 def open_dataset(data: Path | BuiltDataset, config: TrainConfig) -> BuiltDataset:
@@ -107,13 +101,8 @@ def limited(dataset: BuiltDataset, limit: int, *, seed: int) -> BuiltDataset:
         return dataset
     check_limit(dataset, limit)
     parts = {name: _limited_part(part, limit, seed) for name, part in dataset.parts.items()}
-    return dataclasses.replace(
-        dataset,
-        parts=parts,
-        counts={
-            name: count_part(part, dataset.classes, dataset.positive)
-            for name, part in parts.items()
-        },
+    return dataset.divided(
+        parts,
         split_kind=f"{dataset.split_kind}; of each split only {limit} images (--limit {limit})",
         notices=(*dataset.notices, Notice(kind=NoticeKind.TRIAL, count=limit)),
     )
@@ -250,12 +239,7 @@ def begin(training: Training, plan: Plan, weights: FirstWeights | None) -> RunRe
         classes=dataset.classes,
         words=dataset.words,
         positive=dataset.positive,
-        input=Input(
-            width=config.image_size,
-            height=config.image_size,
-            interpolation=config.interpolation,
-            bits=dataset.bits,
-        ),
+        input=training.input,
         versions=provenance.versions(),
         machine=provenance.machine(),
         commit=provenance.commit(),

@@ -13,7 +13,7 @@ from cancernet.context.judge import ContextAssessment
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import Assessment
 from cancernet.runs import run_folder
-from cancernet.runs.run_record import FoldOfRun, RunRecord
+from cancernet.runs.run_record import FoldOfRun, Input, RunRecord
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,6 +97,12 @@ class Plan:
         return dataclasses.replace(self, config=self.config.for_images(images))
 
 
+def input_of(dataset: BuiltDataset, config: TrainConfig) -> Input:
+    """Returns what a network that is trained so takes in."""
+    side = config.image_size
+    return Input(width=side, height=side, interpolation=config.interpolation, bits=dataset.bits)
+
+
 @dataclasses.dataclass(frozen=True)
 class Training:
     """What is trained, with which settings, into which folder."""
@@ -109,6 +115,11 @@ class Training:
     def checkpoint(self) -> Path:
         """The folder of what an unfinished training needs to go on."""
         return self.folder / run_folder.CHECKPOINT
+
+    @property
+    def input(self) -> Input:
+        """What the network takes in."""
+        return input_of(self.dataset, self.config)
 
     @property
     def positive(self) -> list[int]:

@@ -1,21 +1,18 @@
 """The report of a run, an evaluation or a cross-validation, and what is written beside it."""
 
-import csv
 import dataclasses
 import datetime
 import functools
-import io
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cancernet.base.files import write_bytes, write_text
+from cancernet.base.tables import write_table
 from cancernet.config import SPLITS
 from cancernet.measures.assess import spread_over_folds
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.class_measures import ClassRow, fold, overall_accuracy
 from cancernet.measures.patients import patient_metrics, patient_scores
 from cancernet.report import in_context, sections
-from cancernet.report.checklist import GUIDELINES
 from cancernet.report.content import ReportContent
 from cancernet.report.figures.drawings import FIGURES, Figures
 from cancernet.report.portrait import SplitFigures
@@ -56,8 +53,7 @@ def write_cards(content: ReportContent, folder: Path) -> None:
         context=in_context.chapter(content.assessment, content.context),
     )
     write_bytes(folder / MODEL_CARD, page_bytes(card))
-    checklist = render("checklist.md.j2", content=content, guidelines=GUIDELINES)
-    write_bytes(folder / CHECKLIST, page_bytes(checklist))
+    write_bytes(folder / CHECKLIST, page_bytes(render("checklist.md.j2", content=content)))
 
 
 def report_page(content: ReportContent, figures: Figures | None = None) -> str:
@@ -110,7 +106,7 @@ def alerts(*, drawn: bool, leaking: bool) -> list[str]:
 
 def write_tables(content: ReportContent, folder: Path) -> None:
     """Writes `classes.csv` and, where there is a portrait, `splits.csv` and `network.txt`."""
-    _write_csv(
+    write_table(
         folder / "classes.csv",
         ["table", *_names(ClassRow)],
         (
@@ -122,25 +118,18 @@ def write_tables(content: ReportContent, folder: Path) -> None:
     if content.portrait is not None:
         write_text(folder / "network.txt", content.portrait.summary)
         rows = map(dataclasses.astuple, content.portrait.splits)
-        _write_csv(folder / "splits.csv", _names(SplitFigures), rows)
+        write_table(folder / "splits.csv", _names(SplitFigures), rows)
 
 
 def write_patients(content: ReportContent, folder: Path) -> None:
     """Writes `patients.csv` into a folder: every testing patient, the worst first."""
     fields = [field or name for name, field in PATIENT_COLUMNS.items()]
     rows = ([row[name] for name in fields] for row in content.assessment.per_patient)
-    _write_csv(folder / PATIENTS, list(PATIENT_COLUMNS), rows)
+    write_table(folder / PATIENTS, list(PATIENT_COLUMNS), rows)
 
 
 def _names(record: type) -> list[str]:
     return [field.name for field in dataclasses.fields(record)]
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    # A patient's name may hold bytes that are not text.
-    write_bytes(path, text.getvalue().encode("utf-8", errors="surrogateescape"))
 
 
 def _to_the_minute(moment: str) -> str:

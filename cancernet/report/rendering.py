@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cancernet.base.errors import ImageError
 from cancernet.base.files import is_file, parse_json
-from cancernet.base.words import counted, images_of, score_text, some, unlike_of
+from cancernet.base.words import counted, images_of, joined, score_text, some, unlike_of
 from cancernet.images.reading import read_rgb
 
 if TYPE_CHECKING:
@@ -69,11 +69,6 @@ def plain(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Returns `a`, `a and b`, or `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def stretches(found: Sequence[tuple[float, float]]) -> list[str]:
@@ -141,7 +136,7 @@ def small_picture(
 FILTERS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        counted, data_address, images_of, interval, listed, markdown, number, percent, plain,
+        counted, data_address, images_of, interval, joined, markdown, number, percent, plain,
         score_text, shape, signed, signed_interval, some, stretches, threshold, unlike_of,
     )
 }  # fmt: skip

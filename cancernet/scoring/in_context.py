@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cancernet.base.patch_name import patient_key, read_place
-from cancernet.context.context import Places, both_classes, surroundings, within_reach
+from cancernet.context.context import Places, surroundings, within_reach
 from cancernet.context.slide_point import LEAST_PATCHES, is_whole, operating_points
+from cancernet.measures.decisions import both_classes
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import (
     Failure,
+    Judged,
     Prediction,
     PredictionInContext,
     Score,
@@ -57,12 +59,14 @@ class SlideScores:
         self._asked = np.zeros(len(files), bool)
         self._scored = np.zeros(len(files), bool)
         self._alone = np.zeros((len(files), len(run.classes)))
-        self._judged = np.zeros((len(files), len(run.classes)))
         self._unlike: list[bool | None] = [None] * len(files)
         self._failed: dict[int, Failure] = {}
-        self._neighbours = np.zeros(len(files), np.int8)
-        self._points = np.full(len(files), run.threshold)
-        self._slide_point = np.zeros(len(files), bool)
+        self._judged = Judged(
+            np.zeros_like(self._alone),
+            np.zeros(len(files), np.int8),
+            np.full(len(files), run.threshold),
+            np.zeros(len(files), bool),
+        )
 
     def ask(self, numbers: list[int]) -> list[int]:
         """Returns which patches must be scored before these can be judged.
@@ -86,7 +90,7 @@ class SlideScores:
         if isinstance(found, Failure):
             self._failed[number] = found
         else:
-            self._alone[number] = self._judged[number] = found.probabilities
+            self._alone[number] = self._judged.probabilities[number] = found.probabilities
             self._unlike[number] = found.unlike_training
             self._scored[number] = True
 
@@ -98,36 +102,19 @@ class SlideScores:
         wanted[numbers] = True  # others may lack neighbours that nobody asked for
         near = self._asked if self._asked.all() else self._reach(wanted)
         rows = np.flatnonzero(near & self._scored)
-        [positive] = self._run.positive_columns
-        places, context = self.files.places.of(rows), self._run.context
-        found = context.judge(self._alone[rows, positive], places)
-        points, own = operating_points(
-            context,
-            found,
-            places,
-            alone=self._run.threshold,
-            chosen=context.operating_point.threshold,
-        )
-        chosen = wanted[rows]
-        rows, apart = rows[chosen], ~found.alone[chosen]
-        self._neighbours[rows] = found.neighbours[chosen]
-        self._points[rows], self._slide_point[rows] = points[chosen], own[chosen]
-        self._judged[rows[apart]] = both_classes(found.probability[chosen][apart], positive)
+        found = judge(self._run, self._alone[rows], self.files.places.of(rows))
+        for kept, new in zip(self._judged, found, strict=True):
+            kept[rows[wanted[rows]]] = new[wanted[rows]]
 
     def answer(self, path: Path, number: int) -> PredictionInContext | Failure:
         """Returns the prediction for a patch that was judged."""
         self.left -= 1
         if number in self._failed:
             return Failure(str(path), self._failed[number].error)
-        return interpret_in_context(
-            self._run,
-            str(path),
-            Score(self._alone[number], self._unlike[number]),
-            self._judged[number],
-            neighbours=int(self._neighbours[number]) if self.files.has_place(number) else None,
-            point=float(self._points[number]),
-            slide_point=bool(self._slide_point[number]),
-        )
+        alone = Score(self._alone[number], self._unlike[number])
+        judged = Judged(*(column[number] for column in self._judged))
+        placed = self.files.has_place(number)
+        return interpret_in_context(self._run, str(path), alone, judged, placed=placed)
 
     @functools.cached_property
     def _is_whole(self) -> bool:
@@ -274,21 +261,21 @@ def judge_together(
     slides = ["" if place is None else patient_key(place.patient) for place in places]
     alone = np.array([list(outcome.probabilities.values()) for _, outcome in scored])
     alone = alone.reshape(-1, len(run.classes))
-    [positive] = run.positive_columns
-    where = Places.at(places, slides, context.side)
-    found = context.judge(alone[:, positive], where)
-    points, own = operating_points(
-        context, found, where, alone=run.threshold, chosen=context.operating_point.threshold
-    )
-    judged = both_classes(found.probability, positive)
-    for number, (row, outcome) in enumerate(scored):
+    judged = judge(run, alone, Places.at(places, slides, context.side))
+    for (row, outcome), place, own, *found in zip(scored, places, alone, *judged, strict=True):
+        score = Score(own, outcome.unlike_training)
         answers[row] = interpret_in_context(
-            run,
-            outcome.path,
-            Score(alone[number], outcome.unlike_training),
-            alone[number] if found.alone[number] else judged[number],
-            neighbours=None if places[number] is None else int(found.neighbours[number]),
-            point=float(points[number]),
-            slide_point=bool(own[number]),
+            run, outcome.path, score, Judged(*found), placed=place is not None
         )
     return answers
+
+
+def judge(run: Run, alone: np.ndarray, places: Places) -> Judged:
+    """Puts patches in context: their probabilities alone, (n, classes), and their places."""
+    [positive], context = run.positive_columns, run.context
+    found = context.judge(alone[:, positive], places)
+    chosen = context.operating_point.threshold
+    points, own = operating_points(context, found, places, alone=run.threshold, chosen=chosen)
+    judged = both_classes(found.probability, positive)
+    judged = np.where(found.alone[:, None], alone, judged)  # to the last digit
+    return Judged(judged, found.neighbours, points, own)

@@ -73,7 +73,7 @@ def whole_file(named: Path, *, sha256: str | None) -> Iterator[Path]:
     expected = _expected(whole, sha256)
     if whole.is_file() and part is None:
         if expected is not None:
-            _compare(whole, sha256_of(whole), expected)
+            compare_hash(whole, sha256_of(whole), expected)
         yield whole
         return
     parts = parts_of(whole)
@@ -84,7 +84,7 @@ def whole_file(named: Path, *, sha256: str | None) -> Iterator[Path]:
             f"{whole} comes in {len(parts)} parts, which are joined only if their hash is right; "
             f"give the publisher's with --sha256 or in a file {whole.name}.sha256"
         )
-    _compare(whole, _hash_of_parts(parts), expected)  # before anything is written
+    compare_hash(whole, _hash_of_parts(parts), expected)  # before anything is written
     with tempfile.TemporaryDirectory(prefix="cancernet-joined-") as folder:
         joined = Path(folder) / whole.name
         with open(joined, "wb") as file:
@@ -92,7 +92,7 @@ def whole_file(named: Path, *, sha256: str | None) -> Iterator[Path]:
                 with open(each, "rb") as source:
                     shutil.copyfileobj(source, file)
         # The parts may have changed between the two readings.
-        _compare(whole, sha256_of(joined), expected)
+        compare_hash(whole, sha256_of(joined), expected)
         yield joined
 
 
@@ -146,7 +146,8 @@ def _hash_of_parts(parts: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _compare(whole: Path, found: str, expected: str) -> None:
+def compare_hash(whole: Path, found: str, expected: str) -> None:
+    """Raises RunError where a file does not have the SHA-256 that was stated of it."""
     if found != expected:
         raise RunError(
             f"{whole} is not the expected file: its SHA-256 begins with {found[:12]}, not "

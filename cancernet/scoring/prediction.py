@@ -76,8 +76,24 @@ class Score(NamedTuple):
 Scored = tuple[str | Path, Score | Failure]
 
 
+class Judged(NamedTuple):
+    """A patch in context, or the columns of many.
+
+    Attributes:
+        probabilities: (classes,); those alone where nothing is within reach.
+        neighbours: how many of the eight around it are there.
+        point: the operating point.
+        slide_point: whether that is the slide's own.
+    """
+
+    probabilities: np.ndarray
+    neighbours: Any
+    point: Any
+    slide_point: Any
+
+
 def interpret(run: Run, path: str, score: Score, threshold: float) -> Prediction:
-    """Turns a score into a prediction.
+    """Makes the prediction for an image.
 
     Args:
         run: whose classes these are.
@@ -89,14 +105,7 @@ def interpret(run: Run, path: str, score: Score, threshold: float) -> Prediction
 
 
 def interpret_in_context(
-    run: Run,
-    path: str,
-    alone: Score,
-    judged: np.ndarray,
-    *,
-    neighbours: int | None,
-    point: float,
-    slide_point: bool,
+    run: Run, path: str, alone: Score, judged: Judged, *, placed: bool
 ) -> PredictionInContext:
     """Makes the prediction for a patch that was put in context.
 
@@ -104,27 +113,23 @@ def interpret_in_context(
         run: one that judges in context.
         path: of the image, as it was given.
         alone: of the patch alone.
-        judged: probabilities in context, (classes,); those alone where nothing is within reach.
-        neighbours: how many of the eight around it are there; None where it has no place.
-        point: the operating point.
-        slide_point: whether that is the slide's own.
+        judged: the patch in context.
+        placed: whether its name tells a place.
     """
+    score = Score(judged.probabilities, alone.unlike_training)
     return PredictionInContext(
-        **_facts(run, path, Score(judged, alone.unlike_training), point),
-        neighbours=neighbours,
+        **_facts(run, path, score, float(judged.point)),
+        neighbours=int(judged.neighbours) if placed else None,
         alone_probabilities=dict(zip(run.classes, alone.probabilities.tolist(), strict=True)),
-        slide_point=slide_point,
+        slide_point=bool(judged.slide_point),
     )
 
 
 def interpreted(run: Run, scored: Iterable[Scored]) -> Iterator[Prediction | Failure]:
     """Makes predictions of scores, by the run's operating point."""
-    threshold = run.threshold
+    point = run.threshold
     for path, found in scored:
-        if isinstance(found, Failure):
-            yield found
-        else:
-            yield interpret(run, str(path), found, threshold)
+        yield found if isinstance(found, Failure) else interpret(run, str(path), found, point)
 
 
 def _facts(run: Run, path: str, score: Score, threshold: float) -> dict[str, Any]:

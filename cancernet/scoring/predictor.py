@@ -17,8 +17,7 @@ import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
-from cancernet.images.formats import GUESSED
-from cancernet.images.oddities import NOTHING_ODD, ODDITY, Oddity
+from cancernet.images.formats import GUESSED, NOTHING_ODD, ODDITY, Oddity
 from cancernet.images.reading import read_rgb, to_array
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Input
@@ -160,20 +159,15 @@ class Predictor:
             )
         return found
 
-    def predict(self, source: Path | bytes, *, name: str | None = None) -> Prediction:
-        """Predicts one image.
+    def predict(self, source: Path | bytes, *, name: str = "image") -> Prediction:
+        """Predicts one image; `name` is that of an image that is given as bytes.
 
         Raises:
             ImageError: it cannot be read as an image.
         """
-        path = name if name is not None else str(source) if isinstance(source, Path) else "image"
-        return self.interpret(path, *self.score([self.prepare(source)])[0])
-
-    def interpret(
-        self, path: str, probabilities: np.ndarray, unlike_training: bool | None = None
-    ) -> Prediction:
-        """Turns a score into a prediction by the run's operating point."""
-        return interpret(self.run, path, Score(probabilities, unlike_training), self.run.threshold)
+        path = name if isinstance(source, bytes) else str(source)
+        [score] = self.score([self.prepare(source)])
+        return interpret(self.run, path, score, self.run.threshold)
 
     def predict_many(self, paths: Iterable[str | Path]) -> Iterator[Prediction | Failure]:
         """Predicts any number of images in order, with flat memory.

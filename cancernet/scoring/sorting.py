@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import FreeNames, plain_name
+from cancernet.base.files import FreeNames, plain_name, refuse_filled
 from cancernet.base.words import counted
 from cancernet.scoring.prediction import Prediction
 from cancernet.scoring.words import call_word
@@ -25,8 +25,7 @@ class SortedFolder:
         Raises:
             CancerNetError: the folder holds something, or lies in one that will be scored.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise CancerNetError(f"{folder} exists and is not empty; name another folder")
+        refuse_filled(folder)
         for other in named:
             if other.is_dir() and folder.resolve().is_relative_to(other.resolve()):
                 raise CancerNetError(

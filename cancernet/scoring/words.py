@@ -1,7 +1,7 @@
 """What a person is told of a prediction: the call first, then what it rests on."""
 
 from cancernet.base.words import UNLIKE, score_text
-from cancernet.images.oddities import say_oddities
+from cancernet.images.formats import say_oddities
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import Prediction, PredictionInContext, Side
 from cancernet.scoring.predictor import Predictor

@@ -20,9 +20,13 @@ _SCORED: dict[str, Any] = {
 }
 
 
-_UNLIKE: Any = Field(
-    default=None,
-    description="whether it is of another kind than the training images, so that the answer rests "
+def _optional(description: str, **rules: Any) -> Any:
+    return Field(default=None, description=description, **rules)
+
+
+_NAME: Any = Field(description="the file's name as the client gave it")
+_UNLIKE: Any = _optional(
+    "whether it is of another kind than the training images, so that the answer rests "
     "on nothing that the model has seen. Absent where the run cannot tell",
 )
 
@@ -40,7 +44,7 @@ class Answer(BaseModel):
 class Unreadable(Answer):
     """One image of several that could not be used."""
 
-    name: str = Field(description="the file's name as the client gave it")
+    name: str = _NAME
     error: str
 
 
@@ -49,8 +53,8 @@ class Problem(Answer):
 
     model_config = _example(error="the file is empty (0 bytes)")
     error: str
-    results: list[Unreadable] | None = Field(
-        default=None, description="of a slide of which no patch could be placed: the reasons"
+    results: list[Unreadable] | None = _optional(
+        "of a slide of which no patch could be placed: the reasons"
     )
 
 
@@ -125,12 +129,11 @@ class Preview(Answer):
 class InContext(Answer):
     """What an answer in context has besides; absent from one alone."""
 
-    neighbours: int | None = Field(
-        default=None,
+    neighbours: int | None = _optional(
+        "how many of the eight patches around it were sent with it; patches up to four places "
+        "away count as well. Absent where the patch is judged alone",
         ge=0,
         le=8,
-        description="how many of the eight patches around it were sent with it; patches up to "
-        "four places away count as well. Absent where the patch is judged alone",
     )
 
 
@@ -148,15 +151,12 @@ class Named(Scored, InContext):
         alone_probabilities={"0": 0.358, "1": 0.642},
         slide_point=False,
     )
-    name: str = Field(description="the file's name as the client gave it")
-    alone_probabilities: dict[str, float] | None = Field(
-        default=None,
-        description="class to probability without the neighbours. Absent where the patch is "
-        "judged alone",
+    name: str = _NAME
+    alone_probabilities: dict[str, float] | None = _optional(
+        "class to probability without the neighbours. Absent where the patch is judged alone"
     )
-    slide_point: bool | None = Field(
-        default=None,
-        description="whether the operating point is that of the slide, nearly all of which was "
+    slide_point: bool | None = _optional(
+        "whether the operating point is that of the slide, nearly all of which was "
         "sent. Absent where the patch is judged alone",
     )
 
@@ -171,7 +171,7 @@ class Batch(Answer):
 class Patch(InContext):
     """One patch of a slide map; lengths in pixels of the slide."""
 
-    name: str = Field(description="the file's name as the client gave it")
+    name: str = _NAME
     x: int = Field(description="left edge")
     y: int = Field(description="upper edge")
     width: int
@@ -179,9 +179,8 @@ class Patch(InContext):
     probability: float = Field(
         description="of the positive classes together; in context where the run judges so"
     )
-    alone_probability: float | None = Field(
-        default=None,
-        description="the same without the neighbours. Absent where the patch is judged alone",
+    alone_probability: float | None = _optional(
+        "the same without the neighbours. Absent where the patch is judged alone",
     )
     positive: bool = Field(
         description="whether that reaches the operating point, for a patch judged alone the one "
@@ -199,9 +198,8 @@ class MapFacts(Answer):
     )
     score: float = Field(description="mean probability over the covered area")
     operating_point: float
-    slide_point: bool | None = Field(
-        default=None,
-        description="whether that is the slide's own, nearly all of which was sent. Absent where "
+    slide_point: bool | None = _optional(
+        "whether that is the slide's own, nearly all of which was sent. Absent where "
         "the patches are judged alone",
     )
     geojson: dict[str, object] = Field(description="outline at the operating point, for QuPath")
@@ -218,14 +216,11 @@ class SlideMap(MapFacts):
     step: int = Field(description="distance of neighbouring patches")
     patches: list[Patch]
     word: str = Field(description="what positive means to a reader")
-    unlike_training: int | None = Field(
-        default=None,
-        description="patches of another kind than the training images. Absent where the run "
-        "cannot tell",
+    unlike_training: int | None = _optional(
+        "patches of another kind than the training images. Absent where the run cannot tell",
     )
-    alone: MapFacts | None = Field(
-        default=None,
-        description="of a map in context: the same map with every patch judged alone",
+    alone: MapFacts | None = _optional(
+        "of a map in context: the same map with every patch judged alone",
     )
     left_out: list[Unreadable]
     notice: str
@@ -249,9 +244,7 @@ class Thresholds(Answer):
     patients: int
 
 
-_THRESHOLDS: Any = Field(
-    default=None, description="absent where the run folder lacks its predictions on validation"
-)
+_THRESHOLDS: Any = _optional("absent where the run folder lacks its predictions on validation")
 
 
 class ContextFacts(Answer):
@@ -296,9 +289,7 @@ class ModelFacts(Answer):
     notice: str
     heat_maps: str = Field(description="the method of its heat maps")
     examples: list[str] = Field(description="addresses of drawn images of the kind it judges")
-    context: ContextFacts | None = Field(
-        default=None, description="absent where the run judges every patch alone"
-    )
+    context: ContextFacts | None = _optional("absent where the run judges every patch alone")
     limits: Limits
 
 

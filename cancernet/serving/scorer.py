@@ -16,8 +16,9 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.images.formats import open_image
-from cancernet.images.reading import PNG_SIGNATURE, encoded, pixels_decoded, read_rgb
-from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.images.plain_png import PNG_SIGNATURE
+from cancernet.images.reading import encoded, pixels_decoded, read_rgb
+from cancernet.scoring.prediction import Failure, Prediction, interpret
 from cancernet.scoring.predictor import Predictor, Prepared
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
@@ -160,12 +161,12 @@ class Scorer:
             return jobs
 
     def _outcomes(self, jobs: list[_Job]) -> list[Outcome]:
-        images = [self._prepare(job.content) for job in jobs]
+        images, run = [self._prepare(job.content) for job in jobs], self.predictor.run
         try:
             sound = [image for image in images if isinstance(image, Prepared)]
             scores = iter(self.predictor.score(sound))
             return [
-                self.predictor.interpret("", *next(scores))
+                interpret(run, "", next(scores), run.threshold)
                 if isinstance(image, Prepared)
                 else image
                 for image in images

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, ImageError, first_line
-from cancernet.images.formats import MOST_PAGES
-from cancernet.images.oddities import NOTHING_ODD, Oddity
+from cancernet.images.formats import MOST_PAGES, NOTHING_ODD, Oddity
 from cancernet.images.reading import read_rgb
 
 LARGEST_PIECE = 256_000_000  # bytes that one tile or strip may take decoded

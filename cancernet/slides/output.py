@@ -1,7 +1,6 @@
 """The files of a slide map: PNG, CSV, GeoJSON, and a line of figures."""
 
 import contextlib
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import json_text, write_bytes, write_text, written_beside
+from cancernet.base.files import json_text, refuse_filled, write_bytes, write_text
+from cancernet.base.tables import write_table
 from cancernet.base.words import score_text
 from cancernet.runs.run_record import ContextRecord
 from cancernet.slides.cells import Polygon
@@ -32,8 +32,7 @@ def new_folder(folder: Path) -> Iterator[None]:
     Raises:
         CancerNetError: it is not empty, or cannot be made or written to.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CancerNetError(f"{folder} exists and is not empty; name another folder with --output")
+    refuse_filled(folder, option=" with --output")
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,13 +72,7 @@ def _write_table(slide: SlideMap, path: Path) -> None:
     if slide.context is not None:
         columns["alone_probability"] = slide.context.alone.probabilities.tolist()
         columns["neighbours"] = slide.context.neighbours.tolist()
-    with (
-        written_beside(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+    write_table(path, columns, zip(*columns.values(), strict=True))
 
 
 def draw_patches(

@@ -7,15 +7,14 @@ import numpy as np
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.config import SPLITS
 from cancernet.dataset.manifest import BuiltDataset
-from cancernet.images.reading import read_rgb, to_array
+from cancernet.images.reading import read_rgb
 from cancernet.models import network
 from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image
 from cancernet.planning.plan import Finished, Training
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
 from cancernet.runs.run_folder import Run
-from cancernet.scoring.predictor import Predictor
+from cancernet.scoring.predictor import Predictor, prepare
 from cancernet.training.data.batches import plain_batches
 
 SAMPLES_A_CLASS = 6
@@ -31,10 +30,7 @@ def make_portrait(model: keras.Model, finished: Finished) -> Portrait:
     random = np.random.default_rng(finished.training.config.seed)
     examples, wrong = _examples(finished, random)
     return Portrait(
-        counts={
-            name: np.bincount(dataset.split(name).labels, minlength=len(dataset.classes)).tolist()
-            for name in SPLITS
-        },
+        counts={name: list(one.classes.values()) for name, one in dataset.counts.items()},
         samples=_samples(dataset, random),
         layers=layers_of(model),
         summary=summary_text(model),
@@ -140,9 +136,7 @@ def _kernels(training: Training, random: np.random.Generator) -> KernelViews | N
         return None
     part = dataset.split("training")
     path = dataset.folder / part.paths[int(random.integers(len(part.paths)))]
-    size = config.image_size
-    pixels = to_array(read_rgb(path), width=size, height=size, interpolation=config.interpolation)
-    return kernel_views(pixels, used)
+    return kernel_views(prepare(path, training.input).pixels, used)
 
 
 def kernel_views(pixels: np.ndarray, used: str) -> KernelViews:

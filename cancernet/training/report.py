@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import logging
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,23 +13,14 @@ from cancernet.base.beside import Start
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import write_bytes
 from cancernet.base.words import NOTICE
-from cancernet.config import SPLITS
 from cancernet.dataset.build_record import read_audit
-from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
-from cancernet.evaluation.run_results import read_besides
+from cancernet.dataset.manifest import NO_POSITION
+from cancernet.evaluation.run_results import asked_of, content_of, read_besides
 from cancernet.planning.plan import Finished
-from cancernet.report.content import (
-    Asked,
-    FlowStep,
-    Network,
-    ReportContent,
-    SlidePicture,
-    TrainingFacts,
-    say_unit,
-)
+from cancernet.report.content import ReportContent, SlidePicture, say_unit
 from cancernet.report.figures.drawings import FIGURES, Figures
 from cancernet.report.page import write_cards, write_report
-from cancernet.report.rendering import heat_map_of
+from cancernet.runs.run_folder import Run
 from cancernet.slides.output import draw_patches
 from cancernet.slides.slide_map import FiguresInContext, ScoredPatch, SlideFigures
 from cancernet.training.portrait import make_portrait
@@ -59,71 +49,28 @@ def write_pictures_and_report(
 
 
 def _report_content(finished: Finished) -> ReportContent:
-    training, state = finished.training, finished.state
-    folder, dataset, config = training.folder, training.dataset, training.config
-    record = finished.record
-    assert record.model and record.training and record.machine and record.finished
+    folder, dataset = finished.training.folder, finished.training.dataset
+    record, run = finished.record, Run(folder=folder, record=finished.record)
+    assert record.model and record.machine
+    asked = asked_of(run)
+    network = dataclasses.replace(
+        asked.network,
+        parameters=record.model.parameters,
+        first_weights=record.weights.words() if record.weights else "",
+    )
+    asked = dataclasses.replace(asked, network=network)
+    content = content_of(run, finished.assessment, title=run.name, asked=asked)
+    machine = f"{record.machine.processor}, {record.machine.cores} cores"
     beside, missing = read_besides(record.beside)
-    return ReportContent(
-        title=folder.resolve().name,
-        assessment=finished.assessment,
-        asked=Asked(
-            data_set=f"{dataset.name}: {dataset.title}",
-            recipe=record.recipe,
-            network=Network(
-                name=config.model,
-                width=config.image_size,
-                height=config.image_size,
-                parameters=record.model.parameters,
-                first_weights=record.weights.words() if record.weights else "",
-            ),
-        ),
-        flow=[_step(dataset, name) for name in SPLITS],
-        left_out=dataset.left_out,
-        split_method=dataset.split_kind,
-        leak=dataset.leak,
-        drawn=dataset.drawn,
-        history=_columns(state.history),
-        best_epoch=state.best_epoch,
-        training=TrainingFacts(
-            seconds=record.training.seconds,
-            cpu_seconds=record.training.cpu_seconds,
-            images_per_second=record.training.images_per_second,
-            epochs=record.training.epochs,
-            machine=f"{record.machine.processor}, {record.machine.cores} cores",
-        ),
-        command=record.command,
-        seed=config.seed,
-        fingerprint=dataset.fingerprint,
-        settings=dataclasses.asdict(config),
-        versions=record.versions,
-        commit=record.commit,
-        created=record.finished,
+    return dataclasses.replace(
+        content,
+        training=dataclasses.replace(content.training, machine=machine),
         remarks=[*say_unit(dataset.unit), *dataset.warnings, *missing],
         audit=read_audit(dataset.folder),
-        unit=dataset.unit,
         image_folder=dataset.folder,
-        heat_map=heat_map_of(folder),
         beside=beside,
         context=finished.context,
     )
-
-
-def _step(dataset: BuiltDataset, name: str) -> FlowStep:
-    part = dataset.split(name)
-    positive = [dataset.classes.index(label) for label in dataset.positive]
-    return FlowStep(
-        name=name,
-        patients=len(set(part.patients)),
-        images=len(part.paths),
-        positives=int(np.isin(part.labels, positive).sum()),
-    )
-
-
-def _columns(history: list[dict[str, float]]) -> dict[str, list[float]]:
-    """Measure to its value in every epoch; NaN where an epoch lacks it, as with several workers."""
-    names = dict.fromkeys(name for row in history for name in row)
-    return {name: [row.get(name, math.nan) for row in history] for name in names}
 
 
 def begin_slide_pictures(

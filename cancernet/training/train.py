@@ -31,7 +31,7 @@ from cancernet.runs.metrics_file import METRICS, metrics_of, write_metrics
 from cancernet.runs.run_folder import HISTORY, PREDICTIONS, VALIDATION_PREDICTIONS, Run
 from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, TrainingFacts
 from cancernet.scoring.prediction import Failure
-from cancernet.scoring.predictor import Predictor
+from cancernet.scoring.predictor import Predictor, prepare
 from cancernet.training.context_fit import judge_in_context
 from cancernet.training.data.batches import plain_batches
 from cancernet.training.data.streams import Batches, open_batches
@@ -108,19 +108,16 @@ def train(
 
 def image_files(training: Training) -> tuple[Files, Files]:
     """Returns the files of training and of validation, as the network takes them in."""
-    dataset, config = training.dataset, training.config
-    found = [
+    first, second = (
         Files(
-            folder=dataset.folder,
+            folder=training.dataset.folder,
             paths=part.paths,
             patients=part.patients,
-            size=config.image_size,
-            interpolation=config.interpolation,
-            bits=dataset.bits,
+            prepare=functools.partial(prepare, scaling=training.input),
         )
-        for part in (dataset.split("training"), dataset.split("validation"))
-    ]
-    return found[0], found[1]
+        for part in map(training.dataset.split, ("training", "validation"))
+    )
+    return first, second
 
 
 def trained(

@@ -1,16 +1,14 @@
 """What a study leaves for a person: the table of trials, the figure, the best recipe."""
 
-import csv
 import dataclasses
 import enum
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cancernet.base.files import write_text
+from cancernet.base.tables import write_table
 from cancernet.base.words import aligned
 from cancernet.recipe_file import write_recipe
 from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
@@ -153,13 +151,13 @@ def write_results(study: "optuna.Study", search: Search, *, drawn: bool) -> None
 
 
 def _write_table(path: Path, rows: list[TrialRow], names: list[str]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "value", *names, "seconds", "note"])
-    for row in rows:
-        values = [row.values.get(name, "") for name in names]
-        writer.writerow([row.number, row.state, row.value, *values, row.seconds, row.note])
-    write_text(path, text.getvalue())
+    columns = ["trial", "state", "value", *names, "seconds", "note"]
+    cells = (
+        [row.number, row.state, row.value, *(row.values.get(name, "") for name in names),
+         row.seconds, row.note]
+        for row in rows
+    )  # fmt: skip
+    write_table(path, columns, cells)
 
 
 def draw_trials(rows: list[TrialRow], search: Search, *, footer: str = "") -> "Figure":

@@ -237,7 +237,8 @@ def test_nothing_but_the_words_changes_with_the_words(planted, tmp_path, monkeyp
     plant_patient(planted), plant_changed(planted), plant_mask(planted)
     _, checks, _ = audited(planted, tmp_path / "report")
     for kind in CheckKind:
-        monkeypatch.setitem(words._SENTENCES, kind, lambda check, inventory: "Something else.")
+        said = (lambda check, inventory: "Something else.", *words._FOUND[kind][1:])
+        monkeypatch.setitem(words._FOUND, kind, said)
     monkeypatch.setattr(words, "say_fault", lambda fault: "something else")
     code, others, content = audited(planted, tmp_path / "report")
     assert code == 1 and len(content["leaks"]) == 2

@@ -111,7 +111,7 @@ def test_a_folder_made_beside_is_there_at_the_end_only(tmp_path):
         (staging / "a").write_text("")
         assert not folder.exists() and staging.parent == tmp_path
     assert [path.name for path in folder.iterdir()] == ["a"]
-    with pytest.raises(CancerNetError, match="exists already"), made_beside(folder):
+    with pytest.raises(CancerNetError, match="is not empty"), made_beside(folder):
         pass
     with pytest.raises(ValueError, match="stop"), made_beside(tmp_path / "new"):
         raise ValueError("stop")
@@ -240,7 +240,7 @@ def test_the_place_beside_a_folder_is_hidden(tmp_path):
 def test_a_folder_is_not_made_over_a_file_and_may_be_made_over_an_empty_one(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CancerNetError, match="exists already"), made_beside(tmp_path / "file"):
+    with pytest.raises(CancerNetError, match="is not empty"), made_beside(tmp_path / "file"):
         pass
     long = tmp_path / "deep" / ("n" * 250)
     for folder in (tmp_path / "empty", long):

@@ -16,6 +16,7 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.building import source_files, transfer
 from cancernet.catalog import Reason
 from cancernet.dataset.images import first_alike
+from cancernet.images.plain_png import PNG_SIGNATURE
 from cancernet.images.reading import read_rgb
 from tests.helpers.building_trees import (
     build_it,
@@ -45,7 +46,7 @@ def chunk(kind, content):
 def by_hand(pixels, *, width=4, height=3, depth=8, colour=2, interlaced=0, before=b"", after=b""):
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
     return (
-        transfer.SIGNATURE
+        PNG_SIGNATURE
         + chunk(b"IHDR", head)
         + before
         + chunk(b"IDAT", zlib.compress(pixels))

@@ -21,7 +21,7 @@ from cancernet.commands.predict import main, parse_arguments
 from cancernet.measures.decisions import Calibration
 from cancernet.runs import run_folder
 from cancernet.scoring.output import CsvFile
-from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.scoring.prediction import Failure, Prediction, Score, interpret
 from cancernet.scoring.predictor import Predictor
 from tests.conftest import write_tiny_onnx, write_tiny_run
 
@@ -76,10 +76,14 @@ def test_json_lines_agree_with_the_arithmetic(tiny_run, images):
 
 
 def test_the_operating_point_decides_not_one_half(tiny_run):
-    predictor = Predictor(run_folder.open_run(tiny_run))
-    found = predictor.interpret("x", np.array([0.55, 0.45], np.float32))
+    run = run_folder.open_run(tiny_run)
+
+    def called(row):
+        return interpret(run, "x", Score(np.array(row, np.float32)), run.threshold)
+
+    found = called([0.55, 0.45])
     assert found.label == "1" and found.positive and found.probability == pytest.approx(0.45)
-    assert predictor.interpret("x", np.array([0.61, 0.39], np.float32)).label == "0"
+    assert called([0.61, 0.39]).label == "0"
 
 
 def test_a_model_with_other_classes_than_its_run_is_refused(tiny_run):

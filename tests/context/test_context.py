@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from cancernet.context.context import (
-    SPREAD,
-    Context,
-    Places,
-    both_classes,
-    log_odds,
-    neighbourhood,
-)
+from cancernet.context.context import SPREAD, Context, Places, neighbourhood
 from cancernet.context.fit import GAIN, fit_context, whole_slides
+from cancernet.measures.decisions import both_classes, log_odds
 
 CONTEXT = Context(gain=1.0, offset=0.5, slides=3, spread=SPREAD)
 

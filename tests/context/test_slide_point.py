@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cancernet.context.context import SPREAD, Context, Places, log_odds
+from cancernet.context.context import SPREAD, Context, Places
 from cancernet.context.slide_point import (
     FURTHEST,
     LEAST_PATCHES,
@@ -13,6 +13,7 @@ from cancernet.context.slide_point import (
     operating_points,
     slide_point,
 )
+from cancernet.measures.decisions import log_odds
 
 CONTEXT = Context(gain=1.0, offset=0.0, slides=3, spread=SPREAD, slide_points=True)
 ALONE, CHOSEN = 0.4, 0.5

@@ -136,7 +136,7 @@ def test_all_folds_read_the_pixels_that_the_data_set_keeps(dataset, monkeypatch)
         numbers(dataset, split, config)
     files = sorted((dataset.folder / pixel_cache.FOLDER).glob("*.npy"))
     assert len(files) == 3
-    monkeypatch.setattr(pixel_cache, "read_rgb", None)  # nothing is decoded again
+    monkeypatch.setattr(pixel_cache, "prepare", None)  # nothing is decoded again
     for plan in plan_folds(dataset, "patients", seed=7)[:2]:
         fold = fold_dataset(dataset, plan)
         for split in fold.parts:

@@ -19,7 +19,6 @@ from cancernet.dataset.manifest import (
     COLUMNS,
     NO_POSITION,
     content_of,
-    count_part,
     digest,
     manifest_rows,
     read_dataset,
@@ -213,7 +212,7 @@ def test_one_lost_image_is_one(copied):
 def test_what_a_split_holds_and_its_digest(built):
     dataset = read_dataset(built)
     rows = [each for each in manifest(built) if each["split"] == "validation"]
-    counted = count_part(dataset.split("validation"), dataset.classes, dataset.positive)
+    counted = dataset.divided(dataset.parts).counts["validation"]
     assert counted == dataset.counts["validation"]
     assert counted.patients == len({each["patient"] for each in rows})
     assert counted.positives == counted.classes["1"] == sum(e["label"] == "1" for e in rows)

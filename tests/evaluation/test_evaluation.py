@@ -342,7 +342,7 @@ class TestCompare:
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "mine.txt").write_text("x")
-    with pytest.raises(CancerNetError, match="exists already"), made_beside(tmp_path / "there"):
+    with pytest.raises(CancerNetError, match="is not empty"), made_beside(tmp_path / "there"):
         pass
     with pytest.raises(ValueError, match="stop"), made_beside(tmp_path / "new") as staging:
         (staging / "half.txt").write_text("x")

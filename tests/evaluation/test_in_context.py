@@ -16,6 +16,7 @@ from cancernet.commands import evaluate
 from cancernet.context.context import Context
 from cancernet.context.judge import (
     InContext,
+    assess_in_context,
     assess_judged,
     places_in,
     pool_in_context,
@@ -118,7 +119,7 @@ def test_the_slide_of_a_patch():
 def test_calls_and_calibration_by_number_of_neighbours_by_hand():
     found = put(alone_of(1))
     assert found.touching[TESTING].tolist() == TOUCHING * 3
-    judged = found.assess(seed=7)
+    judged = assess_in_context(found, seed=7)
     calls = found.scores.calls()
     groups = [[11], [0, 2, 6, 8, 9, 10], [1, 3, 5, 7], [4]]
     for row, group in zip(judged.by_neighbours, groups, strict=True):

@@ -32,6 +32,7 @@ from cancernet.planning.begin import held, limited
 from cancernet.planning.resume import plan_to_resume
 from cancernet.report.figures.drawings import FIGURES
 from cancernet.runs import run_folder, status
+from cancernet.runs.run_record import Input
 from cancernet.training import train
 from cancernet.training.data import pixel_cache
 from cancernet.training.loop.checkpoint import LATEST, PREVIOUS
@@ -309,7 +310,7 @@ def cached(tmp_path):
 
 
 def kept(dataset):
-    scaling = pixel_cache.Scaling(10, "nearest")
+    scaling = Input(width=10, height=10, interpolation="nearest")
     return pixel_cache.open_pixels(dataset, "training", scaling, cache=True)
 
 

@@ -137,6 +137,7 @@ def _run(folder: Path, text: str) -> None:
     path.write_text(text)
 
     def use() -> None:
+        from cancernet.scoring.prediction import Score, interpret
         from cancernet.scoring.predictor import Predictor
 
         run = run_folder.open_run(folder, check=())
@@ -146,7 +147,7 @@ def _run(folder: Path, text: str) -> None:
         assert run.width * run.height <= 10**8
         predictor.prepare(SMALL_IMAGE)
         row = run.calibration.apply(np.full((1, len(run.classes)), 1 / len(run.classes)))
-        json_text(predictor.interpret("x", row[0]))
+        json_text(interpret(run, "x", Score(row[0]), run.threshold))
         assert run.positive_words
 
     stood(use)

@@ -13,8 +13,7 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.images import reading
-from cancernet.images.formats import GUESSED, has_other_suffix, is_image_name
-from cancernet.images.oddities import ODDITY, Oddity
+from cancernet.images.formats import GUESSED, ODDITY, Oddity, has_other_suffix, is_image_name
 from cancernet.images.reading import read_rgb
 from tests.helpers.dicom_files import PACKED, SYNTAXES, WHY, dicom, packed
 

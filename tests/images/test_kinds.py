@@ -13,8 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from cancernet.base.errors import ImageError
 from cancernet.base.words import IMAGES_READ
 from cancernet.images import reading
-from cancernet.images.formats import _KINDS
-from cancernet.images.oddities import ODDITY, Oddity
+from cancernet.images.formats import _KINDS, ODDITY, Oddity
 from cancernet.images.plain_png import plain_png
 from cancernet.images.reading import read_rgb
 

@@ -27,9 +27,9 @@ from cancernet.measures.calls import (
     check_truth,
 )
 from cancernet.measures.comparison import compare
-from cancernet.measures.decisions import Calibration, Rule, scale
+from cancernet.measures.decisions import Calibration, Rule, log_odds, scale
 from cancernet.measures.metrics import binary_metrics
-from cancernet.measures.operating_point import MARGIN, candidates, choose_operating_point, log_odds
+from cancernet.measures.operating_point import MARGIN, candidates, choose_operating_point
 from cancernet.measures.patients import patient_rows, patient_scores
 from cancernet.measures.ranking import areas, rank
 from cancernet.measures.remarks import Kind, remark

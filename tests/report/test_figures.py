@@ -17,7 +17,6 @@ from cancernet.measures.call_value import decision_curve
 from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import MEASURES, class_table
 from cancernet.measures.scored import Classes
-from cancernet.report.checklist import CLAIM, TRIPOD_AI
 from cancernet.report.content import Asked, Network, TrainingFacts
 from cancernet.report.figures import classes as class_figures
 from cancernet.report.figures import curves
@@ -241,11 +240,17 @@ def test_model_card_and_checklist(tmp_path):
     assert {line.count(" | ") for line in rows} == {2}
 
 
-@pytest.mark.parametrize("items", [TRIPOD_AI, CLAIM])
+@pytest.mark.parametrize("guideline", ["TRIPOD+AI", "CLAIM"])
 @pytest.mark.usefixtures("undrawn")
-def test_checklists_name_sections_that_exist(items, tmp_path):
+def test_checklists_name_sections_that_exist(guideline, tmp_path):
     """What an item points to is a heading of the report or a file of the run."""
     plain = report_content()
+    write_cards(plain, tmp_path)
+    listed = (tmp_path / "checklist.md").read_text("utf-8").partition(f"## {guideline}\n")[2]
+    listed = listed.partition("\n## ")[0]
+    items = [line.strip("| ").split(" | ") for line in listed.splitlines() if line[:1] == "|"][2:]
+    answered = sum("**" not in where for *_, where in items)
+    assert f"The run answers {answered} of {len(items)} items" in listed
     row = {
         **plain.assessment.testing,
         "group": "north",
@@ -253,14 +258,14 @@ def test_checklists_name_sections_that_exist(items, tmp_path):
     }
     text = page(report_content(image_folder=tmp_path, subgroups={"site": [row]}))
     headings = set(re.findall(r"<h[23]>([^<]+)</h", text))
-    assert len({item.number for item in items}) == len(items)
-    for item in items:
-        if not item.where.startswith("report: "):
+    assert len({number for number, *_ in items}) == len(items)
+    for number, _, where in items:
+        if not where.startswith("report: "):
             continue
-        for place in item.where.removeprefix("report: ").split("; "):
+        for place in where.removeprefix("report: ").split("; "):
             name = place.partition(" (")[0]
             known = name in headings or "yours" in name or name.startswith("model")
-            assert known, f"{item.number}: {name}"
+            assert known, f"{number}: {name}"
 
 
 @pytest.mark.usefixtures("undrawn")

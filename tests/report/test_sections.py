@@ -12,6 +12,7 @@ from jinja2 import UndefinedError
 from PIL import Image
 
 from cancernet.base.verdicts import CheckVerdict, Verdict
+from cancernet.base.words import joined
 from cancernet.dataset.build_record import read_audit
 from cancernet.measures.remarks import Kind, remark
 from cancernet.report import rendering
@@ -192,8 +193,8 @@ def test_every_template_is_well_formed_and_misses_nothing_silently():
         (rendering.plain(12345), "12,345"),
         (rendering.plain(True), "True"),
         (rendering.plain(0.5), "0.5"),
-        (rendering.listed(["a"]), "a"),
-        (rendering.listed(["a", "b", "c"]), "a, b and c"),
+        (joined(["a"]), "a"),
+        (joined(["a", "b", "c"]), "a, b and c"),
         (rendering.markdown("a|b\n<i>"), "a\\|b \\<i\\>"),
     ],
 )

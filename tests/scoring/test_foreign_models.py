@@ -20,8 +20,8 @@ import keras
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import json_text
 from cancernet.scoring.described import ModelDescription, prepared
-from cancernet.scoring.keras_predictor import _input_size, open_keras_model
 from cancernet.scoring.model_file import is_model_file, parts_of, vet, whole_file
+from cancernet.scoring.other_models import _input_size, open_keras_model
 from cancernet.scoring.prediction import Failure
 from cancernet.scoring.words import NO_POINT, as_text
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError
 from cancernet.commands import predict as command
-from cancernet.context.context import log_odds
 from cancernet.context.judge import places_of
+from cancernet.measures.decisions import log_odds
 from cancernet.runs.run_folder import open_run, read_run_file, write_run_file
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring import in_context

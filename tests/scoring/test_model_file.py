@@ -13,10 +13,10 @@ import pytest
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.recipe_file import named_settings
-from cancernet.scoring import keras_predictor, model_file
+from cancernet.scoring import model_file, other_models
 from cancernet.scoring.described import ModelDescription, check_outputs, prepared
-from cancernet.scoring.keras_predictor import KerasPredictor, _input_size, open_keras_model
 from cancernet.scoring.model_file import _classes, is_model_file, parts_of, vet, whole_file
+from cancernet.scoring.other_models import KerasPredictor, _input_size, open_keras_model
 
 DIGEST = hashlib.sha256(b"abcdef").hexdigest()
 SHOWN = Path("m.keras")
@@ -386,7 +386,7 @@ def test_a_model_stands_for_a_run_with_the_facts_of_its_description(tmp_path, mo
     model = types.SimpleNamespace(input_shape=(None, 8, 6, 3), output_shape=(None, 3))
     loaded = []
     monkeypatch.setattr(
-        keras_predictor,
+        other_models,
         "load_model",
         lambda path, shown, weights: loaded.append((path, shown)) or model,
     )

@@ -14,7 +14,7 @@ from PIL import Image
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.commands import evaluate, predict
 from cancernet.scoring.described import ModelDescription
-from cancernet.scoring.onnx_predictor import open_onnx_model
+from cancernet.scoring.other_models import open_onnx_model
 from cancernet.scoring.prediction import Failure
 
 SAID = ModelDescription(dataset="ultrasound", preprocessing="unit")

@@ -45,6 +45,10 @@ def three(tiny_run):
     )  # fmt: skip
 
 
+def called(it, row):
+    return interpret(it.run, "x", Score(np.array(row)), it.run.threshold)
+
+
 def test_one_prediction_has_all_its_entries(tiny_run, tmp_path):
     found = Predictor(run_folder.open_run(tiny_run)).predict(red(tmp_path / "a.png"))
     odds = math.exp(0.02 * 200)
@@ -60,7 +64,7 @@ def test_the_name_of_what_is_scored(tiny_run, tmp_path):
     it = Predictor(run_folder.open_run(tiny_run))
     content = red(tmp_path / "a.png").read_bytes()
     assert it.predict(content).path == "image" and it.predict(content, name="x").path == "x"
-    assert it.predict(tmp_path / "a.png", name="").path == ""
+    assert it.predict(tmp_path / "a.png").path == str(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ def test_the_name_of_what_is_scored(tiny_run, tmp_path):
     [([0.6, 0.4], "1", True), ([0.61, 0.39], "0", False), ([0.2, 0.8], "1", True)],
 )
 def test_two_classes_are_called_at_the_operating_point(tiny_run, row, label, positive):
-    found = Predictor(run_folder.open_run(tiny_run)).interpret("x", np.array(row))
+    found = called(Predictor(run_folder.open_run(tiny_run)), row)
     assert (found.label, found.call, found.positive) == (label, label, positive)
     assert found.probability == row[int(label)] and found.word == ["no IDC", "IDC"][int(label)]
 
@@ -76,14 +80,14 @@ def test_two_classes_are_called_at_the_operating_point(tiny_run, row, label, pos
 def test_the_first_class_may_be_the_positive_one(tiny_run):
     it = Predictor(changed(tiny_run, positive=["0"]))
     assert it.run.positive_columns == [0]
-    calls = [it.interpret("x", np.array(row)) for row in ([0.4, 0.6], [0.39, 0.61])]
+    calls = [called(it, row) for row in ([0.4, 0.6], [0.39, 0.61])]
     assert [(call.label, call.positive) for call in calls] == [("0", True), ("1", False)]
 
 
 def test_of_three_classes_the_most_probable_is_the_label(three):
     it = Predictor(three)
     assert it.run.positive_columns == [2, 0]
-    found = it.interpret("x", np.array([0.3, 0.45, 0.25]))
+    found = called(it, [0.3, 0.45, 0.25])
     assert (found.label, found.word, found.probability) == ("b", "B", 0.45)
     assert found.positive_probability == pytest.approx(0.55)
     assert found.positive is None and found.operating_point is None and found.call is None
@@ -95,7 +99,7 @@ def test_of_three_classes_the_most_probable_is_the_label(three):
 
 def test_two_classes_without_a_point_are_called_by_the_larger(tiny_run):
     it = Predictor(changed(tiny_run, operating_point=None))
-    found = it.interpret("x", np.array([0.55, 0.45]))
+    found = called(it, [0.55, 0.45])
     assert (found.label, found.positive, found.operating_point) == ("0", None, None)
     assert found.call is None
 

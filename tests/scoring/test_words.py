@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cancernet.base.words import score_text
-from cancernet.images.oddities import Oddity
+from cancernet.images.formats import Oddity
 from cancernet.runs import run_folder
 from cancernet.scoring.prediction import Prediction, Score, Side, interpret
 from cancernet.scoring.words import NO_POINT, as_text, call_word, point_text, reading_notes

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError
 from cancernet.commands.slides import map_slides
-from cancernet.images.oddities import Oddity
+from cancernet.images.formats import Oddity
 from cancernet.runs import run_folder
 from cancernet.scoring.predictor import Predictor
 from cancernet.slides import cells, large_image

@@ -15,6 +15,7 @@ pytest.importorskip("tensorflow")
 from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part
+from cancernet.runs.run_record import Input
 from cancernet.training.data import pixel_cache
 from cancernet.training.data.batches import plain_batches, training_batches
 from cancernet.training.loop.callbacks import EpochCounts, single_steps
@@ -174,7 +175,7 @@ def test_kept_pixels_are_the_decoded_ones(real_or_drawn, monkeypatch):
     for interpolation in ("nearest", "bilinear", "bicubic"):
         decoded, kept = (
             pixel_cache.open_pixels(
-                real_or_drawn, "training", pixel_cache.Scaling(16, interpolation), cache=cache
+                real_or_drawn, "training", square(16, interpolation), cache=cache
             )
             for cache in (False, True)
         )
@@ -201,9 +202,12 @@ def real_or_drawn(request, dataset, tmp_path):
     return dataclasses.replace(dataset, parts={"training": part})
 
 
+def square(side, interpolation):
+    return Input(width=side, height=side, interpolation=interpolation)
+
+
 def opened(dataset):
-    scaling = pixel_cache.Scaling(16, "bilinear")
-    return pixel_cache.open_pixels(dataset, "training", scaling, cache=True)
+    return pixel_cache.open_pixels(dataset, "training", square(16, "bilinear"), cache=True)
 
 
 def kept_file(dataset):
@@ -213,7 +217,7 @@ def kept_file(dataset):
 
 def test_kept_pixels_are_used_again(dataset, monkeypatch):
     opened(dataset)
-    monkeypatch.setattr(pixel_cache, "read_rgb", None)
+    monkeypatch.setattr(pixel_cache, "prepare", None)
     assert len(opened(dataset)) == 23
 
 

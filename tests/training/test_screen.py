@@ -5,15 +5,15 @@ import itertools
 import logging
 import sys
 
-from cancernet.training.loop import screen
+from cancernet.training.loop import watchers
 
 
 def test_each_epoch_is_a_line_that_fits_with_the_time_that_is_left(caplog, monkeypatch):
-    monkeypatch.setattr(screen.time, "perf_counter", itertools.count(0, 3600).__next__)
+    monkeypatch.setattr(watchers.time, "perf_counter", itertools.count(0, 3600).__next__)
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
-    shown = screen.EpochsOnScreen(first_epoch=98)
+    shown = watchers.EpochsOnScreen(first_epoch=98)
     shown.set_params({"epochs": 101, "steps": 5})
     with caplog.at_level(logging.INFO, "cancernet"):
         shown.on_train_begin()
@@ -31,7 +31,7 @@ def test_each_epoch_is_a_line_that_fits_with_the_time_that_is_left(caplog, monke
 
 
 def test_without_listeners_nothing_is_shown_and_an_early_end_is_no_error(capsys):
-    shown = screen.EpochsOnScreen(first_epoch=0)
+    shown = watchers.EpochsOnScreen(first_epoch=0)
     shown.close()  # a training that stopped before it began
     shown.set_params({"epochs": 1, "steps": 1})
     shown.on_train_begin()

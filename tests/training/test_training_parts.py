@@ -8,6 +8,7 @@ import pytest
 
 from cancernet.base.errors import RunError, SettingsError
 from cancernet.config import TrainConfig
+from cancernet.evaluation.run_results import history_of
 from cancernet.measures.class_measures import validation_measures
 
 pytest.importorskip("tensorflow")
@@ -16,10 +17,11 @@ import keras
 import onnx
 import onnxruntime
 
+from cancernet.runs.run_folder import HISTORY
 from cancernet.training import export
 from cancernet.training.export import write_verified
 from cancernet.training.loop import checkpoint as checkpoints
-from cancernet.training.loop.callbacks import ValidateAndCheckpoint
+from cancernet.training.loop.callbacks import ValidateAndCheckpoint, write_history
 from cancernet.training.loop.optimizers import averaged_weights, make_optimizer, make_schedule
 
 
@@ -171,12 +173,10 @@ def test_settings_without_effect_are_refused(settings, words):
         TrainConfig(**settings)
 
 
-def test_epochs_with_other_columns_go_into_one_report():
+def test_epochs_with_other_columns_go_into_one_report(tmp_path):
     """A training begun alone and gone on with by several workers."""
-    from cancernet.training.report import _columns
-
-    history = [{"epoch": 1.0, "precision": 0.5}, {"epoch": 2.0}]
-    found = _columns(history)
+    write_history(tmp_path / HISTORY, [{"epoch": 1.0, "precision": 0.5}, {"epoch": 2.0}])
+    found = history_of(tmp_path)
     assert found["epoch"] == [1.0, 2.0]
     assert found["precision"][0] == 0.5 and math.isnan(found["precision"][1])
 

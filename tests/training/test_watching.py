@@ -82,7 +82,7 @@ def test_asking_for_the_status_does_not_keep_a_training_out(tmp_path):
 def test_every_epoch_is_a_line_of_strict_json_and_a_scalar(tmp_path):
     import tensorflow as tf
 
-    from cancernet.training.loop.callbacks import watchers
+    from cancernet.training.loop.watchers import watchers
 
     folder = begun(tmp_path / "run")
     for watcher in watchers(Training(folder, None, None), Logs(tensorboard=tmp_path / "board")):
@@ -111,7 +111,7 @@ def test_mlflow_s_local_store_has_settings_and_epochs_of_a_training_and_its_rest
     monkeypatch.chdir(tmp_path)
     from mlflow import MlflowClient
 
-    from cancernet.training.loop.mlflow_log import MLflowMeasures
+    from cancernet.training.loop.watchers import MLflowMeasures
 
     data = SimpleNamespace(fingerprint="1234")
     training = Training(begun(tmp_path / "run"), data, TrainConfig(epochs=2))
@@ -136,10 +136,10 @@ def test_mlflow_s_local_store_has_settings_and_epochs_of_a_training_and_its_rest
 
 
 def test_a_training_goes_on_without_a_store_that_fails(tmp_path, monkeypatch, caplog):
-    from cancernet.training.loop import mlflow_log
+    from cancernet.training.loop import watchers
 
-    monkeypatch.setattr(mlflow_log.MLflowMeasures, "_open", lambda _: 1 / 0)
-    watcher = mlflow_log.MLflowMeasures(Training(tmp_path, None, TrainConfig()))
+    monkeypatch.setattr(watchers.MLflowMeasures, "_open", lambda _: 1 / 0)
+    watcher = watchers.MLflowMeasures(Training(tmp_path, None, TrainConfig()))
     watcher.on_train_begin()
     watcher.on_epoch_end(0, {"loss": 0.5})
     watcher.on_train_end()

@@ -19,8 +19,9 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator
 from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset
+from cancernet.planning.plan import input_of
 from cancernet.training.data.augmentation import Ranges, change_images, mix_pairs
-from cancernet.training.data.pixel_cache import Pixels, Scaling, open_pixels
+from cancernet.training.data.pixel_cache import Pixels, open_pixels
 
 BATCHES_AHEAD = 4
 
@@ -275,9 +276,5 @@ def plain_batches(dataset: BuiltDataset, split: str, config: TrainConfig) -> Pla
 def _pixels(dataset: BuiltDataset, split: str, config: TrainConfig) -> Pixels:
     # A batch has work for one thread; more would take processors from the network.
     cv2.setNumThreads(1)
-    return open_pixels(
-        dataset,
-        split,
-        Scaling(config.image_size, config.interpolation, dataset.bits),
-        cache=config.cache and not config.limit,  # the file would hold a part of the split
-    )
+    cache = config.cache and not config.limit  # the file would hold a part of the split
+    return open_pixels(dataset, split, input_of(dataset, config), cache=cache)

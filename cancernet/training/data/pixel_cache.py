@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import LockedError, lock, remove_unfinished, written_beside
 from cancernet.base.parallel import processors
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
-from cancernet.images.reading import read_rgb, to_array
+from cancernet.runs.run_record import Input
+from cancernet.scoring.predictor import prepare
 
 FOLDER = OWN_PREFIX + "-pixels"
 # Raise it when the same file is to give other pixels than before.
@@ -43,38 +44,24 @@ class Pixels(Protocol):
     def __getitem__(self, places: np.ndarray) -> np.ndarray: ...
 
 
-class Scaling(NamedTuple):
-    """How images become the network's input: side of the square in pixels, interpolation, bits.
-
-    `bits` is as `read_rgb` takes it.
-    """
-
-    size: int
-    interpolation: str
-    bits: int = 0
-
-
 class DecodedPixels:
     """Decodes the files at every use; memory holds one batch."""
 
-    def __init__(self, folder: Path, paths: list[str], scaling: Scaling) -> None:
+    def __init__(self, folder: Path, paths: list[str], scaling: Input) -> None:
         """Takes paths relative to the folder; nothing is read yet."""
-        self._folder, self._paths = folder, paths
-        self._scaling = scaling
+        self._folder, self._paths, self._scaling = folder, paths, scaling
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, places: np.ndarray) -> np.ndarray:
-        size, interpolation, bits = self._scaling
-        images = np.empty((len(places), size, size, 3), np.uint8)
+        images = np.empty((len(places), self._scaling.height, self._scaling.width, 3), np.uint8)
         for row, place in enumerate(places):
             file = self._folder / self._paths[place]
             try:
-                image = read_rgb(file, bits=bits)
+                images[row] = prepare(file, self._scaling).pixels
             except ImageError as error:
                 raise CancerNetError(f"{file}: {error}; run build_dataset.py again") from None
-            images[row] = to_array(image, width=size, height=size, interpolation=interpolation)
         return images
 
 
@@ -106,7 +93,7 @@ class JoinedPixels:
         return images
 
 
-def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: bool) -> Pixels:
+def open_pixels(dataset: BuiltDataset, split: str, scaling: Input, *, cache: bool) -> Pixels:
     """Gives the pixels of a split, from the file if there is or can be one.
 
     `cache` says whether the file may be read and written.
@@ -120,7 +107,7 @@ def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: b
     if not cache or not len(decoded):
         return decoded
     path = cache_path(dataset, split, scaling)
-    shape = (len(decoded), scaling.size, scaling.size, 3)
+    shape = (len(decoded), scaling.height, scaling.width, 3)
     kept = map_array(path, shape=shape, dtype=BYTE)
     if kept is not None:
         return kept
@@ -135,7 +122,7 @@ def open_pixels(dataset: BuiltDataset, split: str, scaling: Scaling, *, cache: b
 
 
 def _of_whole(
-    dataset: BuiltDataset, whole: BuiltDataset, split: str, scaling: Scaling
+    dataset: BuiltDataset, whole: BuiltDataset, split: str, scaling: Input
 ) -> JoinedPixels:
     """Finds the images of another division where those of the whole are kept: decoded once."""
     wanted = dataset.split(split).paths
@@ -150,10 +137,10 @@ def _of_whole(
     return JoinedPixels(kept, places)
 
 
-def cache_path(dataset: BuiltDataset, split: str, scaling: Scaling) -> Path:
+def cache_path(dataset: BuiltDataset, split: str, scaling: Input) -> Path:
     """Returns where the pixels of a split are kept; the name holds all they depend on."""
     key = dataset.fingerprint[:FINGERPRINT_DIGITS]
-    name = f"{split}-{scaling.size}-{scaling.interpolation}-v{DECODER_VERSION}-{key}.npy"
+    name = f"{split}-{scaling.width}-{scaling.interpolation}-v{DECODER_VERSION}-{key}.npy"
     return dataset.folder / FOLDER / name
 
 

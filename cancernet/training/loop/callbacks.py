@@ -1,9 +1,7 @@
-"""What follows an epoch: its measures, validation, the checkpoint, and a record to watch."""
+"""What follows an epoch: its measures, validation, the history and the checkpoint."""
 
 import contextlib
-import csv
 import dataclasses
-import io
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from cancernet.base.files import json_text, write_text
+from cancernet.base.tables import write_table
 from cancernet.config import TrainConfig
 from cancernet.measures.class_measures import epoch_measures, validation_measures
-from cancernet.planning.plan import Logs, State, Training
-from cancernet.runs import run_folder
+from cancernet.planning.plan import State
 from cancernet.training.data.batches import PlainBatches
 from cancernet.training.loop.checkpoint import best_path, save_checkpoint, save_weights
-from cancernet.training.loop.mlflow_log import MLflowMeasures
 from cancernet.training.loop.optimizers import averaged_weights
 
 # Validation measures by which the best epoch may be chosen.
@@ -192,87 +188,7 @@ class ValidateAndCheckpoint(keras.callbacks.Callback):
             self.state.plateau_waited = 0
 
 
-class EpochLines(keras.callbacks.Callback):
-    """Appends one JSON object a line for every complete epoch.
-
-    A line holds `time` (ISO 8601, UTC), `event`, `epoch` (counted from 1), `epochs` and the
-    epoch's measures, undefined ones as null. An epoch that a resumed training repeats is
-    written again: the later line holds.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path = path
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Says that this process began to train."""
-        self._write(event="begin")
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Writes the epoch's measures."""
-        measures = {name: float(value) for name, value in (logs or {}).items()}
-        self._write(event="epoch", epoch=epoch + 1, **measures)
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Says that the epochs are over."""
-        self._write(event="end")
-
-    def _write(self, **values: Any) -> None:
-        line = {"time": run_folder.now(), "epochs": self.params.get("epochs"), **values}
-        # One write of one whole line, so that another terminal never reads half of it.
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json_text(line) + "\n")
-
-
-class TensorBoardScalars(keras.callbacks.Callback):
-    """Writes every epoch's measures where `tensorboard --logdir` finds them.
-
-    Keras's own callback needs the package tensorboard, traces the graph and writes the weights.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
-        self._writer: Any = None
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Writes the measures at step `epoch` + 1 and flushes them."""
-        import tensorflow as tf
-
-        if self._writer is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # TensorBoard looks for this in the name and takes the files in their order.
-            name = f"events.out.tfevents.{time.time_ns()}.cancernet"
-            self._writer = tf.io.TFRecordWriter(str(self.folder / name))
-        values = [
-            tf.compat.v1.Summary.Value(tag=name, simple_value=float(value))
-            for name, value in (logs or {}).items()
-        ]
-        summary = tf.compat.v1.Summary(value=values)
-        event = tf.compat.v1.Event(wall_time=time.time(), step=epoch + 1, summary=summary)
-        self._writer.write(event.SerializeToString())
-        self._writer.flush()
-
-
-def watchers(training: Training, logs: Logs) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks that record a training for others: `log.jsonl`, TensorBoard, MLflow.
-
-    They come after `ValidateAndCheckpoint`, because they write what it adds to the logs.
-    """
-    folder = training.folder
-    found: list[keras.callbacks.Callback] = [EpochLines(folder / run_folder.LOG)]
-    if logs.tensorboard is not None:
-        found.append(TensorBoardScalars(logs.tensorboard / folder.resolve().name))
-    if logs.mlflow:
-        found.append(MLflowMeasures(training))
-    return found
-
-
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
     """Writes one row per epoch; a column that an epoch lacks, as with several workers, is `nan`."""
     columns = list(dict.fromkeys(name for row in history for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="nan", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_text(path, text.getvalue())
+    write_table(path, columns, ([row.get(name, "nan") for name in columns] for row in history))

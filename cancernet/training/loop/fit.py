@@ -15,12 +15,7 @@ from cancernet.planning.plan import Logs, State, Training
 from cancernet.runs import run_folder
 from cancernet.training.data.streams import Batches, StockBatches
 from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once
-from cancernet.training.loop.callbacks import (
-    EpochCounts,
-    ValidateAndCheckpoint,
-    Validation,
-    watchers,
-)
+from cancernet.training.loop.callbacks import EpochCounts, ValidateAndCheckpoint, Validation
 from cancernet.training.loop.checkpoint import (
     has_checkpoint,
     load_best,
@@ -29,7 +24,7 @@ from cancernet.training.loop.checkpoint import (
 )
 from cancernet.training.loop.distributed import Workers, fit_on_workers
 from cancernet.training.loop.optimizers import make_optimizer
-from cancernet.training.loop.screen import EpochsOnScreen
+from cancernet.training.loop.watchers import EpochsOnScreen, watchers
 from cancernet.training.network import (
     choose_layers,
     first_network,
