@@ -18,7 +18,9 @@ from cancernet.models.torch_file import MAGIC, VERSION
 class Storage:
     """Elements of a file; `kind` is the name of its class, `key` its own."""
 
-    def __init__(self, key: str, elements: np.ndarray, kind: str = "FloatStorage") -> None:
+    view: Any = None  # of another storage: no file has that any more
+
+    def __init__(self, key: Any, elements: np.ndarray, kind: str = "FloatStorage") -> None:
         self.key, self.elements, self.kind = key, elements, kind
         self.count = len(elements)  # as its tensors describe it
 
@@ -51,8 +53,8 @@ class _Pickler(pickle.Pickler):
     def persistent_id(self, thing: Any) -> Any:
         if not isinstance(thing, Storage):
             return None
-        kind = getattr(sys.modules["torch"], thing.kind)
-        return "storage", kind, thing.key, "cpu", thing.count, None
+        kind = getattr(sys.modules["torch"], thing.kind, thing.kind)
+        return "storage", kind, thing.key, "cpu", thing.count, thing.view
 
 
 def pickled(thing: Any) -> bytes:
