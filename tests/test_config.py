@@ -1,7 +1,7 @@
 """Settings refuse nonsense in a sentence that names the flag."""
 
 import dataclasses
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -16,7 +16,6 @@ from cancernet.catalog import (
     key_idc,
 )
 from cancernet.config import TrainConfig, split_ratios
-from cancernet.planning.plan import Plan
 from cancernet.recipes import DEFAULT_RECIPE, RECIPES, describe_recipes, recipe
 
 
@@ -69,25 +68,6 @@ def test_unknown_names_are_answered_with_the_known_ones():
         recipe("nothing")
     with pytest.raises(CancerNetError, match="idc"):
         dataset("nothing")
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({}, "Settings of idc-cancernet"),
-        (
-            {"model": "tiny-resnet", "cache": False, "quarter_turns": True},
-            "Settings of idc-cancernet, with --model tiny-resnet, --no-cache, --quarter-turns",
-        ),
-    ],
-)
-def test_a_training_says_whose_settings_it_has(given, said):
-    plan = Plan(
-        folder=Path("run"), data=Path("set"), config=TrainConfig(), recipe="idc-cancernet",
-        given=given,
-    )  # fmt: skip
-    assert plan.settings_words() == said
-    assert dataclasses.replace(plan, recipe="").settings_words() == ""
 
 
 def identify(text):
