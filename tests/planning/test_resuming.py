@@ -5,25 +5,15 @@ import json
 
 import pytest
 
-from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.errors import RunError
 from cancernet.base.files import write_json
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, plan_folds
-from cancernet.dataset.manifest import read_dataset
 from cancernet.evaluation.run_results import read_besides
 from cancernet.planning import begin, resume
-from cancernet.planning.begin import open_dataset
 from cancernet.planning.plan import Plan, Resume, Training
 from cancernet.runs import provenance, run_folder
-from cancernet.training import train
-from cancernet.training.network import FirstWeights
-
-pytest.importorskip("tensorflow")
-
-
-@pytest.fixture
-def dataset(built):
-    return read_dataset(built("idc"))
+from cancernet.runs.run_record import FirstWeights
 
 
 def begun(folder, dataset, config):
@@ -78,24 +68,6 @@ def test_another_network_is_refused_whoever_insists(dataset, run, given):
     with pytest.raises(RunError, match="the classes 0, 1, not a, b"):
         go_on(run, dataclasses.replace(dataset, classes=("a", "b")), {}, insist=True)
     assert (run / run_folder.RUN_FILE).read_bytes() == before
-
-
-def test_the_record_stays_that_of_the_images_trained_on(dataset, tmp_path, monkeypatch):
-    """With a limit, run.json had the counts of all images after --insist."""
-    run = tmp_path / "run"
-    config = TrainConfig(limit=20)
-    begun(run, open_dataset(dataset, config), config)
-    monkeypatch.setattr(train, "open_batches", lambda *_: 1 / 0)
-    longer = resume.plan_to_resume(run, resume=Resume(given={"epochs": 3}, insist=True))
-    with pytest.raises(ZeroDivisionError):
-        train.train(longer)
-    content = run_folder.read_run_file(run)
-    assert content.config["epochs"] == 3
-    assert content.dataset.counts["training"].images == 20
-    with pytest.raises(CancerNetError, match="data set 'idc'"):
-        train.train(
-            resume.plan_to_resume(run, resume=Resume(given={"dataset": "busi"}, insist=True))
-        )
 
 
 def test_another_recipe_is_refused(dataset, run):
