@@ -146,6 +146,8 @@ ORDINARY = {
     "grey": png(GREY),
     "many parts": png(Image.effect_noise((300, 300), 90).convert("RGB")),
     "dots per inch": png(RGB, dpi=(300, 300)),
+    "as large as the limit": png(Image.new("L", (400, 250))),
+    "a text as long as may be": png(RGB, pnginfo=texts(Comment="a" * ((1 << 16) - 8))),
     "said who drew it": png(RGB, pnginfo=texts(Software="a program", Description="")),
 }
 ODD = {
@@ -154,6 +156,7 @@ ODD = {
     "one colour transparent": png(RGB, transparency=(PICTURE[0, 0].tolist())),
     "turned": png(RGB, exif=exif(6)),
     "text taken for a tag": png(RGB, pnginfo=texts(transparency="1")),
+    "a longer text": png(RGB, pnginfo=texts(Comment="a" * ((1 << 16) - 7))),
     "16 bits": png(Image.fromarray(PICTURE[..., 0].astype(np.uint16) * 256)),
     "one bit": png(GREY.convert("1")),
     "cut off": png(RGB)[:-20],
