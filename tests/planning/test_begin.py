@@ -14,8 +14,8 @@ from cancernet.dataset.notices import NoticeKind
 from cancernet.planning import begin
 from cancernet.planning.begin import check_fit, check_limit, held, limited, shares
 from cancernet.planning.plan import Logs, Plan, Resume, State, Training
-from cancernet.runs import run_folder
-from cancernet.runs.run_record import FirstWeights
+from cancernet.runs import provenance, run_folder
+from cancernet.runs.run_record import FirstWeights, FoldOfRun
 from tests.conftest import write_tiny_run
 
 
@@ -104,9 +104,12 @@ def test_what_can_be_refused_is_refused_before_tensorflow_is_loaded(dataset, tmp
     used = tmp_path / "used"
     used.mkdir()
     (used / "other").touch()
-    monkeypatch.setattr(begin, "read_dataset", lambda folder: dataset)
+    monkeypatch.setattr(begin, "read_dataset", {dataset.folder: dataset}.get)
     opened = begin.with_open_data(planned(tmp_path / "new", dataset.folder))
     assert opened.data is dataset and opened.recipe == "x"
+    config = TrainConfig(limit=6, seed=5)
+    parts = begin.open_dataset(dataset.folder, config).parts
+    assert parts["training"].paths == limited(dataset, 6, seed=5).parts["training"].paths
     with pytest.raises(RunError, match="other files"):
         begin.with_open_data(planned(used, dataset))
     assert begin.with_open_data(planned(used, dataset, resume=Resume())).data is dataset
@@ -190,14 +193,16 @@ def test_what_a_killed_process_was_writing_is_removed_from_a_held_folder(tmp_pat
 
 def test_the_first_record_of_a_run_says_what_it_is_trained_with(dataset, tmp_path):
     config = TrainConfig(image_size=32, interpolation="nearest")
-    plan = planned(tmp_path / "a" / "run", dataset, command="c", beside=(Path("b"),))
+    fold = FoldOfRun(number=2, of=3, testing=("t",), validation=("e",))
+    plan = planned(tmp_path / "a" / "run", dataset, command="c", beside=(Path("b"),), fold=fold)
     deep = dataclasses.replace(dataset, bits=12, left_out={"why": 3})
     training = Training(plan.folder, deep, config)
     record = begin.begin(training, plan, FirstWeights(source="none"))
     written = run_folder.read_run_file(plan.folder)
     assert dataclasses.replace(written, checksum=None) == record and not record.is_finished
     assert (record.command, record.recipe, record.beside) == ("c", "x", ("b",))
-    assert record.config == dataclasses.asdict(config) and record.fold is None
+    assert record.config == dataclasses.asdict(config) and record.fold == fold
+    assert (record.versions, record.machine) == (provenance.versions(), provenance.machine())
     assert (record.classes, record.words) == (dataset.classes, dataset.words)
     assert record.positive == dataset.positive and record.weights.source == "none"
     taken = record.input
@@ -212,6 +217,13 @@ def test_the_first_record_of_a_run_says_what_it_is_trained_with(dataset, tmp_pat
     assert facts.patients["testing"] == tuple(sorted({*deep.split("testing").patients}))
     with pytest.raises(RunError, match="unfinished"):
         begin.begin(training, plan, None)
+
+
+def test_a_plan_has_the_epochs_of_its_images():
+    plan = dataclasses.replace(planned(Path("run"), Path("data")), command="c")
+    config = TrainConfig(images_seen=100, epochs=40)
+    found = dataclasses.replace(plan, config=config).for_images(10)
+    assert found.config == config.for_images(10) != config and found.command == "c"
 
 
 def test_the_positive_classes_are_known_by_their_places(dataset):

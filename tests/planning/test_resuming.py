@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,9 @@ from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, plan_folds
 from cancernet.evaluation.run_results import read_besides
 from cancernet.planning import begin, resume
-from cancernet.planning.plan import Plan, Resume, Training
+from cancernet.planning.plan import Logs, Plan, Resume, Training
 from cancernet.runs import provenance, run_folder
-from cancernet.runs.run_record import FirstWeights
+from cancernet.runs.run_record import FirstWeights, FoldOfRun
 
 
 def begun(folder, dataset, config):
@@ -70,6 +71,42 @@ def test_another_network_is_refused_whoever_insists(dataset, run, given):
     assert (run / run_folder.RUN_FILE).read_bytes() == before
 
 
+def test_a_plan_to_resume_is_that_of_the_record(dataset, run, tmp_path):
+    plan = resume.plan_to_resume(run)
+    assert (plan.folder, plan.data, plan.config) == (run, dataset.folder, TrainConfig())
+    assert (plan.logs, plan.resume) == (Logs(), Resume())
+    asked = Resume(given={"epochs": 3})
+    plan = resume.plan_to_resume(run, Path("x"), asked, recipe="x", logs=Logs(mlflow=True))
+    assert (plan.data, plan.resume, plan.logs) == (Path("x"), asked, Logs(mlflow=True))
+    assert plan.config.epochs == TrainConfig().epochs  # refused later, in a sentence
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunError, match="nothing was begun in"):
+        resume.plan_to_resume(tmp_path / "empty")
+
+
+def test_settings_of_another_version_are_named(run):
+    record = run_folder.read_run_file(run)
+    config = {name: value for name, value in record.config.items() if name != "seed"}
+    for other, names in ((config | {"magic": 1}, "magic, seed"), (config, "seed")):
+        with pytest.raises(RunError, match=rf"settings differ \({names}\)"):
+            resume.read_config(dataclasses.replace(record, config=other), run)
+    with pytest.raises(RunError, match=f"the settings of {run}: .*epochs"):
+        resume.read_config(
+            dataclasses.replace(record, config={**record.config, "epochs": "many"}), run
+        )
+
+
+def test_a_finished_training_has_no_checkpoint_left(dataset, run):
+    record = dataclasses.replace(run_folder.read_run_file(run), status="finished")
+    run_folder.write_run_file(run, record)
+    training = Training(run, dataset, TrainConfig())
+    training.checkpoint.mkdir()
+    for _ in range(2):
+        with pytest.raises(RunError, match="is finished; there is nothing to resume"):
+            resume.resumed(training, Resume())
+        assert not training.checkpoint.exists()
+
+
 def test_another_recipe_is_refused(dataset, run):
     with pytest.raises(RunError, match="began with --recipe x, not mammography-alexnet"):
         resume.plan_to_resume(run, recipe="mammography-alexnet")
@@ -100,8 +137,12 @@ def test_a_fold_is_gone_on_with_by_the_whole(dataset, tmp_path):
     assert run_folder.whole_of(place) == place
     write_json(tmp_path / "folds" / run_folder.CROSS_VALIDATION, {})
     assert run_folder.whole_of(place) == tmp_path / "folds"
-    with pytest.raises(RunError, match=f"--resume --run {tmp_path / 'folds'}`"):
-        run_folder.open_run(place)
+    one = FoldOfRun(number=1, of=2, testing=("t",), validation=())
+    record = run_folder.read_run_file(place)
+    run_folder.write_run_file(place, dataclasses.replace(record, fold=one))
+    for call in (run_folder.open_run, resume.plan_to_resume):
+        with pytest.raises(RunError, match=f"--resume --run {tmp_path / 'folds'}`"):
+            call(place)
 
 
 def test_what_was_to_stand_beside_and_is_gone_is_said(tmp_path):
