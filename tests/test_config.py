@@ -41,7 +41,7 @@ def test_nonsense_is_refused_and_the_flag_named(name, value):
 
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        TrainConfig().epochs = 3  # type: ignore[misc]
+        TrainConfig().epochs = 3
 
 
 def test_the_default_ratios_are_the_tutorials():

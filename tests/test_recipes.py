@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow")
-
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import DATASETS
 from cancernet.commands.predict_images import predict_named

@@ -43,7 +43,7 @@ def torch_modules() -> dict[str, types.ModuleType]:
     _rebuild_tensor_v2.__module__ = "torch._utils"
     _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    utils._rebuild_tensor_v2 = _rebuild_tensor_v2  # type: ignore[attr-defined]
+    utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     for kind in ("FloatStorage", "LongStorage", "HalfStorage"):
         setattr(torch, kind, type(kind, (), {"__module__": "torch", "__qualname__": kind}))
     return {"torch": torch, "torch._utils": utils}

@@ -37,7 +37,7 @@ def test_offset_size_and_strides_are_honoured(tmp_path: Path) -> None:
         one=View(long, 1, (), ()),
         none=View(STORAGE, 24, (0,), (1,)),
     )
-    tensors._metadata = {"": {"version": 1}}  # type: ignore[attr-defined]
+    tensors._metadata = {"": {"version": 1}}
     found = read_tensors(written(tmp_path / "sound.pth", tensors, long, STORAGE))
     elements = np.arange(24, dtype=np.float32)
     assert list(found) == ["whole", "turned", "inner", "one", "none"]

@@ -11,8 +11,6 @@ from cancernet.runs import run_folder
 from cancernet.runs.run_record import FirstWeights
 from cancernet.training import train
 
-pytest.importorskip("tensorflow")
-
 
 def test_the_record_stays_that_of_the_images_trained_on(built, tmp_path, monkeypatch):
     """With a limit, run.json had the counts of all images after --insist."""

@@ -3,19 +3,15 @@
 import csv
 import math
 
+import keras
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from cancernet.base.errors import RunError, SettingsError
 from cancernet.config import TrainConfig
 from cancernet.measures.class_measures import validation_measures
-
-pytest.importorskip("tensorflow")
-
-import keras
-import onnx
-import onnxruntime
-
 from cancernet.training import export
 from cancernet.training.export import write_verified
 from cancernet.training.loop import checkpoint as checkpoints
