@@ -1,6 +1,7 @@
 """DICOM files: the same picture as in other formats, however packed; nothing of the patient."""
 
 import io
+import os
 import resource
 import subprocess
 import sys
@@ -322,6 +323,9 @@ def test_files_without_a_suffix_are_known_by_their_content(tmp_path):
         (tmp_path / name).write_bytes(dicom(DEEP))
     (tmp_path / "notes").write_text("nothing")
     (tmp_path / "a.txt").write_bytes(dicom(DEEP))
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("nowhere")
     names = [path.name for path in sorted(tmp_path.iterdir())]
     assert [name for name in names if is_image_name(str(tmp_path), name)] == [
         "1.2.840.99", "IM0001", "scan.dcm", "scan.png",

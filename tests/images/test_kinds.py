@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from cancernet.base.errors import ImageError
 from cancernet.base.words import IMAGES_READ
-from cancernet.images import reading
+from cancernet.images import formats, reading
 from cancernet.images.formats import _KINDS
 from cancernet.images.oddities import ODDITY, Oddity
 from cancernet.images.plain_png import plain_png
@@ -69,6 +69,17 @@ def test_of_a_tiff_the_largest_page_counts(big):
         and np.asarray(found).max() == 2
         and found.info[ODDITY] == Oddity.PAGE
     )
+
+
+def test_pages_beyond_the_limit_are_not_looked_at(monkeypatch):
+    first, *others = (Image.new("L", (side, 9), side) for side in (20, 30, 64))
+    buffer = io.BytesIO()
+    first.save(buffer, "TIFF", save_all=True, append_images=others)
+    for limit, side in ((1, 20), (2, 30), (3, 64), (4, 64)):
+        monkeypatch.setattr(formats, "MOST_PAGES", limit)
+        found = read_rgb(buffer.getvalue())
+        assert found.width == np.asarray(found).max() == side
+        assert (ODDITY in found.info) == (side > 20)
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
