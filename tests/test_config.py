@@ -103,6 +103,7 @@ def test_idc_name_in_another_form_is_taken_by_its_folders():
     [
         ("8863/1/8863_idx5_x1_y1_class0.png", "class 1, the file name class 0"),
         ("8863/1/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),
+        ("any/8863/1/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),
         ("8863/Cancer/8863_idx5_x1_y1_class0.png", "class 1, the file name class 0"),
         ("no cancer/8863_idx5_x1_y1_class1.png", "class 0, the file name class 1"),
         ("8863/8864_idx5_x1_y1_class1.png", "patient 8863, the file name 8864"),

@@ -23,6 +23,8 @@ mdb005 F CIRC B 500 168 26
 mdb059 F CIRC B *NOTE 3*
 mdb144 F MISC B 233 994 29
 mdb144 F MISC M 313 540 27
+mdb200 F MISC B 233 994 29
+mdb200 F NORM
 """
 INBREAST = """Patient ID;Patient age;Laterality;View;Acquisition date;File Name;ACR;Bi-Rads
 removed;removed;R;CC;201001;22678622;4;3
@@ -72,9 +74,10 @@ def test_what_a_path_says(name, path, patient, label):
 def test_the_tables_of_the_authors():
     assert read_mias(MIAS) == {
         "mdb001": "benign", "mdb003": "normal", "mdb005": "benign", "mdb059": "benign",
-        "mdb144": "malignant",
+        "mdb144": "malignant", "mdb200": "benign",
     }  # fmt: skip
-    for text in (INBREAST, INBREAST.replace(";", ","), INBREAST.replace("\n", "\r\n")):
+    commas = INBREAST.replace(";", ",").replace("\nremoved", "\nremoved;")
+    for text in (INBREAST, commas, INBREAST.replace("\n", "\r\n")):
         assert read_inbreast(text) == {
             "22678622": "birads-1-3", "22678646": "birads-4-6", "22678980": "birads-4-6",
         }  # fmt: skip
