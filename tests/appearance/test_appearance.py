@@ -202,10 +202,12 @@ def test_numbers_that_no_fit_gives_are_refused(entry):
         dataclasses.replace(BY_HAND, **entry)
 
 
-@pytest.mark.parametrize("side", [2, 8, 31, 48, 300])
-def test_every_size_of_a_network_is_measured(side):
-    pixels = np.random.default_rng(1).integers(0, 256, (2, side, side, 3), np.uint8)
-    found = measure(pixels, [(side, side)] * 2)
+@pytest.mark.parametrize(
+    ("height", "width"), [(2, 2), (2, 31), (31, 2), (8, 8), (48, 48), (300, 300)]
+)
+def test_every_size_of_a_network_is_measured(height, width):
+    pixels = np.random.default_rng(1).integers(0, 256, (2, height, width, 3), np.uint8)
+    found = measure(pixels, [(width, height)] * 2)
     assert found.shape == (2, len(MEASURES)) and np.isfinite(found).all()
 
 
