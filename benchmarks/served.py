@@ -155,6 +155,6 @@ def press(port: int, requests: list[bytes], clients: int, **ends: float) -> dict
     try:
         from uvloop import run
     except ModuleNotFoundError:
-        from asyncio import run  # type: ignore[assignment]
+        from asyncio import run
     run(_press(port, requests, clients, load))
     return load.figures()

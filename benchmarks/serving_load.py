@@ -46,12 +46,12 @@ def main() -> None:
                 figures["memory"] = memory(process, port, requests, arguments.requests)
     for clients in CLIENTS:
         ours, plain = figures[f"serve.py {clients}"], figures[f"plain {clients}"]
-        ratio = ours["requests_per_second"] / plain["requests_per_second"]  # type: ignore[index]
+        ratio = ours["requests_per_second"] / plain["requests_per_second"]
         print(f"{clients} clients: {ratio:.1f} times the plain way")
     write(arguments.output, figures)
 
 
-def memory(process, port: int, requests: list[bytes], count: int) -> dict[str, float]:  # type: ignore[no-untyped-def]
+def memory(process, port: int, requests: list[bytes], count: int) -> dict[str, float]:
     """Resident memory before and after many requests, MiB."""
     before = resident_mebibytes(process)
     press(port, requests, 8, answers=count)

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow")
-
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import DATASETS
 from cancernet.commands.predict_images import predict_named
@@ -17,7 +15,7 @@ from cancernet.commands.train import tell
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, model_facts
-from cancernet.planning.begin import limited, shares
+from cancernet.planning.begin import limited
 from cancernet.recipes import RECIPES, describe_recipes, first_start, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.described import ModelDescription
@@ -170,38 +168,6 @@ def test_sigmoid_networks_are_named_rightly():
             model = build_model(name, (size, size, 3), 2)
             has_sigmoid = any(layer.name == "head_sigmoid" for layer in model.layers)
             assert has_sigmoid == MODELS[name].sigmoid
-
-
-@pytest.mark.parametrize(
-    ("counts", "limit", "expected"),
-    [
-        ([900, 90, 10], 100, [90, 9, 1]),
-        ([1000, 1, 0], 10, [9, 1, 0]),
-        ([3, 2, 1], 50, [3, 2, 1]),
-        ([5, 5, 5], 3, [1, 1, 1]),
-    ],
-)
-def test_a_limit_keeps_the_shares_and_loses_no_class(counts, limit, expected):
-    assert shares(np.array(counts), limit).tolist() == expected
-
-
-def test_a_limit_is_said_and_the_same_every_time(built):
-    dataset = read_dataset(built("busi"))
-    few = limited(dataset, 12, seed=1)
-    assert few.split("training").paths == limited(dataset, 12, seed=1).split("training").paths
-    assert few.split("training").paths != limited(dataset, 12, seed=2).split("training").paths
-    for name in ("training", "validation", "testing"):
-        part, whole = few.split(name), dataset.split(name)
-        assert len(part.paths) <= 12 and set(part.paths) <= set(whole.paths)
-        assert set(part.labels) == set(whole.labels)
-        place = whole.paths.index(part.paths[-1])
-        assert part.labels[-1] == whole.labels[place]
-        assert part.patients[-1] == whole.patients[place]
-        assert few.counts[name].images == len(part.paths)
-    assert "--limit 12" in few.split_kind and few.fingerprint == dataset.fingerprint
-    assert limited(dataset, 0, seed=1) is dataset
-    with pytest.raises(CancerNetError, match="--limit 2 is fewer images than the 3 classes"):
-        limited(dataset, 2, seed=1)
 
 
 def test_weights_that_cannot_be_had_leave_no_run_behind(built, tmp_path):

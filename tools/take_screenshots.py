@@ -70,7 +70,7 @@ def picture(
     """Takes one picture with images, heat maps and a slide map on the page."""
     page = browser.new_page(
         viewport={"width": size[0], "height": size[1]},
-        color_scheme=colours,  # type: ignore[arg-type]
+        color_scheme=colours,
     )
     page.goto(address)
     expect(page.locator("body[data-ready]")).to_be_attached()

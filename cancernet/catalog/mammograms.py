@@ -31,7 +31,7 @@ def read_mias(text: str) -> dict[str, str]:
         row = _MIAS_ROW.fullmatch(line.strip())
         if row is None or (row[2] != "NORM" and row[3] is None):
             continue
-        label = {"B": "benign", "M": "malignant"}.get(row[3] or "", "normal")
+        label = {"B": "benign", "M": "malignant"}.get(row[3], "normal")
         classes[row[1]] = max(classes.get(row[1], label), label, key=MIAS_CLASSES.index)
     return classes
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cancernet.base.console import import_tensorflow_quietly
 from cancernet.base.errors import CancerNetError, RunError, first_line
 
-import_tensorflow_quietly()
+import_tensorflow_quietly()  # before the imports below load it
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402

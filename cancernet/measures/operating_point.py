@@ -41,7 +41,7 @@ class Candidates:
     prevalence: float
 
 
-def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:  # noqa: B008
+def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
     """Chooses a threshold on validation.
 
     Args:

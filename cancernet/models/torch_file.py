@@ -81,9 +81,7 @@ class _Tensor:
     def of(self, elements: NDArray[Any]) -> NDArray[Any]:
         """Returns the view of its storage's elements; nothing is copied."""
         steps = [step * elements.itemsize for step in self.strides]
-        return np.lib.stride_tricks.as_strided(
-            elements[self.offset :], self.size, steps, writeable=False
-        )
+        return np.lib.stride_tricks.as_strided(elements[self.offset :], self.size, steps)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -1,5 +1,8 @@
 """`import cancernet`: predictions as values, for whatever stands for an image; nothing printed."""
 
+import base64
+import dataclasses
+import io
 import json
 import logging
 import subprocess
@@ -11,8 +14,14 @@ import pytest
 from PIL import Image
 
 import cancernet
-from cancernet.base.errors import CancerNetError
+from cancernet.api import images
+from cancernet.api.answers import Prediction, Predictions
+from cancernet.api.arguments import as_given, called
+from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.building.settings import BuildSettings
+from cancernet.evaluation import evaluation_report
 from tests.conftest import give_context
+from tests.helpers.evaluation_examples import finished_run
 
 ROOT = Path(__file__).parents[2]
 RED, BLUE = (200, 20, 20), (20, 20, 200)
@@ -140,6 +149,109 @@ def test_a_heat_map_without_tensorflow(run):
     assert "<img " in found._repr_html_()
 
 
+def test_a_run_says_what_it_is(run, tmp_path, monkeypatch):
+    assert repr(run) == f"cancernet.load({str(run.folder)!r})"
+    assert (run.classes, run.words, run.positive) == (("0", "1"), ("no IDC", "IDC"), ("1",))
+    assert run.record.dataset.name == "idc"
+    with pytest.raises(CancerNetError, match=r"metrics\.json"):
+        _ = run.metrics
+    monkeypatch.chdir(tmp_path)
+    assert cancernet.load().folder == Path("output/tiny")
+
+
+def test_a_file_is_explained_as_its_pixels_are(run, folder):
+    image = folder / "1_idx5_x1_y1_class0.png"
+    by_file, by_pixels = (
+        run.explain(each, method="occlusion") for each in (str(image), pixels(BLUE))
+    )
+    assert np.array_equal(by_file.map, by_pixels.map) and by_file.method == "occlusion"
+    assert np.array_equal(by_file.overlay, by_pixels.overlay)
+    assert by_file.label == by_file.prediction.label == "1"
+    assert str(by_file).startswith(f"{by_file.prediction}\n")
+
+
+def test_many_pictures_are_scored_in_parts_and_counted_through(run, monkeypatch):
+    monkeypatch.setattr(images, "PICTURES_AT_ONCE", 2)
+    found = run.predict([pixels(colour) for colour in (RED, BLUE, BLUE, RED, BLUE)])
+    assert [each.path for each in found] == [f"image {number}" for number in range(1, 6)]
+    assert [each.label for each in found] == ["0", "1", "1", "0", "1"]
+
+
+def test_what_an_array_may_be():
+    def taken(array):
+        (source,), several = images.as_sources(array)
+        assert not several
+        return np.asarray(source)[0, 0].tolist()
+
+    assert taken(np.full((1, 2), 89.6)) == [90, 90, 90] and taken(np.full((1, 2), 255.0))[0] == 255
+    assert taken(np.full((1, 2), 1.4)) == [1, 1, 1] and taken(np.ones((1, 2), int)) == [1, 1, 1]
+    assert taken(np.zeros((1, 2))) == taken(np.zeros((1, 2), bool)) == [0, 0, 0]
+    for odd in (
+        np.ones((1, 2)), np.ones((1, 2), bool), np.full((1, 2), -1), np.full((1, 2), 256),
+        np.zeros((1, 2, 4), np.uint8), np.zeros(3, np.uint8), np.zeros((1, 1, 2, 3), np.uint8),
+    ):  # fmt: skip
+        with pytest.raises(ImageError, match="the array has"):
+            images.as_sources(odd)
+
+
+def test_arguments_are_fields_of_settings():
+    told = {"split_lists": ["a", Path("b")], "source": "s", "classes": "no", "seed": 3}
+    given = as_given(BuildSettings, told)
+    assert given == {
+        "split_lists": (Path("a"), Path("b")), "source": Path("s"), "classes": ("no",), "seed": 3,
+    }  # fmt: skip
+    assert as_given(BuildSettings, {"source": None}) == {"source": None}
+    assert called("f", {"a": Path("x"), "b": 1}) == "f(a='x', b=1)"
+
+
+def test_a_prediction_as_a_row_and_in_a_notebook():
+    found = Prediction(
+        path="p", label="b", probabilities={"a": 0.25, "b": 0.75}, alone_probabilities={"a": 0.5},
+        text="a<b", closing="c<d", image=Path("none.png"), neighbours=2,
+    )  # fmt: skip
+    row = found.row()
+    assert (row["probability_a"], row["probability_b"], row["alone_probability_a"]) == (
+        0.25, 0.75, 0.5,
+    )  # fmt: skip
+    assert (row["path"], row["label"], row["neighbours"]) == ("p", "b", 2)
+    assert not row.keys() & {"text", "image", "closing", "probabilities", "alone_probabilities"}
+    assert found._repr_html_() == "<pre>a&lt;b</pre><p>c&lt;d</p>"
+    assert str(Predictions([found] * 2)) == "a<b\na<b"
+    shown = {many: Predictions([found] * many)._repr_html_() for many in (0, 24, 25)}
+    assert shown[0] == "" and "more" not in shown[24]
+    assert shown[25] == "<pre>a&lt;b</pre>" * 24 + "<p>and 1 more</p><p>c&lt;d</p>"
+    wide = dataclasses.replace(found, image=Image.new("RGB", (400, 100)))._repr_html_()
+    assert ' width="160">' in wide and "width: 320px" in wide and ">a&lt;b</figcaption>" in wide
+    content = base64.b64decode(wide.partition("base64,")[2].partition('"')[0])
+    assert Image.open(io.BytesIO(content)).size == (160, 40)
+
+
+def test_a_run_is_judged_as_the_script_judges_it(tmp_path, monkeypatch, capsys):
+    run, place = cancernet.load(finished_run(tmp_path / "one")), tmp_path / "out"
+    monkeypatch.setattr(
+        evaluation_report, "write_report", lambda _, folder: (folder / "report.html").touch()
+    )
+    own = run.evaluate()
+    assert capsys.readouterr() == ("", "") and own.report is None
+    assert (own.left_out, own.leak, own.metrics.testing.images) == ({}, "", 240)
+    assert own.metrics.operating_point.threshold == 0.4 and "sensitivity" in str(own)
+    again = run.evaluate(output=str(place), rule="fixed", threshold=0.3)
+    assert again.report == place / "report.html" and again.report.exists()
+    record, metrics = (json.loads((place / name).read_text()) for name in
+                       ("evaluation.json", "metrics.json"))  # fmt: skip
+    assert record["command"] == "run.evaluate(rule='fixed', threshold=0.3)"
+    assert metrics["operating_point"]["threshold"] == 0.3
+    assert again.metrics.operating_point.threshold == 0.3
+    for number in range(8):
+        image = tmp_path / "clinic" / str(number % 2) / f"{number // 2}_idx5_x{number}_y1.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels(BLUE if number % 2 else RED)).save(image)
+    (image.parent / "9_idx5_x1_y1.png").write_bytes(b"x")
+    clinic = run.evaluate(str(tmp_path / "clinic"), progress=True)
+    assert clinic.metrics.testing.images == 8 and sum(clinic.left_out.values()) == 1
+    assert "9_idx5_x1_y1.png" in "".join(capsys.readouterr())
+
+
 def test_unknown_settings_are_refused_before_anything_is_loaded(run):
     for call in (cancernet.train, cancernet.build):
         with pytest.raises(CancerNetError, match="there is no setting 'nonsense'"):
@@ -155,7 +267,8 @@ def test_a_build_is_silent_unless_asked_and_the_same(built, tmp_path, capsys, mo
     settings = {"source": str(built("idc").parent / "idc-original"), "validation_split": 0.25}
     data = cancernet.build("idc", **settings)
     assert capsys.readouterr() == ("", "") and not logging.getLogger("cancernet").isEnabledFor(20)
-    assert data.folder == Path("datasets/idc") and not data.unchanged
+    assert data.folder == Path("datasets/idc") and not data.unchanged and data.failed == []
+    assert data.facts.dataset == "idc" and str(data)
     manifests = [folder / "manifest.csv" for folder in (data.folder, built("idc"))]
     assert manifests[0].read_bytes() == manifests[1].read_bytes()
     again = cancernet.build("idc", progress=True, **settings)

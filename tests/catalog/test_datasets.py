@@ -58,6 +58,10 @@ def splits_of(output: Path, column: str = "patient") -> dict[str, set[str]]:
         ("ultrasound", "u/val/malignant/malignant (7).png",
          Identity("malignant/malignant (7)", "malignant", part="validation")),
         ("ultrasound", "malignant/case9-rotated2.png", Identity("malignant/case9", "malignant")),
+        ("ultrasound", "malignant/case9 - rotated2.png", Identity("malignant/case9", "malignant")),
+        ("ultrasound", "malignant/-1.png", Identity("malignant/-1", "malignant")),
+        ("ultrasound", "malignant/case9_mask.png", None),
+        ("mammography", "Density1Benign/2058_mask.png", None),
     ],
 )  # fmt: skip
 def test_what_paths_say(name, path, expected):

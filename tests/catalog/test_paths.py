@@ -9,7 +9,18 @@ from cancernet.building.describe import describe_dataset
 from cancernet.building.identify import identify_paths
 from cancernet.building.settings import BuildSettings
 from cancernet.building.source_files import find_files
-from cancernet.catalog import Identity, LeftOut, Reason, read_place, shipped_split
+from cancernet.catalog import (
+    Contradiction,
+    Identity,
+    LeftOut,
+    Reason,
+    class_folder,
+    dataset,
+    group_of,
+    read_place,
+    shipped_split,
+    without_mask,
+)
 from cancernet.catalog.paths import SPLIT_NAMES, patient_above_class
 from cancernet.config import SPLITS
 from tests.helpers.building_trees import write_patch
@@ -50,6 +61,41 @@ def test_the_folder_of_a_split_names_no_patient(path):
     with pytest.raises(LeftOut) as caught:
         patient_above_class(PurePosixPath(path), ("no", "yes"))
     assert caught.value.reason is Reason.NO_PATIENT
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "group"),
+    [
+        ("a/p7_1.png", r"(?P<patient>p\d)_(\d)", "p7"),
+        ("a/p7_1.png", r"(?P<patient>x)?(y)?(p\d)", "p7"),
+        ("a/p7_1.png", r"p\d", "p7"),
+        ("a/p7_1.png", r"x?", "a/p7_1"),
+        ("a/p7_1.png", r"x", None),
+    ],
+)
+def test_a_pattern_finds_the_group(path, pattern, group):
+    assert group_of(PurePosixPath(path), pattern) == group
+
+
+def test_the_image_of_a_mask():
+    for name in ("benign (1)_mask", "benign (1)_mask_1", "benign (1)-Mask 12", "benign (1)"):
+        assert without_mask(name) == "benign (1)"
+
+
+def test_what_is_said_of_a_file_that_is_left_out():
+    plain, told = LeftOut(Reason.MASK), Contradiction("x, not y")
+    assert str(plain) == "a mask, not an image" and (plain.detail, plain.failed) == ("", False)
+    assert str(told) == "folder and file name disagree: x, not y"
+    assert (told.reason, told.detail, told.failed) == (Reason.CONTRADICTION, "x, not y", True)
+    with pytest.raises(LeftOut, match="not in the folder of a class: expected a, b or c"):
+        class_folder(PurePosixPath("d/1.png"), ("a", "b", "c"))
+
+
+def test_the_name_and_the_page_of_a_data_set():
+    idc, bach = dataset("idc"), dataset("bach")
+    assert idc.address.endswith("/datasets/paultimothymooney/breast-histopathology-images")
+    assert idc.called(0) == "0 (no IDC)" and dataset("busi").called(1) == "malignant"
+    assert bach.address == "" and bach.called(2) == "InSitu (in situ carcinoma)"
 
 
 def test_building_and_auditing_know_the_same_names_of_splits(tmp_path):

@@ -23,11 +23,15 @@ mdb005 F CIRC B 500 168 26
 mdb059 F CIRC B *NOTE 3*
 mdb144 F MISC B 233 994 29
 mdb144 F MISC M 313 540 27
+mdb200 F MISC B 233 994 29
+mdb200 F NORM
 """
 INBREAST = """Patient ID;Patient age;Laterality;View;Acquisition date;File Name;ACR;Bi-Rads
 removed;removed;R;CC;201001;22678622;4;3
 removed;removed;L;CC;201001;22678646;4;4a
 removed;removed;L;MLO;200801;22678980;1;6
+removed;removed;L;MLO;200801;22679008;1;
+removed;removed;L;MLO;200801;;1;2
 ;;;;;;;
 """
 
@@ -42,13 +46,19 @@ removed;removed;L;MLO;200801;22678980;1;6
         ("breakhis", "SOB_B_A-14-22549AB-50-001.png", None, Reason.BAD_NAME),
         ("bach", "Photos/InSitu/is007.tif", "InSitu/is007", "InSitu"),
         ("bach", "Photos/Normal/iv007.tif", None, Reason.CONTRADICTION),
+        ("bach", "Photos/Benign/scan 7.tif", "Benign/scan 7", "Benign"),
+        ("bach", "Photos/Benign/b007_mask.tif", None, Reason.MASK),
         ("bach", "Photos/test7.tif", None, Reason.NO_CLASS),
         ("mini-mias", "all-mias/mdb001.pgm", "mdb001-002", "mdb001"),
+        ("mini-mias", "mdb002.pgm", "mdb001-002", "mdb002"),
         ("mini-mias", "MDB322.PGM", "mdb321-322", "mdb322"),
         ("mini-mias", "scan.pgm", None, Reason.BAD_NAME),
         ("inbreast", "AllDICOMs/22678622_61b13c59bcba149e_MG_R_CC_ANON.dcm", "61b13c59bcba149e",
          "22678622"),
         ("inbreast", "22678622.dcm", None, Reason.BAD_NAME),
+        ("inbreast", "22678622_61b1_MG.dcm", "61b1", "22678622"),
+        ("inbreast", "22678622_61b1_CT_R.dcm", None, Reason.BAD_NAME),
+        ("inbreast", "scan_61b1_MG_R.dcm", None, Reason.BAD_NAME),
     ],
 )  # fmt: skip
 def test_what_a_path_says(name, path, patient, label):
@@ -64,9 +74,10 @@ def test_what_a_path_says(name, path, patient, label):
 def test_the_tables_of_the_authors():
     assert read_mias(MIAS) == {
         "mdb001": "benign", "mdb003": "normal", "mdb005": "benign", "mdb059": "benign",
-        "mdb144": "malignant",
+        "mdb144": "malignant", "mdb200": "benign",
     }  # fmt: skip
-    for text in (INBREAST, INBREAST.replace(";", ","), INBREAST.replace("\n", "\r\n")):
+    commas = INBREAST.replace(";", ",").replace("\nremoved", "\nremoved;")
+    for text in (INBREAST, commas, INBREAST.replace("\n", "\r\n")):
         assert read_inbreast(text) == {
             "22678622": "birads-1-3", "22678646": "birads-4-6", "22678980": "birads-4-6",
         }  # fmt: skip

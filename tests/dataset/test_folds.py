@@ -18,8 +18,6 @@ from cancernet.training.data import pixel_cache
 from cancernet.training.data.batches import plain_batches
 from tests.helpers.numbered_images import numbered_images
 
-pytest.importorskip("tensorflow")
-
 
 @pytest.fixture
 def dataset(tmp_path):

@@ -21,8 +21,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow")
-
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.dataset.manifest import MANIFEST, read_dataset
 from cancernet.measures.assess import ScoreSet

@@ -131,11 +131,11 @@ def _reword_templates() -> None:
 
     read = jinja2.FileSystemLoader.get_source
 
-    def reworded(self, environment, template):  # type: ignore[no-untyped-def]
+    def reworded(self, environment, template):
         source, *rest = read(self, environment, template)
         return reword(source, template), *rest
 
-    jinja2.FileSystemLoader.get_source = reworded  # type: ignore[method-assign]
+    jinja2.FileSystemLoader.get_source = reworded
 
 
 def _draw_nothing() -> None:
@@ -150,8 +150,8 @@ def _draw_nothing() -> None:
         if isinstance(target, io.BytesIO):
             target.write(b"<svg/>")
 
-    backend_agg.FigureCanvasAgg.print_png = print_png  # type: ignore[method-assign,assignment]
-    backend_svg.FigureCanvasSVG.print_svg = print_svg  # type: ignore[method-assign,assignment]
+    backend_agg.FigureCanvasAgg.print_png = print_png
+    backend_svg.FigureCanvasSVG.print_svg = print_svg
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ from cancernet.models.torch_file import MAGIC, VERSION
 class Storage:
     """Elements of a file; `kind` is the name of its class, `key` its own."""
 
-    def __init__(self, key: str, elements: np.ndarray, kind: str = "FloatStorage") -> None:
+    view: Any = None  # of another storage: no file has that any more
+
+    def __init__(self, key: Any, elements: np.ndarray, kind: str = "FloatStorage") -> None:
         self.key, self.elements, self.kind = key, elements, kind
         self.count = len(elements)  # as its tensors describe it
 
@@ -41,7 +43,7 @@ def torch_modules() -> dict[str, types.ModuleType]:
     _rebuild_tensor_v2.__module__ = "torch._utils"
     _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    utils._rebuild_tensor_v2 = _rebuild_tensor_v2  # type: ignore[attr-defined]
+    utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     for kind in ("FloatStorage", "LongStorage", "HalfStorage"):
         setattr(torch, kind, type(kind, (), {"__module__": "torch", "__qualname__": kind}))
     return {"torch": torch, "torch._utils": utils}
@@ -51,8 +53,8 @@ class _Pickler(pickle.Pickler):
     def persistent_id(self, thing: Any) -> Any:
         if not isinstance(thing, Storage):
             return None
-        kind = getattr(sys.modules["torch"], thing.kind)
-        return "storage", kind, thing.key, "cpu", thing.count, None
+        kind = getattr(sys.modules["torch"], thing.kind, thing.kind)
+        return "storage", kind, thing.key, "cpu", thing.count, thing.view
 
 
 def pickled(thing: Any) -> bytes:

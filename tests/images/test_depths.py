@@ -56,6 +56,11 @@ def test_a_file_that_states_its_depth_is_believed():
     for content in (png(dark, 12), largest):
         assert np.array_equal(grey(content), dark >> 4)
         assert np.array_equal(grey(content, bits=14), dark >> 4)
+    for stated, taken in ((7, 0), (8, 8), (16, 16), (17, 0)):  # others are not believed
+        found = read_rgb(png(SMALL, stated))
+        assert np.array_equal(np.asarray(found)[..., 0], SMALL >> max(taken - 8, 0))
+        assert found.info.get(GUESSED) == (None if taken else 8)
+    assert read_rgb(tiff(dark, extratags=[(281, "H", 1, 0, False)])).info[GUESSED] == 8
     with pytest.raises(ImageError, match="reach 4,080, more than the 10 bits that its file states"):
         read_rgb(png(SMALL << 4 | 4080, 10))
 
@@ -87,6 +92,18 @@ def test_dark_colours_of_16_bits_are_refused():
                 read_rgb(buffer.getvalue())
         else:
             assert np.asarray(read_rgb(buffer.getvalue())).max() == 64
+
+
+def test_dark_colours_of_a_png_are_refused():
+    import cv2
+
+    for top, refused in ((0x3FFF, True), (0x4000, False)):
+        content = cv2.imencode(".png", np.full((4, 4, 3), top, np.uint16))[1].tobytes()
+        if refused:
+            with pytest.raises(ImageError, match="would be nearly black"):
+                read_rgb(content)
+        else:
+            assert np.asarray(read_rgb(content)).max() == 64
 
 
 def test_the_smallest_depth_that_holds_a_value():

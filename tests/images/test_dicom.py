@@ -1,6 +1,7 @@
 """DICOM files: the same picture as in other formats, however packed; nothing of the patient."""
 
 import io
+import os
 import resource
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError
 from cancernet.images import reading
+from cancernet.images.dicom import patient_id
 from cancernet.images.formats import GUESSED, ODDITY, Oddity, has_other_suffix, is_image_name
 from cancernet.images.reading import read_rgb
 from tests.helpers.dicom_files import PACKED, SYNTAXES, WHY, dicom, packed
@@ -103,6 +105,52 @@ def test_a_table_of_values_and_the_groups_of_many_frames_count():
     assert grey(shared)[0].tolist() == [0, 64, 191, 255]
 
 
+def test_the_groups_of_the_first_frame_come_before_those_of_all():
+    def group(center, slope):
+        shown, scaled, found = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+        shown.WindowCenter, shown.WindowWidth = center, 3
+        scaled.RescaleSlope, scaled.RescaleIntercept = slope, 1
+        found.FrameVOILUTSequence = [shown]
+        found.PixelValueTransformationSequence = [scaled]
+        return found
+
+    found = dicom(
+        np.array([[0, 1, 2, 3]], np.uint16),
+        PerFrameFunctionalGroupsSequence=[group(4, 2), group(9, 9)],
+        SharedFunctionalGroupsSequence=[group(9, 5)],
+    )
+    # Scaled 1, 3, 5, 7; of these 2.5 to 4.5 are the greys.
+    assert grey(found)[0].tolist() == [0, 64, 255, 255]
+
+
+def test_a_table_comes_before_the_window():
+    table = pydicom.Dataset()
+    table.LUTDescriptor, table.LUTData = [4, 0, 16], [0, 100, 200, 300]
+    table["LUTDescriptor"].VR = table["LUTData"].VR = "US"
+    values = np.array([[0, 1, 2, 3]], np.uint16)
+    window = {"WindowCenter": 150, "WindowWidth": 301}
+    assert grey(dicom(values, ModalityLUTSequence=[table], **window))[0].tolist() == [
+        0,
+        85,
+        170,
+        255,
+    ]
+
+
+def test_a_window_of_one_value_is_a_step_and_one_of_none_no_window():
+    values = np.array([[100, 200, 300]], np.uint16)
+    one = dicom(values, BitsStored=12, WindowCenter=200, WindowWidth=1)
+    assert grey(one)[0].tolist() == [0, 255, 255]
+    for window in ({"WindowCenter": 200, "WindowWidth": 0}, {"WindowCenter": 200}):
+        assert grey(dicom(values, BitsStored=12, **window))[0].tolist() == [6, 12, 18]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_values_of_8_bits_are_kept(syntax):
+    found = read_rgb(dicom(SMALL.astype(np.uint8), syntax=syntax))
+    assert np.array_equal(np.asarray(found)[..., 0], SMALL) and found.info == {}
+
+
 def test_of_several_frames_the_first_counts_and_that_is_noted():
     frames = np.stack([DEEP, DEEP[::-1]])
     found = dicom(DEEP, NumberOfFrames=2, BitsStored=12, PixelData=frames.tobytes())
@@ -123,6 +171,38 @@ def test_colours_are_read():
     for elements in ({}, {"PhotometricInterpretation": "YBR_FULL_422"}):
         found = np.asarray(read_rgb(dicom(smooth, syntax="baseline", **elements))).astype(int)
         assert np.abs(found - smooth).max() <= 4
+
+
+def test_a_jpeg_that_does_not_say_what_its_colours_are_is_what_the_header_says():
+    import imagecodecs
+
+    smooth = np.full((16, 16, 3), (200, 90, 40), np.uint8)
+    frame = imagecodecs.jpeg8_encode(smooth, level=95, colorspace="RGB", outcolorspace="RGB")
+    mark = frame.index(b"\xff\xee\0\x0eAdobe")
+    bare = frame[:mark] + frame[mark + 16 :]
+    assert b"JFIF" not in bare
+    for content in (frame, bare):
+        pixels = pydicom.encaps.encapsulate([content])
+        found = np.asarray(read_rgb(dicom(smooth, syntax="baseline", PixelData=pixels)))
+        assert np.abs(found.astype(int) - smooth).max() <= 4
+
+
+def test_a_jpeg2000_frame_may_begin_amid_its_grid(monkeypatch):
+    import imagecodecs
+
+    frame = bytearray(packed(DEEP, "JPEG2000"))
+    assert frame[8:24] == np.array([7, 9, 0, 0], ">u4").tobytes()
+    frame[8:24] = np.array([7 + 30, 9 + 20, 30, 20], ">u4").tobytes()
+    monkeypatch.setattr(imagecodecs, "jpeg2k_decode", lambda frame: DEEP)
+    pixels = pydicom.encaps.encapsulate([bytes(frame)])
+    found = dicom(DEEP, syntax="JPEG2000", BitsStored=12, PixelData=pixels)
+    assert np.array_equal(grey(found), DEEP >> 4)
+
+
+def test_the_patient_is_read_to_be_compared():
+    assert patient_id(dicom(DEEP)) == "secret-7"
+    assert patient_id(dicom(DEEP, PatientID=" 7 ")) == "7"
+    assert patient_id(dicom(DEEP, PatientID=None)) == ""
 
 
 def test_files_of_others_give_the_values_that_pydicom_gives():
@@ -192,8 +272,14 @@ def test_limits_and_kinds_are_told_in_a_sentence(monkeypatch):
     deflated = dicom(DEEP).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99")
     with pytest.raises(ImageError, match="is deflated as a whole"):
         read_rgb(deflated)
-    with pytest.raises(ImageError, match="neither grey values of 8 or 16 bits nor RGB of 8"):
-        read_rgb(dicom(DEEP, PhotometricInterpretation="PALETTE COLOR"))
+    for values, elements in (
+        (DEEP, {"PhotometricInterpretation": "PALETTE COLOR"}),
+        (DEEP, {"SamplesPerPixel": 2}),
+        (DEEP.astype(np.uint32), {}),
+        (np.zeros((2, 2, 3), np.uint8), {"PhotometricInterpretation": "YBR_FULL_422"}),
+    ):
+        with pytest.raises(ImageError, match="neither grey values of 8 or 16 bits nor RGB of 8"):
+            read_rgb(dicom(values, **elements))
     with pytest.raises(ImageError, match="colours have more than 8 bits"):
         read_rgb(dicom(np.zeros((2, 2, 3), np.uint16)))
     with pytest.raises(ImageError, match="holds no picture"):
@@ -236,6 +322,9 @@ def test_files_without_a_suffix_are_known_by_their_content(tmp_path):
         (tmp_path / name).write_bytes(dicom(DEEP))
     (tmp_path / "notes").write_text("nothing")
     (tmp_path / "a.txt").write_bytes(dicom(DEEP))
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("nowhere")
     names = [path.name for path in sorted(tmp_path.iterdir())]
     assert [name for name in names if is_image_name(str(tmp_path), name)] == [
         "1.2.840.99", "IM0001", "scan.dcm", "scan.png",

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from cancernet.base.errors import ImageError
 from cancernet.base.words import IMAGES_READ
-from cancernet.images import reading
+from cancernet.images import formats, reading
 from cancernet.images.formats import _KINDS, ODDITY, Oddity
 from cancernet.images.plain_png import plain_png
 from cancernet.images.reading import read_rgb
@@ -35,7 +35,8 @@ def test_the_same_pixels_in_every_format_whatever_the_name(kind, tmp_path):
 
 
 def test_opencv_and_hand_written_files_are_read():
-    cv2 = pytest.importorskip("cv2")
+    import cv2
+
     for suffix in (".pgm", ".ppm", ".webp"):
         flags = [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else []
         pixels = PICTURE[..., 0] if suffix == ".pgm" else PICTURE[..., ::-1]
@@ -67,6 +68,17 @@ def test_of_a_tiff_the_largest_page_counts(big):
         and np.asarray(found).max() == 2
         and found.info[ODDITY] == Oddity.PAGE
     )
+
+
+def test_pages_beyond_the_limit_are_not_looked_at(monkeypatch):
+    first, *others = (Image.new("L", (side, 9), side) for side in (20, 30, 64))
+    buffer = io.BytesIO()
+    first.save(buffer, "TIFF", save_all=True, append_images=others)
+    for limit, side in ((1, 20), (2, 30), (3, 64), (4, 64)):
+        monkeypatch.setattr(formats, "MOST_PAGES", limit)
+        found = read_rgb(buffer.getvalue())
+        assert found.width == np.asarray(found).max() == side
+        assert (ODDITY in found.info) == (side > 20)
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
@@ -145,6 +157,8 @@ ORDINARY = {
     "grey": png(GREY),
     "many parts": png(Image.effect_noise((300, 300), 90).convert("RGB")),
     "dots per inch": png(RGB, dpi=(300, 300)),
+    "as large as the limit": png(Image.new("L", (400, 250))),
+    "a text as long as may be": png(RGB, pnginfo=texts(Comment="a" * ((1 << 16) - 8))),
     "said who drew it": png(RGB, pnginfo=texts(Software="a program", Description="")),
 }
 ODD = {
@@ -153,6 +167,7 @@ ODD = {
     "one colour transparent": png(RGB, transparency=(PICTURE[0, 0].tolist())),
     "turned": png(RGB, exif=exif(6)),
     "text taken for a tag": png(RGB, pnginfo=texts(transparency="1")),
+    "a longer text": png(RGB, pnginfo=texts(Comment="a" * ((1 << 16) - 7))),
     "16 bits": png(Image.fromarray(PICTURE[..., 0].astype(np.uint16) * 256)),
     "one bit": png(GREY.convert("1")),
     "cut off": png(RGB)[:-20],

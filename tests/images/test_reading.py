@@ -1,5 +1,6 @@
 """What stands between a path and pixels: odd files, sizes, orientation, a TIFF's directory."""
 
+import base64
 import io
 import os
 import struct
@@ -12,6 +13,7 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError, NoMemoryError
 from cancernet.images import reading
+from cancernet.images.formats import kind_of
 from cancernet.images.reading import (
     CannotReadError,
     largest_tile,
@@ -19,6 +21,7 @@ from cancernet.images.reading import (
     read_file,
     read_rgb,
     to_array,
+    to_rgb,
 )
 
 SIDEWAYS = 6  # EXIF: turn a quarter clockwise to show upright
@@ -218,6 +221,22 @@ def test_scaling_is_that_of_pillow(patch_image):
         plain = to_array(patch_image, width=20, height=50)
     bilinear = patch_image.resize((20, 50), Image.Resampling.BILINEAR)
     assert np.array_equal(plain, np.asarray(bilinear)) and plain.dtype == np.uint8
+
+
+def test_a_file_in_base64_is_the_image(patch_image):
+    for kind, apart in (("PNG", 0), ("JPEG", 40)):
+        content = base64.b64decode(reading.encoded(patch_image, kind), validate=True)
+        found = np.asarray(read_rgb(content)).astype(int)
+        assert kind_of(content) == kind
+        assert np.abs(found - np.asarray(patch_image)).max() <= apart
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa"])
+def test_what_is_transparent_lies_on_white_in_every_mode(mode):
+    image = Image.new("RGBA" if mode == "RGBa" else mode, (1, 1))
+    assert to_rgb(image.convert(mode)).getpixel((0, 0)) == (255, 255, 255)
+    opaque = Image.new("L", (1, 1), 7)
+    assert to_rgb(opaque) is not opaque and to_rgb(opaque).getpixel((0, 0)) == (7, 7, 7)
 
 
 @pytest.mark.parametrize("image_format", ["TGA", "PCX", "ICO", "SGI"])

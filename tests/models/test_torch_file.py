@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cancernet.base.errors import CancerNetError
-from cancernet.models.torch_file import MAGIC, read_tensors
+from cancernet.models.torch_file import MAGIC, VERSION, read_tensors
 from tests.helpers.torch_files import Storage, View, contents, pickled, torch_modules
 
 STORAGE = Storage("7", np.arange(24, dtype=np.float32))
@@ -35,16 +35,24 @@ def test_offset_size_and_strides_are_honoured(tmp_path: Path) -> None:
         turned=View(STORAGE, 0, (4, 3, 2), (1, 8, 4)),
         inner=View(STORAGE, 5, (3, 2), (6, 2)),
         one=View(long, 1, (), ()),
+        none=View(STORAGE, 24, (0,), (1,)),
     )
-    tensors._metadata = {"": {"version": 1}}  # type: ignore[attr-defined]
+    tensors._metadata = {"": {"version": 1}}
     found = read_tensors(written(tmp_path / "sound.pth", tensors, long, STORAGE))
     elements = np.arange(24, dtype=np.float32)
-    assert list(found) == ["whole", "turned", "inner", "one"]
+    assert list(found) == ["whole", "turned", "inner", "one", "none"]
     np.testing.assert_array_equal(found["whole"], elements)
     np.testing.assert_array_equal(found["turned"], elements.reshape(3, 2, 4).transpose(2, 0, 1))
     np.testing.assert_array_equal(found["inner"], [[5, 7], [11, 13], [17, 19]])
     assert found["one"].shape == () and found["one"] == -6
     assert found["inner"].dtype == np.float32 and not found["inner"].flags.writeable
+    assert found["none"].shape == (0,)
+
+
+def test_a_file_of_many_tensors_is_read(tmp_path: Path) -> None:
+    tensors = {f"layer{place}": View(STORAGE, place % 24, (1,), (1,)) for place in range(300)}
+    found = read_tensors(written(tmp_path / "many.pth", tensors, STORAGE))
+    assert len(found) == 300 and found["layer299"] == 299 % 24
 
 
 class Calls:
@@ -60,6 +68,9 @@ class Calls:
 def forged_tensors(touched: Path) -> dict[str, tuple[Any, str]]:
     half = Storage("h", np.arange(4, dtype=np.float16), "HalfStorage")
     other = Storage("7", np.arange(9, dtype=np.float32))
+    viewing, numbered = Storage("7", STORAGE.elements), Storage(7, STORAGE.elements)
+    viewing.view = ("7", 0, 24)
+    told = Storage("7", STORAGE.elements, "<f8")  # a text where the class of the storage is named
     return {
         "another function": ({"a": Calls(touched.touch)}, "it names "),
         "another class": ({"a": collections.Counter()}, "names collections.Counter"),
@@ -70,7 +81,7 @@ def forged_tensors(touched: Path) -> dict[str, tuple[Any, str]]:
         "no storage": ({"a": View("7", 0, (1,), (1,))}, "not a view of a storage"),
         "behind its storage": ({"a": View(STORAGE, 20, (5,), (1,))}, "leads out of its storage"),
         "far strides": ({"a": View(STORAGE, 0, (3, 8), (1, 4))}, "leads out of its storage"),
-        "swelling": ({"a": View(STORAGE, 0, (10**9,), (0,))}, "leads out of its storage"),
+        "swelling": ({"a": View(STORAGE, 0, (25,), (0,))}, "leads out of its storage"),
         "before its storage": ({"a": View(STORAGE, -1, (4,), (1,))}, "not a number of elements"),
         "backwards": ({"a": View(STORAGE, 9, (4,), (-1,))}, "not a number of elements"),
         "a truth": ({"a": View(STORAGE, 0, (True,), (1,))}, "not a number of elements"),
@@ -80,6 +91,9 @@ def forged_tensors(touched: Path) -> dict[str, tuple[Any, str]]:
             {"a": View(STORAGE, 0, (4,), (1,)), "b": View(other, 0, (4,), (1,))},
             "described in two ways",
         ),
+        "a view of a view": ({"a": View(viewing, 0, (4,), (1,))}, "in an unknown way"),
+        "a number for a key": ({"a": View(numbered, 0, (4,), (1,))}, "in an unknown way"),
+        "a text for a kind": ({"a": View(told, 0, (4,), (1,))}, "in an unknown way"),
         "a storage that is called": (
             {"a": Calls(sys.modules["torch"].FloatStorage)},
             "not callable",
@@ -105,7 +119,9 @@ def test_forged_files_are_refused(tmp_path: Path) -> None:
         ([b""], "pickle exhausted"),
         ([b"PK\x03\x04" + bytes(40)], ""),
         ([pickled(MAGIC + 1), *sound[1:]], "does not begin"),
+        ([magic, pickled(VERSION + 1), *sound[2:]], "does not begin"),
         ([magic, version, pickled({"little_endian": False}), *sound[3:]], "does not begin"),
+        ([*sound[:3], tensors.replace(b"ctorch\n", b"cother\n"), *sound[4:]], "names other.Float"),
         ([*sound, b"more"], "goes on behind"),
         ([*sound[:5], struct.pack("<q", 25) + elements[8:]], "is not of 24 elements"),
         ([*sound[:5], struct.pack("<q", -1) + elements[8:]], "is not of 24 elements"),

@@ -8,14 +8,11 @@ import types
 import zipfile
 from pathlib import Path
 
+import h5py
+import keras
 import numpy as np
 import pytest
 from PIL import Image
-
-pytest.importorskip("tensorflow")
-
-import h5py
-import keras
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import json_text

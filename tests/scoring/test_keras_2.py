@@ -8,12 +8,9 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-
-pytest.importorskip("tensorflow")
-
-import h5py
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.models.weights import load_into

@@ -1,11 +1,8 @@
 """The accelerated twin and the plain network: same weights, same results, plain to save."""
 
+import keras
 import numpy as np
 import pytest
-
-pytest.importorskip("tensorflow")
-
-import keras
 import tensorflow as tf
 
 from cancernet.base.errors import CancerNetError

@@ -2,9 +2,6 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip("tensorflow")
-
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from cancernet.config import TrainConfig

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("tensorflow")
-
 from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part

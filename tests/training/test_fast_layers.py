@@ -1,11 +1,8 @@
 """Fused batch normalization and byte dropout against the Keras layers they replace."""
 
+import keras
 import numpy as np
 import pytest
-
-pytest.importorskip("tensorflow")
-
-import keras
 import tensorflow as tf
 
 from cancernet.training.loop.acceleration import ByteDropout, FusedBatchNormalization

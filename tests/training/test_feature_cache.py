@@ -1,11 +1,8 @@
 """The head trained on kept features against the whole network, step by step."""
 
+import keras
 import numpy as np
 import pytest
-
-pytest.importorskip("tensorflow")
-
-import keras
 
 from cancernet.base.errors import CancerNetError
 from cancernet.training.data.augmentation import Ranges

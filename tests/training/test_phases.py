@@ -3,12 +3,9 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
-
-pytest.importorskip("tensorflow")
-
-import keras
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of

@@ -14,11 +14,8 @@ from cancernet.measures.assess import ScoreSet
 from cancernet.measures.scored import Scored
 from cancernet.runs.run_record import ContextRecord
 from cancernet.slides import cells
-from tests.conftest import CONTEXT
-
-pytest.importorskip("tensorflow")
-
 from cancernet.training.report import begin_slide_pictures, write_slide_pictures
+from tests.conftest import CONTEXT
 
 
 def finished_with(dataset, context=None):

@@ -6,8 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow")
-
 from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.config import STOCK, TrainConfig
 from cancernet.dataset.manifest import read_dataset

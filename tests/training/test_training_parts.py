@@ -3,20 +3,16 @@
 import csv
 import math
 
+import keras
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from cancernet.base.errors import RunError, SettingsError
 from cancernet.config import TrainConfig
 from cancernet.evaluation.run_results import history_of
 from cancernet.measures.class_measures import validation_measures
-
-pytest.importorskip("tensorflow")
-
-import keras
-import onnx
-import onnxruntime
-
 from cancernet.runs.run_folder import HISTORY
 from cancernet.training import export
 from cancernet.training.export import write_verified

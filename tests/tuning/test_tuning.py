@@ -16,8 +16,6 @@ from cancernet.tuning.space import parse_search
 from tests.helpers.strict_json import check_json_files
 
 pytest.importorskip("optuna")
-pytest.importorskip("tensorflow")
-
 import itertools
 
 import optuna
