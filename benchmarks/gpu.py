@@ -77,7 +77,7 @@ def main() -> None:
     device = ", ".join(str(each.get("device_name")) for each in names) or "none, so the processor"
     policy, reason = choose_precision("auto")
     print(f"GPU: {device}. Precision of --precision auto: {policy} ({reason})", flush=True)
-    sizes, count = ((8,), 64) if arguments.tiny else (BATCH_SIZES, IMAGES)
+    sizes, count = ((8,), 16) if arguments.tiny else (BATCH_SIZES, IMAGES)
     with tempfile.TemporaryDirectory() as temporary:
         data = arguments.data or drawn_sample(Path(temporary))
         dataset = some_images(read_dataset(data), count, Path(temporary, "some"))
@@ -95,7 +95,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, help="a built data set (default: a drawn sample)")
     parser.add_argument("--minutes", type=float, default=5.5, help="default: 5.5")
-    parser.add_argument("--tiny", action="store_true", help="64 images, to see that it runs")
+    parser.add_argument("--tiny", action="store_true", help="16 images, to see that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     return parser.parse_args()
 
