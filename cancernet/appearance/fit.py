@@ -86,7 +86,12 @@ def describe_files(training: Files, others: Files, *, seed: int) -> Appearance |
 
     None for too few images or patients.
     """
-    return fit_appearance(training.measured(seed=seed), others.measured(seed=seed), seed=seed)
+    from threadpoolctl import threadpool_limits
+
+    measured, further = training.measured(seed=seed), others.measured(seed=seed)
+    # For so little work threads spend twenty times as long waiting for each other.
+    with threadpool_limits(1):
+        return fit_appearance(measured, further, seed=seed)
 
 
 def fit_appearance(training: Measured, others: Measured, *, seed: int) -> Appearance | None:
