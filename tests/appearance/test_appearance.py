@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cancernet.appearance.appearance import MEASURES, Appearance, measure, packed
-from cancernet.appearance.fit import MOST, Files, Measured, describe_files, fit_appearance
+from cancernet.appearance.fit import MOST, Measured, fit_appearance
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.dataset.manifest import read_dataset
 from cancernet.runs.run_record import Input
@@ -37,17 +37,6 @@ def described(built) -> Appearance:
     found = fit_appearance(rows_of(histology, "training"), rows_of(histology, "validation"), seed=7)
     assert found is not None
     return found
-
-
-def test_one_thread_that_describes_files_finds_what_many_do(built):
-    dataset = read_dataset(built("idc"))
-    files = [
-        Files(folder=dataset.folder, paths=part.paths, patients=part.patients, size=SCALING.width,
-              interpolation=SCALING.interpolation, bits=dataset.bits)
-        for part in (dataset.split("training"), dataset.split("validation"))
-    ]  # fmt: skip
-    many = fit_appearance(*(each.measured(seed=7) for each in files), seed=7)
-    assert describe_files(*files, seed=7).threshold == pytest.approx(many.threshold, rel=1e-6)
 
 
 def test_drawn_scans_are_told_from_drawn_histology(built, described):
