@@ -66,7 +66,8 @@ class Row:
     @property
     def pipeline(self) -> float:
         """Share of the time that reading and changing images take; 0 where they are hidden."""
-        return max(0.0, 1 - self.whole / self.alone)
+        share = 1 - self.whole / self.alone
+        return 0.0 if share < 0 else share  # NaN stays
 
 
 def main() -> None:
@@ -86,6 +87,7 @@ def main() -> None:
             rows += rows_of(dataset, recipe, sizes, policy, end)
     print_table(rows)
     content = [vars(row) | {"pipeline": row.pipeline} for row in rows]
+    content = [{k: None if v != v else v for k, v in each.items()} for each in content]
     write(arguments.json, {"gpu": device, "images": count, "rows": content})
 
 
