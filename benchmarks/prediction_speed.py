@@ -41,10 +41,7 @@ def main() -> None:
         first = interleaved(
             {
                 "keras": [sys.executable, ROOT / "benchmarks/keras_predict.py", run, image],
-                **{
-                    name: [sys.executable, checkout / "predict.py", image, "--run", run]
-                    for name, checkout in checkouts.items()
-                },
+                **our_ways(checkouts, image, "--run", run),
             },
             arguments.runs,
         )
@@ -70,6 +67,15 @@ def link_patches(source: Path, folder: Path, images: int) -> Path:
     return folder / "0000" / patches[0].relative_to(source)
 
 
+def our_ways(checkouts: dict[str, Path], *arguments: object) -> dict[str, list[object]]:
+    """Returns the command of every checkout, and ours without context."""
+    ways: dict[str, list[object]] = {
+        name: [sys.executable, checkout / "predict.py", *arguments]
+        for name, checkout in checkouts.items()
+    }
+    return {**ways, "--alone": [*ways["predict.py"], "--alone"]}
+
+
 def bulk_scoring(
     run: Path, temporary: Path, checkouts: dict[str, Path], runs: int
 ) -> dict[str, list[Cost]]:
@@ -77,10 +83,7 @@ def bulk_scoring(
     plain = [sys.executable, ROOT / "benchmarks/keras_predict.py", run, folder, "--csv", keras_csv]
     commands = {
         "keras": plain,
-        **{
-            name: [sys.executable, checkout / "predict.py", folder, "--run", run, "--csv", our_csv]
-            for name, checkout in checkouts.items()
-        },
+        **our_ways(checkouts, folder, "--run", run, "--csv", our_csv),
     }
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for count in range(runs + 1):

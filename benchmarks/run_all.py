@@ -3,11 +3,11 @@
     python benchmarks/run_all.py [--data DIR] [--run DIR] [--json FILE]
 
 Without --data a sample is drawn and built; without --run a short training makes one.
-Then, one after the other: the start-up of every script (`--help`), its refusal of what is not
-there, and a training of one epoch (`timeline.py`); then the first answer, bulk scoring, training
-and building, each side by side with plain Keras or a plain copy loop, several rounds in turn.
-Prints medians and ratios; the numbers never decide the exit code. The same command serves a
-machine with a GPU.
+Then, one after the other: the start-up of every script (`--help`), its refusal of what is wrong,
+and a training of one epoch (`timeline.py`); then the first answer, bulk scoring in context and
+alone, training (the tutorial's network and EfficientNet-Lite0) and building, each side by side
+with plain Keras, the tutorial's stream or a plain copy loop, several rounds in turn.
+Prints medians and ratios; the numbers never decide the exit code. For a GPU see `gpu.py`.
 """
 
 import argparse
@@ -23,16 +23,7 @@ from typing import Any
 from measured import ROOT, interleaved, median, write
 
 HELP_RUNS = 5
-# What each command is asked for that is not there.
-REFUSED = {
-    "app.py": [],
-    "build_dataset.py": ["--source", "/nonexistent"],
-    "evaluate_model.py": ["--run", "/nonexistent"],
-    "predict.py": ["image.png", "--run", "/nonexistent"],
-    "serve.py": ["--run", "/nonexistent"],
-    "train_model.py": ["--data", "/nonexistent"],
-    "tune_model.py": ["--data", "/nonexistent"],
-}
+SIDES = ("--stream stock", "CancerNet")  # of `training_throughput.py`
 
 
 def main() -> None:
@@ -44,18 +35,21 @@ def main() -> None:
         data = arguments.data.resolve() if arguments.data else build_sample(folder)
         run = arguments.run.resolve() if arguments.run else train_briefly(data, folder)
         found: dict[str, Any] = {
-            "drawn_data": drawn, "help": help_times(), "refusal": refusal_times(),
+            "drawn_data": drawn, "help": help_times(),
+            "refusals": step(folder, "refusals.py", data, run)["refusals"],
         }  # fmt: skip
-        found["around the epochs"] = step(
-            folder, "timeline.py", data, "--rounds", arguments.rounds
-        )["around"]  # fmt: skip
+        found["timeline"] = step(folder, "timeline.py", data, "--rounds", arguments.rounds)
         found["prediction"] = step(
             folder, "prediction_speed.py", run, data / "testing",
             "--images", arguments.images, "--runs", arguments.rounds,
         )  # fmt: skip
         found["training"] = step(
             folder, "training_throughput.py", data, "--rounds", arguments.training_rounds,
-            "--images", arguments.training_images, "--batch-sizes", 32, 128, 256,
+            "--images", arguments.training_images, "--batch-sizes", 32, 64, 256,
+        )  # fmt: skip
+        found["fine-tuning"] = step(
+            folder, "training_throughput.py", data, "--rounds", arguments.rounds,
+            "--images", 256, "--batch-sizes", 32, "--recipe", "idc-lite0",
         )  # fmt: skip
         found["building"] = step(
             folder, "build_speed.py", "--files", arguments.files, "--rounds", arguments.rounds,
@@ -117,15 +111,6 @@ def help_times() -> dict[str, float]:
     return {name: median(found, "seconds") for name, found in costs.items()}
 
 
-def refusal_times() -> dict[str, float]:
-    """Returns the median seconds in which each script says what is not there."""
-    commands: dict[str, list[object]] = {
-        name: [sys.executable, ROOT / name, *flags] for name, flags in REFUSED.items()
-    }
-    costs = interleaved(commands, HELP_RUNS, exit_code=2)
-    return {name: median(found, "seconds") for name, found in costs.items()}
-
-
 def step(folder: Path, script: str, *arguments: object) -> dict[str, Any]:
     """Runs one of the benchmarks beside this file, its table on the screen; returns its JSON."""
     print(f"\n## {script}\n", flush=True)
@@ -148,51 +133,59 @@ def call(script: str, *arguments: object, quiet: bool = True) -> None:
 
 def summary(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Makes one row of each comparison: both medians, and how many times better ours is."""
-    prediction, training, building = found["prediction"], found["training"], found["building"]
-    rows = []
-    for job, key, field, unit in (
-        ("first answer", "first_answer", "seconds", "s"),
-        ("first answer, peak memory", "first_answer", "peak_megabytes", "MB"),
-        (f"{prediction['images']:,} images to a CSV", "bulk_scoring", "seconds", "s"),
-        ("the same, peak memory", "bulk_scoring", "peak_megabytes", "MB"),
-    ):
-        plain, ours = (
-            statistics.median(cost[field] for cost in prediction[key][way])
-            for way in ("keras", "predict.py")
-        )
-        rows.append(row(job, plain, ours, unit, plain / ours))
-    rows += training_rows(training["paces"])
-    loop = building["medians"]["shutil.copy2 loop"]
-    for name, figures in building["medians"].items():
+    building = found["building"]["medians"]
+    rows = [
+        *prediction_rows(found["prediction"]),
+        *training_rows("training", found["training"]),
+        *training_rows("EfficientNet-Lite0, fine-tuning", found["fine-tuning"]),
+    ]
+    loop = building["shutil.copy2 loop"]["seconds"]
+    for name, figures in building.items():
         if name != "shutil.copy2 loop":
-            ratio = loop["seconds"] / figures["seconds"]
-            rows.append(row(name, loop["seconds"], figures["seconds"], "s", ratio))
+            rows.append(row(name, loop, figures["seconds"], "s", loop / figures["seconds"]))
     return rows
 
 
-def training_rows(paces: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
-    """Makes the rows of the first batch size, and of each side's best, by wall and processor."""
+def prediction_rows(prediction: dict[str, Any]) -> list[dict[str, Any]]:
+    """Makes the rows of both jobs beside Keras, and of context beside patches alone."""
+    many = f"{prediction['images']:,} images to a CSV"
+    rows = []
+    for job, key, plain, field, unit in (
+        ("first answer, in context", "first_answer", "keras", "seconds", "s"),
+        ("the same, peak memory", "first_answer", "keras", "peak_megabytes", "MB"),
+        (f"{many}, in context", "bulk_scoring", "keras", "seconds", "s"),
+        ("the same, processor time", "bulk_scoring", "keras", "cpu_seconds", "s"),
+        ("the same, peak memory", "bulk_scoring", "keras", "peak_megabytes", "MB"),
+        (f"{many}, in context beside --alone", "bulk_scoring", "--alone", "cpu_seconds", "s"),
+    ):
+        one, ours = (
+            statistics.median(cost[field] for cost in prediction[key][way])
+            for way in (plain, "predict.py")
+        )
+        rows.append(row(job, one, ours, unit, one / ours))
+    return rows
+
+
+def training_rows(job: str, training: dict[str, Any]) -> list[dict[str, Any]]:
+    """Makes the rows of each batch size and of each side's best, by wall and processor."""
+    paces = training["paces"]
 
     def middle(name: str, field: str) -> float:
         return statistics.median(pace[field] for pace in paces[name])
 
-    sides = [
-        [name for name in paces if name.startswith(f"{side}, ")]
-        for side in ("plain Keras", "CancerNet")
-    ]
-    batch = sides[0][0].partition(", ")[2]
+    sides = [[name for name in paces if name.startswith(f"{side}, ")] for side in SIDES]
+    pairs = {pair[0].partition(", ")[2]: pair for pair in zip(*sides, strict=True)}
+    jobs = {f"{job}, batch {size}": pair for size, pair in pairs.items()}
+    if len(jobs) > 1:
+        jobs[f"{job}, each at its best batch"] = tuple(
+            max(names, key=lambda name: middle(name, "images_per_second")) for names in sides
+        )
     rows = []
-    for job, chosen in (
-        (f"training, batch {batch}", [names[0] for names in sides]),
-        (
-            "training, each at its best batch",
-            [max(names, key=lambda name: middle(name, "images_per_second")) for names in sides],
-        ),
-    ):
-        plain, ours = (middle(name, "images_per_second") for name in chosen)
-        rows.append(row(job, plain, ours, "images/s"))
-        plain, ours = (middle(name, "cpu_microseconds") for name in chosen)
-        rows.append(row(f"{job}, processor time", plain, ours, "µs an image", plain / ours))
+    for said, pair in jobs.items():
+        plain, ours = (middle(name, "images_per_second") for name in pair)
+        rows.append(row(said, plain, ours, "images/s"))
+        plain, ours = (middle(name, "cpu_microseconds") for name in pair)
+        rows.append(row("the same, processor time", plain, ours, "µs an image", plain / ours))
     return rows
 
 
@@ -216,14 +209,21 @@ def print_rest(found: dict[str, Any]) -> None:
     training = found["training"]
     dtype = training["policy"].removeprefix("mixed_")
     rate = statistics.median(training["matrix_multiplication"][dtype])
+    reached = [training["reached"][side] for side in SIDES]
     print(f"\nMatrices multiply at {rate:,.0f} GFLOP/s ({dtype}); training arithmetic "
-          f"reached {training['reached']['CancerNet']:.0%} of it, plain Keras "
-          f"{training['reached']['plain Keras']:.0%} of the float32 rate.")  # fmt: skip
-    for said, key in (("--help", "help"), ("Refusal", "refusal")):
-        times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found[key].items())
-        print(f"{said}: {times}")
-    wall, processor = found["around the epochs"]
+          f"reached {reached[1]:.0%} of it, the tutorial's stream {reached[0]:.0%} of the float32 "
+          "rate.")  # fmt: skip
+    times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found["help"].items())
+    print(f"--help: {times}")
+    slowest = sorted(found["refusals"].items(), key=lambda each: -each[1][1])
+    print(f"Refusals, {len(slowest)}, the slowest by processor time: " + "; ".join(
+        f"`{line}` {wall:.2f} s, {processor:.2f} processor s"
+        for line, (wall, processor) in slowest[:3]
+    ))  # fmt: skip
+    wall, processor = found["timeline"]["around"]
     print(f"A training of one epoch, all but the epoch: {wall:.1f} s, {processor:.1f} processor s")
+    wall, processor = found["timeline"]["context"]
+    print(f"Of these, what judging in context takes: {wall:.1f} s, {processor:.1f} processor s")
 
 
 if __name__ == "__main__":

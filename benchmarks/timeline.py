@@ -28,6 +28,7 @@ INTERVAL = 0.01
 IMPORT = "_find_and_load"
 FLAGS = ["--recipe", "idc-cancernet-fast", "--epochs", "1"]
 AROUND = "all but the epochs"
+CONTEXT = "judge_in_context"  # called by `train`
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -42,8 +43,11 @@ def main() -> None:
                 rounds[str(root)].append(stages)
     for root, found in rounds.items():
         print_table(root, found)
-    around = [middle(rounds[str(ROOT)], AROUND, place) for place in (0, 1)]
-    write(arguments.json, {"flags": arguments.flags, "rounds": rounds, "around": around})
+    own = rounds[str(ROOT)]
+    around = [middle(own, AROUND, place) for place in (0, 1)]
+    context = [statistics.median(in_context(each, place) for each in own) for place in (0, 1)]
+    found = {"flags": arguments.flags, "rounds": rounds, "around": around, "context": context}
+    write(arguments.json, found)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -163,6 +167,11 @@ def _of_child(process: int) -> float:
 def middle(rounds: list[dict[str, list[float]]], name: str, place: int) -> float:
     """Returns the median seconds of a stage: wall (place 0) or processor (1)."""
     return statistics.median(stages.get(name, [0.0, 0.0])[place] for stages in rounds)
+
+
+def in_context(stages: dict[str, list[float]], place: int) -> float:
+    """Returns the seconds that fitting the context took."""
+    return sum(both[place] for name, both in stages.items() if name.startswith(CONTEXT))
 
 
 def print_table(root: str, rounds: list[dict[str, list[float]]]) -> None:

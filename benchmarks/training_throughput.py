@@ -1,13 +1,14 @@
-"""Images/s of a training, files on disk to updated weights, beside plain Keras.
+"""Images/s of a training, files on disk to updated weights, beside Keras's own stream and layers.
 
-    python benchmarks/training_throughput.py datasets/idc
+    python benchmarks/training_throughput.py datasets/idc [--recipe idc-cancernet-tutorial]
         [--batch-sizes 32 64 128 256] [--images 4096] [--rounds 5] [--parts] [--json FILE]
 
-Both sides train the tutorial's network with its augmentation and Adagrad on the same
-images, epoch by epoch in turn, after one epoch that is not counted. Also measured, in
-the same rounds: the rate of matrix multiplication, from which follows how fast the
-network's convolutions and dense layers alone could go. `--parts` adds what each part of
-the difference brings at the first batch size. The same command serves a GPU.
+Both sides train the recipe's network with its augmentation and optimizer on the same images,
+epoch by epoch in turn, after one epoch that is not counted: `--stream stock`, as the tutorial
+does, and the fast stream on the accelerated layers. Also measured, in the same rounds: the rate
+of matrix multiplication, from which follows how fast the network's convolutions and dense layers
+alone could go. `--parts` adds at the first batch size what each part of the difference brings,
+and the tutorial written in plain Keras, without this project (for the tutorial's recipe).
 """
 
 import argparse
@@ -31,16 +32,18 @@ from measured import ROOT, write
 
 sys.path.insert(0, str(ROOT))
 
-from cancernet.config import STOCK, TrainConfig
+from cancernet.config import FAST, STOCK, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
+from cancernet.recipes import recipe
 from cancernet.training.data.batches import training_batches
 from cancernet.training.data.streams import StockBatches
 from cancernet.training.loop.acceleration import accelerate, choose_precision, steps_at_once
 from cancernet.training.loop.optimizers import make_optimizer
 
 MATRIX = 2048
-SIDE = 48
+TUTORIAL = "idc-cancernet-tutorial"
+YARDSTICK, OURS = f"--stream {STOCK}", "CancerNet"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +60,7 @@ Side = Callable[[], Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="a built data set")
+    parser.add_argument("--recipe", default=TUTORIAL)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 64, 128, 256])
     parser.add_argument("--images", type=int, default=4096, help="training images an epoch")
     parser.add_argument("--rounds", type=int, default=5)
@@ -70,19 +74,23 @@ def main() -> None:
     rates: dict[str, list[float]] = {"float32": [], policy.removeprefix("mixed_"): []}
     with tempfile.TemporaryDirectory() as temporary:
         dataset = some_images(read_dataset(arguments.data), arguments.images, Path(temporary))
-        decoding = decode_once(dataset)
+        config = settings(dataset, arguments.recipe, arguments.batch_sizes[0])
+        decoding = decode_once(dataset, config)
         for size in arguments.batch_sizes:
-            parts = arguments.parts and size == arguments.batch_sizes[0]
-            sides = make_sides(dataset, size, policy, parts=parts)
+            config = dataclasses.replace(config, batch_size=size)
+            sides = make_sides(dataset, config, policy)
+            if arguments.parts and size == arguments.batch_sizes[0]:
+                sides |= make_parts(dataset, config, policy)
             paces |= measure(sides, dataset.images, arguments.rounds, rates)
             keras.backend.clear_session()
     print_table(paces, arguments.batch_sizes)
-    limits, reached = print_limit(paces, rates, policy)
+    limits, reached = print_limit(network_of(dataset, config), paces, rates, policy)
     print(f"\nDecoding once, before the first epoch: {decoding:,.0f} images/s")
     write(
         arguments.json,
         {
             "devices": [device.name for device in tf.config.list_physical_devices()],
+            "recipe": arguments.recipe,
             "policy": policy,
             "images": dataset.images,
             "decoding_images_per_second": decoding,
@@ -104,14 +112,15 @@ class Images:
 
 
 def some_images(dataset: BuiltDataset, count: int, temporary: Path) -> Images:
-    """Links images drawn from the training split into a folder of their own."""
+    """Links images drawn from the training split, again where there are fewer, into a folder."""
     part = dataset.split("training")
-    chosen = np.random.default_rng(plain_keras.SEED).permutation(len(part.paths))[:count]
+    order = np.random.default_rng(plain_keras.SEED).permutation(len(part.paths))
+    chosen = np.resize(order, count)
     paths = []
-    for place in chosen:
+    for number, place in enumerate(chosen):
         source = (dataset.folder / part.paths[place]).resolve()
         label = dataset.classes[part.labels[place]]
-        target = temporary / "training" / label / f"{place:06d}{source.suffix}"
+        target = temporary / "training" / label / f"{number:06d}{source.suffix}"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(source)
         paths.append(str(target.relative_to(temporary)))
@@ -121,84 +130,87 @@ def some_images(dataset: BuiltDataset, count: int, temporary: Path) -> Images:
     return Images(temporary / "training", built, len(chosen))
 
 
-def decode_once(dataset: Images) -> float:
+def decode_once(dataset: Images, config: TrainConfig) -> float:
     """Writes the kept pixels and returns images/s."""
     started = time.perf_counter()
-    training_batches(dataset.built, settings(dataset, 32))
+    training_batches(dataset.built, config)
     return dataset.images / (time.perf_counter() - started)
 
 
-def settings(dataset: Images, batch_size: int, *, cache: bool = True) -> TrainConfig:
-    return TrainConfig(
-        dataset=dataset.built.name, interpolation="nearest", batch_size=batch_size, cache=cache
+def settings(dataset: Images, name: str, batch_size: int) -> TrainConfig:
+    """Returns the settings of a recipe for these images, on the fast stream."""
+    return dataclasses.replace(
+        recipe(name), dataset=dataset.built.name, batch_size=batch_size, stream=FAST
     )
 
 
-def make_sides(dataset: Images, batch_size: int, policy: str, *, parts: bool) -> dict[str, Side]:
+def network_of(dataset: Images, config: TrainConfig) -> keras.Model:
+    side = config.image_size
+    return build_model(config.model, (side, side, 3), len(dataset.built.classes))
+
+
+def make_sides(dataset: Images, config: TrainConfig, policy: str) -> dict[str, Side]:
     """Returns, by name, functions that train for one epoch."""
-
-    def ours(precision: str, *, cache: bool = True, fast: bool = True) -> Side:
-        config = settings(dataset, batch_size, cache=cache)
-        batches = training_batches(dataset.built, config)
-        if fast:
-            plain = build_model("cancernet", (SIDE, SIDE, 3), len(dataset.built.classes))
-            model = accelerate(plain, precision=precision)
-            optimizer = make_optimizer(config, steps_per_epoch=len(batches))
-            model.compile(
-                optimizer,
-                loss="categorical_crossentropy",
-                metrics=["accuracy"],
-                steps_per_execution=steps_at_once(batch_size),
-            )
-        else:
-            model = plain_keras.make_model()
-        return lambda: batches.fit(model, epochs=1, verbose=0)
-
-    reference = plain_keras.make_model()
-    images = plain_keras.training_images(dataset.folder, batch_size)
-    weights = plain_keras.class_weights(images)
-    sides = {
-        f"plain Keras, {batch_size}": lambda: reference.fit(
-            images, class_weight=weights, epochs=1, verbose=0
-        ),
-        f"--stream stock, {batch_size}": stock_stream(dataset, batch_size),
-        f"CancerNet, {batch_size}": ours(policy),
+    stock = dataclasses.replace(config, stream=STOCK)
+    return {
+        f"{YARDSTICK}, {config.batch_size}": training(dataset, stock, "float32"),
+        f"{OURS}, {config.batch_size}": training(dataset, config, policy),
     }
-    if parts:
-        sides[f"Keras, our batches, {batch_size}"] = ours("float32", fast=False)
-        sides[f"CancerNet in float32, {batch_size}"] = ours("float32")
-        sides[f"CancerNet, decoding every time, {batch_size}"] = ours(policy, cache=False)
-        batches = training_batches(dataset.built, settings(dataset, batch_size))
-        sides[f"batches alone, {batch_size}"] = lambda: [batches[i] for i in range(len(batches))]
-        sides[f"network alone, {batch_size}"] = network_alone(dataset, batch_size, policy)
-    return sides
 
 
-def stock_stream(dataset: Images, batch_size: int) -> Side:
-    """Trains as `train_model.py --stream stock` does."""
-    config = dataclasses.replace(settings(dataset, batch_size), stream=STOCK)
-    batches = StockBatches(dataset.built, config)
-    plain = build_model("cancernet", (SIDE, SIDE, 3), len(dataset.built.classes))
-    model = accelerate(plain, precision="float32", stock=True)
-    optimizer = make_optimizer(config, steps_per_epoch=len(batches))
-    model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+def training(
+    dataset: Images, config: TrainConfig, policy: str, *, xla: bool | str = "auto"
+) -> Side:
+    """Trains as `train_model.py` does with these settings."""
+    stock = config.stream == STOCK
+    batches = (StockBatches if stock else training_batches)(dataset.built, config)
+    model = compiled(dataset, config, policy, steps=len(batches), xla=xla)
     return lambda: batches.fit(model, epochs=1, verbose=0)
 
 
-def network_alone(dataset: Images, batch_size: int, policy: str) -> Side:
+def network_alone(
+    dataset: Images, config: TrainConfig, policy: str, *, xla: bool | str = "auto"
+) -> Side:
     """Trains on one batch over and over: no reading, no augmentation."""
-    batches = training_batches(dataset.built, settings(dataset, batch_size))
-    config = settings(dataset, batch_size)
-    model = accelerate(build_model("cancernet", (SIDE, SIDE, 3), 2), precision=policy)
-    optimizer = make_optimizer(config, steps_per_epoch=len(batches))
-    model.compile(
-        optimizer,
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-        steps_per_execution=steps_at_once(batch_size),
-    )
+    batches = training_batches(dataset.built, config)
+    model = compiled(dataset, config, policy, steps=len(batches), xla=xla)
     same = tf.data.Dataset.from_tensors(batches[0]).cache().repeat(len(batches))
     return lambda: model.fit(same, epochs=1, verbose=0)
+
+
+def compiled(
+    dataset: Images, config: TrainConfig, policy: str, *, steps: int, xla: bool | str
+) -> keras.Model:
+    stock = config.stream == STOCK
+    model = accelerate(network_of(dataset, config), precision=policy, stock=stock)
+    model.compile(
+        make_optimizer(config, steps_per_epoch=steps),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=1 if stock else steps_at_once(config.batch_size),
+        jit_compile=xla,
+    )
+    return model
+
+
+def make_parts(dataset: Images, config: TrainConfig, policy: str) -> dict[str, Side]:
+    """Returns what shows where the difference comes from."""
+    size = config.batch_size
+    batches = training_batches(dataset.built, config)
+    plain, reference = plain_keras.make_model(), plain_keras.make_model()
+    images = plain_keras.training_images(dataset.folder, size)
+    weights = plain_keras.class_weights(images)
+    uncached = dataclasses.replace(config, cache=False)
+    return {
+        f"plain Keras, {size}": lambda: reference.fit(
+            images, class_weight=weights, epochs=1, verbose=0
+        ),
+        f"Keras, our batches, {size}": lambda: batches.fit(plain, epochs=1, verbose=0),
+        f"{OURS} in float32, {size}": training(dataset, config, "float32"),
+        f"{OURS}, decoding every time, {size}": training(dataset, uncached, policy),
+        f"batches alone, {size}": lambda: [batches[i] for i in range(len(batches))],
+        f"network alone, {size}": network_alone(dataset, config, policy),
+    }
 
 
 def measure(
@@ -260,17 +272,17 @@ def print_table(paces: dict[str, list[Pace]], batch_sizes: list[int]) -> None:
             f"| {name} | {statistics.median(speeds):,.0f} | {min(speeds):,.0f}-{max(speeds):,.0f} "
             f"| {middle(found, 'cpu_microseconds'):,.0f} |"
         )
-    print("\n| ratio, CancerNet over plain Keras | images/s | round by round | processor time |")
+    print(f"\n| ratio, {OURS} over {YARDSTICK} | images/s | round by round | processor time |")
     print("|---|---:|---:|---:|")
     for size in batch_sizes:
-        one, other = paces[f"plain Keras, {size}"], paces[f"CancerNet, {size}"]
+        one, other = paces[f"{YARDSTICK}, {size}"], paces[f"{OURS}, {size}"]
         print(f"| batch {size} both | {ratio(one, other)} |")
     best = [
         max(
             (paces[f"{side}, {size}"] for size in batch_sizes),
             key=lambda found: middle(found, "images_per_second"),
         )
-        for side in ("plain Keras", "CancerNet")
+        for side in (YARDSTICK, OURS)
     ]
     print(f"| each at its best | {ratio(*best)} |")
 
@@ -292,13 +304,16 @@ def ratio(one: list[Pace], other: list[Pace]) -> str:
 
 
 def print_limit(
-    paces: dict[str, list[Pace]], rates: dict[str, list[float]], policy: str
+    network: keras.Model,
+    paces: dict[str, list[Pace]],
+    rates: dict[str, list[float]],
+    policy: str,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Says how near both sides come to the machine's rate of multiplication."""
-    operations = operations_per_image(build_model("cancernet", (SIDE, SIDE, 3), 2))
+    operations = operations_per_image(network)
     print(f"\nOne training step: {operations / 1e6:.1f} million operations an image")
     limits, reached = {}, {}
-    for side, dtype in (("plain Keras", "float32"), ("CancerNet", policy.removeprefix("mixed_"))):
+    for side, dtype in ((YARDSTICK, "float32"), (OURS, policy.removeprefix("mixed_"))):
         rate = statistics.median(rates[dtype])
         limits[side] = rate / operations
         best = max(

@@ -283,6 +283,11 @@ class TrainConfig:
                 f"{flag} waits for a better epoch, but with --monitor last none is better than "
                 "another; add --monitor val_loss"
             )
+        if self.fine_tune_epochs and self.freeze == "no":
+            raise SettingsError(
+                "--fine-tune-epochs trains the head on a frozen backbone first, so it does not go "
+                "with --freeze no; leave one of them out"
+            )
         if self.stream == STOCK:
             self._check_stock()
         if self.plateau_factor and self.schedule != "constant":

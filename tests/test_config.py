@@ -39,6 +39,11 @@ def test_nonsense_is_refused_and_the_flag_named(name, value):
         TrainConfig(**{name: value})
 
 
+def test_fine_tuning_without_a_frozen_backbone_is_refused_with_the_settings():
+    with pytest.raises(CancerNetError, match="--freeze no; leave one of them out"):
+        TrainConfig(fine_tune_epochs=1, freeze="no")
+
+
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(dataclasses.FrozenInstanceError):
         TrainConfig().epochs = 3

@@ -96,17 +96,21 @@ def fit_appearance(training: Measured, others: Measured, *, seed: int) -> Appear
     Returns:
         The description; None for too few images or patients.
     """
+    from threadpoolctl import threadpool_limits
+
     patients, place = np.unique(np.asarray(training.patients), return_inverse=True)
     if len(training.rows) < LEAST_IMAGES or len(patients) < LEAST_PATIENTS:
         return None
     folds = np.random.default_rng(seed).permutation(len(patients))[place] % FOLDS
-    left_out = [
-        _described(training.rows[folds != fold], len(set(place[folds != fold])), seed).distances(
-            training.rows[folds == fold]
-        )
-        for fold in np.unique(folds)
-    ]
-    whole = _described(training.rows, len(patients), seed)
+    # For so little work threads spend twenty times as long waiting for each other.
+    with threadpool_limits(1):
+        left_out = [
+            _described(
+                training.rows[folds != fold], len(set(place[folds != fold])), seed
+            ).distances(training.rows[folds == fold])
+            for fold in np.unique(folds)
+        ]
+        whole = _described(training.rows, len(patients), seed)
     distances = np.concatenate([*left_out, whole.distances(others.rows)])
     return dataclasses.replace(whole, threshold=_threshold(distances))
 

@@ -4,6 +4,7 @@ The bar is on a terminal, and only where progress is shown at all.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -69,18 +70,34 @@ def import_tensorflow_quietly(*, bare: bool = False) -> None:
     import fail, everything that was held back is shown.
 
     Args:
-        bare: leaves out the packages in `NOT_NEEDED` that Keras would import with it. For the
-            process of a command: whoever else uses Keras in the same process may need them.
+        bare: leaves out the packages in `NOT_NEEDED` that Keras would import with it, and keeps
+            what there is out of Python's garbage collection. For the process of a command: whoever
+            else uses Keras in the same process may need both.
     """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _held_back_stderr(), _hidden(NOT_NEEDED if bare else ()):
+    with _held_back_stderr(), _hidden(NOT_NEEDED if bare else ()), _uncollected():
         import tensorflow
 
         tensorflow.config.list_physical_devices()
         import keras  # noqa: F401
+    if bare:
+        # It stays to the end. Every full collection would look through it in vain.
+        gc.freeze()
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Puts off garbage collection: hardly anything that an import makes is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 _NUMBER = re.compile(r"0*([0-9]+)(?:[.,]0*)?")
@@ -36,7 +35,9 @@ class Place(NamedTuple):
 
 def read_place(name: str) -> Place | None:
     """Reads `<patient>_idx5_x<X>_y<Y>[_class<C>].png`; None for another name."""
-    found = _PLACE.fullmatch(PurePosixPath(name).stem)
+    # Asked of every patch there is: a `PurePath` would take most of the time.
+    stem, dot, rest = name.rpartition("/")[2].rpartition(".")
+    found = _PLACE.fullmatch(stem if dot else rest)
     if found is None:
         return None
     return Place(found["patient"], int(found["x"]), int(found["y"]), found["label"])

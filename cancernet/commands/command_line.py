@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import gc
 import logging
 import os
 import shlex
@@ -103,6 +104,8 @@ def run(main: Callable[[], int]) -> None:
         )
     except OSError as error:
         code = complain(describe_os_error(error), EXIT_NOTHING_DONE)
+    # Else Python would spend a second at the end, looking for garbage in all of TensorFlow.
+    gc.freeze()
     sys.exit(code)
 
 

@@ -99,7 +99,7 @@ def predict_named(
     inputs = Inputs(named)
     if csv_path is None:
         say = json_text if as_json_lines else _text_of(predictor.run)
-        tally = _say_all(_passing_by(predictor.predict_many(inputs), also), say)
+        tally = _say_all(_passing_by(predictor.predict_many(inputs.names()), also), say)
     else:
         from cancernet.scoring.in_context import PredictorInContext
         from cancernet.scoring.output import CsvFile
@@ -170,7 +170,9 @@ def _fill_csv(
     if table.done:
         unread = f", {table.failed:,} could not be read" if table.failed else ""
         print(f"{counted(before, 'image')} scored before{unread}; continuing", file=sys.stderr)
-    todo = (image for image in inputs if str(image) not in table.done) if table.done else inputs
+    todo: Iterable[str] = inputs.names()
+    if table.done:
+        todo = (image for image in todo if image not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))
     with contextlib.closing(progress_bar(results)) as bar:
         say = json_text if as_json_lines else lambda result: ""

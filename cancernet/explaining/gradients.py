@@ -102,4 +102,6 @@ def _differentiated(model: keras.Model, layer: str) -> Any:
         return features, gradient, scores
 
     shape = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    return tf.function(work).get_concrete_function(shape, tf.TensorSpec((), tf.int32))
+    return tf.function(work, autograph=False).get_concrete_function(
+        shape, tf.TensorSpec((), tf.int32)
+    )

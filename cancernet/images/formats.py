@@ -15,7 +15,7 @@ import importlib
 import io
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -79,7 +79,8 @@ def kind_of(content: bytes) -> str | None:
 
 def has_other_suffix(name: str, content: bytes) -> bool:
     """Tells whether a file's suffix is that of another format than its content."""
-    named = _KIND_OF.get(PurePath(name).suffix.lower())
+    _, dot, suffix = name.rpartition(".")
+    named = _KIND_OF.get(dot + suffix.lower())
     return named is not None and kind_of(content) not in (named, None)
 
 

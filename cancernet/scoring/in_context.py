@@ -106,7 +106,7 @@ class SlideScores:
         for kept, new in zip(self._judged, found, strict=True):
             kept[rows[wanted[rows]]] = new[wanted[rows]]
 
-    def answer(self, path: Path, number: int) -> PredictionInContext | Failure:
+    def answer(self, path: str | Path, number: int) -> PredictionInContext | Failure:
         """Returns the prediction for a patch that was judged."""
         self.left -= 1
         if number in self._failed:
@@ -140,7 +140,7 @@ class PredictorInContext:
         self._slides: OrderedDict[SlideKey, SlideScores] = OrderedDict()
         self._kept = 0
 
-    def predict_many(self, paths: Iterable[Path]) -> Iterator[PredictionInContext | Failure]:
+    def predict_many(self, paths: Iterable[str | Path]) -> Iterator[PredictionInContext | Failure]:
         """Predicts any number of images in order, with flat memory.
 
         Every patch is scored once, also when it is the neighbour of many, as long as there
@@ -160,7 +160,7 @@ class PredictorInContext:
 
     def _to_score(
         self,
-        named: Iterator[Path],
+        named: Iterator[str | Path],
         waiting: "deque[_Round]",
         asked: "deque[tuple[SlideScores, int]]",
     ) -> Iterator[str]:
@@ -183,7 +183,7 @@ class PredictorInContext:
                 return
             waiting.popleft()
 
-    def _place(self, path: Path) -> tuple[SlideScores, int]:
+    def _place(self, path: str | Path) -> tuple[SlideScores, int]:
         """Returns the slide of an image and its number there; another image is alone."""
         folder, name = os.path.split(path)
         if (patient := patient_of(name)) is not None:
@@ -210,7 +210,7 @@ class PredictorInContext:
 class _Round:
     """Images that are planned together and answered in order."""
 
-    def __init__(self, entries: list[tuple[Path, SlideScores, int]]) -> None:
+    def __init__(self, entries: list[tuple[str | Path, SlideScores, int]]) -> None:
         self._entries = entries
         self._next = 0
         self._unjudged: dict[SlideScores, list[int]] = {}
@@ -227,7 +227,7 @@ class _Round:
     def is_done(self) -> bool:
         return self._next == len(self._entries)
 
-    def ready(self) -> Iterator[tuple[Path, SlideScores, int]]:
+    def ready(self) -> Iterator[tuple[str | Path, SlideScores, int]]:
         """Yields the next images whose slides are scored, judged."""
         while not self.is_done:
             path, slide, number = self._entries[self._next]

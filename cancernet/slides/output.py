@@ -168,8 +168,13 @@ def _lay_tissue(axes: "list[Axes]", slide: SlideMap) -> None:
 
 
 def _lay_probability(axes: "Axes", slide: SlideMap) -> Any:
+    from matplotlib.patches import Rectangle
+
     cells = slide.cells
-    axes.imshow(np.full_like(slide.picture, 255), extent=axes.images[0].get_extent(), alpha=0.35)
+    left, right, bottom, top = axes.images[0].get_extent()
+    axes.add_patch(
+        Rectangle((left, top), right - left, bottom - top, color="white", alpha=0.35, linewidth=0)
+    )
     values = np.ma.masked_invalid(cells.values)
     limits = axes.get_xlim(), axes.get_ylim()
     shown = axes.pcolormesh(

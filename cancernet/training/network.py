@@ -19,7 +19,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cancernet.base.errors import CancerNetError, SettingsError
+from cancernet.base.errors import CancerNetError
 from cancernet.config import TrainConfig
 from cancernet.models import (
     build_model,
@@ -84,13 +84,8 @@ def choose_layers(model: keras.Model, config: TrainConfig, *, phase: int) -> Non
     """Freezes and unfreezes the layers of a network for a phase; `compile` comes afterwards.
 
     Raises:
-        CancerNetError: no backbone to freeze, or settings that contradict each other.
+        CancerNetError: no backbone to freeze.
     """
-    if config.fine_tune_epochs and config.freeze == "no":
-        raise SettingsError(
-            "--fine-tune-epochs trains the head on a frozen backbone first, so it does not go with "
-            "--freeze no; leave one of them out"
-        )
     if phase > 0:
         unfreeze_top(model, config.fine_tune_layers)
     elif config.freeze == "yes" or config.fine_tune_epochs:

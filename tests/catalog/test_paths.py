@@ -124,6 +124,8 @@ def test_building_and_auditing_know_the_same_names_of_splits(tmp_path):
     [
         ("8863_idx5_x1001_y51_class1.png", ("8863", 1001, 51, "1")),
         ("A_7_IDX5_X1_Y2.tif", ("A_7", 1, 2, None)),
+        ("1/new.2_idx5_x1_y2.b.png", None),
+        ("1.0/8863_idx5_x1_y2", ("8863", 1, 2, None)),
         ("8863_idx5_x1001_class1.png", None),
         ("benign (1).png", None),
     ],

@@ -1,5 +1,7 @@
 """Which images are named: folders in order, lists by path or by name."""
 
+from pathlib import Path
+
 import pytest
 
 from cancernet.base.errors import CancerNetError
@@ -24,6 +26,20 @@ def test_a_folder_is_walked_in_the_order_of_names(tree):
         "a.tif", "b/2.PNG", "b/a/1.jpeg", "c.png/4.png", "z.bmp", "notes.txt", "none",
     ]  # fmt: skip
     assert inputs.passed_over == 3  # notes.txt, deep.zip, and the link
+
+
+@pytest.mark.parametrize(
+    ("named", "names"),
+    [
+        (".", ["a.tif", "b/2.PNG", "b/a/1.jpeg", "c.png/4.png", "z.bmp"]),
+        ("./b/../b", ["b/../b/2.PNG", "b/../b/a/1.jpeg"]),
+        ("none", ["none"]),
+    ],
+)
+def test_names_are_written_as_paths_are(tree, monkeypatch, named, names):
+    monkeypatch.chdir(tree)
+    inputs = Inputs([Path(named)])
+    assert list(inputs.names()) == [str(path) for path in inputs] == names
 
 
 def test_a_folder_that_cannot_be_read_is_itself_the_answer(tree, monkeypatch):

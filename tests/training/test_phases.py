@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-from cancernet.base.errors import CancerNetError
 from cancernet.base.files import sha256_of
 from cancernet.dataset.manifest import read_dataset
 from cancernet.models import MODELS, build_model
@@ -17,7 +16,7 @@ from cancernet.planning.begin import limited
 from cancernet.runs import run_folder
 from cancernet.training import train
 from cancernet.training.loop import fit
-from cancernet.training.network import first_network, phases
+from cancernet.training.network import first_network
 from tests.helpers.tiny_network import CONFIG, build_tiny
 from tests.helpers.training_runs import fitted, trained
 
@@ -106,12 +105,6 @@ def test_freeze_no_trains_all_of_it(dataset, config, tmp_path):
     model, _ = fitted(dataset, config, tmp_path / "run")
     before, after = (m.get_layer("first").get_weights()[0] for m in (brought, model))
     assert not np.array_equal(before, after)
-
-
-def test_settings_that_contradict_each_other_are_refused(config):
-    assert len(phases(config)) == 2
-    with pytest.raises(CancerNetError, match="--freeze no; leave one of them out"):
-        first_network(dataclasses.replace(config, freeze="no"), 3)
 
 
 def test_the_checksum_is_shown_and_stored(built, config, weights, tmp_path, capsys, monkeypatch):

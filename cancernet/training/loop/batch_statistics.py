@@ -43,7 +43,7 @@ def retake_statistics(model: keras.Model, pixels: Pixels, *, batch_size: int, se
     twin.set_weights(model.get_weights())
     of_twin = list(_learning_batch_norms(twin))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def moments(images: Any) -> list[Any]:
         """The mean and the variance of a batch, for every layer."""
         twin(images, training=True)
