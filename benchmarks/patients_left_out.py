@@ -55,6 +55,7 @@ class Judged:
         score: (n,) probability of IDC.
         called: (n,) whether the operating point calls it IDC.
         cpu_seconds: of the epochs.
+        neighbours: (n,) how many of the eight patches around each were there; None alone.
     """
 
     patients: np.ndarray
@@ -62,6 +63,7 @@ class Judged:
     score: np.ndarray
     called: np.ndarray
     cpu_seconds: float
+    neighbours: np.ndarray | None = None
 
 
 def main() -> None:
@@ -96,6 +98,7 @@ def main() -> None:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
     print_table(found, dense)
     print_differences(found, dense)
+    print_calibration(found)
 
 
 def division(source: Path, fold: int, dense: list[str]) -> dict[str, list[str]]:
@@ -153,8 +156,9 @@ def read(run: Path) -> dict[str, Judged]:
         rows = list(csv.DictReader(file))
     training = json.loads((run / "metrics.json").read_text())["training"]
     own = ("probability_1", "predicted")
-    ways = {"alone": own}
+    ways, neighbours = {"alone": own}, None
     if "neighbours" in rows[0]:
+        neighbours = np.array([int(row["neighbours"]) for row in rows])
         ways = {"alone": ("alone_probability_1", "alone_predicted"), "in context": own}
     return {
         way: Judged(
@@ -163,6 +167,7 @@ def read(run: Path) -> dict[str, Judged]:
             score=np.array([float(row[score]) for row in rows]),
             called=np.array([int(row[called]) for row in rows]),
             cpu_seconds=training["cpu_seconds"],
+            neighbours=neighbours if way == "in context" else None,
         )
         for way, (score, called) in ways.items()
     }
@@ -239,6 +244,25 @@ def print_differences(found: dict[str, dict[tuple[int, int], Judged]], dense: li
             for cell in intervals(found[name], found[first], dense, group)
         ]
         print(f"| {name} | {' | '.join(cells)} |")
+
+
+def print_calibration(found: dict[str, dict[tuple[int, int], Judged]]) -> None:
+    """Prints, for every row in context, how the score is calibrated by number of neighbours."""
+    for name, runs in found.items():
+        judged = [one for one in runs.values() if one.neighbours is not None]
+        if not judged:
+            continue
+        neighbours, score, truth = (
+            np.concatenate([getattr(one, field) for one in judged])
+            for field in ("neighbours", "score", "truth")
+        )
+        print(f"\n| {name}: neighbours | patches | mean score | share of IDC | Brier score |")
+        print("|---|---|---|---|---|")
+        for least, most in ((0, 0), (1, 3), (4, 7), (8, 8)):
+            rows = (neighbours >= least) & (neighbours <= most)
+            cells = (score[rows].mean(), truth[rows].mean(), ((score - truth)[rows] ** 2).mean())
+            title = f"{least}" if least == most else f"{least} to {most}"
+            print(f"| {title} | {rows.sum():,} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
 
 
 def intervals(
