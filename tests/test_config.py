@@ -101,6 +101,7 @@ def test_idc_name_without_a_class_takes_that_of_the_folder():
 def test_idc_name_in_another_form_is_taken_by_its_folders():
     found = identify("original/Patientin Ä/0/Größe 1.png")
     assert (found.patient, found.label, found.x) == ("Patientin Ä", "0", None)
+    assert identify("train/8863/1/a.png") == Identity("8863", "1")  # the split counts for nothing
 
 
 @pytest.mark.parametrize(

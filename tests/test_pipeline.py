@@ -289,16 +289,6 @@ def test_the_same_seed_gives_the_same_weights_also_through_a_stop(
     assert predictions(first) == predictions(run)
 
 
-def test_a_training_in_python_is_planned_as_the_script_plans_it(trained, monkeypatch):
-    run, _ = trained
-    plans = []
-    monkeypatch.setattr(train, "train", lambda plan: plans.append(plan) or plan)
-    found = cancernet.train("idc-cancernet-fast", run=run, epochs=2)
-    assert found.folder == plans[0].folder and plans[0].data == Path("datasets/idc")
-    assert (plans[0].config.epochs, plans[0].config.images_seen) == (2, 0)
-    assert plans[0].command == "cancernet.train(recipe='idc-cancernet-fast', epochs=2)"
-
-
 @pytest.fixture
 def workplace(trained, drawn, tmp_path, monkeypatch):
     """A folder with a run, a data set, its source and an image; a training is there at once."""

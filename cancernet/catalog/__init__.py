@@ -21,4 +21,4 @@ from cancernet.catalog.entry import (
     dataset,
 )
 from cancernet.catalog.histology import identify_idc, key_idc
-from cancernet.catalog.paths import class_folder, group_of, is_mask, shipped_split, without_mask
+from cancernet.catalog.paths import group_of, is_mask, shipped_split

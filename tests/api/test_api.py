@@ -7,7 +7,9 @@ import json
 import logging
 import subprocess
 import sys
+import types
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ from cancernet.api.arguments import as_given, called
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.building.settings import BuildSettings
 from cancernet.evaluation import evaluation_report
+from cancernet.planning.plan import Plan, Resume
+from cancernet.recipes import DEFAULT_RECIPE, recipe
 from tests.conftest import give_context
 from tests.helpers.evaluation_examples import finished_run
 
@@ -146,7 +150,7 @@ def test_a_heat_map_without_tensorflow(run):
     found = run.explain(pixels(BLUE), method="occlusion", class_name="IDC")
     assert found.map.shape == (48, 48) and found.overlay.shape == (400, 400, 3)
     assert (found.label, found.layer) == ("1", "") and "not where disease is" in str(found)
-    assert "<img " in found._repr_html_()
+    assert 'width="320">' in found._repr_html_()
 
 
 def test_a_run_says_what_it_is(run, tmp_path, monkeypatch):
@@ -250,6 +254,80 @@ def test_a_run_is_judged_as_the_script_judges_it(tmp_path, monkeypatch, capsys):
     clinic = run.evaluate(str(tmp_path / "clinic"), progress=True)
     assert clinic.metrics.testing.images == 8 and sum(clinic.left_out.values()) == 1
     assert "9_idx5_x1_y1.png" in "".join(capsys.readouterr())
+
+
+@pytest.fixture
+def plans(monkeypatch):
+    """What trainings were asked for; nothing is trained, and TensorFlow is not loaded."""
+    asked, module = [], types.ModuleType("cancernet.training.train")
+
+    def note(plan):
+        logging.getLogger("cancernet").info("trained")
+        asked.append(plan)
+        return plan
+
+    module.train = note
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return asked
+
+
+def test_a_training_is_planned_as_the_script_plans_it(plans, tiny_run, monkeypatch, capsys):
+    given = {"epochs": 2}
+    found = cancernet.train("idc-cancernet-fast", run=str(tiny_run), data="d", **given)
+    assert capsys.readouterr() == ("", "")
+    command = "cancernet.train(recipe='idc-cancernet-fast', epochs=2)"
+    assert found.folder == tiny_run and plans == [
+        Plan(
+            folder=tiny_run, data=Path("d"), config=recipe("idc-cancernet-fast").changed(given),
+            recipe="idc-cancernet-fast", given=given, command=command,
+        )
+    ]  # fmt: skip
+    told = []
+    monkeypatch.setattr("cancernet.commands.train.tell", lambda plan, verbose: told.append(plan))
+    cancernet.train(run=tiny_run, progress=True)
+    assert (plans[1].recipe, plans[1].data) == (DEFAULT_RECIPE, Path("datasets/idc"))
+    assert told == plans[1:] and "trained" in "".join(capsys.readouterr())
+
+
+def test_a_training_is_resumed_as_the_script_resumes_it(plans, tiny_run, monkeypatch):
+    asked = []
+
+    def plan_to_resume(*where, **how):
+        asked.append((where, how))
+        return SimpleNamespace(folder=tiny_run)
+
+    monkeypatch.setattr("cancernet.planning.resume.plan_to_resume", plan_to_resume)
+    monkeypatch.setattr("cancernet.planning.resume.newest_unfinished", lambda: Path("newest"))
+    assert cancernet.train(resume=True, epochs=3).folder == tiny_run
+    cancernet.train("busi-densenet121", resume=True, run="r", data="d")
+    assert asked == [
+        ((Path("newest"), None, Resume(given={"epochs": 3})), {"recipe": None}),
+        ((Path("r"), Path("d"), Resume()), {"recipe": "busi-densenet121"}),
+    ]
+
+
+def test_a_build_is_asked_for_as_the_script_asks(monkeypatch, capsys):
+    outcome = SimpleNamespace(output="o", facts="f", failed=["x"], unchanged=True)
+    asked = []
+
+    def build_and_tell(wanted):
+        logging.getLogger("cancernet").info("built")
+        return outcome
+
+    monkeypatch.setattr("cancernet.building.prepare.prepare", lambda *g, **k: asked.append((*g, k)))
+    monkeypatch.setattr("cancernet.building.build.build", lambda wanted: outcome)
+    monkeypatch.setattr("cancernet.building.summary.describe", lambda outcome: "told")
+    monkeypatch.setattr("cancernet.commands.build.build_and_tell", build_and_tell)
+    found = cancernet.build(source="s")
+    assert capsys.readouterr() == ("", "")
+    assert (found.folder, found.facts, found.failed, found.unchanged) == ("o", "f", ["x"], True)
+    assert str(found) == "told"
+    cancernet.build("busi", sample=True, download=True, progress=True)
+    assert "built" in "".join(capsys.readouterr())
+    assert asked == [
+        ({"source": Path("s")}, {"sample": False, "download": False}),
+        ({"dataset": "busi"}, {"sample": True, "download": True}),
+    ]
 
 
 def test_unknown_settings_are_refused_before_anything_is_loaded(run):

@@ -14,14 +14,12 @@ from cancernet.catalog import (
     Identity,
     LeftOut,
     Reason,
-    class_folder,
     dataset,
     group_of,
     read_place,
     shipped_split,
-    without_mask,
 )
-from cancernet.catalog.paths import SPLIT_NAMES, patient_above_class
+from cancernet.catalog.paths import SPLIT_NAMES, class_folder, patient_above_class, without_mask
 from cancernet.config import SPLITS
 from tests.helpers.building_trees import write_patch
 

@@ -80,6 +80,10 @@ def forged_tensors(touched: Path) -> dict[str, tuple[Any, str]]:
         "no names": ([View(STORAGE, 0, (1,), (1,))], "other things than tensors"),
         "no storage": ({"a": View("7", 0, (1,), (1,))}, "not a view of a storage"),
         "behind its storage": ({"a": View(STORAGE, 20, (5,), (1,))}, "leads out of its storage"),
+        "one behind its storage": (
+            {"a": View(STORAGE, 24, (1,), (1,))},
+            "leads out of its storage",
+        ),
         "far strides": ({"a": View(STORAGE, 0, (3, 8), (1, 4))}, "leads out of its storage"),
         "swelling": ({"a": View(STORAGE, 0, (25,), (0,))}, "leads out of its storage"),
         "before its storage": ({"a": View(STORAGE, -1, (4,), (1,))}, "not a number of elements"),

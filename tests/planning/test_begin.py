@@ -195,7 +195,8 @@ def test_the_first_record_of_a_run_says_what_it_is_trained_with(dataset, tmp_pat
     config = TrainConfig(image_size=32, interpolation="nearest")
     fold = FoldOfRun(number=2, of=3, testing=("t",), validation=("e",))
     plan = planned(tmp_path / "a" / "run", dataset, command="c", beside=(Path("b"),), fold=fold)
-    deep = dataclasses.replace(dataset, bits=12, left_out={"why": 3})
+    counts = limited(dataset, 4, seed=1).counts
+    deep = dataclasses.replace(dataset, bits=12, left_out={"why": 3}, unit="source", counts=counts)
     training = Training(plan.folder, deep, config)
     record = begin.begin(training, plan, FirstWeights(source="none"))
     written = run_folder.read_run_file(plan.folder)
