@@ -14,14 +14,13 @@ TOKEN = "a-token-of-enough-characters"
 
 
 def test_the_page_rounds_as_the_terminal_does(page):
+    script = "async s => { const m = await import('/page/scale.js'); return s.map(x => m.%s); }"
     scores = [0.0, 1.0, 0.00049, 0.0005, 0.0625, 0.1235, 0.1875, 0.3125, 0.9994, 0.9995]
-    shown = page.evaluate("async s => s.map((await import('/page/scale.js')).short)", scores)
-    assert shown == [score_text(score) for score in scores]
+    assert page.evaluate(script % "short(x)", scores) == [score_text(score) for score in scores]
     shares = [6.25, 18.75, 31.25, 33.333, 100.0]  # of the area of a slide
-    script = "async s => { const m = await import('/page/scale.js'); return s.map(v => m.rounded(v, 1)); }"
-    assert page.evaluate(script, shares) == [f"{share:.1f}" for share in shares]
-    script = "async ([v, p]) => (await import('/page/scale.js')).beside(v, p)"
-    assert page.evaluate(script, [1.23e-05, 0.00042]) == ["0.0000123", "0.00042"]
+    assert page.evaluate(script % "rounded(x, 1)", shares) == [f"{share:.1f}" for share in shares]
+    told = page.evaluate(script % "beside(x, 0.00042)", [1.23e-05])
+    assert told == [["0.0000123", "0.00042"]]
 
 
 def test_good_bad_and_many_images(page):
