@@ -103,6 +103,14 @@ def run(main: Callable[[], int]) -> None:
         )
     except OSError as error:
         code = complain(describe_os_error(error), EXIT_NOTHING_DONE)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("cancernet"):
+            raise
+        code = complain(
+            f"the Python module {error.name} is not installed; install what CancerNet needs with "
+            "`pip install -r requirements.txt`",
+            EXIT_NOTHING_DONE,
+        )
     sys.exit(code)
 
 

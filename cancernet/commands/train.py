@@ -21,8 +21,6 @@ from cancernet.commands.command_line import (
 from cancernet.config import DATASETS, HEADINGS, MLFLOW, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
-from cancernet.runs.run_record import CROSS_VALIDATION
-from cancernet.runs.status import describe_status
 
 if TYPE_CHECKING:
     from cancernet.planning.plan import Finished, Logs, Plan
@@ -147,6 +145,8 @@ def main() -> int:
     if options.list_recipes:
         print(describe_recipes())
     elif options.status:
+        from cancernet.runs.status import describe_status
+
         print(fitted(describe_status(options.status)))
     else:
         # Settings out of bounds are refused before TensorFlow takes seconds to load.
@@ -203,6 +203,7 @@ def _start(options: TrainOptions, config: TrainConfig, given: Mapping[str, Any])
 def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
     from cancernet.planning.plan import Resume
     from cancernet.planning.resume import newest_unfinished, plan_to_resume
+    from cancernet.runs.run_record import CROSS_VALIDATION
 
     folder = options.run or newest_unfinished()
     has_folds = (folder / CROSS_VALIDATION).is_file()

@@ -45,7 +45,7 @@ class TuneOptions:
     )
     trials: int = setting(
         20,
-        "stop when N trials have ended, those pruned included (default: 20)",
+        "stop when N trials have ended, including pruned ones (default: 20)",
         least=1,
         common=True,
     )

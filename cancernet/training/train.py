@@ -142,9 +142,9 @@ def trained(
         )
         if used:
             _log.info(
-                "Batch normalization: statistics retaken from %s training images; the figures of "
-                "the epochs are from before, all others from after",
-                used,
+                "Batch normalization: statistics computed again on %s training images; the figures "
+                "of the epochs are from before that, all others from after it",
+                f"{used:,}",
             )
     return model, state
 
