@@ -69,8 +69,9 @@ def import_tensorflow_quietly(*, bare: bool = False) -> None:
     import fail, everything that was held back is shown.
 
     Args:
-        bare: leaves out the packages in `NOT_NEEDED` that Keras would import with it. For the
-            process of a command: whoever else uses Keras in the same process may need them.
+        bare: leaves out the packages in `NOT_NEEDED` that Keras would import with it, and
+            TensorFlow's own warnings. For the process of a command: whoever else uses Keras in
+            the same process may need them.
     """
     if "tensorflow" in sys.modules:
         return
@@ -81,6 +82,8 @@ def import_tensorflow_quietly(*, bare: bool = False) -> None:
 
         tensorflow.config.list_physical_devices()
         import keras  # noqa: F401
+    if bare:  # its warnings, such as of retraced functions, are for programmers
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

@@ -197,7 +197,13 @@ def _start(options: TrainOptions, config: TrainConfig, given: Mapping[str, Any])
     from cancernet.commands.cross_validate import start_folds
 
     options.check_folds()
-    start_folds(plan, folds, only=options.fold_patients, workers=options.fold_workers)
+    start_folds(
+        plan,
+        folds,
+        only=options.fold_patients,
+        workers=options.fold_workers,
+        verbose=options.verbose,
+    )
 
 
 def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
@@ -229,6 +235,7 @@ def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
         asked=options.folds,
         recipe=options.recipe_name,
         workers=options.fold_workers,
+        verbose=options.verbose,
     )
 
 
