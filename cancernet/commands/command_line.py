@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line instead of listing every flag."""
-        raise SystemExit(complain(f"{message}; see {self.prog} --help", EXIT_NOTHING_DONE))
+        raise SystemExit(complain(f"{message}; see `{self.prog} --help`", EXIT_NOTHING_DONE))
 
 
 def run(main: Callable[[], int]) -> None:

@@ -240,7 +240,7 @@ def test_the_command_wants_a_known_word(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["cancernet", *typed])
         with pytest.raises(SystemExit) as left:
             command.main()
-        assert left.value.code == 2 and "see cancernet --help" in capsys.readouterr().err
+        assert left.value.code == 2 and "see `cancernet --help`" in capsys.readouterr().err
 
 
 def test_the_command_does_what_the_script_does_and_says_its_own_name(monkeypatch):
