@@ -146,7 +146,7 @@ def _train_and_pool(whole: CrossValidation, workers: int, *, verbose: bool) -> N
     if verbose:
         print(fitted(pooled_text(content, unit)))
     places = {
-        "Folds": f"{folder}/{folds[0].name} ... {folds[-1].name}; each is a run of its own",
+        "Folds": f"{folder}/{folds[0].name} to {folds[-1].name}, a run each",
         "Report": str(folder / "report.html"),
         "Picture": str(folder / "figures" / "summary.png"),
     }

@@ -201,6 +201,6 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     assert found.difference["sensitivity"] < 0 < found.difference["specificity"]
     out = capsys.readouterr().out
     assert "Fold by fold, each patch alone" in out and "mean AUC over the 2 folds" in out
-    assert f"Folds            {folder}/fold-01 ... fold-02; each is a run" in out
+    assert f"Folds            {folder}/fold-01 to fold-02, a run each" in out
     with pytest.raises(RunError, match="name one of its folds"):
         read_run_file(folder)
