@@ -93,8 +93,8 @@ class TrainConfig:
     weights: str = setting(
         "none",
         "initial weights: none (random numbers), imagenet (of the backbone; Keras downloads "
-        "them, those of efficientnet-lite0 are a package), or a file with those of the backbone "
-        "or of the whole network",
+        "them, those of efficientnet-lite0 come as a package), or a file with those of the "
+        "backbone or of the whole network",
     )
     freeze: str = setting(
         "auto",
@@ -148,8 +148,8 @@ class TrainConfig:
     )
     precise_batch_norm: bool = setting(
         False,
-        "when the weights are final, take batch normalization's statistics anew: of training "
-        "images as they are, with nothing dropped",
+        "when the weights are final, compute the statistics of batch normalization again, on "
+        "training images without random changes or dropout",
     )
     class_weights: bool = setting(True, "weight classes against imbalance (largest count / count)")
 
@@ -215,8 +215,8 @@ class TrainConfig:
     )
     slide_points: bool = setting(
         True,
-        "in context, give a slide that is there nearly whole an operating point of its own, which "
-        "parts the scores of its patches",
+        "in context, give a nearly complete slide an operating point of its own, which divides the "
+        "scores of its patches into two groups",
     )
     operating_rule: str = setting(
         "youden",

@@ -70,9 +70,9 @@ def import_tensorflow_quietly(*, bare: bool = False) -> None:
     import fail, everything that was held back is shown.
 
     Args:
-        bare: leaves out the packages in `NOT_NEEDED` that Keras would import with it, and keeps
-            what there is out of Python's garbage collection. For the process of a command: whoever
-            else uses Keras in the same process may need both.
+        bare: leaves out the packages in `NOT_NEEDED` that Keras would import with it, and
+            TensorFlow's own warnings, and keeps what there is out of Python's garbage collection.
+            For the process of a command: whoever else uses Keras in the same process may need them.
     """
     if "tensorflow" in sys.modules:
         return
@@ -84,6 +84,8 @@ def import_tensorflow_quietly(*, bare: bool = False) -> None:
         tensorflow.config.list_physical_devices()
         import keras  # noqa: F401
     if bare:
+        # Its warnings, such as of retraced functions, are for programmers.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
         # It stays to the end. Every full collection would look through it in vain.
         gc.freeze()
 

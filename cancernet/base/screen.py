@@ -36,9 +36,14 @@ def fitted(text: str, stream: TextIO | None = None) -> str:
 def _broken(line: str, width: int) -> str:
     if len(line) <= width:
         return line
-    whole = re.sub("`[^`]*`", lambda code: code[0].replace(" ", "\0"), line)
     gap = re.match(r" *\S.* {2,}(?=\S)", line[: width * 2 // 3])
     indent = gap.end() if gap else len(line) - len(line.lstrip()) + 2
+    return wrapped(line, width, indent=indent)
+
+
+def wrapped(text: str, width: int, *, indent: int = 0) -> str:
+    """Returns a text in lines of so many columns; what stands in backquotes stays whole."""
+    whole = re.sub("`[^`]*`", lambda code: re.sub(r"\s", "\0", code[0]), text)
     lines = textwrap.wrap(
         whole, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )

@@ -25,6 +25,7 @@ from cancernet.lookalike.grouping import group_by_content
 
 BLOCK = 4096  # bytes; a file takes whole blocks of the disk
 # What helps depends on the split in use.
+SPELLED = "--classes takes the names of the folders"
 WAYS_OUT = {
     "patient": "say with --group-by content, a pattern or a table's column `patient` what belongs "
     "together",
@@ -135,7 +136,7 @@ def _check_images(
         )
     advice = "see --help for where to get the images, and --dataset folder for images of your own"
     if dataset.name == FOLDER:
-        advice = "name the folders by --classes as they are spelled"
+        advice = SPELLED
     raise CancerNetError(f"{source} has {there}; expected is the layout {dataset.layout}, {advice}")
 
 
@@ -146,7 +147,7 @@ def _check_class_folders(found: Found, dataset: Dataset, source: Path) -> None:
         if name not in folders:
             raise CancerNetError(
                 f"there is no folder {name} with images in {source}{did_you_mean(name, folders)}; "
-                "name the folders by --classes as they are spelled"
+                f"{SPELLED}"
             )
 
 

@@ -24,13 +24,13 @@ from cancernet.images.reading import read_file
 
 CHUNK = 64  # files whose headers are read at a time
 UNIT_UNKNOWN = (
-    "Nobody said which images are of one patient (--group-by image), so every image counts as a "
-    "patient of its own: if some belong together, the splits leak."
+    "With --group-by image every image counts as a patient of its own: if several images are of "
+    "one patient, the splits leak."
 )
 BY_LOOKING = (
-    "No name says which images are of one patient: images that look alike, or whose names say "
-    "that they are copies, are one group, but two different images of one patient are not "
-    "recognised and may be in two splits."
+    "File names do not tell the patients: images that look alike, or whose names mark them as "
+    "copies, form one group, but two different images of one patient are not recognised and may "
+    "be in two splits."
 )
 
 

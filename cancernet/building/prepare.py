@@ -92,5 +92,5 @@ def _refuse_no_data(dataset: catalog.Dataset, folder: Path) -> None:
         )
     if dataset.name in SAMPLES:
         flags = "" if dataset.name == catalog.DEFAULT else f" --dataset {dataset.name}"
-        advice += f"; to try everything on a drawn sample: {typed('build')} --sample{flags}"
+        advice += f"; `{typed('build')} --sample{flags}` tries everything on a drawn sample"
     raise CancerNetError(f"there are no images in {folder}: {advice}")

@@ -180,7 +180,7 @@ register(
         defects=(
             "400 images without patients in their names",
             "the 100 images of the challenge's test set have no label",
-            "images on which the two experts disagreed were discarded, so the hard cases lack",
+            "images on which the two experts disagreed were discarded, so hard cases are missing",
         ),
     )
 )

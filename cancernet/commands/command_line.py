@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line instead of listing every flag."""
-        raise SystemExit(complain(f"{message}; see {self.prog} --help", EXIT_NOTHING_DONE))
+        raise SystemExit(complain(f"{message}; see `{self.prog} --help`", EXIT_NOTHING_DONE))
 
 
 def run(main: Callable[[], int]) -> None:
@@ -104,6 +104,14 @@ def run(main: Callable[[], int]) -> None:
         )
     except OSError as error:
         code = complain(describe_os_error(error), EXIT_NOTHING_DONE)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("cancernet"):
+            raise
+        code = complain(
+            f"the Python module {error.name} is not installed; install what CancerNet needs with "
+            "`pip install -r requirements.txt`",
+            EXIT_NOTHING_DONE,
+        )
     # Else Python would spend a second at the end, looking for garbage in all of TensorFlow.
     gc.freeze()
     sys.exit(code)

@@ -12,10 +12,11 @@ from cancernet.base.screen import fitted
 from cancernet.base.words import NOTICE, some
 from cancernet.commands.command_line import process_that_trains
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
-from cancernet.cross_validation.pool import write_pooled
+from cancernet.cross_validation.pool import pooled_text, write_pooled
 from cancernet.planning import resume as resuming
 from cancernet.planning.begin import held, open_whole, read_whole, refuse_used
 from cancernet.planning.plan import Plan, Resume
+from cancernet.report.terminal import summary
 from cancernet.runs import provenance, run_folder
 from cancernet.runs.cross_validation_record import (
     CrossValidationRecord,
@@ -26,7 +27,14 @@ from cancernet.runs.cross_validation_record import (
 from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
 
 
-def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: int = 1) -> None:
+def start_folds(
+    plan: Plan,
+    folds: str,
+    *,
+    only: Sequence[str] = (),
+    workers: int = 1,
+    verbose: bool = False,
+) -> None:
     """Runs a cross-validation from its beginning to its end.
 
     Args:
@@ -34,6 +42,7 @@ def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: in
         folds: a number, or "patients" to leave out one after the other.
         only: leave out only these patients.
         workers: number of processes that train at the same time.
+        verbose: print every figure when it is done, not only a summary.
 
     Raises:
         CancerNetError: patients that cannot be divided so, or a folder that is in use.
@@ -60,7 +69,7 @@ def start_folds(plan: Plan, folds: str, *, only: Sequence[str] = (), workers: in
         refuse_used(folder)  # another may have begun in the meantime
         write_cross_validation(folder, record)
         print(f"Cross-validation {folder}: {len(divided)} folds of {dataset.folder}")
-        _train_and_pool(whole, workers)
+        _train_and_pool(whole, workers, verbose=verbose)
 
 
 def resume_folds(
@@ -71,6 +80,7 @@ def resume_folds(
     asked: str | None = None,
     recipe: str | None = None,
     workers: int,
+    verbose: bool = False,
 ) -> None:
     """Resumes a cross-validation: finished folds stay, and a stopped one is resumed.
 
@@ -97,7 +107,7 @@ def resume_folds(
     whole = CrossValidation(folder=folder, dataset=dataset, config=config, record=record)
     with held(folder):
         print(f"Resuming the cross-validation in {folder}")
-        _train_and_pool(whole, workers)
+        _train_and_pool(whole, workers, verbose=verbose)
 
 
 def train_fold(folder: Path, number: int, data: Path) -> None:
@@ -111,7 +121,7 @@ def train_fold(folder: Path, number: int, data: Path) -> None:
     _train_fold(whole, next(fold for fold in record.folds if fold.number == number))
 
 
-def _train_and_pool(whole: CrossValidation, workers: int) -> None:
+def _train_and_pool(whole: CrossValidation, workers: int, *, verbose: bool) -> None:
     folder, folds = whole.folder, whole.record.folds
     if workers > 1:
         from cancernet.cross_validation.workers import train_in_processes
@@ -120,7 +130,8 @@ def _train_and_pool(whole: CrossValidation, workers: int) -> None:
     else:
         with process_that_trains() as start:
             for fold in folds:
-                print(f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}")
+                tested = f"Fold {fold.number} of {len(folds)}: tests {some(fold.testing)}"
+                print(fitted(tested))
                 try:
                     _train_fold(whole, fold, start)
                 except StoppedError:
@@ -129,13 +140,18 @@ def _train_and_pool(whole: CrossValidation, workers: int) -> None:
                         f"last complete epoch are kept; resume with `{typed('train')} --resume "
                         f"--run {folder}`"
                     ) from None
-    text = write_pooled(whole)
+    content, unit = write_pooled(whole), whole.dataset.unit
     done = dataclasses.replace(whole.record, status=FINISHED, finished=run_folder.now())
     write_cross_validation(folder, done)
-    print(fitted(text))
-    print(f"Report:  {folder / 'report.html'}")
-    print(f"Picture: {folder / 'figures' / 'summary.png'}")
-    print(f"Folds:   {folder}/{folds[0].name} ... {folds[-1].name}; each is a run of its own")
+    if verbose:
+        print(fitted(pooled_text(content, unit)))
+    places = {
+        "Folds": f"{folder}/{folds[0].name} to {folds[-1].name}, a run each",
+        "Report": str(folder / "report.html"),
+        "Picture": str(folder / "figures" / "summary.png"),
+    }
+    in_context = content.context is not None
+    print(summary(content.assessment, unit=unit, in_context=in_context, places=places))
     print(NOTICE)
 
 

@@ -1,9 +1,9 @@
 """What `--help` says of each command, before its flags."""
 
 import shutil
-import textwrap
 
 from cancernet.base.program import SCRIPTS, typed
+from cancernet.base.screen import wrapped
 
 MOST_COLUMNS = 92
 
@@ -108,6 +108,5 @@ def filled(text: str) -> str:
     """Returns a description whose paragraphs fit the screen; what is indented stays as it is."""
     width = min(shutil.get_terminal_size().columns, MOST_COLUMNS) - 2
     return "\n\n".join(
-        part if part.startswith(" ") else textwrap.fill(part, width, break_on_hyphens=False)
-        for part in text.split("\n\n")
+        part if part.startswith(" ") else wrapped(part, width) for part in text.split("\n\n")
     )

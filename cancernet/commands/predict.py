@@ -32,7 +32,7 @@ class PredictFlags:
         metavar="DIR_OR_FILE",
         common=True,
     )
-    json: bool = setting(False, "print one JSON object a line", switch=True, common=True)
+    json: bool = setting(False, "print one JSON object per line", switch=True, common=True)
     csv: Path | None = setting(
         None,
         "write a table, row by row; after an interruption the same command continues it",
@@ -57,7 +57,7 @@ class PredictFlags:
     )
     sort_into: Path | None = setting(
         None,
-        "link the images into a new folder, in it one for each call; none is moved",
+        "link the images into a new folder with one folder for each call; no image is moved",
         metavar="DIR",
         common=True,
     )
@@ -270,7 +270,7 @@ def _predict(
     if not flags.json:
         _say_what_answered(trained)
     if scored == 0 and failed == 0:
-        alert(f"error: no image found there ({IMAGES_READ})", RED)
+        alert(f"error: what was named holds no image ({IMAGES_READ})", RED)
     return _exit_code(scored, failed)
 
 

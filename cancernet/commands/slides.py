@@ -27,7 +27,7 @@ from cancernet.slides.slide_map import SlideFigures, SlideMap
 def map_slides(
     run: Run, named: list[Path], output: Path, *, side: int | None, alone: bool = False
 ) -> tuple[int, int]:
-    """Makes and writes the maps; prints a line a slide.
+    """Makes and writes the maps; prints one line per slide.
 
     Args:
         run: the run that scores.

@@ -21,8 +21,6 @@ from cancernet.commands.command_line import (
 from cancernet.config import DATASETS, HEADINGS, MLFLOW, OUTPUT, STOCK, TrainConfig
 from cancernet.recipe_file import named_settings, short_name
 from cancernet.recipes import DEFAULT_RECIPE, describe_recipes
-from cancernet.runs.run_record import CROSS_VALIDATION
-from cancernet.runs.status import describe_status
 
 if TYPE_CHECKING:
     from cancernet.planning.plan import Finished, Logs, Plan
@@ -147,6 +145,8 @@ def main() -> int:
     if options.list_recipes:
         print(describe_recipes())
     elif options.status:
+        from cancernet.runs.status import describe_status
+
         print(fitted(describe_status(options.status)))
     else:
         # Settings out of bounds are refused before TensorFlow takes seconds to load.
@@ -197,12 +197,19 @@ def _start(options: TrainOptions, config: TrainConfig, given: Mapping[str, Any])
     from cancernet.commands.cross_validate import start_folds
 
     options.check_folds()
-    start_folds(plan, folds, only=options.fold_patients, workers=options.fold_workers)
+    start_folds(
+        plan,
+        folds,
+        only=options.fold_patients,
+        workers=options.fold_workers,
+        verbose=options.verbose,
+    )
 
 
 def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
     from cancernet.planning.plan import Resume
     from cancernet.planning.resume import newest_unfinished, plan_to_resume
+    from cancernet.runs.run_record import CROSS_VALIDATION
 
     folder = options.run or newest_unfinished()
     has_folds = (folder / CROSS_VALIDATION).is_file()
@@ -228,6 +235,7 @@ def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
         asked=options.folds,
         recipe=options.recipe_name,
         workers=options.fold_workers,
+        verbose=options.verbose,
     )
 
 

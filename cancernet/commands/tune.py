@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cancernet.base.console import import_tensorflow_quietly, progress_bar
 from cancernet.base.errors import EXIT_OK, StoppedError
 from cancernet.base.program import typed
-from cancernet.base.screen import YELLOW
+from cancernet.base.screen import YELLOW, fitted
 from cancernet.base.settings import check_settings, setting
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import add_settings, alert, command_parser, given_settings
@@ -45,7 +45,7 @@ class TuneOptions:
     )
     trials: int = setting(
         20,
-        "stop when N trials have ended, those pruned included (default: 20)",
+        "stop when N trials have ended, including pruned ones (default: 20)",
         least=1,
         common=True,
     )
@@ -138,11 +138,12 @@ def search(wanted: "Search", dataset: "BuiltDataset") -> None:
     with held(wanted.place):
         study = wanted.open_study(dataset, folds)
         images = sum(len(part.paths) for part in folds[0].parts.values())
-        print(
+        said = (
             f"Study {wanted.place.shown}: {ended(study)} of {wanted.trials} trials have ended; "
             f"{wanted.folds} folds of the patients of {images:,} training and validation images; "
             "testing is not touched"
         )
+        print(fitted(said))
         try:
             _run_trials(study, wanted, folds)
         except KeyboardInterrupt:
@@ -166,7 +167,7 @@ def _run_trials(study: "optuna.Study", wanted: "Search", folds: "Sequence[BuiltD
     ) as bar:
         for trial in run_trials(study, wanted, folds, progress=bar.set_postfix_str):
             bar.update(ended(study) - bar.n)
-            bar.write(_trial_text(trial_row(trial), wanted.measure))
+            bar.write(fitted(_trial_text(trial_row(trial), wanted.measure)))
 
 
 def _trial_text(row: "TrialRow", measure: str) -> str:
@@ -189,10 +190,11 @@ def _print_results(study: "optuna.Study", wanted: "Search", dataset: "BuiltDatas
     if best is None:
         print("No trial was completed, so there is no best recipe; allow more --trials")
     else:
-        print(
+        said = (
             f"Best:    trial {best.number}, {wanted.measure} {best.value:.4f}, the best of "
             f"{ended(study)} trials, so expect less; only testing, scored once, will tell"
         )
+        print(fitted(said))
         elsewhere = dataset.folder != DATASETS / wanted.base.dataset
         data = f" --data {shlex.quote(str(dataset.folder))}" if elsewhere else ""
         print(f"Use it:  {typed('train')} --recipe {shlex.quote(str(results / RECIPE))}{data}")

@@ -1,4 +1,4 @@
-"""Fits how much neighbours tell, on slides that are there nearly whole.
+"""Fits how much neighbours tell, on nearly complete slides.
 
 Few data sets have many whole slides, and where patches were sampled by class (all of one,
 few of the other) having neighbours gives the class away. So only patients of whom both

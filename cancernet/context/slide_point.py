@@ -1,4 +1,4 @@
-"""The operating point of a slide that is there nearly whole, told by its own unlabelled scores.
+"""The operating point of a nearly complete slide, found from its own unlabelled scores.
 
 In context, the scores of a slide with tumour fall into two groups. Otsu's threshold (IEEE
 Transactions on Systems, Man, and Cybernetics 9, 1979) parts them where the variance between the
@@ -65,12 +65,12 @@ def slide_point(probability: np.ndarray, chosen: float) -> float:
 
 
 def is_whole(weight: np.ndarray) -> bool:
-    """Tells whether patches of one slide, by their neighbours' weights (n,), are nearly all."""
+    """Tells whether a slide is nearly complete, by the weights (n,) of its patches' neighbours."""
     return len(weight) >= LEAST_PATCHES and bool(np.mean(weight >= LEAST_WEIGHT) >= LEAST_SHARE)
 
 
 def _whole(places: Places, weight: np.ndarray) -> list[np.ndarray]:
-    """Returns the rows of each slide that is there nearly whole."""
+    """Returns the rows of each nearly complete slide."""
     slides: dict[str, list[int]] = {}
     for row, name in enumerate(np.asarray(places.slides).tolist()):
         if places.columns[row] >= 0:

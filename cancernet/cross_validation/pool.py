@@ -23,6 +23,7 @@ from cancernet.measures.assess import (
     pool,
     spread_over_folds,
 )
+from cancernet.measures.remarks import figure_name
 from cancernet.report.content import Asked, FlowStep, Network, ReportContent, say_unit
 from cancernet.report.page import write_cards, write_report
 from cancernet.report.rendering import number
@@ -32,13 +33,13 @@ from cancernet.runs.metrics_file import TrainingSums, metrics_of, write_metrics
 from cancernet.runs.run_folder import Run
 
 
-def write_pooled(whole: CrossValidation) -> str:
-    """Writes predictions.csv, metrics.json, figures and report; returns the text to print.
+def write_pooled(whole: CrossValidation) -> ReportContent:
+    """Writes predictions.csv, metrics.json, figures and report; returns what the report shows.
 
     Raises:
         RunError: a fold is not finished, or was altered.
     """
-    folder, dataset = whole.folder, whole.dataset
+    folder = whole.folder
     finished = [read_finished(folder / fold.name) for fold in whole.record.folds]
     together = pooled_in_context(finished)
     folds = together.folds if together else [fold_scores(one) for one in finished]
@@ -49,7 +50,7 @@ def write_pooled(whole: CrossValidation) -> str:
     write_metrics(folder, dataclasses.replace(metrics, training=_sums(finished)))
     write_report(content, folder)
     write_cards(content, folder)
-    return _as_text(content, dataset.unit)
+    return content
 
 
 def _sums(finished: list[FinishedRun]) -> TrainingSums:
@@ -118,7 +119,8 @@ def _flow(dataset: BuiltDataset, pooled: Assessment) -> list[FlowStep]:
     ]
 
 
-def _as_text(content: ReportContent, unit: str) -> str:
+def pooled_text(content: ReportContent, unit: str) -> str:
+    """Returns every figure of the whole and of its folds as text."""
     context = content.context
     text = text_report(content.assessment, unit=unit, context=context)
     lines = [text.rstrip(), "", "Fold by fold", *_fold_lines(content.folds, unit)]
@@ -138,7 +140,7 @@ def _fold_lines(folds: Sequence[FoldScores], unit: str) -> list[str]:
     for name in ("roc_auc", "balanced_accuracy"):
         mean, spread, defined = spread_over_folds(folds, name)
         lines.append(
-            f"  mean {name.replace('_', ' ')} over the {defined} folds where it is defined: "
+            f"  mean {figure_name(name)} over the {defined} folds where it is defined: "
             f"{number(mean)} (standard deviation {number(spread)})"
         )
     return lines

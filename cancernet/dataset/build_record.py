@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cancernet import catalog
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json
 from cancernet.base.program import typed
 from cancernet.base.records import EntryError, Record, Written, from_json
 from cancernet.base.verdicts import CheckVerdict
+from cancernet.base.words import did_you_mean
 from cancernet.config import DATASETS, SPLITS
 from cancernet.dataset.notices import (
     Leak,
@@ -208,6 +210,12 @@ def read_audit(folder: Path) -> list[CheckVerdict]:
 def _how_to_build(folder: Path) -> str:
     # datasets/<name> is where building puts the data set of that name.
     named = folder.parent == DATASETS and folder.name != "idc"
+    known = (*catalog.DATASETS, "folder")
+    if named and folder.name not in known:
+        return (
+            "name the folder of a built set with --data, or a data set of the catalogue with "
+            f"--dataset{did_you_mean(folder.name, known)}"
+        )
     build = f"{typed('build')}{f' --dataset {folder.name}' if named else ''}"
     sample = DATASETS / "sample" / folder.name
     if folder.parent == DATASETS and sample.is_dir():

@@ -218,7 +218,7 @@ def _say_few_units(notice: Notice) -> str:
     lacking = " and ".join(split for split in SPLITS if split not in notice.splits)
     fate = "it is not judged, and the averages over classes leave it out."
     if "testing" in notice.splits:
-        fate = "what is measured there about it rests on a single one."
+        fate = f"its figures rest on a single {notice.unit} there."
     return (
         f"Class {notice.classes[0]} has only {counted(notice.count, notice.unit)}: it is in "
         f"{' and '.join(notice.splits)}, not in {lacking}, so {fate}"
@@ -230,16 +230,16 @@ def _say_few_images(notice: Notice) -> str:
     name, fewest = min(classes, key=lambda one: one[1])
     have = counted(len(notice.classes), "class has", "classes have")
     return (
-        f"{have} fewer than {FEW} {notice.split} images (fewest: {name}, {fewest}); what is "
-        "measured of them is uncertain."
+        f"{have} fewer than {FEW} {notice.split} images (fewest: {name}, {fewest}); "
+        "figures of these classes are uncertain."
     )
 
 
 _NOTICES: dict[NoticeKind, Callable[[Notice], str]] = {
     NoticeKind.SAME_NUMBER: _say_same_number,
     NoticeKind.NO_IMAGES: lambda notice: (
-        f"{notice.split} has no image of class {notice.classes[0]}: what is measured there about "
-        "this class is undefined. Change the lists, send unlisted patients there with "
+        f"{notice.split} has no image of class {notice.classes[0]}: figures of this class are "
+        "undefined there. Change the lists, send unlisted patients there with "
         f"--unlisted {notice.split}, or use --split patient."
     ),
     NoticeKind.FEW_UNITS: _say_few_units,
@@ -252,7 +252,7 @@ _NOTICES: dict[NoticeKind, Callable[[Notice], str]] = {
     ),
     NoticeKind.DISPUTED: lambda notice: (
         f"{counted(notice.count, 'image is', 'images are')} left out because the same image is "
-        "there under two labels, and nobody knows which is right "
+        "there under two labels, and which one is right is unknown "
         f"({'; '.join(notice.examples)})."
     ),
     NoticeKind.GROUPING: lambda notice: notice.sentence,

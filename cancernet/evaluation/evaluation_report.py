@@ -17,6 +17,7 @@ from cancernet.evaluation.run_results import (
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.trained_on import own_audit
 from cancernet.measures.assess import TESTING
+from cancernet.measures.remarks import figure_name
 from cancernet.report.content import Beside, FlowStep, ReportContent
 from cancernet.report.page import write_report
 from cancernet.report.rendering import interval, number
@@ -99,7 +100,7 @@ def as_text(finished: FinishedRun, found: Examined) -> str:
         lines += ["", f"By {column}"]
         for row in rows:
             cells = "  ".join(
-                f"{name.replace('_', ' ')} {number(row[name])} {interval(row.limits[name])}"
+                f"{figure_name(name)} {number(row[name])} {interval(row.limits[name])}"
                 for name in GROUP_FIGURES
             )
             lines.append(f"  {row.group}: {images_of(row.images, row.patients or 0)}: {cells}")

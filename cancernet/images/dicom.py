@@ -129,7 +129,7 @@ def _read_header(
             f"this is a DICOM file, which needs the package {error.name}; {INSTALL}"
         ) from None
     if _DEFLATED in content:
-        raise ImageError("this DICOM file is deflated as a whole; save it without that")
+        raise ImageError("this DICOM file is deflated; save it uncompressed")
     return dcmread(
         io.BytesIO(content), specific_tags=list(needed), stop_before_pixels=stop_before_pixels
     )

@@ -72,10 +72,10 @@ def _chosen(calls: Calls, rule: Rule) -> tuple[float, list[Remark]]:
     if rule.name == "fixed":
         return float(rule.threshold), []
     numbers = None if calls.patients is None else calls.patients_by_class
-    few = [] if numbers is None else list(_few_patients(*numbers))
     if calls.of_one_class:
         said = remark(Kind.VALIDATION_OF_ONE_CLASS, only=calls.only, threshold=FALLBACK)
-        return FALLBACK, [said, *few]
+        return FALLBACK, [said]
+    few = [] if numbers is None else list(_few_patients(*numbers))
     found = candidates(calls)
     best = preferred(rule, found, None if numbers is None else min(numbers))
     remarks = _remarks(found, best, rule, int(calls.truth.sum()))

@@ -169,15 +169,18 @@ SENTENCES = {
     ),
 }
 
-_FEW = "few patients: for others these figures may well differ"
+_FEW = "few {unit}s: for others these figures may well differ"
 # What a terminal says after a training; several kinds may come to the same.
 SHORT: dict[str, str] = {
     Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: 0.5 stands in for an operating point",
     Kind.TIED_SCORES: "tied scores: the sensitivity is higher than was asked for",
     Kind.NO_BETTER_THAN_CHANCE: "on validation the calls are no better than chance",
     Kind.FEW_PATIENTS_CHOSE: _FEW,
+    Kind.FEW_VALIDATED_FOLDS: _FEW,
+    Kind.STAND_INS_IN_FOLDS: "in some folds 0.5 stands in for an operating point",
     Kind.TESTING_OF_ONE_CLASS: "testing has one class: figures that need both are undefined",
     Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
+    Kind.MANY_UNLIKE_TRAINING: "many testing images are unlike the training images",
     Kind.BADLY_CALIBRATED: "on testing the probabilities do not fit the share of positives",
     Kind.FEW_PATIENTS: _FEW,
     Kind.NO_INTERVAL: "some figures have no interval",
@@ -240,9 +243,10 @@ def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
     return tuple(map(sentence, remarks))
 
 
-def short_sentences(remarks: Iterable[Remark]) -> list[str]:
+def short_sentences(remarks: Iterable[Remark], unit: str) -> list[str]:
     """Returns what remarks come to in a few words each, every word once."""
-    return list(dict.fromkeys(SHORT.get(one.kind) or sentence(one) for one in remarks))
+    found = (SHORT.get(one.kind) or sentence(one).removesuffix(".") for one in remarks)
+    return list(dict.fromkeys(each.replace("{unit}", unit) for each in found))
 
 
 def rule(name: str, number: float) -> str:

@@ -48,7 +48,7 @@ def headline(assessment: Assessment) -> list[HeadlineFigure]:
         "sensitivity": f"sensitivity (recall of {assessment.positive_word})",
         "specificity": f"specificity (recall of {assessment.negative_word})",
         "balanced_accuracy": "balanced accuracy",
-        "precision": f"precision (share of {assessment.positive_word} calls that are right)",
+        "precision": f"precision (right among {assessment.positive_word} calls)",
         "f1": "F1",
         "mcc": "Matthews correlation",
         "roc_auc": "AUC (area under the ROC curve)",

@@ -46,10 +46,11 @@ def summary(
         ("roc_auc", "AUC", "area under the ROC curve"),
     ):
         rows[title] = f"{number(metrics[name])}  {interval(limits[name])}  {of}"
-    rows["Operating point"] = f"{score_text(point.threshold)}, {point.origin}"
+    where = "each fold's own" if math.isnan(point.threshold) else score_text(point.threshold)
+    rows["Operating point"] = f"{where}, {point.origin}"
     width = max(map(len, (*rows, *places)))
     said = [f"{title:{width}}  {text}" for title, text in (*rows.items(), *places.items())]
-    warned = [f"Warning: {text}." for text in short_sentences(assessment.remarks)]
+    warned = [f"Warning: {text}." for text in short_sentences(assessment.remarks, unit)]
     return "\n".join([*warned, RULE, *said, RULE])
 
 

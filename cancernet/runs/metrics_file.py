@@ -76,7 +76,7 @@ class Metrics(WayMetrics):
         by_neighbours: of a run in context, calibration and calls of testing by the number of
             neighbours.
         slide_points: of a run in context, patient -> operating point of its slide's own; only of
-            slides that are there nearly whole.
+            nearly complete slides.
         difference: testing in context minus each patch alone; `difference_limits` around it
             resample patients, the same for both.
         unlike_training: split -> how many are of another kind; absent where the run cannot tell.

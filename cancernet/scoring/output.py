@@ -237,7 +237,7 @@ def distribution(path: Path, run: Run) -> list[str]:
         lines = [
             *("  called at the operating point:", *called),
             *("  most probable class:", *lines),
-            f"  {other} not on the side of the most probable class",
+            *[f"  {other} not on the side of the most probable class"] * bool(differ),
         ]
     return lines + [f"WARNING: {unlike_of(unlike, counts.total())}"] * bool(unlike)
 

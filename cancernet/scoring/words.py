@@ -1,5 +1,7 @@
 """What a person is told of a prediction: the call first, then what it rests on."""
 
+import numpy as np
+
 from cancernet.base.words import UNLIKE, score_text
 from cancernet.images.formats import say_oddities
 from cancernet.runs.run_folder import Run
@@ -71,8 +73,11 @@ def point_text(prediction: Prediction, run: Run) -> str:
         return f"{opening}{score_text(score)}, {NO_POINT}"
     side = "at or above" if prediction.positive else "below"
     shown, point = score_text(score), score_text(threshold)
-    if shown == point:  # they differ in later digits, so these are shown
-        shown, point = f"{score:.6g}", f"{threshold:.6g}"
+    if shown == point:  # the digits that tell two float32 apart
+        shown, point = (
+            np.format_float_positional(each, precision=9, fractional=False, trim="-")
+            for each in (score, threshold)
+        )
     own = isinstance(prediction, PredictionInContext) and prediction.slide_point
     return f"{opening}{shown}, {side} the operating point {point}{' of this slide' if own else ''}"
 

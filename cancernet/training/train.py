@@ -139,9 +139,9 @@ def trained(
         )
         if used:
             _log.info(
-                "Batch normalization: statistics retaken from %s training images; the figures of "
-                "the epochs are from before, all others from after",
-                used,
+                "Batch normalization: statistics computed again on %s training images; the figures "
+                "of the epochs are from before that, all others from after it",
+                f"{used:,}",
             )
     return model, state
 
@@ -161,15 +161,15 @@ def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iter
         else:
             record = resumed(training, plan.resume)
             said = f"Resuming {plan.folder}: {what}"
-        differing = []
+        dataset, warnings = training.dataset, []
         if plan.fold is None:
             _log.info(said)
-            differing = [f"not the same training: {each}" for each in record.differences or ()]
-        drawn = "the images are drawn by a program; figures from them mean nothing for tissue"
-        dataset = training.dataset
-        for warning in (*differing, drawn * dataset.drawn, dataset.leak, *dataset.warnings):
-            if warning:
-                _log.warning("WARNING: %s", warning)
+            warnings = [f"not the same training: {each}" for each in record.differences or ()]
+        if plan.fold is None or plan.fold.number == 1:  # folds have the data in common
+            drawn = "the images are drawn by a program; figures from them mean nothing for tissue"
+            warnings += [drawn * dataset.drawn, dataset.leak, *dataset.warnings]
+        for warning in filter(None, warnings):
+            _log.warning("WARNING: %s", warning)
         yield record
 
 

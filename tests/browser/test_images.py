@@ -5,11 +5,22 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from cancernet.base.words import score_text
 from tests.conftest import give_three_classes, write_tiny_run
 from tests.helpers.browsing import opened, patches_of, read_download, served, upload
 from tests.helpers.serving_examples import BLUE, RED, noisy, picture
 
 TOKEN = "a-token-of-enough-characters"
+
+
+def test_the_page_rounds_as_the_terminal_does(page):
+    script = "async s => { const m = await import('/page/scale.js'); return s.map(x => m.%s); }"
+    scores = [0.0, 1.0, 0.00049, 0.0005, 0.0625, 0.1235, 0.1875, 0.3125, 0.9994, 0.9995]
+    assert page.evaluate(script % "short(x)", scores) == [score_text(score) for score in scores]
+    shares = [6.25, 18.75, 31.25, 33.333, 100.0]  # of the area of a slide
+    assert page.evaluate(script % "rounded(x, 1)", shares) == [f"{share:.1f}" for share in shares]
+    told = page.evaluate(script % "beside(x, 0.00042)", [1.23e-05])
+    assert told == [["0.0000123", "0.00042"]]
 
 
 def test_good_bad_and_many_images(page):

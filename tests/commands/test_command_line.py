@@ -1,13 +1,14 @@
 """Settings of any dataclass as flags."""
 
 import dataclasses
+import importlib
 from pathlib import Path
 
 import pytest
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import check_settings, setting
-from cancernet.commands.command_line import Parser, add_settings, given_settings
+from cancernet.commands.command_line import Parser, add_settings, given_settings, run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,3 +106,11 @@ def test_an_unknown_flag_is_answered_with_the_nearest(capsys):
 def test_bounds_hold_without_the_command_line_too(values, said):
     with pytest.raises(CancerNetError, match=said):
         Settings(**values)
+
+
+def test_a_package_that_is_not_installed_is_one_sentence(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(lambda: importlib.import_module("no_such_package"))
+    assert "module no_such_package is not installed; install what" in capsys.readouterr().err
+    with pytest.raises(ModuleNotFoundError):  # a fault of the program
+        run(lambda: importlib.import_module("cancernet.no_such_room"))

@@ -160,7 +160,7 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
         cross_validate.resume_folds(folder, None, Resume(), asked="5", workers=1)
     with pytest.raises(RunError, match="began with --recipe r, not other"):
         cross_validate.resume_folds(folder, None, Resume(), recipe="other", workers=1)
-    cross_validate.resume_folds(folder, None, Resume(), workers=1)
+    cross_validate.resume_folds(folder, None, Resume(), workers=1, verbose=True)
     assert trained == ["fold-01", "fold-02", "fold-02"]
     with pytest.raises(RunError, match="finished"):
         cross_validate.resume_folds(folder, None, Resume(), workers=1)
@@ -199,6 +199,8 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
     found = compare_sides(side, other).own
     assert found.first["accuracy"] == pytest.approx(metrics["testing"]["accuracy"])
     assert found.difference["sensitivity"] < 0 < found.difference["specificity"]
-    assert "Fold by fold, each patch alone" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Fold by fold, each patch alone" in out and "mean AUC over the 2 folds" in out
+    assert f"Folds            {folder}/fold-01 to fold-02, a run each" in out
     with pytest.raises(RunError, match="name one of its folds"):
         read_run_file(folder)

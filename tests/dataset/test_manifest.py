@@ -283,6 +283,8 @@ def test_the_way_to_a_data_set_that_is_not_there(tmp_path, monkeypatch):
         taken = f"or take the drawn sample with --data datasets/sample/{Path(folder).name}"
         drawn = f"or draw a sample with `{command} --sample`"
         assert str(refused.value).endswith(taken if folder.startswith("datasets") else drawn)
+    with pytest.raises(CancerNetError, match=r"--dataset \(did you mean busi\?\)$"):
+        read_build(Path("datasets/busy"))
 
 
 def test_folders_named_like_splits_are_not_a_build(tmp_path):

@@ -71,18 +71,18 @@ FULL = Notice(
     [
         (NoticeKind.SAME_NUMBER, "Ids that are the same number are one patient: a; b; and 1,198 "
          "more."),
-        (NoticeKind.NO_IMAGES, "testing has no image of class 0 (no IDC): what is measured there "
-         "about this class is undefined. Change the lists, send unlisted patients there with "
+        (NoticeKind.NO_IMAGES, "testing has no image of class 0 (no IDC): figures of this class "
+         "are undefined there. Change the lists, send unlisted patients there with "
          "--unlisted testing, or use --split patient."),
         (NoticeKind.FEW_UNITS, "Class 0 (no IDC) has only 1,200 sources: it is in training and "
-         "testing, not in validation, so what is measured there about it rests on a single one."),
+         "testing, not in validation, so its figures rest on a single source there."),
         (NoticeKind.FEW_IMAGES, "2 classes have fewer than 50 testing images (fewest: 0 (no "
-         "IDC), 3); what is measured of them is uncertain."),
+         "IDC), 3); figures of these classes are uncertain."),
         (NoticeKind.TWO_LABELS, "1,200 groups of images that look alike have more than one label "
          "(first a; b): one of the labels is wrong, or the images differ in a way that the "
          "comparison does not see."),
         (NoticeKind.DISPUTED, "1,200 images are left out because the same image is there under two "
-         "labels, and nobody knows which is right (a; b)."),
+         "labels, and which one is right is unknown (a; b)."),
         (NoticeKind.GROUPING, "Said."),
         (NoticeKind.TRIAL, "--limit 1200 leaves out most images: this is a trial, not a result"),
         (NoticeKind.SENTENCE, "Said."),

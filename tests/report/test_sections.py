@@ -211,7 +211,7 @@ def test_the_summary_of_a_training_fits_a_terminal(classes):
     assessment = dataclasses.replace(assessment, remarks=(few, also))
     lines = summary(assessment, unit="source", in_context=True, places=places).splitlines()
     assert len(lines) == 10 and max(map(len, lines)) <= 80
-    assert lines[0] == "Warning: few patients: for others these figures may well differ."
+    assert lines[0] == "Warning: few sources: for others these figures may well differ."
     assert lines[2].endswith("  240 images of 12 sources, judged in context")
     assert [line.split()[0] for line in lines[3:6]] == ["Sensitivity", "Specificity", "AUC"]
     assert lines[8].endswith("python predict.py image.png --run output/x")

@@ -41,7 +41,7 @@ def test_of_two_classes_the_call_is_the_class(run):
         "x: no IDC (class 0)\n  probability of IDC 0.250, below the operating point 0.400"
     )
     near = dataclasses.replace(below, positive_probability=0.39999996)
-    assert point_text(near, run).startswith("probability of IDC 0.4, below the operating point 0.4")
+    assert point_text(near, run) == "probability of IDC 0.39999996, below the operating point 0.4"
 
 
 @pytest.mark.parametrize(

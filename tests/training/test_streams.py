@@ -68,8 +68,10 @@ def test_changes_have_the_means_variances_and_ranges_of_the_stock_generator():
         np.testing.assert_allclose(end(ours, axis=0), end(stock, axis=0), rtol=0.05, atol=0.05)
 
 
-def test_a_resumed_training_is_the_same_to_the_bit(dataset, tmp_path):
+def test_a_resumed_training_is_the_same_to_the_bit(dataset, tmp_path, capsys):
     whole, _ = fitted(dataset, settings(), tmp_path / "whole")
+
+    assert "Epoch 3/3" in capsys.readouterr().out
 
     class Enough(Exception):
         pass
@@ -80,6 +82,7 @@ def test_a_resumed_training_is_the_same_to_the_bit(dataset, tmp_path):
 
     with pytest.raises(Enough):
         fitted(dataset, settings(), tmp_path / "resumed", after_epoch=stop)
+    assert "Epoch" not in capsys.readouterr().out  # who takes each epoch shows it: a search
     resumed, state = fitted(dataset, settings(), tmp_path / "resumed")
     assert state.epochs == 3
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):

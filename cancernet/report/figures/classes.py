@@ -44,7 +44,7 @@ def draw_class_counts(
     axes.margins(y=0.12)
     axes.set(ylabel="images")
     axes.set_title(f"{total:,} images by class and split", fontsize=11)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(loc="best", frameon=False, fontsize=9)
     return figure
 
 

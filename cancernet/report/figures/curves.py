@@ -189,7 +189,7 @@ def _finish_epochs(axes: "Axes", words: str, title: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="epoch", ylabel=words)
     axes.set_title(title, fontsize=11)
-    axes.legend(**LEGEND)
+    axes.legend(loc="best", **LEGEND)  # not named, Matplotlib warns where it takes a second
 
 
 def _square(x: str, y: str, title: str, footer: str) -> "tuple[Figure, Axes]":

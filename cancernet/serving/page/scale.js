@@ -16,17 +16,25 @@ export function colour(value) {
   return SCALE[below].map((low, channel) => low + share * (SCALE[below + 1][channel] - low));
 }
 
+/** So many decimals, a tie to the even digit, as Python rounds; toFixed rounds a tie up. */
+export function rounded(value, digits) {
+  const up = value.toFixed(digits);
+  const isTie = /^50*$/.test(value.toFixed(digits + 60).slice(up.length));
+  return isTie && up.at(-1) % 2 ? (value - 0.1 ** (digits + 2)).toFixed(digits) : up;
+}
+
 /** Three decimals, but never 0.000 or 1.000 for what is neither. */
 export function short(value) {
   if (value > 0 && value < 0.0005) return "below 0.001";
   if (value < 1 && value >= 0.9995) return "above 0.999";
-  return value.toFixed(3);
+  return rounded(value, 3);
 }
 
 /** A value and the operating point beside it; with more digits where they would read the same. */
 export function beside(value, point) {
   const [shown, mark] = [short(value), short(point)];
-  return shown === mark ? [value, point].map((each) => `${Number(each.toPrecision(6))}`) : [shown, mark];
+  const exact = (each) => each.toLocaleString("en", { maximumSignificantDigits: 9 });
+  return shown === mark ? [exact(value), exact(point)] : [shown, mark];
 }
 
 /** The call for a reader: of two classes what it means, of more `positive` or `negative`. */
@@ -46,9 +54,9 @@ export function listed(names) {
   return new Intl.ListFormat("en-GB", { type: "disjunction" }).format(names);
 }
 
-/** "1 patch", "2 patches". */
+/** "1 patch", "2,000 patches". */
 export function counted(number, one, several) {
-  return `${number} ${number === 1 ? one : several}`;
+  return `${number.toLocaleString("en")} ${number === 1 ? one : several}`;
 }
 
 /** What is said of an image of another kind than the training images. */
@@ -58,8 +66,8 @@ export const UNLIKE =
 /** How a run that judges in context judged one patch. */
 export function judged(neighbours, alone) {
   if (neighbours === undefined) return "judged alone, without neighbours";
-  const farther = neighbours ? "" : ", but with patches farther away";
-  return `judged with ${neighbours} of 8 neighbours${farther}; alone: ${short(alone)}`;
+  const further = neighbours ? "" : ", but with patches further away";
+  return `judged with ${neighbours} of 8 neighbours${further}; alone: ${short(alone)}`;
 }
 
 /** What an image is held to, stored or the reader's own. */

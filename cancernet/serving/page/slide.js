@@ -1,7 +1,7 @@
 // The map of one slide: its figures, what a patch is, and what the reader does with it.
 
 import { Problem, formOf, post } from "./api.js";
-import { UNLIKE, counted, drawLegend, judged, listed, pointName, short } from "./scale.js";
+import { UNLIKE, counted, drawLegend, judged, listed, pointName, rounded, short } from "./scale.js";
 import { SlideCanvas } from "./slide_canvas.js";
 import { download, save } from "./table.js";
 import { Zoom } from "./zoom.js";
@@ -126,7 +126,7 @@ export class Slide {
     const figures = [
       ["Patient", map.patient],
       ["Patches", `${map.patches.length}`],
-      [map.word, `${counted(positive, "patch", "patches")}, ${(100 * share).toFixed(1)}\u00a0% of the area`],
+      [map.word, `${counted(positive, "patch", "patches")}, ${rounded(100 * share, 1)}\u00a0% of the area`],
       ["Mean probability", short(shown.score)],
       [point.isOwn ? "Your threshold" : "Operating point", short(point.value)],
     ];

@@ -53,8 +53,8 @@ def fit(
         batches: training and validation images.
         network: what `first_network` has just built; None builds it here.
         logs: where others may watch it; None for the log in its folder only.
-        after_epoch: gets the bookkeeping after every epoch; what it raises ends the
-            training.
+        after_epoch: gets the bookkeeping after every epoch, and shows it instead of a line and
+            a bar; what it raises ends the training.
         workers: those that train this network with this process, or None.
 
     Returns:
@@ -69,8 +69,9 @@ def fit(
     plain = network or _network_to_resume(training, state)
     stock = config.stream == STOCK
     policy, reason = ("float32", "Keras's own") if stock else choose_precision(config.precision)
-    _log.info("Arithmetic: %s (%s)", policy, reason)
-    _say_length(training, workers)
+    if after_epoch is None:
+        _log.info("Arithmetic: %s (%s)", policy, reason)
+        _say_length(training, workers)
     loop = _Loop(
         training=training,
         plain=plain,
@@ -209,7 +210,7 @@ class _Loop:
         )
         with contextlib.closing(EpochsOnScreen(first_epoch=state.epochs)) as screen:
             callbacks = [checkpointing, *self.watching]
-            if self.workers is None or self.workers.is_first:
+            if self.after_epoch is None and (self.workers is None or self.workers.is_first):
                 callbacks.append(screen)
             if self.workers is None:
                 with _stopping(training.folder, state, end), batches.validation.own_errors():

@@ -97,7 +97,7 @@ class EpochsOnScreen(keras.callbacks.Callback):
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Appends one JSON object a line for every complete epoch.
+    """Appends one JSON object per line for every complete epoch.
 
     A line holds `time` (ISO 8601, UTC), `event`, `epoch` (counted from 1), `epochs` and the
     epoch's measures, undefined ones as null. An epoch that a resumed training repeats is
