@@ -192,10 +192,10 @@ def untraced() -> Iterator[None]:
 
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DenseNet and EfficientNet have one layer a block: the kinds of layers are all there."""
+    """Deep networks have few layers a block, wide ones few units: every kind of layer is there."""
     from keras.src.applications import densenet, efficientnet, efficientnet_v2
 
-    from cancernet.models import efficientnet_lite0
+    from cancernet.models import efficientnet_lite0, mammogram_cnns
 
     dense, first = densenet.DenseNet, efficientnet.EfficientNet
     second = efficientnet_v2.EfficientNetV2
@@ -211,6 +211,9 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     stages = tuple((1, *stage[1:]) for stage in efficientnet_lite0.STAGES)
     monkeypatch.setattr(efficientnet_lite0, "STAGES", stages)
+    units = tuple((channels, 2) for channels, _ in mammogram_cnns.STAGES)
+    monkeypatch.setattr(mammogram_cnns, "STAGES", units)
+    monkeypatch.setattr(mammogram_cnns, "ALEXNET_DENSE", (64, 64, 32))
     monkeypatch.setattr(densenet, "DenseNet", dense_net)
     monkeypatch.setattr(efficientnet, "EfficientNet", efficient_net)
     monkeypatch.setattr(efficientnet_v2, "EfficientNetV2", efficient_net_v2)

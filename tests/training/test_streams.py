@@ -28,8 +28,8 @@ UNCHANGED = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0,
 
 
 def settings(**changes):
-    return TrainConfig(**{"stream": STOCK, "batch_size": 16, "image_size": 16, "epochs": 3,
-                          "limit": 60, **changes})  # fmt: skip
+    return TrainConfig(**{"stream": STOCK, "model": "simple-cnn", "batch_size": 16,
+                          "image_size": 16, "epochs": 3, "limit": 60, **changes})  # fmt: skip
 
 
 @pytest.fixture(scope="module")
