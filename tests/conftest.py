@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -34,10 +35,39 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 
+# Begun first: with a long file at the end, one worker would wait for the other.
+LONG = ("test_pipeline", "golden/", "test_recipes", "training/", "models/", "faults/",
+        "browser/", "explaining/", "building/", "catalog/")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts long files first."""
+    begins = [f"tests/{name}" for name in LONG]
+    items.sort(key=lambda item: [not item.nodeid.startswith(each) for each in begins])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives each file to one worker, in the order of collection; those with a browser together."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            together = "tests/browser/"  # another file in between would end browser and servers
+            return together if nodeid.startswith(together) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+gc.disable()  # until all tests are imported: to look for garbage takes a seventh of that time
+
+
 def pytest_collection_finish() -> None:
     """Exempts what is imported from garbage collection: walking it takes 0.3 s every time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
