@@ -121,7 +121,7 @@ def test_the_run_folder_is_complete(trained, drawn):
     assert not (run / "checkpoint").exists() and not list(run.glob("*.part*"))
     facts = json.loads((run / "run.json").read_text())
     assert facts["status"] == "finished" and facts["model"]["parameters"] == 1_235_133
-    # A network that is hardly trained rounds by 1e-5, a trained one by 1e-6.
+    # 1e-5 where a network is hardly trained; the files of trained ones differ by about 1e-6.
     assert facts["model"]["onnx_difference"] < 5 * rounding(run, read_dataset(drawn))
     assert {"history.png", "confusion_matrix.png"} <= {p.name for p in (run / "figures").iterdir()}
 
