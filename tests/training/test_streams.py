@@ -70,6 +70,7 @@ def test_changes_have_the_means_variances_and_ranges_of_the_stock_generator():
         np.testing.assert_allclose(end(ours, axis=0), end(stock, axis=0), rtol=0.05, atol=0.05)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_resumed_training_is_the_same_to_the_bit(dataset, tmp_path):
     whole, _ = fitted(dataset, settings(), tmp_path / "whole")
 
