@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -227,7 +228,8 @@ def untraced() -> Iterator[None]:
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deep networks have few layers a block, wide ones few units: every kind of layer is there."""
-    from keras.src.applications import densenet, efficientnet, efficientnet_v2
+    import keras
+    from keras.src.applications import densenet, efficientnet, efficientnet_v2, vgg16
 
     from cancernet.models import efficientnet_lite0, mammogram_cnns
 
@@ -236,6 +238,9 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def dense_net(blocks, *arguments, **options):
         return dense([1] * len(blocks), *arguments, **options)
+
+    def narrow(filters, *arguments, **options):
+        return keras.layers.Conv2D(filters // 8, *arguments, **options)
 
     def efficient_net(width, depth, *arguments, **options):
         return first(width, 0.1, *arguments, **options)
@@ -248,6 +253,8 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     units = tuple((channels, 2) for channels, _ in mammogram_cnns.STAGES)
     monkeypatch.setattr(mammogram_cnns, "STAGES", units)
     monkeypatch.setattr(mammogram_cnns, "ALEXNET_DENSE", (64, 64, 32))
+    layers = SimpleNamespace(**{**vars(vgg16.layers), "Conv2D": narrow})
+    monkeypatch.setattr(vgg16, "layers", layers)
     monkeypatch.setattr(densenet, "DenseNet", dense_net)
     monkeypatch.setattr(efficientnet, "EfficientNet", efficient_net)
     monkeypatch.setattr(efficientnet_v2, "EfficientNetV2", efficient_net_v2)
