@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -34,10 +36,39 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 
+# Begun first: with a long file at the end, one worker would wait for the other.
+LONG = ("test_pipeline", "golden/", "test_recipes", "training/", "models/", "faults/",
+        "browser/", "explaining/", "building/", "catalog/")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts long files first."""
+    begins = [f"tests/{name}" for name in LONG]
+    items.sort(key=lambda item: [not item.nodeid.startswith(each) for each in begins])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives each file to one worker, in the order of collection; those with a browser together."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            together = "tests/browser/"  # another file in between would end browser and servers
+            return together if nodeid.startswith(together) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+gc.disable()  # until all tests are imported: to look for garbage takes a seventh of that time
+
+
 def pytest_collection_finish() -> None:
     """Exempts what is imported from garbage collection: walking it takes 0.3 s every time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +102,11 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the pictures of a report empty: for tests of its words, which so take a tenth."""
     from cancernet.report.figures import drawings
 
+    def figure_files(figure, name, *, photographs=False):
+        return {f"{name}.png": b""} if photographs else {f"{name}.svg": b"<svg/>"}
+
     monkeypatch.setattr(drawings, "svg_text", lambda figure: "<svg/>")
+    monkeypatch.setattr(drawings, "figure_files", figure_files)
 
 
 @pytest.fixture
@@ -192,16 +227,20 @@ def untraced() -> Iterator[None]:
 
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DenseNet and EfficientNet have one layer a block: the kinds of layers are all there."""
-    from keras.src.applications import densenet, efficientnet, efficientnet_v2
+    """Deep networks have few layers a block, wide ones few units: every kind of layer is there."""
+    import keras
+    from keras.src.applications import densenet, efficientnet, efficientnet_v2, vgg16
 
-    from cancernet.models import efficientnet_lite0
+    from cancernet.models import efficientnet_lite0, mammogram_cnns
 
     dense, first = densenet.DenseNet, efficientnet.EfficientNet
     second = efficientnet_v2.EfficientNetV2
 
     def dense_net(blocks, *arguments, **options):
         return dense([1] * len(blocks), *arguments, **options)
+
+    def narrow(filters, *arguments, **options):
+        return keras.layers.Conv2D(filters // 8, *arguments, **options)
 
     def efficient_net(width, depth, *arguments, **options):
         return first(width, 0.1, *arguments, **options)
@@ -211,6 +250,11 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     stages = tuple((1, *stage[1:]) for stage in efficientnet_lite0.STAGES)
     monkeypatch.setattr(efficientnet_lite0, "STAGES", stages)
+    units = tuple((channels, 2) for channels, _ in mammogram_cnns.STAGES)
+    monkeypatch.setattr(mammogram_cnns, "STAGES", units)
+    monkeypatch.setattr(mammogram_cnns, "ALEXNET_DENSE", (64, 64, 32))
+    layers = SimpleNamespace(**{**vars(vgg16.layers), "Conv2D": narrow})
+    monkeypatch.setattr(vgg16, "layers", layers)
     monkeypatch.setattr(densenet, "DenseNet", dense_net)
     monkeypatch.setattr(efficientnet, "EfficientNet", efficient_net)
     monkeypatch.setattr(efficientnet_v2, "EfficientNetV2", efficient_net_v2)

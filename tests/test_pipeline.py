@@ -92,7 +92,26 @@ def predictions(run, name="predictions.csv"):
         return list(csv.DictReader(file))
 
 
-def test_the_run_folder_is_complete(trained):
+def rounding(run, dataset):
+    """How far 32 bits take a network's probabilities of the validation images from 64 bits'."""
+    import keras
+
+    from cancernet.training.data.batches import plain_batches
+
+    def exact(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
+
+    model = keras.saving.load_model(run / "model.keras")
+    twin = keras.models.clone_model(model, clone_function=exact)
+    twin.set_weights(model.get_weights())
+    pixels = plain_batches(dataset, "validation", recipes.recipe(recipes.DEFAULT_RECIPE)).pixels
+    images = pixels[np.arange(len(pixels))].astype(np.float32)
+    one, other = (np.asarray(each(images, training=False)) for each in (model, twin))
+    assert other.dtype == np.float64
+    return float(np.abs(one - other).max())
+
+
+def test_the_run_folder_is_complete(trained, drawn):
     run, _ = trained
     expected = {
         "model.keras", "model.onnx", "run.json", "history.csv", "metrics.json",
@@ -102,8 +121,8 @@ def test_the_run_folder_is_complete(trained):
     assert not (run / "checkpoint").exists() and not list(run.glob("*.part*"))
     facts = json.loads((run / "run.json").read_text())
     assert facts["status"] == "finished" and facts["model"]["parameters"] == 1_235_133
-    # Rounding of float32; a network that is hardly trained has the largest numbers inside.
-    assert facts["model"]["onnx_difference"] < 3e-5
+    # 1e-5 where a network is hardly trained; the files of trained ones differ by about 1e-6.
+    assert facts["model"]["onnx_difference"] < 5 * rounding(run, read_dataset(drawn))
     assert {"history.png", "confusion_matrix.png"} <= {p.name for p in (run / "figures").iterdir()}
 
 
@@ -199,7 +218,7 @@ def test_predict_gives_the_numbers_of_the_evaluation(flags, way, trained, drawn)
     run, _ = trained
     rows = predictions(run)[:200]
     images = [drawn / row["path"] for row in rows]
-    done = script("predict.py", *images, "--run", run, "--json", *flags)
+    done = inside("predict.py", *images, "--run", run, "--json", *flags)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
     for row, answer in zip(rows, found, strict=True):
@@ -290,7 +309,7 @@ def test_the_same_seed_gives_the_same_weights_also_through_a_stop(
 
 
 @pytest.fixture
-def workplace(trained, drawn, tmp_path, monkeypatch):
+def workplace(trained, drawn, tmp_path, monkeypatch, undrawn):
     """A folder with a run, a data set, its source and an image; a training is there at once."""
     (tmp_path / "output").mkdir()
     shutil.copytree(trained[0], tmp_path / "output" / "idc-cancernet-001")
@@ -403,10 +422,15 @@ def test_a_missing_image_is_named_before_training(drawn, tmp_path):
     assert done.returncode == 2 and victim in done.stderr and "Traceback" not in done.stderr
 
 
-def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path):
-    """The main job on real IDC patches."""
-    built, run = tmp_path / "idc", tmp_path / "run"
-    done = inside("build_dataset.py", "--source", real_data / "idc", "--output", built)
+def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path, undrawn):
+    """The main job on real IDC patches, of every eighth patient; `test_build.py` builds all."""
+    source, built, run = tmp_path / "source", tmp_path / "idc", tmp_path / "run"
+    for patient in sorted(each for each in (real_data / "idc").iterdir() if each.is_dir())[::8]:
+        for patch in patient.glob("*/*.png"):
+            place = source / patch.relative_to(real_data / "idc")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(patch)
+    done = inside("build_dataset.py", "--source", source, "--output", built)
     assert done.returncode == 0, done.stderr
     done = inside(
         "train_model.py", "--data", built, "--run", run, "--epochs", "1", "--limit", "100"

@@ -22,6 +22,9 @@ def build_simple_cnn(input_shape: Shape, classes: int) -> keras.Model:
     return keras.Model(image, x, name="simple_cnn")
 
 
+ALEXNET_DENSE = (4096, 4096, 1000)
+
+
 @register("alexnet")
 def build_alexnet(input_shape: Shape, classes: int) -> keras.Model:
     """AlexNet without dropout or normalization; 62,386,352 parameters at 227x227, 8 classes."""
@@ -35,7 +38,7 @@ def build_alexnet(input_shape: Shape, classes: int) -> keras.Model:
         x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
     x = keras.layers.MaxPooling2D(3, strides=2)(x)
     x = keras.layers.Flatten()(x)
-    for units in (4096, 4096, 1000):
+    for units in ALEXNET_DENSE:
         x = keras.layers.Dense(units, activation="relu")(x)
     x = keras.layers.Dense(classes, activation="softmax", dtype="float32")(x)
     return keras.Model(image, x, name="alexnet")

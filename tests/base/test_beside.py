@@ -1,6 +1,7 @@
 """Processes beside this one: results in any order, errors as they were raised, none left behind."""
 
 import functools
+import gc
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from cancernet.base import beside
 from cancernet.base.beside import processes_beside
+from cancernet.base.console import _without_collection
 from cancernet.base.errors import CancerNetError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it forks")
@@ -100,3 +102,14 @@ def test_a_bare_tensorflow_hides_what_keras_only_looks_for_and_gives_it_back():
         check=True,
     )
     assert found.stdout.split() == ["hidden", "colorsys"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_garbage_is_collected_afterwards_as_before(before):
+    try:
+        (gc.enable if before else gc.disable)()
+        with _without_collection():
+            assert not gc.isenabled()
+        assert gc.isenabled() == before
+    finally:
+        gc.enable()

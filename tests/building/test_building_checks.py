@@ -87,7 +87,7 @@ def test_everything_else_is_left_to_the_long_way(content):
     assert transfer._plain_png(content) is None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_the_short_way_never_passes_what_the_long_way_refuses(data):
     content = bytearray(data.draw(st.sampled_from([png(), png("L"), by_hand(LINES)])))

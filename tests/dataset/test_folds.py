@@ -122,7 +122,9 @@ def test_a_fold_trains_like_a_data_set(dataset, tmp_path):
     from tests.helpers.training_runs import fitted
 
     heard = []
-    config = TrainConfig(image_size=16, epochs=1, batch_size=16, precision="float32")
+    config = TrainConfig(
+        model="simple-cnn", image_size=16, epochs=1, batch_size=16, precision="float32"
+    )
     fold = patient_folds(dataset, 2, seed=1)[0]
     _, state = fitted(fold, config, tmp_path / "work", after_epoch=lambda s: heard.append(s.epochs))
     assert heard == [1] and 0 <= state.history[0]["val_auc"] <= 1

@@ -75,7 +75,7 @@ def small_counts(draw, classes=2, most=7):
     return np.array([row if any(row) else [1, *row[1:]] for row in rows])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(small_counts(), st.integers(0, 5))
 def test_a_split_is_found_exactly_when_there_is_one(counts, seed):
     possible = next(every_division(counts > 0), None) is not None
@@ -91,7 +91,7 @@ def test_a_split_is_found_exactly_when_there_is_one(counts, seed):
         assert set(images.label[splits == split].tolist()) == {0, 1}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(small_counts(), st.integers(0, 5))
 def test_the_local_search_keeps_every_class_in_every_split(counts, seed):
     if next(every_division(counts > 0), None) is None:
@@ -103,7 +103,7 @@ def test_the_local_search_keeps_every_class_in_every_split(counts, seed):
         assert (counts[splits == split] > 0).any(axis=0).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(small_counts(classes=3, most=6), st.integers(0, 5))
 def test_cover_finds_a_placing_of_three_classes_exactly_when_there_is_one(counts, seed):
     has = counts > 0
@@ -230,7 +230,7 @@ def test_patients_of_a_scarce_class_count_for_their_other_classes():
         assert set(splits[images.label == 2].tolist()) == {0, 2}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(small_counts(classes=3, most=7), st.integers(0, 5), st.booleans())
 def test_fixed_patients_stay_and_count(counts, seed, exhaustive):
     rng = np.random.default_rng(seed)

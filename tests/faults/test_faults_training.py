@@ -62,9 +62,14 @@ class Moments:
 
 @pytest.fixture(scope="module")
 def tiny():
+    """A network of a few steps, run step by step: to trace it for every training takes longer."""
+    import tensorflow as tf
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "tiny", Network(build_tiny, "MobileNet", frozen=True))
+        tf.config.run_functions_eagerly(True)
         yield
+        tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

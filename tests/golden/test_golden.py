@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from tests.golden import pictures, plain
-from tests.golden.refusals import REFUSALS, RUNNER, WITH_A_RUN
+from tests.golden.refusals import REFUSALS, RUNNER, UNDRAWN, WITH_A_RUN
 from tests.helpers.strict_json import check_json_files
 
 ROOT = Path(__file__).parents[2]
@@ -71,16 +71,24 @@ EVALUATIONS = {
     "own-testing-set": ["--subgroups", "sites.csv", "--prevalence", "0.01"],
     "clinic": ["--data", "clinic"],
 }
+RUN = ["--run", "output/golden"]
+PREDICTIONS = {
+    "plainly": ("predict.py", ["clinic", *RUN]),
+    "as json": ("predict.py", ["clinic", *RUN, "--json"]),
+    "table": ("predict.py", ["clinic", *RUN, "--csv", "clinic.csv"]),
+}
+ALTERED = "predict-altered-run"  # of `WITH_A_RUN`: needs an altered copy of the run
 
 Records = dict[str, str]
 Done = subprocess.CompletedProcess[str]
+Cases = dict[str, tuple[str, list[str]]]  # name -> script, flags
 Outcomes = dict[str, tuple[int, str, str]]  # name -> exit code, stdout, stderr
 
 
 class Folder:
     """A folder of pictures, in which the programs run."""
 
-    runner = ("-c", RUNNER)
+    runner: tuple[str, ...] = ("-c", RUNNER)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -105,16 +113,17 @@ class Folder:
         """Runs a script of the root in the folder."""
         return self._python([str(ROOT / f"{script}.py"), *flags], text)
 
-    def run_all(self, cases: dict[str, tuple[str, list[str]]]) -> Outcomes:
+    def run_all(self, cases: Cases, runner: tuple[str, ...] = ()) -> Outcomes:
         """Runs scripts one after another in one process: name -> exit code, stdout, stderr."""
-        done = self._python([*self.runner, str(ROOT)], json.dumps(cases))
-        assert done.returncode == 0, done.stderr
+        done = self._python([*(runner or self.runner), str(ROOT)], json.dumps(cases))
+        # What TensorFlow itself writes goes past the scripts' own stderr.
+        assert (done.returncode, done.stderr) == (0, "")
         found: Outcomes = json.loads(done.stdout.splitlines()[-1])
         return found
 
-    def printed(self, done: Done, *, trained: bool = False) -> str:
+    def printed(self, done: Done) -> str:
         """Says exit code, stdout and stderr of a program."""
-        return self.told((done.returncode, done.stdout, done.stderr), trained=trained)
+        return self.told((done.returncode, done.stdout, done.stderr))
 
     def told(self, outcome: tuple[int, str, str], *, trained: bool = False) -> str:
         """The same of an outcome of `run_all`."""
@@ -166,9 +175,19 @@ class World(Folder):
         self.make_the_rest()
 
     @functools.cached_property
-    def training(self) -> Future[Done]:
-        """The training, begun when it is first asked for."""
-        return self._pool.submit(self.run, "train_model", *TRAINING)
+    def training(self) -> Future[Outcomes]:
+        """A training and what its run is for, in one process; begun when it is first asked for.
+
+        It draws nothing: no record shows a figure.
+        """
+        assert self.built  # the refusals name these builds
+        cases = {"run": ("train_model.py", TRAINING)}
+        cases |= {
+            f"evaluation-{name}": ("evaluate_model.py", [*RUN, *flags])
+            for name, flags in EVALUATIONS.items()
+        }
+        cases |= {name: case for name, case in WITH_A_RUN.items() if name != ALTERED}
+        return self._pool.submit(self.run_all, cases, ("-c", UNDRAWN))
 
     @functools.cached_property
     def built(self) -> Outcomes:
@@ -197,10 +216,19 @@ def world(
 
 
 @pytest.fixture(scope="module")
-def trained(world: World) -> Done:
-    done = world.training.result()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
+def trained(world: World) -> Outcomes:
+    outcomes = world.training.result()
+    assert outcomes["run"][0] == 0, outcomes["run"]
+    return outcomes
+
+
+@pytest.fixture(scope="module")
+def predicted(world: World, trained: Outcomes) -> Outcomes:
+    altered = world.folder / "altered"
+    shutil.copytree(world.folder / "output" / "golden", altered, dirs_exist_ok=True)
+    with open(altered / "model.onnx", "ab") as file:
+        file.write(b"x")
+    return world.run_all({**PREDICTIONS, ALTERED: WITH_A_RUN[ALTERED]})
 
 
 def compare(room: str, found: Records) -> None:
@@ -270,28 +298,21 @@ def test_refusals(world: World) -> None:
     })  # fmt: skip
 
 
-def test_the_run(world: World, trained: Done) -> None:
-    found = {"printed.txt": world.printed(trained, trained=True)}
+def test_the_run(world: World, trained: Outcomes) -> None:
+    found = {"printed.txt": world.told(trained["run"], trained=True)}
     found |= world.records_of(world.folder / "output" / "golden", trained=True)
     compare("run", found)
 
 
-@pytest.fixture(scope="module")
-def evaluated(world: World, trained: Done) -> Outcomes:
-    return world.run_all({
-        name: ("evaluate_model.py", ["--run", "output/golden", *flags])
-        for name, flags in EVALUATIONS.items()
-    })  # fmt: skip
-
-
 @pytest.mark.parametrize("name", EVALUATIONS)
-def test_evaluations(world: World, evaluated: Outcomes, name: str) -> None:
+def test_evaluations(world: World, trained: Outcomes, name: str) -> None:
+    room = f"evaluation-{name}"
     folder = world.folder / "output" / "golden" / "evaluations" / name
-    found = {"printed.txt": world.told(evaluated[name], trained=True)}
-    compare(f"evaluation-{name}", found | world.records_of(folder, trained=True))
+    found = {"printed.txt": world.told(trained[room], trained=True)}
+    compare(room, found | world.records_of(folder, trained=True))
 
 
-@pytest.mark.usefixtures("trained", "evaluated")
+@pytest.mark.usefixtures("trained")
 def test_every_json_file_is_one_to_a_strict_parser(world: World) -> None:
     """Builds, audits, a run, evaluations; the rooms of folds and studies ask the same of theirs."""
     assert check_json_files(world.folder) == {
@@ -299,31 +320,20 @@ def test_every_json_file_is_one_to_a_strict_parser(world: World) -> None:
     }  # fmt: skip
 
 
-def test_predictions(world: World, trained: Done) -> None:
-    run = ["--run", "output/golden"]
-    found = world.run_all({
-        "plainly": ("predict.py", ["clinic", *run]),
-        "as json": ("predict.py", ["clinic", *run, "--json"]),
-        "table": ("predict.py", ["clinic", *run, "--csv", "clinic.csv"]),
-    })  # fmt: skip
+def test_predictions(world: World, predicted: Outcomes) -> None:
     text = (world.folder / "clinic.csv").read_text(encoding="utf-8")
     compare("predictions", {
-        "printed.txt": world.told(found["plainly"], trained=True),
-        "predictions.jsonl": plain.json_lines(found["as json"][1], trained=True),
+        "printed.txt": world.told(predicted["plainly"], trained=True),
+        "predictions.jsonl": plain.json_lines(predicted["as json"][1], trained=True),
         "predictions.csv": plain.csv_text(text, trained=True),
-        "printed-with-csv.txt": world.told(found["table"], trained=True),
+        "printed-with-csv.txt": world.told(predicted["table"], trained=True),
     })  # fmt: skip
 
 
-def test_refusals_with_a_run(world: World, trained: Done) -> None:
-    altered = world.folder / "altered"
-    shutil.copytree(world.folder / "output" / "golden", altered, dirs_exist_ok=True)
-    with open(altered / "model.onnx", "ab") as file:
-        file.write(b"x")
-    assert world.built  # the refusals name these builds, also where no other test asks for them
-    found = world.run_all(WITH_A_RUN)
+def test_refusals_with_a_run(world: World, trained: Outcomes, predicted: Outcomes) -> None:
+    found = trained | predicted
     compare("refusals-with-a-run", {
         "refusals.txt": "".join(
-            f"=== {name}\n{world.told(one, trained=True)}\n" for name, one in found.items()
+            f"=== {name}\n{world.told(found[name], trained=True)}\n" for name in WITH_A_RUN
         )
     })  # fmt: skip

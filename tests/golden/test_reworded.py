@@ -13,19 +13,20 @@ import pytest
 
 from tests.golden.refusals import REFUSALS, WITH_A_RUN
 from tests.golden.test_golden import (
+    ALTERED,
     AUDITS,
     BUILDS,
     EVALUATIONS,
     FORMS,
     RECORDS,
     ROOT,
+    RUN,
     TRAINING,
     Folder,
     Records,
 )  # fmt: skip
 from tests.helpers.reworded import restored
 
-RUN = ["--run", "output/golden"]
 # room of the records -> script and flags
 BEFORE = {
     **{f"build-{name}": ("build_dataset.py", [*flags, "--output", f"datasets/{name}"])
@@ -45,8 +46,6 @@ FOLDERS = {
     "run": "output/golden",
     "evaluation-clinic": "output/golden/evaluations/clinic",
 }
-# These need what the tests of the records prepare in between.
-ELSEWHERE = ("predict-altered-run",)
 
 
 class Reworded(Folder):
@@ -57,7 +56,7 @@ class Reworded(Folder):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.make_the_rest()
-        with_a_run = {name: case for name, case in WITH_A_RUN.items() if name not in ELSEWHERE}
+        with_a_run = {name: case for name, case in WITH_A_RUN.items() if name != ALTERED}
         self.outcomes = self.run_all({**BEFORE, **REFUSALS, **AFTER, **with_a_run})
         self.changed = 0
         for path in folder.rglob("*"):
@@ -105,4 +104,4 @@ def test_exit_codes(reworded: Reworded) -> None:
         known |= dict(re.findall(r"^=== (.*)\nexit code (\d)", text, re.MULTILINE))
     known["predictions"] = "1"  # one image of the clinic is damaged
     found = {name: str(code) for name, (code, _, _) in reworded.outcomes.items() if name in known}
-    assert found == {name: code for name, code in known.items() if name not in ELSEWHERE}
+    assert found == {name: code for name, code in known.items() if name != ALTERED}

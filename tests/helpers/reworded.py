@@ -138,7 +138,7 @@ def _reword_templates() -> None:
     jinja2.FileSystemLoader.get_source = reworded
 
 
-def _draw_nothing() -> None:
+def draw_nothing() -> None:
     """Leaves pictures empty: no record has their words, and drawing takes a third of the time."""
     from matplotlib.backends import backend_agg, backend_svg
     from PIL import Image
@@ -163,5 +163,5 @@ if __name__ == "__main__":
 
     sys.meta_path.insert(0, Finder())
     _reword_templates()
-    _draw_nothing()
+    draw_nothing()
     exec(RUNNER)

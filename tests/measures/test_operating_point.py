@@ -184,7 +184,7 @@ rows = st.lists(st.tuples(st.integers(0, 1), crowded), min_size=2, max_size=40).
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     rows, st.sampled_from([rule for rule in RULES if rule != "fixed"]), st.integers(0, 2**32 - 1)
 )
@@ -200,7 +200,7 @@ def test_rounding_flips_no_decision_on_validation(found, rule, seed):
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rows)
 def test_candidates_keep_clear_of_every_score_and_call_what_they_say(found):
     truth, score = (np.array(column) for column in zip(*found, strict=True))
@@ -214,7 +214,7 @@ def test_candidates_keep_clear_of_every_score_and_call_what_they_say(found):
             assert np.abs(score - threshold).min() >= 0.99 * MARGIN
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rows)
 def test_no_threshold_does_better_when_scores_are_apart(found):
     """Against trying every cut, for scores that stand at least 1e-4 apart."""

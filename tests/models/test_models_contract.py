@@ -69,6 +69,7 @@ def twin_layer(layer: keras.Operation) -> keras.Operation:
     return kind.from_config(layer.get_config())
 
 
+@pytest.mark.usefixtures("shallow")  # whole ones are built in test_models_counts.py
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network_takes_pixels_and_gives_probabilities(name: str) -> None:
     model, size, classes = build(name)

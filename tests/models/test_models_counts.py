@@ -27,6 +27,17 @@ PUBLISHED = [
 ]
 
 
+@pytest.fixture
+def undrawn_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First weights are 0: to draw tens of millions of numbers takes longer than the network."""
+
+    def zeros(_: object, shape: tuple[int, ...], dtype: str | None = None, **__: object) -> object:
+        return keras.ops.zeros(shape, dtype)
+
+    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", zeros)
+
+
+@pytest.mark.usefixtures("undrawn_weights")
 @pytest.mark.parametrize(("name", "size", "classes", "total", "trainable"), PUBLISHED)
 def test_parameters(name: str, size: int, classes: int, total: int, trainable: int) -> None:
     model = build_model(name, (size, size, 3), classes)

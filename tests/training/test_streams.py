@@ -26,8 +26,8 @@ UNCHANGED = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0,
 
 
 def settings(**changes):
-    return TrainConfig(**{"stream": STOCK, "batch_size": 16, "image_size": 16, "epochs": 3,
-                          "limit": 60, **changes})  # fmt: skip
+    return TrainConfig(**{"stream": STOCK, "model": "simple-cnn", "batch_size": 16,
+                          "image_size": 16, "epochs": 3, "limit": 60, **changes})  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,7 @@ def test_changes_have_the_means_variances_and_ranges_of_the_stock_generator():
         np.testing.assert_allclose(end(ours, axis=0), end(stock, axis=0), rtol=0.05, atol=0.05)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_resumed_training_is_the_same_to_the_bit(dataset, tmp_path, capsys):
     whole, _ = fitted(dataset, settings(), tmp_path / "whole")
 
