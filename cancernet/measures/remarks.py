@@ -222,7 +222,8 @@ class _Formatter(string.Formatter):
             return ", ".join(value)
         if len(format_spec) > 1 and format_spec.replace(" ", "").isalpha():
             return counted(value, format_spec)
-        return str(super().format_field(value, format_spec))
+        text = str(super().format_field(value, format_spec))
+        return text.replace("%", " %") if format_spec.endswith("%") else text
 
 
 def sentence(remark: Remark) -> str:
