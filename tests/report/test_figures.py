@@ -370,10 +370,14 @@ def test_bars_leave_out_the_accuracy_against_the_others_and_name_what_is_undefin
 
 
 def test_the_legend_of_the_decision_curve_covers_nothing():
-    figure = curves.draw_decision_curve(Calls([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.8], 0.82))
+    figure = curves.draw_decision_curve(
+        Calls([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.8], 0.82), footer="drawn"
+    )
     figure.draw_without_rendering()
-    (legend,) = figure.legends
-    assert legend.get_window_extent().y1 <= figure.axes[0].get_tightbbox().y0 + 1
+    (axes,), (footer,) = figure.axes, figure.texts
+    legend = axes.get_legend().get_window_extent()
+    assert footer.get_window_extent().y1 <= legend.y0
+    assert legend.y1 <= axes.xaxis.get_tightbbox().y0
 
 
 def test_the_contents_lead_to_every_chapter_and_folded_ones_are_closed():

@@ -46,7 +46,7 @@ def test_the_report_begins_with_how_good_it_is_and_for_whom():
     low, high = limits["specificity"]
     shares = testing.sensitivity, *limits["sensitivity"], 1 - testing.specificity, 1 - high, 1 - low
     assert told_first(content) == (
-        "On images like these, from patients not used to train it, the model finds "
+        "On images like these, of patients not used to train it, the model finds "
         "{:.0f} of 100 IDC images (95 % interval {:.0f} to {:.0f}) and wrongly calls "
         "{:.0f} of 100 others IDC ({:.0f} to {:.0f}).".format(*(100 * share for share in shares))
     )

@@ -163,8 +163,7 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
         axes.set_title(title, fontsize=11)
     figure.legend(
         *panels[0].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=len(MEASURES),
+        loc="outside right upper",
         frameon=False,
         fontsize=9,
     )

@@ -173,7 +173,7 @@ def draw_decision_curve(calls: Calls, *, footer: str = "") -> "Figure":
     )
     axes.set_title("Decision curve", fontsize=11)
     # Inside the axes it would cover the operating point or a curve.
-    figure.legend(loc="outside lower center", ncols=2, **LEGEND)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.14), ncols=2, **LEGEND)
     return figure
 
 
