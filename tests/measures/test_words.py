@@ -71,7 +71,7 @@ def test_probabilities_whose_odds_are_off_by_a_factor_of_two_are_remarked(score,
     said = [words.sentence(one) for one in found if one.kind == Kind.BADLY_CALIBRATED]
     assert len(said) == bad
     if bad:
-        assert f"on testing is {score:.3f}, but 0.500 of the images are positive" in said[0]
+        assert f"on testing is {score:.3f}, where the share of positive images, 0.500, " in said[0]
 
 
 def test_a_rule_is_said_with_its_number():
