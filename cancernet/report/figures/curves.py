@@ -97,9 +97,8 @@ def put_roc(
     axes.plot(x, y, color=BLUE, linewidth=2, label=label)
     called = calls.called
     _mark(axes, called[calls.truth == 0].mean(), called[calls.truth == 1].mean(), calls)
-    # Below the curve, and above one that is worse than chance.
-    place = "lower right" if areas(calls.ranking)[0] >= 0.5 else "upper left"
-    axes.legend(loc=place, **LEGEND | {"fontsize": size})
+    below = areas(calls.ranking)[0] >= 0.5  # else above the curve
+    axes.legend(loc="lower right" if below else "upper left", **LEGEND | {"fontsize": size})
 
 
 def draw_precision_recall(
