@@ -132,9 +132,10 @@ def _summary(slide: SlideMap, word: str) -> str:
     if slide.context is None:
         return said
     lone = int(slide.context.lone.sum())
-    without = f", {counted(lone, 'patch', 'patches')} without neighbours" if lone else ""
+    without = f", {counted(lone, 'patch', 'patches')} without any" if lone else ""
+    found = f" with {slide.context.neighbours.mean():.1f} of 8 neighbours on average{without}"
     own = ", at its own operating point" if slide.context.slide_point else ""
-    return f"{said}\n  in context{own}{without}; alone: {_share(slide.context.alone.figures)}"
+    return f"{said}\n  in context{found}{own}; alone: {_share(slide.context.alone.figures)}"
 
 
 def _share(figures: SlideFigures) -> str:

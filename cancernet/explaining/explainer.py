@@ -253,5 +253,7 @@ class ExplanationFolder:
         if isinstance(prediction, PredictionInContext):
             line["neighbours"] = prediction.neighbours
             line["alone_probability"] = prediction.alone_probabilities[label]
+        if prediction.unlike_training is not None:
+            line["unlike_training"] = prediction.unlike_training
         with open(self.folder / LINES, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json_text(line) + "\n")

@@ -145,9 +145,9 @@ SENTENCES = {
         "model says of them rests on nothing that it has seen."
     ),
     Kind.BADLY_CALIBRATED: (
-        "The probabilities cannot be taken at face value: their mean on testing is {mean:.3f}, but "
-        "{share:.3f} of the images are positive (calibration in the large {in_the_large:+.2f}, "
-        "where 0 is right)."
+        "The probabilities cannot be taken at face value: their mean on testing is {mean:.3f}, "
+        "where the share of positive images, {share:.3f}, would be right (calibration in the large "
+        "{in_the_large:+.2f} instead of 0)."
     ),
     Kind.FEW_PATIENTS: (
         "The {level:.0%} intervals rest on {patients:patient} ({with_positives} with positives, "
@@ -225,7 +225,8 @@ class _Formatter(string.Formatter):
             return ", ".join(value)
         if len(format_spec) > 1 and format_spec.replace(" ", "").isalpha():
             return counted(value, format_spec)
-        return str(super().format_field(value, format_spec))
+        text = str(super().format_field(value, format_spec))
+        return text.replace("%", " %") if format_spec.endswith("%") else text
 
 
 def sentence(remark: Remark) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cancernet.base.files import write_bytes, write_text
 from cancernet.base.tables import write_table
 from cancernet.config import SPLITS
-from cancernet.measures.assess import spread_over_folds
+from cancernet.measures.assess import TESTING, spread_over_folds
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.class_measures import ClassRow, fold, overall_accuracy
 from cancernet.measures.patients import patient_metrics, patient_scores
@@ -86,7 +86,7 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         predictive=sections.predictive(content),
         class_tables=sections.class_tables(assessment),
         accuracy={"classes": overall_accuracy(counts), "sides": overall_accuracy(sides)},
-        wrong=sections.surest_wrong(assessment) if content.image_folder else None,
+        wrong=_surest_wrong(content) if content.image_folder else None,
         pictures_of=functools.partial(sections.pictures_of, content),
         most_of_a_patient=sections.MOST_OF_A_PATIENT,
         units=patient_metrics(patient_scores(calls), seed=content.seed),
@@ -97,6 +97,11 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         training=sections.training_rows(content),
         settings={name: str(value) for name, value in content.settings.items()},
     )
+
+
+def _surest_wrong(content: ReportContent) -> tuple[list[sections.WrongCall], ...]:
+    touching = content.context.touching[TESTING].tolist() if content.context else None
+    return sections.surest_wrong(content.assessment, neighbours=touching)
 
 
 def alerts(*, drawn: bool, leaking: bool) -> list[str]:

@@ -51,11 +51,11 @@ def signed_interval(limits: Sequence[float]) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """Returns a share of 0-1 as `12.3%`; NaN as `undefined`."""
-    return UNDEFINED if math.isnan(value) else f"{value:.{digits}%}"
+    """Returns a share of 0-1 as `12.3 %`, which no line breaks; NaN as `undefined`."""
+    return UNDEFINED if math.isnan(value) else f"{100 * value:.{digits}f}\u00a0%"
 
 
-def threshold(value: float, digits: int = 6) -> str:
+def threshold(value: float, digits: int = 4) -> str:
     """Returns a threshold with so many significant digits."""
     return f"{value:.{digits}g}"
 

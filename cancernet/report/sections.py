@@ -151,13 +151,17 @@ def predictive(content: ReportContent) -> list[PredictiveRow]:
     return predictive_rows(calls, prevalences, seed=content.seed)
 
 
-def useful_at(calls: Calls) -> dict[float, bool]:
-    """Tells at each operating point whether acting on the score beats acting always and never.
+def useful_at(calls: Calls) -> dict[bool, list[float]]:
+    """Tells at which operating points acting on the score beats acting always and never.
 
     One of 0 or 1 is left out: net benefit is not defined there.
     """
     points = [point for point in calls.operating_points if 0 < point < 1]
-    return dict(zip(points, decision_curve(calls, points).useful.tolist(), strict=True))
+    useful = decision_curve(calls, points).useful.tolist()
+    return {
+        each: [point for point, found in zip(points, useful, strict=True) if found is each]
+        for each in dict.fromkeys(useful)
+    }
 
 
 def training_rows(content: ReportContent) -> dict[str, Any]:
@@ -177,11 +181,15 @@ def training_rows(content: ReportContent) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WrongCall:
-    """One image on the wrong side of the operating point: its score, 0-1, and whose it is."""
+    """One image on the wrong side of the operating point: its score, 0-1, and whose it is.
+
+    `neighbours` are those of the eight patches around it that are there; None of an image alone.
+    """
 
     path: str
     patient: str
     score: float
+    neighbours: int | None = None
 
     @property
     def name(self) -> str:
@@ -189,10 +197,13 @@ class WrongCall:
         return Path(self.path).name
 
 
-def surest_wrong(scores: ScoreSet, each: int = EACH) -> tuple[list[WrongCall], list[WrongCall]]:
+def surest_wrong(
+    scores: ScoreSet, each: int = EACH, neighbours: Sequence[int] | None = None
+) -> tuple[list[WrongCall], list[WrongCall]]:
     """Returns missed testing positives by rising score and false alarms by falling score.
 
-    At most `each` of either, and at most half of them of one patient.
+    At most `each` of either, and at most half of them of one patient; `neighbours` are those of
+    each testing image.
     """
     testing, calls = scores.scored[TESTING], scores.calls()
     positive, score = calls.truth == 1, calls.score
@@ -206,6 +217,7 @@ def surest_wrong(scores: ScoreSet, each: int = EACH) -> tuple[list[WrongCall], l
                 path=testing.paths[place],
                 patient=testing.patients[place],
                 score=float(score[place]),
+                neighbours=None if neighbours is None else int(neighbours[place]),
             )
             for place in _few_a_patient(places, testing.patients, each)
         ]

@@ -137,7 +137,7 @@ def _headline(assessment: Assessment, unit: str) -> str:
     rows = headline(assessment)
     width = max(len(row.words) for row in rows)
     lines = [
-        f"Testing figures with {found.level:.0%} intervals "
+        f"Testing figures with {100 * found.level:.0f} % intervals "
         f"({counted(found.patients, unit)} resampled {found.resamples:,} times)"
     ]
     for row in rows:
@@ -171,7 +171,11 @@ def _in_context(assessment: Assessment, context: ContextAssessment) -> str:
     rows = [row for row in found.rows if row.alone.name in IN_CONTEXT]
     width = max(len(row.words) for row in rows)
     lines = ["In context: every patch judged with its neighbours on the slide"]
-    for sentence in (found.points, found.fitted, *(f"Warning: {each}" for each in found.warnings)):
+    for sentence in (
+        found.points,
+        found.fitted,
+        *(f"Warning, of each patch alone: {each}" for each in found.warnings),
+    ):
         lines.append(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="    "))
     lines.append(f"  {'':{width}}  {'alone':>9}  {'in context':>10}  difference")
     for row in rows:

@@ -69,17 +69,19 @@ def _load(folder: str) -> Explainer:
 
 def _say_what_it_is(explainer: Explainer) -> None:
     run, context = explainer.run, explainer.run.record.context
-    streamlit.caption(
-        f"Run {run.name}: {' or '.join(run.words)}; positive from a probability of "
-        f"{run.positive_words} of {score_text(run.threshold)} upwards."
+    if run.drawn:
+        streamlit.warning(DRAWN)
+    positive = run.positive_words if len(run.words) == 2 else f"positive ({run.positive_words})"
+    said = (
+        f"Run {run.name}: {' or '.join(run.words)}. An image is called {positive} if its "
+        f"probability is at least {score_text(run.threshold)}."
     )
     if context is not None:
-        streamlit.caption(
-            "Patches of one patient whose names hold their places are judged with one another; "
-            f"in context positive from {score_text(context.operating_point.threshold)} upwards."
+        said += (
+            " Patches of one patient whose names tell their places are judged together, and are "
+            f"called so from {score_text(context.operating_point.threshold)}."
         )
-    if run.drawn:
-        streamlit.caption(DRAWN)
+    streamlit.caption(said)
     if run.leak:
         streamlit.warning(f"The splits of its data leak: {run.leak}")
     with streamlit.expander("What it is for"):
@@ -100,13 +102,17 @@ def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> Non
     run = explainer.run
     place.metric("Call", call_word(prediction))
     share = min(1.0, prediction.positive_probability)
-    place.progress(share, text=point_text(prediction, run))
+    place.progress(share, text=_sentence(point_text(prediction, run)))
     if is_of_sides(prediction):
-        place.caption(class_text(prediction, run))
+        place.caption(_sentence(class_text(prediction, run)))
     if isinstance(prediction, PredictionInContext):
-        place.caption(context_text(prediction, run))
+        place.caption(_sentence(context_text(prediction, run)))
     if prediction.unlike_training:
         place.warning(f"This image is {UNLIKE}.")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _show_heat_map(
@@ -127,8 +133,8 @@ def _show_heat_map(
     pixels = enlarged(np.asarray(image))
     place.image(
         overlay(pixels, found.map),
-        caption=f"What speaks for {prediction.word} ({found.method}). It shows where the network "
-        f"looks, not where disease is.{_MAP_ALONE if _has_neighbours(prediction) else ''}",
+        caption=f"Bright areas speak for {prediction.word} ({found.method}). They show where the "
+        f"network looks, not where disease is.{_MAP_ALONE if _has_neighbours(prediction) else ''}",
         width=PREVIEW,
     )
 

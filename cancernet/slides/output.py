@@ -144,8 +144,9 @@ def _way(drawn: SlideMap, whole: SlideMap) -> str:
     if drawn.context is None:
         return "ALONE: every patch judged by itself\n"
     lone = int(drawn.context.lone.sum())
-    without = f" ({lone:,} without any)" if lone else ""
-    return f"IN CONTEXT: patches judged with neighbours{without}\n"
+    without = f", {lone:,} alone" if lone else ""
+    found = drawn.context.neighbours.mean()
+    return f"IN CONTEXT: with {found:.1f} of 8 neighbours on average{without}\n"
 
 
 def _called(slide: SlideMap, word: str, way: str) -> str:

@@ -63,6 +63,7 @@ def test_a_slide_map_is_shown_in_context_and_alone(page_in_context, tmp_path):
     figures, line = page.locator("#slide-figures"), page.locator("#slide-patch")
     expect(figures).to_contain_text("Operating point0.600")
     expect(figures).to_contain_text("Without neighbours1 patch, judged alone")
+    expect(figures).to_contain_text("Judged with4.0 of 8 neighbours on average")  # 40 of 10 patches
     page.locator("#slide-frame").focus()
     page.keyboard.press("ArrowRight")
     expect(line).to_contain_text("judged with 3 of 8 neighbours; alone: 0.119")
@@ -70,7 +71,7 @@ def test_a_slide_map_is_shown_in_context_and_alone(page_in_context, tmp_path):
     in_context = page.locator("#slide-heat").evaluate(heat)
     page.check("#slide-alone")
     expect(figures).to_contain_text("Operating point0.400")
-    expect(figures).not_to_contain_text("Without neighbours")
+    expect(figures).not_to_contain_text("neighbours")
     expect(line).to_contain_text(
         "probability of IDC 0.119, below the operating point; judged alone"
     )

@@ -44,14 +44,14 @@ def test_a_sentence_is_one_or_more_whole_sentences(kind):
         ),
         (
             remark(Kind.FEW_PATIENTS, patients=3, with_positives=1, with_negatives=2, level=0.95),
-            "The 95% intervals rest on 3 patients (1 with positives, 2 with negatives)",
+            "The 95 % intervals rest on 3 patients (1 with positives, 2 with negatives)",
         ),
         (
             remark(
                 Kind.TEMPERATURE_SHRUNK, patients=1, alone=2.5678, weight=1 / 11, temperature=1.09
             ),
             "The 1 validation patient alone would give a temperature of 2.57; so few patients get "
-            "a weight of 9%, which makes it 1.09.",
+            "a weight of 9 %, which makes it 1.09.",
         ),
     ],
 )
@@ -71,7 +71,7 @@ def test_probabilities_whose_odds_are_off_by_a_factor_of_two_are_remarked(score,
     said = [words.sentence(one) for one in found if one.kind == Kind.BADLY_CALIBRATED]
     assert len(said) == bad
     if bad:
-        assert f"on testing is {score:.3f}, but 0.500 of the images are positive" in said[0]
+        assert f"on testing is {score:.3f}, where the share of positive images, 0.500, " in said[0]
 
 
 def test_a_rule_is_said_with_its_number():

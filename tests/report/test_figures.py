@@ -15,7 +15,7 @@ from cancernet.config import TrainConfig
 from cancernet.measures.calibration import calibration_metrics
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.calls import Calls
-from cancernet.measures.class_measures import MEASURES, class_table
+from cancernet.measures.class_measures import class_table
 from cancernet.measures.scored import Classes
 from cancernet.report.content import Asked, Network, TrainingFacts
 from cancernet.report.figures import classes as class_figures
@@ -98,7 +98,7 @@ def test_history_of_one_epoch_without_validation_is_drawn():
 def test_confusion_matrix_shows_counts_and_shares_of_the_truth():
     figure = class_figures.draw_confusion_matrix([[3, 1], [0, 0]], ["no", "yes"])
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["3\n75.0%", "1\n25.0%", "0", "0"]
+    assert texts == ["3\n75.0\u00a0%", "1\n25.0\u00a0%", "0", "0"]
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert rows == ["no\n4 images", "yes\n0 images"]
     with pytest.raises(ValueError, match="does not fit 3 classes"):
@@ -152,7 +152,7 @@ def test_report_holds_the_figures_and_the_notice():
     assert text.count(content.notice) >= 3
     for name in ("sensitivity", "specificity", "roc_auc", "mcc"):
         assert f"{testing[name]:.3f}" in text
-    key = re.search(r"<b>([\d.]+)</b>sensitivity: recall of IDC", text)
+    key = re.search(r"<b>([\d.]+)</b>sensitivity: IDC images that it finds", text)
     assert key[1] == f"{testing['sensitivity']:.3f}"
     for needed in (content.command, content.fingerprint, content.split_method, "not an image"):
         assert needed in text
@@ -171,7 +171,7 @@ def test_report_shows_what_reviewers_ask_for():
         assert f"<td>{found[name]:.3f}</td>" in text, name
     assert "resamples of the patients" in text
     assert "All 12 patients are positive" in text
-    assert f"<td>{100 * truth.mean():.3g}%</td>" in text
+    assert f"<td>{100 * truth.mean():.3g} %</td>" in text
     for low, high in decision_curve(Calls(truth, score)).useful_stretches():
         assert (f"{low:.2f} to {high:.2f}" if high > low else f"{low:.2f}") in text
 
@@ -365,16 +365,24 @@ def test_bars_leave_out_the_accuracy_against_the_others_and_name_what_is_undefin
     found = class_table([[41, 0, 0], [9, 0, 0], [0, 0, 0]], ("benign", "malignant", "normal"))
     figure = class_figures.draw_class_measures({"Class by class": found})
     (axes,) = figure.axes
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(MEASURES)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "precision",
+        "recall",
+        "F1",
+    ]
     assert [bar.get_height() for bar in axes.patches[1::3]] == [0, 0, 0]  # of `malignant`
     assert sum(text.get_text() == "undefined" for text in axes.texts) == 4
 
 
 def test_the_legend_of_the_decision_curve_covers_nothing():
-    figure = curves.draw_decision_curve(Calls([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.8], 0.82))
+    figure = curves.draw_decision_curve(
+        Calls([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.8], 0.82), footer="drawn"
+    )
     figure.draw_without_rendering()
-    (legend,) = figure.legends
-    assert legend.get_window_extent().y0 >= figure.axes[0].get_window_extent().y1
+    (axes,), (footer,) = figure.axes, figure.texts
+    legend = axes.get_legend().get_window_extent()
+    assert footer.get_window_extent().y1 <= legend.y0
+    assert legend.y1 <= axes.xaxis.get_tightbbox().y0
 
 
 def test_the_contents_lead_to_every_chapter_and_folded_ones_are_closed():

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 
 import numpy as np
 import pytest
@@ -32,6 +33,40 @@ def flow():
         FlowStep(name=name, patients=4, images=10, positives=5)
         for name in ("training", "validation", "testing")
     ]
+
+
+def told_first(content):
+    """The sentence at the top of a report, as one line of text."""
+    found = re.search('<p class="said">(.*?)</p>', page(content), re.DOTALL)
+    return " ".join(re.sub("<.*?>", "", found[1]).split())
+
+
+def test_the_report_begins_with_how_good_it_is_and_for_whom():
+    content = report_content()
+    testing, limits = content.assessment.testing, content.assessment.intervals["testing"].limits
+    low, high = limits["specificity"]
+    shares = testing.sensitivity, *limits["sensitivity"], 1 - testing.specificity, 1 - high, 1 - low
+    assert told_first(content) == (
+        "On images like these, of patients not used to train it, the model finds "
+        "{:.0f} of 100 IDC images (95 % interval {:.0f} to {:.0f}) and wrongly calls "
+        "{:.0f} of 100 others IDC ({:.0f} to {:.0f}).".format(*(100 * share for share in shares))
+    )
+    assert told_first(report_content(leak="LEAK", drawn=True)).startswith(
+        "On drawn images like these, some of which it knew from training, so that it seems better"
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "said", "end"),
+    [("specificity", "finds", "no others."), ("sensitivity", "wrongly", "no IDC images.")],
+)
+def test_of_one_class_the_report_says_what_is_missing(missing, said, end):
+    content = report_content()
+    testing = dataclasses.replace(content.assessment.testing, **{missing: math.nan})
+    assessment = dataclasses.replace(content.assessment, testing=testing)
+    told = told_first(dataclasses.replace(content, assessment=assessment))
+    assert told.endswith(f"; testing has {end}") and "undefined" not in told
+    assert told.count("of 100") == 1 and said in told
 
 
 def test_the_data_flow_adds_up():
@@ -161,7 +196,8 @@ def test_slide_maps_say_what_they_show(tmp_path):
     )  # fmt: skip
     found = page(report_content(slides=[slide]))
     caption = (
-        "Patient &lt;7&gt;, 1,234 patches: IDC labelled in 25.0% of the area, called in 12.5%."
+        "Patient &lt;7&gt;, 1,234 patches: IDC labelled in 25.0\u00a0% of the area, "
+        "called in 12.5\u00a0%."
     )
     assert caption in found and "data:image/jpeg;base64," in found
     assert "The 1 of 3 testing patients with the most patches." in found
@@ -187,7 +223,7 @@ def test_every_template_is_well_formed_and_misses_nothing_silently():
         (rendering.interval((0.1, 0.25)), "[0.100, 0.250]"),
         (rendering.signed(-0.05), "−0.050"),
         (rendering.signed_interval((-0.1, 0.2)), "[−0.100, +0.200]"),
-        (rendering.percent(0.5), "50.0%"),
+        (rendering.percent(0.5), "50.0\u00a0%"),
         (rendering.percent(math.nan), "undefined"),
         (rendering.plain(None), "—"),
         (rendering.plain(12345), "12,345"),

@@ -47,7 +47,7 @@ def upload(app, *files):
 def test_the_notice_and_the_uploader_are_there_at_once(app):
     assert "not for diagnosis" in app.warning[0].value
     assert app.title[0].value == "CancerNet" and len(app.file_uploader) == 1
-    assert any("drawn" in caption.value for caption in app.caption)
+    assert "drawn" in app.warning[1].value
 
 
 def test_a_leak_is_said(tmp_path, monkeypatch):
@@ -59,7 +59,7 @@ def test_a_leak_is_said(tmp_path, monkeypatch):
     run_folder.write_run_file(run, dataclasses.replace(record, dataset=dataset))
     monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    assert app.warning[1].value == "The splits of its data leak: patients on both sides"
+    assert app.warning[-1].value == "The splits of its data leak: patients on both sides"
 
 
 def test_class_probability_and_heat_map(app):
@@ -77,7 +77,7 @@ def test_of_more_than_two_classes_the_call_comes_first(tmp_path, monkeypatch):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     upload(app, ("blue.png", picture(BLUE)))
     assert [metric.value for metric in app.metric] == ["positive"]
-    [said] = [each.value for each in app.caption if "most probable" in each.value]
+    [said] = [each.value for each in app.caption if "Most probable" in each.value]
     assert "although the call is positive" in said
 
 
@@ -85,7 +85,7 @@ def test_patches_of_one_patient_are_judged_together(tmp_path, monkeypatch):
     run = give_context(write_tiny_run(tmp_path / "tiny"))
     monkeypatch.setattr(sys, "argv", ["app.py", "--run", str(run)])
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    assert any("judged with one another" in caption.value for caption in app.caption)
+    assert any("are judged together" in caption.value for caption in app.caption)
     files = [
         (f"8863_idx5_x{x}_y{y}_class0.png", picture((95 + y, 0, 105)))
         for x in (1, 51)
@@ -93,8 +93,8 @@ def test_patches_of_one_patient_are_judged_together(tmp_path, monkeypatch):
     ]
     upload(app, *files, ("bad.png", b"x"), ("plain.png", picture(BLUE)))
     said = [caption.value for caption in app.caption]
-    assert sum("judged with 3 of 8 neighbours; alone: probability 0." in line for line in said) == 4
-    assert sum(line.startswith("alone: ") for line in said) == 1
+    assert sum("Judged with 3 of 8 neighbours; alone: probability 0." in line for line in said) == 4
+    assert sum(line.startswith("Alone: ") for line in said) == 1
     assert app.error[0].value.startswith("bad.png: ") and len(app.metric) == 5
 
 

@@ -88,7 +88,7 @@ def test_the_table_has_the_numbers_of_an_evaluation(run, patches, tmp_path, caps
     assert 0.4 <= float(lone["probability"]) < 0.6  # the run's own operating point calls it
     said = capsys.readouterr().out
     assert "at the operating point 0.600" in said
-    assert "in context, 1 patch without neighbours; alone: " in said
+    assert " of 8 neighbours on average, 1 patch without any; alone: " in said
 
 
 def test_figures_and_outline_are_those_in_context(run, patches, tmp_path) -> None:

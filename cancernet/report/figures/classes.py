@@ -8,7 +8,8 @@ import numpy as np
 
 from cancernet.measures.class_measures import MEASURES, ClassTable
 from cancernet.measures.metrics import ratio
-from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure
+from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, SIDE, new_figure, word_of
+from cancernet.report.rendering import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,9 @@ def draw_class_counts(
     `counts` are split -> images of each class, in the order of `words`.
     """
     total = sum(sum(row) for row in counts.values())
-    figure, (axes,) = new_figure(width=max(5.5, 1.6 + 1.15 * len(words)), height=4.4, footer=footer)
+    figure, (axes,) = new_figure(
+        width=max(SIDE[0], 1.2 + 1.1 * len(words)), height=4.4, footer=footer
+    )
     places, width = np.arange(len(words)), 0.8 / len(counts)
     for number, (split, row) in enumerate(counts.items()):
         offset = (number - (len(counts) - 1) / 2) * width
@@ -77,7 +80,7 @@ def draw_factors(factors: Mapping[str, Mapping[str, int]], *, footer: str = "") 
     for axes, (factor, levels) in zip(panels, factors.items(), strict=True):
         total = sum(levels.values())
         bars = axes.bar(list(levels), list(levels.values()), 0.6, color=BLUE)
-        labels = [f"{count:,}\n{count / max(total, 1):.1%}" for count in levels.values()]
+        labels = [f"{count:,}\n{percent(count / max(total, 1))}" for count in levels.values()]
         axes.bar_label(bars, labels=labels, fontsize=8, padding=2)
         axes.margins(y=0.22)
         axes.set(ylabel="images")
@@ -92,8 +95,11 @@ def draw_confusion_matrix(
 
     `matrix` has shape (classes, classes): rows truth, columns prediction.
     """
-    side = max(4.6, 1.6 + 0.95 * len(words))
-    figure, (axes,) = new_figure(width=side + 1.2, height=side, footer=footer)
+    width, height = SIDE
+    if len(words) > 3:
+        height = 1.6 + 0.95 * len(words)
+        width = height + 1.2
+    figure, (axes,) = new_figure(width=width, height=height, footer=footer)
     axes.set_title(title, fontsize=11)
     put_matrix(axes, matrix, words, size=11 if len(words) <= 3 else 8)
     return figure
@@ -116,7 +122,7 @@ def put_matrix(
     for row, column in np.ndindex(classes, classes):
         text = f"{counts[row, column]:,}"
         if shares and np.isfinite(share[row, column]):
-            text += f"\n{share[row, column]:.1%}"
+            text += f"\n{percent(share[row, column])}"
         dark = np.nan_to_num(share[row, column]) > 0.55
         axes.text(
             column,
@@ -148,7 +154,7 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
         for number, (measure, colour) in enumerate(zip(MEASURES, MEASURE_COLOURS, strict=True)):
             values = np.array([getattr(row, measure) for row in rows], np.float64)
             where = places + (number - 1) * 0.26
-            axes.bar(where, np.nan_to_num(values), 0.25, color=colour, label=measure)
+            axes.bar(where, np.nan_to_num(values), 0.25, color=colour, label=word_of(measure))
             # What is undefined must not look like 0.
             for x in where[np.isnan(values)]:
                 axes.text(x, 0.01, "undefined", rotation=90, ha="center", va="bottom", fontsize=6)
@@ -157,8 +163,7 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
         axes.set_title(title, fontsize=11)
     figure.legend(
         *panels[0].get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=len(MEASURES),
+        loc="outside right upper",
         frameon=False,
         fontsize=9,
     )

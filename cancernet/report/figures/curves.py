@@ -12,7 +12,7 @@ from cancernet.measures.calibration import reliability
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.calls import Calls
 from cancernet.measures.ranking import areas, curve_counts
-from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure
+from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, SIDE, new_figure, word_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,10 @@ def draw_history(
         footer: a line below, such as the warning that data are drawn.
     """
     figure, panels = new_figure(
-        width=4.5 * len(measures), height=3.8, columns=len(measures), footer=footer
+        width=min(4.5, 10.2 / len(measures)) * len(measures),
+        height=3.8,
+        columns=len(measures),
+        footer=footer,
     )
     if best_epoch is None and np.isfinite(history.get("val_loss", [])).any():
         best_epoch = int(np.nanargmin(np.asarray(history["val_loss"], np.float64))) + 1
@@ -56,7 +59,7 @@ def draw_history(
             label = f"kept: epoch {best_epoch}"
             axes.axvline(best_epoch, color=GREEN, linestyle=":", linewidth=2, label=label)
         title = f"{measure.capitalize()} on training and validation"
-        _finish_epochs(axes, measure, title)
+        _finish_epochs(axes, word_of(measure), title)
     return figure
 
 
@@ -74,7 +77,7 @@ def draw_roc(
     calls: Calls, *, interval: tuple[float, float] | None = None, footer: str = ""
 ) -> "Figure":
     """Draws sensitivity against 1 - specificity; `interval` is that of the area."""
-    figure, (axes,) = new_figure(width=4.8, height=5.1, footer=footer)
+    figure, (axes,) = new_figure(width=SIDE[0], height=SIDE[1], footer=footer)
     axes.set_title("ROC curve", fontsize=11)
     put_roc(axes, calls, interval)
     return figure
@@ -94,7 +97,8 @@ def put_roc(
     axes.plot(x, y, color=BLUE, linewidth=2, label=label)
     called = calls.called
     _mark(axes, called[calls.truth == 0].mean(), called[calls.truth == 1].mean(), calls)
-    axes.legend(loc="lower right", **LEGEND | {"fontsize": size})
+    below = areas(calls.ranking)[0] >= 0.5  # else above the curve
+    axes.legend(loc="lower right" if below else "upper left", **LEGEND | {"fontsize": size})
 
 
 def draw_precision_recall(
@@ -150,7 +154,7 @@ def draw_calibration(calls: Calls, *, bins: int = 10, footer: str = "") -> "Figu
 def draw_decision_curve(calls: Calls, *, footer: str = "") -> "Figure":
     """Draws the net benefit of the network, of acting always, and of never acting."""
     curve = decision_curve(calls)
-    figure, (axes,) = new_figure(width=6.2, height=4.6, footer=footer)
+    figure, (axes,) = new_figure(width=SIDE[0], height=4.6, footer=footer)
     axes.plot(curve.thresholds, curve.network, color=BLUE, linewidth=2, label="network")
     axes.plot(
         curve.thresholds, curve.everybody, color=ORANGE, linestyle="--", label="act on everybody"
@@ -168,7 +172,7 @@ def draw_decision_curve(calls: Calls, *, footer: str = "") -> "Figure":
     )
     axes.set_title("Decision curve", fontsize=11)
     # Inside the axes it would cover the operating point or a curve.
-    figure.legend(loc="outside upper center", ncols=2, **LEGEND)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.14), ncols=2, **LEGEND)
     return figure
 
 
@@ -194,7 +198,7 @@ def _finish_epochs(axes: "Axes", words: str, title: str) -> None:
 
 def _square(x: str, y: str, title: str, footer: str) -> "tuple[Figure, Axes]":
     """One pair of axes from 0 to 1 both ways, with words."""
-    figure, (axes,) = new_figure(width=4.8, height=5.1, footer=footer)
+    figure, (axes,) = new_figure(width=SIDE[0], height=SIDE[1], footer=footer)
     axes.set_title(title, fontsize=11)
     _frame(axes, x, y)
     return figure, axes

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 DOTS_PER_INCH = 150
+SIDE = 4.8, 5.1  # inches; two such figures stand side by side in a report, letters of one size
 
 # A fixed salt and no date: the same numbers give the same file.
 _SETTINGS = {"svg.hashsalt": "cancernet", "svg.fonttype": "path", "font.family": "DejaVu Sans"}
@@ -43,6 +44,11 @@ def add_footer(figure: "Figure", footer: str) -> None:
     if footer:
         # supxlabel, unlike text, is given its own room by the layout.
         figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
+
+
+def word_of(measure: str) -> str:
+    """Returns what a reader calls a measure: `f1` is F1."""
+    return "F1" if measure == "f1" else measure
 
 
 def save_figure(figure: "Figure", path: Path) -> tuple[Path, Path]:

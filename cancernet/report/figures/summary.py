@@ -14,7 +14,7 @@ from cancernet.report.content import ReportContent
 from cancernet.report.figures.classes import put_matrix
 from cancernet.report.figures.curves import put_roc
 from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE
-from cancernet.report.rendering import interval, number
+from cancernet.report.rendering import interval, number, percent
 from cancernet.report.sections import SIDES, testing_counts
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _write_key_figures(figure: "Figure", content: ReportContent) -> None:
         known = not np.isnan(limits[0])
         value = f"{words} {number(testing[name])}"
         figure.text(left, 0.8, value, fontsize=19, weight="bold", va="center", color=BLUE)
-        said = f"{found.level:.0%} interval {interval(limits)}" if known else "no interval"
+        said = f"{percent(found.level, 0)} interval {interval(limits)}" if known else "no interval"
         figure.text(left, 0.76, said, fontsize=14, va="center", color=BLUE)
 
 

@@ -131,6 +131,11 @@ export class Slide {
       [point.isOwn ? "Your threshold" : "Operating point", short(point.value)],
     ];
     const lone = map.patches.filter((patch) => patch.neighbours === undefined).length;
+    if (map.alone && !this.isAlone) {
+      const found = map.patches.reduce((sum, { neighbours }) => sum + (neighbours ?? 0), 0);
+      const mean = (found / map.patches.length).toFixed(1);
+      figures.push(["Judged with", `${mean} of 8 neighbours on average`]);
+    }
     if (map.alone && !this.isAlone && lone) {
       figures.push(["Without neighbours", `${counted(lone, "patch", "patches")}, judged alone`]);
     }
