@@ -107,7 +107,7 @@ def as_text(finished: FinishedRun, found: Examined) -> str:
     for at in found.predictive:
         lines += [
             "",
-            f"At a prevalence of {100 * at.prevalence:.3g}%: a positive call is right in "
+            f"At a prevalence of {100 * at.prevalence:.3g} %: a positive call is right in "
             f"{number(at.positive_predictive_value)} {interval(at.positive_limits)}, a "
             f"negative one in {number(at.negative_predictive_value)} "
             f"{interval(at.negative_limits)}; {number(at.calls_per_hundred, 1)} calls in "

@@ -67,12 +67,12 @@ def test_an_external_test_leaves_the_run_as_it_was(run, images, monkeypatch, cap
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", *arguments, "--prevalence", "0.01"])
     assert evaluate.main() == 0
     printed = capsys.readouterr().out
-    for words in ("north", "prevalence of 1%", "not for diagnosis", "a mask, not an image"):
+    for words in ("north", "prevalence of 1 %", "not for diagnosis", "a mask, not an image"):
         assert words in printed
     assert contents(run) == before
     folder = run / "evaluations" / "clinic"
     page = (folder / "report.html").read_text()
-    for words in ("Side by side", "own testing set", "By site", "judged here", "1%"):
+    for words in ("Side by side", "own testing set", "By site", "judged here", "1 %"):
         assert words in page, words
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["testing"]["images"] == 12 and metrics["testing"]["patients"] == 4

@@ -141,7 +141,7 @@ def test_few_patients_draw_the_temperature_towards_one():
         assert fit.temperature == pytest.approx(alone ** (patients / (patients + PRIOR_PATIENTS)))
         found.append(fit)
     assert 1 < found[0].temperature < found[1].temperature < found[2].temperature < alone
-    assert "get a weight of 23%" in found[1].note and found[2].note == ""
+    assert "get a weight of 23 %" in found[1].note and found[2].note == ""
 
 
 class TestBadNews:

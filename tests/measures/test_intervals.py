@@ -366,7 +366,7 @@ def test_what_intervals_say_of_themselves():
         with_negatives=len(set(patients[truth == 0])),
         level=0.9,
     )
-    assert found.notes[0].startswith("The 90% intervals rest on 8 patients")
+    assert found.notes[0].startswith("The 90 % intervals rest on 8 patients")
 
 
 def test_figures_without_an_interval_are_named():

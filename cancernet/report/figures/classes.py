@@ -122,7 +122,7 @@ def put_matrix(
     for row, column in np.ndindex(classes, classes):
         text = f"{counts[row, column]:,}"
         if shares and np.isfinite(share[row, column]):
-            text += f"\n{percent(share[row, column])}"
+            text += f"\n{percent(float(share[row, column]))}"
         dark = np.nan_to_num(share[row, column]) > 0.55
         axes.text(
             column,
