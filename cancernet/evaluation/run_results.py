@@ -19,6 +19,7 @@ from cancernet.runs.cross_validation_record import read_finished_folds
 from cancernet.runs.metrics_file import read_metrics
 from cancernet.runs.run_folder import HISTORY, PREDICTIONS, VALIDATION_PREDICTIONS, Run
 from cancernet.runs.run_record import CROSS_VALIDATION, ContextRecord, Setting
+from cancernet.scoring.predictor import Predictor
 
 EVALUATION = "evaluation.json"
 SEED = 7  # of a run that does not tell its own
@@ -59,10 +60,18 @@ class EvaluationRecord(Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """A finished run with its stored scores, those of each patch alone."""
+    """A finished run with its stored scores, those of each patch alone.
+
+    `model` is somebody else's, opened; None for a run, whose folder has its own.
+    """
 
     run: Run
     scores: ScoreSet
+    model: Predictor | None = None
+
+    def open(self) -> Predictor:
+        """Returns what scores images; that of a run is verified now, because it is used now."""
+        return self.model or Predictor(run_folder.open_run(self.run.folder))
 
     @property
     def settings(self) -> Mapping[str, Setting]:
@@ -166,10 +175,11 @@ def flow_of(run: Run) -> list[FlowStep]:
 def asked_of(finished: FinishedRun, *, judged_on: str) -> Asked:
     """What the run was asked, for a report on the images that it is judged on now."""
     run, record = finished.run, finished.run.record
-    name = record.model.name if record.model else ""
+    name = record.model.name if record.model else finished.name
+    trained_on = f"{record.dataset.name}: {record.dataset.title}"
     return Asked(
         run=finished.name,
-        data_set=f"{record.dataset.name}: {record.dataset.title}",
+        data_set="not known" if finished.model else trained_on,
         recipe=record.recipe,
         network=Network(name=name, width=run.width, height=run.height),
         judged_on=judged_on,
