@@ -49,7 +49,7 @@ class Examined:
         remarks: sentences that a reader must see.
         own: whether they are of the run's own data set.
         content: digest of the images with their truth; empty for the run's own.
-        exit_code: 1 when some images could not be read.
+        exit_code: 1 when some images could not be read, or rows of a table have no file.
     """
 
     name: str
@@ -87,11 +87,12 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
             settings.data,
             run,
             split=settings.split,
+            patient_table=settings.patient_table,
             columns=settings.columns,
             labels=settings.labels,
         )
         testing, failures = score_labelled(labelled, finished.open())
-        exit_code = EXIT_SOME_FAILED if failures else EXIT_OK
+        exit_code = EXIT_SOME_FAILED if failures or labelled.missing else EXIT_OK
         left_out = {**labelled.left_out, **failures}
         name, how, drawn = labelled.name, labelled.how, labelled.drawn or run.drawn
         own = bool(labelled.fingerprint) and labelled.fingerprint in fingerprints(run)
