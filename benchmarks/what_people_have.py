@@ -7,7 +7,7 @@ the tutorial leaves them, `training/0` … `testing/1`, divided patch by patch; 
 with its table, as PGM; DICOM files whose labels and patients are in two tables. Of each set one
 line says how many images and patients were built, how many patients are in two splits, how many
 images were predicted and evaluated, whether the two gave the same probabilities, and whether the
-network does so as a file of somebody else, `evaluate_model.py --run FILE.keras`.
+network does so as a file of somebody else, `evaluate_model.py --run FILE.onnx`.
 
 Then one picture is saved as 8-bit PNG and, with 12 of 16 bits, as PNG, TIFF and DICOM (by OpenCV,
 tifffile and by hand, which is not what reads them), and the run on DICOM files answers to each.
@@ -47,6 +47,7 @@ OWN = ("--dataset", "folder", "--classes", "benign", "malignant", "--positive", 
 class Case:
     """What somebody has: how it is drawn, and what is typed after `--source` and `--data`.
 
+    What is typed for the build begins with `--dataset NAME`, unless it is IDC.
     `evaluated` is empty where the built set is evaluated rather than the folder as it is.
     """
 
@@ -146,7 +147,7 @@ def whole_way(name: str, case: Case, work: Path) -> bool:
     said = [word.replace("SOURCE", str(source)) for word in case.build]
     typed(work, "build_dataset.py", *said, "--source", source, "--output", work / "set")
     typed(work, "train_model.py", "--data", work / "set", "--run", work / "run", "--model",
-          "cancernet", *FEW)  # fmt: skip
+          "cancernet", *case.build[:2], *FEW)  # fmt: skip
     typed(work, "predict.py", source, "--run", work / "run", "--csv", work / "predicted.csv")
     data = [word.replace("SOURCE", str(source)) for word in case.evaluated]
     typed(work, "evaluate_model.py", "--run", work / "run", "--data", *(data or [work / "set"]),
@@ -176,8 +177,8 @@ def agree(predicted: list[dict], judged: list[dict], built: list[dict]) -> str:
 
 def model_alone(work: Path) -> str:
     """Tells whether the run's network gives the same scores as a file of somebody else."""
-    theirs = work / "theirs.keras"
-    shutil.copyfile(work / "run" / "model.keras", theirs)
+    theirs = work / "theirs.onnx"
+    shutil.copyfile(work / "run" / "model.onnx", theirs)
     typed(work, "evaluate_model.py", "--run", theirs, "--data", work / "set", "--rule", "youden",
           "--preprocessing", "inside", "--output", work / "judged-alone")  # fmt: skip
     record = json.loads((work / "run" / "run.json").read_text())
