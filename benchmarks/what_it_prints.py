@@ -36,9 +36,9 @@ def says(command: str, words: str, meant: str) -> str:
     content = io.BytesIO()
     output = io.TextIOWrapper(content, encoding="utf-8", write_through=True)
     sys.argv = [f"{command}.py", *words.split()]
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        with contextlib.suppress(SystemExit):
-            command_line.run(COMMANDS[command].main)
+    quiet = contextlib.redirect_stdout(output), contextlib.redirect_stderr(output)
+    with quiet[0], quiet[1], contextlib.suppress(SystemExit):
+        command_line.run(COMMANDS[command].main)
     lines = [" ".join(line.split()) for line in content.getvalue().decode().splitlines()]
     found = next((line for line in lines if meant in line), "")
     return found or f"WRONG: no “{meant}” in: {' / '.join(lines)[-300:]}"
@@ -111,8 +111,9 @@ def ids_of_pandas() -> str:
 
 def foreign_paths() -> str:
     scans()
+    front = "C:\\Users\\me\\scans\\p"
     table("t.csv", "image,label,patient",
-          lambda n: f"C:\\Users\\me\\scans\\p{n // 4}\\{n}.png,{labels_of(n)},{n // 4}")  # fmt: skip
+          lambda n: f"{front}{n // 4}\\{n}.png,{labels_of(n)},{n // 4}")  # fmt: skip
     return says("build", f"{OWN} --source scans --table t.csv --output set", "all ")
 
 
@@ -154,7 +155,7 @@ def largest_page() -> str:
         for side in (20, 64):
             file.write(DRAW.integers(0, 256, (side, side)).astype(np.uint8))
     write_tiny_run(Path("run"))
-    return says("predict", "pages.tif --run run", "page")
+    return says("predict", "pages.tif --run run", "largest")
 
 
 def floating_point() -> str:
