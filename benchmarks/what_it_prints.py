@@ -167,7 +167,7 @@ def floating_point() -> str:
 def keras_2() -> str:
     write("scan.png", DRAW.integers(0, 256, (8, 8, 3)))
     named = ROOT / "tests" / "scoring" / "keras_2" / "tutorial.h5"
-    return says("predict", f"scan.png --run {named} --dataset idc --preprocessing unit", "probab")
+    return says("predict", f"scan.png --run {named} --dataset busi --preprocessing unit", "probab")
 
 
 def saved_model() -> str:
