@@ -22,6 +22,8 @@ from cancernet.base.files import LockedError, lock
 # How long an example takes says what else the machine does.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+# `pytest --hypothesis-profile many`: for a property that is worth an hour once.
+hypothesis.settings.register_profile("many", deadline=None, max_examples=2000)
 # For tools/mutation/mutate.py: the first example that fails is enough, and every run has the same.
 hypothesis.settings.register_profile(
     "mutation",

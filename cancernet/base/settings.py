@@ -83,6 +83,19 @@ def columns_setting(group: str = "") -> Any:
     )
 
 
+def patient_table_setting(named: str, group: str = "") -> Any:
+    """Returns the field of a settings dataclass that names a table of images and their patients.
+
+    `named` is the flag of what does not name the patients itself.
+    """
+    return setting(
+        None,
+        f"table of filename,patient where {named} does not name the patients",
+        metavar="FILE",
+        group=group,
+    )
+
+
 def labels_setting(group: str = "") -> Any:
     """Returns the field of a settings dataclass that says what a table's labels mean."""
     return setting(

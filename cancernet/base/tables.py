@@ -106,6 +106,7 @@ def read_table(path: Path, columns: Sequence[str] = (), *, all_there: bool = Tru
     named = _named_columns(columns)
     text = read_text(path)
     with _refusing(path, "table", "CSV file"):
+        text = text.lstrip("\r\n")
         first = next(io.StringIO(text, newline=""), "").rstrip("\r\n")
         told = _EXCEL.match(first)
         delimiter = told[1] if told else _delimiter(first, set(named.values()))

@@ -11,6 +11,7 @@ from cancernet.base.settings import (
     columns_setting,
     flag_of,
     labels_setting,
+    patient_table_setting,
     setting,
     setting_fields,
 )
@@ -115,12 +116,7 @@ class BuildSettings:
         metavar="FILE",
         group=OWN,
     )
-    patient_table: Path | None = setting(
-        None,
-        "table of filename,patient where --table does not name the patients",
-        metavar="FILE",
-        group=OWN,
-    )
+    patient_table: Path | None = patient_table_setting("--table", OWN)
     columns: tuple[str, ...] = columns_setting(OWN)
     labels: tuple[str, ...] = labels_setting(OWN)
     include_masks: bool = setting(

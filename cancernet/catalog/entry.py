@@ -22,7 +22,7 @@ class Reason(enum.Enum):
     MASK = "a mask, not an image"
     BAD_NAME = "the file name does not fit the layout"
     NO_LABEL = "not in the table of labels"
-    NO_FILE = "named by a table, but not in the source folder"
+    NO_FILE = "named by a table, but not in the folder of the images"
     SEVERAL_FILES = "a name in a table fits several files"
     NO_PATIENT = "no patient is known for it"
     NO_GROUP = "--group-by does not match the path"

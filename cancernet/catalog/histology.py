@@ -29,6 +29,11 @@ _CLASS_OF = {
 }  # fmt: skip
 
 
+def class_of_folder(name: str) -> str | None:
+    """Returns the class that a folder's name means, such as `Non-Cancer`; None for another name."""
+    return _CLASS_OF.get(re.sub(r"[\s_]", "-", name.casefold()))
+
+
 def identify_idc(path: PurePosixPath) -> Identity:
     """Reads `<patient>_idx5_x<X>_y<Y>_class<0|1>.png` in any folder, or `…/<patient>/<0|1>/…`.
 
@@ -42,7 +47,7 @@ def identify_idc(path: PurePosixPath) -> Identity:
     """
     refuse_mask(path)
     folders = list(path.parts[:-1])
-    label = _CLASS_OF.get(re.sub(r"[\s_]", "-", folders[-1].casefold())) if folders else None
+    label = class_of_folder(folders[-1]) if folders else None
     above = folders[-2:-1] if label is not None else folders[-1:]
     place = read_place(path.name)
     if place is None:

@@ -62,6 +62,7 @@ Judges a finished run again: on other data, in groups of patients, or beside ano
     {evaluate} --run output/first --prevalence 0.01
     {evaluate} --run output/first --rule sensitivity
     {evaluate} --compare output/first output/second
+    {evaluate} --run model.h5 --data DIR --preprocessing unit --rule youden
 
 DIR is a built data set, a folder with a manifest.csv, or a folder with one folder for
 each class. The run keeps its calibration and operating point, and none of its files

@@ -2,10 +2,10 @@
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.files import made_beside
-from cancernet.base.program import typed
 from cancernet.base.screen import fitted
 from cancernet.base.settings import setting
 from cancernet.base.words import NOTICE
@@ -15,7 +15,12 @@ from cancernet.commands.command_line import (
     given_settings,
     typed_command,
 )
+from cancernet.commands.model_alone import ModelFlags, is_model_alone
+from cancernet.config import OUTPUT
 from cancernet.evaluation.settings import EvaluationSettings
+
+if TYPE_CHECKING:
+    from cancernet.evaluation.run_results import FinishedRun
 
 EVALUATIONS = "evaluations"  # in the run folder
 
@@ -28,7 +33,12 @@ class EvaluateOptions:
         CancerNetError: neither a run nor two to compare, or both.
     """
 
-    run: Path | None = setting(None, "finished run to judge", metavar="DIR", common=True)
+    run: Path | None = setting(
+        None,
+        "finished run to judge, or a .keras, .h5, .json or .onnx model",
+        metavar="DIR_OR_FILE",
+        common=True,
+    )
     compare: tuple[Path, ...] = setting(
         (),
         "compare two finished runs, cross-validations or evaluations on the same testing images",
@@ -37,7 +47,8 @@ class EvaluateOptions:
     )
     output: Path | None = setting(
         None,
-        f"new folder for the results (default: <run>/{EVALUATIONS}/<name>)",
+        f"new folder for the results (default: <run>/{EVALUATIONS}/<name>; of a model "
+        f"{OUTPUT}/<model>-{EVALUATIONS}/<name>)",
         metavar="DIR",
         common=True,
     )
@@ -52,9 +63,14 @@ def main() -> int:
     parser = command_parser("evaluate")
     add_settings(parser, EvaluateOptions)
     add_settings(parser, EvaluationSettings)
+    add_settings(parser, ModelFlags)
     arguments = parser.parse_args()
     options = EvaluateOptions(**given_settings(arguments, EvaluateOptions))
     given = given_settings(arguments, EvaluationSettings)
+    model = ModelFlags(**given_settings(arguments, ModelFlags))
+    if is_model_alone(options.run, model):
+        assert options.run is not None
+        return _evaluate_model(options.run, model, EvaluationSettings(**given), options.output)
     if options.run is not None:
         return _evaluate(options.run, EvaluationSettings(**given), options.output)
     if given:
@@ -64,21 +80,34 @@ def main() -> int:
 
 def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -> int:
     """Judges a run, prints the figures and writes a folder; returns 1 if images were unreadable."""
-    if folder.is_file():
-        raise CancerNetError(
-            f"{folder} is a file, but only a finished run has the operating point that is judged; "
-            f"`{typed('predict')} IMAGES --run {folder} --csv FILE` writes a model's probabilities"
-        )
-    from cancernet.evaluation.evaluate_run import examine
-    from cancernet.evaluation.evaluation_report import as_text, write_evaluation
     from cancernet.evaluation.run_results import read_finished
 
-    finished = read_finished(folder)
+    return _judge(read_finished(folder), settings, output, folder / EVALUATIONS)
+
+
+def _evaluate_model(
+    named: Path, model: ModelFlags, settings: EvaluationSettings, output: Path | None
+) -> int:
+    """Judges a model that has no run folder, as `_evaluate` does a run."""
+    from cancernet.evaluation.model_alone import classes_in, ready, refuse_incomplete
+
+    refuse_incomplete(named, settings)
+    with model.open(named, classes_in(settings.data)) as opened:
+        finished, settings = ready(opened, settings)
+        return _judge(finished, settings, output, OUTPUT / f"{named.stem}-{EVALUATIONS}")
+
+
+def _judge(
+    finished: "FinishedRun", settings: EvaluationSettings, output: Path | None, parent: Path
+) -> int:
+    from cancernet.evaluation.evaluate_run import examine
+    from cancernet.evaluation.evaluation_report import as_text, write_evaluation
+
     found = examine(finished, settings)
     name = found.name if settings.data is not None else "own-testing-set"
     if settings.rule is not None:
         name += f"-{settings.rule}"
-    target = output or _free_folder(folder / EVALUATIONS, name)
+    target = output or _free_folder(parent, name)
     with made_beside(target) as staging:
         write_evaluation(staging, finished, found, settings, command=typed_command())
     print(fitted(as_text(finished, found)))

@@ -3,20 +3,20 @@
 import contextlib
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.screen import RED
 from cancernet.base.settings import columns_setting, flag_of, setting, setting_fields
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
 from cancernet.commands.command_line import add_settings, alert, command_parser, given_settings
-from cancernet.config import INTERPOLATIONS, OUTPUT
+from cancernet.commands.model_alone import ModelFlags, is_model_alone
+from cancernet.config import OUTPUT
 
 if TYPE_CHECKING:
     from cancernet.runs.run_folder import Run
     from cancernet.scoring.predictor import Predictor
 
-KERAS_FILE = "a Keras or ONNX model without a run folder (--run FILE)"
 _MAPS = "heat maps (docs/EXPLAIN.md says what they show)"
 _SLIDES = "slide maps (docs/SLIDES.md)"
 _SPREAD = "many images on many processes (needs Dask)"
@@ -69,35 +69,6 @@ class PredictFlags:
         "save the one image, titled with its prediction, as a new file",
         metavar="FILE",
         common=True,
-    )
-
-    dataset: str | None = setting(
-        None, "its classes in order, as in the catalogue", group=KERAS_FILE, metavar="NAME"
-    )
-    preprocessing: str | None = setting(
-        None,
-        "how its pixels are prepared: unit is 0-1; inside: the model does it",
-        group=KERAS_FILE,
-        choices=("inside", "unit", "tf", "torch", "caffe"),
-    )
-    image_size: int | None = setting(
-        None, "height and width, where the file does not say", group=KERAS_FILE, metavar="N"
-    )
-    interpolation: str | None = setting(
-        None, "default: bilinear", group=KERAS_FILE, choices=INTERPOLATIONS
-    )
-    recipe: str | None = setting(
-        None,
-        "take data set, size and interpolation from a recipe, whose models prepare pixels "
-        "themselves",
-        group=KERAS_FILE,
-        metavar="NAME_OR_FILE",
-    )
-    weights: Path | None = setting(
-        None, "its weights, where the other file is the network only (.json)", group=KERAS_FILE
-    )
-    sha256: str | None = setting(
-        None, "the hash the file must have", group=KERAS_FILE, metavar="HEX"
     )
 
     explain: Path | None = setting(
@@ -192,8 +163,8 @@ class PredictFlags:
         return ""
 
 
-def parse_arguments() -> tuple[list[Path], PredictFlags]:
-    """Returns the images that the command line names, and its flags."""
+def parse_arguments() -> tuple[list[Path], PredictFlags, ModelFlags]:
+    """Returns the images that the command line names, its flags, and those of a model alone."""
     parser = command_parser("predict")
     parser.add_argument(
         "images",
@@ -203,16 +174,17 @@ def parse_arguments() -> tuple[list[Path], PredictFlags]:
         help=f"{IMAGES_READ} files, or folders of them",
     )
     add_settings(parser, PredictFlags)
+    add_settings(parser, ModelFlags)
     arguments = parser.parse_args()
     flags = PredictFlags(**given_settings(arguments, PredictFlags))
     if conflict := flags.conflict(arguments.images):
         parser.error(conflict)
-    return arguments.images, flags
+    return arguments.images, flags, ModelFlags(**given_settings(arguments, ModelFlags))
 
 
 def main() -> int:
     """Predicts what the command line names; returns the exit code."""
-    images, flags = parse_arguments()
+    images, flags, model = parse_arguments()
     if flags.workers or flags.scheduler:
         from cancernet.base.parallel import check_cluster_flags
 
@@ -220,45 +192,19 @@ def main() -> int:
     from cancernet.runs.run_folder import newest_run, open_run
 
     with contextlib.ExitStack() as stack:
-        if alone := _model_alone(flags, stack):
-            return _predict(images, flags, alone.run, alone)
-        trained = open_run(flags.run if flags.run is not None else newest_run())
-        if flags.slide:
-            return _map_slides(flags, trained)
-        return _predict(images, flags, trained, None)
-
-
-def _model_alone(flags: PredictFlags, stack: contextlib.ExitStack) -> "Predictor | None":
-    """Opens the model that --run names; None when it names a run folder."""
-    from cancernet.base.files import is_file
-    from cancernet.runs.run_folder import RUN_FILE
-
-    stated: dict[str, Any] = flags.of(KERAS_FILE)
-    if flags.run is not None and not is_file(flags.run / RUN_FILE):
-        from cancernet.scoring import model_file, other_models
-
-        other_models.refuse_other(flags.run, weights=flags.weights)
-        onnx = flags.run.is_file() and flags.run.suffix.lower() == other_models.ONNX
-        if onnx or model_file.is_model_file(flags.run):
+        if is_model_alone(flags.run, model):
+            assert flags.run is not None
             if flags.slide or flags.explain or flags.workers or flags.scheduler:
                 raise CancerNetError(
                     "--slide, --explain, --workers and --scheduler need a run folder, not a "
                     "model alone"
                 )
-            from cancernet.scoring.described import ModelDescription
-
-            description = ModelDescription(**stated)
-            if onnx:
-                return other_models.open_onnx_model(flags.run, description)
-            return stack.enter_context(other_models.open_keras_model(flags.run, description))
-        if not flags.run.exists():
-            return None  # who opens the run says so
-    for name, value in stated.items():
-        if value is not None:
-            raise CancerNetError(
-                f"{flag_of(name)} is only for a model without a run folder; leave it out"
-            )
-    return None
+            alone = stack.enter_context(model.open(flags.run))
+            return _predict(images, flags, alone.run, alone)
+        trained = open_run(flags.run if flags.run is not None else newest_run())
+        if flags.slide:
+            return _map_slides(flags, trained)
+        return _predict(images, flags, trained, None)
 
 
 def _predict(

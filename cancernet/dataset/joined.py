@@ -12,6 +12,7 @@ from cancernet.catalog import LeftOutFile, Reason
 from cancernet.images.named_files import NamedFiles
 
 EXAMPLES = 3
+NAME_SOURCE = "name the folder that holds them with --source"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,12 @@ class Joined:
 
 
 def join_files(
-    lines: Mapping[str, int], table: Path, images: Sequence[str], *, folder: str = ""
+    lines: Mapping[str, int],
+    table: Path,
+    images: Sequence[str],
+    *,
+    folder: str = "",
+    advice: str = NAME_SOURCE,
 ) -> Joined:
     """Finds the file that each name in a table means, as `NamedFiles` does.
 
@@ -39,6 +45,7 @@ def join_files(
         table: the file, for messages.
         images: paths relative to the source folder.
         folder: of the table's images, whose files come first; or empty.
+        advice: what a person does where no name means a file.
 
     Raises:
         CancerNetError: not one name means a single file.
@@ -61,18 +68,18 @@ def join_files(
         other = next(other for other in doubtful if other != file and doubtful[other] == name)
         raise CancerNetError(
             f"{name} in {table} fits several files, {file} and {other}, and no row fits one alone; "
-            "write the path from the source folder into the table"
+            "write the path from the folder of the images into the table"
         )
     if not files:
         raise CancerNetError(
-            f"none of {len(lines):,} files that {table} names is in the source folder: "
-            f"{some(list(lines), EXAMPLES)}; name the folder that holds them with --source"
+            f"none of {len(lines):,} files that {table} names is in the folder of the images: "
+            f"{some(list(lines), EXAMPLES)}; {advice}"
         )
     return Joined(files, doubtful, missing)
 
 
 def read_patients(
-    table: Path, images: Sequence[str], *, columns: Sequence[str] = ()
+    table: Path, images: Sequence[str], *, columns: Sequence[str] = (), advice: str = NAME_SOURCE
 ) -> tuple[dict[str, str], list[LeftOutFile]]:
     """Reads a table of images and their patients.
 
@@ -80,6 +87,7 @@ def read_patients(
         table: with columns for the image and the patient.
         images: paths relative to the source folder.
         columns: of `columns_setting`.
+        advice: of `join_files`.
 
     Returns:
         File -> patient, and the rows without a file.
@@ -90,7 +98,7 @@ def read_patients(
     content = read_table(table, columns, all_there=False)
     image, patient = content.need(Column.IMAGE), content.need(Column.PATIENT)
     lines = {row.cells[image]: row.line for row in reversed(content.rows) if row.cells[image]}
-    joined = join_files(lines, table, images)
+    joined = join_files(lines, table, images, advice=advice)
     patients: dict[str, str] = {}
     for row in content.rows:
         file, named = joined.files.get(row.cells[image]), row.cells[patient]

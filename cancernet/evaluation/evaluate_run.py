@@ -2,7 +2,9 @@
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +22,6 @@ from cancernet.measures.decisions import Rule, rule_of
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.scored import Scored, added_up
 from cancernet.report.content import say_unit
-from cancernet.runs import run_folder
-from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import Failure
 from cancernet.scoring.predictor import Predictor
 
@@ -49,7 +49,7 @@ class Examined:
         remarks: sentences that a reader must see.
         own: whether they are of the run's own data set.
         content: digest of the images with their truth; empty for the run's own.
-        exit_code: 1 when some images could not be read.
+        exit_code: 1 when some images could not be read, or rows of a table have no file.
     """
 
     name: str
@@ -83,9 +83,16 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         testing = finished.scores.scored[TESTING]
         leak, seen, drawn, folder = leak_of(run), "", run.drawn, own_folder(run)
     else:
-        labelled = _labelled(settings.data, run, settings)
-        testing, failures = score_labelled(labelled, run)
-        exit_code = EXIT_SOME_FAILED if failures else EXIT_OK
+        labelled = read_labelled(
+            settings.data,
+            run,
+            split=settings.split,
+            patient_table=settings.patient_table,
+            columns=settings.columns,
+            labels=settings.labels,
+        )
+        testing, failures = score_labelled(labelled, finished.open())
+        exit_code = EXIT_SOME_FAILED if failures or labelled.missing else EXIT_OK
         left_out = {**labelled.left_out, **failures}
         name, how, drawn = labelled.name, labelled.how, labelled.drawn or run.drawn
         own = bool(labelled.fingerprint) and labelled.fingerprint in fingerprints(run)
@@ -97,7 +104,8 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         )
     scores = finished.scores
     scores = dataclasses.replace(scores, scored={**scores.scored, TESTING: testing})
-    if rule := rule_again(finished, settings):
+    rule = None if finished.model else rule_of_settings(settings, finished.settings)
+    if rule is not None:
         scores, remark = _at_the_point_of(rule, scores)
         remarks.append(remark)
     around = None if settings.alone else in_context(scores, run.record.context, rule)
@@ -126,12 +134,6 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
     )
 
 
-def _labelled(data: Path, run: Run, settings: EvaluationSettings) -> Labelled:
-    return read_labelled(
-        data, run, split=settings.split, columns=settings.columns, labels=settings.labels
-    )
-
-
 def _at_the_point_of(rule: Rule, scores: ScoreSet) -> tuple[ScoreSet, str]:
     """Chooses the operating point again, on validation, and says so."""
     point = choose_operating_point(scores.calls(VALIDATION), rule)
@@ -141,7 +143,7 @@ def _at_the_point_of(rule: Rule, scores: ScoreSet) -> tuple[ScoreSet, str]:
     )
 
 
-def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]]:
+def score_labelled(labelled: Labelled, predictor: Predictor) -> tuple[Scored, dict[str, int]]:
     """Scores labelled images from their files, as predict.py would.
 
     Returns:
@@ -151,8 +153,6 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
     Raises:
         CancerNetError: not one could be read.
     """
-    # The model is what will be used now, so that it is verified now.
-    predictor = Predictor(run_folder.open_run(run.folder))
     kept: list[int] = []
     rows: list[list[float]] = []
     unlike: list[bool | None] = []
@@ -181,11 +181,14 @@ def score_labelled(labelled: Labelled, run: Run) -> tuple[Scored, dict[str, int]
     )
 
 
-def rule_again(finished: FinishedRun, settings: EvaluationSettings) -> Rule | None:
-    """Returns the rule that chooses the operating points again; None where none was given."""
+def rule_of_settings(settings: EvaluationSettings, trained: Mapping[str, Any]) -> Rule | None:
+    """Returns the rule that chooses the operating points; None where none was given.
+
+    What it does not say, the settings of the training do.
+    """
     if settings.rule is None:
         return None
     try:
-        return rule_of(settings.over(finished.settings))
+        return rule_of(settings.over(trained))
     except ValueError as error:
         raise CancerNetError(str(error)) from None

@@ -89,7 +89,8 @@ def _context_record(finished: FinishedRun, found: Examined) -> ContextRecord | N
 
 def as_text(finished: FinishedRun, found: Examined) -> str:
     """Returns the figures of an evaluation, and what a reader must know of them, as text."""
-    lines = [f"Run {finished.run.folder} judged on {found.name} ({found.how})"]
+    what = "Model" if finished.model else "Run"
+    lines = [f"{what} {finished.run.folder} judged on {found.name} ({found.how})"]
     if found.drawn:
         lines.append("WARNING: drawn images; the figures mean nothing for tissue")
     lines += [f"WARNING: {sentence}" for sentence in filter(None, [found.leak, *found.remarks])]
@@ -131,20 +132,23 @@ def report_content(
         note="; ".join([found.how, *reasons]),
     )
     dataset = record.dataset
+    own_data = (
+        f"the run's own data were divided {dataset.split}. Testing figures are those of the images "
+        "judged here, validation figures those of the run's own validation images."
+    )
+    # Nobody says what somebody else's model was trained on.
+    said = {"data_set": "not known"} if finished.model else {}
+    judged_on = f"{found.name} ({found.how})"
     content = content_of(
         run,
         found.assessment,
         title=f"{finished.name}: {found.name}",
-        asked=asked_of(run, run=finished.name, judged_on=f"{found.name} ({found.how})"),
+        asked=asked_of(run, run=finished.name, judged_on=judged_on, **said),
     )
     return dataclasses.replace(
         content,
         flow=[*content.flow, judged],
-        split_method=(
-            f"{found.name}, {found.how}; the run's own data were divided "
-            f"{dataset.split}. Testing figures are those of the images judged here, "
-            "validation figures those of the run's own validation images."
-        ),
+        split_method=f"{found.name}, {found.how}" + ("." if finished.model else f"; {own_data}"),
         leak=found.leak_as_built,
         drawn=found.drawn,
         training=dataclasses.replace(content.training, finished=record.finished or ""),
@@ -166,7 +170,7 @@ def report_content(
 
 def _beside(finished: FinishedRun, found: Examined, settings: EvaluationSettings) -> list[Beside]:
     """The run's own testing figures beside those of other data, or of another rule."""
-    if settings.data is None and settings.rule is None:
+    if finished.model or (settings.data is None and settings.rule is None):
         return []
     own = examine(finished, EvaluationSettings(alone=settings.alone))
     return [

@@ -9,16 +9,18 @@ import numpy as np
 
 from cancernet import catalog
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import is_file, sha256_of
+from cancernet.base.files import sha256_of
 from cancernet.base.patch_name import find_respelled, kept_spellings
 from cancernet.base.tables import Column, Table, read_table
 from cancernet.base.words import counted
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD
+from cancernet.dataset.joined import read_patients
 from cancernet.dataset.label_table import Meanings
 from cancernet.dataset.manifest import MANIFEST, digest, read_dataset
 from cancernet.dataset.notices import notice_respelled, say_notice
-from cancernet.images.named_files import NamedFiles, plain_path
+from cancernet.evaluation.table_files import files_below, files_of, say_missing
+from cancernet.images.named_files import plain_path
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 
@@ -38,6 +40,7 @@ class Labelled:
         unnamed: images whose patient is not known, so that each counts as one of its own.
         respelled: which ids were taken for one patient, in a sentence; or empty.
         left_out: reason to number of files that were left out.
+        missing: rows of a table without a file.
         how: which images these are, in words.
         leak: what leaks between the splits of that set; empty when nothing.
         fingerprint: of a built set; empty for others.
@@ -51,6 +54,7 @@ class Labelled:
     unnamed: int
     left_out: dict[str, int]
     how: str
+    missing: int = 0
     drawn: bool = False
     leak: str = ""
     fingerprint: str = ""
@@ -89,6 +93,7 @@ def read_labelled(
     run: Run,
     *,
     split: str | None = None,
+    patient_table: Path | None = None,
     columns: Sequence[str] = (),
     labels: Sequence[str] = (),
 ) -> Labelled:
@@ -101,6 +106,7 @@ def read_labelled(
         run: for its classes and its data set.
         split: one of `SPLITS` or "all", for built sets; None takes testing of the run's
             own set and all of another.
+        patient_table: names the patients, where `path` does not.
         columns, labels: of `columns_setting` and `labels_setting`, for a table.
 
     Raises:
@@ -114,7 +120,8 @@ def read_labelled(
     elif split not in (None, ALL):
         raise CancerNetError(f"--split {split} is for data sets that build_dataset.py built")
     elif path.is_file() or (path / MANIFEST).is_file():
-        table = read_table(path if path.is_file() else path / MANIFEST, columns)
+        named = path if path.is_file() else path / MANIFEST
+        table = read_table(named, columns, all_there=patient_table is None)
         found = _read_table(table, run, Meanings(run.classes, labels))
     else:
         found = _read_folders(path, run)
@@ -124,6 +131,8 @@ def read_labelled(
             f"{path} has no labelled image for this run; its classes are "
             f"{', '.join(run.classes)}{f' ({reasons})' if reasons else ''}"
         )
+    if patient_table is not None:
+        return _with_patients(found, patient_table, columns)
     return found
 
 
@@ -164,7 +173,10 @@ def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
         raise CancerNetError(f"row {nameless} of {path} names no file")
     meant = [(row.cells, meanings.find(row.cells[label])) for row in table.rows]
     kept = [(cells, name) for cells, name in meant if name is not None]
-    paths = _files_of(path, [plain_path(cells[file]) for cells, _ in kept])
+    lines = {plain_path(row.cells[file]): row.line for row in table.rows}
+    joined = files_of(path, {plain_path(c[file]): lines[plain_path(c[file])] for c, _ in kept})
+    there = [row for row in kept if plain_path(row[0][file]) in joined.files]
+    paths = [joined.files[plain_path(cells[file])] for cells, _ in there]
     twice = [name for name, count in Counter(paths).items() if count > 1]
     if twice:
         raise CancerNetError(
@@ -172,41 +184,53 @@ def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
             f"{twice[0]}; name each image once, or it counts twice"
         )
     patients, respelled = _one_spelling_each(
-        [cells[patient] if patient is not None else "" for cells, _ in kept]
+        [cells[patient] if patient is not None else "" for cells, _ in there]
     )
     return Labelled(
         name=path.parent.resolve().name if path.name == MANIFEST else path.stem,
         folder=path.parent,
         paths=paths,
-        labels=np.array([run.classes.index(name) for _, name in kept], np.int64),
+        labels=np.array([run.classes.index(name) for _, name in there], np.int64),
         patients=[name or place for name, place in zip(patients, paths, strict=True)],
         unnamed=patients.count(""),
-        left_out=dict(Counter([UNKNOWN_CLASS] * (len(table.rows) - len(kept)))),
+        left_out={
+            reason: count
+            for reason, count in (
+                (UNKNOWN_CLASS, len(table.rows) - len(kept)),
+                (catalog.Reason.NO_FILE.value, len(joined.missing)),
+                (catalog.Reason.NO_LABEL.value, joined.unnamed),
+            )
+            if count
+        },
+        missing=len(joined.missing),
         how=f"all images of {path.name}",
         respelled=respelled,
     )
 
 
-def _files_of(table: Path, names: list[str]) -> list[str]:
-    """Returns the file of each name, relative to the folder of the table."""
-    folder = table.parent
-    if all(is_file(folder / name) for name in names):
-        return names
-    below = (file.relative_to(folder).as_posix() for file in Inputs([folder]))
-    meant = NamedFiles(below).find_all(names)
-    missing = [name for name in names if not meant[name]]
-    if missing:
+def _with_patients(found: Labelled, table: Path, columns: Sequence[str]) -> Labelled:
+    """Returns labelled images with the patients that a second table names.
+
+    Raises:
+        CancerNetError: their patients are known, or the table does not fit.
+    """
+    if found.unnamed < len(found.paths):
         raise CancerNetError(
-            f"{table} names {len(missing):,} images that are not there, first {missing[0]}; put "
-            "the table into the folder of the images"
+            "--patient-table is for images whose patients are not known, but those of "
+            f"{found.folder} are; leave it out"
         )
-    for name, files in meant.items():
-        if len(files) > 1:
-            raise CancerNetError(
-                f"{name} in {table} fits several files, {files[0]} and {files[1]}; write the path "
-                "from the table's folder into it"
-            )
-    return [meant[name][0] for name in names]
+    patients, missing = read_patients(
+        table, files_below(found.folder), columns=columns, advice="name them as --data does"
+    )
+    say_missing(table, missing)
+    named, respelled = _one_spelling_each([patients.get(path, "") for path in found.paths])
+    return dataclasses.replace(
+        found,
+        patients=[name or path for name, path in zip(named, found.paths, strict=True)],
+        unnamed=named.count(""),
+        respelled=respelled,
+        missing=found.missing + len(missing),
+    )
 
 
 def _one_spelling_each(named: list[str]) -> tuple[list[str], str]:

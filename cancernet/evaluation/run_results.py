@@ -13,7 +13,7 @@ from cancernet.dataset.notices import SplitCounts
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.measures.assess import TESTING, VALIDATION, Assessment, FoldScores, ScoreSet
 from cancernet.measures.decisions import Calibration, OperatingPoint, Rule
-from cancernet.measures.scored import Scored, read_scored
+from cancernet.measures.scored import Classes, Scored, read_scored
 from cancernet.report.content import (
     Asked,
     Beside,
@@ -28,6 +28,7 @@ from cancernet.runs.cross_validation_record import read_finished_folds
 from cancernet.runs.metrics_file import read_metrics
 from cancernet.runs.run_folder import HISTORY, PREDICTIONS, VALIDATION_PREDICTIONS, Run
 from cancernet.runs.run_record import CROSS_VALIDATION, ContextRecord, Setting
+from cancernet.scoring.predictor import Predictor
 
 EVALUATION = "evaluation.json"
 SEED = 7  # of a run that does not tell its own
@@ -68,10 +69,18 @@ class EvaluationRecord(Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """A finished run with its stored scores, those of each patch alone."""
+    """A finished run with its stored scores, those of each patch alone.
+
+    `model` is somebody else's, opened; None for a run, whose folder has its own.
+    """
 
     run: Run
     scores: ScoreSet
+    model: Predictor | None = None
+
+    def open(self) -> Predictor:
+        """Returns what scores images; that of a run is verified now, because it is used now."""
+        return self.model or Predictor(run_folder.open_run(self.run.folder))
 
     @property
     def settings(self) -> Mapping[str, Setting]:
@@ -91,6 +100,11 @@ class FinishedRun:
         return f"{self.run.folder.resolve().parent.name}, {self.run.name}"
 
 
+def classes_of(run: Run) -> Classes:
+    """Returns the classes of a run."""
+    return Classes(classes=run.classes, words=run.words, positive=run.positive)
+
+
 def seed_of(run: Run) -> int:
     """Returns the seed of a run's random numbers."""
     seed = run.record.config.get("seed")
@@ -108,9 +122,7 @@ def read_finished(folder: Path) -> FinishedRun:
         raise RunError(f"{folder} has no operating point; train it again")
     tables = {VALIDATION: VALIDATION_PREDICTIONS, TESTING: PREDICTIONS}
     scores = ScoreSet(
-        classes=run.classes,
-        words=run.words,
-        positive=run.positive,
+        **vars(classes_of(run)),
         scored={
             split: dataclasses.replace(_read(folder / name, run), unlike=_unlike(folder, split))
             for split, name in tables.items()
@@ -201,15 +213,15 @@ def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) ->
     )
 
 
-def asked_of(run: Run, /, **judged: str) -> Asked:
-    """What was asked of a run's network, and on what it is `judged` now, as `Asked` says it."""
+def asked_of(run: Run, /, **said: str) -> Asked:
+    """What was asked of a run's network; what is `said`, by field, counts instead of the record."""
     record = run.record
-    name = record.model.name if record.model else ""
+    name = record.model.name if record.model else run.name
+    told = {"data_set": f"{record.dataset.name}: {record.dataset.title}", **said}
     return Asked(
-        data_set=f"{record.dataset.name}: {record.dataset.title}",
         recipe=record.recipe,
         network=Network(name=name, width=run.width, height=run.height),
-        **judged,
+        **told,
     )
 
 

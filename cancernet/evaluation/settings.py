@@ -12,6 +12,7 @@ from cancernet.base.settings import (
     columns_setting,
     flag_of,
     labels_setting,
+    patient_table_setting,
     setting,
     setting_fields,
 )
@@ -44,6 +45,7 @@ class EvaluationSettings:
         metavar="FILE",
         common=True,
     )
+    patient_table: Path | None = patient_table_setting("--data")
     columns: tuple[str, ...] = columns_setting()
     labels: tuple[str, ...] = labels_setting()
     prevalence: tuple[float, ...] = setting(
@@ -82,8 +84,9 @@ class EvaluationSettings:
         check_settings(self)
         if self.split and self.data is None:
             raise CancerNetError("--split goes with --data")
-        if self.labels and self.data is None:
-            raise CancerNetError("--labels goes with --data")
+        for flag, value in (("--labels", self.labels), ("--patient-table", self.patient_table)):
+            if value and self.data is None:
+                raise CancerNetError(f"{flag} goes with --data")
         if self.columns and self.data is None and self.subgroups is None:
             raise CancerNetError("--columns goes with --data or --subgroups")
         given = self.rule_settings

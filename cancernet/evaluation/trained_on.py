@@ -45,6 +45,11 @@ def trained_on(labelled: Labelled, run: Run) -> str:
 
 def unchecked(labelled: Labelled, run: Run) -> str:
     """Returns a sentence where bytes cannot be compared; empty where they can, or need not."""
+    if not fingerprints(run):
+        return (
+            "What this model was trained on is not known: if it has seen these images, or others "
+            "of these patients, the figures are too good."
+        )
     if labelled.fingerprint and labelled.fingerprint in fingerprints(run):
         return ""
     if own_folder(run) is not None:

@@ -47,7 +47,9 @@ DEPTHS = (8, 10, 12, 14, 16)
 # In `info` of an image whose depth neither its file nor a data set told: the depth taken.
 GUESSED = "guessed depth"
 INVERTED = "inverted"  # in `info` of an image whose largest values are black: True
-_BITS, _LARGEST = 258, 281  # tags of a TIFF: bits of a sample, largest value that is used
+# Tags of a TIFF: bits of a sample, what its values mean, largest value that is used.
+_BITS, _MEANING, _LARGEST = 258, 262, 281
+_WHITE_IS_ZERO = 0
 
 
 class Oddity(enum.IntFlag):
@@ -130,10 +132,14 @@ def _open_tiff(content: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(content), formats=("TIFF",))
     except Image.UnidentifiedImageError:
         raise ImageError(
-            "the image is damaged, or a TIFF of a kind that is not read; save it again, "
-            "uncompressed or with LZW"
+            "the image is damaged, or a TIFF of a kind that is not read, such as colours in "
+            "floating point; save it again with 8 or 16 bits, uncompressed or with LZW"
         ) from None
     _go_to_largest_page(image)
+    # Pillow turns values of 8 bits itself, deeper ones it leaves as they are.
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    if image.mode.startswith("I") and tags.get(_MEANING) == _WHITE_IS_ZERO:
+        image.info[INVERTED] = True
     if image.info.get("compression") == "webp":
         raise ImageError("this TIFF is packed with WebP, which is not read; save it with LZW")
     return image

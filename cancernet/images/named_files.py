@@ -1,9 +1,10 @@
 """Finds the files that a table means, whatever machine or folder its paths are from.
 
-A path in a table means the file that has most of its end in common with it. Where several
-files have that end, the caller gets them all. And where the front of a path is foreign to this
-folder (`D:/me/set` of `D:/me/set/train/1.png`), all that lies behind the same front must be
-here: `D:/me/set/test/1.png` does not mean `train/1.png` because the folder `test` is missing.
+A path in a table means the file that has most of its end in common with it. Upper and lower case
+count only where both are there. Where several files have that end, the caller gets them all. And
+where the front of a path is foreign to this folder (`D:/me/set` of `D:/me/set/train/1.png`), all
+that lies behind the same front must be here: `D:/me/set/test/1.png` does not mean `train/1.png`
+because the folder `test` is missing.
 """
 
 import bisect
@@ -27,6 +28,7 @@ class NamedFiles:
         """Takes paths with `/`, all relative to one folder or all absolute."""
         self._files = list(files)
         self._whole = _Ends({path: path for path in self._files})
+        self._folded: _Ends | None = None
         self._stems: _Ends | None = None
 
     def find_all(self, names: Iterable[str]) -> dict[str, list[str]]:
@@ -50,9 +52,17 @@ class NamedFiles:
     def _longest(self, parts: list[str]) -> tuple[list[str], int]:
         """Returns the files that have most parts of the end, and how many parts that are."""
         files, common = self._whole.longest(parts)
-        if not files and parts and PurePosixPath(parts[-1]).suffix.lower() not in SUFFIXES:
+        if files or not parts:
+            return files, common
+        parts = [part.casefold() for part in parts]
+        if self._folded is None:  # Windows and macOS write a name in any case
+            self._folded = _Ends({path: path.casefold() for path in self._files})
+        files, common = self._folded.longest(parts)
+        if not files and PurePosixPath(parts[-1]).suffix.lower() not in SUFFIXES:
             if self._stems is None:
-                self._stems = _Ends({p: str(PurePosixPath(p).with_suffix("")) for p in self._files})
+                self._stems = _Ends(
+                    {p: str(PurePosixPath(p).with_suffix("")).casefold() for p in self._files}
+                )
             files, common = self._stems.longest(parts)
         return files, common
 

@@ -19,7 +19,7 @@ from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import per_class_metrics
 from cancernet.measures.decisions import NONE, Calibration, OperatingPoint, Rule
 from cancernet.measures.intervals import RESAMPLES, UNDEFINED, Intervals, patient_intervals
-from cancernet.measures.metrics import Figures, binary_metrics
+from cancernet.measures.metrics import NOTHING, Figures, binary_metrics
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.measures.patients import PatientRow, patient_rows
 from cancernet.measures.remarks import (
@@ -43,7 +43,8 @@ class ScoreSet(Classes):
     A run may have several, such as patches by themselves and in context.
 
     Attributes:
-        scored: "validation" and "testing" -> its images; validation has chosen the point.
+        scored: "validation" and "testing" -> its images; validation has chosen the point, and is
+            not there where that was given.
         operating_point: the threshold of every image; NaN where `thresholds` has them.
         calibration: the correction that the probabilities have had.
         thresholds: split -> (images,), where images have their own, as in pooled folds.
@@ -78,7 +79,9 @@ class ScoreSet(Classes):
         write_scored(path, self.scored[split], classes=self.classes, predicted=predicted, more=more)
 
     def figures(self, split: str = TESTING) -> Figures:
-        """Judges a split, class by class too where there are more than two."""
+        """Judges a split, class by class too where there are more than two; NaN without images."""
+        if split not in self.scored:
+            return NOTHING
         found = binary_metrics(self.calls(split))
         if len(self.classes) == 2:
             return found
@@ -142,11 +145,12 @@ def choose_point(
 def assess_at(scores: ScoreSet, *, seed: int, resamples: int = RESAMPLES) -> Assessment:
     """Judges both splits at an operating point that stays as it is.
 
-    The validation images of pooled folds overlap, so that they get no intervals.
+    The validation images of pooled folds overlap, so that they get no intervals, nor does
+    validation without images.
     """
     calls = scores.calls()
     intervals = {TESTING: patient_intervals(calls, resamples=resamples, seed=seed)}
-    if math.isnan(scores.operating_point.threshold):
+    if math.isnan(scores.operating_point.threshold) or VALIDATION not in scores.scored:
         nothing = dict.fromkeys(intervals[TESTING].limits, UNDEFINED)
         intervals[VALIDATION] = dataclasses.replace(intervals[TESTING], limits=nothing, remarks=())
     else:

@@ -5,6 +5,7 @@ missed, which is not the same as that there was none.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -128,6 +129,11 @@ class Figures(ByName, Sparse):
     brier: float
     confusion_matrix: ConfusionMatrix
     per_class: PerClass | None = None
+
+
+_UNDEFINED: dict[str, Any] = dict.fromkeys(METRICS, math.nan)
+# Of a split that was not judged.
+NOTHING = Figures(images=0, patients=0, confusion_matrix=ConfusionMatrix(0, 0, 0, 0), **_UNDEFINED)
 
 
 def binary_metrics(calls: Calls) -> Figures:

@@ -5,6 +5,7 @@ that a rule wants most: of equally good ones that in the widest gap, then the lo
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -65,6 +66,19 @@ def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
         images=len(calls),
         patients=None if calls.patients is None else len(calls.names),
         remarks=tuple(remarks),
+    )
+
+
+def given_point(threshold: float) -> OperatingPoint:
+    """Returns an operating point that was given, where nothing validates it."""
+    return OperatingPoint(
+        threshold=threshold,
+        rule_name="fixed",
+        rule_number=threshold,
+        sensitivity=math.nan,
+        specificity=math.nan,
+        images=0,
+        patients=0,
     )
 
 

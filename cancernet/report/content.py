@@ -231,7 +231,7 @@ class ReportContent:
         monitor = self.settings.get("monitor", TrainConfig.monitor)
         calibrated = self.assessment.calibration.method != "none"
         chosen = {
-            "the epoch": monitor != "last",
+            "the epoch": bool(self.folds or self.best_epoch) and monitor != "last",
             "the calibration": bool(self.folds) or calibrated,
             "the operating point": self.assessment.operating_point.chosen_on is not None,
         }

@@ -119,7 +119,9 @@ def operating_point_spread(content: ReportContent) -> ThresholdSpread:
     point, rule = content.assessment.operating_point, rule_of(content.settings)
     if not point.is_fallback:
         rule = dataclasses.replace(rule, name=point.rule_name)
-    return threshold_spread(content.assessment.calls(VALIDATION), rule, seed=content.seed)
+    # Where nothing validates, the point was given: it has no spread on any images.
+    split = VALIDATION if VALIDATION in content.assessment.scored else TESTING
+    return threshold_spread(content.assessment.calls(split), rule, seed=content.seed)
 
 
 def calibrations(content: ReportContent) -> dict[str, CalibrationFigures]:
@@ -138,7 +140,8 @@ def calibrations(content: ReportContent) -> dict[str, CalibrationFigures]:
         before = scale(testing.probabilities, 1 / alone.calibration.temperature)
         testing = dataclasses.replace(testing, probabilities=before)
         columns[f"{title} before"] = alone.calls_of(testing)
-    columns["validation"] = scores.calls(VALIDATION)
+    if VALIDATION in scores.scored:
+        columns["validation"] = scores.calls(VALIDATION)
     return {
         title: calibration_metrics(calls, seed=content.seed) for title, calls in columns.items()
     }

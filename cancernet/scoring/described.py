@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,17 @@ INSIDE = "inside"  # the model prepares its pixels itself
 _LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
 
 
+class ClassNames(Protocol):
+    """Classes in the order of a model's outputs, what each means, and which are positive."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def words(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def positive(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelDescription:
     """What a person says of a model; None where nothing was said."""
@@ -28,6 +39,7 @@ class ModelDescription:
     preprocessing: str | None = None
     sha256: str | None = None  # of the whole file
     weights: Path | None = None  # file of the weights, where the other holds the network only
+    own_classes: ClassNames | None = None  # of a built data set, where `dataset` is not said
 
     def with_recipe(self) -> "ModelDescription":
         """Returns the description with what the recipe says where nothing else was said."""
@@ -49,7 +61,7 @@ class ModelDescription:
             RunError: the data set or the preprocessing is not stated.
         """
         known = self.with_recipe()
-        if known.dataset is None:
+        if known.dataset is None and known.own_classes is None:
             raise RunError(
                 f"{named} has no run folder that says what its outputs mean; name the data set "
                 "with --dataset, or a --recipe"
@@ -63,8 +75,10 @@ class ModelDescription:
         return known
 
     @property
-    def facts(self) -> catalog.Dataset:
-        """Its data set; raises CancerNetError where the catalogue has none of this name."""
+    def facts(self) -> ClassNames:
+        """Its classes; raises CancerNetError where the catalogue has no such data set."""
+        if self.dataset is None and self.own_classes is not None:
+            return self.own_classes
         return catalog.dataset(self.dataset or "")
 
     def run_of(self, named: Path, sides: tuple[int, int], checksum: str) -> Run:
@@ -84,7 +98,7 @@ class ModelDescription:
             words=facts.words,
             positive=facts.positive,
             input=Input(width=width, height=height, interpolation=interpolation),
-            dataset=DatasetFacts(drawn=False, leaks=()),
+            dataset=DatasetFacts(name=self.dataset or "", drawn=False, leaks=()),
             checksum=f"{checksum} {choices}",
         )
         return Run(folder=named, record=record)

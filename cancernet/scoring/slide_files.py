@@ -1,8 +1,8 @@
 """The patches of one slide that lie together on the disk, found by their names.
 
-They lie in one folder or, where that is the folder of a class (`<patient>/0`, `testing/1`),
-in all class folders beside it: those of one patient or one split. Which of these folders a
-neighbour lies in, its label, is never used.
+They lie in one folder or, where that is the folder of a class (`<patient>/0`, `testing/1`,
+`Non-Cancer`), in all class folders beside it: those of one patient or one split. Which of these
+folders a neighbour lies in, its label, is never used.
 """
 
 import functools
@@ -101,8 +101,29 @@ class SlideFolders:
         own = os.path.normpath(Path.cwd() / folder)
         above, name = os.path.split(own)
         if name not in self._classes:
-            return Around(own, own, (own,))
+            beside = _class_folders(above, name)
+            return Around(above, own, beside) if beside else Around(own, own, (own,))
         return Around(above, own, tuple(os.path.join(above, label) for label in self._classes))
+
+
+def _class_folders(above: str, own: str) -> tuple[str, ...]:
+    """Returns the folders of classes beside a folder, with it; none where it is not of a class.
+
+    Neighbours from the folder of one class alone would tell the label.
+    """
+    from cancernet.catalog.histology import class_of_folder  # seldom needed
+
+    try:
+        with os.scandir(above) as entries:
+            named = {each.name: class_of_folder(each.name) for each in entries if each.is_dir()}
+    except OSError:
+        named = {}
+    meant = set(named.values())
+    # `IDC` may be the folder of all patches, but not beside one of those without.
+    if class_of_folder(own) is None and not (own.casefold() == "idc" and "0" in meant):
+        return ()
+    folders = {own, *(name for name, label in named.items() if label is not None)}
+    return tuple(os.path.join(above, name) for name in sorted(folders))
 
 
 def _names_by_patient(folder: str) -> dict[str, list[str]]:

@@ -31,6 +31,7 @@ from cancernet.evaluation.labelled_images import read_labelled
 from cancernet.evaluation.subgroups import read_columns
 from tests.helpers.building_trees import facts, make_tree, manifest, write_patch
 
+FEW = 30 if settings.default.max_examples == 100 else settings.default.max_examples
 SPELLINGS = (
     "{}", "{}.0", "{}.", "{}.00", " {}", "{} ", "00{}", "0{}.0", "\t{}.0 ", "{},0", "\xa0{}",
 )  # fmt: skip
@@ -81,16 +82,21 @@ def meaning(name):
     return number
 
 
-@settings(max_examples=30)
-@given(names=st.lists(ids, min_size=20, max_size=80), seed=st.integers(0, 9))
-def test_nobody_is_on_two_sides_by_any_spelling(tmp_path_factory, names, seed):
+@settings(max_examples=FEW)
+@given(names=st.lists(ids, min_size=20, max_size=80), seed=st.integers(0, 9), two=st.booleans())
+def test_nobody_is_on_two_sides_by_any_spelling(tmp_path_factory, names, seed, two):
+    """Ids in a table of labels, or in a second table beside it."""
     folder = tmp_path_factory.mktemp("property")
     rows = [(f"{n}.png", "ab"[n % 2], name) for n, name in enumerate([*names, *names[::-1]])]
-    with open(folder / "labels.csv", "w", newline="") as file:
-        csv.writer(file).writerows([("filename", "label", "patient"), *rows])
-    choices = BuildSettings(dataset="folder", source=folder, output=folder / "out",
-                            classes=("a", "b"), positive=("b",),
-                            table=folder / "labels.csv")  # fmt: skip
+    for table in ("labels", "patients"):
+        with open(folder / f"{table}.csv", "w", newline="") as file:
+            columns = ("filename", "label", "who" if two and table == "labels" else "patient")
+            csv.writer(file).writerows([columns, *rows])
+    choices = BuildSettings(
+        dataset="folder", source=folder, output=folder / "out", classes=("a", "b"),
+        positive=("b",), table=folder / "labels.csv",
+        patient_table=folder / "patients.csv" if two else None,
+    )  # fmt: skip
     paths = [f"images/{name}" for name, *_ in rows]
     entry, _ = describe_dataset(choices, paths)
     images = identify_paths(paths, entry).images
@@ -112,7 +118,7 @@ spelled = st.tuples(st.integers(0, 9), st.sampled_from(SPELLINGS)).map(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=FEW)
 @given(st.lists(st.tuples(spelled, spelled), min_size=1, max_size=12))
 def test_folders_names_lists_and_subgroups_mean_one_patient(tmp_path_factory, spellings):
     folder = tmp_path_factory.mktemp("property")

@@ -69,6 +69,22 @@ def test_two_tables_and_folders_of_files_without_suffix(build, tmp_path, write):
     assert facts["unit"] == "patient" and len(facts["same_patients"]) == 8
 
 
+def test_lists_of_patients_mean_those_of_the_second_table(build, tmp_path):
+    pictures(tmp_path / "source", write_png)
+    lists = []
+    for name, ids in (("train", "1\n2.0\n003\n4"), ("val", " 5 \n6"), ("test", "7,0\n8")):
+        lists.append(tmp_path / f"{name}.txt")
+        lists[-1].write_text(ids + "\n")
+    flags = (*OWN, "--source", "source", *tables(tmp_path), "--output", "set")
+    code, out, error = build(*flags, "--split", "lists", "--split-lists", *lists)
+    assert code == 0, out + error
+    found = {
+        (row["patient"].lstrip("0"), row["split"]) for row in rows(tmp_path / "set", "manifest.csv")
+    }
+    listed = {"training": "1234", "validation": "56", "testing": "78"}
+    assert found == {(number, split) for split, ids in listed.items() for number in ids}
+
+
 def test_what_has_no_partner_is_said_counted_and_listed(build, tmp_path):
     pictures(tmp_path / "source", write_png)
     flags = tables(tmp_path, without=(302,))
@@ -79,7 +95,7 @@ def test_what_has_no_partner_is_said_counted_and_listed(build, tmp_path):
     (tmp_path / "labels.csv").open("a").write("5;benign\n")
     code, out, error = build(*OWN, "--source", "source", *flags, "--output", "set")
     assert code == 1
-    for line in ("2  named by a table, but not in the source folder",
+    for line in ("2  named by a table, but not in the folder of the images",
                  "2  a name in a table fits several files",
                  "1  not in the table of labels", "1  no patient is known for it"):  # fmt: skip
         assert line in out

@@ -107,7 +107,7 @@ def test_rows_and_files_without_a_partner_are_listed(labels, tmp_path):
     with pytest.raises(CancerNetError) as refused:
         matched(table, ["6.png", "x3.png"])
     assert str(refused.value).startswith(
-        f"none of 5 files that {tmp_path / 't.csv'} names is in the source folder: "
+        f"none of 5 files that {tmp_path / 't.csv'} names is in the folder of the images: "
         "0.png, 1.png, 2.png and 2 more; "
     )
 

@@ -257,6 +257,40 @@ def test_a_table_as_people_have_it_gives_the_same_images(run, images, tmp_path):
             EvaluationSettings(**wrong)
 
 
+def test_two_tables_are_joined_as_a_build_joins_them(run, images, tmp_path, caplog):
+    files = sorted(images.rglob("*class?.png"))
+    stems = [f.stem for f in files]
+    labels = [
+        f"{s};{'neg' if f.parent.name == '0' else 'pos'}" for s, f in zip(stems, files, strict=True)
+    ]
+    (images / "labels.csv").write_text("\n".join(["image_id;Befund", *labels[1:], "gone;pos"]))
+    whose = [f"{n % 4}.0,Z:\\pacs\\{f.parent.name}\\{f.name}" for n, f in enumerate(files)]
+    (tmp_path / "whose.csv").write_text("\n".join(["pid,image", *whose[:-1], "7,gone"]))
+    groups = "patient;site\n01;north\n2;north\n3;south\n"
+    (tmp_path / "sites.csv").write_text(groups)
+    settings = EvaluationSettings(
+        data=images / "labels.csv", patient_table=tmp_path / "whose.csv",
+        subgroups=tmp_path / "sites.csv", columns=("label=Befund",), labels=("neg=0", "pos=1"),
+    )  # fmt: skip
+    found = examine(read_finished(run), settings)
+    assert found.exit_code == 1 and found.left_out == {
+        "named by a table, but not in the folder of the images": 1,
+        "not in the table of labels": 2,  # one of them a mask
+    }
+    assert caplog.text.count("1 row without a file (gone)") == 2
+    assert any("patients of 1 of 11 images are not known" in remark for remark in found.remarks)
+    images_of = {row.group: row.images for row in found.subgroups["site"]}
+    assert images_of == {"north": 6, "south": 2, "not given": 3}
+    with pytest.raises(CancerNetError, match="whose patients are not known"):
+        read_labelled(images, run_folder.open_run(run), patient_table=tmp_path / "whose.csv")
+    with pytest.raises(CancerNetError, match="--patient-table goes with --data"):
+        EvaluationSettings(patient_table=tmp_path / "whose.csv")
+    (images / "labels.csv").write_text("image,label\n" + f"{files[0].stem},0\n")
+    (tmp_path / "whose.csv").write_text("image,patient\nelsewhere.png,1\n")
+    with pytest.raises(CancerNetError, match="name them as --data does"):
+        examine(read_finished(run), dataclasses.replace(settings, columns=(), labels=()))
+
+
 def test_spellings_of_a_patient_in_a_table_are_one(tmp_path, images):
     files = sorted(images.rglob("*class?.png"))
     names = ("7", "7.0", "007", "8")

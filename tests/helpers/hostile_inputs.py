@@ -143,6 +143,36 @@ def images_of_all_formats() -> list[bytes]:
     return found
 
 
+def images_by_format() -> dict[str, list[bytes]]:
+    """Small images of the formats that are read besides PNG, JPEG, TIFF and BMP of 8 bits."""
+    grey = np.random.default_rng(1).integers(0, 256, (24, 31), dtype=np.uint8)
+    deep, colour = (
+        grey.astype(np.uint16) << 4,
+        np.stack([grey, grey.T[:1].T + grey, 255 - grey], -1),
+    )
+
+    def saved(pixels: Any, kind: str, **options: Any) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, kind, **options)
+        return file.getvalue()
+
+    page = Image.fromarray(colour).resize((60, 40))
+    more = {"save_all": True, "append_images": [page]}
+    return {
+        "WebP": [saved(colour, "WEBP"), saved(colour, "WEBP", lossless=True)],
+        "JPEG 2000": [saved(colour, "JPEG2000"), saved(grey, "JPEG2000", irreversible=True)],
+        "GIF": [saved(grey, "GIF"), saved(grey, "GIF", **more)],
+        "PGM, PPM": [saved(grey, "PPM"), saved(colour, "PPM"), saved(deep, "PPM"),
+                     b"P2\n3 2\n4095\n0 1 2\n3 4 4095\n"],
+        "DICOM": [dicom_bytes(grey, patient="1", note="hostile")],
+        "TIFF, several pages": [saved(colour, "TIFF", **more),
+                                saved(grey, "TIFF", compression="tiff_lzw", **more)],
+        "TIFF, floating point": [saved(grey / np.float32(255), "TIFF"),
+                                 saved(grey.astype(np.float32), "TIFF", compression="tiff_lzw")],
+        "PNG, 16 bits": [saved(deep, "PNG"), saved(deep << 4, "PNG")],
+    }  # fmt: skip
+
+
 @st.composite
 def tables(draw: Any, columns: tuple[str, ...], cells: st.SearchStrategy[str]) -> bytes:
     """A CSV file with those columns, more or fewer, and rows that are too short or too long."""

@@ -89,6 +89,29 @@ def answers(predictor, paths):
     return {Path(found.path): found for found in predictor.predict_many(paths)}
 
 
+@pytest.mark.parametrize(
+    ("without", "cancer"),
+    [
+        ("No-Cancer", "Cancer"),
+        ("negative", "positive"),
+        ("Non-IDC", "IDC"),
+        ("benign", "MALIGNANT"),
+    ],
+)
+def test_neighbours_lie_in_class_folders_of_any_name(predictor, tmp_path, without, cancer):
+    """Neighbours from the folder of one class alone would tell the label."""
+    draw_slide(tmp_path, "8863", seed=3)
+    expected = {path.name: each for path, each in answers(predictor, images_of(tmp_path)).items()}
+    (tmp_path / "0").rename(tmp_path / without)
+    (tmp_path / "1").rename(tmp_path / cancer)
+    (tmp_path / "other").mkdir()
+    found = answers(predictor, images_of(tmp_path / cancer))
+    assert found
+    for path, each in found.items():
+        assert each.probabilities == expected[path.name].probabilities
+        assert each.neighbours == expected[path.name].neighbours
+
+
 def same(first, second):
     assert first.keys() == second.keys()
     for path, found in first.items():

@@ -114,7 +114,7 @@ def test_the_command_takes_it_and_evaluation_says_what_it_lacks(
     answer = json.loads(capsys.readouterr().out)["probabilities"]
     assert np.allclose(list(answer.values()), expected(scans[1])[0], atol=1e-5)
     monkeypatch.setattr(sys, "argv", ["evaluate_model.py", "--run", str(path)])
-    with pytest.raises(CancerNetError, match="only a finished run has the operating point"):
+    with pytest.raises(CancerNetError, match="no testing images; name labelled images"):
         evaluate.main()
 
 

@@ -92,7 +92,7 @@ def test_a_slide_counts_them(run, patches):
 
 
 def test_an_evaluation_counts_them(run, patches):
-    found, _ = score_labelled(read_labelled(patches.parent, run, split=None), run)
+    found, _ = score_labelled(read_labelled(patches.parent, run, split=None), Predictor(run))
     assert (found.unlike, len(found.paths)) == (1, 3)
 
 

@@ -1,0 +1,151 @@
+"""Two cases of our own for each kind of name, table and file that people have."""
+
+import io
+from pathlib import PurePosixPath
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cancernet.base.errors import CancerNetError, ImageError
+from cancernet.catalog import Contradiction, LeftOut, dataset
+from cancernet.dataset.label_table import read_labels
+from cancernet.images.formats import GUESSED
+from cancernet.images.named_files import NamedFiles
+from cancernet.images.reading import read_rgb
+from cancernet.scoring.other_models import refuse_other
+
+PATCH = "8863_idx5_x51_y1251_class0"
+DEEP = (np.arange(6).reshape(2, 3) * 800).astype(np.uint16)  # up to 4,000 of 4,095
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "patient", "label"),
+    [
+        ("idc", f"archive (3)/Non-IDC/{PATCH}.PNG", "8863", "0"),
+        ("idc", f"kfold/fold_3/val/negative/{PATCH}.png", "8863", "0"),
+        ("breakhis", "fold1/test/400X/SOB_M_PC-14-15570C-400-028.png", "14-15570", "malignant"),
+        ("breakhis", "benign/SOB_B_PT-14-29315EF-100-009.PNG", "14-29315", "benign"),
+        ("mini-mias", "all-mias/MDB322.PGM", "mdb321-322", "mdb322"),
+        ("bach", "ICIAR2018_BACH_Challenge/Photos/InSitu/is100.tif", "InSitu/is100", "InSitu"),
+        ("inbreast", "AllDICOMs_PNG/20586960_6c613a14b80a8591_MG_R_ML_ANON.png",
+         "6c613a14b80a8591", "20586960"),
+    ],
+)  # fmt: skip
+def test_names_in_folders_that_others_made(name, path, patient, label):
+    found = dataset(name).identify(PurePosixPath(path))
+    assert (found.patient, found.label) == (patient, label)
+
+
+@pytest.mark.parametrize("folder", ["positive", "kfold/1", "Cancer"])
+def test_a_folder_that_says_otherwise_than_the_name(folder):
+    with pytest.raises(Contradiction, match="the file name class 0"):
+        dataset("idc").identify(PurePosixPath(f"{folder}/{PATCH}.png"))
+    with pytest.raises(LeftOut, match="neither the name nor the folder says"):
+        dataset("idc").identify(PurePosixPath(f"{folder[:1]}/{PATCH} (1).png"))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "meant"),
+    [
+        ('sep=|\nImage Name|Pathology|Subject ID\n"a|b.png"|Benign|7\n', "utf-8", "a|b.png"),
+        ("image_id\tdiagnosis\tpid\n1\tBENIGN\t7\n", "utf-16", "1"),
+        ("\r\n\r\nimage,label,patient\r\na.png,0.0,7\r\n", "utf-8-sig", "a.png"),
+        (",image,label,patient\n0,a.png,0,7\n", "utf-8", "a.png"),  # an index, as pandas writes it
+    ],
+)
+def test_tables_of_other_programs(tmp_path, text, encoding, meant):
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    words = ("0=benign", "benign=benign", "1=malignant")
+    found = read_labels(tmp_path / "t.csv", ("benign", "malignant"), labels=words).files
+    assert {name: (one.label, one.patient) for name, one in found.items()} == {
+        meant: ("benign", "7")
+    }
+
+
+FILES = ["images/benign/a.png", "images/x/b.dcm", "other/b.png", "Mixed/C.png", "mixed/c.PNG"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        (r"\\server\share\images\benign\a.png", ["images/benign/a.png"]),
+        ("file:///C:/me/images/benign/a.png", ["images/benign/a.png"]),
+        ("/Volumes/USB STICK/Images/BENIGN/A.PNG", ["images/benign/a.png"]),
+        (r"..\IMAGES\X\B", ["images/x/b.dcm"]),
+        ("Mixed/C.png", ["Mixed/C.png"]),
+        ("MIXED/C.PNG", ["Mixed/C.png", "mixed/c.PNG"]),
+        ("images%2Fbenign%2Fa.png", []),
+    ],
+)
+def test_paths_of_other_machines(name, meant):
+    assert sorted(NamedFiles(FILES).find_all([name])[name]) == meant
+
+
+def tiff(values, **options):
+    tifffile = pytest.importorskip("tifffile")
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, **{"photometric": "minisblack", **options})
+    return buffer.getvalue()
+
+
+def grey(content):
+    return np.asarray(read_rgb(content))[..., 0].ravel().tolist()
+
+
+UP = [0, 50, 100, 150, 200, 250]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("big-endian", UP), ("white is zero", [255 - value for value in UP]), ("signed", UP),
+     ("32 bits", UP), ("PGM", UP)],
+)  # fmt: skip
+def test_twelve_bits_however_they_are_written(kind, values):
+    content = {
+        "big-endian": lambda: tiff(DEEP, byteorder=">"),
+        "white is zero": lambda: tiff(DEEP, photometric="miniswhite"),
+        "signed": lambda: tiff(DEEP.astype(np.int16)),
+        "32 bits": lambda: tiff(DEEP.astype(np.uint32)),
+        "PGM": lambda: b"P5 3 2 4095\n" + DEEP.astype(">u2").tobytes(),
+    }[kind]()
+    assert grey(content) == values
+    assert read_rgb(content).info.get(GUESSED, 12) == 12
+    eight = tiff(np.array([[0, 255]], np.uint8), photometric="miniswhite")
+    assert grey(eight) == [255, 0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.where(DEEP == 0, np.nan, DEEP / 4000).astype(np.float32),
+     (DEEP / 2000 - 1).astype(np.float32), DEEP.astype(np.float32),
+     (DEEP / 4000).astype(np.float16)],
+    ids=["undefined", "negative", "too large", "half"],
+)  # fmt: skip
+def test_floating_point_that_is_not_read_is_called_so(values):
+    with pytest.raises(ImageError, match="floating"):
+        read_rgb(tiff(values))
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF"])
+def test_of_moving_pictures_the_first_counts(kind):
+    first, second = (Image.new("RGB", (4, 4), (value,) * 3) for value in (10, 200))
+    buffer = io.BytesIO()
+    options = {"lossless": True} if kind == "WEBP" else {}
+    first.save(buffer, kind, save_all=True, append_images=[second], **options)
+    assert set(grey(buffer.getvalue())) == {10}
+
+
+@pytest.mark.parametrize(
+    "start", [b"P7\nWIDTH 1\n", b"Pf\n1 1\n", b"\0\0\0\x18ftypheic", b"<svg/>"]
+)
+def test_formats_that_are_off_are_refused(start):
+    with pytest.raises(ImageError, match="not a PNG, JPEG, TIFF"):
+        read_rgb(start + bytes(200))
+
+
+@pytest.mark.parametrize("name", ["model.pth", "model.safetensors", "frozen.pb"])
+def test_models_of_other_frameworks_are_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x80\x02c")
+    with pytest.raises(CancerNetError, match="neither a run folder nor a model"):
+        refuse_other(tmp_path / name, weights=None)
