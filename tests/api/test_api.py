@@ -174,6 +174,8 @@ def test_a_file_is_explained_as_its_pixels_are(run, folder):
     assert str(by_file).startswith(f"{by_file.prediction}\n")
     other = run.explain(image, method="occlusion", class_name="no IDC")
     assert (other.label, other.prediction.label) == ("0", "1")
+    with pytest.raises(CancerNetError, match="occlusion explains no layer"):
+        run.explain(image, method="occlusion", layer="x")
 
 
 def test_many_pictures_are_scored_in_parts_and_counted_through(run, monkeypatch):
