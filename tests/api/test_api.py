@@ -172,6 +172,10 @@ def test_a_file_is_explained_as_its_pixels_are(run, folder):
     assert np.array_equal(by_file.overlay, by_pixels.overlay)
     assert by_file.label == by_file.prediction.label == "1"
     assert str(by_file).startswith(f"{by_file.prediction}\n")
+    other = run.explain(image, method="occlusion", class_name="no IDC")
+    assert (other.label, other.prediction.label) == ("0", "1")
+    with pytest.raises(CancerNetError, match="occlusion explains no layer"):
+        run.explain(image, method="occlusion", layer="x")
 
 
 def test_many_pictures_are_scored_in_parts_and_counted_through(run, monkeypatch):
@@ -283,10 +287,12 @@ def test_a_training_is_planned_as_the_script_plans_it(plans, tiny_run, monkeypat
         )
     ]  # fmt: skip
     told = []
-    monkeypatch.setattr("cancernet.commands.train.tell", lambda plan, verbose: told.append(plan))
+    monkeypatch.setattr(
+        "cancernet.commands.train.tell", lambda *plan, **how: told.append((*plan, how))
+    )
     cancernet.train(run=tiny_run, progress=True)
     assert (plans[1].recipe, plans[1].data) == (DEFAULT_RECIPE, Path("datasets/idc"))
-    assert told == plans[1:] and "trained" in "".join(capsys.readouterr())
+    assert told == [(plans[1], {"verbose": False})] and "trained" in "".join(capsys.readouterr())
 
 
 def test_a_training_is_resumed_as_the_script_resumes_it(plans, tiny_run, monkeypatch):
