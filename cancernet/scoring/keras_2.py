@@ -60,6 +60,7 @@ def modernized(config: Any) -> Any:
 def _respelled(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Returns the settings of a layer with those that today have another name or form."""
     if kind in _GRAPHS:
+        settings = _counted_as_today(settings)
         # One input or output is no list of one, for another layer would be given the list.
         one = {key: settings[key][0] for key in ("input_layers", "output_layers")
                if _is_list_of_one(settings.get(key))}  # fmt: skip
@@ -71,6 +72,37 @@ def _respelled(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
         settings = {**settings, "input_shape": settings["batch_input_shape"][1:]}
         del settings["batch_input_shape"]
     return settings
+
+
+def _counted_as_today(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns a graph whose Sequential networks are called for the first time by their first call.
+
+    Keras 2 counted the making of one as a call. Its graphs name calls in lists, today's in objects.
+    """
+    layers = [each for each in settings.get("layers") or [] if isinstance(each, dict)]
+    inner = {each.get("name") for each in layers if each.get("class_name") == "Sequential"}
+    nodes = [node for each in layers for node in each.get("inbound_nodes") or []]
+    if not inner or not all(isinstance(node, list) for node in nodes):
+        return settings
+
+    def counted(item: Any) -> Any:
+        if not isinstance(item, list):
+            return item
+        named = len(item) > 2 and isinstance(item[0], str) and item[0] in inner
+        if named and isinstance(item[1], int) and item[1] > 0:
+            return [item[0], item[1] - 1, *item[2:]]
+        return [counted(each) for each in item]
+
+    return {
+        **settings,
+        "layers": [
+            {**each, "inbound_nodes": counted(each["inbound_nodes"])}
+            if isinstance(each, dict) and "inbound_nodes" in each
+            else each
+            for each in settings["layers"]
+        ],
+        "output_layers": counted(settings.get("output_layers")),
+    }
 
 
 def _is_of_keras_2(module: Any) -> bool:

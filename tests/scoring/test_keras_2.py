@@ -87,6 +87,17 @@ def test_what_may_run_code_is_refused_as_ever(changed, kind):
         load_model(path, path)
 
 
+def test_the_first_call_of_an_inner_sequential_is_its_first():
+    """Keras 2 counted the making of one as a call, and so began with 1."""
+    calls = {"class_name": "Sequential", "name": "s", "config": {"layers": []}}
+    first, second = ({**calls, "inbound_nodes": [[[name, node, 0, {}]]]}
+                     for name, node in (("i", 0), ("s", 1)))  # fmt: skip
+    graph = {"layers": [first, second], "output_layers": [["s", 2, 0]]}
+    found = modernized({"class_name": "Functional", "config": graph})["config"]
+    assert [each["inbound_nodes"][0][0][:2] for each in found["layers"]] == [["i", 0], ["s", 0]]
+    assert found["output_layers"] == ["s", 1, 0]
+
+
 def test_todays_configurations_stay_as_they_are():
     import keras
 
