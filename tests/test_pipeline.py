@@ -98,8 +98,9 @@ def rounding(run, dataset):
 
     from cancernet.training.data.batches import plain_batches
 
-    def exact(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
+    def exact(part):
+        dtype = {"dtype": "float64"} if isinstance(part, keras.layers.Layer) else {}
+        return type(part).from_config({**part.get_config(), **dtype})
 
     model = keras.saving.load_model(run / "model.keras")
     twin = keras.models.clone_model(model, clone_function=exact)

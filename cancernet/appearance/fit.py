@@ -133,8 +133,9 @@ def _described(rows: NDArray[np.float64], patients: int, seed: int) -> Appearanc
     doubt = max(DOUBTED / (DOUBTED + patients), LEAST_DOUBT)
     values, vectors = np.linalg.eigh((1 - doubt) * covariance + doubt * sphere)
     turn = vectors / np.sqrt(np.maximum(values, LEAST_VARIANCE))
-    count = min(REFERENCES, len(rows) // 2)
-    grouped = KMeans(count, n_init=1, max_iter=20, random_state=seed).fit(apart @ turn)
+    placed = apart @ turn
+    count = min(REFERENCES, len(rows) // 2, len(np.unique(placed, axis=0)))
+    grouped = KMeans(count, n_init=1, max_iter=20, random_state=seed).fit(placed)
     return Appearance(
         typical=dict(zip(names, typical.tolist(), strict=True)),
         spread=dict(zip(names, spread.tolist(), strict=True)),

@@ -1,6 +1,7 @@
 """Images of another kind are told from those of unseen patients."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -274,9 +275,10 @@ def test_files_are_measured_at_the_size_of_the_network(tmp_path, monkeypatch):
     for name, size in (("a.png", (8, 8)), ("b.png", (16, 8)), ("c.png", (8, 32))):
         Image.new("RGB", size, (10, 20, 30)).save(tmp_path / name)
     (tmp_path / "d.png").write_bytes(b"x")
+    small = Input(width=4, height=4, interpolation="nearest")
     files = Files(
         folder=tmp_path, paths=["a.png", "b.png", "c.png", "d.png"], patients=list("pqrs"),
-        size=4, interpolation="nearest", bits=0,
+        prepare=functools.partial(prepare, scaling=small),
     )  # fmt: skip
     found = files.measured(seed=1)
     longer = dict(zip(found.patients, found.rows[:, NAMES.index("longer side in px, log2")],

@@ -13,7 +13,7 @@ import pytest
 
 from cancernet.base import beside
 from cancernet.base.beside import processes_beside
-from cancernet.base.console import _without_collection
+from cancernet.base.console import _uncollected
 from cancernet.base.errors import CancerNetError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it forks")
@@ -108,7 +108,7 @@ def test_a_bare_tensorflow_hides_what_keras_only_looks_for_and_gives_it_back():
 def test_garbage_is_collected_afterwards_as_before(before):
     try:
         (gc.enable if before else gc.disable)()
-        with _without_collection():
+        with _uncollected():
             assert not gc.isenabled()
         assert gc.isenabled() == before
     finally:

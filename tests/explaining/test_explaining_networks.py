@@ -20,7 +20,7 @@ class Eager:
     def __getattr__(self, name: str) -> object:
         return getattr(tf, name)
 
-    def function(self, work: Callable) -> SimpleNamespace:
+    def function(self, work: Callable, **_: object) -> SimpleNamespace:
         return SimpleNamespace(get_concrete_function=lambda *_: work)
 
 

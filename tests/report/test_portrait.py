@@ -6,13 +6,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from cancernet.base.words import joined
 from cancernet.report.figures import drawings
 from cancernet.report.figures.classes import factor_counts
 from cancernet.report.figures.network import MOST_BOXES, boxes_of
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_report
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
-from cancernet.report.rendering import listed
 from tests.helpers.evaluation_examples import NAMES, report_content
 
 
@@ -87,7 +87,7 @@ def test_the_page_has_every_section(classes):
     assert "<b>" not in html.split("Right and wrong")[1][:200]
     # One unit for every accuracy, and one sentence on why they differ.
     others = ["the curves of the training", "“Loss and accuracy by split”", "“Class by class”"]
-    told = f"{listed(others[: 3 if classes == 4 else 2])} it is the share whose most probable"
+    told = f"{joined(others[: 3 if classes == 4 else 2])} it is the share whose most probable"
     assert "<td>0.800</td>" in html and f"In\n{told}" in html
     bare = page(dataclasses.replace(content, portrait=None))
     assert "Class by class" in bare
