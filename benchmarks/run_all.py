@@ -34,10 +34,8 @@ def main() -> None:
         drawn = arguments.data is None
         data = arguments.data.resolve() if arguments.data else build_sample(folder)
         run = arguments.run.resolve() if arguments.run else train_briefly(data, folder)
-        found: dict[str, Any] = {
-            "drawn_data": drawn, "help": help_times(),
-            "refusals": step(folder, "refusals.py", data, run)["refusals"],
-        }  # fmt: skip
+        found: dict[str, Any] = {"drawn_data": drawn, "help": help_times()}
+        found["refusals"] = step(folder, "refusals.py", data, run).get("refusals", {})
         found["timeline"] = step(folder, "timeline.py", data, "--rounds", arguments.rounds)
         found["prediction"] = step(
             folder, "prediction_speed.py", run, data / "testing",
@@ -89,7 +87,8 @@ def build_sample(folder: Path) -> Path:
     """Draws the sample and builds it."""
     print("Drawing a sample and building it ...", file=sys.stderr)
     data = folder / "data"
-    call("build_dataset.py", "--sample", "--source", folder / "drawn", "--output", data)
+    if not call("build_dataset.py", "--sample", "--source", folder / "drawn", "--output", data):
+        sys.exit(1)
     return data
 
 
@@ -97,10 +96,11 @@ def train_briefly(data: Path, folder: Path) -> Path:
     """Trains two epochs of the short recipe: the speed of a run does not depend on its quality."""
     print("Training a run to measure with ...", file=sys.stderr)
     run = folder / "run"
-    call(
+    if not call(
         "train_model.py", "--data", data, "--run", run, "--recipe", "idc-cancernet-fast",
         "--epochs", 2,
-    )  # fmt: skip
+    ):  # fmt: skip
+        sys.exit(1)
     return run
 
 
@@ -112,14 +112,18 @@ def help_times() -> dict[str, float]:
 
 
 def step(folder: Path, script: str, *arguments: object) -> dict[str, Any]:
-    """Runs one of the benchmarks beside this file, its table on the screen; returns its JSON."""
+    """Runs one of the benchmarks beside this file, its table on the screen.
+
+    Returns:
+        Its JSON; nothing if it failed, which must not lose what the others measured.
+    """
     print(f"\n## {script}\n", flush=True)
     report = folder / f"{script}.json"
-    call(f"benchmarks/{script}", *arguments, "--json", report, quiet=False)
-    return json.loads(report.read_text())
+    done = call(f"benchmarks/{script}", *arguments, "--json", report, quiet=False)
+    return json.loads(report.read_text()) if done else {}
 
 
-def call(script: str, *arguments: object, quiet: bool = True) -> None:
+def call(script: str, *arguments: object, quiet: bool = True) -> bool:
     command = [sys.executable, ROOT / script, *arguments]
     done = subprocess.run(
         list(map(str, command)),
@@ -128,17 +132,24 @@ def call(script: str, *arguments: object, quiet: bool = True) -> None:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{script} failed with exit code {done.returncode}; its reason stands above")
+        print(f"{script} failed with exit code {done.returncode}; its reason stands above")
+    return done.returncode == 0
 
 
 def summary(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Makes one row of each comparison: both medians, and how many times better ours is."""
+    rows = []
+    if found["prediction"]:
+        rows += prediction_rows(found["prediction"])
+    for title, name in (
+        ("training", "training"),
+        ("EfficientNet-Lite0, fine-tuning", "fine-tuning"),
+    ):
+        if found[name]:
+            rows += training_rows(title, found[name])
+    if not found["building"]:
+        return rows
     building = found["building"]["medians"]
-    rows = [
-        *prediction_rows(found["prediction"]),
-        *training_rows("training", found["training"]),
-        *training_rows("EfficientNet-Lite0, fine-tuning", found["fine-tuning"]),
-    ]
     loop = building["shutil.copy2 loop"]["seconds"]
     for name, figures in building.items():
         if name != "shutil.copy2 loop":
@@ -206,13 +217,13 @@ def print_summary(rows: list[dict[str, Any]]) -> None:
 
 def print_rest(found: dict[str, Any]) -> None:
     """Prints the start-up of the scripts and how near the training is to the machine's limit."""
-    training = found["training"]
-    dtype = training["policy"].removeprefix("mixed_")
-    rate = statistics.median(training["matrix_multiplication"][dtype])
-    reached = [training["reached"][side] for side in SIDES]
-    print(f"\nMatrices multiply at {rate:,.0f} GFLOP/s ({dtype}); training arithmetic "
-          f"reached {reached[1]:.0%} of it, the tutorial's stream {reached[0]:.0%} of the float32 "
-          "rate.")  # fmt: skip
+    if training := found["training"]:
+        dtype = training["policy"].removeprefix("mixed_")
+        rate = statistics.median(training["matrix_multiplication"][dtype])
+        reached = [training["reached"][side] for side in SIDES]
+        print(f"\nMatrices multiply at {rate:,.0f} GFLOP/s ({dtype}); training arithmetic reached "
+              f"{reached[1]:.0%} of it, the tutorial's stream {reached[0]:.0%} of the float32 "
+              "rate.")  # fmt: skip
     times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found["help"].items())
     print(f"--help: {times}")
     slowest = sorted(found["refusals"].items(), key=lambda each: -each[1][1])
@@ -220,10 +231,13 @@ def print_rest(found: dict[str, Any]) -> None:
         f"`{line}` {wall:.2f} s, {processor:.2f} processor s"
         for line, (wall, processor) in slowest[:3]
     ))  # fmt: skip
-    wall, processor = found["timeline"]["around"]
-    print(f"A training of one epoch, all but the epoch: {wall:.1f} s, {processor:.1f} processor s")
-    wall, processor = found["timeline"]["context"]
-    print(f"Of these, what judging in context takes: {wall:.1f} s, {processor:.1f} processor s")
+    for title, name in (
+        ("A training of one epoch, all but the epoch", "around"),
+        ("Of these, what judging in context takes", "context"),
+    ):
+        if name in found["timeline"]:
+            wall, processor = found["timeline"][name]
+            print(f"{title}: {wall:.1f} s, {processor:.1f} processor s")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 
 Both sides train the recipe's network with its augmentation and optimizer on the same images,
 epoch by epoch in turn, after one epoch that is not counted: `--stream stock`, as the tutorial
-does, and the fast stream on the accelerated layers. Also measured, in the same rounds: the rate
+does (without what ImageDataGenerator cannot change in an image), and the fast stream on the
+accelerated layers. Also measured, in the same rounds: the rate
 of matrix multiplication, from which follows how fast the network's convolutions and dense layers
 alone could go. `--parts` adds at the first batch size what each part of the difference brings,
 and the tutorial written in plain Keras, without this project (for the tutorial's recipe).
@@ -32,7 +33,7 @@ from measured import ROOT, write
 
 sys.path.insert(0, str(ROOT))
 
-from cancernet.config import FAST, STOCK, TrainConfig
+from cancernet.config import FAST, NOT_STOCK, STOCK, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, read_dataset
 from cancernet.models import build_model
 from cancernet.recipes import recipe
@@ -151,7 +152,8 @@ def network_of(dataset: Images, config: TrainConfig) -> keras.Model:
 
 def make_sides(dataset: Images, config: TrainConfig, policy: str) -> dict[str, Side]:
     """Returns, by name, functions that train for one epoch."""
-    stock = dataclasses.replace(config, stream=STOCK)
+    plain = {name: getattr(TrainConfig(), name) for name in NOT_STOCK}
+    stock = dataclasses.replace(config, stream=STOCK, precision="auto", **plain)
     return {
         f"{YARDSTICK}, {config.batch_size}": training(dataset, stock, "float32"),
         f"{OURS}, {config.batch_size}": training(dataset, config, policy),

@@ -34,6 +34,8 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CALIBRATIONS = ("none", "temperature", "isotonic")
 RULES = ("smoothed", "youden", "sensitivity", "cost", "fixed")
 FREEZE = ("auto", "yes", "no")
+# Settings of `TrainConfig` that ImageDataGenerator has nothing for.
+NOT_STOCK = ("patient_balance", "quarter_turns", "color_jitter", "stain_jitter", "mixup")
 TEST_TIME_AUGMENTATIONS = ("none", "mirror", "turn", "quarter-turns", "symmetries")
 LEAST_EPOCHS, MOST_EPOCHS = 3, 200  # of a training whose length is given in images
 FAST, STOCK = STREAMS = ("fast", "stock")
@@ -298,7 +300,7 @@ class TrainConfig:
 
     def _check_stock(self) -> None:
         """Refuses what the stock stream cannot do."""
-        for name in ("patient_balance", "quarter_turns", "color_jitter", "stain_jitter", "mixup"):
+        for name in NOT_STOCK:
             if getattr(self, name):
                 raise SettingsError(
                     f"--{name.replace('_', '-')} is nothing that ImageDataGenerator does; "
