@@ -60,11 +60,12 @@ def plan_to_resume(
     the run's.
 
     Raises:
-        RunError: nothing was begun there, it is a fold, or another recipe is named.
+        RunError: nothing was begun there, it is finished or a fold, or another recipe is named.
     """
     resume = resume or Resume()
     refuse_not_begun(folder)
     record = run_folder.read_run_file(folder)
+    _refuse_finished(folder, record)
     if record.fold is not None:
         raise RunError(
             f"{folder} is a fold of a cross-validation; resume that with "
@@ -81,6 +82,13 @@ def plan_to_resume(
     )
 
 
+def _refuse_finished(folder: Path, record: RunRecord) -> None:
+    if record.is_finished:
+        # It may have been killed after its last file and before its checkpoint was gone.
+        shutil.rmtree(folder / run_folder.CHECKPOINT, ignore_errors=True)
+        raise RunError(f"the training in {folder} is finished; there is nothing to resume")
+
+
 def resumed(training: Training, resume: Resume) -> RunRecord:
     """Reads run.json of the run to resume and refuses what would make it another training.
 
@@ -93,10 +101,7 @@ def resumed(training: Training, resume: Resume) -> RunRecord:
     """
     folder, dataset = training.folder, training.dataset
     record = run_folder.read_run_file(folder)
-    if record.is_finished:
-        # Killed after its last file and before its checkpoint was gone.
-        shutil.rmtree(training.checkpoint, ignore_errors=True)
-        raise RunError(f"the training in {folder} is finished; there is nothing to resume")
+    _refuse_finished(folder, record)
     config = read_config(record, folder)
     of_network = {name: v for name, v in resume.given.items() if name in OF_THE_NETWORK}
     other = changed_settings(config, of_network)

@@ -101,10 +101,13 @@ def test_a_finished_training_has_no_checkpoint_left(dataset, run):
     run_folder.write_run_file(run, record)
     training = Training(run, dataset, TrainConfig())
     training.checkpoint.mkdir()
-    for _ in range(2):
-        with pytest.raises(RunError, match="is finished; there is nothing to resume"):
-            resume.resumed(training, Resume())
-        assert not training.checkpoint.exists()
+    with pytest.raises(RunError, match="is finished; there is nothing to resume"):
+        resume.resumed(training, Resume())
+    assert not training.checkpoint.exists()
+    training.checkpoint.mkdir()
+    with pytest.raises(RunError, match="is finished; there is nothing to resume"):
+        resume.plan_to_resume(run)  # which comes first, before TensorFlow loads
+    assert not training.checkpoint.exists()
 
 
 def test_another_recipe_is_refused(dataset, run):
