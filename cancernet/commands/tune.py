@@ -102,9 +102,11 @@ def main() -> int:
     place = study_place(options.study or str(OUTPUT / f"{name}.db"), OUTPUT / name)
     if options.output is not None:
         place = dataclasses.replace(place, results=options.output)
+    from cancernet.dataset.folds import patient_folds
     from cancernet.planning.begin import open_dataset
 
     dataset = open_dataset(options.data or DATASETS / base.dataset, base)
+    folds = patient_folds(dataset, options.folds, seed=base.seed)
     import_tensorflow_quietly(bare=True)
     from cancernet.tuning.search import Search
 
@@ -116,23 +118,21 @@ def main() -> int:
         folds=options.folds,
         measure=options.measure,
     )
-    search(wanted, dataset)
+    search(wanted, dataset, folds)
     return EXIT_OK
 
 
-def search(wanted: "Search", dataset: "BuiltDataset") -> None:
-    """Runs the search, or continues it; prints and writes what it found.
+def search(wanted: "Search", dataset: "BuiltDataset", folds: "Sequence[BuiltDataset]") -> None:
+    """Runs the search on the folds of a data set, or continues it; prints and writes the results.
 
     Raises:
         CancerNetError: the data, the settings or the study do not permit it.
         StoppedError: the user pressed Ctrl-C; the trials that ended are kept.
     """
-    from cancernet.dataset.folds import patient_folds
     from cancernet.report.content import DRAWN
     from cancernet.tuning.results import write_results
     from cancernet.tuning.study import ended, held
 
-    folds = patient_folds(dataset, wanted.folds, seed=wanted.base.seed)
     for warning in filter(None, [DRAWN if dataset.drawn else "", dataset.leak]):
         alert(f"WARNING: {warning}", YELLOW)
     with held(wanted.place):

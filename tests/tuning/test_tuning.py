@@ -140,6 +140,10 @@ def wanted(place, **changes):
     return dataclasses.replace(search, **changes)
 
 
+def searched(search, dataset):
+    tune.search(search, dataset, patient_folds(dataset, search.folds, seed=search.base.seed))
+
+
 def rows_of(place):
     study = optuna.load_study(study_name=studies.NAME, storage=place.address)
     return study, results.trial_rows(study)
@@ -150,7 +154,7 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
     monkeypatch.setattr(searches, "fit", fake_fit())
     save_figure = results.save_figure
     monkeypatch.setattr(results, "save_figure", lambda figure, path: None)  # for speed
-    tune.search(wanted(whole), dataset)
+    searched(wanted(whole), dataset)
     expected = [(r.state, r.value, r.values) for r in rows_of(whole)[1]]
     assert len(expected) == 7 and {"done", "pruned"} == {state for state, _, _ in expected}
     # The recipe's own settings come first.
@@ -159,7 +163,7 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
     place = studies.study_place(str(tmp_path / "stopped.db"), tmp_path)
     monkeypatch.setattr(searches, "fit", fake_fit(stop_at=8))
     with pytest.raises(tune.StoppedError, match="3 of 7 trials are kept"):
-        tune.search(wanted(place), dataset)
+        searched(wanted(place), dataset)
     # A process that was killed leaves a trial that still says it is running.
     search = wanted(place)
     folds = patient_folds(dataset, search.folds, seed=search.base.seed)
@@ -167,13 +171,13 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
     study = studies.open_study(place, maximize=True, identity=identity, first={})
     search.dimensions[0].suggest(study.ask())
     monkeypatch.setattr(searches, "fit", fake_fit())
-    tune.search(wanted(place), dataset)
+    searched(wanted(place), dataset)
     study, rows = rows_of(place)
     assert [row.state for row in rows].count("cut off") == 2
     assert not study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
     assert [(r.state, r.value, r.values) for r in rows if r.state != "cut off"] == expected
     monkeypatch.setattr(results, "save_figure", save_figure)
-    tune.search(wanted(place), dataset)  # nothing left to do
+    searched(wanted(place), dataset)  # nothing left to do
     assert len(rows_of(place)[1]) == len(rows)
 
     best = max(rows, key=lambda row: row.value if row.state == "done" else -1)
@@ -189,11 +193,11 @@ def test_a_stopped_study_goes_on_to_what_it_would_have_been(dataset, tmp_path, m
     assert "train_model.py --recipe" in printed and "cut off" in printed
 
     with pytest.raises(CancerNetError, match="began with --search"):
-        tune.search(wanted(place, dimensions=parse_search(["epochs=1..2"])), dataset)
+        searched(wanted(place, dimensions=parse_search(["epochs=1..2"])), dataset)
     with pytest.raises(CancerNetError, match="began with folds 2, not 3"):
-        tune.search(wanted(place, folds=3), dataset)
+        searched(wanted(place, folds=3), dataset)
     with studies.held(place), pytest.raises(CancerNetError, match="another process"):
-        tune.search(wanted(place), dataset)
+        searched(wanted(place), dataset)
 
 
 def study_of(dataset, folder, monkeypatch, fit):
@@ -211,14 +215,14 @@ def test_a_training_that_diverges_is_pruned_and_an_error_is_told(dataset, tmp_pa
         raise CancerNetError("an image cannot be read")
 
     place = study_of(dataset, tmp_path, monkeypatch, diverge)
-    tune.search(wanted(place, trials=2), dataset)
+    searched(wanted(place, trials=2), dataset)
     rows = rows_of(place)[1]
     assert [row.state for row in rows] == ["pruned", "pruned"]
     assert rows[0].note == "val_auc became undefined"
     assert not (place.results / "best-recipe.json").exists()
     monkeypatch.setattr(searches, "fit", refuse)
     with pytest.raises(CancerNetError, match="cannot be read"):
-        tune.search(wanted(place, trials=3), dataset)
+        searched(wanted(place, trials=3), dataset)
     assert rows_of(place)[1][-1].state == "failed"
 
 
@@ -233,13 +237,13 @@ def test_a_combination_that_cannot_be_trained_is_one_trial(dataset, tmp_path, mo
         return None, state
 
     place = study_of(dataset, tmp_path, monkeypatch, fit)
-    tune.search(wanted(place, trials=4), dataset)
+    searched(wanted(place, trials=4), dataset)
     rows = rows_of(place)[1]
     assert {row.state for row in rows} == {"done", "pruned"} and len(rows) == 4
     assert "too small an image for this network" in {row.note for row in rows}
     refused.append("all")
     with pytest.raises(CancerNetError, match=r"3 trials in a row.*too small"):
-        tune.search(wanted(place, trials=20), dataset)
+        searched(wanted(place, trials=20), dataset)
     assert len(rows_of(place)[1]) <= 7
 
 
@@ -291,10 +295,10 @@ def test_what_one_machine_began_another_goes_on_with(dataset, tmp_path, monkeypa
         studies.StudyPlace(address=address, shown="x", results=tmp_path / name, file=None)
         for name in ("first", "second")
     )
-    tune.search(wanted(first, trials=2), dataset)
+    searched(wanted(first, trials=2), dataset)
     study, _ = rows_of(first)
     study.ask()  # of a machine that is still at it, so nobody may count it as cut off
-    tune.search(wanted(second, trials=3), dataset)
+    searched(wanted(second, trials=3), dataset)
     assert [row.state for row in rows_of(second)[1]] == ["done", "done", "running", "done"]
     assert (tmp_path / "second" / "best-recipe.json").exists()
 
