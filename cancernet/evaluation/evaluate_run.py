@@ -99,9 +99,8 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         seen, folder = trained_on(labelled, run), labelled.folder
         leak = " ".join(filter(None, [leak_of(run) if own else "", seen]))
         content = labelled.content(run.classes)
-        remarks += filter(
-            None, [labelled.respelled, labelled.unknown_patients, unchecked(labelled, run)]
-        )
+        notes = [labelled.respelled, labelled.unknown_patients, unchecked(labelled, run)]
+        remarks += filter(None, notes)
     scores = finished.scores
     scores = dataclasses.replace(scores, scored={**scores.scored, TESTING: testing})
     rule = None if finished.model else rule_of_settings(settings, finished.settings)
@@ -110,19 +109,17 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
         remarks.append(remark)
     around = None if settings.alone else in_context(scores, run.record.context, rule)
     assessment, context = assess_judged(around or scores, seed=finished.seed)
-    table, expected = settings.subgroups, settings.prevalence
+    table, expected, seed = settings.subgroups, settings.prevalence, finished.seed
+    groups = subgroups(table, assessment, seed=seed, columns=settings.columns) if table else {}
+    predictive = predictive_rows(assessment.calls(), expected, seed=seed) if expected else []
     return Examined(
         name=name,
         how=how,
         folder=folder,
         assessment=assessment,
         context=context,
-        subgroups=subgroups(table, assessment, seed=finished.seed, columns=settings.columns)
-        if table
-        else {},
-        predictive=predictive_rows(assessment.calls(), expected, seed=finished.seed)
-        if expected
-        else [],
+        subgroups=groups,
+        predictive=predictive,
         left_out=left_out,
         leak=leak,
         leak_as_built=" ".join(filter(None, [run.leak if own else "", seen])),

@@ -70,8 +70,7 @@ def fit(
     stock = config.stream == STOCK
     policy, reason = ("float32", "Keras's own") if stock else choose_precision(config.precision)
     if after_epoch is None:
-        _log.info("Arithmetic: %s (%s)", policy, reason)
-        _say_length(training, workers)
+        _say_beginning(training, workers, arithmetic=f"{policy} ({reason})")
     loop = _Loop(
         training=training,
         plain=plain,
@@ -100,7 +99,8 @@ def fit(
     return plain, state
 
 
-def _say_length(training: Training, workers: Workers | None) -> None:
+def _say_beginning(training: Training, workers: Workers | None, *, arithmetic: str) -> None:
+    _log.info("Arithmetic: %s", arithmetic)
     if workers:
         _log.info(workers.sentence())
     config, images = training.config, len(training.dataset.split("training").paths)
