@@ -10,7 +10,6 @@ the tumour out of the dense slides: what a slide's own operating point costs whe
 The training slides are scored once a run and kept beside it.
 """
 
-import argparse
 import csv
 import dataclasses
 import json
@@ -18,7 +17,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from patients_left_out import DENSE, Judged, print_differences, print_table
+from finished_runs import finished_runs, parse_arguments
+from patients_left_out import Judged, print_differences, print_table
 
 from cancernet.context.context import Context, Places
 from cancernet.context.fit import fit_context
@@ -27,7 +27,7 @@ from cancernet.context.slide_point import operating_points
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import rule_of
 from cancernet.measures.operating_point import choose_operating_point
-from cancernet.runs.run_folder import Run, open_run
+from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
 
 SPREADS = (1.5, 2.0, 2.5)
@@ -50,18 +50,11 @@ class Patches:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("work", type=Path, help="the --work of patients_left_out.py")
-    parser.add_argument("--runs", default="run-idc-cancernet-[0-9]*", help="pattern of their names")
-    parser.add_argument("--dense", nargs="+", default=DENSE, help="patients judged one by one")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__.splitlines()[0])
     found: dict[str, dict[tuple[int, int], Judged]] = defaultdict(dict)
     without_tumour: dict[str, list[float]] = defaultdict(list)
-    for number, folder in enumerate(sorted(arguments.work.glob(arguments.runs))):
-        if not (folder / "metrics.json").exists():
-            continue
-        run = open_run(folder)
-        fold = int(folder.name.removeprefix(f"run-{run.record.recipe}-").split("-")[0])
+    for number, (fold, run) in enumerate(finished_runs(arguments)):
+        folder = run.folder
         splits = (
             scored_training(run, arguments.work / f"data-{fold}" / "training"),
             read(folder / "validation_predictions.csv"),

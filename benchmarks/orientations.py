@@ -10,20 +10,19 @@ operating point is chosen anew on validation, and the patients left out are judg
 the testing patches, decoding left out.
 """
 
-import argparse
 import time
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from patients_left_out import DENSE, Judged, print_differences, print_table
+from finished_runs import finished_runs, parse_arguments
+from patients_left_out import Judged, print_differences, print_table
 
 from cancernet.images.reading import read_rgb, to_array
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import rule_of
 from cancernet.measures.operating_point import choose_operating_point
-from cancernet.runs.run_folder import open_run
 
 BATCH = 64
 # As cancernet/models/orientations.py has them; a test holds those to NumPy.
@@ -31,20 +30,12 @@ KINDS = {"none": (0,), "turn": (0, 1), "quarter-turns": (0, 1, 2, 3), "symmetrie
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("work", type=Path, help="the --work of patients_left_out.py")
-    parser.add_argument("--runs", default="run-idc-cancernet-[0-9]*", help="pattern of their names")
-    parser.add_argument("--dense", nargs="+", default=DENSE, help="patients judged one by one")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__.splitlines()[0])
     found: dict[str, dict[tuple[int, int], Judged]] = defaultdict(dict)
-    for folder in sorted(arguments.work.glob(arguments.runs)):
-        if not (folder / "metrics.json").exists():
-            continue
-        run = open_run(folder)
-        fold = int(folder.name.removeprefix(f"run-{run.record.recipe}-").split("-")[0])
+    for fold, run in finished_runs(arguments):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(folder / "model.onnx", options)
+        session = onnxruntime.InferenceSession(run.folder / "model.onnx", options)
         data = arguments.work / f"data-{fold}"
         validation, _ = log_odds(session, data / "validation", run.record.config)
         testing, seconds = log_odds(session, data / "testing", run.record.config)
