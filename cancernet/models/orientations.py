@@ -4,48 +4,44 @@ A network that is trained on turned and mirrored images still judges them differ
 its log odds over the orientations ranks better than any one of them.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import keras
 
-Turn = Callable[[Any], Any]
 _LEAST = 1e-12  # probability, before its logarithm
 
 
-def _as_it_is(image: Any) -> Any:
-    return image
+class Orientation(NamedTuple):
+    """What is done to an image, in this order."""
+
+    transposed: bool = False
+    upside_down: bool = False
+    mirrored: bool = False
+
+    def of(self, images: Any) -> Any:
+        """Returns images (n, side, side, 3) in this orientation."""
+        if self.transposed:
+            images = keras.ops.transpose(images, (0, 2, 1, 3))
+        axes = [axis for axis, flipped in ((1, self.upside_down), (2, self.mirrored)) if flipped]
+        return keras.ops.flip(images, axis=axes) if axes else images
 
 
-def _transposed(image: Any) -> Any:
-    return keras.ops.transpose(image, (0, 2, 1, 3))
-
-
-def _upside_down(image: Any) -> Any:
-    return keras.ops.flip(image, axis=1)
-
-
-def _mirrored(image: Any) -> Any:
-    return keras.ops.flip(image, axis=2)
-
-
-def _half_turn(image: Any) -> Any:
-    return _upside_down(_mirrored(image))
-
-
-def _quarter_turn(image: Any) -> Any:
-    return _upside_down(_transposed(image))
-
-
-_TURNS = (_as_it_is, _quarter_turn, _half_turn, lambda image: _half_turn(_quarter_turn(image)))
+_AS_IT_IS, _MIRRORED = Orientation(), Orientation(mirrored=True)
+_TURNS = (
+    _AS_IT_IS,
+    Orientation(transposed=True, upside_down=True),  # by 90 degrees, as `numpy.rot90` turns
+    Orientation(upside_down=True, mirrored=True),
+    Orientation(transposed=True, mirrored=True),
+)
 # The names are those of `TEST_TIME_AUGMENTATIONS` in config.py. The image as it is comes first:
 # its feature maps are those that a heat map shows.
-ORIENTATIONS: Mapping[str, tuple[Turn, ...]] = {
-    "none": (_as_it_is,),
-    "mirror": (_as_it_is, _mirrored),
-    "turn": (_as_it_is, _quarter_turn),
+ORIENTATIONS: Mapping[str, tuple[Orientation, ...]] = {
+    "none": (_AS_IT_IS,),
+    "mirror": (_AS_IT_IS, _MIRRORED),
+    "turn": _TURNS[:2],
     "quarter-turns": _TURNS,
-    "symmetries": (*_TURNS, *(lambda image, turn=turn: _mirrored(turn(image)) for turn in _TURNS)),
+    "symmetries": (*_TURNS, *(turn._replace(mirrored=not turn.mirrored) for turn in _TURNS)),
 }
 
 
@@ -61,12 +57,12 @@ def in_orientations(network: keras.Model, kind: str) -> keras.Model:
         A model of the same inputs and outputs. Its probabilities are the geometric means over the
         orientations, made to sum to 1; of two classes, that is the mean of their log odds.
     """
-    turns = ORIENTATIONS[kind]
-    if len(turns) == 1:
+    orientations = ORIENTATIONS[kind]
+    if len(orientations) == 1:
         return network
     image = keras.Input(network.input_shape[1:], name="image", dtype="float32")
-    turned = keras.ops.concatenate([turn(image) for turn in turns], axis=0)
+    turned = keras.ops.concatenate([each.of(image) for each in orientations], axis=0)
     answers = keras.ops.maximum(network.call(turned), _LEAST)
-    each = keras.ops.reshape(answers, (len(turns), -1, network.output_shape[-1]))
+    each = keras.ops.reshape(answers, (len(orientations), -1, network.output_shape[-1]))
     mean = keras.ops.mean(keras.ops.log(each), axis=0)
     return keras.Model(image, keras.ops.softmax(mean, axis=-1), name=network.name)
