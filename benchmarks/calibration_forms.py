@@ -1,0 +1,210 @@
+"""How the probabilities of a network trained with class weights become believable.
+
+    python benchmarks/patients_left_out.py IDC_FOLDER --work DIR
+    python benchmarks/calibration_forms.py DIR [--runs 'run-idc-cancernet-*']
+
+Nothing is trained: the scores of finished runs are corrected anew in every form, fitted on
+validation alone, and the patients left out are judged. The protocol, written down before any form was
+measured:
+
+- With z the log odds of the network itself and s those of the training images' share of IDC, every
+  form is z / T + b: the *temperature* alone (b = 0), as it was; *weights out* before it (b = s / T) or
+  after it (b = s), which fits no further number (Elkan 2001); *offset* (Platt 2000), where b is fitted
+  too; and *both*, which fits what differs from s. What is fitted is drawn towards what is expected by
+  p / (p + 10), p being the validating patients.
+- In context, gain and offset are fitted on z / T as ever and b is added to what they give, so that
+  neither the ranking nor, with the threshold moved alike, any call changes by b.
+- Judged are log loss, Brier score, expected calibration error (ECE) and the distance of mean score and
+  share of IDC: of all sparse patients' patches pooled over the folds, and the mean over the dense
+  patients, each by itself. Rows are compared by paired differences; the 95 % interval is from drawing
+  patients, within each fold, with replacement.
+- A form is kept if its log loss and Brier score of sparse patients in context are lower, with intervals
+  below 0, alone not higher, and the distance of mean and share shrinks with no neighbours and with
+  eight. Of two whose intervals overlap, the one that fits fewer numbers is taken. Dense patients are
+  shown: nobody of their kind validates, and the share of IDC differs from one slide to the next.
+"""
+
+import argparse
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from context_forms import Patches, read, scored_training
+from finished_runs import finished_runs, parse_arguments
+from patients_left_out import DRAWS
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from cancernet.context.context import Places
+from cancernet.context.fit import fit_context
+from cancernet.context.judge import GROUPS
+from cancernet.measures.calibration import PRIOR_PATIENTS, expected_calibration_error
+from cancernet.measures.decisions import log_odds
+from cancernet.runs.run_folder import Run
+
+MEASURES = ("log loss", "Brier score", "ECE", "mean - share")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Testing patches in one form: (n,) fold, patient, truth, probability, neighbours."""
+
+    fold: np.ndarray
+    patient: np.ndarray
+    truth: np.ndarray
+    score: np.ndarray
+    neighbours: np.ndarray
+
+
+def main() -> None:
+    arguments = parse_arguments(__doc__.splitlines()[0])
+    found: dict[str, list[Scores]] = defaultdict(list)
+    for fold, run in finished_runs(arguments):
+        training = scored_training(run, arguments.work / f"data-{fold}" / "training")
+        validation, testing = (
+            read(run.folder / name) for name in ("validation_predictions.csv", "predictions.csv")
+        )
+        share = run.record.dataset.counts["training"]
+        expected = np.log(share.positives / (share.images - share.positives))
+        for name, temperature, offset in forms(raw(run, validation), validation, expected):
+            print(f"fold {fold}, {name}: T = {temperature:.3f}, b = {offset:+.3f}", flush=True)
+            for way, judged in judge(run, training, validation, testing, temperature, offset):
+                facts = (np.full(len(testing.truth), fold), testing.patients, testing.truth)
+                found[f"{name}, {way}"].append(Scores(*facts, *judged))
+    pooled = {
+        name: Scores(*(np.concatenate([getattr(one, f.name) for one in runs])
+                       for f in dataclasses.fields(Scores)))
+        for name, runs in found.items()
+    }  # fmt: skip
+    print_figures(pooled, arguments)
+    print_neighbours(pooled)
+
+
+def raw(run: Run, patches: Patches) -> np.ndarray:
+    """Returns the log odds of the network itself: the run's own temperature undone."""
+    return log_odds(patches.probability) * run.calibration.temperature
+
+
+def forms(
+    odds: np.ndarray, validation: Patches, expected: float
+) -> Iterator[tuple[str, float, float]]:
+    """Yields name, temperature and offset of every form."""
+    patients = len(np.unique(validation.patients))
+    trust = patients / (patients + PRIOR_PATIENTS)
+    sign = np.where(validation.truth == 1, 1.0, -1.0)
+
+    def fit(corrected, start: list[float]) -> np.ndarray:
+        return minimize(lambda values: np.logaddexp(0, -sign * corrected(*values)).mean(), start).x
+
+    (cold,) = trust * fit(lambda cold: odds * np.exp(-cold), [0.0])
+    yield "temperature", np.exp(cold), 0.0
+    (cold,) = trust * fit(lambda cold: (odds + expected) * np.exp(-cold), [0.0])
+    yield "weights out, temperature", np.exp(cold), expected * np.exp(-cold)
+    (cold,) = trust * fit(lambda cold: odds * np.exp(-cold) + expected, [0.0])
+    yield "temperature, weights out", np.exp(cold), expected
+    cold, offset = fit(lambda cold, offset: odds * np.exp(-cold) + offset, [0.0, 0.0])
+    yield "temperature and offset", np.exp(trust * cold), trust * offset
+    yield "both", np.exp(trust * cold), expected + trust * (offset - expected)
+
+
+def judge(
+    run: Run, training: Patches, validation: Patches, testing: Patches, temperature: float, b: float
+) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    """Yields alone and in context: the testing patches' probabilities and neighbours."""
+    scaled = [raw(run, each) / temperature for each in (training, validation, testing)]
+    together = (training.places, validation.places)
+    context = fit_context(
+        expit(np.concatenate(scaled[:2])),
+        np.concatenate([training.truth, validation.truth]) == 1,
+        Places(
+            np.concatenate([each.slides for each in together]),
+            np.concatenate([each.columns for each in together]),
+            np.concatenate([each.rows for each in together]),
+        ),
+        seed=run.record.config["seed"],
+    )
+    around = context.judge(expit(scaled[2]), testing.places)
+    yield "alone", (expit(scaled[2] + b), around.neighbours)
+    yield "in context", (expit(log_odds(around.probability) + b), around.neighbours)
+
+
+def measured(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Returns the `MEASURES`, the last as a distance."""
+    inside = np.clip(score, 1e-12, 1 - 1e-12)
+    loss = -np.log(np.where(truth == 1, inside, 1 - inside)).mean()
+    away = abs(score.mean() - truth.mean())
+    return np.array(
+        [loss, ((score - truth) ** 2).mean(), expected_calibration_error(truth, score), away]
+    )
+
+
+def print_figures(pooled: dict[str, Scores], arguments: argparse.Namespace) -> None:
+    """Prints every form's figures, and its differences from the temperature alone."""
+    for group in ("sparse", "dense"):
+        for way in ("alone", "in context"):
+            rows = {name: each for name, each in pooled.items() if name.endswith(way)}
+            drawn = draws(next(iter(rows.values())), group, arguments.dense)
+            values = {name: figures(each, drawn) for name, each in rows.items()}
+            first = next(iter(values.values()))
+            print(f"\n| {group}, {way} | {' | '.join(MEASURES)} |\n|---|---|---|---|---|")
+            for name, each in values.items():
+                low, high = np.quantile((each - first)[1:], (0.025, 0.975), axis=0)
+                cells = [
+                    f"{value:.4f}"
+                    + f" ({less:+.4f} [{least:+.4f}, {most:+.4f}])" * (each is not first)
+                    for value, less, least, most in zip(
+                        each[0], (each - first)[0], low, high, strict=True
+                    )
+                ]
+                print(f"| {name.removesuffix(f', {way}')} | {' | '.join(cells)} |")
+
+
+def draws(scores: Scores, group: str, dense: list[str]) -> list[list[np.ndarray]]:
+    """Returns the rows that are judged together, of all patients and then of patients drawn."""
+    random, found = np.random.default_rng(1), []
+    rows_of = {name: np.flatnonzero(scores.patient == name) for name in np.unique(scores.patient)}
+    folds = [
+        [name for name in np.unique(scores.patient[scores.fold == fold])
+         if (name in dense) == (group == "dense")]
+        for fold in np.unique(scores.fold)
+    ]  # fmt: skip
+    for draw in range(DRAWS + 1):
+        names = [
+            name
+            for each in folds
+            for name in (random.choice(each, len(each)).tolist() if draw else each)
+        ]
+        rows = [rows_of[name] for name in names]
+        found.append(rows if group == "dense" else [np.concatenate(rows)])
+    return found
+
+
+def figures(scores: Scores, drawn: list[list[np.ndarray]]) -> np.ndarray:
+    """Returns the measures of all patients, then of every draw; (draws + 1, measures)."""
+    return np.array(
+        [
+            np.mean([measured(scores.truth[rows], scores.score[rows]) for rows in together], axis=0)
+            for together in drawn
+        ]
+    )
+
+
+def print_neighbours(pooled: dict[str, Scores]) -> None:
+    """Prints mean score and Brier score in context by the number of neighbours."""
+    rows = {name: each for name, each in pooled.items() if name.endswith("in context")}
+    print(f"\n| neighbours | patches | share of IDC | {' | '.join(rows)} |")
+    print("|---|---|---|" + "---|" * len(rows))
+    for least, most in GROUPS:
+        cells = []
+        for each in rows.values():
+            chosen = (each.neighbours >= least) & (each.neighbours <= most)
+            truth, score = each.truth[chosen], each.score[chosen]
+            cells.append(f"{score.mean():.3f} ({((score - truth) ** 2).mean():.4f})")
+        title = f"{least}" if least == most else f"{least} to {most}"
+        print(f"| {title} | {len(truth):,} | {truth.mean():.3f} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
