@@ -3,42 +3,40 @@
     python benchmarks/patients_left_out.py IDC_FOLDER --work DIR
     python benchmarks/calibration_forms.py DIR [--runs 'run-idc-cancernet-*']
 
-Nothing is trained: the scores of finished runs are corrected anew in every form, fitted on
-validation alone, and the patients left out are judged. The protocol, written down before any form was
+Nothing is trained: the scores of finished runs are corrected in every form, fitted on validation
+alone, and the patients left out are judged. The protocol, written down before any form was
 measured:
 
-- With z the log odds of the network itself and s those of the training images' share of IDC, every
-  form is z / T + b: the *temperature* alone (b = 0), as it was; *weights out* before it (b = s / T) or
-  after it (b = s), which fits no further number (Elkan 2001); *offset* (Platt 2000), where b is fitted
-  too; and *both*, which fits what differs from s. What is fitted is drawn towards what is expected by
-  p / (p + 10), p being the validating patients.
-- In context, gain and offset are fitted on z / T as ever and b is added to what they give, so that
-  neither the ranking nor, with the threshold moved alike, any call changes by b.
-- Judged are log loss, Brier score, expected calibration error (ECE) and the distance of mean score and
-  share of IDC: of all sparse patients' patches pooled over the folds, and the mean over the dense
-  patients, each by itself. Rows are compared by paired differences; the 95 % interval is from drawing
-  patients, within each fold, with replacement.
-- A form is kept if its log loss and Brier score of sparse patients in context are lower, with intervals
-  below 0, alone not higher, and the distance of mean and share shrinks with no neighbours and with
-  eight. Of two whose intervals overlap, the one that fits fewer numbers is taken. Dense patients are
-  shown: nobody of their kind validates, and the share of IDC differs from one slide to the next.
+- With z the log odds of the network itself and s those of the training images' share of IDC,
+  every form is z / T + b: the *temperature* alone (b = 0), as it was; *weights out* before it
+  (b = s / T) or after it (b = s), which fits no further number (Elkan 2001); *offset* (Platt
+  2000), where b is fitted too; and *both*, which fits how far b is from s. What is fitted is drawn
+  towards what is expected by p / (p + 10), p being the validating patients.
+- In context, the run's gain and offset work on z / T as ever and b is added to what they give, so
+  that neither the ranking nor, with the threshold moved alike, any call changes by b.
+- Judged are log loss, Brier score, expected calibration error (ECE) and the distance of mean
+  score and share of IDC: of all sparse patients' patches pooled over the folds, and the mean over
+  the dense patients, each by itself. Rows are compared by paired differences; the 95 % interval
+  is from drawing patients, within each fold, with replacement.
+- A form is kept if its log loss and Brier score of sparse patients in context are lower, with
+  intervals below 0, alone not higher, and the distance of mean and share shrinks with no
+  neighbours and with eight. Of two that are not told apart, the one that fits fewer numbers is
+  taken. Dense patients are shown: nobody of their kind validates, and the share of IDC differs
+  from one slide to the next.
 """
 
 import argparse
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from context_forms import Patches, read, scored_training
+from context_forms import Patches, read
 from finished_runs import finished_runs, parse_arguments
 from patients_left_out import DRAWS
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from cancernet.context.context import Places
-from cancernet.context.fit import fit_context
 from cancernet.context.judge import GROUPS
 from cancernet.measures.calibration import PRIOR_PATIENTS, expected_calibration_error
 from cancernet.measures.decisions import log_odds
@@ -62,7 +60,6 @@ def main() -> None:
     arguments = parse_arguments(__doc__.splitlines()[0])
     found: dict[str, list[Scores]] = defaultdict(list)
     for fold, run in finished_runs(arguments):
-        training = scored_training(run, arguments.work / f"data-{fold}" / "training")
         validation, testing = (
             read(run.folder / name) for name in ("validation_predictions.csv", "predictions.csv")
         )
@@ -70,7 +67,7 @@ def main() -> None:
         expected = np.log(share.positives / (share.images - share.positives))
         for name, temperature, offset in forms(raw(run, validation), validation, expected):
             print(f"fold {fold}, {name}: T = {temperature:.3f}, b = {offset:+.3f}", flush=True)
-            for way, judged in judge(run, training, validation, testing, temperature, offset):
+            for way, judged in judge(run, testing, temperature, offset):
                 facts = (np.full(len(testing.truth), fold), testing.patients, testing.truth)
                 found[f"{name}, {way}"].append(Scores(*facts, *judged))
     pooled = {
@@ -110,24 +107,13 @@ def forms(
 
 
 def judge(
-    run: Run, training: Patches, validation: Patches, testing: Patches, temperature: float, b: float
+    run: Run, testing: Patches, temperature: float, offset: float
 ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
     """Yields alone and in context: the testing patches' probabilities and neighbours."""
-    scaled = [raw(run, each) / temperature for each in (training, validation, testing)]
-    together = (training.places, validation.places)
-    context = fit_context(
-        expit(np.concatenate(scaled[:2])),
-        np.concatenate([training.truth, validation.truth]) == 1,
-        Places(
-            np.concatenate([each.slides for each in together]),
-            np.concatenate([each.columns for each in together]),
-            np.concatenate([each.rows for each in together]),
-        ),
-        seed=run.record.config["seed"],
-    )
-    around = context.judge(expit(scaled[2]), testing.places)
-    yield "alone", (expit(scaled[2] + b), around.neighbours)
-    yield "in context", (expit(log_odds(around.probability) + b), around.neighbours)
+    scaled = raw(run, testing) / temperature
+    around = run.record.context.judge(expit(scaled), testing.places)
+    yield "alone", (expit(scaled + offset), around.neighbours)
+    yield "in context", (expit(log_odds(around.probability) + offset), around.neighbours)
 
 
 def measured(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
