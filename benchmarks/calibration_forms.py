@@ -16,8 +16,9 @@ measured:
   that neither the ranking nor, with the threshold moved alike, any call changes by b.
 - Judged are log loss, Brier score, expected calibration error (ECE) and the distance of mean
   score and share of IDC: of all sparse patients' patches pooled over the folds, and the mean over
-  the dense patients, each by itself. Rows are compared by paired differences; the 95 % interval
-  is from drawing patients, within each fold, with replacement.
+  the dense patients, each by itself; also of all patients' patches by number of neighbours. Rows
+  are compared by paired differences; the 95 % interval is from drawing patients with replacement
+  (of all folds together, since a fold has one or two dense ones).
 - A form is kept if its log loss and Brier score of sparse patients in context are lower, with
   intervals below 0, alone not higher, and the distance of mean and share shrinks with no
   neighbours and with eight. Of two that are not told apart, the one that fits fewer numbers is
@@ -47,9 +48,8 @@ MEASURES = ("log loss", "Brier score", "ECE", "mean - share")
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Testing patches in one form: (n,) fold, patient, truth, probability, neighbours."""
+    """Testing patches in one form: (n,) patient, truth, probability, neighbours."""
 
-    fold: np.ndarray
     patient: np.ndarray
     truth: np.ndarray
     score: np.ndarray
@@ -68,15 +68,13 @@ def main() -> None:
         for name, temperature, offset in forms(raw(run, validation), validation, expected):
             print(f"fold {fold}, {name}: T = {temperature:.3f}, b = {offset:+.3f}", flush=True)
             for way, judged in judge(run, testing, temperature, offset):
-                facts = (np.full(len(testing.truth), fold), testing.patients, testing.truth)
-                found[f"{name}, {way}"].append(Scores(*facts, *judged))
+                found[f"{name}, {way}"].append(Scores(testing.patients, testing.truth, *judged))
     pooled = {
         name: Scores(*(np.concatenate([getattr(one, f.name) for one in runs])
                        for f in dataclasses.fields(Scores)))
         for name, runs in found.items()
     }  # fmt: skip
     print_figures(pooled, arguments)
-    print_neighbours(pooled)
 
 
 def raw(run: Run, patches: Patches) -> np.ndarray:
@@ -128,42 +126,41 @@ def measured(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
 
 def print_figures(pooled: dict[str, Scores], arguments: argparse.Namespace) -> None:
     """Prints every form's figures, and its differences from the temperature alone."""
-    for group in ("sparse", "dense"):
+    some = next(iter(pooled.values()))
+    dense = np.isin(some.patient, arguments.dense)
+    groups = {"sparse": ~dense, "dense": dense, "everyone": ~dense | dense}
+    for least, most in GROUPS:
+        name = f"{least} neighbours" if least == most else f"{least} to {most} neighbours"
+        groups[name] = (some.neighbours >= least) & (some.neighbours <= most)
+    for group, chosen in groups.items():
         for way in ("alone", "in context"):
             rows = {name: each for name, each in pooled.items() if name.endswith(way)}
-            drawn = draws(next(iter(rows.values())), group, arguments.dense)
+            drawn = draws(some.patient, chosen, each_alone=group == "dense")
             values = {name: figures(each, drawn) for name, each in rows.items()}
             first = next(iter(values.values()))
-            print(f"\n| {group}, {way} | {' | '.join(MEASURES)} |\n|---|---|---|---|---|")
+            share = some.truth[chosen].mean()
+            title = f"{group}, {way}: {chosen.sum():,} patches, share of IDC {share:.3f}"
+            print(f"\n| {title} | mean score | {' | '.join(MEASURES)} |\n|---|---|---|---|---|---|")
             for name, each in values.items():
-                low, high = np.quantile((each - first)[1:], (0.025, 0.975), axis=0)
+                less = each - first
+                low, high = np.quantile(less[1:], (0.025, 0.975), axis=0)
                 cells = [
                     f"{value:.4f}"
-                    + f" ({less:+.4f} [{least:+.4f}, {most:+.4f}])" * (each is not first)
-                    for value, less, least, most in zip(
-                        each[0], (each - first)[0], low, high, strict=True
-                    )
+                    + f" ({change:+.4f} [{least:+.4f}, {most:+.4f}])" * bool(less.any())
+                    for value, change, least, most in zip(each[0], less[0], low, high, strict=True)
                 ]
-                print(f"| {name.removesuffix(f', {way}')} | {' | '.join(cells)} |")
+                form, mean = name.removesuffix(f", {way}"), rows[name].score[chosen].mean()
+                print(f"| {form} | {mean:.3f} | {' | '.join(cells)} |")
 
 
-def draws(scores: Scores, group: str, dense: list[str]) -> list[list[np.ndarray]]:
+def draws(patient: np.ndarray, chosen: np.ndarray, *, each_alone: bool) -> list[list[np.ndarray]]:
     """Returns the rows that are judged together, of all patients and then of patients drawn."""
     random, found = np.random.default_rng(1), []
-    rows_of = {name: np.flatnonzero(scores.patient == name) for name in np.unique(scores.patient)}
-    folds = [
-        [name for name in np.unique(scores.patient[scores.fold == fold])
-         if (name in dense) == (group == "dense")]
-        for fold in np.unique(scores.fold)
-    ]  # fmt: skip
+    rows = [np.flatnonzero(chosen & (patient == name)) for name in np.unique(patient[chosen])]
     for draw in range(DRAWS + 1):
-        names = [
-            name
-            for each in folds
-            for name in (random.choice(each, len(each)).tolist() if draw else each)
-        ]
-        rows = [rows_of[name] for name in names]
-        found.append(rows if group == "dense" else [np.concatenate(rows)])
+        numbers = random.choice(len(rows), len(rows)) if draw else range(len(rows))
+        drawn = [rows[number] for number in numbers]
+        found.append(drawn if each_alone else [np.concatenate(drawn)])
     return found
 
 
@@ -175,21 +172,6 @@ def figures(scores: Scores, drawn: list[list[np.ndarray]]) -> np.ndarray:
             for together in drawn
         ]
     )
-
-
-def print_neighbours(pooled: dict[str, Scores]) -> None:
-    """Prints mean score and Brier score in context by the number of neighbours."""
-    rows = {name: each for name, each in pooled.items() if name.endswith("in context")}
-    print(f"\n| neighbours | patches | share of IDC | {' | '.join(rows)} |")
-    print("|---|---|---|" + "---|" * len(rows))
-    for least, most in GROUPS:
-        cells = []
-        for each in rows.values():
-            chosen = (each.neighbours >= least) & (each.neighbours <= most)
-            truth, score = each.truth[chosen], each.score[chosen]
-            cells.append(f"{score.mean():.3f} ({((score - truth) ** 2).mean():.4f})")
-        title = f"{least}" if least == most else f"{least} to {most}"
-        print(f"| {title} | {len(truth):,} | {truth.mean():.3f} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
