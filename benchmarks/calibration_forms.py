@@ -11,7 +11,8 @@ measured:
   every form is z / T + b: the *temperature* alone (b = 0), as it was; *weights out* before it
   (b = s / T) or after it (b = s), which fits no further number (Elkan 2001); *offset* (Platt
   2000), where b is fitted too; and *both*, which fits how far b is from s. What is fitted is drawn
-  towards what is expected by p / (p + 10), p being the validating patients.
+  towards what is expected by p / (p + 10), p being the validating patients. (Added when the rest
+  had been measured: weights out after a temperature that was fitted as if there were none.)
 - In context, the run's gain and offset work on z / T as ever and b is added to what they give, so
   that neither the ranking nor, with the threshold moved alike, any call changes by b.
 - Judged are log loss, Brier score, expected calibration error (ECE) and the distance of mean
@@ -40,7 +41,7 @@ from scipy.special import expit
 
 from cancernet.context.judge import GROUPS
 from cancernet.measures.calibration import PRIOR_PATIENTS, expected_calibration_error
-from cancernet.measures.decisions import log_odds
+from cancernet.measures.decisions import both_classes, log_odds
 from cancernet.runs.run_folder import Run
 
 MEASURES = ("log loss", "Brier score", "ECE", "mean - share")
@@ -78,8 +79,8 @@ def main() -> None:
 
 
 def raw(run: Run, patches: Patches) -> np.ndarray:
-    """Returns the log odds of the network itself: the run's own temperature undone."""
-    return log_odds(patches.probability) * run.calibration.temperature
+    """Returns the log odds of the network itself: the run's own correction undone."""
+    return log_odds(run.calibration.undo(both_classes(patches.probability, 1))[:, 1])
 
 
 def forms(
@@ -95,6 +96,7 @@ def forms(
 
     (cold,) = trust * fit(lambda cold: odds * np.exp(-cold), [0.0])
     yield "temperature", np.exp(cold), 0.0
+    yield "the same, weights out", np.exp(cold), expected
     (cold,) = trust * fit(lambda cold: (odds + expected) * np.exp(-cold), [0.0])
     yield "weights out, temperature", np.exp(cold), expected * np.exp(-cold)
     (cold,) = trust * fit(lambda cold: odds * np.exp(-cold) + expected, [0.0])
@@ -109,7 +111,8 @@ def judge(
 ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
     """Yields alone and in context: the testing patches' probabilities and neighbours."""
     scaled = raw(run, testing) / temperature
-    around = run.record.context.judge(expit(scaled), testing.places)
+    context = dataclasses.replace(run.record.context, even=0.0)
+    around = context.judge(expit(scaled), testing.places)
     yield "alone", (expit(scaled + offset), around.neighbours)
     yield "in context", (expit(log_odds(around.probability) + offset), around.neighbours)
 

@@ -25,7 +25,7 @@ from cancernet.context.fit import fit_context
 from cancernet.context.judge import places_of
 from cancernet.context.slide_point import operating_points
 from cancernet.measures.calls import Calls
-from cancernet.measures.decisions import rule_of
+from cancernet.measures.decisions import log_odds, rule_of
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
@@ -92,10 +92,12 @@ def forms(run: Run, training: Patches, validation: Patches, *tested: Patches):
             places,
             seed=run.record.config["seed"],
             spread=spread,
+            even=float(log_odds(np.array(run.calibration.even([1])))),
         )
         judged = context.judge(validation.probability, validation.places)
         calls = Calls(validation.truth, judged.probability, 0.5, validation.patients)
-        point = choose_operating_point(calls, rule_of(run.record.config))
+        rule = run.calibration.expecting(rule_of(run.record.config), [1])
+        point = choose_operating_point(calls, rule)
         for own in (False, True):
             form = dataclasses.replace(context, slide_points=own)
             name = f"spread {spread}, point of {'whole slides' if own else 'validation'}"

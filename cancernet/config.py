@@ -206,7 +206,8 @@ class TrainConfig:
     calibration: str = setting(
         "temperature",
         "correction of the probabilities, fitted on validation and applied to every prediction: "
-        "`temperature` (one number, pulled towards 1 when validation has few patients), "
+        "`temperature` (one number, pulled towards 1 when validation has few patients; the effect "
+        "of class weights is taken out), "
         "`isotonic` (for two classes and many patients) or `none`",
         choices=CALIBRATIONS,
     )

@@ -251,6 +251,10 @@ assert not any(name.startswith("cancernet") for name in sys.modules)
     # The files hold the network as trained; the run's calibration comes after it.
     content = json.loads((run / "run.json").read_text())
     calibration = from_json(Calibration, content["calibration"])
+    training = content["dataset"]["counts"]["training"]
+    share = training["positives"] / training["images"]
+    assert calibration.shares == pytest.approx((1 - share, share))
+    assert content["context"]["even"] == pytest.approx(np.log(share / (1 - share)))
     corrected = calibration.apply(np.array(scores))
     expected = [float(row["alone_probability_1"]) for row in rows]
     assert corrected[:, 1] == pytest.approx(expected, abs=1e-5)

@@ -3,9 +3,10 @@
 A mean over neighbours is closer to the truth than one score, but lies nearer the middle:
 read as log odds it is too unsure, and the more so the more neighbours there are. So
 
-    in context = (1 + gain * weight) * mean - offset * weight
+    in context = even + (1 + gain * weight) * (mean - even) - offset * weight
 
-with the weighted mean and the weight of the neighbours from `surroundings`. A patch
+with the weighted mean and the weight of the neighbours from `surroundings`, and `even` what the
+log odds are where the network finds both classes alike: stretching begins there. A patch
 without neighbours keeps its score. Then a score means the same with two neighbours as
 with eight, and one operating point fits both.
 
@@ -156,6 +157,8 @@ class Context(Record):
         trained_on: those of them that the network was trained on; None where not known.
         spread: standard deviation of the neighbours' weights, sides of a patch, up to 10.
         slide_points: whether whole slides have operating points of their own.
+        even: log odds, calibrated, where the network finds both classes alike; 0 unless class
+            weights were taken out.
 
     Raises:
         ValueError: a number that no fit gives.
@@ -167,10 +170,11 @@ class Context(Record):
     trained_on: int | None = None
     spread: float = FORMER_SPREAD
     slide_points: bool = False
+    even: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.gain < math.inf and math.isfinite(self.offset)):
-            raise ValueError("`gain` must be at least 0 and `offset` finite")
+        if not (0 <= self.gain < math.inf and math.isfinite(self.offset + self.even)):
+            raise ValueError("`gain` must be at least 0, `offset` and `even` finite")
         if not 0.5 <= self.spread <= 10:
             raise ValueError(f"`spread` must be from 0.5 to 10, but is {self.spread}")
 
@@ -190,7 +194,7 @@ class Context(Record):
 
     def stretched(self, mean: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Returns the log odds in context of means over neighbourhoods of these weights."""
-        return (1 + self.gain * weight) * mean - self.offset * weight
+        return self.even + (1 + self.gain * weight) * (mean - self.even) - self.offset * weight
 
 
 def surroundings(values: np.ndarray, places: Places, spread: float = SPREAD) -> Surroundings:

@@ -26,6 +26,7 @@ def fit_context(
     *,
     seed: int,
     spread: float = SPREAD,
+    even: float = 0.0,
 ) -> Context:
     """Fits gain and offset by the least cross entropy; every slide and class weighs the same.
 
@@ -35,10 +36,12 @@ def fit_context(
         places: (n,) where the patches lie.
         seed: of the thinning.
         spread: standard deviation of the neighbours' weights, sides of a patch.
+        even: log odds where the network finds both classes alike. Since every class weighs the
+            same in the fit, it is taken off the scores for it.
     """
     from scipy.optimize import minimize
 
-    scores, positive = log_odds(probability), np.asarray(positive, bool)
+    scores, positive = log_odds(probability) - even, np.asarray(positive, bool)
     slides = np.asarray(places.slides)
     whole = whole_slides(positive, places)
     random = np.random.default_rng(seed)
@@ -59,7 +62,7 @@ def fit_context(
         return float(sum(losses) / len(KEPT) + PRIOR_SLIDES * PRIOR_CURVATURE * away)
 
     gain, offset = minimize(loss, (GAIN, OFFSET), bounds=[(0, None), (None, None)]).x.tolist()
-    return Context(gain=gain, offset=offset, slides=len(whole), spread=spread)
+    return Context(gain=gain, offset=offset, slides=len(whole), spread=spread, even=even)
 
 
 def whole_slides(positive: np.ndarray, places: Places) -> list[str]:

@@ -195,7 +195,8 @@ def put_in_context(
         found[split], touching[split] = judged, judged.neighbours
     point = choice
     if isinstance(point, Rule):
-        point = choose_operating_point(alone.calls_of(scored[VALIDATION]), point)
+        rule = alone.calibration.expecting(point, alone.positive_indices)
+        point = choose_operating_point(alone.calls_of(scored[VALIDATION]), rule)
     thresholds, slide_points = {}, {}
     for split, judged in found.items():
         thresholds[split], own = operating_points(

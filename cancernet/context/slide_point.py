@@ -38,20 +38,21 @@ def operating_points(
         return points, own
     for rows in _whole(places, judged.weight):
         among = rows[~judged.alone[rows]]
-        points[among] = slide_point(judged.probability[among], chosen)
+        points[among] = slide_point(judged.probability[among], chosen, even=context.even)
         own[among] = True
     return points, own
 
 
-def slide_point(probability: np.ndarray, chosen: float) -> float:
+def slide_point(probability: np.ndarray, chosen: float, *, even: float = 0.0) -> float:
     """Returns the operating point of a whole slide.
 
     Args:
         probability: (n,) of its patches in context.
         chosen: operating point in context that validation chose.
+        even: log odds where the network finds both classes alike.
     """
-    middle = float(log_odds(np.array(chosen)))
-    scores = log_odds(probability).clip(-_WIDEST, _WIDEST)
+    middle = float(log_odds(np.array(chosen))) - even
+    scores = (log_odds(probability) - even).clip(-_WIDEST, _WIDEST)
     counts, edges = np.histogram(scores, _BINS, (-_WIDEST, _WIDEST))
     below, sums = np.cumsum(counts), np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
     pairs = below * (below[-1] - below)
@@ -60,7 +61,7 @@ def slide_point(probability: np.ndarray, chosen: float) -> float:
     if not between.any():
         return chosen
     parted = float(edges[1:][np.argmax(between)])
-    point = min(max(parted, middle - FURTHEST), middle + FURTHEST)
+    point = even + min(max(parted, middle - FURTHEST), middle + FURTHEST)
     return float(1 / (1 + np.exp(-point)))
 
 

@@ -133,6 +133,7 @@ def examine(finished: FinishedRun, settings: EvaluationSettings) -> Examined:
 
 def _at_the_point_of(rule: Rule, scores: ScoreSet) -> tuple[ScoreSet, str]:
     """Chooses the operating point again, on validation, and says so."""
+    rule = scores.calibration.expecting(rule, scores.positive_indices)
     point = choose_operating_point(scores.calls(VALIDATION), rule)
     return dataclasses.replace(scores, operating_point=point), (
         f"The operating point is not the run's own: {point.rule}, {point.origin}; the "

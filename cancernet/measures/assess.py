@@ -129,7 +129,7 @@ def choose_point(
         testing: judged at that point.
         classes: what the probabilities are of.
         rule: of the operating point.
-        calibration: what the probabilities were corrected by, for the record.
+        calibration: what the probabilities were corrected by.
 
     Raises:
         ValueError: classes that do not fit the probabilities.
@@ -137,7 +137,9 @@ def choose_point(
     return ScoreSet(
         **vars(classes),
         scored={VALIDATION: validation, TESTING: testing},
-        operating_point=choose_operating_point(classes.calls_of(validation), rule),
+        operating_point=choose_operating_point(
+            classes.calls_of(validation), calibration.expecting(rule, classes.positive_indices)
+        ),
         calibration=calibration,
     )
 

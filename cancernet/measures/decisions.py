@@ -6,6 +6,10 @@ Every prediction reads both, so this file is light to load. `operating_point` an
 Temperature scaling divides the log probabilities by one number and makes them add up to
 1 again (Guo et al. 2017, arXiv:1706.04599); it works for any number of classes and never
 changes which class is the most probable, nor the order of two images of two classes.
+A network trained with class weights takes every class for as frequent as the others; its
+probabilities are then multiplied by the shares of the classes, which fits nothing (Elkan 2001,
+"The foundations of cost-sensitive learning", theorem 2). That moves all log odds of two classes
+alike; of more, the most probable class may be another.
 Isotonic regression (Zadrozny & Elkan 2002, doi:10.1145/775047.775151) is a rising step
 line through the scores, for two classes and many images; it makes ties.
 
@@ -15,7 +19,7 @@ probabilities before the correction.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +38,7 @@ _SURE = 1e-7
 # moved the best threshold by about this and more (benchmarks/README.md).
 SHIFT = 1.0
 FALLBACK = 0.5
-# The `rule_name` of an operating point where FALLBACK stands in for what no rule could choose.
+# The `rule_name` of an operating point where the expected one stands in: no rule could choose.
 STAND_IN = "stand-in"
 
 
@@ -51,6 +55,8 @@ class Rule:
         target_sensitivity: in (0, 1].
         cost_ratio: above 0.
         threshold: 0-1.
+        expected: threshold expected before validation is seen, above 0 and below 1: "smoothed" is
+            pulled towards it, and it stands in where no rule can choose.
 
     Raises:
         ValueError: an unknown rule, or a number out of bounds.
@@ -60,6 +66,7 @@ class Rule:
     target_sensitivity: float = 0.95
     cost_ratio: float = 5.0
     threshold: float = FALLBACK
+    expected: float = FALLBACK
 
     def __post_init__(self) -> None:
         if self.name not in RULES:
@@ -146,7 +153,7 @@ class OperatingPoint(Record, Remarked):
 
     @property
     def is_fallback(self) -> bool:
-        """Whether 0.5 stands in because validation had one class only.
+        """Whether a threshold stands in because validation had one class only.
 
         Records of earlier versions name the rule that could not choose, and remark on it.
         """
@@ -163,6 +170,8 @@ class Calibration(Remarked):
         temperature: above 0; 1 changes nothing, above 1 makes less sure.
         positive: index of the positive class, for "isotonic".
         knots: ((score, probability), …) rising, for "isotonic".
+        shares: of the classes in training, adding up to 1, where class weights are taken out,
+            after the temperature; empty where there were none.
         remarks: what a reader must know about this fit.
 
     Raises:
@@ -173,12 +182,15 @@ class Calibration(Remarked):
     temperature: float = 1.0
     positive: int | None = None
     knots: tuple[tuple[float, float], ...] = ()
+    shares: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.method not in CALIBRATIONS:
             raise ValueError(f"the method {self.method!r:.40} is not known")
         if not 0 < self.temperature < np.inf:
             raise ValueError(f"the temperature {self.temperature} is not above 0 and finite")
+        if not all(0 < share < 1 for share in self.shares):
+            raise ValueError("`shares` must lie between 0 and 1")
         if self.method == "isotonic":
             inside = all(0 <= x <= 1 and 0 <= y <= 1 for x, y in self.knots)
             if self.positive not in (0, 1):
@@ -189,29 +201,52 @@ class Calibration(Remarked):
     def apply(self, probabilities: Any) -> np.ndarray:
         """Corrects probabilities of shape (images, classes), rows adding up to 1."""
         given = np.asarray(probabilities, dtype=np.float64)
-        if self.method == "temperature":
-            return scale(given, self.temperature)
         if self.method == "isotonic":
             assert self.positive is not None
             score, probability = np.array(self.knots).T
             found = np.interp(given[:, self.positive], score, probability)
             return both_classes(found, self.positive)
-        return given
+        return scale(given, self.temperature, self.shares or 1.0) if self.changes else given
+
+    def undo(self, probabilities: np.ndarray) -> np.ndarray:
+        """Returns what the network gave, of corrected probabilities; not for "isotonic"."""
+        if self.shares:
+            probabilities = scale(probabilities, 1.0, 1 / np.array(self.shares))
+        return scale(probabilities, 1 / self.temperature)
+
+    def even(self, positive: Sequence[int]) -> float:
+        """Returns the probability of positives where the network finds every class alike.
+
+        That is their share in training where class weights were taken out. `positive` has their
+        columns.
+        """
+        return sum(self.shares[column] for column in positive) if self.shares else FALLBACK
+
+    def expecting(self, rule: Rule, positive: Sequence[int]) -> Rule:
+        """Returns the rule for corrected probabilities; `positive` has the columns of positives."""
+        return dataclasses.replace(rule, expected=self.even(positive))
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes any probability."""
+        return self.method != "none" or bool(self.shares)
 
     @property
     def words(self) -> str:
         """What is done to the probabilities, for a reader."""
-        return words.CORRECTIONS[self.method].format(
-            temperature=self.temperature, corners=len(self.knots)
-        )
+        said = words.CORRECTIONS_WITHOUT_WEIGHTS if self.shares else words.CORRECTIONS
+        return said[self.method].format(temperature=self.temperature, corners=len(self.knots))
 
 
 NONE = Calibration(method="none")
 
 
-def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Divides log probabilities by the temperature; rows add up to 1 again."""
-    logs = np.log(np.maximum(probabilities, SMALLEST)) / temperature
+def scale(probabilities: np.ndarray, temperature: float, shares: Any = 1.0) -> np.ndarray:
+    """Divides log probabilities by the temperature; rows add up to 1 again.
+
+    `shares`, (classes,), multiply the probabilities then.
+    """
+    logs = np.log(np.maximum(probabilities, SMALLEST)) / temperature + np.log(shares)
     powers = np.exp(logs - logs.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from cancernet.measures.calls import Calls
-from cancernet.measures.decisions import FALLBACK, SHIFT, STAND_IN, OperatingPoint, Rule, log_odds
+from cancernet.measures.decisions import SHIFT, STAND_IN, OperatingPoint, Rule, log_odds
 from cancernet.measures.ranking import curve_counts
 from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 
 MARGIN = 2e-6
 # The shifts averaged over: beyond REACH scales less than 0.002 % of the distribution is left.
 REACH = 12
-# What the expectation that 0.5 is right counts for, in patients (benchmarks/README.md).
+# What the threshold that was expected counts for, in patients (benchmarks/README.md).
 PRIOR_PATIENTS = 1
 EQUAL = 1e-12
 
@@ -51,8 +51,8 @@ def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
         rule: that chooses.
 
     Returns:
-        The operating point. With one class only no rule can choose: 0.5 stands in (or the
-        fixed threshold holds), with a remark that says so.
+        The operating point. With one class only no rule can choose: the expected threshold stands
+        in (or the fixed one holds), with a remark that says so.
     """
     chosen, remarks = _chosen(calls, rule)
     stands_in = calls.of_one_class and rule.name != "fixed"
@@ -87,8 +87,8 @@ def _chosen(calls: Calls, rule: Rule) -> tuple[float, list[Remark]]:
         return float(rule.threshold), []
     numbers = None if calls.patients is None else calls.patients_by_class
     if calls.of_one_class:
-        said = remark(Kind.VALIDATION_OF_ONE_CLASS, only=calls.only, threshold=FALLBACK)
-        return FALLBACK, [said]
+        said = remark(Kind.VALIDATION_OF_ONE_CLASS, only=calls.only, threshold=rule.expected)
+        return rule.expected, [said]
     few = [] if numbers is None else list(_few_patients(*numbers))
     found = candidates(calls)
     best = preferred(rule, found, None if numbers is None else min(numbers))
@@ -178,7 +178,7 @@ def preferred(rule: Rule, found: Candidates, patients: int | None) -> int:
     """
     best = best_candidate(goal(rule, found), found)
     if rule.name == "smoothed" and patients is not None:
-        return pulled_to_half(best, found, patients)
+        return pulled(best, found, patients, rule.expected)
     return best
 
 
@@ -203,16 +203,17 @@ def smoothed_youden(found: Candidates, shift: float = SHIFT, step: float = 0.05)
     return np.interp(odds, grid, smooth)
 
 
-def pulled_to_half(best: int, found: Candidates, patients: int) -> int:
-    """Returns the candidate nearest to the best one's log odds times p / (p + 1).
+def pulled(best: int, found: Candidates, patients: int, expected: float) -> int:
+    """Returns the candidate nearest to p / (p + 1) of the way to the best one, in log odds.
 
-    Classes are weighted alike in training, so that 0.5 is what one expects before
-    seeing a validation score. p patients shift that expectation as p observations
-    shift the mean of a normal distribution whose prior is worth one of them.
-    p are the patients with images of the class that fewer patients have.
+    The way begins at the threshold that one expects before seeing a validation score: 0.5,
+    since classes are weighted alike in training, or what it is after a correction. p patients
+    shift that expectation as p observations shift the mean of a normal distribution whose
+    prior is worth one of them. p are the patients with images of the class that fewer patients
+    have.
     """
-    odds = log_odds(found.threshold)
-    goal = odds[best] * patients / (patients + PRIOR_PATIENTS)
+    odds, start = log_odds(found.threshold), log_odds(np.array(expected))
+    goal = start + (odds[best] - start) * patients / (patients + PRIOR_PATIENTS)
     return int(np.argmin(np.abs(odds - goal)))
 
 

@@ -106,8 +106,8 @@ SENTENCES = {
         "their operating points may well differ."
     ),
     Kind.STAND_INS_IN_FOLDS: (
-        "In {count} of {folds} folds all validation images were of one class, so 0.5 stands in for "
-        "an operating point."
+        "In {count} of {folds} folds all validation images were of one class, so that no operating "
+        "point could be chosen on them."
     ),
     Kind.THRESHOLD_GIVEN: "A fixed threshold does not depend on patients.",
     Kind.NO_SPREAD_OF_ONE_CLASS: "All validation images are of one class.",
@@ -115,11 +115,11 @@ SENTENCES = {
     Kind.NO_DRAW_OF_BOTH_CLASSES: "No resample of the patients held both classes.",
     Kind.CALIBRATED_BY_FOLD: "Each fold has its own correction; see the table of folds.",
     Kind.NOT_CALIBRATED_ON_ONE_CLASS: (
-        "Not calibrated: all validation images are of one class, so there is nothing to fit."
+        "Nothing was fitted on validation: all its images are of one class."
     ),
     Kind.NOTHING_MISCLASSIFIED: (
-        "Not calibrated: no validation image is misclassified, so the fit would drive the "
-        "temperature to 0."
+        "No temperature was fitted: no validation image is misclassified, so that the fit would "
+        "drive it to 0."
     ),
     Kind.TEMPERATURE_SHRUNK: (
         "The {patients:validation patient} alone would give a temperature of {alone:.3g}; so few "
@@ -172,12 +172,12 @@ SENTENCES = {
 _FEW = "few {unit}s: for others these figures may well differ"
 # What a terminal says after a training; several kinds may come to the same.
 SHORT: dict[str, str] = {
-    Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: 0.5 stands in for an operating point",
+    Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: no operating point could be chosen",
     Kind.TIED_SCORES: "tied scores: the sensitivity is higher than was asked for",
     Kind.NO_BETTER_THAN_CHANCE: "on validation the calls are no better than chance",
     Kind.FEW_PATIENTS_CHOSE: _FEW,
     Kind.FEW_VALIDATED_FOLDS: _FEW,
-    Kind.STAND_INS_IN_FOLDS: "in some folds 0.5 stands in for an operating point",
+    Kind.STAND_INS_IN_FOLDS: "in some folds no operating point could be chosen",
     Kind.TESTING_OF_ONE_CLASS: "testing has one class: figures that need both are undefined",
     Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
     Kind.MANY_UNLIKE_TRAINING: "many testing images are unlike the training images",
@@ -190,8 +190,8 @@ RULES = {
     "youden": "highest sensitivity + specificity (Youden)",
     "smoothed": (
         "highest sensitivity + specificity (Youden) on average when a patient's scores lie higher "
-        "or lower as a whole (logistic, scale {number:g} in log odds), pulled towards 0.5 when few "
-        "patients validate"
+        "or lower as a whole (logistic, scale {number:g} in log odds), pulled towards the "
+        "threshold expected beforehand when few patients validate"
     ),
     "sensitivity": "highest threshold with a sensitivity of at least {number:g}",
     "cost": "lowest cost when a missed positive costs as much as {number:g} false alarms",
@@ -209,6 +209,12 @@ CORRECTIONS = {
     "none": "none: probabilities as the network gives them",
     "temperature": "temperature {temperature:.3g}, fitted on validation",
     "isotonic": "isotonic line with {corners} corners, fitted on validation",
+}
+CORRECTIONS_WITHOUT_WEIGHTS = {
+    "none": "class weights taken out",
+    "temperature": (
+        "temperature {temperature:.3g}, fitted on validation, then class weights taken out"
+    ),
 }
 
 CALIBRATION_ERROR = (

@@ -229,10 +229,9 @@ class ReportContent:
     def chosen(self) -> list[str]:
         """What validation decided in this training, in words."""
         monitor = self.settings.get("monitor", TrainConfig.monitor)
-        calibrated = self.assessment.calibration.method != "none"
         chosen = {
             "the epoch": bool(self.folds or self.best_epoch) and monitor != "last",
-            "the calibration": bool(self.folds) or calibrated,
+            "the calibration": bool(self.folds) or self.assessment.calibration.method != "none",
             "the operating point": self.assessment.operating_point.chosen_on is not None,
         }
         return [name for name, is_so in chosen.items() if is_so]

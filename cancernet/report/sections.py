@@ -13,7 +13,7 @@ from cancernet.measures.calibration import CalibrationFigures, calibration_metri
 from cancernet.measures.call_value import PredictiveRow, decision_curve, predictive_rows
 from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import ClassRow, ClassTable, class_table, fold
-from cancernet.measures.decisions import rule_of, scale
+from cancernet.measures.decisions import rule_of
 from cancernet.measures.metrics import confusion_table
 from cancernet.measures.threshold_spread import ThresholdSpread, threshold_spread
 from cancernet.report.content import ReportContent
@@ -116,12 +116,13 @@ def asked_rows(content: ReportContent) -> dict[str, str]:
 
 def operating_point_spread(content: ReportContent) -> ThresholdSpread:
     """Returns how far the threshold would have moved with other validation patients."""
-    point, rule = content.assessment.operating_point, rule_of(content.settings)
+    scores, point = content.assessment, content.assessment.operating_point
+    rule = scores.calibration.expecting(rule_of(content.settings), scores.positive_indices)
     if not point.is_fallback:
         rule = dataclasses.replace(rule, name=point.rule_name)
     # Where nothing validates, the point was given: it has no spread on any images.
-    split = VALIDATION if VALIDATION in content.assessment.scored else TESTING
-    return threshold_spread(content.assessment.calls(split), rule, seed=content.seed)
+    split = VALIDATION if VALIDATION in scores.scored else TESTING
+    return threshold_spread(scores.calls(split), rule, seed=content.seed)
 
 
 def calibrations(content: ReportContent) -> dict[str, CalibrationFigures]:
@@ -135,9 +136,9 @@ def calibrations(content: ReportContent) -> dict[str, CalibrationFigures]:
     if content.context is not None:
         alone, title = content.context.alone, "testing alone"
         columns[title] = alone.calls(TESTING)
-    if alone.calibration.method == "temperature":
+    if alone.calibration.changes and alone.calibration.method != "isotonic":
         testing = alone.scored[TESTING]
-        before = scale(testing.probabilities, 1 / alone.calibration.temperature)
+        before = alone.calibration.undo(testing.probabilities)
         testing = dataclasses.replace(testing, probabilities=before)
         columns[f"{title} before"] = alone.calls_of(testing)
     if VALIDATION in scores.scored:

@@ -260,5 +260,8 @@ class RunRecord(TrainingRecord):
             raise ValueError("`positive` must name some of `classes`, but not all")
         if self.operating_point is not None and math.isinf(self.operating_point.threshold):
             raise ValueError("`operating_point.threshold` must be a finite number")
+        shares = self.calibration.shares if self.calibration else ()
+        if len(shares) not in (0, len(self.classes)):
+            raise ValueError("`calibration.shares` must have one number for each of `classes`")
         if self.context is not None and len(self.classes) != 2:
             raise ValueError("`context` needs exactly two `classes`")

@@ -15,7 +15,7 @@ from cancernet.context.judge import (
     slides_of,
 )
 from cancernet.measures.assess import TESTING, VALIDATION, ScoreSet
-from cancernet.measures.decisions import rule_of
+from cancernet.measures.decisions import log_odds, rule_of
 from cancernet.measures.scored import Scored
 from cancernet.planning.plan import Training
 from cancernet.runs.run_record import ContextRecord
@@ -50,7 +50,7 @@ def judge_in_context(
     validation = alone.scored[VALIDATION]
     rows, trained_on = _whole_training_slides(training, side)
     seen = [score(rows)] if len(rows) else []
-    context = _fit([validation, *seen], alone.positive_indices[0], side, seed=config.seed)
+    context = _fit([validation, *seen], alone, side, seed=config.seed)
     context = dataclasses.replace(context, trained_on=trained_on, slide_points=config.slide_points)
     judged = put_in_context(alone, context, rule_of(vars(config)), side=side)
     assert judged is not None
@@ -71,7 +71,8 @@ def _whole_training_slides(training: Training, side: int) -> tuple[np.ndarray, i
     return np.flatnonzero(np.isin(slides, chosen)), len(chosen)
 
 
-def _fit(scored: list[Scored], positive: int, side: int, *, seed: int) -> Context:
+def _fit(scored: list[Scored], alone: ScoreSet, side: int, *, seed: int) -> Context:
+    (positive,) = alone.positive_indices
     places = [places_in(each, side) for each in scored]
     return fit_context(
         np.concatenate([each.probabilities[:, positive] for each in scored]),
@@ -82,4 +83,5 @@ def _fit(scored: list[Scored], positive: int, side: int, *, seed: int) -> Contex
             np.concatenate([each.rows for each in places]),
         ),
         seed=seed,
+        even=float(log_odds(np.array(alone.calibration.even([positive])))),
     )

@@ -33,7 +33,7 @@ from cancernet.runs.run_record import FINISHED, FirstWeights, RunRecord, Trainin
 from cancernet.scoring.prediction import Failure
 from cancernet.scoring.predictor import Predictor, prepare
 from cancernet.training.context_fit import judge_in_context
-from cancernet.training.data.batches import plain_batches
+from cancernet.training.data.batches import class_weights, plain_batches
 from cancernet.training.data.streams import Batches, open_batches
 from cancernet.training.export import export
 from cancernet.training.loop.batch_statistics import retake_statistics
@@ -224,7 +224,12 @@ def score(
 
 
 def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]:
-    """Fits the calibration on validation; returns validation with corrected probabilities."""
+    """Fits the calibration on validation; returns validation with corrected probabilities.
+
+    What class weights did is known and taken out without a fit. The temperature is fitted as if
+    there were none, so that no call of two classes changes (benchmarks/README.md, "Class weights
+    taken out").
+    """
     calibration = fit_calibration(
         scored.truth,
         scored.probabilities,
@@ -232,6 +237,10 @@ def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]
         positive=training.positive[0],
         patients=scored.patients,
     )
+    if training.config.class_weights and training.config.calibration == "temperature":
+        counts = 1 / class_weights(training.dataset)
+        shares = tuple((counts / counts.sum()).tolist())
+        calibration = dataclasses.replace(calibration, shares=shares)
     corrected = calibration.apply(scored.probabilities)
     return dataclasses.replace(scored, probabilities=corrected), calibration
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from cancernet.context.context import SPREAD, Context, Places, neighbourhood
 from cancernet.context.fit import GAIN, fit_context, whole_slides
+from cancernet.context.slide_point import slide_point
 from cancernet.measures.decisions import both_classes, log_odds
 
 CONTEXT = Context(gain=1.0, offset=0.5, slides=3, spread=SPREAD)
@@ -80,6 +82,24 @@ def test_an_offset_that_all_whole_slides_share_is_learnt():
 def test_independent_noise_makes_neighbours_surer():
     noisy = [slide(str(seed), 14, seed=seed, noise=2.0) for seed in range(12)]
     assert fit_context(*joined(noisy), seed=1).gain > 1.2
+
+
+def test_scores_that_lie_lower_as_a_whole_are_judged_lower_by_as_much():
+    """As where class weights are taken out: the same calls, and a point of the slide's own."""
+    probability, positive, places = joined([slide(str(n), 24, seed=n, noise=2.0) for n in range(2)])
+    lower, even = expit(log_odds(probability) - 0.7), -0.7
+    plain = fit_context(probability, positive, places, seed=1)
+    moved = fit_context(lower, positive, places, seed=1, even=even)
+    assert (moved.gain, moved.offset) == pytest.approx((plain.gain, plain.offset), rel=1e-4)
+    one, other = plain.judge(probability, places), moved.judge(lower, places)
+    np.testing.assert_allclose(
+        log_odds(other.probability), log_odds(one.probability) + even, atol=1e-3
+    )
+    points = (
+        slide_point(one.probability, 0.4),
+        slide_point(other.probability, expit(log_odds(np.array(0.4)) + even), even=even),
+    )
+    assert np.diff(log_odds(np.array(points))) == pytest.approx(even, abs=1e-6)
 
 
 def test_patches_sampled_by_class_are_no_whole_slide():

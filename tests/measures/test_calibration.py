@@ -72,6 +72,27 @@ def test_temperature_changes_no_order_and_no_prediction():
     np.testing.assert_allclose(scaled.sum(axis=1), 1)
 
 
+@pytest.mark.parametrize("classes", [2, 5])
+def test_class_weights_are_taken_out(classes):
+    """What a network gives that weighs rare classes more, and is too sure besides."""
+    _, right = honest(9, images=500, classes=classes)
+    shares = np.arange(1, classes + 1) / np.arange(1, classes + 1).sum()
+    weighted = right / shares
+    given = scale(weighted / weighted.sum(axis=1, keepdims=True), 0.5)
+    found = Calibration(method="temperature", temperature=2.0, shares=tuple(shares.tolist()))
+    np.testing.assert_allclose(found.apply(given), right, atol=1e-9)
+    np.testing.assert_allclose(found.undo(found.apply(given)), given, atol=1e-9)
+    assert from_json(Calibration, json.loads(json_text(found))) == found
+    even = np.full((1, classes), 1 / classes)
+    assert found.apply(even)[0, -1] == pytest.approx(found.even([classes - 1]))
+
+
+def test_class_weights_are_taken_out_where_nothing_could_be_fitted():
+    found = Calibration(method="none", shares=(0.8, 0.2))
+    assert found.changes and found.words == "class weights taken out"
+    np.testing.assert_allclose(found.apply([[0.5, 0.5]]), [[0.8, 0.2]])
+
+
 def test_scale_by_hand():
     # Odds 9:1; at temperature 2 the square root, 3:1.
     np.testing.assert_allclose(scale(np.array([[0.1, 0.9]]), 2.0), [[0.25, 0.75]])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 
 from cancernet.base.files import json_text
 from cancernet.base.records import from_json
@@ -318,3 +319,25 @@ def test_few_patients_pull_the_smoothed_threshold_towards_one_half():
     for patients, threshold in thresholds.items():
         expected = alone * patients / (patients + 1)
         assert log_odds(threshold) == pytest.approx(expected, abs=0.05), patients
+
+
+@pytest.mark.parametrize("patients", [1, 3, 40])
+@pytest.mark.parametrize("rule", ["youden", "smoothed", "sensitivity", "cost"])
+def test_scores_that_lie_lower_as_a_whole_are_called_alike(rule, patients):
+    """As where class weights are taken out: the expected threshold lies lower by as much."""
+    random, moved = np.random.default_rng(1), expit(-0.7)
+    truth = random.integers(0, 2, 400)
+    odds = random.normal(2.0 * truth, 1.0)
+    names = np.arange(400) % patients
+    calls = [
+        Calls(truth, score, choose_operating_point(Calls(truth, score, 0.5, names), each).threshold)
+        for score, each in (
+            (expit(odds), Rule(rule)),
+            (expit(odds - 0.7), Rule(rule, expected=moved)),
+        )
+    ]
+    assert (calls[0].called == calls[1].called).all()
+
+
+def test_the_expected_threshold_stands_in():
+    assert choose_operating_point(Calls([0, 0], [0.1, 0.4]), Rule(expected=0.2)).threshold == 0.2

@@ -54,6 +54,8 @@ def opened_with(run, **changes):
         {"calibration": {"method": "magic"}},
         {"calibration": {"method": "temperature", "temperature": 0}},
         {"calibration": {"method": "temperature", "temperature": -1}},
+        {"calibration": {"method": "temperature", "shares": [0.5, 0.3, 0.2]}},
+        {"calibration": {"method": "temperature", "shares": [0, 1]}},
     ],
     ids=str,
 )
