@@ -11,8 +11,7 @@ measured:
   every form is z / T + b: the *temperature* alone (b = 0), as it was; *weights out* before it
   (b = s / T) or after it (b = s), which fits no further number (Elkan 2001); *offset* (Platt
   2000), where b is fitted too; and *both*, which fits how far b is from s. What is fitted is drawn
-  towards what is expected by p / (p + 10), p being the validating patients. (Added when the rest
-  had been measured: weights out after a temperature that was fitted as if there were none.)
+  towards what is expected by p / (p + 10), p being the validating patients.
 - In context, the run's gain and offset work on z / T as ever and b is added to what they give, so
   that neither the ranking nor, with the threshold moved alike, any call changes by b.
 - Judged are log loss, Brier score, expected calibration error (ECE) and the distance of mean
@@ -25,6 +24,9 @@ measured:
   neighbours and with eight. Of two that are not told apart, the one that fits fewer numbers is
   taken. Dense patients are shown: nobody of their kind validates, and the share of IDC differs
   from one slide to the next.
+
+Added after the first figures: the weights out after a temperature that was fitted as if there were
+none (*the same, weights out*), all patients together, and intervals over all folds.
 """
 
 import argparse
