@@ -1,4 +1,4 @@
-"""How far neighbours count, and whether a whole slide has its own operating point.
+"""How far neighbours count, and where the operating point of a whole slide lies.
 
     python benchmarks/patients_left_out.py IDC_FOLDER --work DIR
     python benchmarks/context_forms.py DIR [--runs 'run-idc-cancernet-*']
@@ -15,15 +15,17 @@ import dataclasses
 import json
 from collections import defaultdict
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from finished_runs import finished_runs, parse_arguments
 from patients_left_out import Judged, print_differences, print_table
 
-from cancernet.context.context import Context, Places
+from cancernet.context import slide_point
+from cancernet.context.context import SPREAD, Context, Places
 from cancernet.context.fit import fit_context
 from cancernet.context.judge import places_of
-from cancernet.context.slide_point import operating_points
+from cancernet.context.slide_point import RAISE, operating_points
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import log_odds, rule_of
 from cancernet.measures.operating_point import choose_operating_point
@@ -31,6 +33,7 @@ from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
 
 SPREADS = (1.5, 2.0, 2.5)
+RAISES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a whole slide's operating point above Otsu's threshold
 SIDE = 50  # of a patch, pixels of the slide
 
 
@@ -98,10 +101,12 @@ def forms(run: Run, training: Patches, validation: Patches, *tested: Patches):
         calls = Calls(validation.truth, judged.probability, 0.5, validation.patients)
         rule = run.calibration.expecting(rule_of(run.record.config), [1])
         point = choose_operating_point(calls, rule)
-        for own in (False, True):
-            form = dataclasses.replace(context, slide_points=own)
-            name = f"spread {spread}, point of {'whole slides' if own else 'validation'}"
-            yield name, *(judge(form, run, point.threshold, each, seconds) for each in tested)
+        for raised in (None, *RAISES) if spread == SPREAD else (None, RAISE):
+            form = dataclasses.replace(context, slide_points=raised is not None)
+            where = "validation" if raised is None else f"the slide, Otsu + {raised}"
+            with mock.patch.object(slide_point, "RAISE", raised):
+                judged_sets = [judge(form, run, point.threshold, each, seconds) for each in tested]
+            yield f"spread {spread}, point of {where}", *judged_sets
 
 
 def judge(context: Context, run: Run, chosen: float, patches: Patches, seconds: float) -> Judged:

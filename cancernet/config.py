@@ -148,6 +148,13 @@ class TrainConfig:
     batch_norm_momentum: float = setting(
         0.99, "momentum of the moving batch statistics, which prediction uses", above=0, below=1
     )
+    convolution_dropout: float = setting(
+        1.0,
+        "factor on the dropout rates of feature maps while the network trains, where it has such "
+        "dropout; 0: none is dropped; the head keeps its rates",
+        least=0,
+        most=1,
+    )
     precise_batch_norm: bool = setting(
         False,
         "when the weights are final, compute the statistics of batch normalization again, on "

@@ -2,9 +2,11 @@
 
 In context, the scores of a slide with tumour fall into two groups. Otsu's threshold (IEEE
 Transactions on Systems, Man, and Cybernetics 9, 1979) parts them where the variance between the
-groups is greatest. The slide's operating point is that threshold, kept within `FURTHEST` of the
-one that validation chose: it corrects a slide whose scores lie higher or lower as a whole, and
-what it costs on a slide without tumour stays limited (benchmarks/README.md, "In context").
+groups is greatest. Means over neighbours carry the tumour's scores beyond its outline, so that most
+of what lies between the groups is tissue: the slide's operating point is `RAISE` above Otsu's
+threshold. It is kept within `FURTHEST` of the one that validation chose: it corrects a slide whose
+scores lie higher or lower as a whole, and what it costs on a slide without tumour stays limited
+(benchmarks/README.md, "In context").
 """
 
 import numpy as np
@@ -15,6 +17,7 @@ from cancernet.measures.decisions import log_odds
 # Fewer patches, or patches that were sampled, have too odd a share of tumour to part by.
 LEAST_PATCHES = 450
 LEAST_SHARE = 0.5  # of them that have most of their neighbours
+RAISE = 0.5  # log odds that a slide's operating point lies above Otsu's threshold
 FURTHEST = 1.0  # log odds that a slide's operating point may lie from validation's
 _WIDEST = 8.0  # log odds beyond which scores count as the same
 _BINS = 256
@@ -61,7 +64,7 @@ def slide_point(probability: np.ndarray, chosen: float, *, even: float = 0.0) ->
     if not between.any():
         return chosen
     parted = float(edges[1:][np.argmax(between)])
-    point = even + min(max(parted, middle - FURTHEST), middle + FURTHEST)
+    point = even + min(max(parted + RAISE, middle - FURTHEST), middle + FURTHEST)
     return float(1 / (1 + np.exp(-point)))
 
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cancernet.base.errors import CancerNetError
+from cancernet.models import build_model
 from cancernet.training.loop import optimizers
 from cancernet.training.loop.acceleration import (
     ByteDropout,
@@ -123,6 +124,21 @@ def test_twin_in_16_bits(build, precision):
     np.testing.assert_allclose(
         plain(images, training=False), twin(images, training=False), atol=0.03
     )
+
+
+@pytest.mark.parametrize("stock", [False, True])
+def test_dropout_of_feature_maps_is_scaled_in_the_twin_alone(stock):
+    plain = build_model("cancernet", (16, 16, 3), 2)
+
+    def rates(model):
+        return [one.rate for one in leaves(model) if isinstance(one, keras.layers.Dropout)]
+
+    def twin(scale):
+        return accelerate(plain, precision="float32", convolution_dropout=scale, stock=stock)
+
+    assert rates(twin(0.0)) == [0, 0, 0, 0.5]
+    assert rates(twin(0.5)) == [0.125, 0.125, 0.125, 0.5]
+    assert rates(plain) == [0.25, 0.25, 0.25, 0.5]  # the saved network is the published one
 
 
 def test_loss_is_scaled_for_float16_only():

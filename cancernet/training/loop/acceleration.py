@@ -136,6 +136,7 @@ def accelerate(
     *,
     precision: str,
     batch_norm_momentum: float | None = None,
+    convolution_dropout: float = 1.0,
     synchronized: bool = False,
     stock: bool = False,
 ) -> keras.Model:
@@ -151,6 +152,7 @@ def accelerate(
             `mixed_bfloat16` or `mixed_float16`.
         batch_norm_momentum: of the moving statistics; None keeps each layer's own. Short
             trainings need less than Keras's 0.99.
+        convolution_dropout: factor on the rates of dropout on feature maps, 0-1.
         synchronized: batch statistics are taken over all replicas of a strategy, which
             only Keras's own batch normalization can.
         stock: every layer stays Keras's own.
@@ -171,6 +173,8 @@ def accelerate(
             config["dtype"] = precision
         if batch_norm_momentum and isinstance(layer, keras.layers.BatchNormalization):
             config["momentum"] = batch_norm_momentum
+        if isinstance(layer, keras.layers.Dropout) and len(layer.input.shape) == 4:
+            config["rate"] *= convolution_dropout
         if synchronized and isinstance(layer, keras.layers.BatchNormalization):
             config["synchronized"] = True
         return kind.from_config(config)

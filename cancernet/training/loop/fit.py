@@ -240,6 +240,7 @@ class _Loop:
                 self.plain,
                 precision=self.policy,
                 batch_norm_momentum=settings.batch_norm_momentum,
+                convolution_dropout=settings.convolution_dropout,
                 synchronized=synchronized,
                 stock=settings.stream == STOCK,
             )
