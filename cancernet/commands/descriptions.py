@@ -55,7 +55,7 @@ Without --run, the run in output/ that finished last is used. Research software,
 not a medical device; not for diagnosis.
 """,
     "evaluate": """\
-Judges a finished run again: on other data, in groups of patients, or beside another run.
+Judges a finished run again: on other data, by groups of patients, or against another run.
 
     {evaluate} --run output/first --data DIR
     {evaluate} --run output/first --subgroups patients.csv
@@ -79,7 +79,7 @@ Searches for settings with Optuna, judged on folds of whole patients; testing is
     {tune} --search epochs=4..20 --trials 30 --folds 5
     {tune} --study postgresql://user@host/database --search …
 
-The patients of training and validation are divided anew into folds. A trial trains a
+The patients of training and validation are divided into new folds. A trial trains a
 network on each fold; its value is the mean over the folds, and a trial that falls behind
 the median is pruned. The study is kept in a file, so that after Ctrl-C or a crash the same
 command continues; with a PostgreSQL address several machines share it. The best settings

@@ -1,4 +1,4 @@
-"""`predict.py`: its flags, which of them go together, and what answers: a run or another model."""
+"""`predict.py`: its flags, which of them go together, and what predicts: a run or a model alone."""
 
 import contextlib
 import dataclasses
@@ -127,7 +127,7 @@ class PredictFlags:
     def conflict(self, images: list[Path]) -> str:
         """Says in a sentence which flags do not go together; empty where all do.
 
-        No flag may be passed over in silence.
+        No flag may be ignored silently.
         """
         if bool(images) == bool(self.slide):
             return "name images or folders, or slides with --slide"
@@ -216,7 +216,7 @@ def _predict(
     if not flags.json:
         _say_what_answered(trained)
     if scored == 0 and failed == 0:
-        alert(f"error: what was named holds no image ({IMAGES_READ})", RED)
+        alert(f"error: there is no image ({IMAGES_READ}) in what was named", RED)
     return _exit_code(scored, failed)
 
 

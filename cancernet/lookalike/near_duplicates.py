@@ -35,13 +35,13 @@ from cancernet.lookalike.pictures import (
     read_grey,
 )
 
-# Correlations from which on two pictures count as one; chosen on planted changes of
+# From these correlations on, two pictures count as one; chosen on planted changes of
 # real patches and scans (benchmarks/audit_recall.py).
 ALIKE_DESCRIPTIONS = 0.7
 ALIKE_GREY = 0.7
 ALIKE_DETAIL = 0.5
 # Where there is little detail, as in a white patch with a strip of tissue, chance agrees
-# more: the correlation of detail must then be larger, by up to so much. More so where a
+# more: the correlation of detail must then be larger, by up to this much. More so where a
 # smaller crop could be chosen: two strips fit at one of many places.
 ENOUGH_EVIDENCE, SURER = 0.2, 0.25
 FREE_CROP, ENOUGH_TO_FIT, SURER_TO_FIT = 0.93, 0.5, 0.45
