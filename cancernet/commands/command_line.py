@@ -34,7 +34,7 @@ DRAWING = (
     "matplotlib.backends.backend_svg",
 )
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
-LONGEST_CHOICES = 40  # characters that fit a line of the usage
+LONGEST_CHOICES = 36  # characters that fit a line of the usage
 
 
 class _HelpAll(argparse._HelpAction):

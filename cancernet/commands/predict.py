@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.screen import RED
+from cancernet.base.screen import RED, fitted
 from cancernet.base.settings import columns_setting, flag_of, setting, setting_fields
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
 from cancernet.commands.command_line import add_settings, alert, command_parser, given_settings
@@ -213,7 +213,7 @@ def _predict(
     from cancernet.commands.predict_images import predict_images
 
     scored, failed = predict_images(images, flags, trained, own)
-    if not flags.json:
+    if scored and not flags.json:
         _say_what_answered(trained)
     if scored == 0 and failed == 0:
         alert(f"error: there is no image ({IMAGES_READ}) in what was named", RED)
@@ -227,8 +227,8 @@ def _map_slides(flags: PredictFlags, trained: "Run") -> int:
     done, failed = map_slides(
         trained, list(flags.slide), output, side=flags.patch_size, alone=flags.alone
     )
-    _say_what_answered(trained)
     if done:
+        _say_what_answered(trained)
         print(f"Maps: {output}")
     return _exit_code(done, failed)
 
@@ -242,4 +242,4 @@ def _exit_code(done: int, failed: int) -> int:
 def _say_what_answered(trained: "Run") -> None:
     if trained.drawn:
         print(DRAWN)
-    print(f"Run {trained.folder}. {NOTICE}")
+    print(fitted(f"Run {trained.folder}. {NOTICE}"))
