@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["CancerNetError", "Run", "build", "load", "train"]
 __version__ = "0.1.0"
 
-# ONNX Runtime reports its use to its maker from version 1.29 on, the hash of the model
-# included, unless told not to before it is loaded. ORT_DISABLE_TELEMETRY=0 lets it.
+# From version 1.29 on, ONNX Runtime reports its use to its maker, with a hash of the model,
+# unless it is told not to before it is loaded. ORT_DISABLE_TELEMETRY=0 allows the report.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what `cancernet.api` holds when it is first asked for; the scripts never do."""
+    """Loads a name of `cancernet.api` when it is first used; the scripts use none."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from cancernet import api

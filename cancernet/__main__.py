@@ -3,7 +3,7 @@
     cancernet build      split a data set by patient, check every file
     cancernet train      train a network on it, which leaves a run
     cancernet predict    score images with a run
-    cancernet evaluate   judge a run on other data, in groups, beside another
+    cancernet evaluate   judge a run on other data, by groups, or against another run
     cancernet tune       search for settings
     cancernet serve      serve a run: a page for people, an API for programs
     cancernet doctor     check Python, packages, processor, GPU and disk
@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def start() -> None:
-    """Is what `pip install` puts on the path as `cancernet`."""
+    """Runs the command `cancernet` that `pip install` puts on the path."""
     run(main)
 
 

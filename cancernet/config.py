@@ -1,4 +1,4 @@
-"""Where things lie, how data are divided, and every setting of a training.
+"""Where files are, how data are divided, and every setting of a training.
 
 The first two are constants; the third is `TrainConfig`, whose fields become the
 flags of `train_model.py` (`learning_rate` -> `--learning-rate`) and are stored in
@@ -206,8 +206,8 @@ class TrainConfig:
         "none",
         "orientations of an image that the trained network judges, averaging the log odds: the "
         "image as it is (`none`), also mirrored left-right (`mirror`) or turned by 90 degrees "
-        "(`turn`), all four `quarter-turns`, or all eight `symmetries`; takes so many times as "
-        "long",
+        "(`turn`), all four `quarter-turns`, or all eight `symmetries`; takes 2, 2, 4 or 8 times "
+        "as long",
         choices=TEST_TIME_AUGMENTATIONS,
     )
     calibration: str = setting(
@@ -279,14 +279,14 @@ class TrainConfig:
         return dataclasses.replace(self, **(length | dict(given)))
 
     def for_images(self, images: int) -> "TrainConfig":
-        """Returns the settings with the epochs that `images_seen` makes of so many images."""
+        """Returns the settings with the epochs that `images_seen` means for this many images."""
         if not self.images_seen:
             return self
         epochs = min(max(LEAST_EPOCHS, round(self.images_seen / images)), MOST_EPOCHS)
         return dataclasses.replace(self, epochs=epochs)
 
     def _check_together(self) -> None:
-        """Refuses what would have no effect, or another than it says."""
+        """Refuses settings that would have no effect, or another than their help says."""
         if self.monitor == "last" and (self.patience or self.plateau_factor):
             flag = "--patience" if self.patience else "--plateau-factor"
             raise SettingsError(

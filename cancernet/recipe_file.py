@@ -36,7 +36,7 @@ def named_settings(name: str) -> TrainConfig:
 
 
 def short_name(name: str) -> str:
-    """Returns what a run is called by: the name that `--recipe` gives, of a file its stem."""
+    """Returns the name that a run gets from `--recipe`; for a file, its stem."""
     return Path(name).stem if is_recipe_file(name) else name
 
 

@@ -300,7 +300,7 @@ class Start:
 
 
 def first_start(dataset: str, side: int) -> Start:
-    """Returns what suits a data set: its recipe, else a network whose input is near its images.
+    """Returns what suits a data set: its recipe, else a network with an input of a similar size.
 
     The latter starts from ImageNet weights where their package is installed.
 

@@ -1,4 +1,4 @@
-"""What the calls of `cancernet.api` answer with, and how a notebook shows it."""
+"""What the calls of `cancernet.api` return, and how a notebook shows it."""
 
 import dataclasses
 import html
@@ -27,7 +27,7 @@ PICTURED = 24  # predictions of a list that are shown
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Told:
-    """Something that `print` and a notebook show as its command does."""
+    """A result that `print` and a notebook show as the command shows it."""
 
     text: str = dataclasses.field(default="", repr=False, compare=False)
 
@@ -40,10 +40,10 @@ class _Told:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prediction(_Told):
-    """What a run says of one image; a notebook shows it below the image.
+    """What a run says about one image; a notebook shows it below the image.
 
     Attributes:
-        path: of the image as it was given; `image 1`, `image 2`, … where it came without one.
+        path: the image's path as it was given; `image 1`, `image 2`, … where it had none.
         label: the predicted class, for two classes by the operating point, for more the most
             probable; empty where there was an error.
         word: what that class means to a reader.
@@ -58,7 +58,7 @@ class Prediction(_Told):
             not judge in context or the file's name tells no place.
         alone_probabilities: class -> probability of the image without neighbours; empty where
             the run does not judge in context.
-        slide_point: whether the operating point is that of the slide, nearly all of which is
+        slide_point: whether the operating point is the slide's own, because nearly all of it is
             there; None where the run does not judge in context.
         unlike_training: whether the image is of another kind than those of the training; None
             where the run cannot tell.
@@ -85,7 +85,7 @@ class Prediction(_Told):
     closing: str = dataclasses.field(default="", repr=False, compare=False)
 
     def row(self) -> dict[str, Any]:
-        """Returns its facts by name, for a table: one entry for each class."""
+        """Returns the row of a table, column -> value, with one column for each class."""
         facts = {field.name: getattr(self, field.name) for field in dataclasses.fields(Prediction)}
         for name in ("text", "image", "closing"):
             del facts[name]
@@ -94,7 +94,7 @@ class Prediction(_Told):
         return facts
 
     def as_figure(self) -> str:
-        """Returns the image with what is said of it, as HTML."""
+        """Returns the image with its prediction below, as HTML."""
         try:
             shown = read_rgb(self.image) if isinstance(self.image, Path) else self.image
         except ImageError:
@@ -138,7 +138,7 @@ class Explanation(_Told):
     """What an answer depends on: where the network looks, not where disease is.
 
     Attributes:
-        prediction: the answer; in context where the run judges so, the map is of the image alone.
+        prediction: the answer, in context where the run judges so; the map is of the image alone.
         map: float32 0-1 at the network's input size, shape (height, width).
         overlay: the image with the map over it, RGB 0-255, uint8 (height, width, 3); the pixels
             of a small image are repeated.
@@ -166,7 +166,7 @@ class DataSet(_Told):
         folder: where it is.
         facts: the content of its `build.json`: classes, counts, leaks, notices.
         failed: files with a defect, which were left out: source, reason, detail.
-        unchanged: whether it was there already, exactly so.
+        unchanged: whether exactly this set was there already.
     """
 
     folder: Path
@@ -181,7 +181,7 @@ class Evaluation(_Told):
 
     Attributes:
         metrics: the content of `metrics.json`; `metrics.testing` are those of the images.
-        leak: what the run knew of these images before; empty when nothing.
+        leak: what the run was trained on of these images or patients; empty for nothing.
         left_out: reason -> number of files that were not judged.
         report: the page with all figures; None where no folder was named for it.
     """

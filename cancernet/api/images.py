@@ -1,4 +1,4 @@
-"""Images as people hand them over (files, folders, Pillow images, arrays), and predicted."""
+"""Takes images as people have them (files, folders, Pillow images, arrays), and predicts them."""
 
 import dataclasses
 import os
@@ -19,12 +19,12 @@ from cancernet.scoring.prediction import Failure
 from cancernet.scoring.predictor import Predictor, as_the_run_judges
 from cancernet.scoring.words import as_text
 
-Source = Path | Image.Image  # of the latter only RGB
+Source = Path | Image.Image  # the image in RGB
 PICTURES_AT_ONCE = 256  # so that a long list takes little memory
 
 
 def as_sources(images: Any) -> tuple[list[Source], bool]:
-    """Returns the images that are meant, in their order, and whether several were asked for.
+    """Returns the images in their order, and whether several were asked for.
 
     Args:
         images: a path, a Pillow image, an array, or any number of these; a folder stands for
@@ -49,7 +49,7 @@ def _as_image(picture: np.ndarray | Image.Image) -> Image.Image:
 
 
 def _checked(pixels: np.ndarray) -> np.ndarray:
-    """Returns an array as uint8, rounded; refuses what would become a wrong picture."""
+    """Returns an array as rounded uint8; refuses one that would give a wrong picture."""
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)) or not pixels.size:
         raise ImageError(
             f"the array has the shape {pixels.shape}; an image is (height, width, 3) in RGB, or "
@@ -71,7 +71,7 @@ def _checked(pixels: np.ndarray) -> np.ndarray:
 def predict_sources(
     predictor: Predictor, sources: Sequence[Source], *, alone: bool
 ) -> Iterator[Prediction]:
-    """Predicts files as the run judges them, and pictures, whose places nobody knows, alone."""
+    """Predicts files as the run judges them; pictures, whose places are unknown, alone."""
     run, judging = predictor.run, predictor if alone else as_the_run_judges(predictor)
     files = judging.predict_many(each for each in sources if isinstance(each, Path))
     named = ((f"image {number}", each) for number, each in enumerate(sources, 1))

@@ -1,4 +1,4 @@
-"""What makes something: `cancernet.build` a data set, `cancernet.train` a run."""
+"""`cancernet.build` makes a data set, `cancernet.train` a run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,7 @@ def train(
         **settings: the fields of `cancernet.config.TrainConfig`, such as `epochs`.
 
     Raises:
-        CancerNetError: the data, the settings or the folder do not permit it.
+        CancerNetError: the data, the settings or the folder cannot be used.
 
     Example:
         >>> run = cancernet.train(data="datasets/idc", epochs=2)

@@ -136,7 +136,7 @@ class Run:
         Args:
             image: as for `predict`.
             method: grad-cam, hirescam or grad-cam++, which load TensorFlow, or occlusion.
-            layer: whose feature maps are used (default: the last with spatial extent).
+            layer: the layer whose feature maps are used (default: the last with spatial extent).
             class_name: the class to explain (default: the one predicted).
 
         Raises:

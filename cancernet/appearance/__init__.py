@@ -1,1 +1,1 @@
-"""What the images look like that a network was trained on, and which others do not."""
+"""Describes the images that a network was trained on, and tells which others are unlike them."""

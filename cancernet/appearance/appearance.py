@@ -1,11 +1,11 @@
-"""What the training images look like, kept in run.json; images that do not are told apart.
+"""Describes the training images in run.json, so that images unlike them are noticed.
 
 An image is a point in the space of its `MEASURES`: 30 numbers of brightness, colour, contrast,
 layout and size. They are taken at about a thousand points of what the network sees, which costs
-little beside scoring. Each is taken from the training images' typical value in units of their
-spread, then all are turned and scaled until the training images vary by the same in every
-direction (Mahalanobis). There the distance to the nearest of a few dozen reference points counts:
-histology is fat, stroma and tumour, and not one cloud.
+little compared with scoring. Each is measured from the training images' typical value in units of
+their spread; then all are turned and scaled so that the training images vary equally in every
+direction (Mahalanobis). What counts is the distance to the nearest of a few dozen reference
+points, since histology (fat, stroma, tumour) is not one cloud.
 """
 
 import base64
@@ -23,7 +23,7 @@ GRID = 32  # points that are looked at along each side, about
 QUANTILES = (2, 25, 50, 75, 98)  # per cent of the points
 DISTANCES = (1, 2, 4, 8)  # pixels between two points whose green is compared
 COMPARED = (1, 4)  # of these, those at which contrast across is compared with contrast down
-FURTHEST = 20.0  # spreads; one odd measure must not say all
+FURTHEST = 20.0  # spreads; one odd measure must not decide alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Measure:
 
     Attributes:
         name: what it is, with its unit where it has one.
-        least: the smallest spread that counts. However alike the training images are in it, an
-            image that differs by so much is not yet unusual.
+        least: the smallest spread that counts. However alike the training images are, an image
+            that differs by this much is not yet unusual.
     """
 
     name: str
     least: float
 
 
-# A label in colour does not make another kind of a grey scan, nor does a doubled size.
+# Neither a coloured label nor twice the size makes a grey scan an image of another kind.
 MEASURES = (
     *(Measure(f"brightness, {percent} % quantile", 5) for percent in QUANTILES),
     Measure("red - green, mean", 6),
@@ -73,11 +73,11 @@ class Appearance(Record):
 
     Attributes:
         typical: measure -> median of the training images.
-        spread: measure -> by how much they differ in it; never less than its `least`.
+        spread: measure -> how much they differ in it; never less than its `least`.
         turn: matrix that makes them vary alike in every direction, as `packed` text.
         references: points among them, after the turn, as `packed` text.
         threshold: distance to the nearest reference beyond which an image is unlike them.
-        images: training images that this was found from.
+        images: number of training images that were described.
 
     Raises:
         ValueError: numbers that no fit gives.
@@ -116,7 +116,7 @@ class Appearance(Record):
         return found
 
     def distances(self, measured: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns how far images are from the nearest reference, (n,), of `measure`'s rows."""
+        """Returns the distance of each row of `measure` from the nearest reference, (n,)."""
         typical, spread = (np.array(list(each.values())) for each in (self.typical, self.spread))
         apart = np.clip((measured - typical) / spread, -FURTHEST, FURTHEST) @ self._turn
         squares = ((apart[:, None] - self._references) ** 2).sum(axis=2)
@@ -140,7 +140,7 @@ def unpacked(text: str, *, columns: int) -> NDArray[np.float32]:
     """Returns the matrix of a `packed` text.
 
     Raises:
-        ValueError: the text is no such matrix, or holds what is not a finite number.
+        ValueError: the text is not such a matrix, or a value is not a finite number.
     """
     values = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
     matrix = values.reshape(-1, columns)
@@ -194,7 +194,7 @@ def _colours(channels: NDArray[np.float32]) -> list[NDArray]:
 
 
 def _contrasts(green: NDArray[np.uint8], down: int, across: int) -> list[NDArray]:
-    """Measures how much points of (n, height, width) differ from others near by."""
+    """Measures how much the points of (n, height, width) differ from those near them."""
     contrasts: list[NDArray] = []
     ratios: list[NDArray] = []
     first: list[NDArray[np.int16]] = []
@@ -218,6 +218,6 @@ def _contrasts(green: NDArray[np.uint8], down: int, across: int) -> list[NDArray
 
 
 def _halves(lines: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compares the halves of (n, lines), whichever is brighter: a mirror makes no other kind."""
+    """Compares the halves of (n, lines) regardless of side: mirroring makes no other kind."""
     middle = lines.shape[1] // 2
     return np.abs(lines[:, :middle].mean(axis=1) - lines[:, middle:].mean(axis=1))

@@ -19,12 +19,12 @@ LEAST_IMAGES = 20
 LEAST_PATIENTS = 2
 FOLDS = 5
 REFERENCES = 64
-# The covariance of so many patients is drawn half-way to a sphere: images of one are much alike, so
-# that few patients show few of the ways in which the next one may differ.
+# With this many patients the covariance is drawn half-way to a sphere: images of one patient are
+# alike, so few patients show few of the ways in which the next one may differ.
 DOUBTED = 5
-LEAST_DOUBT = 0.1  # however many there are: a label in colour is rare, but no other kind
-# The threshold lies so many times as far above the median as the 95 % quantile does, in logarithms:
-# one odd patient of a few dozen would set a higher quantile alone.
+LEAST_DOUBT = 0.1  # however many there are: a coloured label is rare, but not another kind
+# In logarithms, the threshold lies this many times as far above the median as the 95 % quantile
+# does: a higher quantile would depend on one odd patient of a few dozen.
 BEYOND = 1.9
 TAIL = 0.95
 MOST = 4.0  # medians; one odd patient of a few would put the threshold beyond everything
@@ -35,9 +35,9 @@ _LEVEL = 3.29  # standard deviations between the 5 % and the 95 % quantile of a 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Files:
-    """Image files, whose they are, and what reads one: its `pixels` as the network takes it in.
+    """Image files, their patients, and what reads a file into `pixels` for the network.
 
-    `prepare` also tells its `size` before, and raises ImageError.
+    `prepare` also tells the `size` before scaling, and raises ImageError.
     """
 
     folder: Path
@@ -68,17 +68,14 @@ class Files:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """Images: their rows of `measure`, (n, 30), and whose they are, (n,)."""
+    """Images: their rows of `measure`, (n, 30), and their patients, (n,)."""
 
     rows: NDArray[np.float64]
     patients: Sequence[str]
 
 
 def describe_files(training: Files, others: Files, *, seed: int) -> Appearance | None:
-    """Describes training images; the threshold comes from patients left out and from others.
-
-    None for too few images or patients.
-    """
+    """Describes training images; see `fit_appearance`."""
     return fit_appearance(training.measured(seed=seed), others.measured(seed=seed), seed=seed)
 
 
@@ -121,7 +118,7 @@ def _threshold(distances: NDArray[np.float64]) -> float:
 
 
 def _described(rows: NDArray[np.float64], patients: int, seed: int) -> Appearance:
-    """Describes images of so many patients; the threshold means nothing yet."""
+    """Describes the images of `patients` patients; the threshold means nothing yet."""
     from sklearn.cluster import KMeans
 
     names, least = [each.name for each in MEASURES], [each.least for each in MEASURES]

@@ -1,7 +1,4 @@
-"""One audit from beginning to end: every check, and what it leaves.
-
-That is lines for the terminal, `audit.json`, and a page to look at.
-"""
+"""One audit from beginning to end: its checks, lines for a terminal, `audit.json`, and a page."""
 
 import dataclasses
 import functools

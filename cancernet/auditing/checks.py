@@ -1,4 +1,4 @@
-"""What a check of an audit answers, as values; `words` makes sentences of them."""
+"""The results of an audit's checks, as values; `words` makes sentences of them."""
 
 import dataclasses
 import enum
@@ -106,7 +106,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One check and what came of it.
+    """One check and its result.
 
     Attributes:
         missing: why it could not be made.

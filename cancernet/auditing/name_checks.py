@@ -20,9 +20,9 @@ from cancernet.auditing.inventory import NONE, Inventory
 from cancernet.config import SPLITS
 from cancernet.dataset.find_leaks import families
 
-# A class's share may differ so much between splits, in points and as a ratio.
+# A class's share may differ by this much between splits, in points and as a ratio.
 SHARE_POINTS, SHARE_RATIO = 0.10, 1.5
-# Share of images in groups of a single class from which on it is a warning.
+# More than this share of the images in groups of a single class gives a warning.
 ONE_CLASS_SHARE = 0.5
 EXAMPLES = 20
 

@@ -24,12 +24,12 @@ from cancernet.dataset.images import first_alike
 from cancernet.lookalike.near_duplicates import Pair
 from cancernet.lookalike.pictures import Pictures
 
-# From this modified z score on a value is an outlier (Iglewicz & Hoaglin 1993).
+# Above this modified z score a value is an outlier (Iglewicz & Hoaglin 1993).
 APART = 3.5
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 FEWEST_GROUPS = 8
 FEWEST_IMAGES = 5
-# Differences smaller than this are no difference, however alike the others are.
+# Smaller differences do not count, however alike the others are.
 LEAST_DENSITY, LEAST_SPREAD = 0.02, 2.0
 
 

@@ -1,4 +1,4 @@
-"""Whether a file of packed arrays or weights may be opened: before anything is unpacked.
+"""Decides whether a file of packed arrays or weights may be opened, before it is unpacked.
 
 A few bytes can claim to be terabytes (a zip bomb, an array that was never written), or name
 other files of the machine that opens them (links, external storage, paths that lead out).
@@ -18,10 +18,10 @@ HARMLESS = 64 << 20  # bytes that may always be unpacked
 
 
 def check_zip(path: Path) -> None:
-    """Refuses an archive that would swell or whose members have paths that lead out of it.
+    """Refuses an archive that would swell, or whose members have paths that lead out of it.
 
     Raises:
-        ValueError: it may not be opened, and why; no archive at all.
+        ValueError: it is not an archive, or may not be opened; the message says why.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -39,7 +39,7 @@ def check_hdf5(path: Path) -> None:
     """Refuses an HDF5 file that would swell or that names other files.
 
     Raises:
-        ValueError: it may not be opened, and why; no HDF5 file at all.
+        ValueError: it is not an HDF5 file, or may not be opened; the message says why.
     """
     import h5py
 

@@ -1,7 +1,7 @@
-"""Work that goes on in processes beside this one, so that a second processor has some.
+"""Runs work in processes beside this one, so that a second processor is used.
 
 `start(function, *arguments)` begins it and returns a call that waits for the result. Where there is
-no other process, `functools.partial` is a `start` too: it works when the result is asked for.
+no other process, `functools.partial` serves as `start`: it works when the result is asked for.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ MOST = 2  # processes: more would wait most of the time
 def processes_beside(imports: Sequence[str] = ()) -> Iterator[Start]:
     """Starts processes and gives the `start` that sends them work; they end with the block.
 
-    They read and compute, and write nothing: this process alone decides what becomes of a
-    result. Functions are at the top level of a module, and what they raise is raised by the
-    call for the result: ChildProcessError where a process was killed.
+    They read and compute, and write nothing: only this process decides what to do with a result.
+    Functions are at the top level of a module. The call for the result raises what they raise, or
+    ChildProcessError where a process was killed.
 
     Args:
         imports: modules that the processes import at once, before there is work.

@@ -104,7 +104,7 @@ def _uncollected() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _hidden(packages: Sequence[str]) -> Iterator[None]:
-    """Lets packages that are not imported yet seem not installed, as long as the block lasts."""
+    """Makes packages that are not imported yet look uninstalled within the block."""
     hidden = [name for name in packages if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: no such module
     try:

@@ -1,4 +1,4 @@
-"""Files and folders that are complete or not there: made beside, then renamed. And locks.
+"""Writes files and folders whole or not at all: made beside, then renamed. Also locks.
 
 A folder that is replaced again and again carries the program's mark (`Mark`), so that only
 what the program made is ever removed.
@@ -181,7 +181,7 @@ def lock(path: Path) -> Iterator[None]:
 def is_locked(path: Path) -> bool:
     """Tells whether a living process holds the lock; takes it for an instant to find out.
 
-    A folder that may not be written to, or no file at all, counts as not locked.
+    Where the folder may not be written to or there is no file, nothing is locked.
     """
     if not path.exists():
         return False
@@ -214,7 +214,7 @@ def refuse_filled(folder: Path, *, option: str = "") -> None:
 
 @contextlib.contextmanager
 def made_beside(folder: Path) -> Iterator[Path]:
-    """Gives a new folder beside, renamed to `folder` when all went well, else removed.
+    """Gives a new folder beside `folder`; renames it on success, else removes it.
 
     Raises:
         CancerNetError: `folder` is there already and not empty.

@@ -1,4 +1,4 @@
-"""The package that brings the ImageNet weights of EfficientNet-Lite0: whether it is there."""
+"""Finds the package that brings the ImageNet weights of EfficientNet-Lite0."""
 
 import importlib.util
 from pathlib import Path

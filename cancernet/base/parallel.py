@@ -8,6 +8,7 @@ every machine.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -222,6 +223,8 @@ class Cluster:
             )
         )
         self.client = self._closing.enter_context(distributed.Client(self.local))
+        # What fails in a task is raised; a heartbeat that fails at the end is no error to print.
+        self.client.run(logging.getLogger("distributed").setLevel, logging.CRITICAL)
 
     def __enter__(self) -> "Cluster":
         return self

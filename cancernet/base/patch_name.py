@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 def read_place(name: str) -> Place | None:
     """Reads `<patient>_idx5_x<X>_y<Y>[_class<C>].png`; None for another name."""
-    # Asked of every patch there is: a `PurePath` would take most of the time.
+    # Called for every patch: a `PurePath` would take most of the time.
     stem, dot, rest = name.rpartition("/")[2].rpartition(".")
     found = _PLACE.fullmatch(stem if dot else rest)
     if found is None:

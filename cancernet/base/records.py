@@ -170,7 +170,7 @@ def _read_record(kind: Any, value: Any, name: str) -> Any:
 
 @functools.cache
 def _made(kind: Any) -> tuple[str, ...]:
-    """Returns the names of the properties that are written."""
+    """Returns the names of the `Written` properties."""
     return tuple(name for name in dir(kind) if isinstance(getattr(kind, name), Written))
 
 

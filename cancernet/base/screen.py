@@ -24,8 +24,8 @@ def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
 def fitted(text: str, stream: TextIO | None = None) -> str:
     """Returns a text, without colour, whose long lines are broken where the stream is a terminal.
 
-    What stands in backquotes stays whole, so that a command can be copied. Of a row of a table
-    only its last cell is broken.
+    Text in backquotes stays whole, so that a command can be copied. In a row of a table only the
+    last cell is broken.
     """
     if not (stream or sys.stdout).isatty():
         return text
@@ -42,7 +42,7 @@ def _broken(line: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int, *, indent: int = 0) -> str:
-    """Returns a text in lines of so many columns; what stands in backquotes stays whole."""
+    """Returns a text in lines of `width` columns; text in backquotes stays whole."""
     whole = re.sub("`[^`]*`", lambda code: re.sub(r"\s", "\0", code[0]), text)
     lines = textwrap.wrap(
         whole, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False

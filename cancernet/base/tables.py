@@ -163,7 +163,7 @@ def _named_columns(given: Sequence[str]) -> dict[Column, str]:
 
 
 def said_pairs(given: Sequence[str], flag: str, example: str) -> dict[str, str]:
-    """Returns what a flag that takes `KEY=VALUE` several times says.
+    """Returns the pairs of a flag that takes `KEY=VALUE` several times.
 
     Raises:
         CancerNetError: one is not of that form, or a key has two values.

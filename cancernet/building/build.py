@@ -43,7 +43,7 @@ class Outcome:
         output: the built set.
         facts: the content of its `build.json`.
         failed: files with a defect, as `left_out.csv` says it: source, reason, detail.
-        unchanged: it was there already, exactly so; nothing was written.
+        unchanged: exactly this set was there already; nothing was written.
     """
 
     output: Path

@@ -1,4 +1,4 @@
-"""Takes out of a staged set what reading the files showed to be damaged or there twice.
+"""Removes from a staged set the images that turned out to be damaged or duplicates.
 
 A damaged file is replaced by its second copy where that is sound. The other damaged files
 go, and so do exact duplicates; then the rest is divided again, since the split must not

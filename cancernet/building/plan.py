@@ -37,7 +37,7 @@ class Plan:
         left_out: images that the split leaves out.
         notices: what belongs beside every result.
         leaks: what makes results too good.
-        without_images: ids on a list of whom there is no image.
+        without_images: ids on a list without an image.
         unlisted: what is on none of the lists.
     """
 

@@ -1,4 +1,4 @@
-"""What a build leaves beside the images: manifest, left-out list, `build.json`.
+"""What a build writes beside the images: manifest, left-out list, `build.json`.
 
 `as_built` tells from them whether a build would make exactly what is there already.
 """

@@ -38,7 +38,7 @@ OWN = f"your own images (--dataset {FOLDER})"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildSettings:
-    """Every choice of one build.
+    """The settings of one build.
 
     Raises:
         CancerNetError: a value makes no sense, or values do not go together.

@@ -67,7 +67,7 @@ def _parse() -> argparse.Namespace:
 
 
 def build_and_tell(settings: BuildSettings) -> "Outcome":
-    """Builds a data set; prints what a reader must know before, and what came of it."""
+    """Builds a data set; prints what a reader must know beforehand, and the result."""
     from cancernet.building.build import build
     from cancernet.building.summary import describe, name_failed
 

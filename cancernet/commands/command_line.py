@@ -34,7 +34,7 @@ DRAWING = (
     "matplotlib.backends.backend_svg",
 )
 METAVARS = {int: "N", float: "X", str: "NAME", Path: "PATH"}
-LONGEST_CHOICES = 40  # characters that fit a line of the usage
+LONGEST_CHOICES = 36  # characters that fit a line of the usage
 
 
 class _HelpAll(argparse._HelpAction):
@@ -152,7 +152,7 @@ def log_to_console() -> Iterator[None]:
 
 @contextlib.contextmanager
 def process_that_trains() -> Iterator["Start"]:
-    """Imports TensorFlow as the process of a command may; gives what begins work beside it."""
+    """Imports TensorFlow as a command's process may; gives the `start` of `processes_beside`."""
     from cancernet.base.beside import processes_beside
     from cancernet.base.console import import_tensorflow_quietly
 
@@ -174,7 +174,7 @@ def complain(message: str, code: int) -> int:
 
 
 def command_parser(command: str) -> Parser:
-    """Returns the parser of a command, named and described as it is typed."""
+    """Returns the parser of a command, named as it is typed, with its description."""
 
     def described() -> str:  # only where somebody asks for help
         from cancernet.commands.descriptions import description

@@ -39,7 +39,7 @@ def start_folds(
 
     Args:
         plan: of the whole; each fold has its own folder within the plan's.
-        folds: a number, or "patients" to leave out one after the other.
+        folds: a number, or "patients" to leave out one patient at a time.
         only: leave out only these patients.
         workers: number of processes that train at the same time.
         verbose: print every figure when it is done, not only a summary.

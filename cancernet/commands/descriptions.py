@@ -14,11 +14,12 @@ Splits a downloaded data set by patient, checks every file, and makes it ready t
     {build} --sample
     {build}
     {build} --source DIR --output DIR --link hard
-    {build} --split lists --split-lists train.txt val.txt test.txt
+    {build} --split lists --split-lists TRAIN VAL TEST
     {build} --audit [DIR]
     {build} --dataset busi --source DIR
-    {build} --dataset folder --source DIR --classes benign malignant \\
-        --positive malignant --group-by '([^/]+)_[0-9]+\\.png$'
+    {build} --dataset folder --source DIR \\
+        --classes benign malignant --positive malignant \\
+        --group-by '([^/]+)_[0-9]+\\.png$'
 
 IDC, the default, comes from Kaggle (paultimothymooney/breast-histopathology-images,
 277,524 patches of 279 patients); unpack it into datasets/original, or use --download.
@@ -55,14 +56,15 @@ Without --run, the run in output/ that finished last is used. Research software,
 not a medical device; not for diagnosis.
 """,
     "evaluate": """\
-Judges a finished run again: on other data, in groups of patients, or beside another run.
+Judges a finished run again: on other data, by groups of patients, or against another run.
 
     {evaluate} --run output/first --data DIR
     {evaluate} --run output/first --subgroups patients.csv
     {evaluate} --run output/first --prevalence 0.01
     {evaluate} --run output/first --rule sensitivity
     {evaluate} --compare output/first output/second
-    {evaluate} --run model.h5 --data DIR --preprocessing unit --rule youden
+    {evaluate} --run model.h5 --data DIR \\
+        --preprocessing unit --rule youden
 
 DIR is a built data set, a folder with a manifest.csv, or a folder with one folder for
 each class. The run keeps its calibration and operating point, and none of its files
@@ -75,11 +77,11 @@ medical device; not for diagnosis.
     "tune": """\
 Searches for settings with Optuna, judged on folds of whole patients; testing is not touched.
 
-    {tune} --search learning_rate=1e-4..1e-1:log batch_size=16,32,64
+    {tune} --search learning_rate=1e-4..1e-1:log batch_size=16,32
     {tune} --search epochs=4..20 --trials 30 --folds 5
     {tune} --study postgresql://user@host/database --search …
 
-The patients of training and validation are divided anew into folds. A trial trains a
+The patients of training and validation are divided into new folds. A trial trains a
 network on each fold; its value is the mean over the folds, and a trial that falls behind
 the median is pruned. The study is kept in a file, so that after Ctrl-C or a crash the same
 command continues; with a PostgreSQL address several machines share it. The best settings

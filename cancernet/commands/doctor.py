@@ -2,7 +2,7 @@
 
 Every check is one line with a verdict: `ok`, `note` (works, but worth knowing) or
 `WRONG` (something will fail). Where only the server's packages are installed, the
-pipeline's are not missing but not needed.
+pipeline's packages count as not needed rather than missing.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class _Feature:
-    """What needs packages, how pip installs them, and the requirements on this system."""
+    """A feature that needs packages, how pip installs them, and their versions on this system."""
 
     name: str
     source: str
@@ -140,7 +140,7 @@ def _features() -> Iterator[_Feature]:
 
 
 def _features_of_wheel() -> Iterator[_Feature]:
-    """Yields what an installed package says of itself; it comes without those files."""
+    """Yields the features that an installed package declares, which has no such files."""
     from packaging.requirements import Requirement
 
     about = metadata.metadata(PROGRAM)

@@ -1,4 +1,4 @@
-"""Somebody else's model on the command line: the flags that describe it, and how it is opened."""
+"""A model of another system on the command line: the flags that describe it, and its opening."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ GROUP = "a Keras or ONNX model without a run folder (--run FILE)"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelFlags:
-    """What a person says of a model; the fields are those of `ModelDescription`."""
+    """The flags that describe a model; the fields are those of `ModelDescription`."""
 
     dataset: str | None = setting(
         None, "its classes in order, as in the catalogue", group=GROUP, metavar="NAME"
@@ -50,7 +50,7 @@ class ModelFlags:
 
     @property
     def given(self) -> dict[str, Any]:
-        """What was said, by field."""
+        """The flags that were given, by field."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     @contextlib.contextmanager
@@ -77,7 +77,7 @@ class ModelFlags:
 
 
 def is_model_alone(named: Path | None, flags: ModelFlags) -> bool:
-    """Tells whether --run names somebody else's model rather than a run folder.
+    """Tells whether --run names a model of another system rather than a run folder.
 
     Raises:
         CancerNetError: it can be neither, or flags describe a model and --run names none.

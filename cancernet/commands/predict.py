@@ -1,4 +1,4 @@
-"""`predict.py`: its flags, which of them go together, and what answers: a run or another model."""
+"""`predict.py`: its flags, which of them go together, and what predicts: a run or a model alone."""
 
 import contextlib
 import dataclasses
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.screen import RED
+from cancernet.base.screen import RED, fitted
 from cancernet.base.settings import columns_setting, flag_of, setting, setting_fields
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
 from cancernet.commands.command_line import add_settings, alert, command_parser, given_settings
@@ -127,7 +127,7 @@ class PredictFlags:
     def conflict(self, images: list[Path]) -> str:
         """Says in a sentence which flags do not go together; empty where all do.
 
-        No flag may be passed over in silence.
+        No flag may be ignored silently.
         """
         if bool(images) == bool(self.slide):
             return "name images or folders, or slides with --slide"
@@ -213,10 +213,10 @@ def _predict(
     from cancernet.commands.predict_images import predict_images
 
     scored, failed = predict_images(images, flags, trained, own)
-    if not flags.json:
+    if scored and not flags.json:
         _say_what_answered(trained)
     if scored == 0 and failed == 0:
-        alert(f"error: what was named holds no image ({IMAGES_READ})", RED)
+        alert(f"error: there is no image ({IMAGES_READ}) in what was named", RED)
     return _exit_code(scored, failed)
 
 
@@ -227,8 +227,8 @@ def _map_slides(flags: PredictFlags, trained: "Run") -> int:
     done, failed = map_slides(
         trained, list(flags.slide), output, side=flags.patch_size, alone=flags.alone
     )
-    _say_what_answered(trained)
     if done:
+        _say_what_answered(trained)
         print(f"Maps: {output}")
     return _exit_code(done, failed)
 
@@ -242,4 +242,4 @@ def _exit_code(done: int, failed: int) -> int:
 def _say_what_answered(trained: "Run") -> None:
     if trained.drawn:
         print(DRAWN)
-    print(f"Run {trained.folder}. {NOTICE}")
+    print(fitted(f"Run {trained.folder}. {NOTICE}"))

@@ -35,7 +35,7 @@ def predict_images(
         images: files and folders.
         flags: of `predict.py`.
         trained: the run that answers.
-        own: what scores, when it is not the run's own model.
+        own: what scores in place of the run's own model; or None.
 
     Returns:
         How many images have been scored and how many could not be.
@@ -142,7 +142,7 @@ def _say_all(
     *,
     before_error: Callable[[], object] = lambda: None,
 ) -> tuple[int, int]:
-    """Prints what there is to say of each result; returns how many are scored, how many failed."""
+    """Prints each result in words; returns how many images were scored and how many failed."""
     scored = failed = 0
     for result in results:
         if isinstance(result, Failure):
@@ -227,7 +227,7 @@ def _sorting(flags: "PredictFlags", images: list[Path]) -> "SortedFolder | None"
 def _figure(
     images: list[Path], target: Path, flags: "PredictFlags", trained: Run
 ) -> Callable[[Prediction], None]:
-    """Returns what saves the one image that is named, titled with its prediction."""
+    """Returns a function that saves the one image that is named, titled with its prediction."""
     if len(images) != 1 or images[0].is_dir() or flags.scheduler:
         raise CancerNetError("--figure shows one image; name exactly one file")
     from cancernet.scoring.output import check_target, write_figure

@@ -34,7 +34,7 @@ def map_slides(
         named: folders of patches with places in their names, and large images.
         output: a new or empty folder.
         side: of a patch, pixels; None takes that of the run's data.
-        alone: every patch is judged alone, also where the run has a context.
+        alone: judge every patch alone, even if the run judges in context.
 
     Returns:
         How many slides were mapped, and how many patches or images failed.
@@ -74,7 +74,7 @@ class _Slides:
             self._map_patient(self._names.take(patient), patches)
         if unplaced:
             images = counted(unplaced, "image")
-            print(f"{images} without a place in the name skipped", file=sys.stderr)
+            print(f"skipped: {images} without a place in the name", file=sys.stderr)
 
     def map_image(self, path: Path) -> None:
         try:
@@ -98,8 +98,8 @@ class _Slides:
         for failure in failures:
             self._fail(f"{failure.path}: {failure.error}")
         if patches.copies:
-            copies = counted(patches.copies, "second copy", "second copies")
-            print(f"{name}: {copies} of a place skipped")
+            copies = counted(patches.copies, "patch", "patches")
+            print(f"{name}: skipped {copies} at a place that had one already")
         if patches.disputed:
             places = counted(patches.disputed, "place")
             print(f"{name}: {places} with two labels, treated as unlabelled")

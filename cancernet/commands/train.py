@@ -72,8 +72,8 @@ class TrainOptions:
     )
     folds: str | None = setting(
         None,
-        "cross-validation in K folds of whole patients, or `patients` to leave out one after the "
-        "other; each fold is a run in <run>/fold-XX, pooled in one report",
+        "cross-validation in K folds of whole patients, or `patients` to leave out one patient "
+        "at a time; each fold is a run in <run>/fold-XX, pooled in one report",
         metavar="K",
         common=True,
     )
@@ -240,7 +240,7 @@ def _resume(options: TrainOptions, given: Mapping[str, Any]) -> None:
 
 
 def _train_and_tell(plan: "Plan", options: TrainOptions) -> None:
-    """Trains with whatever workers there are, and prints what came of it."""
+    """Trains, with other workers if there are any, and prints the results."""
     from cancernet.planning.begin import with_open_data
 
     plan = with_open_data(plan)  # what is wrong is said before TensorFlow takes seconds to load

@@ -190,9 +190,11 @@ def _print_results(study: "optuna.Study", wanted: "Search", dataset: "BuiltDatas
     if best is None:
         print("No trial was completed, so there is no best recipe; allow more --trials")
     else:
+        trials = ended(study)
+        luck = f", the best of {trials} trials, so expect less" if trials > 1 else ""
         said = (
-            f"Best:    trial {best.number}, {wanted.measure} {best.value:.4f}, the best of "
-            f"{ended(study)} trials, so expect less; only testing, scored once, will tell"
+            f"Best:    trial {best.number}, {wanted.measure} {best.value:.4f}{luck}; only testing, "
+            "scored once, will tell"
         )
         print(fitted(said))
         elsewhere = dataset.folder != DATASETS / wanted.base.dataset

@@ -10,9 +10,9 @@ log odds are where the network finds both classes alike: stretching begins there
 without neighbours keeps its score. Then a score means the same with two neighbours as
 with eight, and one operating point fits both.
 
-Stains and scanners still shift the scores of a slide as a whole. A slide that is there nearly
-whole tells by itself where its two kinds of patches part, and has an operating point of its own
-(`cancernet.context.slide_point`).
+Stains and scanners still shift the scores of a slide as a whole. The scores of a nearly complete
+slide tell by themselves where its two kinds of patches part, so it has an operating point of its
+own (`cancernet.context.slide_point`).
 """
 
 import dataclasses
@@ -53,7 +53,7 @@ class Places:
         slides: (n,) name of each patch's slide; patches of different slides are never
             neighbours.
         columns, rows: (n,) int64, place on the slide in sides of a patch; -1 where it is
-            not known, which makes a patch one without neighbours.
+            not known: such a patch has no neighbours.
     """
 
     slides: Sequence[str] | np.ndarray
@@ -148,11 +148,11 @@ class JudgedPatches:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Context(Record):
-    """How a run makes scores in context of scores alone.
+    """How a run turns scores of patches alone into scores in context.
 
     Attributes:
-        gain: how much surer a whole neighbourhood makes, at least 0.
-        offset: log odds that a whole neighbourhood takes off.
+        gain: how much a whole neighbourhood raises the confidence, at least 0.
+        offset: log odds that a whole neighbourhood subtracts.
         slides: whole slides that gain and offset were fitted on.
         trained_on: those of them that the network was trained on; None where not known.
         spread: standard deviation of the neighbours' weights, sides of a patch, up to 10.
@@ -227,7 +227,7 @@ def surroundings(values: np.ndarray, places: Places, spread: float = SPREAD) -> 
 
 
 def within_reach(places: Places, chosen: np.ndarray, spread: float) -> np.ndarray:
-    """Tells which patches the chosen ones and all that may be their neighbours are, (n,) bool.
+    """Tells which patches are chosen or may be neighbours of the chosen ones, (n,) bool.
 
     Args:
         places: (n,) where the patches lie.

@@ -1,10 +1,10 @@
-"""Fits how much neighbours tell, on nearly complete slides.
+"""Fits, on nearly complete slides, how much weight neighbours deserve.
 
 Few data sets have many whole slides, and where patches were sampled by class (all of one,
-few of the other) having neighbours gives the class away. So only patients of whom both
-classes' patches have neighbours count; their patches are also thinned at random, so that
-few neighbours are learnt from as well as many; and with few such patients the fit is
-drawn towards what was measured on other patients (benchmarks/README.md, "In context").
+few of the other) having neighbours gives the class away. So only patients count whose
+patches of both classes have neighbours. Their patches are also thinned at random, so that
+the fit sees few neighbours as well as many. With few such patients the fit is drawn
+towards what was measured on other patients (benchmarks/README.md, "In context").
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Both splits of a run, in context where it judges so, and how the neighbours matter."""
+"""Puts both splits of a run in context, and measures what the neighbours change."""
 
 import dataclasses
 import math
@@ -32,7 +32,7 @@ GROUPS = ((0, 0), (1, 3), (4, 7), (8, 8))  # least and most neighbours
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NeighbourRow(Record):
-    """Testing patches with as many of the eight patches around them.
+    """Testing patches grouped by how many of the eight patches around them are there.
 
     Attributes:
         least, most: neighbours that a patch of this group has.
@@ -66,8 +66,7 @@ def places_of(paths: Sequence[str], slides: Sequence[str], side: int) -> Places:
 def slides_of(paths: Sequence[str], patients: Sequence[str]) -> list[str]:
     """Names the slide of every patch: its patient and, where the path begins with it, its split.
 
-    Where the patient is not known, so that the path stands for it, the file name says whose
-    slide it is.
+    Where the patient is not known and the path stands for it, the file name tells the slide.
     """
     slides = []
     for path, patient in zip(paths, patients, strict=True):
@@ -93,7 +92,7 @@ class InContext:
             one alone and keeps the operating point of that case.
         touching: split -> (n,) how many of the eight patches around each are there.
         contexts: how the scores were made; of pooled folds one for each.
-        slide_points: patient of testing -> operating point of its slide's own, where it has one.
+        slide_points: testing patient -> the operating point of its slide, where that has its own.
         folds: of a cross-validation, in context.
         alone_folds: the same folds, each patch alone.
     """
@@ -109,7 +108,7 @@ class InContext:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ContextAssessment(InContext):
-    """What is told of a run in context besides its figures.
+    """The facts about a run in context besides its figures.
 
     Attributes:
         alone: the scores of each patch alone and their figures.
@@ -161,7 +160,7 @@ def assess_judged(
     """Judges both splits at operating points that stay as they are.
 
     Returns:
-        The figures, and what is told besides of those in context; None of each patch alone.
+        The figures, and the further facts about those in context; None for patches alone.
     """
     if isinstance(judged, ScoreSet):
         return assess_at(judged, seed=seed), None

@@ -5,7 +5,7 @@ Transactions on Systems, Man, and Cybernetics 9, 1979) parts them where the vari
 groups is greatest. Means over neighbours carry the tumour's scores beyond its outline, so that most
 of what lies between the groups is tissue: the slide's operating point is `RAISE` above Otsu's
 threshold. It is kept within `FURTHEST` of the one that validation chose: it corrects a slide whose
-scores lie higher or lower as a whole, and what it costs on a slide without tumour stays limited
+scores lie higher or lower as a whole, while its cost on a slide without tumour stays limited
 (benchmarks/README.md, "In context").
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from cancernet.context.context import LEAST_WEIGHT, Context, JudgedPatches, Places
 from cancernet.measures.decisions import log_odds
 
-# Fewer patches, or patches that were sampled, have too odd a share of tumour to part by.
+# With fewer patches, or with sampled ones, the share of tumour is too odd to find the threshold.
 LEAST_PATCHES = 450
 LEAST_SHARE = 0.5  # of them that have most of their neighbours
 RAISE = 0.5  # log odds that a slide's operating point lies above Otsu's threshold
@@ -29,7 +29,7 @@ def operating_points(
     """Returns the operating point of every patch, (n,), and which are a slide's own, (n,) bool.
 
     Args:
-        context: that judged the patches.
+        context: the context that judged the patches.
         judged: the patches.
         places: (n,) where they lie.
         alone: operating point of a patch without neighbours.

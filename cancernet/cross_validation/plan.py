@@ -45,7 +45,7 @@ def plan_folds(
     Args:
         dataset: the data set.
         folds: a number from 2 to that of the patients, for folds as alike in classes and size
-            as whole patients permit; or "patients" to leave out one after the other.
+            as whole patients permit; or "patients" to leave out one patient at a time.
         only: leave out only these patients, one in each fold.
         seed: of the division.
 

@@ -56,7 +56,7 @@ class Fingerprint(Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SetFacts:
-    """What is known of a built data set, in its record and wherever it is used.
+    """The facts about a built data set, in its record and wherever it is used.
 
     Attributes:
         title: of the data set in the catalogue.
@@ -147,7 +147,7 @@ class BuildRecord(Record, SetFacts):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AuditRecord(Record):
-    """What is read of `audit.json`: the checks, and of which data set they are."""
+    """The part of `audit.json` that is read: the checks, and the data set's fingerprint."""
 
     fingerprint: str | None = None
     checks: tuple[CheckVerdict, ...]

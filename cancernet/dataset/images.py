@@ -58,10 +58,10 @@ class Images:
 
 
 def first_alike(digests: np.ndarray) -> np.ndarray:
-    """For each row of a uint8 array (n, 8*k): the place of the first row that is equal.
+    """Returns, for each row of a uint8 array (n, 8*k), the place of the first equal row.
 
     The rows must be digests: only rows with the same first bytes are compared as a whole,
-    and few digests have those in common that are not equal.
+    and few unequal digests begin with the same bytes.
     """
     begins = np.ascontiguousarray(digests[:, :8]).view(np.uint64).reshape(-1)
     order = np.argsort(begins)

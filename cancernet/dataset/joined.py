@@ -45,7 +45,7 @@ def join_files(
         table: the file, for messages.
         images: paths relative to the source folder.
         folder: of the table's images, whose files come first; or empty.
-        advice: what a person does where no name means a file.
+        advice: what to do where no name means a file, for the message.
 
     Raises:
         CancerNetError: not one name means a single file.

@@ -24,7 +24,7 @@ from cancernet.images.named_files import plain_path
 
 @dataclasses.dataclass(frozen=True)
 class Labelled:
-    """What a table says of a file, and the line of the row that says it first.
+    """What a table says about a file, and the line of the first row that says it.
 
     The patient is empty when the table has no such column.
     """

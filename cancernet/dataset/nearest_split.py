@@ -22,7 +22,7 @@ EXHAUSTIVE = 20_000  # 9 patients in 3 splits, 6 in 5
 STARTS, STARTS_OF_MANY, MANY = 24, 6, 100
 # Near enough to stop: no share is then off by more than 0.03 %.
 ENOUGH = 1e-7
-# Exchanges are looked for among so many patients at a time (the table has their square).
+# Exchanges are looked for among this many patients at a time (the table has their square).
 EXCHANGED = 160
 LEAST_GAIN = 1e-12
 NODES = 200_000

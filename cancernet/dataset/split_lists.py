@@ -23,9 +23,9 @@ class Listed:
         images: those that have a split.
         splits: int8, one an image, places in `config.SPLITS`.
         left_out: images of patients on no list.
-        without_images: ids on a list of whom there is no image, sorted.
+        without_images: ids on a list without an image, sorted.
         unlisted: how many patients are on no list, and how many images they have.
-        respelled: patients whose id on a list is spelled otherwise than with the images.
+        respelled: patients whose id is spelled differently on a list and with the images.
     """
 
     images: Images
@@ -93,10 +93,10 @@ def check_lists(
 ) -> list[Notice]:
     """Returns what validation and testing lack; refuses what cannot be trained or judged.
 
-    Somebody chose these lists, perhaps to repeat a published result: a class that is
-    missing in validation or testing leaves measures undefined, which is theirs to decide.
-    Training without a class, or a split without any image, would only fail later. Validation
-    without positives, or without negatives, chooses no operating point: that must be meant.
+    Somebody chose these lists, perhaps to repeat a published result. A class that is missing in
+    validation or testing leaves measures undefined, and that is their decision. Training without
+    a class, or a split without any image, would only fail later. Validation without positives, or
+    without negatives, can choose no operating point: the user must insist on that.
 
     Args:
         images: those on the lists.

@@ -61,9 +61,9 @@ def split_by_patient(
 def scarce_classes(counts: np.ndarray, dataset: Dataset) -> np.ndarray:
     """Returns the classes that must do without a split, as places; none when all must have all.
 
-    With two classes none may: without one of them nothing can be measured. With more, those
-    with fewer patients than there are splits, as long as positives and the rest each keep a
-    class that is not scarce.
+    Of two classes none may, because without one of them nothing can be measured. Of more, those
+    may that have fewer patients than there are splits, as long as positives and the rest each
+    keep a class that is not scarce.
 
     Args:
         counts: images of each patient in each class, (patients, classes).
@@ -206,7 +206,7 @@ def refuse_missing_classes(counts: np.ndarray, dataset: Dataset) -> None:
 def refuse_too_few(
     counts: np.ndarray, images: Images, dataset: Dataset, *, needed: int = len(SPLITS)
 ) -> None:
-    """Refuses what cannot be divided into so many splits.
+    """Refuses images that cannot be divided into `needed` splits.
 
     Raises:
         SplitError: all images are of one patient, or a class has fewer patients.

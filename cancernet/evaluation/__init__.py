@@ -1,1 +1,1 @@
-"""What a finished run says of other data, of its patients' groups, and beside another run."""
+"""Judges a finished run on other data, by groups of patients, and against another run."""

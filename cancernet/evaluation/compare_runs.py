@@ -1,4 +1,4 @@
-"""Two runs on the same testing images: read, paired, told as text, as JSON and as a page."""
+"""Compares two runs on the same testing images, as text, as JSON and as a page."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A finished run judged once more: on other data, in groups, or by another rule."""
+"""Judges a finished run once more: on other data, by groups, or by another rule."""
 
 import dataclasses
 import logging
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Examined:
-    """What came of it.
+    """The result of judging a run once more.
 
     Attributes:
         name: of the data.
@@ -38,16 +38,16 @@ class Examined:
         folder: that the images' paths are relative to; None where it is not known.
         assessment: the scores, and their figures at the operating point; in context where the
             run judges so, the images have places and --alone was not given.
-        context: what is told besides of figures in context; None where each patch is judged
+        context: the further facts about figures in context; None where each patch is judged
             alone.
-        subgroups: column to rows of `subgroup_rows`.
+        subgroups: column -> rows of `subgroup_rows`.
         predictive: predictive values at the prevalences that were asked for.
-        left_out: reason to number of files that were not judged.
-        leak: what the run knew of these images before; empty when nothing.
-        leak_as_built: the same without what an audit found since.
-        drawn: whether they, or the run's own, were drawn by a program.
+        left_out: reason -> number of files that were not judged.
+        leak: which of these images or patients the run was trained on; empty for none.
+        leak_as_built: the same without what an audit has found since.
+        drawn: whether these images, or the run's own, were drawn by a program.
         remarks: sentences that a reader must see.
-        own: whether they are of the run's own data set.
+        own: whether the images are of the run's own data set.
         content: digest of the images with their truth; empty for the run's own.
         exit_code: 1 when some images could not be read, or rows of a table have no file.
     """
@@ -145,7 +145,7 @@ def score_labelled(labelled: Labelled, predictor: Predictor) -> tuple[Scored, di
     """Scores labelled images from their files, as predict.py would.
 
     Returns:
-        The scored images, and reason to number of those that could not be read; each
+        The scored images, and reason -> number of those that could not be read; each
         is logged by name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an evaluation leaves: its report, its files, and the text on the screen."""
+"""Writes the report and the files of an evaluation, and its text for the screen."""
 
 import dataclasses
 from pathlib import Path
@@ -88,7 +88,7 @@ def _context_record(finished: FinishedRun, found: Examined) -> ContextRecord | N
 
 
 def as_text(finished: FinishedRun, found: Examined) -> str:
-    """Returns the figures of an evaluation, and what a reader must know of them, as text."""
+    """Returns the figures of an evaluation as text, with what a reader must know about them."""
     what = "Model" if finished.model else "Run"
     lines = [f"{what} {finished.run.folder} judged on {found.name} ({found.how})"]
     if found.drawn:

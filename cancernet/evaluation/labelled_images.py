@@ -39,7 +39,7 @@ class Labelled:
         patients: name of every image's patient; where it is not known, the image's path.
         unnamed: images whose patient is not known, so that each counts as one of its own.
         respelled: which ids were taken for one patient, in a sentence; or empty.
-        left_out: reason to number of files that were left out.
+        left_out: reason -> number of files that were left out.
         missing: rows of a table without a file.
         how: which images these are, in words.
         leak: what leaks between the splits of that set; empty when nothing.

@@ -1,4 +1,4 @@
-"""Somebody else's model, made ready to be judged: it brings no operating point of its own.
+"""Prepares a model of another system for an evaluation: it has no operating point of its own.
 
 `--rule fixed --threshold` gives one, or another rule chooses one on the validation images of the
 built data set on whose testing images the model is then judged.
@@ -20,7 +20,7 @@ from cancernet.scoring.predictor import Predictor
 
 
 def refuse_incomplete(named: Path, settings: EvaluationSettings) -> None:
-    """Raises CancerNetError unless the settings say on what a model is judged, and how called."""
+    """Raises CancerNetError unless the settings name a model's images and its operating point."""
     data, rule = settings.data, settings.rule
     if data is None:
         raise CancerNetError(
@@ -41,7 +41,7 @@ def refuse_incomplete(named: Path, settings: EvaluationSettings) -> None:
 
 
 def classes_in(data: Path | None) -> BuildRecord | None:
-    """Returns the record of a built data set, which says its classes; None of other images."""
+    """Returns the record of a built data set, which names its classes; None for other images."""
     return read_build(data) if data is not None and (data / BUILD).is_file() else None
 
 

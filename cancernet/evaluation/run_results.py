@@ -1,4 +1,4 @@
-"""What a finished run, cross-validation or evaluation left behind, read back for another look."""
+"""Reads back the results of a finished run, cross-validation or evaluation."""
 
 import csv
 import dataclasses
@@ -45,7 +45,7 @@ class EvaluationRecord(Record):
         content: digest of the images with their truth.
         context: how they were judged with their neighbours, where they were.
         left_out: reason -> number of files that were not judged.
-        leak: what the run knew of these images before; empty when nothing.
+        leak: which of these images or patients the run was trained on; empty for none.
         predictions: SHA-256 of `predictions.csv`.
     """
 
@@ -71,7 +71,7 @@ class EvaluationRecord(Record):
 class FinishedRun:
     """A finished run with its stored scores, those of each patch alone.
 
-    `model` is somebody else's, opened; None for a run, whose folder has its own.
+    `model` is an open model of another system; None for a run, whose folder has its own.
     """
 
     run: Run
@@ -79,7 +79,7 @@ class FinishedRun:
     model: Predictor | None = None
 
     def open(self) -> Predictor:
-        """Returns what scores images; that of a run is verified now, because it is used now."""
+        """Returns what scores images; a run's model is verified here, just before it is used."""
         return self.model or Predictor(run_folder.open_run(self.run.folder))
 
     @property
@@ -159,12 +159,12 @@ def pooled_in_context(folds: Sequence[FinishedRun]) -> InContext | None:
 
 
 def fold_scores(finished: FinishedRun) -> FoldScores:
-    """What a cross-validation pools of a fold."""
+    """Returns the scores of a fold that a cross-validation pools."""
     return FoldScores(**vars(finished.scores), name=finished.run.name)
 
 
 def history_of(folder: Path) -> dict[str, list[float]]:
-    """Returns measure to its value in every epoch; nothing where there is no such table."""
+    """Returns measure -> its value in every epoch; empty where the table is missing."""
     try:
         with open(folder / HISTORY, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -174,7 +174,7 @@ def history_of(folder: Path) -> dict[str, list[float]]:
 
 
 def flow_of(counts: Mapping[str, SplitCounts]) -> list[FlowStep]:
-    """The way of the images of a run's own data set."""
+    """Returns the steps from a run's own data set to its splits, with their images."""
     return [
         FlowStep(name=name, patients=one.patients, images=one.images, positives=one.positives)
         for name, one in counts.items()
@@ -214,7 +214,7 @@ def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) ->
 
 
 def asked_of(run: Run, /, **said: str) -> Asked:
-    """What was asked of a run's network; what is `said`, by field, counts instead of the record."""
+    """Returns what was asked of a run's network; `said`, by field, replaces what the record has."""
     record = run.record
     name = record.model.name if record.model else run.name
     told = {"data_set": f"{record.dataset.name}: {record.dataset.title}", **said}
@@ -226,18 +226,18 @@ def asked_of(run: Run, /, **said: str) -> Asked:
 
 
 def read_besides(folders: Sequence[str]) -> tuple[list[Beside], list[str]]:
-    """Reads runs whose figures stand beside others, for a report at the end of a training.
+    """Reads the runs that a report compares with a training (`--beside`).
 
     Returns:
-        Those that can be read, and a sentence on each that no longer can: no reason to lose a
-        training.
+        Those that can be read, and a sentence on each that no longer can, which is no reason to
+        lose a training.
     """
     found, missing = [], []
     for folder in folders:
         try:
             found.append(read_beside(Path(folder)))
         except RunError as error:
-            missing.append(f"A run that was to stand beside this one is left out: {error}.")
+            missing.append(f"A run named with --beside is left out: {error}.")
     return found, missing
 
 
@@ -269,7 +269,7 @@ def _unlike(folder: Path, split: str) -> int | None:
     """How many images of a split the run found unlike its training images; None if not told."""
     try:
         told = (read_metrics(folder).unlike_training or {}).get(split)
-    except RunError:  # the figures are made anew: nothing else is taken from the file
+    except RunError:  # the figures are computed again: nothing else is taken from the file
         return None
     return told.unlike if told else None
 

@@ -1,4 +1,4 @@
-"""What a finished run is judged on, and how; checked when made."""
+"""The settings of an evaluation: which images, and how they are judged; checked when made."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _RULE = "another operating point, chosen on the run's stored validation predicti
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """Every choice of one evaluation; the default judges the run's own testing set as scored.
+    """The settings of one evaluation; the default judges the run's own testing set as scored.
 
     Raises:
         CancerNetError: a value is out of bounds, or values do not go together.
@@ -110,7 +110,7 @@ class EvaluationSettings:
         return {name: value for name, value in values.items() if value is not None}
 
     def over(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the settings of a training, but for those of the rule that chooses again."""
+        """Returns the settings of a training with those of the rule that chooses again."""
         if self.rule is None:
             return settings
         return {**settings, **self.rule_settings, "operating_rule": self.rule}

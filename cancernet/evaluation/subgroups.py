@@ -1,4 +1,4 @@
-"""The same figures for parts of the patients: site, scanner, age group, whatever a table says."""
+"""The same figures for groups of patients: by site, scanner, age group or any column of a table."""
 
 import dataclasses
 import logging
@@ -34,7 +34,7 @@ class SubgroupRow(Figures):
 def subgroups(
     table: Path, scores: ScoreSet, *, seed: int, columns: Sequence[str] = ()
 ) -> dict[str, list[SubgroupRow]]:
-    """Returns every column of a table with the rows of its groups, at the one operating point.
+    """Returns column -> the rows of its groups, at the run's operating point.
 
     Raises:
         CancerNetError: the table cannot be read, or names nobody who was tested.
@@ -54,7 +54,7 @@ def subgroups(
     strangers = sorted(known - set(keys))
     if strangers:
         others = counted(len(strangers), key)
-        _log.warning("%s: %s not tested, passed over (%s)", table, others, some(strangers))
+        _log.warning("%s: %s not tested, ignored (%s)", table, others, some(strangers))
     calls = scores.calls()
     found = {
         name: subgroup_rows(calls, group, keys=keys, seed=seed) for name, group in groups.items()
@@ -133,7 +133,7 @@ def subgroup_rows(
     """Judges every group by itself; many groups of few patients differ by chance alone.
 
     Args:
-        group: key to the name of its group; a key that is not there is "not given".
+        group: key -> the name of its group; a key that is not there is "not given".
         keys: (images,) what `group` is looked up by; the patients when not given.
     """
     looked_up = calls.patients if keys is None else keys

@@ -1,4 +1,4 @@
-"""Which files the rows of a table of labelled images mean; the rows and files without a partner."""
+"""Matches the rows of a table of labelled images with files, and notes those without a match."""
 
 import dataclasses
 import logging

@@ -1,4 +1,4 @@
-"""Whether a run was trained on what it is now to be judged on."""
+"""Tells whether a run was trained on the images or patients that it is judged on."""
 
 from pathlib import Path
 
@@ -54,10 +54,14 @@ def unchecked(labelled: Labelled, run: Run) -> str:
         return ""
     if own_folder(run) is not None:
         return ""
-    by_name = "only by the names of patients" if labelled.patients_known else "not at all"
+    could = (
+        "could be checked only by patients' names"
+        if labelled.patients_known
+        else ("could not be checked")
+    )
     return (
-        "Whether the run was trained on some of these images could be checked "
-        f"{by_name}: its own data set is no longer where it was."
+        f"Whether the run was trained on some of these images {could}: its own data set is no "
+        "longer where it was."
     )
 
 
@@ -71,7 +75,7 @@ def leak_of(run: Run) -> str:
 
 
 def own_audit(run: Run) -> list[CheckVerdict]:
-    """Returns the verdicts on the run's own data set; none of a fold, which divides it anew."""
+    """Returns the verdicts on the run's own data set; none for a fold, which divides it again."""
     folder = None if run.record.dataset.whole else own_folder(run)
     return read_audit(folder) if folder is not None else []
 
@@ -79,8 +83,8 @@ def own_audit(run: Run) -> list[CheckVerdict]:
 def own_folder(run: Run) -> Path | None:
     """Returns the folder of the run's own data set where it is still to be found as it was.
 
-    A folder that was named in relation to where the training was started is looked for from
-    here and from each folder above the run: people start from the folder that has both.
+    A relative folder is looked for from here and from each folder above the run: people start a
+    training in the folder that has both.
     """
     named = Path(run.record.dataset.folder)
     above = [] if named.is_absolute() else [p / named for p in run.folder.resolve().parents]
@@ -94,7 +98,7 @@ def own_folder(run: Run) -> Path | None:
 
 
 def fingerprints(run: Run) -> set[str]:
-    """Returns that of the run's data set and, of a fold, that of the whole that it divides."""
+    """Returns the fingerprint of the run's data set and, for a fold, of the set it divides."""
     facts = run.record.dataset
     return {facts.fingerprint, facts.whole} - {""}
 

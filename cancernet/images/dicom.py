@@ -1,4 +1,4 @@
-"""DICOM files as Pillow images: decoded, scaled by their own window, no longer than that.
+"""Opens DICOM files as Pillow images: decoded and scaled by their own window.
 
 pydicom reads the header, imagecodecs unpacks compressed pixels; both are imported when a DICOM
 file is met. Of the header only what pixels need is read, and no message of a library is passed
@@ -108,7 +108,7 @@ class DicomImageFile(ImageFile.ImageFile):
 
 
 def patient_id(content: bytes) -> str:
-    """Returns the id of the patient in a DICOM header, to be compared and not to be shown.
+    """Returns the id of the patient in a DICOM header, for comparison only; never show it.
 
     Raises:
         ImageError: the header cannot be read, or pydicom is not installed.
@@ -278,7 +278,7 @@ def _window(header: Header) -> tuple[float, float] | None:
 
 
 def _rescaling(header: Header) -> tuple[float, float]:
-    """Returns slope and intercept from stored values to those that a window means."""
+    """Returns slope and intercept from stored values to the values that a window refers to."""
     group = _of_frame(header, "PixelValueTransformationSequence")
     return float(group.get("RescaleSlope", 1)), float(group.get("RescaleIntercept", 0))
 

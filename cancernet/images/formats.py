@@ -1,4 +1,4 @@
-"""The formats of image files: which one a file has, what opens it, how deep its values are.
+"""The formats of image files: how to tell them, what opens them, how deep their values are.
 
 A format is told by how the content begins; what a file is called does not count. Only the one
 plugin it needs is loaded: Pillow would load those of all its formats to look for the right one.
@@ -53,7 +53,7 @@ _WHITE_IS_ZERO = 0
 
 
 class Oddity(enum.IntFlag):
-    """What its name or its first page does not say; several at once are their sum."""
+    """What is odd about a file that is read all the same; several at once are their sum."""
 
     PAGE = 1  # another page than the first was taken
     FRAME = 2  # the first of several frames was taken

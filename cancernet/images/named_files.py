@@ -1,10 +1,10 @@
 """Finds the files that a table means, whatever machine or folder its paths are from.
 
-A path in a table means the file that has most of its end in common with it. Upper and lower case
-count only where both are there. Where several files have that end, the caller gets them all. And
-where the front of a path is foreign to this folder (`D:/me/set` of `D:/me/set/train/1.png`), all
-that lies behind the same front must be here: `D:/me/set/test/1.png` does not mean `train/1.png`
-because the folder `test` is missing.
+A path in a table means the file that shares the longest end with it. Case counts only where two
+files differ in nothing else. Where several files share that end, the caller gets them all. Where
+the front of a path is foreign to this folder (`D:/me/set` of `D:/me/set/train/1.png`), everything
+behind that front must be here: `D:/me/set/test/1.png` does not mean `train/1.png` just because
+the folder `test` is missing.
 """
 
 import bisect

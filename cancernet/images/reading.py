@@ -38,8 +38,8 @@ from cancernet.images.formats import (
 from cancernet.images.plain_png import plain_png
 
 MAXIMUM_PIXELS = 64_000_000
-# No image of so many pixels is larger (four channels of 32 bits, not packed); more would fill
-# the memory.
+# No image within the limit of pixels is larger (four channels of 32 bits, not packed); more would
+# fill the memory.
 MAXIMUM_BYTES = 1 << 30
 PLAIN_TILE = 2048 * 2048  # pixels that a tile may have, however small its image
 # What Pillow notes of a PNG without any other metadata: no orientation is hidden here.
@@ -180,7 +180,7 @@ def _refuse_odd(status: os.stat_result) -> None:
 
 
 def pixels_decoded(image: Image.Image, content: bytes) -> int:
-    """How many pixels decoding makes room for: of the image, or of a TIFF's larger tile."""
+    """Returns the pixels that decoding allocates: the image's, or those of a TIFF's larger tile."""
     tile = largest_tile(content, directory_of_page(image)) if image.format == "TIFF" else 0
     return max(image.width * image.height, tile)
 
@@ -208,7 +208,7 @@ def _to_rgb(image: Image.Image, content: bytes, bits: int) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Brings an open image of at most 8 bits a channel to RGB; it stays as it is itself."""
+    """Returns an open image of at most 8 bits a channel as RGB; the original is unchanged."""
     image = _upright(image)
     if image.mode == "RGB":
         return image.convert("RGB") if "transparency" not in image.info else _on_white(image)
@@ -247,11 +247,10 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def largest_tile(content: bytes, offset: int | None = None) -> int:
-    """Pixels of a tile of the TIFF page whose directory is there; 0 for one stored in strips.
+    """Returns the pixels of a tile of the TIFF page whose directory is at `offset`, in bytes.
 
-    Without a place it is the first page.
-
-    The decoder makes room for a tile, however small the image is.
+    None takes the first page; a page stored in strips has 0. The decoder allocates a whole tile,
+    however small the image is.
 
     Raises:
         ImageError: the directory of the page cannot be read, or names a size twice: of two
@@ -259,13 +258,13 @@ def largest_tile(content: bytes, offset: int | None = None) -> int:
     """
     try:
         tags = _directory(content, offset)
-    except (struct.error, OverflowError):  # the latter: the place named is no place in memory
+    except (struct.error, OverflowError):  # the latter: the offset is not a possible address
         raise ImageError("the image is damaged (its TIFF directory is cut off)") from None
     return tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0)
 
 
 def _directory(content: bytes, offset: int | None) -> dict[int, int]:
-    """The tags of a page, each with its value where that is one whole number, else 0."""
+    """Returns the tags of a page, each with its value where that is one whole number, else 0."""
     order = "<" if content[:2] == b"II" else ">"
     big = 43 in struct.unpack_from("BB", content, 2)
     if offset is None:

@@ -1,4 +1,4 @@
-"""How pixels are brought to what a network was trained on; inside graphs and outside."""
+"""How pixels are scaled to what a network was trained on, inside graphs and outside."""
 
 from typing import Any
 

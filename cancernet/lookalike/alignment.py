@@ -137,7 +137,7 @@ def _lay_closely(first: np.ndarray, small: np.ndarray, size: int) -> tuple[float
 
 
 def _shrunk(second: np.ndarray, first: tuple[int, ...], crop: float, longest: int) -> np.ndarray:
-    """The second, its longer side at most `longest` and no larger than the first can show."""
+    """Returns the second, its longer side at most `longest` and no larger than the first shows."""
     import cv2
 
     room = (crop * a / b for a, b in zip(first, second.shape, strict=True))

@@ -35,16 +35,19 @@ from cancernet.lookalike.pictures import (
     read_grey,
 )
 
-# Correlations from which on two pictures count as one; chosen on planted changes of
+# From these correlations on, two pictures count as one; chosen on planted changes of
 # real patches and scans (benchmarks/audit_recall.py).
 ALIKE_DESCRIPTIONS = 0.7
 ALIKE_GREY = 0.7
 ALIKE_DETAIL = 0.5
 # Where there is little detail, as in a white patch with a strip of tissue, chance agrees
-# more: the correlation of detail must then be larger, by up to so much. More so where a
+# more: the correlation of detail must then be larger, by up to this much. More so where a
 # smaller crop could be chosen: two strips fit at one of many places.
 ENOUGH_EVIDENCE, SURER = 0.2, 0.25
 FREE_CROP, ENOUGH_TO_FIT, SURER_TO_FIT = 0.93, 0.5, 0.45
+# Nobody changes the ratio of a picture's sides by more. A narrow strip, such as a patch at the edge
+# of a slide, would fit somewhere into many others.
+MOST_SQUEEZED = 2.5
 # Candidates looked at for each picture, the best.
 CANDIDATES = 6
 
@@ -199,8 +202,9 @@ def _verified(
         for place, agreements in results:
             chunk = hits[place * CHUNK : (place + 1) * CHUNK].tolist()
             for (one, other, _, symmetry, _), found in zip(chunk, agreements, strict=True):
-                if _is_one(found):
-                    changes = _changes(found, symmetry, size[one].tolist(), size[other].tolist())
+                first, second = size[one].tolist(), size[other].tolist()
+                if _is_one(found) and _is_same_form(symmetry, first, second):
+                    changes = _changes(found, symmetry, first, second)
                     distance = round(1 - found.detail, 4)
                     pairs.append(
                         Pair(min(one, other), max(one, other), distance, changes, found.crop)
@@ -215,6 +219,12 @@ def _is_one(found: Agreement) -> bool:
         enough, surer = ENOUGH_TO_FIT, SURER_TO_FIT
     lacking = max(0.0, 1 - found.evidence / enough)
     return found.grey >= ALIKE_GREY and found.detail >= ALIKE_DETAIL + surer * lacking
+
+
+def _is_same_form(symmetry: int, first: list[int], second: list[int]) -> bool:
+    height, width = first[::-1] if SYMMETRIES[symmetry][0] else first
+    squeezed = height * second[1] / (width * second[0])
+    return 1 / MOST_SQUEEZED <= squeezed <= MOST_SQUEEZED
 
 
 def _agreements(chunk: list[tuple[Any, ...]]) -> list[Agreement]:

@@ -27,7 +27,7 @@ from cancernet.lookalike.pictures import (
 
 PICTURES_A_BLOCK = 256
 CELLS_PER_ROOT = 4.0
-# Up to so many are compared each with each, and nothing is missed.
+# Up to this many are compared each with each, and nothing is missed.
 FEW = 4000
 # Cells searched for a box inside a picture, and for the whole, whose copy is nearer.
 NEAREST_CELLS, NEAREST_OF_WHOLE = 20, 4

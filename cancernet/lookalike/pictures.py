@@ -50,7 +50,7 @@ DIGEST = 16  # bytes
 # Below this contrast in grey levels a picture is too plain to be told from another: what is
 # left is noise, and empty glass looks like empty glass.
 PLAIN = 2.0
-# A mask is black and white to so many grey levels, but for this share of its pixels.
+# A mask is black and white within this many grey levels, except for this share of its pixels.
 NEARLY, MIXED = 16, 0.03
 
 PICTURE = np.dtype([
@@ -173,7 +173,7 @@ def _digest(*contents: bytes) -> np.ndarray:
 
 
 def _is_two_toned(pixels: np.ndarray, grey: np.ndarray) -> bool:
-    """Tells a segmentation mask by its looks; one recompressed is nearly so."""
+    """Tells whether a picture looks like a segmentation mask, perhaps recompressed."""
     between = (grey >= NEARLY) & (grey <= 255 - NEARLY)
     if np.count_nonzero(between) > MIXED * grey.size:
         return False

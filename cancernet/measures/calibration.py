@@ -18,7 +18,7 @@ from cancernet.measures.metrics import ByName, ratio
 from cancernet.measures.remarks import CALIBRATION_ERROR, FEW_PATIENTS, Kind, Remark, remark
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
-# What the expectation that 1 is right counts for, in patients (benchmarks/README.md).
+# How many patients the prior that 1 is right counts for (benchmarks/README.md).
 PRIOR_PATIENTS = 10
 FEW_IMAGES = 1000
 SIMULATIONS = 200
@@ -45,7 +45,7 @@ def fit_calibration(
             temperature is drawn towards 1. Without them it is taken as found.
 
     Returns:
-        The fit; with one class only, or without a single error, none, with a remark.
+        The fit; no correction, with a remark, for a single class or without any error.
 
     Raises:
         ValueError: an unknown method, isotonic for more than two classes, bad input.

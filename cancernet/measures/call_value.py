@@ -2,7 +2,7 @@
 
 Net benefit at a probability threshold p (Vickers & Elkin 2006,
 doi:10.1177/0272989X06295361): true positives − false positives · p / (1 − p), both as
-shares of all images. Whoever acts from p upwards says that way what a false alarm costs.
+shares of all images. Acting from p upwards states what a false alarm costs.
 It means something only for calibrated probabilities, and at this set's prevalence.
 """
 

@@ -59,7 +59,7 @@ class Calls:
 
     @property
     def only(self) -> str:
-        """Which class the first image is of, in a word: that of all, where there is one only."""
+        """The side of the first image, in a word; that of all images where `of_one_class`."""
         return "positive" if self.truth[0] else "negative"
 
     @property
@@ -180,7 +180,7 @@ def check_patients(patients: Any, images: int) -> np.ndarray:
     """Returns the patients' names as text, shape (images,)."""
     array = np.asarray(patients)
     if array.shape != (images,):
-        raise ValueError(f"patients must have shape ({images},) like truth, but has {array.shape}")
+        raise ValueError(f"patients must have shape ({images},) like truth, but have {array.shape}")
     return array.astype(str)
 
 

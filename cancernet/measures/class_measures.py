@@ -1,6 +1,6 @@
 """Class by class, and the same folded to positive against negative.
 
-Folded, one benign class called another benign class is no error: only the side counts.
+Folded, calling one benign class another is not an error: only the side counts.
 """
 
 import dataclasses

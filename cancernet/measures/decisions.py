@@ -31,7 +31,7 @@ from cancernet.measures.remarks import Kind, Remarked
 
 # float32 softmax ends near here; a probability of 0 would have no logarithm.
 SMALLEST = 1e-30
-# A probability of 0 or 1 has no finite log odds; they are taken of one at least this far from it.
+# A probability of 0 or 1 has no finite log odds; it is first moved this far away from 0 or 1.
 _SURE = 1e-7
 # How far the scores of one patient lie from those of another, in log odds: the scale of
 # a logistic distribution. Leaving out one IDC patient after the other, stain and scanner

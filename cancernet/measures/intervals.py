@@ -163,7 +163,7 @@ def spread_of(value: float, draws: np.ndarray, patients: float) -> np.ndarray | 
 
 
 def standard_errors(patients: float, level: float) -> float:
-    """Returns how many standard errors an interval reaches with so many effective patients."""
+    """Returns how many standard errors an interval reaches, given the effective patients."""
     from scipy.special import stdtrit
 
     return float(stdtrit(patients - 1, (1 + level) / 2) * np.sqrt(patients / (patients - 1)))
@@ -191,7 +191,7 @@ def evidence(calls: Calls, name: str) -> Evidence:
 
 
 def effective_patients(images: np.ndarray) -> float:
-    """Returns Kish's effective number of patients with so many images each; 0 for none."""
+    """Returns Kish's effective number of patients from the images of each; 0 for none."""
     total = images.sum()
     return float(total**2 / (images**2).sum()) if total > 0 else 0.0
 

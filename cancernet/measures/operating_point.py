@@ -18,7 +18,7 @@ from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 MARGIN = 2e-6
 # The shifts averaged over: beyond REACH scales less than 0.002 % of the distribution is left.
 REACH = 12
-# What the threshold that was expected counts for, in patients (benchmarks/README.md).
+# How many patients the prior that the expected threshold is right counts for (benchmarks/README.md).
 PRIOR_PATIENTS = 1
 EQUAL = 1e-12
 
@@ -46,8 +46,8 @@ def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
     """Chooses a threshold on validation.
 
     Args:
-        calls: of validation; their threshold does not count. Patients, where known, are
-            trusted the less the fewer they are.
+        calls: of validation; their threshold does not count. The fewer patients are known, the
+            less they are trusted.
         rule: that chooses.
 
     Returns:

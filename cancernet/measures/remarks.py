@@ -16,10 +16,10 @@ from cancernet.base.words import counted
 # Fewer patients with images of a class than this are said to be few.
 FEW_PATIENTS = 10
 
-# Log odds by which the mean probability is off from which it is said: odds twice or half as high.
+# A mean probability that is off by more log odds than this is reported: odds twice or half as high.
 BADLY_CALIBRATED = math.log(2)
 
-# Of unseen patients' images the threshold lets about so many seem unlike the training images.
+# The share of unseen patients' images that the threshold calls unlike the training images, about.
 UNLIKE_SHARE = 0.01
 
 Value = int | float | str | tuple[str, ...]
@@ -251,7 +251,7 @@ def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
 
 
 def short_sentences(remarks: Iterable[Remark], unit: str) -> list[str]:
-    """Returns what remarks come to in a few words each, every word once."""
+    """Returns the remarks in a few words each, without repetitions."""
     found = (SHORT.get(one.kind) or sentence(one).removesuffix(".") for one in remarks)
     return list(dict.fromkeys(each.replace("{unit}", unit) for each in found))
 

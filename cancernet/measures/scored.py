@@ -1,4 +1,4 @@
-"""Scored images: what a network said of every image, what is true, and what the classes mean."""
+"""Scored images: the probabilities of every image, its truth, and what the classes mean."""
 
 import csv
 import dataclasses
@@ -215,7 +215,7 @@ def write_scored(
 def read_scored(path: Path, *, in_context: bool = False) -> tuple[Scored, tuple[str, ...]]:
     """Reads a `predictions.csv`; returns the scores of its images and the classes in order.
 
-    The scores are those of each image alone, of which scores in context can be made anew;
+    The scores are those of each image alone, from which scores in context can be computed again;
     `in_context` asks for those in context, where the table has them.
 
     Raises:

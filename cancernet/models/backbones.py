@@ -1,7 +1,7 @@
 """Classifiers on a backbone of keras.applications: those of the studies, and any by name.
 
 `backbone:MobileNetV2` is the plain way to start from ImageNet: a frozen backbone, average
-pooling, dropout 0.2 and softmax. For a start from nothing, `unfreeze_all` lets all of it learn.
+pooling, dropout 0.2 and softmax. To start from random numbers, `unfreeze_all` lets all of it learn.
 """
 
 import functools

@@ -25,7 +25,7 @@ BACKBONE_PREFIX = "backbone:"
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """An entry of the registry: all that is known of a network besides its graph.
+    """An entry of the registry: the facts about a network besides its graph.
 
     Attributes:
         build: the builder.
@@ -90,8 +90,8 @@ def build_model(
 ) -> keras.Model:
     """Builds a network by name, with fresh weights, ImageNet's, or those of a file.
 
-    A network whose backbone is frozen comes frozen, as published, whatever its weights; to
-    start it from none, call `unfreeze_all`.
+    A network with a frozen backbone comes frozen, as published, whatever its weights; to train it
+    from random numbers, call `unfreeze_all`.
 
     Args:
         name: a registered name, e.g. "cancernet" or "backbone:MobileNetV2".

@@ -6,8 +6,8 @@ of the keys, each as its number of elements (int64) and its bytes. A tensor is a
 storage: offset, size and strides all count.
 
 A pickle may call whatever it names. Here it may name an ordered dictionary, two kinds of
-storage and the function that makes a tensor, use the few operations that these need, and call
-nothing of anybody's: every name stands for something of this file.
+storage and the function that makes a tensor, and use the few operations that these need. No
+other code is called: every name stands for something of this file.
 
 A layer of Keras gets the arrays of the PyTorch module that has its name, without the underscores
 that the parts of a name begin with: `_blocks.0._bn1` is `blocks.0.bn1`.
@@ -96,13 +96,13 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            # Made anew: what a file does to it ends with the file.
+            # A new one each time: what a file does to it ends with the file.
             return lambda storage, offset, size, strides, *_: _Tensor(
                 storage, offset, size, strides
             )
         if module == "torch" and name in KINDS:
             return KINDS[name]
-        raise ValueError(f"it names {module}.{name}, which is no part of weights")
+        raise ValueError(f"it names {module}.{name}, which does not belong in weights")
 
     def persistent_load(self, pid: Any) -> _Storage:
         """Returns the storage that ("storage", kind, key, device, count, None) describes."""
@@ -133,7 +133,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     except Exception as error:  # a forged pickle raises many kinds
         raise CancerNetError(
             f"{path} is damaged or not a legacy PyTorch file of weights ({first_line(error)}); get "
-            "it anew, or use a .h5, .weights.h5 or .keras file"
+            "it again, or use a .h5, .weights.h5 or .keras file"
         ) from None
 
 
@@ -145,7 +145,7 @@ def _read(file: io.BytesIO) -> dict[str, NDArray[Any]]:
     if not isinstance(tensors, dict) or not all(
         isinstance(name, str) and isinstance(tensor, _Tensor) for name, tensor in tensors.items()
     ):
-        raise ValueError("it holds other things than tensors by their names")
+        raise ValueError("it holds something other than tensors by name")
     keys, _ = _unpickled(file)
     if sorted(keys) != sorted(storages):
         raise ValueError("its list of storages is not that of its tensors")
@@ -160,7 +160,7 @@ def _unpickled(file: io.BytesIO) -> tuple[Any, dict[str, _Storage]]:
     start = file.tell()
     for operation, argument, place in pickletools.genops(file):
         if operation.name not in OPERATIONS:
-            raise ValueError(f"its operation {operation.name} is no part of weights")
+            raise ValueError(f"its operation {operation.name} does not belong in weights")
         if operation.name == "LONG_BINPUT" and int(argument or 0) > int(place or 0):
             raise ValueError("it remembers more than it holds")  # memory would be set aside
     file.seek(start)
@@ -184,7 +184,7 @@ def _check_counts(*numbers: Any) -> None:
 
 
 def set_weights(model: keras.Model, tensors: Mapping[str, NDArray[np.float32]]) -> None:
-    """Fills every layer that has weights; tensors that belong to none are passed over.
+    """Fills every layer that has weights; tensors that belong to none are ignored.
 
     Raises:
         ValueError: a layer has no tensor, one of another shape, or one without numbers; or it

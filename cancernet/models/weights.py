@@ -1,7 +1,7 @@
 """Loads a network's initial weights from ImageNet or a file; never silently random numbers.
 
-A file may hold the whole network or its backbone without the classifier; which of
-the two, its number of parameters says.
+A file may hold the whole network or its backbone without the classifier: the number of
+parameters tells which.
 """
 
 import contextlib
@@ -200,7 +200,7 @@ def _load_through_keras_network(backbone: keras.Model, path: Path, application: 
 
 
 def _check_statistics(layer: keras.layers.Normalization, path: Path) -> None:
-    """Refuses an EfficientNet whose input is scaled otherwise than ours scales it.
+    """Refuses an EfficientNet whose input is scaled differently from ours.
 
     The file keeps the ImageNet mean and, as "variance", the deviation; with the square
     root that Keras multiplies by for it, the result is (x / 255 - mean) / deviation,

@@ -47,8 +47,8 @@ def with_open_data(plan: Plan) -> Plan:
     """Returns a plan with its data set open; refuses what can be refused without TensorFlow.
 
     Raises:
-        CancerNetError: the data set, the settings, the folder, the first weights or the logs do
-            not do.
+        CancerNetError: the data set, the settings, the folder, the first weights or the logs
+            cannot be used.
     """
     plan.logs.check()
     config, dataset = plan.config, open_whole(plan.data, plan.config)
@@ -64,7 +64,7 @@ def read_whole(folder: Path) -> BuiltDataset:
     """Reads a built data set that has images in every split, all of them on the disk.
 
     Raises:
-        CancerNetError: not so; the message says what to do.
+        CancerNetError: something is missing; the message says what to do.
     """
     dataset = read_dataset(folder)
     for name in ("training", "validation", "testing"):
@@ -251,7 +251,7 @@ def begin(training: Training, plan: Plan, weights: FirstWeights | None) -> RunRe
 
 
 def describe_dataset(dataset: BuiltDataset) -> DatasetFacts:
-    """Returns what run.json says of the data, so that the run no longer needs them."""
+    """Returns what run.json says about the data, so that the run no longer needs them."""
     return DatasetFacts(
         name=dataset.name,
         title=dataset.title,

@@ -1,4 +1,4 @@
-"""A training as values: what is asked for, what is trained where, its epochs, what came of it."""
+"""A training as values: what is asked for, what is trained where, its epochs, its results."""
 
 import dataclasses
 import importlib.util
@@ -93,7 +93,7 @@ class Plan:
         return f"Settings of {self.recipe}{beside}" if self.recipe else ""
 
     def for_images(self, images: int) -> "Plan":
-        """Returns the plan with the epochs that its length makes of so many training images."""
+        """Returns the plan with the epochs that its length means for this many training images."""
         return dataclasses.replace(self, config=self.config.for_images(images))
 
 
@@ -171,13 +171,13 @@ class State:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finished:
-    """What came of a training.
+    """The results of a training.
 
     Attributes:
         state: the bookkeeping of the epochs.
         assessment: both splits with their scores, the operating point and every figure at it.
             In context where patches have places.
-        context: what is told besides of figures in context; None of patches judged alone.
+        context: the further facts about figures in context; None for patches judged alone.
         record: run.json without the hashes of the run's files.
     """
 

@@ -49,7 +49,7 @@ class Asked:
     Attributes:
         data_set: the one it was trained on.
         run: the run that is evaluated; empty in the report of a training, as is `judged_on`.
-        judged_on: the images that the run is evaluated on.
+        judged_on: the images that the run is evaluated on, in words.
         folds_asked: what `--folds` was; None without a cross-validation.
     """
 
@@ -63,7 +63,7 @@ class Asked:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingFacts:
-    """What the training took; None or empty where it is not known.
+    """What the training cost; None or empty where it is not known.
 
     `seconds` are of all epochs, `cpu_seconds` of all processors together, and `finished` is
     the time as ISO 8601, empty when it has just ended.
@@ -93,7 +93,7 @@ class FlowStep:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Beside:
-    """Another run or testing set whose figures stand beside these, unpaired.
+    """Another run or testing set whose figures are shown beside these, unpaired.
 
     Attributes:
         split_method: how its splits were made, in words.
@@ -117,8 +117,8 @@ class SlidePicture:
     """A picture of one testing patient's slide.
 
     `labelled` and `called` are the shares, 0-1, of the area that is labelled or called positive;
-    `called_alone` is that of patches alone where `called` is in context; `patients` is how many
-    testing patients could be shown.
+    `called_alone` is the share by patches alone where `called` is in context; `patients` is how
+    many testing patients could be shown.
     """
 
     path: Path
@@ -138,32 +138,32 @@ class ReportContent:
         assessment: the scores and their figures.
         asked: what was asked of which network on which data.
         flow: the way of the images: found, used, training, validation, testing.
-        left_out: reason to number of files that were left out.
+        left_out: reason -> number of files that were left out.
         split_method: how the splits were made, in words.
-        leak: what leaks between the splits as they were built, or was known to the run; in
-            sentences, empty when nothing.
+        leak: what leaks between the splits as they were built, or what the run was trained on;
+            in sentences, empty for nothing.
         command: what to type to repeat it.
         unit: what the splits keep together, in a word: patient, source, group.
         fingerprint: of the data set.
-        versions: of the program and what it stands on, by name.
+        versions: of the program and the packages it uses, by name.
         commit: of the program; empty when not known.
         created: when, as ISO 8601.
-        history: measure to its value in every epoch.
+        history: measure -> its value in every epoch.
         best_epoch: the epoch that was kept, from 1.
-        training: what it took.
+        training: what it cost.
         notice: the sentence on intended use; shown first and last.
         remarks: more sentences that a reader must know before any figure.
-        beside: others whose figures stand beside these.
-        subgroups: column of a table of patients to the figures of its groups.
+        beside: others whose figures are shown beside these.
+        subgroups: column of a table of patients -> the figures of its groups.
         prevalences: shares of positives that the user expects.
         audit: the audit's checks; empty where none was made.
         image_folder: what the testing paths are relative to; None shows no pictures.
-        heat_map: from a testing path to a picture of what the call rested on, or None.
+        heat_map: testing path -> a picture of what the call rested on, or None.
         folds: of a cross-validation, whose pooled figures the assessment holds.
         slides: maps of testing patients, where the images have places.
         portrait: what to show of data and network; None shows nothing of it.
         judged_again: whether a finished run is judged once more, on these or other images.
-        context: what is told besides of figures in context; None of patches judged alone.
+        context: the further facts about figures in context; None for patches judged alone.
     """
 
     title: str

@@ -43,7 +43,7 @@ class Chapter:
         what, fitted, points: sentences: what context is, how it was fitted, and the operating
             points.
         rows: the headline figures alone and in context.
-        warnings: what must be known of the figures of patches alone only.
+        warnings: what must be known about the figures of patches alone, and of no others.
     """
 
     what: str

@@ -23,7 +23,7 @@ PATIENTS = "patients.csv"
 DRAWN_ALERT = "Drawn data: not real tissue."
 LEAK_ALERT = "Leaking split: figures are too good."
 WIDEST_SLIDE = 1400  # pixels; the picture at full size is in figures/
-# Columns of patients.csv, and where `PatientRow` names them otherwise.
+# Columns of patients.csv -> the fields of `PatientRow`.
 PATIENT_COLUMNS = {
     "patient": "", "images": "", "positives": "", "true_share": "", "mean_score": "",
     "area_fraction": "called_share", "mean_of_the_top_10": "mean_of_top", "accuracy": "",
@@ -34,7 +34,7 @@ PATIENT_COLUMNS = {
 def write_report(content: ReportContent, folder: Path, figures: Figures | None = None) -> None:
     """Writes `figures/`, `report.html` and `patients.csv` into a folder.
 
-    `figures` are the content's, where they have been begun.
+    `figures` are those of the content, if they have been begun already.
     """
     figures = figures or Figures(content)
     figures.write(folder / FIGURES)
@@ -105,7 +105,7 @@ def _surest_wrong(content: ReportContent) -> tuple[list[sections.WrongCall], ...
 
 
 def alerts(*, drawn: bool, leaking: bool) -> list[str]:
-    """Returns what must not be overlooked, to stand above every sheet of a page."""
+    """Returns what must not be overlooked, shown at the top of every sheet of a page."""
     return [DRAWN_ALERT] * drawn + [LEAK_ALERT] * leaking
 
 

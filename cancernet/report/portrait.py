@@ -72,7 +72,7 @@ class KernelViews:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Portrait:
-    """All of that of one run.
+    """What a report shows of the data and the network of one run.
 
     Attributes:
         counts: split -> images of each class, in class order.

@@ -29,7 +29,7 @@ HEAT_MAPS = "*/explanations.jsonl"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Returns the number with so many decimals; NaN as `undefined`."""
+    """Returns the number with `digits` decimals; NaN as `undefined`."""
     return UNDEFINED if math.isnan(value) else f"{value:.{digits}f}"
 
 
@@ -56,7 +56,7 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def threshold(value: float, digits: int = 4) -> str:
-    """Returns a threshold with so many significant digits."""
+    """Returns a threshold with `digits` significant digits."""
     return f"{value:.{digits}g}"
 
 

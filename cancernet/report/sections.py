@@ -169,7 +169,7 @@ def useful_at(calls: Calls) -> dict[bool, list[float]]:
 
 
 def training_rows(content: ReportContent) -> dict[str, Any]:
-    """Returns what the training took, by label; what is not known is left out."""
+    """Returns what the training cost, by label; what is not known is left out."""
     took = content.training
     rows = {
         "trained": took.finished,
@@ -185,7 +185,7 @@ def training_rows(content: ReportContent) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WrongCall:
-    """One image on the wrong side of the operating point: its score, 0-1, and whose it is.
+    """One image on the wrong side of the operating point: its score, 0-1, and its patient.
 
     `neighbours` are those of the eight patches around it that are there; None of an image alone.
     """
@@ -230,7 +230,7 @@ def surest_wrong(
 
 
 def pictures_of(content: ReportContent, call: WrongCall) -> list[Picture]:
-    """Returns what can be shown of a call: the image, and what the call rested on."""
+    """Returns the pictures of a call: the image, and what the call rested on."""
     assert content.image_folder is not None
     files = [content.image_folder / call.path]
     heat = content.heat_map(call.path) if content.heat_map is not None else None
@@ -240,7 +240,7 @@ def pictures_of(content: ReportContent, call: WrongCall) -> list[Picture]:
 
 
 def _few_a_patient(places: np.ndarray, patients: Sequence[str], each: int) -> list[int]:
-    """The first `each` places, but no more than half of them of one patient."""
+    """Returns the first `each` places, no more than half of them of one patient."""
     kept: list[int] = []
     taken: Counter[str] = Counter()
     for place in places.tolist():

@@ -34,7 +34,7 @@ def summary(
         assessment: the figures.
         unit: what was not split, in a word: patient, source, group.
         in_context: whether patches were judged with their neighbours.
-        places: what to name besides: title to path or command.
+        places: what else to name: title -> path or command.
     """
     metrics, point = assessment.testing, assessment.operating_point
     judged = ", judged in context" if in_context else ""
@@ -59,8 +59,8 @@ def text_report(
 ) -> str:
     """Returns the testing figures as text for screen and log.
 
-    `unit` is what was not split, in a word: patient, source, group; `context` is what is told
-    besides of figures in context.
+    `unit` is what was not split, in a word: patient, source, group; `context` holds the further
+    facts about figures in context.
     """
     blocks = [
         _opening(assessment, unit, in_context=context is not None),

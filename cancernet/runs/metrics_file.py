@@ -100,7 +100,7 @@ class Metrics(WayMetrics):
 
     def __post_init__(self) -> None:
         if "context" in self.others:
-            raise ValueError("`context` is of a program before the first version")
+            raise ValueError("`context` was written before the first version")
 
 
 def metrics_of(
@@ -108,7 +108,7 @@ def metrics_of(
     context: ContextAssessment | None = None,
     folds: Sequence[FoldScores] = (),
 ) -> Metrics:
-    """Returns the figures of an assessment, and what is told besides of one in context.
+    """Returns the figures of an assessment, with the further facts about one in context.
 
     `folds` are those of a cross-validation.
     """
@@ -174,5 +174,5 @@ def read_metrics(folder: Path) -> Metrics:
         return from_json(Metrics, read_json(path))
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{path} cannot be read ({error}); restore it from a copy or make it anew"
+            f"{path} cannot be read ({error}); restore it from a copy or make it again"
         ) from None

@@ -50,7 +50,7 @@ class Input(Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetFacts(Record):
-    """What a run says of its data, so that it needs them no more.
+    """What a run says about its data, so that it no longer needs them.
 
     Attributes:
         folder: where the training found them, as it was named.
@@ -92,7 +92,7 @@ class DatasetFacts(Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Machine(Record):
-    """What trained; nothing that names the computer."""
+    """The machine that trained; nothing that identifies the computer."""
 
     system: str
     processor: str
@@ -192,7 +192,7 @@ class ContextRecord(Context):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingRecord(Record):
-    """What the record of a training says first, of one run or of a cross-validation.
+    """What the records of a run and of a cross-validation have in common.
 
     Attributes:
         program: version that began it.

@@ -49,7 +49,7 @@ def describe_status(folder: Path) -> str:
 
 
 def epoch_lines(path: Path) -> dict[int, EpochLine]:
-    """Reads `log.jsonl`: epoch number (from 1) to its line; a repeated epoch's last line holds.
+    """Reads `log.jsonl`: epoch number (from 1) -> its line; of a repeated epoch, the last line.
 
     A missing file has no epochs; a line that does not tell of an epoch is skipped.
     """

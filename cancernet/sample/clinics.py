@@ -102,7 +102,7 @@ def _films(seed: int, room: int, patient: int) -> list[tuple[NDArray[np.uint8], 
 
 
 def _kinds(patient: int) -> tuple[bool | None, bool | None]:
-    """What lies in the two breasts of a patient: nothing, something benign or malignant."""
+    """Returns what lies in the two breasts of a patient: nothing, something benign or malignant."""
     kind = (None, True, False)[patient % 3]
     return kind, None if patient % 2 else kind
 

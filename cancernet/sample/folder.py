@@ -54,7 +54,7 @@ def draw_folder(
 
     Args:
         folder: must not exist, be empty, or hold the same drawing.
-        facts: what tells one drawing from another (`sample`, `version`, `seed`, ...).
+        facts: what distinguishes one drawing from another (`sample`, `version`, `seed`, ...).
         cases: what to draw, several at a time.
         subject: what the images are not photographs of; goes into their metadata.
 
@@ -118,7 +118,7 @@ def description(subject: str) -> str:
 
 
 def save(path: Path, content: NDArray[np.uint8] | str | bytes, *, subject: str) -> None:
-    """Writes a table, or an image whose metadata, where it has any, say that a program drew it."""
+    """Writes a table, or an image, whose metadata (if any) say that a program drew it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, str):
         write_text(path, content)

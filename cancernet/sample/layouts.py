@@ -68,7 +68,7 @@ def draw_sample(
         dataset: one of SAMPLES.
         folder: must not exist, be empty, or hold this sample.
         seed: 0 or more.
-        patients: draws only the first so many patients, for tests.
+        patients: how many patients to draw, from the first on; None draws all. For tests.
 
     Raises:
         CancerNetError: something else is in the folder, or an argument is out of bounds.
@@ -92,7 +92,7 @@ def draw_sample(
 def prevalence_of(seed: int, number: int) -> float:
     """Returns a patient's share of carcinoma, 0 to 1, spread evenly over the patients.
 
-    As in the published data, some patients have next to none and some little else.
+    As in the published data, some patients have hardly any and some hardly anything else.
     """
     start = generator(seed, 0).uniform()
     # Multiples of the golden ratio fill 0 to 1 evenly, however many are taken.

@@ -57,7 +57,7 @@ def _layers(rng: np.random.Generator, shape: Shape) -> Picture:
     gland = rng.uniform(0.16, 0.32) * shape[0] + 5 * noise(rng, shape, 70)
     muscle = rng.uniform(0.6, 0.9) * shape[0] + 4 * noise(rng, shape, 90)
     echo = 0.36 + 0.49 * soft_step(y, gland, 6) - 0.55 * soft_step(y, muscle, 4)
-    # Strands of connective tissue nearly square to the sound are loud.
+    # Strands of connective tissue nearly perpendicular to the sound are loud.
     angle = 0.28 * noise(rng, shape, 60) + rng.normal(0, 0.08)
     strands = fibres(rng, angle, doublings=5)
     echo *= np.exp(np.maximum(strands - 0.9, 0) + 0.3 * noise(rng, shape, rng.uniform(16, 34), 3))
@@ -123,8 +123,8 @@ def draw_mammogram(
 
     Args:
         density: 1 (fatty) to 4 (very dense).
-        malignant: True puts a star-shaped mass in it, False a smooth one, None none. Some are
-            not typical.
+        malignant: True for a star-shaped mass, False for a smooth one, None for no mass. Some
+            masses are not typical.
 
     Returns:
         uint8 grey, shape SHAPE, black around the breast.

@@ -1,4 +1,4 @@
-"""Somebody else's model, which comes without a run folder: what a person says of it."""
+"""The description of another system's model, which comes without a run folder."""
 
 import dataclasses
 from pathlib import Path
@@ -30,7 +30,7 @@ class ClassNames(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelDescription:
-    """What a person says of a model; None where nothing was said."""
+    """What a person says about a model; None where nothing was said."""
 
     dataset: str | None = None  # name in the catalogue: classes in order, which are positive
     recipe: str | None = None  # name or file of one, whose networks prepare pixels themselves
@@ -42,7 +42,7 @@ class ModelDescription:
     own_classes: ClassNames | None = None  # of a built data set, where `dataset` is not said
 
     def with_recipe(self) -> "ModelDescription":
-        """Returns the description with what the recipe says where nothing else was said."""
+        """Returns the description, completed from the recipe where nothing else was said."""
         if self.recipe is None:
             return self
         config = named_settings(self.recipe)
@@ -55,7 +55,7 @@ class ModelDescription:
         )
 
     def complete(self, named: Path) -> "ModelDescription":
-        """Returns the same with its recipe, if it says what is needed of this model.
+        """Returns the description with its recipe, if it says what is needed for this model.
 
         Raises:
             RunError: the data set or the preprocessing is not stated.
@@ -107,10 +107,10 @@ class ModelDescription:
 def input_sides(
     height: int | None, width: int | None, shown: Path, image_size: int | None
 ) -> tuple[int, int]:
-    """Returns the sides of a model's input; what the model leaves open, a person states.
+    """Returns the sides of a model's input; --image-size states what the model leaves open.
 
     Raises:
-        RunError: nobody says a side, the two do not agree, or it is out of bounds.
+        RunError: a side is not stated, stated in two ways, or out of bounds.
     """
     height, width = height or image_size, width or image_size
     if height is None or width is None:

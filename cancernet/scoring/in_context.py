@@ -44,7 +44,7 @@ class SlideScores:
     """The scores found so far of one slide's patches, alone and in context.
 
     Attributes:
-        key: what it is kept by; None for an image that belongs to no slide.
+        key: patient and folder; None for an image that belongs to no slide.
         files: its patches on the disk.
         pending: patches that were asked for and are not scored yet.
         left: patches that were not answered yet.
@@ -71,8 +71,8 @@ class SlideScores:
     def ask(self, numbers: list[int]) -> list[int]:
         """Returns which patches must be scored before these can be judged.
 
-        Of a whole slide that is all of them, unless only a few were named: its operating
-        point depends on all.
+        For a whole slide these are all its patches, unless only a few were named, because its
+        operating point depends on all.
         """
         chosen = np.zeros(len(self.files), bool)
         chosen[numbers] = True
@@ -133,7 +133,7 @@ class PredictorInContext:
     """Like `Predictor.predict_many`, with the neighbours that lie beside each image."""
 
     def __init__(self, alone: "Predictor | SpreadPredictor") -> None:
-        """Takes what scores patches alone, of a run that judges in context."""
+        """Takes a predictor of patches alone, of a run that judges in context."""
         self.run = alone.run
         self._alone = alone
         self._folders = SlideFolders(self.run.classes, self.run.context.side)
@@ -143,8 +143,8 @@ class PredictorInContext:
     def predict_many(self, paths: Iterable[str | Path]) -> Iterator[PredictionInContext | Failure]:
         """Predicts any number of images in order, with flat memory.
 
-        Every patch is scored once, also when it is the neighbour of many, as long as there
-        is room for the scores of its slide.
+        Every patch is scored once, even if it is a neighbour of many, as long as there is room
+        for the scores of its slide.
         """
         left = iter(paths)
         while first := next(left, None):
@@ -184,7 +184,7 @@ class PredictorInContext:
             waiting.popleft()
 
     def _place(self, path: str | Path) -> tuple[SlideScores, int]:
-        """Returns the slide of an image and its number there; another image is alone."""
+        """Returns the slide of an image and its number there; other images form a slide alone."""
         folder, name = os.path.split(path)
         if (patient := patient_of(name)) is not None:
             around = self._folders.around(folder)

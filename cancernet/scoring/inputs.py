@@ -17,7 +17,7 @@ class Inputs:
     are skipped.
 
     Attributes:
-        passed_over: other files met so far.
+        passed_over: number of other files met so far.
     """
 
     def __init__(self, named: list[Path]) -> None:

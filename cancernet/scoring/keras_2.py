@@ -1,8 +1,8 @@
-"""Configurations of Keras 2 in the terms of today's Keras.
+"""Turns configurations of Keras 2 into those of today's Keras.
 
-Keras 2 (TensorFlow 2.3 to 2.15, and tf_keras) wrote keys that the layers of today do not take,
-such as `groups: 1` on separable convolutions. Such a key says nothing where it holds its default,
-and is dropped; else the network cannot be made as it was, and the key is named.
+Keras 2 (TensorFlow 2.3 to 2.15, and tf_keras) wrote keys that today's layers do not take, such as
+`groups: 1` on separable convolutions. A key that holds its default means nothing and is dropped;
+otherwise the network cannot be rebuilt as it was, and the error names the key.
 """
 
 import copy
@@ -15,12 +15,12 @@ import keras
 
 from cancernet.base.errors import RunError
 
-# What the constructors take without naming it.
+# Keys that the constructors take without naming them.
 _ALIASES = {("LeakyReLU", "alpha"), ("LSTM", "implementation"), ("GRU", "implementation"),
             ("LSTMCell", "implementation"), ("GRUCell", "implementation"),
             ("Embedding", "input_length"), ("InputLayer", "batch_input_shape")}  # fmt: skip
 _DEFAULTS = {"groups": 1, "time_major": False, "softmax_robust_masking": False}
-# What concerns training only, or a kernel that separable convolutions do not have.
+# Keys about training only, or about a kernel that separable convolutions do not have.
 _IDLE = {"trainable", "rng_type", "kernel_initializer", "kernel_regularizer", "kernel_constraint"}
 _GRAPHS = ("Functional", "Model")
 _ROOMS = ("layers", "models", "initializers", "regularizers", "constraints", "activations")
@@ -30,7 +30,7 @@ def modernized(config: Any) -> Any:
     """Returns a vetted configuration as today's Keras reads it; equal where it already does.
 
     Raises:
-        RunError: a layer has a setting that no layer of today has.
+        RunError: a layer has a setting that today's layers do not have.
     """
     if isinstance(config, list):
         return [modernized(item) for item in config]
@@ -58,7 +58,7 @@ def modernized(config: Any) -> Any:
 
 
 def _respelled(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a layer with those that today have another name or form."""
+    """Returns the settings of a layer with today's names and forms."""
     if kind in _GRAPHS:
         settings = _counted_as_today(settings)
         # One input or output is no list of one, for another layer would be given the list.
@@ -136,7 +136,7 @@ def _is_list_of_one(layers: Any) -> bool:
 
 @functools.cache
 def _keys_of(kind: str) -> frozenset[str]:
-    """Returns the keys that the configuration of a layer may have; none for another thing."""
+    """Returns the keys that the configuration of a layer may have; none for anything else."""
     layer = getattr(keras.layers, kind, None)
     if not inspect.isclass(layer):
         return frozenset()
@@ -150,7 +150,7 @@ def _keys_of(kind: str) -> frozenset[str]:
 
 
 def _is_gone(kind: str, key: str, value: Any, known: frozenset[str]) -> bool:
-    """Tells whether a key can be dropped; raises RunError for one that today has no meaning."""
+    """Tells whether a key can be dropped; raises RunError for one without a meaning today."""
     if key in known or (kind, key) in _ALIASES:
         return False
     if key in _IDLE or value is None or (key in _DEFAULTS and value == _DEFAULTS[key]):

@@ -1,4 +1,4 @@
-"""Files of other people's Keras models: found, joined from parts, vetted before they are opened.
+"""Finds files of other people's Keras models, joins their parts, and vets them before opening.
 
 `model.h5.part01`, `model.h5.part02`, … are joined in the order of their numbers. A file put
 together from parts is opened only when its SHA-256 is the stated one: that of `--sha256`, or
@@ -147,7 +147,7 @@ def _hash_of_parts(parts: list[Path]) -> str:
 
 
 def compare_hash(whole: Path, found: str, expected: str) -> None:
-    """Raises RunError where a file does not have the SHA-256 that was stated of it."""
+    """Raises RunError where a file does not have the SHA-256 that was stated for it."""
     if found != expected:
         raise RunError(
             f"{whole} is not the expected file: its SHA-256 begins with {found[:12]}, not "

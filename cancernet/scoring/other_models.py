@@ -1,4 +1,4 @@
-"""Scores images with somebody else's file of a model, Keras or ONNX, and tells other files apart.
+"""Scores images with another system's model file, Keras or ONNX; says what other files are.
 
 A model goes through the same steps as that of a run, with the classes and preprocessing of its
 description. The channels of an ONNX file may come first, as PyTorch has them.
@@ -43,7 +43,7 @@ ONNX = ".onnx"
 
 
 def refuse_other(named: Path, *, weights: Path | None) -> None:
-    """Raises RunError for what can be no run and no model; says what it is, and what to name.
+    """Raises RunError for what is neither a run nor a model; says what it is, and what to name.
 
     Args:
         named: a path, also of a file that is not there.
@@ -60,7 +60,7 @@ def refuse_other(named: Path, *, weights: Path | None) -> None:
 
 
 def _other_file(named: Path, weights: Path | None) -> str:
-    """Says what a file is, or seems to be; nothing of a model."""
+    """Says what a file is or seems to be; empty for a model."""
     suffix = named.suffix.lower()
     if named.name == RUN_FILE:
         return f"is the record of a run; name its folder, --run {named.parent}"
@@ -102,7 +102,7 @@ class OnnxPredictor(Predictor):
         try:
             runs = [self._session.run(None, {self._input: piece})[0] for piece in pieces]
             found = np.concatenate(runs)
-        except Exception as error:  # anything may fail in somebody else's model
+        except Exception as error:  # anything may fail in another system's model
             raise RunError(f"{self.run.folder} cannot score images: {first_line(error)}") from None
         if np.shape(found)[:1] != pixels.shape[:1]:
             raise RunError(

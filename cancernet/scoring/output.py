@@ -66,7 +66,7 @@ class CsvFile:
         in_context: bool = False,
         overwrite: bool = False,
     ) -> None:
-        """Opens or continues the table that a run fills with the images of what is named.
+        """Opens or continues the table that a run fills with the named images.
 
         `in_context` says whether the rows will be of patches with their neighbours, `overwrite`
         whether a complete table may replace one that is there.
@@ -212,7 +212,7 @@ def _opened(path: Path, mode: str) -> IO[str]:
 def distribution(path: Path, run: Run) -> list[str]:
     """Returns how many images of a CSV of predictions have each call, and each class, as lines.
 
-    Of two classes the call is the class. Of more, a line says how many calls are not on the
+    Of two classes the call is the class. Of more, one line says how many calls are not on the
     side of the most probable class. The last line says how many images are unlike the training
     images, if any.
     """

@@ -1,4 +1,4 @@
-"""What is found of an image, and the prediction that the run's operating point makes of it."""
+"""The score of an image, and the prediction that the run's operating point makes of it."""
 
 import dataclasses
 import enum
@@ -50,7 +50,7 @@ class PredictionInContext(Prediction):
 
     neighbours: int | None  # how many of the eight patches around it are there; None: no place
     alone_probabilities: dict[str, float]  # class -> probability, the patch alone
-    slide_point: bool  # whether the operating point is that of the slide, which is there whole
+    slide_point: bool  # whether the operating point is the slide's own
 
     @property
     def in_context(self) -> bool:
@@ -67,7 +67,7 @@ class Failure:
 
 
 class Score(NamedTuple):
-    """What is found of one image; see `Prediction`."""
+    """The score of one image; see `Prediction`."""
 
     probabilities: np.ndarray  # (classes,)
     unlike_training: bool | None = None

@@ -1,4 +1,4 @@
-"""Scores images with a finished run through ONNX Runtime, and words the answers.
+"""Scores images with a finished run through ONNX Runtime.
 
 The same class scores validation and testing at the end of a training, so that a
 prediction is exactly the number that evaluation gave the same image.
@@ -52,7 +52,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(source: str | Path | bytes | Image.Image, scaling: Input) -> Prepared:
-    """Decodes an image, unless it is, and scales it.
+    """Decodes an image, if it is not decoded yet, and scales it.
 
     Raises:
         ImageError: it cannot be read as an image.
@@ -106,7 +106,7 @@ class Predictor:
         return inputs[0].name
 
     def prepare(self, source: str | Path | bytes | Image.Image) -> Prepared:
-        """Decodes one image, unless it is, and scales it to the network's input.
+        """Decodes one image, if it is not decoded yet, and scales it to the network's input.
 
         Raises:
             ImageError: it cannot be read as an image.
@@ -121,7 +121,7 @@ class Predictor:
 
     @functools.cached_property
     def guessed_depths(self) -> set[int]:
-        """Depths that were taken for images which, like the run's data, do not tell theirs."""
+        """Returns the depths assumed for images which, like the run's data, do not state theirs."""
         return set()
 
     def score(self, images: Sequence[Prepared]) -> list[Score]:
@@ -160,7 +160,7 @@ class Predictor:
         return found
 
     def predict(self, source: Path | bytes, *, name: str = "image") -> Prediction:
-        """Predicts one image; `name` is that of an image that is given as bytes.
+        """Predicts one image; `name` stands for the path of an image given as bytes.
 
         Raises:
             ImageError: it cannot be read as an image.
@@ -202,7 +202,7 @@ class Predictor:
 
 
 def as_the_run_judges(each: "Predictor | SpreadPredictor") -> "AnyPredictor":
-    """Returns what judges images as their run does: each alone, or with its neighbours."""
+    """Returns a predictor that judges as the run does: each image alone, or with neighbours."""
     if each.run.record.context is None:
         return each
     from cancernet.scoring.in_context import PredictorInContext

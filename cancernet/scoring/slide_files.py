@@ -1,8 +1,8 @@
 """The patches of one slide that lie together on the disk, found by their names.
 
 They lie in one folder or, where that is the folder of a class (`<patient>/0`, `testing/1`,
-`Non-Cancer`), in all class folders beside it: those of one patient or one split. Which of these
-folders a neighbour lies in, its label, is never used.
+`Non-Cancer`), in all class folders beside it: those of one patient or one split. The folder of a
+neighbour, which is its label, is never used.
 """
 
 import functools
@@ -107,7 +107,7 @@ class SlideFolders:
 
 
 def _class_folders(above: str, own: str) -> tuple[str, ...]:
-    """Returns the folders of classes beside a folder, with it; none where it is not of a class.
+    """Returns a class folder and those beside it; none where the folder is not of a class.
 
     Neighbours from the folder of one class alone would tell the label.
     """

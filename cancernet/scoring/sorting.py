@@ -1,4 +1,4 @@
-"""Images in a folder for each call, for people who want to look through them."""
+"""Sorts images into one folder for each call, for people who want to look through them."""
 
 import shutil
 from collections import Counter

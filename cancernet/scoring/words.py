@@ -1,4 +1,4 @@
-"""What a person is told of a prediction: the call first, then what it rests on."""
+"""A prediction in words: the call first, then what it rests on."""
 
 import numpy as np
 
@@ -30,20 +30,20 @@ def as_text(prediction: Prediction, run: Run) -> str:
 
 
 def is_of_sides(prediction: Prediction) -> bool:
-    """Tells whether the call is a side, so that the most probable class is told besides."""
+    """Tells whether the call is a side, so that the most probable class is named as well."""
     return isinstance(prediction.call, Side)
 
 
 def call_word(prediction: Prediction) -> str:
-    """Returns the call for a reader: of two classes what it means, of more which side.
+    """Returns the call for a reader: of two classes its word, of more the side.
 
-    Without an operating point there is none, and the most probable class stands for it.
+    Without an operating point there is no call, and the most probable class takes its place.
     """
     return prediction.call if isinstance(prediction.call, Side) else prediction.word
 
 
 def class_text(prediction: Prediction, run: Run) -> str:
-    """Names the most probable class of several, and says where the call is another."""
+    """Names the most probable class of several, and says if the call is on the other side."""
     score = score_text(prediction.probability)
     said = f"most probable class: {prediction.word} {score}"
     if (prediction.label in run.positive) != prediction.positive:

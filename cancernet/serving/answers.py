@@ -59,7 +59,7 @@ class Problem(Answer):
 
 
 class Scored(Answer):
-    """What the model says of one image."""
+    """What the model says about one image."""
 
     model_config = _example(**_SCORED)
     label: str = Field(description="the predicted class: for two classes by the operating point")
@@ -127,7 +127,7 @@ class Preview(Answer):
 
 
 class InContext(Answer):
-    """What an answer in context has besides; absent from one alone."""
+    """The further fields of an answer in context; absent from one alone."""
 
     neighbours: int | None = _optional(
         "how many of the eight patches around it were sent with it; patches up to four places "
@@ -156,7 +156,7 @@ class Named(Scored, InContext):
         "class to probability without the neighbours. Absent where the patch is judged alone"
     )
     slide_point: bool | None = _optional(
-        "whether the operating point is that of the slide, nearly all of which was "
+        "whether the operating point is the slide's own, because nearly all of the slide was "
         "sent. Absent where the patch is judged alone",
     )
 
@@ -199,7 +199,7 @@ class MapFacts(Answer):
     score: float = Field(description="mean probability over the covered area")
     operating_point: float
     slide_point: bool | None = _optional(
-        "whether that is the slide's own, nearly all of which was sent. Absent where "
+        "whether that is the slide's own, because nearly all of the slide was sent. Absent where "
         "the patches are judged alone",
     )
     geojson: dict[str, object] = Field(description="outline at the operating point, for QuPath")

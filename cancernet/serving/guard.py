@@ -1,6 +1,6 @@
-"""What every request passes first and last: who may ask, how many at once, what is logged.
+"""Checks every request first and last: who may ask, how many at once, what is logged.
 
-Every answer gets the security headers, and every request an end.
+Every answer gets the security headers, and every request is brought to an end.
 """
 
 import asyncio
@@ -141,7 +141,7 @@ class Guard:
         await exchange.end()
 
     def _addressed(self, scope: Scope) -> Scope:
-        """Returns a request as the routes know it, with or without a slash at its end.
+        """Returns a request as the routes know it, whether or not its path ends in a slash.
 
         Some proxies take their own path (`--root-path`) off the address, others leave it there.
         """

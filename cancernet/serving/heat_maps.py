@@ -45,7 +45,7 @@ UNEXPECTED = "the heat map could not be made; the server's log says where; try a
 
 
 class Question(BaseModel):
-    """What the child is asked of an image."""
+    """What the child is asked about an image."""
 
     label: str
     method: str
@@ -83,7 +83,7 @@ class HeatMaps:
         """Explains a class in one image file.
 
         Raises:
-            Refusal: 503 too many wait, the child died or the run was changed, 504 it took too long.
+            Refusal: 503 too many wait, the child died or the run was changed; 504 it took too long.
         """
         if self._places.locked():
             raise busy("too many heat maps are waiting", seconds=3)

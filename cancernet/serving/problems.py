@@ -1,4 +1,4 @@
-"""What is said when a request is not served: a sentence to the client, a line to the log.
+"""Says why a request is not served: a sentence to the client, a line to the log.
 
 Never in either: a path, a traceback, image content, file names, addresses of clients, tokens,
 and the messages of unexpected errors, which may quote any of these.
@@ -21,7 +21,7 @@ from cancernet.serving.answers import Problem, Unreadable
 
 
 class Refusal(Exception):
-    """An answer that is not the one that was asked for: what was wrong and what to do.
+    """A refusal in place of the answer: what was wrong and what to do.
 
     `results` says why each of several files was refused.
     """
@@ -52,7 +52,7 @@ class Refusal(Exception):
 
 
 def busy(what: str, *, seconds: int = 1) -> Refusal:
-    """503 with the time after which trying again is worth it."""
+    """Returns a 503 with the time after which trying again is worthwhile."""
     return Refusal(503, f"{what}; try again in {seconds} s", headers={"Retry-After": str(seconds)})
 
 
@@ -85,7 +85,7 @@ class Fault:
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """Takes what may be told of an error."""
+        """Takes what may be disclosed about an error."""
         frames = traceback.extract_tb(error.__traceback__)[-6:]
         at = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
         return cls(type(error).__name__, at)
@@ -100,7 +100,7 @@ class Journal:
         self._lock = threading.Lock()
 
     def write(self, event: str, **fields: object) -> None:
-        """Writes one line; a reader that has gone is no reason to stop serving."""
+        """Writes one line; serving goes on even if the reader of the log has gone."""
         line = json_text({"time": now(), "event": event, **fields}, ascii_only=True) + "\n"
         with contextlib.suppress(OSError, ValueError), self._lock:
             self._stream.write(line)

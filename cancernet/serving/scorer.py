@@ -43,7 +43,7 @@ def decode(predictor: Predictor, content: bytes, *, maximum_pixels: int) -> Prep
 
 
 def preview(content: bytes, *, maximum_pixels: int) -> str:
-    """One upload as a PNG in base64, at most 512 pixels a side, for browsers to show.
+    """Returns one upload as a PNG in base64, at most 512 pixels a side, for browsers to show.
 
     Raises:
         ImageError: it cannot be read as an image, or is beyond a limit.
@@ -54,7 +54,7 @@ def preview(content: bytes, *, maximum_pixels: int) -> str:
 
 
 def is_large(content: bytes) -> bool:
-    """Whether decoding an image takes as much memory as a large one; decodes nothing."""
+    """Tells whether decoding an image would take much memory; decodes nothing."""
     try:
         if content[:8] == PNG_SIGNATURE:
             width, height = size_of(content)
@@ -66,7 +66,7 @@ def is_large(content: bytes) -> bool:
 
 
 def size_of(content: bytes) -> tuple[int, int]:
-    """Width and height that an image claims to have, pixels; decodes nothing.
+    """Returns the width and height that an image claims to have, pixels; decodes nothing.
 
     Raises:
         Exception: whatever the decoder raises of what is not an image.

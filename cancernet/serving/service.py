@@ -103,7 +103,7 @@ class Service:
         return outcome
 
     async def preview(self, content: bytes) -> str:
-        """One file as a PNG in base64.
+        """Returns one file as a PNG in base64.
 
         Raises:
             Refusal: 422 it cannot be read as an image, 504 it took too long.
@@ -119,7 +119,7 @@ class Service:
     async def slide(
         self, uploads: Sequence[Upload], outcomes: Sequence[Prediction | Failure]
     ) -> SlideMap:
-        """Scored patches put in their places.
+        """Puts scored patches in their places.
 
         Raises:
             Refusal: 422 they cannot be put together, 504 it took too long.
@@ -131,7 +131,7 @@ class Service:
 
     @functools.cached_property
     def facts(self) -> ModelFacts:
-        """What is known of the model, and what the server takes."""
+        """Returns the facts about the model, and what the server accepts."""
         run, config = self.run, self.config
         record, data = run.record, run.record.dataset
         known = DATASETS.get(data.name)

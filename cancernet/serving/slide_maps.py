@@ -112,7 +112,7 @@ def _facts(slide: Map, run: Run) -> MapFacts:
 
 
 def _in_context(patches: list[Patch], slide: Map) -> list[Patch]:
-    """Returns the patches as a map judges them; those that it judges alone as they are."""
+    """Returns the patches as a map judges them; those judged alone are unchanged."""
     if slide.context is None:
         return patches
     found = zip(
@@ -139,6 +139,6 @@ def _in_context(patches: list[Patch], slide: Map) -> list[Patch]:
 
 
 def step_of(boxes: np.ndarray) -> int:
-    """The distance of neighbouring patches: the smallest step in x or y that occurs."""
+    """Returns the distance between neighbouring patches: the smallest step in x or y."""
     steps = np.concatenate([np.diff(np.unique(boxes[:, axis])) for axis in (0, 1)])
     return int(steps.min()) if len(steps) else int(boxes[0, 2:].max())

@@ -69,7 +69,7 @@ class Body:
         self._more = True
 
     async def uploads(self, *, most: int, seconds: float) -> list[Upload]:
-        """Reads the body, a form or one image, and returns its files, at most so many.
+        """Reads the body, a form or one image, and returns its files, at most `most`.
 
         Raises:
             Refusal: 400 malformed, 408 too slow, 413 too large or too many files, 415 neither
@@ -182,7 +182,7 @@ def _upload(field: str, file: UploadFile) -> Upload:
 
 
 def safe_name(name: str) -> str:
-    """The last part of a file name, printable, at most 255 characters."""
+    """Returns the last part of a file name, printable, at most 255 characters."""
     last = re.split(r"[/\\]", name)[-1]
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in last)[
         -NAME_LENGTH:

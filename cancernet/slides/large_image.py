@@ -1,4 +1,4 @@
-"""Reading a large image in bands of rows, so that memory does not grow with its height."""
+"""Reads a large image in bands of rows, so that memory does not grow with its height."""
 
 import contextlib
 import dataclasses

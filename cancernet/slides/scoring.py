@@ -33,7 +33,7 @@ LEAST_TISSUE = 0.1  # of a patch's pixels
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A patch file: whose, where its upper left corner is (pixels), and its label if named."""
+    """A patch file: its patient, its upper left corner (pixels), and its label if named."""
 
     path: Path
     patient: str
@@ -73,7 +73,7 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
     A place that comes twice counts once: the download may hold everything twice.
 
     Returns:
-        Patient to patches, sorted by name, and how many images have no place in the name.
+        Patient -> patches, sorted by name, and how many images have no place in the name.
 
     Raises:
         CancerNetError: no patch with a place in its name.
@@ -100,7 +100,7 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
 def score_places(
     predictor: Predictor, name: str, places: list[list[Place]]
 ) -> tuple[list[ScoredPatch], list[Failure]]:
-    """Scores one patient's patches, `name` being that of the slide.
+    """Scores one patient's patches; `name` is that of the slide.
 
     Returns:
         A scored patch for every place, and the files that could not be read; a copy
@@ -169,7 +169,7 @@ def map_of_image(predictor: Predictor, name: str, image: LargeImage, *, side: in
 
 
 def patch_side(run: Run) -> int:
-    """Side of the patches the run was trained on, pixels at full resolution."""
+    """Returns the side of the patches the run was trained on, pixels at full resolution."""
     if run.record.context is not None:
         return run.record.context.side
     size = run.record.dataset.image_size

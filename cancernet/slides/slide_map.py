@@ -57,7 +57,7 @@ class SlideFigures:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FiguresInContext(SlideFigures):
-    """The figures of a slide in context, and beside them those of its patches alone."""
+    """The figures of a slide in context, with those of its patches alone."""
 
     slide_point: bool  # whether the operating point is the slide's own
     lone_patches: int  # without neighbours, so judged alone
@@ -180,7 +180,7 @@ class SlideMap:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class MapContext:
-    """What a map in context has beside one of patches alone.
+    """What a map in context has besides a map of patches alone.
 
     Attributes:
         alone: the same map with every patch judged alone.
@@ -268,7 +268,7 @@ class Mosaic:
 def map_of_patches(
     name: str, patches: Sequence[ScoredPatch], *, size: Sequence[int], threshold: float
 ) -> SlideMap:
-    """Puts scored patches, at least one, in their places; where none could be read is empty.
+    """Puts scored patches, at least one, in their places; unreadable ones leave theirs empty.
 
     `size` is width and height of a whole patch in pixels; those at an edge may be smaller.
 

@@ -29,9 +29,9 @@ def judge_in_context(
 ) -> tuple[ContextRecord, InContext] | None:
     """Fits the context and chooses its operating point on validation.
 
-    The whole slides of training are looked at as well as those of validation, which are often
-    none. The network has seen them; what is fitted are two numbers that hold for all slides,
-    and patients whom nobody saw gained by it (benchmarks/README.md, "In context").
+    Validation often has no whole slide, so those of training count as well. The network has seen
+    them, but only two numbers are fitted, which hold for all slides, and unseen patients gained
+    by it (benchmarks/README.md, "In context").
 
     Args:
         training: data set and settings.

@@ -1,4 +1,4 @@
-"""The trained network as `model.keras` and `model.onnx`, the second held to the first.
+"""Writes the trained network as `model.keras` and `model.onnx`, and verifies the two.
 
 The ONNX converter copies the graph with all its weights dozens of times: 19 GB for a network
 of 300 MB. Large dense kernels are therefore inputs while the graph is converted, and are put
@@ -37,7 +37,7 @@ from cancernet.training.loop.acceleration import accelerate
 # another order that 2e-5 was seen. A fault of the conversion shows in the first digits.
 TOLERANCE = 1e-4
 COMPARED_IMAGES = 256
-# A kernel of at least so many numbers is kept out of the conversion: 8 MB.
+# A kernel of at least this many numbers (8 MB) is kept out of the conversion.
 LARGE = 2**21
 CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
@@ -129,7 +129,7 @@ class Traced:
     kernels: dict[str, keras.Variable]
 
     def probabilities(self, pixels: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
-        """Returns what the network says of images, uint8 (n, height, width, 3)."""
+        """Returns the probabilities, (n, classes), of images, uint8 (n, height, width, 3)."""
         graph = self.function.get_concrete_function(*self.signature)
         values = [kernel.value for kernel in self.kernels.values()]
         return np.concatenate(

@@ -1,4 +1,4 @@
-"""The network of a training: its first weights, which layers learn, frozen ones computed once.
+"""The network of a training: first weights, layers that learn, frozen ones computed once.
 
 Where the first layers are frozen and the images come unchanged in every epoch, the frozen
 part gives the same numbers each time. They are kept in a memory-mapped file, and the head
@@ -148,7 +148,7 @@ def split_at_last_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         features to the model's output; both share the model's layers.
 
     Raises:
-        CancerNetError: there is no such layer; the message says what stands in the way.
+        CancerNetError: there is no such layer; the message says why.
     """
     layers = model.layers
     first = next((place for place, layer in enumerate(layers) if _changes(layer)), None)

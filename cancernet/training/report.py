@@ -35,7 +35,7 @@ def write_pictures_and_report(
 ) -> None:
     """Writes figures/, report.html, model_card.md and checklist.md of a run.
 
-    `start` gets what can be drawn beside this process.
+    `start` begins what can be drawn beside this process.
     """
     folder = finished.training.folder
     report = _report_content(finished)
@@ -79,8 +79,8 @@ def begin_slide_pictures(
     """Begins to draw the testing patients with the most patches, at most `MOST_SLIDES`.
 
     Returns:
-        Patient to what waits for the picture; none where file names carry no places. `footer`
-        is what must be known of the data.
+        Patient -> a call that waits for the picture; empty where file names tell no places.
+        `footer` is what must be known about the data.
     """
     dataset, calls = finished.training.dataset, finished.alone.calls()
     part = dataset.split("testing")

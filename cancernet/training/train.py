@@ -56,10 +56,10 @@ def train(
         start: begins what can be done beside this process.
 
     Returns:
-        What came of it; None in every worker but the first, which writes the run.
+        The results; None in every worker but the first, which writes the run.
 
     Raises:
-        CancerNetError: the data, the settings, the weights or the folder do not permit it.
+        CancerNetError: the data, the settings, the weights or the folder cannot be used.
         StoppedError: the user pressed Ctrl-C; the last complete epoch is kept.
     """
     dataset = open_dataset(plan.data, plan.config)
@@ -175,7 +175,7 @@ def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iter
 
 @contextlib.contextmanager
 def _advice_on_disk_errors(folder: Path) -> Iterator[None]:
-    """Adds how to resume the run to what the operating system refused."""
+    """Adds to an error of the operating system how to resume the run."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a study leaves for a person: the table of trials, the figure, the best recipe."""
+"""Writes the results of a study: the table of trials, the figure, the best recipe."""
 
 import dataclasses
 import enum

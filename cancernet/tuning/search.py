@@ -1,4 +1,4 @@
-"""The search: what is wanted, its trials in turn, and what a trial does."""
+"""The search: its settings, its trials in turn, and what a trial does."""
 
 import contextlib
 import dataclasses
@@ -139,7 +139,7 @@ class _Objective:
         Raises:
             optuna.TrialPruned: it falls behind, diverges, does not fit into memory, or its
                 settings cannot be trained together; the trial's note says which.
-            CancerNetError: the data do not permit a training.
+            CancerNetError: the data cannot be trained on.
         """
         chosen: dict[str, Any] = {each.name: each.suggest(trial) for each in self.search.dimensions}
         values: list[float] = []

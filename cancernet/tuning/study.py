@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import optuna
 
 NAME = "cancernet"
-# After so long without a sign of life, a trial of another machine counts as cut off.
+# After this long without a sign of life, a trial of another machine counts as cut off.
 HEARTBEAT_SECONDS, GRACE_SECONDS = 60, 300
 ATTEMPTS = 5  # to create a study that other machines are creating at the same moment
 PRUNE_AFTER_TRIALS = 4
@@ -33,7 +33,7 @@ PRUNE_AFTER_PERCENT = 20
 _REPEATED, _IDENTITY = "repeated", "identity"
 SEARCHED = "--search"  # entry of the identity: the dimensions, as they were typed
 NOTE, REFUSED, SECONDS, FOLD = "note", "refused", "seconds", "fold "
-# So many in a row are not a chance combination: the settings that do not vary are at fault.
+# This many in a row are not chance: the settings that do not vary are at fault.
 MOST_REFUSED = 3
 
 

@@ -1,6 +1,7 @@
 """Data sets other than IDC: what their paths say, and how they are divided."""
 
 import csv
+import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
@@ -172,6 +173,17 @@ def test_busi_without_masks_near_copies_together_and_two_labels_named(build, bus
     assert "groups" in out and "no patient ids" in err
     code, out, _ = build(*busi)
     assert code == 1 and "Already built" in out
+
+
+def test_images_under_two_labels_end_every_build_with_the_same_code(build, busi, tmp_path):
+    """In the catalogue or not, the same files are left out and named, and the code is 1."""
+    flags = ("--classes", *BUSI.classes, "--positive", *BUSI.positive)
+    folder = ("--dataset", "folder", "--source", "source", "--output", "own", *flags)
+    for asked, output in ((busi, "out"), (folder, "own")):
+        code, _, err = build(*asked)
+        named = sorted(re.findall(r"left out: (.*): exact duplicate of an image of another", err))
+        assert (code, named) == (1, ["benign/benign (3).png", "malignant/malignant (4).png"]), err
+        assert not {*named} & {row["source"] for row in manifest(tmp_path / output)}
 
 
 def test_masks_as_images_are_labelled_everywhere(build, busi, tmp_path):

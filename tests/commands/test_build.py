@@ -176,13 +176,16 @@ def test_audit_by_flags(build, tmp_path, monkeypatch):
     assert code == EXIT_OK and "not checkable" in out and (tmp_path / "here").is_dir()
 
 
+def split_by_lists(tmp_path, *lists):
+    """Writes the lists, and returns the flags of a build by them from the folder `good`."""
+    for name, ids in zip("abc", lists, strict=True):
+        (tmp_path / name).write_text("\n".join(ids.split()))
+    return "--source", "good", "--output", "out", "--split", "lists", "--split-lists", *"abc"
+
+
 def test_lists_report_what_does_not_fit(build, tmp_path):
     make_tree(tmp_path / "good")
-    for name, ids in (("a", "8001 8003"), ("b", "8006"), ("c", "8002 1 2")):
-        (tmp_path / name).write_text("\n".join(ids.split()))
-    asked = ("--source", "good", "--output", "out", "--split", "lists", "--split-lists", *"abc")
-    code, out, err = build(*asked)
-    assert code == EXIT_NOTHING_DONE and "have no negative image" in err and out == ""
+    asked = split_by_lists(tmp_path, "8001 8003", "8006", "8002 1 2")
     code, out, err = build(*asked, "--allow-one-sided")
     assert code == EXIT_OK
     assert "On the lists, but without images: 2 patients (1, 2)" in out
@@ -191,6 +194,19 @@ def test_lists_report_what_does_not_fit(build, tmp_path):
     # Said before anything was written, that is before the bar.
     assert err.index("validation has no image") < err.index("Building")
     assert len(left_out(tmp_path / "out")) == 18
+
+
+@pytest.mark.parametrize(("of_validation", "lacks"), [((0, 3), "negative"), ((3, 0), "positive")])
+def test_lists_with_one_side_in_validation_are_refused_unless_insisted_on(
+    build, tmp_path, of_validation, lacks
+):
+    make_tree(tmp_path / "good", {"1": (3, 3), "2": of_validation, "3": (3, 3)})
+    asked = split_by_lists(tmp_path, "1", "2", "3")
+    sentence = error_of(build(*asked))
+    assert f"validation list have no {lacks} image, so no operating point" in sentence
+    assert "insist with --allow-one-sided" in sentence and not (tmp_path / "out").exists()
+    assert build(*asked, "--allow-one-sided")[0] == EXIT_OK
+    assert len(manifest(tmp_path / "out")) == 15
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cancernet.base import program
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import check_settings, setting
 from cancernet.commands.command_line import Parser, add_settings, given_settings, run
+from cancernet.commands.descriptions import description
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,3 +116,9 @@ def test_a_package_that_is_not_installed_is_one_sentence(capsys):
     assert "module no_such_package is not installed; install what" in capsys.readouterr().err
     with pytest.raises(ModuleNotFoundError):  # a fault of the program
         run(lambda: importlib.import_module("cancernet.no_such_room"))
+
+
+@pytest.mark.parametrize("command", program.SCRIPTS)
+def test_the_examples_of_a_help_fit_80_columns(command):
+    examples = [line for line in description(command).splitlines() if line.startswith(" ")]
+    assert examples and max(map(len, examples)) <= 80

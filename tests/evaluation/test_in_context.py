@@ -223,7 +223,7 @@ def test_files_from_before_the_contract_end_in_a_sentence(run):
     found = examine(read_finished(run_in_context(run.with_name("new"))), EvaluationSettings())
     write_metrics(run, metrics_of(found.assessment))
     metrics.write_text(metrics.read_text().replace("{", '{"context": {},', 1))
-    with pytest.raises(RunError, match="`context` is of a program before the first version"):
+    with pytest.raises(RunError, match="`context` was written before the first version"):
         read_metrics(run)
 
 

@@ -98,6 +98,17 @@ def test_an_outline_in_common_is_no_resemblance(tmp_path):
     assert pair[:2] == (3, 10)
 
 
+@pytest.mark.parametrize(("width", "also"), [(25, {(0, 1), (0, 2)}), (12, set())])
+def test_a_picture_may_be_squeezed_to_half_but_a_strip_is_another(tmp_path, width, also):
+    whole = texture(3)
+    narrow = whole.resize((width, 50))
+    paths = [tmp_path / name for name in ("whole.png", "narrow.png", "turned.png")]
+    turned = narrow.transpose(Image.Transpose.ROTATE_90)
+    for image, path in zip((whole, narrow, turned), paths, strict=True):
+        image.save(path)
+    assert {pair[:2] for pair in find_near_duplicates(paths)} == {(1, 2), *also}
+
+
 def test_little_to_tell_by_asks_for_more():
     sparse = Agreement(grey=0.9, detail=0.6, evidence=0.05, crop=1.0, gain=1.0, shift=0.0)
     plenty = dataclasses.replace(sparse, evidence=0.4)

@@ -75,9 +75,9 @@ def forged_tensors(touched: Path) -> dict[str, tuple[Any, str]]:
         "another function": ({"a": Calls(touched.touch)}, "it names "),
         "another class": ({"a": collections.Counter()}, "names collections.Counter"),
         "another kind": ({"a": View(half, 0, (4,), (1,))}, "names torch.HalfStorage"),
-        "no tensor": ({"a": 1}, "other things than tensors"),
-        "no name": ({1: View(STORAGE, 0, (1,), (1,))}, "other things than tensors"),
-        "no names": ([View(STORAGE, 0, (1,), (1,))], "other things than tensors"),
+        "no tensor": ({"a": 1}, "something other than tensors"),
+        "no name": ({1: View(STORAGE, 0, (1,), (1,))}, "something other than tensors"),
+        "no names": ([View(STORAGE, 0, (1,), (1,))], "something other than tensors"),
         "no storage": ({"a": View("7", 0, (1,), (1,))}, "not a view of a storage"),
         "behind its storage": ({"a": View(STORAGE, 20, (5,), (1,))}, "leads out of its storage"),
         "one behind its storage": (
@@ -89,7 +89,10 @@ def forged_tensors(touched: Path) -> dict[str, tuple[Any, str]]:
         "before its storage": ({"a": View(STORAGE, -1, (4,), (1,))}, "not a number of elements"),
         "backwards": ({"a": View(STORAGE, 9, (4,), (-1,))}, "not a number of elements"),
         "a truth": ({"a": View(STORAGE, 0, (True,), (1,))}, "not a number of elements"),
-        "a fraction": ({"a": View(STORAGE, 0, (1.5,), (1,))}, "BINFLOAT is no part of weights"),
+        "a fraction": (
+            {"a": View(STORAGE, 0, (1.5,), (1,))},
+            "BINFLOAT does not belong in weights",
+        ),
         "one stride less": ({"a": View(STORAGE, 0, (4, 3), (1,))}, "not as many strides"),
         "two descriptions": (
             {"a": View(STORAGE, 0, (4,), (1,)), "b": View(other, 0, (4,), (1,))},
@@ -135,7 +138,7 @@ def test_forged_files_are_refused(tmp_path: Path) -> None:
         ([magic, version, machine, tensors, pickled([]), elements], "list of storages"),
         ([magic, version, machine, tensors[:-9], keys, elements], ""),
         ([magic, version, machine, remembering + b"."], "remembers more"),
-        ([magic, version, machine, pickle.dumps({}, protocol=4)], "is no part of weights"),
+        ([magic, version, machine, pickle.dumps({}, protocol=4)], "does not belong in weights"),
     ):
         path = tmp_path / "forged.pth"
         path.write_bytes(b"".join(forged))

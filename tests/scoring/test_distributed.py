@@ -1,6 +1,7 @@
 """Scoring on several processes: the answers of one process, also when a worker dies."""
 
 import csv
+import logging
 import os
 import signal
 import sys
@@ -53,6 +54,12 @@ def test_workers_listen_on_this_machine_only(local):
     assert all(
         address.startswith("tcp://127.0.0.1:") for address in local.cluster.client.nthreads()
     )
+
+
+def test_what_workers_log_is_not_printed(local):
+    """A heartbeat that fails while the workers end would be a traceback after a sound table."""
+    shown = local.cluster.client.run(logging.getLogger("distributed").isEnabledFor, logging.ERROR)
+    assert len(shown) == 2 and not any(shown.values())
 
 
 def test_the_answers_and_their_order_are_those_of_one_process(run, images, local, small_tasks):

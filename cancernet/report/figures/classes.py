@@ -57,7 +57,7 @@ def factor_counts(
     """Adds classes up by what their names say: density, and benign or malignant.
 
     Returns:
-        Factor to level to images; empty when there are only two classes.
+        Factor -> level -> images; empty when there are only two classes.
     """
     if len(classes) < 3:
         return {}

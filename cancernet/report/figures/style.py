@@ -26,7 +26,7 @@ _SETTINGS = {"svg.hashsalt": "cancernet", "svg.fonttype": "path", "font.family":
 def new_figure(
     *, width: float, height: float, columns: int = 1, footer: str = ""
 ) -> "tuple[Figure, list[Axes]]":
-    """Makes a figure of so many inches with axes side by side and a footer line."""
+    """Makes a figure with axes side by side and a footer line; its sides are in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

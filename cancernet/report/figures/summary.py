@@ -72,7 +72,7 @@ def examples(calls: Calls) -> list[int | None]:
 
 
 def _fitted(text: str, width: int, lines: int = 2) -> str:
-    """Returns text in lines of so many characters; what is longer is cut and ends with dots."""
+    """Returns text in lines of `width` characters; longer text is cut and ends with dots."""
     # Names from outside may hold bytes that are not text, and dollars that would be formulas.
     found = textwrap.wrap(text.encode("utf-8", "backslashreplace").decode("utf-8"), width)
     if len(found) > lines:
@@ -81,7 +81,7 @@ def _fitted(text: str, width: int, lines: int = 2) -> str:
 
 
 def _panel(figure: "Figure", *, left: float, bottom: float, side: float) -> "Axes":
-    """Square axes of so many inches; fixed places take no time to find."""
+    """Returns square axes; lengths are in inches. Fixed places need no layout, which takes time."""
     return figure.add_axes((left, bottom, side / WIDTH, side / HEIGHT))
 
 

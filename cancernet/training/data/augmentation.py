@@ -139,8 +139,8 @@ def affine_matrices(
 ) -> np.ndarray:
     """Composes rotation, shift, shear and zoom about the centre, Keras's way and order.
 
-    Keras measures the centre's column by the height and its row by the width; for
-    images that are not square that is reproduced.
+    Keras takes the centre's column from the height and its row from the width; this is
+    reproduced for images that are not square.
 
     Args:
         theta, shear: degrees, shape (n,).

@@ -87,7 +87,7 @@ class PlainBatches(keras.utils.PyDataset):
 
     @contextlib.contextmanager
     def own_errors(self) -> Iterator[None]:
-        """Raises what went wrong with an image, not what TensorFlow made of it in `fit`."""
+        """Raises an image's own error in place of the one that TensorFlow makes of it in `fit`."""
         self._error = None
         try:
             yield
@@ -131,7 +131,7 @@ class PlainBatches(keras.utils.PyDataset):
 
 
 class TrainingBatches(PlainBatches):
-    """Images in an order of each epoch's own, changed at random.
+    """Images in another order in each epoch, changed at random.
 
     For `fit`, or `model.fit(batches, shuffle=False)`: Keras's own order of the batches
     cannot be repeated when a training is resumed.
@@ -241,9 +241,9 @@ def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatc
 
 
 def patient_chances(dataset: BuiltDataset, balance: float) -> np.ndarray | None:
-    """Chances of the training images to be drawn: 1 / (images of the patient)^balance; (n,).
+    """Returns each training image's chance to be drawn, 1 / (images of the patient)^balance, (n,).
 
-    None where all are the same.
+    None where all are equal.
     """
     if not balance:
         return None
@@ -254,7 +254,7 @@ def patient_chances(dataset: BuiltDataset, balance: float) -> np.ndarray | None:
 
 
 def class_weights(dataset: BuiltDataset) -> np.ndarray:
-    """Weights against imbalance: the largest class's count over each class's; (classes,)."""
+    """Returns weights against imbalance: largest class's count over each class's, (classes,)."""
     counts = np.bincount(dataset.split("training").labels, minlength=len(dataset.classes))
     return counts.max() / np.maximum(counts, 1)
 

@@ -66,7 +66,7 @@ class DecodedPixels:
 
 
 class JoinedPixels:
-    """Some images of several splits that are kept split by split: what a fold is made of."""
+    """Some images of several splits, as a fold has them; the splits are kept separately."""
 
     def __init__(self, parts: list[Pixels], places: np.ndarray) -> None:
         """Takes the splits in order, and places in all of them one after the other."""
@@ -94,7 +94,7 @@ class JoinedPixels:
 
 
 def open_pixels(dataset: BuiltDataset, split: str, scaling: Input, *, cache: bool) -> Pixels:
-    """Gives the pixels of a split, from the file if there is or can be one.
+    """Returns the pixels of a split, from the file if one exists or can be written.
 
     `cache` says whether the file may be read and written.
 
@@ -124,7 +124,7 @@ def open_pixels(dataset: BuiltDataset, split: str, scaling: Input, *, cache: boo
 def _of_whole(
     dataset: BuiltDataset, whole: BuiltDataset, split: str, scaling: Input
 ) -> JoinedPixels:
-    """Finds the images of another division where those of the whole are kept: decoded once."""
+    """Finds the images of another division among the kept ones of the whole, decoded once."""
     wanted = dataset.split(split).paths
     place_of: dict[str, int] = {}
     kept: list[Pixels] = []
@@ -201,7 +201,7 @@ def write_array(
     Plain writes raise on a full disk, where writing to a mapped file would kill the process.
 
     Args:
-        path: what stands there is replaced when all is written.
+        path: a file there is replaced when all is written.
         pieces: together of the given shape.
         shape: of the whole.
         dtype: the pieces are converted to it.

@@ -86,7 +86,7 @@ class StockBatches:
     ) -> None:
         """Runs `model.fit` on the iterator.
 
-        The iterator seeds NumPy anew for every batch, by its count of batches. Setting the
+        The iterator seeds NumPy again for every batch, by its count of batches. Setting the
         count at the start of an epoch makes a resumed training draw what it would have drawn.
         """
         begins = keras.callbacks.LambdaCallback(
@@ -110,7 +110,7 @@ class StockBatches:
 def class_folders(dataset: BuiltDataset) -> tuple[Path, tempfile.TemporaryDirectory | None]:
     """Returns a folder with one folder a class that holds the training images.
 
-    The second is what removes a temporary one when it is no longer used.
+    The second value removes a temporary folder when it is no longer used.
     """
     part = dataset.split("training")
     built = dataset.folder / "training"
@@ -138,7 +138,7 @@ def _link(source: Path, target: Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """What a training sees of its images; another stream is another pair of these."""
+    """The training and validation batches of a training; each stream has its own kinds."""
 
     training: TrainingBatches | StockBatches
     validation: PlainBatches

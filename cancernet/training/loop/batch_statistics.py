@@ -1,4 +1,4 @@
-"""Batch normalization's statistics, taken anew when the weights no longer change.
+"""Computes the statistics of batch normalization again when the weights are final.
 
 The moving statistics of a training are those of images that were mixed and coloured, of
 activations that dropout had spread, and of weights that were still moving; prediction sees
@@ -28,10 +28,10 @@ def retake_statistics(model: keras.Model, pixels: Pixels, *, batch_size: int, se
     Nothing is dropped meanwhile. Layers that are frozen keep what they have.
 
     Args:
-        model: built; its weights stay, but for the statistics.
+        model: built; its weights stay, except for the statistics.
         pixels: training images, uint8 (n, height, width, 3); `IMAGES` of them at most, drawn
             by `seed`, are used.
-        batch_size: images a step; what is left over is not used.
+        batch_size: images a step; an incomplete last step is not used.
 
     Returns:
         How many images were used; 0 where no layer has statistics to take.

@@ -90,7 +90,7 @@ class Validation:
 
 @contextlib.contextmanager
 def single_steps(model: keras.Model) -> Iterator[None]:
-    """Lets `predict` run step by step: for many at once it would build a larger graph."""
+    """Makes `predict` run step by step: for several at once it would build a larger graph."""
     several, model.steps_per_execution = model.steps_per_execution, 1
     try:
         yield

@@ -52,7 +52,7 @@ def save_checkpoint(folder: Path, model: keras.Model, state: State) -> None:
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Tells whether a complete epoch has been written down."""
+    """Tells whether the checkpoint of a complete epoch exists."""
     # Between the two renames of `save_checkpoint` there is the one before alone.
     return any((folder / name).exists() for name in (LATEST, PREVIOUS))
 

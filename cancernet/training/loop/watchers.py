@@ -44,7 +44,7 @@ def watchers(training: Training, logs: Logs) -> list[keras.callbacks.Callback]:
 
 
 class EpochsOnScreen(keras.callbacks.Callback):
-    """Says each epoch in a line of at most 80 columns, with the time that the others will take.
+    """Prints a line of at most 80 columns for each epoch, with the time that the rest will take.
 
     A terminal also shows a bar over all epochs, whose estimate begins with the first steps;
     `history.csv` has the other measures.
@@ -79,7 +79,7 @@ class EpochsOnScreen(keras.callbacks.Callback):
         self._bar.update(done - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Says the epoch in a line."""
+        """Prints the epoch's line."""
         logs, epochs = logs or {}, self.params["epochs"]
         seconds = (time.perf_counter() - self._begun) / (epoch + 1 - self._first)
         shown = f"Epoch {epoch + 1}/{epochs}: loss {number(logs.get('loss', float('nan')))}"
@@ -159,7 +159,7 @@ class TensorBoardScalars(keras.callbacks.Callback):
 class MLflowMeasures(keras.callbacks.Callback):
     """Logs a training to MLflow's store: that of `MLFLOW_TRACKING_URI`, or a local one.
 
-    A store that fails is told of once, and the training goes on without it.
+    A store that fails is reported once, and the training goes on without it.
     """
 
     def __init__(self, training: Training) -> None:
