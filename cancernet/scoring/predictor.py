@@ -126,19 +126,22 @@ class Predictor:
         """Depths that were taken for images which, like the run's data, do not tell theirs."""
         return set()
 
-    def score(self, images: Sequence[Prepared]) -> list[Score]:
-        """Scores prepared images, and tells which are unlike the training images."""
+    def score(self, images: Sequence[Prepared], *, threads: int | None = None) -> list[Score]:
+        """Scores prepared images, and tells which are unlike the training images.
+
+        `threads` are those of `Predictor`, unless others are given.
+        """
         if not images:
             return []
         pixels = np.stack([image.pixels for image in images])
-        rows, appearance = self.probabilities(pixels), self.run.record.appearance
+        rows, appearance = self.probabilities(pixels, threads=threads), self.run.record.appearance
         if appearance is None:
             return list(map(Score, rows))
         unlike = appearance.unlike(pixels, [image.size for image in images])
         return list(map(Score, rows, unlike))
 
-    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Scores prepared images, RGB 0-255 of shape (n, height, width, 3).
+    def probabilities(self, pixels: np.ndarray, *, threads: int | None = None) -> np.ndarray:
+        """Scores prepared images, RGB 0-255 of shape (n, height, width, 3); see `score`.
 
         Returns:
             probabilities corrected by the run's calibration, shape (n, classes); each row
@@ -147,7 +150,8 @@ class Predictor:
         pieces = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
         if not pieces:
             return np.empty((0, len(self.run.classes)))
-        batches = list(_in_threads(self._run_model, pieces, threads=self._threads))
+        threads = self._threads if threads is None else threads
+        batches = list(_in_threads(self._run_model, pieces, threads=threads))
         return self.run.calibration.apply(np.concatenate(batches))
 
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
@@ -200,11 +204,12 @@ class Predictor:
         images: list[Prepared | Failure] = []
         for place, (path, source) in enumerate(zip(paths, sources, strict=True)):
             try:
-                ready = together.get(place)
-                images.append(Prepared(*ready) if ready else self.prepare(source))
+                plain = together.get(place)
+                images.append(Prepared(*plain) if plain else self.prepare(source))
             except ImageError as error:
                 images.append(Failure(str(path), str(error)))
-        scores = iter(self.score([image for image in images if isinstance(image, Prepared)]))
+        ready = [image for image in images if isinstance(image, Prepared)]
+        scores = iter(self.score(ready, threads=1))  # a group has a thread of its own
         return [
             (path, image if isinstance(image, Failure) else next(scores))
             for path, image in zip(paths, images, strict=True)
