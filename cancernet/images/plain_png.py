@@ -81,7 +81,7 @@ def scale_together(
             lines = unpacked(data, form.line * form.height, unpacking)
             if lines is not None:
                 alike[form][place] = lines
-    found = {}
+    found: dict[int, tuple[np.ndarray, tuple[int, int]]] = {}
     for form, images in alike.items():
         if not _goes_across_first(form.width, form.height, width, height, resampling):
             continue
