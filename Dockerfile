@@ -11,7 +11,7 @@ WORKDIR /app
 # TensorFlow; the versions are those that the tests passed with.
 COPY constraints/python3.12.txt constraints.txt
 RUN pip install --disable-pip-version-check --constraint constraints.txt \
-        numpy pillow onnxruntime shapely fastapi starlette python-multipart uvicorn httptools uvloop \
+        numpy isal pillow onnxruntime shapely fastapi starlette python-multipart uvicorn httptools uvloop \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cancernet
 
 COPY cancernet ./cancernet

@@ -79,7 +79,7 @@ def measure(name: str, seed: int) -> dict:
 def _registered(*, backbones: bool) -> list[str]:
     sys.path.insert(0, str(ROOT))
     from cancernet.models import MODELS
-    from cancernet.models.registry import BACKBONE_PREFIX
+    from cancernet.networks import BACKBONE_PREFIX
 
     return [name for name in MODELS if backbones or not name.startswith(BACKBONE_PREFIX)]
 

@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "lookalike": {"catalog", "dataset"},
     "auditing": {"building", "catalog", "config", "dataset", "lookalike", "report"},
     "sample": {"config"},
-    "models": set(),
+    "networks": set(),
+    "models": {"networks"},
     "appearance": set(),
     "context": {"catalog", "config", "measures"},
     "runs": {"appearance", "config", "context", "dataset", "measures"},
@@ -45,7 +46,7 @@ MAY_IMPORT = {
     "evaluation": {
         "catalog", "config", "context", "dataset", "measures", "report", "runs", "scoring",
     },
-    "planning": {"config", "context", "dataset", "measures", "recipes", "runs"},
+    "planning": {"config", "context", "dataset", "measures", "networks", "recipes", "runs"},
     "training": {
         "appearance", "config", "context", "dataset", "evaluation", "measures", "models",
         "planning", "report", "runs", "scoring", "slides",
@@ -62,8 +63,8 @@ MAY_IMPORT = {
     },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
-        "explaining", "planning", "recipe_file", "recipes", "report", "runs", "sample", "scoring",
-        "serving", "slides", "training", "tuning",
+        "explaining", "networks", "planning", "recipe_file", "recipes", "report", "runs", "sample",
+        "scoring", "serving", "slides", "training", "tuning",
     },
 }  # fmt: skip
 ALWAYS = {"base", "images", ""}

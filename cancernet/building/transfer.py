@@ -24,7 +24,7 @@ from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason
 from cancernet.images.formats import GUESSED, NOTHING_ODD, ODDITY, Oddity, has_other_suffix
-from cancernet.images.plain_png import PNG_BEGIN, packed_pixels
+from cancernet.images.plain_png import PNG_BEGIN, packed_pixels, unpacked
 from cancernet.images.reading import MAXIMUM_PIXELS, CannotReadError, read_file, read_rgb
 
 CHUNK = 256  # images
@@ -227,10 +227,5 @@ def _plain_png(content: bytes) -> tuple[int, int] | None:
     if packed is None:
         return None
     line = 1 + width * per_pixel
-    try:
-        inflater = isal_zlib.decompressobj()
-        lines = inflater.decompress(packed, line * height + 1)
-    except (isal_zlib.error, MemoryError):  # type: ignore[misc]  # its stub calls it a value
-        return None
-    whole = inflater.eof and not inflater.unused_data and len(lines) == line * height
-    return (width, height) if whole and max(lines[::line]) < FILTERS else None
+    lines = unpacked(packed, line * height, isal_zlib)
+    return (width, height) if lines is not None and max(lines[::line]) < FILTERS else None

@@ -18,7 +18,7 @@ own (`cancernet.context.slide_point`).
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +30,7 @@ from cancernet.measures.decisions import log_odds
 # and that of runs which do not say theirs.
 SPREAD = 2.0
 FORMER_SPREAD = 1.5
+LOOKED_AT = 1 << 16  # places around patches that are looked at together
 LEAST_WEIGHT = 0.5  # of neighbours that are there, from which a patch lies amid a slide
 
 
@@ -89,13 +90,32 @@ class Neighbourhood:
 
     Attributes:
         reach: how many places away the farthest are, along either side.
-        kernel: (columns across, rows down, weight) of every place within reach but one's own.
+        kernel: (k, 3) columns across, rows down and weight of every place within reach but
+            one's own.
         full_weight: of all of them together.
     """
 
     reach: int
-    kernel: list[tuple[int, int, float]]
+    kernel: np.ndarray
     full_weight: float
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The weights, (k, 1)."""
+        return self.kernel[:, 2:]
+
+    @property
+    def touching(self) -> np.ndarray:
+        """Which of the places touch one's own, (k,) bool."""
+        return np.abs(self.kernel[:, :2]).max(axis=1) == 1
+
+    def around(self, keys: np.ndarray, stride: int) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yields which of (n,) places, as `_keys` numbers them, and all around each, (k, some)."""
+        across, down = self.kernel[:, :2].T.astype(np.int64)
+        some = max(1, LOOKED_AT // len(self.kernel))
+        for start in range(0, len(keys), some):
+            block = slice(start, start + some)
+            yield block, keys[block] + (down * stride + across)[:, None]
 
 
 @functools.cache
@@ -109,7 +129,7 @@ def neighbourhood(spread: float) -> Neighbourhood:
         for across in steps
         if across or down
     ]
-    return Neighbourhood(reach, kernel, sum(share for _, _, share in kernel))
+    return Neighbourhood(reach, np.array(kernel), sum(share for *_, share in kernel))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -215,14 +235,14 @@ def surroundings(values: np.ndarray, places: Places, spread: float = SPREAD) -> 
     touching = np.zeros(len(values), np.int64)
     keys, stride = _keys(places, placed, area.reach)
     known, first = _distinct(keys)
-    for across, down, share in area.kernel:
-        wanted = keys + down * stride + across
-        found = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-        there = known[found] == wanted
-        patches, neighbours = placed[there], placed[first[found[there]]]
-        total[patches] += share * values[neighbours]
-        weight[patches] += share
-        touching[patches] += max(abs(across), abs(down)) == 1
+    for block, wanted in area.around(keys, stride):
+        found, there = _look_up(known, wanted)
+        patches, shares = placed[block], np.where(there, area.shares, 0.0)
+        parts = np.vstack([values[patches], shares * values[placed[first[found]]]])
+        # Added one after the other, whatever the number of patches: to the same last digit.
+        total[patches] = np.add.accumulate(parts)[-1]
+        weight[patches] = np.add.accumulate(shares)[-1]
+        touching[patches] = there[area.touching].sum(axis=0)
     return Surroundings(total / (1 + weight), weight / area.full_weight, touching)
 
 
@@ -240,10 +260,9 @@ def within_reach(places: Places, chosen: np.ndarray, spread: float) -> np.ndarra
     known, _ = _distinct(keys)
     wanted, _ = _distinct(keys[chosen[placed]])
     near = np.zeros(len(known), bool)
-    for across, down, _ in area.kernel:
-        step = wanted + down * stride + across
-        found = np.searchsorted(known, step).clip(max=len(known) - 1)
-        near[found[known[found] == step]] = True
+    for _, around in area.around(wanted, stride):
+        found, there = _look_up(known, around)
+        near[found[there]] = True
     reached = chosen.copy()
     reached[placed] |= near[np.searchsorted(known, keys)]
     return reached
@@ -261,6 +280,12 @@ def _keys(places: Places, placed: np.ndarray, reach: int) -> tuple[np.ndarray, i
     stride = int(columns.max(initial=0)) + reach + 1
     height = int(rows.max(initial=0)) + reach + 1
     return (slides * height + rows) * stride + columns, stride
+
+
+def _look_up(known: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns where in the rising numbers known each wanted one is, and whether it is there."""
+    found = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return found, known[found] == wanted
 
 
 def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

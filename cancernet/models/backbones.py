@@ -9,8 +9,9 @@ import functools
 import keras
 
 from cancernet.base.errors import SettingsError
-from cancernet.models.pretrained import APPLICATIONS, backbone, freeze_backbone, probabilities
-from cancernet.models.registry import BACKBONE_PREFIX, Shape, register
+from cancernet.models.pretrained import backbone, freeze_backbone, probabilities
+from cancernet.models.registry import Shape, register
+from cancernet.networks import APPLICATIONS, BACKBONE_PREFIX
 
 
 def build_on_backbone(input_shape: Shape, classes: int, *, application: str) -> keras.Model:

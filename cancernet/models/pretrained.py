@@ -18,7 +18,6 @@ Batch normalization of the backbone stays frozen in both. In Keras a frozen
 small medical set would destroy what the backbone knows.
 """
 
-import dataclasses
 import inspect
 import math
 from typing import Any
@@ -28,60 +27,10 @@ import numpy as np
 
 from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.models.preprocessing import preprocess
-
-_NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
+from cancernet.networks import APPLICATIONS
 
 HEAD = "head_"  # names of the layers behind a backbone begin so
 PREPROCESS = "preprocess_"  # and of those in front of it so
-
-
-@dataclasses.dataclass(frozen=True)
-class Application:
-    """A network of keras.applications.
-
-    Attributes:
-        preprocessing: the rule its ImageNet weights were trained with.
-        file: these weights without the classifier, as Keras names the file.
-    """
-
-    preprocessing: str
-    file: str
-
-
-APPLICATIONS: dict[str, Application] = {
-    **{f"VGG{n}": Application("caffe", f"vgg{n}{_NOTOP}") for n in (16, 19)},
-    **{f"ResNet{n}": Application("caffe", f"resnet{n}{_NOTOP}") for n in (50, 101, 152)},
-    **{f"ResNet{n}V2": Application("tf", f"resnet{n}v2{_NOTOP}") for n in (50, 101, 152)},
-    **{f"DenseNet{n}": Application("torch", f"densenet{n}{_NOTOP}") for n in (121, 169, 201)},
-    "InceptionV3": Application("tf", f"inception_v3{_NOTOP}"),
-    "InceptionResNetV2": Application("tf", f"inception_resnet_v2{_NOTOP}"),
-    "Xception": Application("tf", f"xception{_NOTOP}"),
-    "MobileNet": Application("tf", "mobilenet_1_0_224_tf_no_top.h5"),
-    "MobileNetV2": Application(
-        "tf", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
-    ),
-    **{
-        f"MobileNetV3{size}": Application(
-            "tf", f"weights_mobilenet_v3_{size.lower()}_224_1.0_float_no_top_v2.h5"
-        )
-        for size in ("Small", "Large")
-    },
-    "NASNetMobile": Application("tf", "nasnet_mobile_no_top.h5"),
-    "NASNetLarge": Application("tf", "nasnet_large_no_top.h5"),
-    **{f"EfficientNetB{n}": Application("torch", f"efficientnetb{n}_notop.h5") for n in range(8)},
-    **{
-        f"EfficientNetV2B{n}": Application("torch", f"efficientnetv2-b{n}_notop.h5")
-        for n in range(4)
-    },
-    **{
-        f"EfficientNetV2{size}": Application("tf-128", f"efficientnetv2-{size.lower()}_notop.h5")
-        for size in ("S", "M", "L")
-    },
-    **{
-        f"ConvNeXt{size}": Application("torch", f"convnext_{size.lower()}_notop.h5")
-        for size in ("Tiny", "Small", "Base", "Large", "XLarge")
-    },
-}
 
 
 def backbone(

@@ -14,13 +14,11 @@ from typing import Any
 import keras
 
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
-from cancernet.base.words import unknown
 from cancernet.models.weights import NONE, load_weights
+from cancernet.networks import unknown_network
 
 Shape = tuple[int, int, int]  # height, width, 3
 Builder = Callable[[Shape, int], keras.Model]
-
-BACKBONE_PREFIX = "backbone:"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,16 +71,9 @@ def network(name: str) -> Network:
     Raises:
         CancerNetError: unknown; the message lists the known ones.
     """
-    if name in MODELS:
-        return MODELS[name]
-    is_backbone = name.startswith(BACKBONE_PREFIX)
-    known = [n for n in MODELS if n.startswith(BACKBONE_PREFIX) == is_backbone]
-    if is_backbone:
-        raise CancerNetError(unknown("backbone", name, known))
-    raise CancerNetError(
-        f"{unknown('network', name, known)}, and any network of keras.applications as a backbone, "
-        f"such as {BACKBONE_PREFIX}MobileNetV2"
-    )
+    if name not in MODELS:
+        raise unknown_network(name, MODELS)
+    return MODELS[name]
 
 
 def build_model(

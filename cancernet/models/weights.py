@@ -27,7 +27,6 @@ from cancernet.base.files import refuse_missing, sha256_of
 from cancernet.base.imagenet_package import INSTALL, packaged_weights
 from cancernet.images.scalings import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cancernet.models.pretrained import (
-    APPLICATIONS,
     adapted,
     backbone_part,
     is_rebuilt,
@@ -35,6 +34,7 @@ from cancernet.models.pretrained import (
     normalizes_inside,
 )
 from cancernet.models.torch_file import read_tensors, set_weights
+from cancernet.networks import APPLICATIONS
 
 IMAGENET = "imagenet"
 NONE = "none"

@@ -15,6 +15,7 @@ from cancernet.base.program import typed
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, content_of, read_dataset
 from cancernet.dataset.notices import Notice, NoticeKind
+from cancernet.networks import check_network
 from cancernet.planning.plan import Plan, Training
 from cancernet.recipes import first_start
 from cancernet.runs import provenance, run_folder
@@ -51,6 +52,7 @@ def with_open_data(plan: Plan) -> Plan:
             cannot be used.
     """
     plan.logs.check()
+    check_network(plan.config.model)
     config, dataset = plan.config, open_whole(plan.data, plan.config)
     if plan.resume is None:
         if not os.environ.keys() & {"TF_CONFIG", "SLURM_PROCID"}:  # others may have begun it

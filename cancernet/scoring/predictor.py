@@ -4,6 +4,7 @@ The same class scores validation and testing at the end of a training, so that a
 prediction is exactly the number that evaluation gave the same image.
 """
 
+import contextlib
 import functools
 import mmap
 from collections import deque
@@ -18,7 +19,8 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.images.formats import GUESSED, NOTHING_ODD, ODDITY, Oddity
-from cancernet.images.reading import read_rgb, to_array
+from cancernet.images.plain_png import PNG_SIGNATURE, scale_together
+from cancernet.images.reading import INTERPOLATIONS, read_file, read_rgb, to_array
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Input
 from cancernet.scoring.prediction import (
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
 BATCH_SIZE = 16
-FEW = 4  # batches that one thread has done before others have started
+GROUP = 64  # images that are decoded together, four batches
 EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
 
 
@@ -124,19 +126,22 @@ class Predictor:
         """Returns the depths assumed for images which, like the run's data, do not state theirs."""
         return set()
 
-    def score(self, images: Sequence[Prepared]) -> list[Score]:
-        """Scores prepared images, and tells which are unlike the training images."""
+    def score(self, images: Sequence[Prepared], *, threads: int | None = None) -> list[Score]:
+        """Scores prepared images, and tells which are unlike the training images.
+
+        `threads` are those of `Predictor`, unless others are given.
+        """
         if not images:
             return []
         pixels = np.stack([image.pixels for image in images])
-        rows, appearance = self.probabilities(pixels), self.run.record.appearance
+        rows, appearance = self.probabilities(pixels, threads=threads), self.run.record.appearance
         if appearance is None:
             return list(map(Score, rows))
         unlike = appearance.unlike(pixels, [image.size for image in images])
         return list(map(Score, rows, unlike))
 
-    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Scores prepared images, RGB 0-255 of shape (n, height, width, 3).
+    def probabilities(self, pixels: np.ndarray, *, threads: int | None = None) -> np.ndarray:
+        """Scores prepared images, RGB 0-255 of shape (n, height, width, 3); see `score`.
 
         Returns:
             probabilities corrected by the run's calibration, shape (n, classes); each row
@@ -145,7 +150,8 @@ class Predictor:
         pieces = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
         if not pieces:
             return np.empty((0, len(self.run.classes)))
-        batches = list(_in_threads(self._run_model, pieces, threads=self._threads))
+        threads = self._threads if threads is None else threads
+        batches = list(_in_threads(self._run_model, pieces, threads=threads))
         return self.run.calibration.apply(np.concatenate(batches))
 
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
@@ -179,22 +185,31 @@ class Predictor:
     def score_many(self, paths: Iterable[str | Path]) -> Iterator[Scored]:
         """Scores any number of images in order, with flat memory.
 
-        Every core decodes and scores batches of its own; ONNX Runtime and the decoders
+        Every core decodes and scores groups of its own; ONNX Runtime and the decoders
         release Python's lock.
         """
         left = iter(paths)
-        batches = iter(lambda: list(islice(left, BATCH_SIZE)), [])
-        for results in _in_threads(self._score_batch, batches, threads=self._threads, few=FEW):
+        groups = iter(lambda: list(islice(left, GROUP)), [])
+        for results in _in_threads(self._score_group, groups, threads=self._threads):
             yield from results
 
-    def _score_batch(self, paths: list[str | Path]) -> list[Scored]:
+    def _score_group(self, paths: list[str | Path]) -> list[Scored]:
+        sources, scaling = [_png_content(path) for path in paths], self.run.record.input
+        together = scale_together(
+            sources,
+            width=scaling.width,
+            height=scaling.height,
+            resampling=INTERPOLATIONS[scaling.interpolation],
+        )
         images: list[Prepared | Failure] = []
-        for path in paths:
+        for place, (path, source) in enumerate(zip(paths, sources, strict=True)):
             try:
-                images.append(self.prepare(path))
+                plain = together.get(place)
+                images.append(Prepared(*plain) if plain else self.prepare(source))
             except ImageError as error:
                 images.append(Failure(str(path), str(error)))
-        scores = iter(self.score([image for image in images if isinstance(image, Prepared)]))
+        ready = [image for image in images if isinstance(image, Prepared)]
+        scores = iter(self.score(ready, threads=1))  # a group has a thread of its own
         return [
             (path, image if isinstance(image, Failure) else next(scores))
             for path, image in zip(paths, images, strict=True)
@@ -241,14 +256,23 @@ def _model(path: Path) -> str | bytes:
         return name if whole else bytes(content)
 
 
-def _in_threads(work: Any, items: Iterable[Any], *, threads: int, few: int = 1) -> Iterator:
+def _png_content(path: str | Path) -> bytes | str | Path:
+    """Returns the content of a PNG file that is called one; else the path."""
+    if str(path).lower().endswith(".png"):
+        with contextlib.suppress(ImageError):
+            content = read_file(path)[0]
+            return content if content.startswith(PNG_SIGNATURE) else path
+    return path
+
+
+def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
     """Does the work on threads, in order; takes few items in advance, so that memory stays flat.
 
-    No more than `few` items are done before any thread has started.
+    A single item is done before any thread would have started.
     """
     items = iter(items)
-    first = [] if threads == 1 else list(islice(items, few + 1))
-    if len(first) <= few:
+    first = [] if threads == 1 else list(islice(items, 2))
+    if len(first) <= 1:
         yield from map(work, chain(first, items))
         return
     from concurrent.futures import ThreadPoolExecutor

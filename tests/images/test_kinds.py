@@ -4,6 +4,7 @@ import contextlib
 import io
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -14,8 +15,14 @@ from cancernet.base.errors import ImageError
 from cancernet.base.words import IMAGES_READ
 from cancernet.images import formats, reading
 from cancernet.images.formats import _KINDS, ODDITY, Oddity
-from cancernet.images.plain_png import plain_png
-from cancernet.images.reading import read_rgb
+from cancernet.images.plain_png import (
+    WORTH_LOADING,
+    packed_pixels,
+    plain_png,
+    scale_together,
+    unpacked,
+)
+from cancernet.images.reading import INTERPOLATIONS, read_rgb, to_array
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (9, 7, 3), np.uint8)
 PICTURE[..., 1:] = PICTURE[..., :1]  # grey, so that a palette of 256 holds it
@@ -211,3 +218,49 @@ def test_damaged_png_files_are_answered_alike(monkeypatch):
             damaged[place] = random.integers(256)
         direct, pillow = read_both_ways(bytes(damaged[: random.integers(40, 500)]), monkeypatch)
         assert direct == pillow
+
+
+def noise(seed, height, width, mode):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    return png(Image.fromarray(pixels).resize((width, height)).convert(mode))
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.parametrize(("width", "height"), [(48, 48), (30, 20), (50, 60)])
+def test_small_png_files_are_scaled_together_as_one_by_one(interpolation, width, height):
+    """Pixel for pixel, whatever lies between them, unpacked by ISA-L or, for a few, by zlib."""
+    shapes = (
+        (50, 50, "RGB"),
+        (50, 50, "L"),
+        (50, 31, "RGB"),
+        (31, 50, "RGB"),
+        (48, 48, "RGB"),
+        (7, 9, "L"),
+    )
+    plain = [noise(n, *shape) for n, shape in enumerate(shapes * 14)]
+    contents = [*plain[:40], *ODD.values(), "a path", b"", plain[0][:20], *plain[40:]]
+    assert len(contents) > WORTH_LOADING
+    how = {"width": width, "height": height}
+    for some in (contents, contents[:44]):
+        found = scale_together(some, **how, resampling=INTERPOLATIONS[interpolation])
+        places = {place for place, each in enumerate(some) if each in plain}
+        assert found.keys() <= places and len(found) > len(places) // 2
+        for place, (pixels, size) in found.items():
+            image = read_rgb(some[place])
+            assert size == image.size
+            expected = to_array(image, **how, interpolation=interpolation)
+            assert np.array_equal(pixels, expected)
+
+
+def test_an_unknown_filter_spoils_none_of_the_others():
+    lines = bytearray(unpacked(packed_pixels(noise(1, 50, 50, "RGB")), 50 * 151))
+    lines[151] = 5
+    packed = zlib.compress(lines)
+    parts = [noise(1, 50, 50, "RGB")[:33]]
+    for kind, data in ((b"IDAT", packed), (b"IEND", b"")):
+        parts += [len(data).to_bytes(4), kind, data, zlib.crc32(kind + data).to_bytes(4)]
+    damaged, other = b"".join(parts), noise(2, 9, 9, "RGB")
+    how = {"width": 8, "height": 8, "resampling": Image.Resampling.BILINEAR}
+    assert list(scale_together([other, damaged, noise(3, 50, 50, "RGB")], **how)) == [0]
+    with pytest.raises(ImageError, match="damaged"):
+        read_rgb(damaged)

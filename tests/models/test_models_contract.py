@@ -8,10 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from cancernet import networks as known_networks
 from cancernet.base.errors import CancerNetError
 from cancernet.models import MODELS, build_model, efficientnet_lite0, network, register
 from cancernet.models.mammogram_cnns import _shuffled
-from cancernet.models.pretrained import APPLICATIONS, _exportable, adapted
+from cancernet.models.pretrained import _exportable, adapted
+from cancernet.networks import APPLICATIONS, BACKBONE_PREFIX, check_network
 
 # name -> a small input, classes. The other networks are these with another parameter.
 NETWORKS = {
@@ -161,7 +163,11 @@ def test_every_network_of_keras_is_a_backbone() -> None:
         if name[0].isupper() and callable(getattr(keras.applications, name))
     }
     assert networks == set(APPLICATIONS)
-    assert networks == {n.removeprefix("backbone:") for n in MODELS if n.startswith("backbone:")}
+    backbones = {n for n in MODELS if n.startswith(BACKBONE_PREFIX)}
+    assert backbones == {BACKBONE_PREFIX + name for name in networks}
+    assert set(known_networks.NETWORKS) == MODELS.keys() - backbones
+    for name in MODELS:
+        check_network(name)
 
 
 def test_pieces_of_convnext_are_replaced_by_equal_ones() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image, preprocess
-from cancernet.models.pretrained import APPLICATIONS
+from cancernet.networks import APPLICATIONS
 from cancernet.training.portrait import kernel_views
 
 MODULES = [

@@ -15,9 +15,10 @@ from keras.src.utils import file_utils
 from cancernet.base.errors import CancerNetError
 from cancernet.base.imagenet_package import MODULE, packaged_weights
 from cancernet.models import build_model, load_weights, weights
-from cancernet.models.pretrained import APPLICATIONS, backbone_part
+from cancernet.models.pretrained import backbone_part
 from cancernet.models.torch_file import read_tensors
 from cancernet.models.weights import imagenet_file
+from cancernet.networks import APPLICATIONS
 from tests.helpers.torch_files import torch_modules, write_torch_file
 
 SIZE = 32

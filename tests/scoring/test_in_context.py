@@ -20,6 +20,7 @@ from cancernet.measures.decisions import log_odds
 from cancernet.runs.run_folder import open_run, read_run_file, write_run_file
 from cancernet.runs.run_record import ContextRecord
 from cancernet.scoring import in_context
+from cancernet.scoring import predictor as predictor_file
 from cancernet.scoring.in_context import PredictorInContext, judge_together
 from cancernet.scoring.output import CsvFile
 from cancernet.scoring.prediction import Failure
@@ -194,9 +195,9 @@ def test_rounds_and_forgotten_slides_change_nothing(tree, predictor, run, monkey
 
 def test_every_patch_is_decoded_once_and_only_within_reach(tree, run, monkeypatch):
     read = []
-    prepare = Predictor.prepare
+    read_file = predictor_file.read_file
     monkeypatch.setattr(
-        Predictor, "prepare", lambda self, path: read.append(Path(path)) or prepare(self, path)
+        predictor_file, "read_file", lambda path: read.append(Path(path)) or read_file(path)
     )
     paths = images_of(tree / "testing")
     answers(PredictorInContext(Predictor(run, threads=1)), paths)

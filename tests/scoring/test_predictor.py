@@ -130,14 +130,14 @@ def test_any_number_of_prepared_images_is_scored_in_order(tiny_run, threads, cou
 
 
 def test_many_files_are_scored_in_order_and_the_bad_ones_named(tiny_run, tmp_path):
-    paths = [red(tmp_path / f"{n:02d}.png", n * 5) for n in range(40)]
+    paths = [red(tmp_path / f"{n:03d}.png", n) for n in range(2 * predictor.GROUP + 7)]
     paths[17].write_bytes(b"")
     for threads in (0, 1):
         it = Predictor(run_folder.open_run(tiny_run), threads=threads)
         found = list(it.predict_many(iter(paths)))
         assert [each.path for each in found] == [str(path) for path in paths]
         assert found[17] == Failure(str(paths[17]), "the file is empty (0 bytes)")
-        assert all(found[n] == it.predict(paths[n]) for n in (0, 16, 18, 39))
+        assert all(found[n] == it.predict(paths[n]) for n in (0, 16, 18, 64, 134))
     assert list(it.predict_many([])) == []
     assert [type(each) for each in it.predict_many([paths[17]])] == [Failure]
 

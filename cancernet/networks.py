@@ -1,0 +1,87 @@
+"""The networks that there are: names and published facts, without Keras, which takes long to load.
+
+`cancernet.models` builds them; `tests/models` holds its registry to these names.
+"""
+
+import dataclasses
+from collections.abc import Collection
+
+from cancernet.base.errors import CancerNetError
+from cancernet.base.words import unknown
+
+NETWORKS = (
+    "alexnet", "cancernet", "densenet121", "densenet121-dense-head", "densenet121-dense-head-unit",
+    "efficientnet-lite0", "efficientnetv2b0", "kernel-cnn", "kernel-cnn-gaussian",
+    "kernel-cnn-mean", "kernel-cnn-relu", "shufflenet", "simple-cnn", "vgg16", "vgg16-dense-head",
+    "vgg16-dense-head-unit",
+)  # fmt: skip
+BACKBONE_PREFIX = "backbone:"
+_NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """A network of keras.applications.
+
+    Attributes:
+        preprocessing: the rule its ImageNet weights were trained with.
+        file: these weights without the classifier, as Keras names the file.
+    """
+
+    preprocessing: str
+    file: str
+
+
+APPLICATIONS: dict[str, Application] = {
+    **{f"VGG{n}": Application("caffe", f"vgg{n}{_NOTOP}") for n in (16, 19)},
+    **{f"ResNet{n}": Application("caffe", f"resnet{n}{_NOTOP}") for n in (50, 101, 152)},
+    **{f"ResNet{n}V2": Application("tf", f"resnet{n}v2{_NOTOP}") for n in (50, 101, 152)},
+    **{f"DenseNet{n}": Application("torch", f"densenet{n}{_NOTOP}") for n in (121, 169, 201)},
+    "InceptionV3": Application("tf", f"inception_v3{_NOTOP}"),
+    "InceptionResNetV2": Application("tf", f"inception_resnet_v2{_NOTOP}"),
+    "Xception": Application("tf", f"xception{_NOTOP}"),
+    "MobileNet": Application("tf", "mobilenet_1_0_224_tf_no_top.h5"),
+    "MobileNetV2": Application(
+        "tf", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+    ),
+    **{
+        f"MobileNetV3{size}": Application(
+            "tf", f"weights_mobilenet_v3_{size.lower()}_224_1.0_float_no_top_v2.h5"
+        )
+        for size in ("Small", "Large")
+    },
+    "NASNetMobile": Application("tf", "nasnet_mobile_no_top.h5"),
+    "NASNetLarge": Application("tf", "nasnet_large_no_top.h5"),
+    **{f"EfficientNetB{n}": Application("torch", f"efficientnetb{n}_notop.h5") for n in range(8)},
+    **{
+        f"EfficientNetV2B{n}": Application("torch", f"efficientnetv2-b{n}_notop.h5")
+        for n in range(4)
+    },
+    **{
+        f"EfficientNetV2{size}": Application("tf-128", f"efficientnetv2-{size.lower()}_notop.h5")
+        for size in ("S", "M", "L")
+    },
+    **{
+        f"ConvNeXt{size}": Application("torch", f"convnext_{size.lower()}_notop.h5")
+        for size in ("Tiny", "Small", "Base", "Large", "XLarge")
+    },
+}
+
+
+def check_network(name: str) -> None:
+    """Raises CancerNetError where there is no network of this name; lists the known ones."""
+    known = {*NETWORKS, *(BACKBONE_PREFIX + each for each in APPLICATIONS)}
+    if name not in known:
+        raise unknown_network(name, known)
+
+
+def unknown_network(name: str, known: Collection[str]) -> CancerNetError:
+    """Returns the error of a name that is not among the known ones."""
+    is_backbone = name.startswith(BACKBONE_PREFIX)
+    alike = [each for each in known if each.startswith(BACKBONE_PREFIX) == is_backbone]
+    if is_backbone:
+        return CancerNetError(unknown("backbone", name, alike))
+    return CancerNetError(
+        f"{unknown('network', name, alike)}, and any network of keras.applications as a backbone, "
+        f"such as {BACKBONE_PREFIX}MobileNetV2"
+    )
