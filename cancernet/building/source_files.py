@@ -148,8 +148,9 @@ def _list_files() -> Callable[..., Iterable[str]]:
     That package's `paths` needs nothing but the standard library.
     """
     package = importlib.util.find_spec("imutils")
-    found = PathFinder.find_spec("imutils.paths", package and package.submodule_search_locations)
-    assert found and found.loader
+    assert package is not None
+    found = PathFinder.find_spec("imutils.paths", package.submodule_search_locations)
+    assert found is not None and found.loader is not None
     paths = importlib.util.module_from_spec(found)
     found.loader.exec_module(paths)
     listing: Callable[..., Iterable[str]] = paths.list_files
