@@ -148,7 +148,8 @@ def _list_files() -> Callable[..., Iterable[str]]:
     That package's `paths` needs nothing but the standard library.
     """
     package = importlib.util.find_spec("imutils")
-    assert package is not None
+    if package is None:
+        raise ModuleNotFoundError("No module named 'imutils'", name="imutils")
     found = PathFinder.find_spec("imutils.paths", package.submodule_search_locations)
     assert found is not None and found.loader is not None
     paths = importlib.util.module_from_spec(found)
