@@ -39,6 +39,7 @@ from training_throughput import (
     training,
 )
 
+from cancernet.base.errors import first_line
 from cancernet.config import STOCK
 from cancernet.dataset.manifest import read_dataset
 from cancernet.recipes import DEFAULT_RECIPE
@@ -47,7 +48,7 @@ from cancernet.training.loop.acceleration import choose_precision
 EPOCHS = 3  # counted ones, after one that is not
 BATCH_SIZES = (64, 256, 1024, 4096)
 IMAGES = 8_192
-FAILURES = (tf.errors.OpError, ValueError, TypeError, NotImplementedError)
+FAILURES = (tf.errors.OpError, ValueError, TypeError, RuntimeError)
 
 
 @dataclasses.dataclass
@@ -155,7 +156,7 @@ def measure(
     try:
         setattr(row, field, pace(make(), dataset))
     except FAILURES as error:
-        row.failure = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:60]}"
+        row.failure = f"{type(error).__name__}: {first_line(error, longest=60)}"
     if on_gpu and field == "whole":
         row.megabytes = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e6
     keras.backend.clear_session()

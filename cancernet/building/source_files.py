@@ -1,7 +1,10 @@
 """The source folder: fetched from Kaggle, and every file under it, images or not."""
 
 import dataclasses
+import importlib.util
 import os
+from collections.abc import Callable, Iterable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, first_line
@@ -64,8 +67,7 @@ def find_files(source: Path) -> Found:
     Raises:
         CancerNetError: the folder cannot be read.
     """
-    from imutils import paths
-
+    list_files = _list_files()
     suffixes = tuple(SUFFIXES)
     root = os.path.join(os.fspath(source), "")
     images: list[str] = []
@@ -79,7 +81,7 @@ def find_files(source: Path) -> Found:
         beyond = tuple(os.path.join(path, "") for path in elsewhere)
         images += (
             _relative(path, root)
-            for path in paths.list_files(folder, validExts=suffixes)
+            for path in list_files(folder, validExts=suffixes)
             if not _is_fork(path) and not path.startswith(beyond)
         )
         links, more = _note_the_rest(folder, root, suffixes, left_out, elsewhere)
@@ -129,12 +131,31 @@ def _note_the_rest(
             elif name.lower().endswith(suffixes):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE, "a folder"))
         for name in files:
+            fork = _is_fork(name)
+            if name.lower().endswith(suffixes) and not fork:
+                continue
             path = os.path.join(here, name)
-            if _is_fork(name) or not is_image_name(here, name):
+            if fork or not is_image_name(here, name):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE))
-            elif not name.lower().endswith(suffixes):
+            else:
                 images.append(path)
     return links, images
+
+
+def _list_files() -> Callable[..., Iterable[str]]:
+    """Returns `imutils.paths.list_files`; `import imutils` would load OpenCV, a tenth of a build.
+
+    That package's `paths` needs nothing but the standard library.
+    """
+    package = importlib.util.find_spec("imutils")
+    if package is None:
+        raise ModuleNotFoundError("No module named 'imutils'", name="imutils")
+    found = PathFinder.find_spec("imutils.paths", package.submodule_search_locations)
+    assert found is not None and found.loader is not None
+    paths = importlib.util.module_from_spec(found)
+    found.loader.exec_module(paths)
+    listing: Callable[..., Iterable[str]] = paths.list_files
+    return listing
 
 
 def _is_fork(path: str) -> bool:

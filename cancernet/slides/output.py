@@ -19,6 +19,7 @@ from cancernet.slides.slide_map import ScoredPatch, SlideFigures, SlideMap, map_
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SUMMARY = "slides.jsonl"
 _OUTLINE, _TRUTH = "#00E5FF", "#0072B2"
@@ -106,16 +107,12 @@ def picture_of(slide: SlideMap, *, word: str, footer: str) -> bytes:
     `word` is what positive means, e.g. "IDC"; `footer` a line below the picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     shown = [slide] if slide.context is None else [slide.context.alone, slide]
     panels = 1 + slide.has_truth + len(shown)
     down = 2 if panels == 4 else 1
     across = panels // down
-    height, width = slide.picture.shape[:2]
-    tall = min(9.0, max(3.2, 4.6 * height / width))
-    figure = Figure(figsize=(4.6 * across + 0.9, tall * down + 1.1), layout="constrained")
-    axes: list[Any] = list(figure.subplots(down, across, sharex=True, sharey=True).flat)
+    figure, axes = _panels(slide, down, across)
     _lay_tissue(axes, slide)
     if slide.has_truth:
         _draw(axes[1], slide.true_outline(), _TRUTH, width=_line(slide), filled=True)
@@ -125,8 +122,11 @@ def picture_of(slide: SlideMap, *, word: str, footer: str) -> bytes:
         colours = _lay_probability(place, each)
         _draw(place, each.outline(), _OUTLINE, width=_line(slide), filled=False)
         place.set_title(_called(each, word, _way(each, slide)), fontsize=10)
-    figure.colorbar(colours, ax=axes[-len(shown) :], fraction=0.04, label=f"probability of {word}")
-    figure.supxlabel(f"pixels of the slide. {footer}", fontsize=8, color="#555555")
+    upper, lower = axes[-len(shown)].get_position(), axes[-1].get_position()
+    scale = (lower.x1 + 0.02, lower.y0, 0.012, upper.y1 - lower.y0)
+    figure.colorbar(colours, cax=figure.add_axes(scale), label=f"probability of {word}")
+    bottom = 0.07 / figure.get_figheight()
+    figure.supxlabel(f"pixels of the slide. {footer}", fontsize=8, color="#555555", y=bottom)
     figure.set_dpi(_DOTS)
     stream = io.BytesIO()
     # `figure.savefig` draws twice, once only to find the places of things.
@@ -135,6 +135,29 @@ def picture_of(slide: SlideMap, *, word: str, footer: str) -> bytes:
         stream, metadata={"Software": None}, pil_kwargs={"compress_level": 3}
     )
     return stream.getvalue()
+
+
+def _panels(slide: SlideMap, down: int, across: int) -> "tuple[Figure, list[Any]]":
+    """Makes a figure of panels in the shape of the slide, each with room for three lines above.
+
+    Matplotlib would take as long to find the places itself as to draw the map.
+    """
+    from matplotlib.figure import Figure
+
+    height, width = slide.picture.shape[:2]
+    tall = min(9.0, max(3.2, 4.6 * height / width))
+    wide, high = 4.6 * across + 0.9, tall * down + 1.1
+    figure = Figure(figsize=(wide, high))
+    title = 0.7  # inches
+    figure.subplots_adjust(
+        left=0.45 / wide,
+        right=1 - 0.95 / wide,
+        bottom=0.45 / high,
+        top=1 - title / high,
+        wspace=0.04,
+        hspace=title / (tall - title / 2),
+    )
+    return figure, list(figure.subplots(down, across, sharex=True, sharey=True).flat)
 
 
 def _way(drawn: SlideMap, whole: SlideMap) -> str:
