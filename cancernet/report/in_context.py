@@ -88,10 +88,11 @@ def operating_points(assessment: Assessment, context: ContextAssessment) -> str:
     point = assessment.operating_point
     if context.alone_folds:
         return "Each fold has its own operating point for patches alone and another in context."
-    return (
+    said = (
         f"Operating point: {threshold(context.alone.operating_point.threshold)} for a patch alone, "
-        f"{threshold(point.threshold)} in context; {point.origin}. {_slide_points(context)}".rstrip()
+        f"{threshold(point.threshold)} in context; {point.origin}."
     )
+    return f"{said} {_slide_points(context)}".rstrip()
 
 
 def _slide_points(context: ContextAssessment) -> str:
