@@ -47,7 +47,7 @@ def draw_heat_maps(explainer, dataset, path: Path) -> None:
     for row, axes in zip(chosen, figure.subplots(SHOWN, 1 + len(METHODS)), strict=True):
         image = np.asarray(read_rgb(dataset.folder / row))
         axes[0].imshow(image)
-        pixels = explainer.predictor.prepare(dataset.folder / row)
+        pixels = explainer.predictor.prepare(dataset.folder / row).pixels
         for place, method in zip(axes[1:], METHODS, strict=True):
             place.imshow(overlay(image, explainer.explain(pixels, 1, method=method).map))
             place.set_title(method if row is chosen[0] else "", fontsize=9)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 History = Mapping[str, Sequence[float]]
-LEGEND: Any = {"frameon": False, "fontsize": 9}
+# White behind the words, so that a line that they cannot evade does not strike them out.
+LEGEND: Any = {"framealpha": 0.8, "edgecolor": "none", "fontsize": 9}
 CHANCE: Any = {"color": GREY, "linestyle": ":", "linewidth": 1}
 
 
