@@ -52,7 +52,7 @@ def draw_heat_maps(explainer, dataset, path: Path) -> None:
             place.imshow(overlay(image, explainer.explain(pixels, 1, method=method).map))
             place.set_title(method if row is chosen[0] else "", fontsize=9)
         probability = explainer.predictor.probabilities(pixels[None])[0, 1]
-        axes[0].set_title(f"IDC {probability:.2f}", fontsize=9)
+        axes[0].set_title(f"probability of IDC: {probability:.2f}", fontsize=9)
         for place in axes:
             place.axis("off")
     figure.supxlabel(FOOTER, fontsize=8, color="#555555")
