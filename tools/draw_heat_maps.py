@@ -47,12 +47,12 @@ def draw_heat_maps(explainer, dataset, path: Path) -> None:
     for row, axes in zip(chosen, figure.subplots(SHOWN, 1 + len(METHODS)), strict=True):
         image = np.asarray(read_rgb(dataset.folder / row))
         axes[0].imshow(image)
-        pixels = explainer.predictor.prepare(dataset.folder / row)
+        pixels = explainer.predictor.prepare(dataset.folder / row).pixels
         for place, method in zip(axes[1:], METHODS, strict=True):
             place.imshow(overlay(image, explainer.explain(pixels, 1, method=method).map))
             place.set_title(method if row is chosen[0] else "", fontsize=9)
         probability = explainer.predictor.probabilities(pixels[None])[0, 1]
-        axes[0].set_title(f"IDC {probability:.2f}", fontsize=9)
+        axes[0].set_title(f"probability of IDC: {probability:.2f}", fontsize=9)
         for place in axes:
             place.axis("off")
     figure.supxlabel(FOOTER, fontsize=8, color="#555555")

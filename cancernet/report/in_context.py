@@ -42,6 +42,7 @@ class Chapter:
     Attributes:
         what, fitted, points: sentences: what context is, how it was fitted, and the operating
             points.
+        slides: which slides have an operating point of their own; empty where none has.
         rows: the headline figures alone and in context.
         warnings: what must be known about the figures of patches alone, and of no others.
     """
@@ -49,6 +50,7 @@ class Chapter:
     what: str
     fitted: str
     points: str
+    slides: str
     rows: list[SideBySide]
     warnings: list[str]
 
@@ -61,6 +63,7 @@ def chapter(assessment: Assessment, context: ContextAssessment | None) -> Chapte
         what=WORDS.format(reach=neighbourhood(context.contexts[0].spread).reach),
         fitted=fitted(context),
         points=operating_points(assessment, context),
+        slides=_slide_points(context),
         rows=side_by_side(assessment, context),
         warnings=[each for each in context.alone.warnings if each not in assessment.warnings],
     )
@@ -85,10 +88,11 @@ def operating_points(assessment: Assessment, context: ContextAssessment) -> str:
     point = assessment.operating_point
     if context.alone_folds:
         return "Each fold has its own operating point for patches alone and another in context."
-    return (
+    said = (
         f"Operating point: {threshold(context.alone.operating_point.threshold)} for a patch alone, "
-        f"{threshold(point.threshold)} in context; {point.origin}.{_slide_points(context)}"
+        f"{threshold(point.threshold)} in context; {point.origin}."
     )
+    return f"{said} {_slide_points(context)}".rstrip()
 
 
 def _slide_points(context: ContextAssessment) -> str:
@@ -98,10 +102,10 @@ def _slide_points(context: ContextAssessment) -> str:
         return ""
     if len(points) == 1:
         return (
-            f" One slide is whole enough for an operating point of its own, {threshold(points[0])}."
+            f"One slide is whole enough for an operating point of its own, {threshold(points[0])}."
         )
     return (
-        f" {len(points):,} slides are whole enough for operating points of their own, "
+        f"{len(points):,} slides are whole enough for operating points of their own, "
         f"{threshold(points[0])} to {threshold(points[-1])}."
     )
 

@@ -1,6 +1,7 @@
 """Every view: no violation of axe-core's rules, light and dark, and none wider than its screen."""
 
 import contextlib
+import dataclasses
 import functools
 
 import pytest
@@ -12,12 +13,15 @@ from cancernet.evaluation.evaluate_run import examine
 from cancernet.evaluation.evaluation_report import report_content as evaluation_content
 from cancernet.evaluation.run_results import read_finished
 from cancernet.evaluation.settings import EvaluationSettings
+from cancernet.measures.assess import FoldScores, ScoreSet
+from cancernet.report.content import FlowStep
 from cancernet.report.figures import drawings
 from cancernet.report.page import report_page
 from tests.helpers.browsing import map_slide, opened, patches_of, upload
 from tests.helpers.building_trees import write_patch
 from tests.helpers.evaluation_examples import finished_run, report_content
 from tests.helpers.serving_examples import RED, noisy, picture
+from tests.report.test_portrait import portrait
 
 WIDTHS = (390, 800, 1300)
 
@@ -82,6 +86,46 @@ FILES = {
     "comparison": make_comparison,
     "audit": make_audit,
 }
+
+
+def whole_content(classes=2, folds=0):
+    """What a report shows of a run in full: warned of, with data, portrait and settings."""
+    content = report_content(
+        classes,
+        drawn=True,
+        remarks=["These images are not those of the patients that anybody would like to know of."]
+        * 5,
+        portrait=portrait(classes),
+        flow=[
+            FlowStep(name=name, patients=12, images=240, positives=120)
+            for name in ("training", "validation", "testing")
+        ],
+        settings={f"setting_{number}": "a value" for number in range(40)},
+    )
+    if not folds:
+        return content
+    scores = {
+        each.name: getattr(content.assessment, each.name) for each in dataclasses.fields(ScoreSet)
+    }
+    found = [FoldScores(**scores, name=f"fold-{number + 1:02}") for number in range(folds)]
+    asked = dataclasses.replace(content.asked, folds_asked=folds)
+    return dataclasses.replace(content, folds=found, asked=asked)
+
+
+@pytest.mark.parametrize(("classes", "folds"), [(2, 0), (8, 0), (2, 5)])
+def test_a_report_is_short_with_its_folds_closed(browser, tmp_path, monkeypatch, classes, folds):
+    sized = '<svg xmlns="http://www.w3.org/2000/svg" width="346pt" height="367pt"/>'
+    monkeypatch.setattr(drawings, "svg_text", lambda figure: sized)
+    path = tmp_path / "view.html"
+    path.write_text(report_page(whole_content(classes, folds)), encoding="utf-8")
+    with contextlib.closing(browser.new_page()) as page:
+        page.goto(path.as_uri())
+        check_widths(page)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollHeight") <= 6000
+            # The contents are folded where they would push the report down, and seen beside it.
+            assert page.locator("nav a").first.is_visible() == (width == 1300)
 
 
 @pytest.mark.parametrize("name", FILES)

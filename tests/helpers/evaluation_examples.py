@@ -23,7 +23,9 @@ from cancernet.runs.run_folder import PREDICTIONS, VALIDATION_PREDICTIONS
 from tests.conftest import write_tiny_run
 
 TABLES = (PREDICTIONS, VALIDATION_PREDICTIONS)
-NAMES = tuple(f"Density{number}{kind}" for number in (1, 2) for kind in ("Benign", "Malignant"))
+NAMES = tuple(
+    f"Density{number}{kind}" for number in range(1, 5) for kind in ("Benign", "Malignant")
+)
 
 
 def scored(seed: int, *, classes: int = 2, patients: int = 12, images: int = 240) -> Scored:

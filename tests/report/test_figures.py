@@ -152,7 +152,7 @@ def test_report_holds_the_figures_and_the_notice():
     assert text.count(content.notice) >= 3
     for name in ("sensitivity", "specificity", "roc_auc", "mcc"):
         assert f"{testing[name]:.3f}" in text
-    key = re.search(r"<b>([\d.]+)</b>sensitivity: IDC images that it finds", text)
+    key = re.search(r"<b>([\d.]+)</b><span>sensitivity: share of the IDC images", text)
     assert key[1] == f"{testing['sensitivity']:.3f}"
     for needed in (content.command, content.fingerprint, content.split_method, "not an image"):
         assert needed in text

@@ -54,7 +54,10 @@ def test_page_card_and_screen_show_both_sets_of_figures(judged, tmp_path):
     assert context.by_neighbours[3].positives == 0
     last = page[page.index("<td>8</td>") :]
     assert "<td>undefined</td>" in last[: last.index("</tr>")]
-    assert "Each patch alone" in page and "In context, with the neighbours" in page
+    found = page[page.index('<div class="key">') :]
+    for name in ("sensitivity", "specificity", "roc_auc"):  # one set of figures beside the other
+        found = found[found.index(f"<b>{assessment.testing[name]:.3f}</b>") :]
+        found = found[found.index(f"alone: {context.alone.testing[name]:.3f}") :]
 
 
 def test_without_context_nothing_is_said_of_it(tmp_path):

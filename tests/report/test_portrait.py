@@ -88,7 +88,7 @@ def test_the_page_has_every_section(classes):
     # One unit for every accuracy, and one sentence on why they differ.
     others = ["the curves of the training", "“Loss and accuracy by split”", "“Class by class”"]
     told = f"{joined(others[: 3 if classes == 4 else 2])} it is the share whose most probable"
-    assert "<td>0.800</td>" in html and f"In\n{told}" in html
+    assert "<td>0.800</td>" in html and f"in\n{told}" in html
     bare = page(dataclasses.replace(content, portrait=None))
     assert "Class by class" in bare
     assert "Right and wrong" not in bare and "<h2>Network</h2>" not in bare

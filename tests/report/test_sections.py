@@ -49,7 +49,9 @@ def test_the_report_begins_with_how_good_it_is_and_for_whom():
     assert told_first(content) == (
         "On images like these, of patients not used to train it, the model finds "
         "{:.0f} of 100 IDC images (95 % interval {:.0f} to {:.0f}) and wrongly calls "
-        "{:.0f} of 100 others IDC ({:.0f} to {:.0f}).".format(*(100 * share for share in shares))
+        "{:.0f} of 100 other images IDC ({:.0f} to {:.0f}).".format(
+            *(100 * share for share in shares)
+        )
     )
     assert told_first(report_content(leak="LEAK", drawn=True)).startswith(
         "On drawn images like these, some of which it knew from training, so that it seems better"

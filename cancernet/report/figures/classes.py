@@ -147,7 +147,11 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
     shown = {title: table.classes for title, table in tables.items()}
     classes = sum(len(rows) for rows in shown.values())
     figure, panels = new_figure(
-        width=max(6.2, 1.5 + 0.95 * classes), height=3.8, columns=len(shown), footer=footer
+        width=max(6.2, 1.5 + 0.95 * classes),
+        height=3.8,
+        columns=len(shown),
+        ratios=[len(rows) for rows in shown.values()],
+        footer=footer,
     )
     for axes, (title, rows) in zip(panels, shown.items(), strict=True):
         places = np.arange(len(rows))

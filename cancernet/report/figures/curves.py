@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 History = Mapping[str, Sequence[float]]
-LEGEND: Any = {"frameon": False, "fontsize": 9}
+# White behind the words, so that a line that they cannot evade does not strike them out.
+LEGEND: Any = {"framealpha": 0.8, "edgecolor": "none", "fontsize": 9}
 CHANCE: Any = {"color": GREY, "linestyle": ":", "linewidth": 1}
 
 
@@ -70,6 +71,7 @@ def draw_plot(history: History, *, footer: str = "") -> "Figure":
         _draw_epochs(axes, history, measure, f"training {measure}", f"{colour} - .")
         _draw_epochs(axes, history, f"val_{measure}", f"validation {measure}", f"{colour} -- .")
     _finish_epochs(axes, "loss and accuracy", "Loss and accuracy on training and validation")
+    _put_legend_below(axes)
     return figure
 
 
@@ -97,8 +99,7 @@ def put_roc(
     axes.plot(x, y, color=BLUE, linewidth=2, label=label)
     called = calls.called
     _mark(axes, called[calls.truth == 0].mean(), called[calls.truth == 1].mean(), calls)
-    below = areas(calls.ranking)[0] >= 0.5  # else above the curve
-    axes.legend(loc="lower right" if below else "upper left", **LEGEND | {"fontsize": size})
+    axes.legend(loc="best", **LEGEND | {"fontsize": size})
 
 
 def draw_precision_recall(
@@ -118,7 +119,7 @@ def draw_precision_recall(
     called = calls.called
     if called.any():
         _mark(axes, called[calls.truth == 1].mean(), calls.truth[called].mean(), calls)
-    axes.legend(loc="lower left", **LEGEND)
+    axes.legend(loc="best", **LEGEND)
     return figure
 
 
@@ -147,7 +148,7 @@ def draw_calibration(calls: Calls, *, bins: int = 10, footer: str = "") -> "Figu
         linewidth=1.5,
         label="observed",
     )
-    axes.legend(loc="upper left", **LEGEND)
+    axes.legend(loc="best", **LEGEND)
     return figure
 
 
@@ -171,9 +172,13 @@ def draw_decision_curve(calls: Calls, *, footer: str = "") -> "Figure":
         ylabel="net benefit",
     )
     axes.set_title("Decision curve", fontsize=11)
-    # Inside the axes it would cover the operating point or a curve.
-    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.14), ncols=2, **LEGEND)
+    _put_legend_below(axes)
     return figure
+
+
+def _put_legend_below(axes: "Axes") -> None:
+    """Puts the legend below, where inside the axes it would cover a point or a curve."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.14), ncols=2, **LEGEND)
 
 
 def _draw_epochs(axes: "Axes", history: History, name: str, label: str, look: str) -> bool:

@@ -43,7 +43,7 @@ def draw_examples(
         axes.text(
             column,
             row * 1.3 - 0.48,
-            f"{verdict}: called {each.predicted}\nprobability {each.probability:.2f}\n"
+            f"{verdict}: called {each.predicted}\nwith probability {each.probability:.2f}\n"
             f"truth: {each.truth}",
             ha="center",
             va="bottom",

@@ -6,6 +6,7 @@ differs in line style or marker as well.
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,21 @@ _SETTINGS = {"svg.hashsalt": "cancernet", "svg.fonttype": "path", "font.family":
 
 
 def new_figure(
-    *, width: float, height: float, columns: int = 1, footer: str = ""
+    *,
+    width: float,
+    height: float,
+    columns: int = 1,
+    ratios: Sequence[float] | None = None,
+    footer: str = "",
 ) -> "tuple[Figure, list[Axes]]":
-    """Makes a figure with axes side by side and a footer line; its sides are in inches."""
+    """Makes a figure of so many inches with axes side by side and a footer line.
+
+    `ratios` are those of the columns' widths; None makes them equal.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    panels = list(figure.subplots(1, columns, squeeze=False)[0])
+    panels = list(figure.subplots(1, columns, squeeze=False, width_ratios=ratios)[0])
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(True, color="#dddddd", linewidth=0.7)
