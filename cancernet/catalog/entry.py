@@ -16,6 +16,7 @@ class Reason(enum.Enum):
     """Why a file is left out; the value is what a person reads."""
 
     NOT_AN_IMAGE = "not an image file"
+    HIDDEN = "hidden, or kept by a program"
     FOLDER_UNREADABLE = "the folder cannot be read"
     LINK_AGAIN = "a link to a folder that is read anyway"
     LINK_UP = "a link to a folder that contains it"

@@ -41,6 +41,8 @@ MOST_PAGES = 1000
 _STARTS = {kind: re.compile(start, re.DOTALL) for kind, (start, *_) in _KINDS.items()}
 # DICOM files are often called by a number, or by an identifier of numbers and dots.
 _NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+", re.DOTALL)
+# Folders of copies, thumbnails and waste that macOS, Synology and Windows leave among files.
+_OF_PROGRAMS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin"})
 _BEGINNING = 132  # bytes that tell every format
 
 DEPTHS = (8, 10, 12, 14, 16)
@@ -84,6 +86,14 @@ def has_other_suffix(name: str, content: bytes) -> bool:
     _, dot, suffix = name.rpartition(".")
     named = _KIND_OF.get(dot + suffix.lower())
     return named is not None and kind_of(content) not in (named, None)
+
+
+def is_hidden(name: str) -> bool:
+    """Tells whether a file or folder is hidden, or a program keeps it among a person's files.
+
+    `.ipynb_checkpoints` and `@eaDir` hold second copies of images.
+    """
+    return name.startswith(".") or name.casefold() in _OF_PROGRAMS
 
 
 def is_image_name(folder: str, name: str) -> bool:
