@@ -32,8 +32,7 @@ from cancernet.measures.decisions import Calibration
 from cancernet.models import MODELS, mammogram_cnns
 from cancernet.report.figures import curves
 from cancernet.runs.metrics_file import metrics_of, read_metrics
-from cancernet.sample import clinics, layouts
-from cancernet.sample.dicom import dicom_bytes
+from cancernet.sample import layouts
 from cancernet.training import train
 from cancernet.training.loop import callbacks
 from tools import run_notebook
@@ -450,55 +449,3 @@ def test_real_patches_from_the_folder_to_the_prediction(real_data, tmp_path, und
         answer, alone = json.loads(line), float(row["alone_probability_1"])
         assert answer["probabilities"]["1"] == pytest.approx(alone, abs=1e-5)
     assert os.environ["CANCERNET_REAL_DATA"]
-
-
-@pytest.fixture(scope="module")
-def others(tmp_path_factory):
-    """Drawn sets of other forms, built: DICOM with two tables, BreakHis, mini-MIAS."""
-    pytest.importorskip("pydicom", reason="DICOM files need the extra `dicom`")
-    place = tmp_path_factory.mktemp("others")
-    random = np.random.default_rng(4)
-    (place / "scans").mkdir()
-    labels, patients = ["image_id;class"], ["patient_id,file_path"]
-    for number in range(60):
-        pixels = random.integers(0, 120, (24, 20), np.uint8) + 130 * np.uint8(number % 2)
-        content = dicom_bytes(pixels, patient="secret", note="drawn")
-        (place / "scans" / (f"s{number}.dcm" if number % 3 else f"s{number}")).write_bytes(content)
-        labels.append(f"s{number};{number % 2}")
-        patients.append(f"{number // 4}.0,D:\\scans\\s{number}")
-    (place / "labels.csv").write_text("\n".join(labels))
-    (place / "patients.csv").write_text("\n".join(patients))
-    layouts.draw_sample("breakhis", place / "breakhis-original", patients=6)
-    with pytest.MonkeyPatch.context() as fewer:
-        fewer.setattr(clinics, "PATIENTS", 9)
-        layouts.draw_sample("mini-mias", place / "mini-mias-original")
-    tables = ["--table", place / "labels.csv", "--patient-table", place / "patients.csv"]
-    own = ["--classes", "benign", "malignant", "--positive", "malignant", "--labels",
-           "0=benign", "1=malignant"]  # fmt: skip
-    for name, flags in (("folder", [*own, *tables, "--source", place / "scans"]),
-                        ("breakhis", ["--source", place / "breakhis-original"]),
-                        ("mini-mias", ["--source", place / "mini-mias-original"])):  # fmt: skip
-        done = inside("build_dataset.py", "--dataset", name, *flags, "--output", place / name)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return place
-
-
-def test_other_forms_from_the_folder_to_the_evaluation(others, tmp_path, undrawn):
-    data, run = others / "folder", tmp_path / "run"
-    done = inside("train_model.py", "--dataset", "folder", "--data", data, "--run", run,
-                  "--limit", "24", "--image-size", "24", *QUICK, "--epochs", "1")  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = predictions(run)
-    done = inside("predict.py", *[data / row["path"] for row in rows], "--run", run, "--json")
-    for row, line in zip(rows, done.stdout.splitlines(), strict=True):
-        answer = json.loads(line)["probabilities"]["malignant"]
-        assert answer == pytest.approx(float(row["probability_malignant"]), abs=1e-5)
-    for folder, images in ((others / "scans", 60), (others / "mini-mias", 18)):
-        done = inside("predict.py", folder, "--run", run, "--json")
-        assert (done.returncode, len(done.stdout.splitlines())) == (0, images), done.stderr
-    done = inside("evaluate_model.py", "--run", run, "--data", others / "breakhis")
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"\b48 images", done.stdout), done.stdout
-    everything = [*run.rglob("*.json"), *run.rglob("*.csv"), *run.rglob("*.html"),
-                  *data.glob("*.*")]  # fmt: skip
-    assert not any("secret" in path.read_text("utf-8") for path in everything if path.is_file())

@@ -15,6 +15,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import written_beside
 
 DELIMITERS = ",;\t|"  # the first of equally good ones counts
+_SPREADSHEETS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how .xlsx, .ods and .xls begin
 _EXCEL = re.compile(r"sep=(.)$")  # the line that tells Excel the delimiter
 
 
@@ -140,7 +141,10 @@ def read_text(path: Path) -> str:
         CancerNetError: it cannot be read.
     """
     with _refusing(path, "table", "CSV file"):
-        return _decoded(Path(path).read_bytes())
+        content = Path(path).read_bytes()
+        if content.startswith(_SPREADSHEETS):
+            raise CancerNetError(f"{path} is a spreadsheet; save it from there as CSV in UTF-8")
+        return _decoded(content)
 
 
 def write_table(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
@@ -220,7 +224,11 @@ def _refusing(path: Path, what: str, kind: str) -> Iterator[None]:
         raise CancerNetError(f"there is no {what} {path}") from None
     except IsADirectoryError:
         raise CancerNetError(f"{path} is a folder, not a {kind}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise CancerNetError(
+            f"{path} is not a {kind} in UTF-8 ({error}); save it in UTF-8"
+        ) from None
+    except csv.Error as error:
         raise CancerNetError(f"{path} is not a {kind} in UTF-8 ({error})") from None
     except OSError as error:
         raise CancerNetError(f"{path} cannot be read ({error.strerror})") from None

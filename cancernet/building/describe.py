@@ -10,7 +10,15 @@ from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.parallel import in_parallel
 from cancernet.base.patch_name import patient_key
 from cancernet.building.settings import BY_HEADER, FOLDER, BuildSettings
-from cancernet.catalog import Contradiction, Dataset, Identity, LeftOut, LeftOutFile, Reason
+from cancernet.catalog import (
+    Contradiction,
+    Dataset,
+    Identity,
+    LeftOut,
+    LeftOutFile,
+    OwnClasses,
+    Reason,
+)
 from cancernet.catalog.paths import key_path, refuse_mask, shipped_split
 from cancernet.dataset.joined import read_patients
 from cancernet.dataset.label_table import (
@@ -171,14 +179,15 @@ class IdentifyByFolder:
 
 
 def _of_flags(settings: BuildSettings) -> Dataset:
+    own = OwnClasses(settings.classes, settings.positive, settings.words)
     by_content, pattern = settings.by_content, settings.pattern
     grouping = BY_LOOKING if by_content else UNIT_UNKNOWN if not pattern else ""
     return Dataset(
         name=FOLDER,
         title=f"Images of {settings.source.name or settings.source}",
-        classes=settings.classes,
-        words=settings.words or settings.classes,
-        positive=tuple(name for name in settings.classes if name in settings.positive),
+        classes=own.classes,
+        words=own.words,
+        positive=own.positive,
         identify=IdentifyByFolder(settings.classes, pattern),
         key=key_path,
         layout="<class>/….png for every class in --classes, or --table FILE",

@@ -32,7 +32,6 @@ FOLDER = "folder"
 BY_CONTENT = "content"
 BY_IMAGE = "image"
 BY_HEADER = "dicom"
-MOST_CLASSES = 127  # a label takes one byte in `Images.label`
 OWN = f"your own images (--dataset {FOLDER})"
 
 
@@ -170,8 +169,7 @@ class BuildSettings:
             )
 
     def _check_own(self) -> None:
-        _check_classes(self.classes)
-        _check_meaning(self.classes, self.positive, self.words)
+        catalog.OwnClasses(self.classes, self.positive, self.words)
         if self.labels and self.table is None:
             raise CancerNetError("--labels describes a table; name it with --table")
         if self.columns and self.table is None and self.patient_table is None:
@@ -206,39 +204,3 @@ class BuildSettings:
     def ratios(self) -> dict[str, float]:
         """Share of all images for each split."""
         return split_ratios(self.train_split, self.validation_split)
-
-
-def _check_classes(classes: tuple[str, ...]) -> None:
-    if len(classes) < 2 or len(set(classes)) < len(classes):
-        raise CancerNetError(
-            f"--dataset {FOLDER} needs --classes with at least two different names, in the order "
-            "of the network's outputs"
-        )
-    if len(classes) > MOST_CLASSES:
-        raise CancerNetError(
-            f"--classes has {len(classes)} names, more than the limit of {MOST_CLASSES}; join some"
-        )
-    for name in classes:
-        if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
-            raise CancerNetError(f"--classes has {name!r}, which cannot be the name of a folder")
-    if len({name.casefold() for name in classes}) < len(classes):
-        raise CancerNetError("--classes has two names that differ only in upper and lower case")
-
-
-def _check_meaning(
-    classes: tuple[str, ...], positive: tuple[str, ...], words: tuple[str, ...]
-) -> None:
-    strangers = [name for name in positive if name not in classes]
-    if strangers:
-        raise CancerNetError(
-            f"--positive has {', '.join(strangers)}, not among --classes {' '.join(classes)}"
-        )
-    if not 0 < len(set(positive)) < len(classes):
-        raise CancerNetError(
-            "--positive must name some of the --classes, but not all: those whose recall is the "
-            "sensitivity"
-        )
-    if words and len(words) != len(classes):
-        raise CancerNetError(f"--words has {len(words)} names for {len(classes)} --classes")
-    if len(set(words)) < len(words):
-        raise CancerNetError("--words has the same word for two classes; give each its own")

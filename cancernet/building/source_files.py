@@ -1,15 +1,12 @@
 """The source folder: fetched from Kaggle, and every file under it, images or not."""
 
 import dataclasses
-import importlib.util
 import os
-from collections.abc import Callable, Iterable
-from importlib.machinery import PathFinder
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError, first_line
 from cancernet.catalog import Dataset, LeftOutFile, Reason
-from cancernet.images.formats import SUFFIXES, is_image_name
+from cancernet.images.formats import SUFFIXES, is_hidden, is_image_name
 from cancernet.sample.folder import MARKER
 
 
@@ -67,7 +64,8 @@ def find_files(source: Path) -> Found:
     Raises:
         CancerNetError: the folder cannot be read.
     """
-    list_files = _list_files()
+    from imutils import paths
+
     suffixes = tuple(SUFFIXES)
     root = os.path.join(os.fspath(source), "")
     images: list[str] = []
@@ -78,13 +76,13 @@ def find_files(source: Path) -> Found:
     while waiting:
         folder, elsewhere = waiting.pop()
         left_out += (LeftOutFile(path[len(root) :], Reason.FOLDER_AGAIN) for path in elsewhere)
-        beyond = tuple(os.path.join(path, "") for path in elsewhere)
+        links, more, hidden = _note_the_rest(folder, root, suffixes, left_out, elsewhere)
+        beyond = tuple(os.path.join(path, "") for path in (*elsewhere, *hidden))
         images += (
             _relative(path, root)
-            for path in list_files(folder, validExts=suffixes)
-            if not _is_fork(path) and not path.startswith(beyond)
+            for path in paths.list_files(folder, validExts=suffixes)
+            if not _is_hidden_file(path) and not path.startswith(beyond)
         )
-        links, more = _note_the_rest(folder, root, suffixes, left_out, elsewhere)
         images += (_relative(path, root) for path in more)
         for link in sorted(links):
             real = os.path.realpath(link)
@@ -109,9 +107,15 @@ def _note_the_rest(
     suffixes: tuple[str, ...],
     left_out: list[LeftOutFile],
     elsewhere: set[str],
-) -> tuple[list[str], list[str]]:
-    """Notes what `list_files` skipped; returns the links to folders, and images without suffix."""
-    links, images = [], []
+) -> tuple[list[str], list[str], list[str]]:
+    """Notes what `list_files` skipped.
+
+    Returns:
+        The links to folders, the images without suffix, and the hidden folders.
+    """
+    links: list[str] = []
+    images: list[str] = []
+    hidden: list[str] = []
 
     def cannot_read(error: OSError) -> None:
         path = os.fspath(error.filename)
@@ -124,6 +128,8 @@ def _note_the_rest(
     for here, folders, files in os.walk(folder, onerror=cannot_read):
         if elsewhere:
             folders[:] = [name for name in folders if os.path.join(here, name) not in elsewhere]
+        hidden += (os.path.join(here, name) for name in folders if is_hidden(name))
+        folders[:] = [name for name in folders if not is_hidden(name)]
         for name in folders:
             path = os.path.join(here, name)
             if os.path.islink(path):
@@ -131,36 +137,28 @@ def _note_the_rest(
             elif name.lower().endswith(suffixes):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE, "a folder"))
         for name in files:
-            fork = _is_fork(name)
-            if name.lower().endswith(suffixes) and not fork:
+            if name.lower().endswith(suffixes) and not is_hidden(name):
                 continue
             path = os.path.join(here, name)
-            if fork or not is_image_name(here, name):
+            if _is_fork(name) or not is_image_name(here, name):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE))
+            elif is_hidden(name):
+                left_out.append(LeftOutFile(path[len(root) :], Reason.HIDDEN))
             else:
                 images.append(path)
-    return links, images
+    left_out += (LeftOutFile(path[len(root) :], Reason.HIDDEN, "a folder") for path in hidden)
+    return links, images, hidden
 
 
-def _list_files() -> Callable[..., Iterable[str]]:
-    """Returns `imutils.paths.list_files`; `import imutils` would load OpenCV, a tenth of a build.
-
-    That package's `paths` needs nothing but the standard library.
-    """
-    package = importlib.util.find_spec("imutils")
-    if package is None:
-        raise ModuleNotFoundError("No module named 'imutils'", name="imutils")
-    found = PathFinder.find_spec("imutils.paths", package.submodule_search_locations)
-    assert found is not None and found.loader is not None
-    paths = importlib.util.module_from_spec(found)
-    found.loader.exec_module(paths)
-    listing: Callable[..., Iterable[str]] = paths.list_files
-    return listing
-
-
-def _is_fork(path: str) -> bool:
+def _is_fork(name: str) -> bool:
     """Tells whether this is the `._name` that macOS writes beside every file of an archive."""
-    return "._" in path and os.path.basename(path).startswith("._")
+    return name.startswith("._")
+
+
+def _is_hidden_file(path: str) -> bool:
+    return f"{os.sep}." in path and os.path.basename(path).startswith(
+        "."
+    )  # the latter takes longer
 
 
 def _relative(path: str, root: str) -> str:

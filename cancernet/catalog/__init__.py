@@ -17,6 +17,7 @@ from cancernet.catalog.entry import (
     Identity,
     LeftOut,
     LeftOutFile,
+    OwnClasses,
     Reason,
     dataset,
 )

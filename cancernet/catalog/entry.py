@@ -9,11 +9,14 @@ from typing import NamedTuple
 from cancernet.base.errors import CancerNetError
 from cancernet.base.words import unknown
 
+MOST_CLASSES = 127  # a label takes one byte in `Images.label` of a build
+
 
 class Reason(enum.Enum):
     """Why a file is left out; the value is what a person reads."""
 
     NOT_AN_IMAGE = "not an image file"
+    HIDDEN = "hidden, or kept by a program"
     FOLDER_UNREADABLE = "the folder cannot be read"
     LINK_AGAIN = "a link to a folder that is read anyway"
     LINK_UP = "a link to a folder that contains it"
@@ -159,6 +162,69 @@ class Dataset:
         """Returns a class as a reader knows it: `0 (no IDC)`, `benign`."""
         name, word = self.classes[index], self.words[index]
         return name if name == word else f"{name} ({word})"
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnClasses:
+    """Classes that a person names with flags, for data without an entry in the catalogue.
+
+    Attributes:
+        classes: in the order of the network's outputs.
+        positive: in the same order.
+        words: what each class means to a reader; the classes themselves where nothing is given.
+
+    Raises:
+        CancerNetError: the names do not tell classes apart, or do not go together.
+    """
+
+    classes: tuple[str, ...]
+    positive: tuple[str, ...]
+    words: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._check_names()
+        self._check_meaning()
+        positive = tuple(name for name in self.classes if name in self.positive)
+        object.__setattr__(self, "positive", positive)
+        object.__setattr__(self, "words", self.words or self.classes)
+
+    def _check_names(self) -> None:
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise CancerNetError(
+                "name at least two different classes with --classes, in the order of the network's "
+                "outputs"
+            )
+        if len(self.classes) > MOST_CLASSES:
+            raise CancerNetError(
+                f"--classes has {len(self.classes)} names, more than the limit of {MOST_CLASSES}; "
+                "join some"
+            )
+        for name in self.classes:
+            if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
+                raise CancerNetError(
+                    f"--classes has {name!r}, which cannot be the name of a folder"
+                )
+        if len({name.casefold() for name in self.classes}) < len(self.classes):
+            raise CancerNetError("--classes has two names that differ only in upper and lower case")
+
+    def _check_meaning(self) -> None:
+        strangers = [name for name in self.positive if name not in self.classes]
+        if strangers:
+            raise CancerNetError(
+                f"--positive has {', '.join(strangers)}, not among --classes "
+                f"{' '.join(self.classes)}"
+            )
+        if not 0 < len(set(self.positive)) < len(self.classes):
+            raise CancerNetError(
+                "--positive must name some of the --classes, but not all: those whose recall is "
+                "the sensitivity"
+            )
+        if self.words and len(self.words) != len(self.classes):
+            raise CancerNetError(
+                f"--words has {len(self.words)} names for {len(self.classes)} --classes"
+            )
+        if len(set(self.words)) < len(self.words):
+            raise CancerNetError("--words has the same word for two classes; give each its own")
 
 
 DATASETS: dict[str, Dataset] = {}

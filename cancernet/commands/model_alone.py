@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from cancernet.config import INTERPOLATIONS
 
 if TYPE_CHECKING:
     from cancernet.scoring.described import ClassNames
-    from cancernet.scoring.predictor import Predictor
+    from cancernet.scoring.other_models import ModelAlone
 
 GROUP = "a Keras or ONNX model without a run folder (--run FILE)"
 
@@ -24,6 +25,10 @@ class ModelFlags:
     dataset: str | None = setting(
         None, "its classes in order, as in the catalogue", group=GROUP, metavar="NAME"
     )
+    classes: tuple[str, ...] = setting(
+        (), "its classes in the order of its outputs, instead of --dataset", group=GROUP
+    )
+    positive: tuple[str, ...] = setting((), "which of --classes are positive", group=GROUP)
     preprocessing: str | None = setting(
         None,
         "how its pixels are prepared: unit is 0-1; inside: the model does it",
@@ -51,15 +56,15 @@ class ModelFlags:
     @property
     def given(self) -> dict[str, Any]:
         """The flags that were given, by field."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value not in (None, ())}
 
     @contextlib.contextmanager
-    def open(self, named: Path, classes: "ClassNames | None" = None) -> Iterator["Predictor"]:
-        """Opens a model for the time of the block.
+    def open(self, named: Path, classes: "ClassNames | None" = None) -> Iterator["ModelAlone"]:
+        """Opens a model for the time of the block, and says on stderr what it is taken for.
 
         Args:
             named: a file of which `is_model_alone` is true.
-            classes: those of labelled images, where no flag names a data set.
+            classes: those of labelled images, where no flag names others.
 
         Raises:
             CancerNetError: something is not described, or the file is refused, cannot be loaded
@@ -67,13 +72,16 @@ class ModelFlags:
         """
         from cancernet.scoring import other_models
         from cancernet.scoring.described import ModelDescription
+        from cancernet.scoring.words import assumed_text
 
         description = ModelDescription(**self.given, own_classes=classes)
-        if named.suffix.lower() == other_models.ONNX:
-            yield other_models.open_onnx_model(named, description)
-            return
-        with other_models.open_keras_model(named, description) as predictor:
-            yield predictor
+        with contextlib.ExitStack() as stack:
+            if named.suffix.lower() == other_models.ONNX:
+                opened: ModelAlone = other_models.open_onnx_model(named, description)
+            else:
+                opened = stack.enter_context(other_models.open_keras_model(named, description))
+            print(f"note: {assumed_text(opened)}", file=sys.stderr)
+            yield opened
 
 
 def is_model_alone(named: Path | None, flags: ModelFlags) -> bool:

@@ -3,12 +3,13 @@
 import contextlib
 import csv
 import dataclasses
+import operator
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.patch_name import patient_key
-from cancernet.base.tables import Column, read_table, read_text, said_pairs
+from cancernet.base.tables import Column, Table, read_table, read_text, said_pairs
 from cancernet.catalog import (
     Dataset,
     Identity,
@@ -64,6 +65,28 @@ class Meanings:
         """Returns the class that a label means; None if it means none."""
         return self._class_of.get(_folded(label))
 
+    def reader(self, table: Table) -> Callable[[Sequence[str]], str]:
+        """Returns what reads the label from the cells of a row.
+
+        That is the cell of the column for the label. Where there is none and every class has a
+        column of its own, it is the name of the column that is marked with 1, true or yes, or of
+        several such columns.
+
+        Raises:
+            CancerNetError: the table has neither.
+        """
+        own = {place: name for place, name in enumerate(table.columns) if self.find(name)}
+        if table.find(Column.LABEL) is None and set(self._class_of.values()) == {
+            self.find(name) for name in own.values()
+        }:
+            return lambda cells: " and ".join(
+                name for place, name in own.items() if _folded(cells[place]) in _MARKS
+            )
+        return operator.itemgetter(table.need(Column.LABEL))
+
+
+_MARKS = ("1", "true", "yes")
+
 
 def _folded(label: str) -> str:
     return patient_key(label).casefold()
@@ -91,16 +114,17 @@ def read_labels(
     """
     table = read_table(path, columns, all_there=all_there)
     meanings = Meanings(classes, labels)
-    file, label_ = table.need(Column.IMAGE), table.need(Column.LABEL)
+    file, label_of = table.need(Column.IMAGE), meanings.reader(table)
     patient_ = table.find(Column.PATIENT)
     files: dict[str, Labelled] = {}
     for row in table.rows:
-        name, label = plain_path(row.cells[file]), meanings.find(row.cells[label_])
+        name, said = plain_path(row.cells[file]), label_of(row.cells)
+        label = meanings.find(said)
         patient = "" if patient_ is None else row.cells[patient_]
         where = f"row {row.line} of {path}"
         if label is None:
             raise CancerNetError(
-                f"{where} has the label {row.cells[label_]!r}, which is none of the classes "
+                f"{where} has the label {said!r}, which is none of the classes "
                 f"{', '.join(classes)}; say what each label means with --labels LABEL=CLASS"
             )
         if patient_ is not None and not patient:

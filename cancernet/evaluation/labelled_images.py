@@ -166,12 +166,12 @@ def _read_built(folder: Path, run: Run, split: str | None) -> Labelled:
 
 def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
     path = table.path
-    file, label = table.need(Column.IMAGE), table.need(Column.LABEL)
+    file, label_of = table.need(Column.IMAGE), meanings.reader(table)
     patient = table.find(Column.PATIENT)
     nameless = next((row.line for row in table.rows if not row.cells[file]), None)
     if nameless is not None:
         raise CancerNetError(f"row {nameless} of {path} names no file")
-    meant = [(row.cells, meanings.find(row.cells[label])) for row in table.rows]
+    meant = [(row.cells, meanings.find(label_of(row.cells))) for row in table.rows]
     kept = [(cells, name) for cells, name in meant if name is not None]
     lines = {plain_path(row.cells[file]): row.line for row in table.rows}
     joined = files_of(path, {plain_path(c[file]): lines[plain_path(c[file])] for c, _ in kept})

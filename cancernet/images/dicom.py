@@ -215,16 +215,18 @@ def _unpack_jpeg(frame: bytes, size: tuple[int, int, int], colours: str) -> np.n
         found = right - left, bottom - top, struct.unpack_from(">H", frame, 40)[0]
         decode = imagecodecs.jpeg2k_decode
     else:
-        place, marker, found = 2, 0, (0, 0, 0)
+        place, marker, found, fewer = 2, 0, (0, 0, 0), False
         while marker != _SCAN:
             marker, length = struct.unpack_from(">HH", frame, place)
             if marker in _FRAMES:
                 height, width, samples = struct.unpack_from(">xHHB", frame, place + 4)
                 found = width, height, samples
+                fewer = samples == 3 and frame[place + 11] != frame[place + 14]
                 if marker == _LOSSLESS_LS:
                     decode = imagecodecs.jpegls_decode
             place += 2 + length
-        told = b"JFIF" in frame[:place] or b"Adobe" in frame[:place]
+        # Only YCbCr has fewer values of a second colour; GDCM calls such a frame RGB all the same.
+        told = b"JFIF" in frame[:place] or b"Adobe" in frame[:place] or fewer
         if colours == "RGB" and not told and decode is imagecodecs.jpeg8_decode:
             decode = functools.partial(decode, colorspace="RGB", outcolorspace="RGB")
     if found != size:

@@ -41,6 +41,8 @@ MOST_PAGES = 1000
 _STARTS = {kind: re.compile(start, re.DOTALL) for kind, (start, *_) in _KINDS.items()}
 # DICOM files are often called by a number, or by an identifier of numbers and dots.
 _NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+", re.DOTALL)
+# Folders of copies, thumbnails and waste that macOS, Synology and Windows leave among files.
+_OF_PROGRAMS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin"})
 _BEGINNING = 132  # bytes that tell every format
 
 DEPTHS = (8, 10, 12, 14, 16)
@@ -84,6 +86,14 @@ def has_other_suffix(name: str, content: bytes) -> bool:
     _, dot, suffix = name.rpartition(".")
     named = _KIND_OF.get(dot + suffix.lower())
     return named is not None and kind_of(content) not in (named, None)
+
+
+def is_hidden(name: str) -> bool:
+    """Tells whether a file or folder is hidden, or a program keeps it among a person's files.
+
+    `.ipynb_checkpoints` and `@eaDir` hold second copies of images.
+    """
+    return name.startswith(".") or name.casefold() in _OF_PROGRAMS
 
 
 def is_image_name(folder: str, name: str) -> bool:
@@ -131,8 +141,12 @@ def _open_tiff(content: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content), formats=("TIFF",))
     except Image.UnidentifiedImageError:
+        from cancernet.images.float_tiff import FloatTiff
+
+        if FloatTiff.accepts(content):
+            return FloatTiff(io.BytesIO(content))
         raise ImageError(
-            "the image is damaged, or a TIFF of a kind that is not read, such as colours in "
+            "the image is damaged, or a TIFF of a kind that is not read, such as packed values in "
             "floating point; save it again with 8 or 16 bits, uncompressed or with LZW"
         ) from None
     _go_to_largest_page(image)
@@ -181,7 +195,7 @@ def eight_bit(image: Image.Image, *, told: int, bits: int) -> Image.Image:
     """
     values = np.asarray(image)
     if image.mode == "F":
-        return _grey(_scaled(values.astype(np.float64)))
+        return _grey(scaled(values.astype(np.float64)))
     top = int(values.max())
     if values.min() < 0 or top > 65535:
         raise ImageError("its values are not in 0-65535; save it with 8 or 16 bits")
@@ -206,7 +220,8 @@ def told_depth(image: Image.Image, content: bytes) -> int:
     """Returns how many bits of a value the file says it uses, 8 to 16; 0 where it does not say."""
     told = 0
     if image.format in ("PPM", "JPEG2000"):
-        return 16  # Pillow has scaled the values
+        # Pillow has scaled the values, unless they are said to have 16 bits: the container's width.
+        return 0 if _stated_top(image, content) == 65535 else 16
     if image.format == "DICOM":
         return image.told  # type: ignore[attr-defined]
     if image.format == "PNG":
@@ -221,12 +236,25 @@ def told_depth(image: Image.Image, content: bytes) -> int:
     return told if 8 <= told <= 16 else 0
 
 
+def _stated_top(image: Image.Image, content: bytes) -> int:
+    """Returns the largest value that a PGM or JPEG 2000 file allows."""
+    if image.format == "PPM":
+        return int(re.sub(rb"#[^\n]*", b"", content[:1000]).split(maxsplit=4)[3])
+    size = content.index(b"\xff\x4f\xff\x51") + 2  # the segment SIZ
+    return int((1 << (content[size + 40] & 0x7F) + 1) - 1)
+
+
 def _first(tag: object) -> int:
     value = tag[0] if isinstance(tag, tuple) and tag else tag
     return value if isinstance(value, int) else 0
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
+def scaled(values: np.ndarray) -> np.ndarray:
+    """Brings floating-point values, 0-1 or 0-255, to 0-255.
+
+    Raises:
+        ImageError: they are in neither range.
+    """
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 255:
         raise ImageError(
             "its floating-point values are not in 0-1 or 0-255; save it with 8 or 16 bits"

@@ -5,15 +5,20 @@ files differ in nothing else. Where several files share that end, the caller get
 the front of a path is foreign to this folder (`D:/me/set` of `D:/me/set/train/1.png`), everything
 behind that front must be here: `D:/me/set/test/1.png` does not mean `train/1.png` just because
 the folder `test` is missing.
+
+Where no name of a table means a file, the images may have been converted since: names are then
+compared without the suffix of an image, and that is said.
 """
 
 import bisect
+import logging
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from cancernet.images.formats import SUFFIXES
 
 _RELATIVE = "."  # stands before the parts of a relative path
+_log = logging.getLogger(__name__)
 
 
 def plain_path(name: str) -> str:
@@ -36,10 +41,23 @@ class NamedFiles:
 
         A name that does not end like an image may lack its suffix.
         """
+        names = list(names)
+        found = self._find_all({name: name for name in names})
+        if any(found.values()):
+            return found
+        found = self._find_all({name: _without_suffix(name) for name in names})
+        if any(found.values()):
+            _log.warning(
+                "The files have other suffixes than the table says, so names count without them"
+            )
+        return found
+
+    def _find_all(self, spelled: dict[str, str]) -> dict[str, list[str]]:
+        """Takes each name, and how it is looked for."""
         found: dict[str, list[str]] = {}
         front: dict[str, tuple[str, ...]] = {}
-        for name in names:
-            parts = _parts(name)
+        for name, text in spelled.items():
+            parts = _parts(text)
             found[name], common = self._longest(parts)
             absolute = name[:1] in ("/", "\\") or ":" in "".join(parts[:1])
             front[name] = (*(() if absolute else (_RELATIVE,)), *parts[: len(parts) - common])
@@ -91,6 +109,11 @@ class _Ends:
         begin = bisect.bisect_left(self._keys, end)
         behind = bisect.bisect_left(self._keys, end[:-1] + chr(ord("/") + 1))
         return self._paths[begin:behind], common
+
+
+def _without_suffix(name: str) -> str:
+    path = PurePosixPath(plain_path(name))
+    return str(path.with_suffix("")) if path.suffix.lower() in SUFFIXES else name
 
 
 def _parts(path: str) -> list[str]:

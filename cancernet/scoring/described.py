@@ -33,13 +33,15 @@ class ModelDescription:
     """What a person says about a model; None where nothing was said."""
 
     dataset: str | None = None  # name in the catalogue: classes in order, which are positive
+    classes: tuple[str, ...] = ()  # the same, where the catalogue lacks the data set
+    positive: tuple[str, ...] = ()
     recipe: str | None = None  # name or file of one, whose networks prepare pixels themselves
     image_size: int | None = None  # height and width of the input, pixels
     interpolation: str | None = None
     preprocessing: str | None = None
     sha256: str | None = None  # of the whole file
     weights: Path | None = None  # file of the weights, where the other holds the network only
-    own_classes: ClassNames | None = None  # of a built data set, where `dataset` is not said
+    own_classes: ClassNames | None = None  # of a built data set, where nobody said others
 
     def with_recipe(self) -> "ModelDescription":
         """Returns the description, completed from the recipe where nothing else was said."""
@@ -48,7 +50,7 @@ class ModelDescription:
         config = named_settings(self.recipe)
         return dataclasses.replace(
             self,
-            dataset=self.dataset or config.dataset,
+            dataset=self.dataset or (None if self.classes else config.dataset),
             image_size=self.image_size or config.image_size,
             interpolation=self.interpolation or config.interpolation,
             preprocessing=self.preprocessing or INSIDE,
@@ -58,25 +60,39 @@ class ModelDescription:
         """Returns the description with its recipe, if it says what is needed for this model.
 
         Raises:
-            RunError: the data set or the preprocessing is not stated.
+            RunError: the classes or the preprocessing are not stated, or the classes twice.
+            CancerNetError: the classes do not go together.
         """
         known = self.with_recipe()
-        if known.dataset is None and known.own_classes is None:
-            raise RunError(
-                f"{named} has no run folder that says what its outputs mean; name the data set "
-                "with --dataset, or a --recipe"
+        if self.dataset is not None and self.classes:
+            raise RunError("--dataset and --classes both name the classes; leave out one")
+        if self.positive and not self.classes:
+            raise RunError("--positive goes with --classes")
+        missing, flags = [], []
+        if not (known.dataset or known.classes or known.own_classes):
+            missing.append("what its outputs mean")
+            flags.append(
+                "--classes A B --positive B in the order of its outputs (or name the data set with "
+                "--dataset)"
             )
         if known.preprocessing is None:
+            missing.append("how its pixels were prepared")
+            flags.append(
+                "--preprocessing unit (0-1, as in the tutorial and most published systems), tf, "
+                "torch, caffe or inside (the model does it)"
+            )
+        if missing:
             raise RunError(
-                f"{named} has no run folder that says how its pixels were prepared; add "
-                "--preprocessing unit (0-1, as in most published systems), tf, torch, caffe or "
-                "inside (the model does it), or a --recipe"
+                f"{named} has no run folder that says {' or '.join(missing)}; add "
+                f"{' and '.join(flags)}, or a --recipe"
             )
         return known
 
     @property
     def facts(self) -> ClassNames:
-        """Its classes; raises CancerNetError where the catalogue has no such data set."""
+        """Its classes; raises CancerNetError where they are not known or do not go together."""
+        if self.classes:
+            return catalog.OwnClasses(self.classes, self.positive)
         if self.dataset is None and self.own_classes is not None:
             return self.own_classes
         return catalog.dataset(self.dataset or "")
@@ -166,5 +182,5 @@ def check_outputs(shape: Any, shown: Path, classes: int) -> None:
     if outputs != classes and not (outputs == 1 and classes == 2):
         raise RunError(
             f"{shown} has outputs of the shape {shape}, which do not fit {classes} classes; name "
-            "the data set it was trained on with --dataset"
+            "those it was trained on with --classes, or their data set with --dataset"
         )

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file
-from cancernet.images.formats import is_image_name
+from cancernet.images.formats import is_hidden, is_image_name
 
 
 class Inputs:
     """Walks the named files and folders once, in a fixed order, without listing all first.
 
     A named file is always yielded, whatever its suffix, so that a wrong one is answered with
-    a reason. In folders only image suffixes count, and DICOM files without any; hidden files
-    are skipped.
+    a reason. In folders only image suffixes count, and DICOM files without any; what
+    `is_hidden` tells is skipped.
 
     Attributes:
         passed_over: number of other files met so far.
@@ -48,7 +48,7 @@ class Inputs:
             yield folder  # reading it as an image will give the reason
             return
         for name, is_folder in found:
-            if name.startswith("."):
+            if is_hidden(name):
                 continue
             path = name if folder == os.curdir else os.path.join(folder, name)
             if is_folder:

@@ -79,7 +79,13 @@ def _other_file(named: Path, weights: Path | None) -> str:
     return ""
 
 
-class OnnxPredictor(Predictor):
+class ModelAlone(Predictor):
+    """A model without a run folder; `run` and `preprocessing` are what was said of it."""
+
+    preprocessing: str
+
+
+class OnnxPredictor(ModelAlone):
     """An ONNX model with the classes and preprocessing of its description."""
 
     def __init__(
@@ -91,10 +97,10 @@ class OnnxPredictor(Predictor):
         self._session = session
         self._input = session.get_inputs()[0].name
         self._single = session.get_inputs()[0].shape[0] == 1
-        self._preprocessing, self._first = preprocessing, first
+        self.preprocessing, self._first = preprocessing, first
 
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
-        ready = prepared(pixels.astype(np.float32), self._preprocessing)
+        ready = prepared(pixels.astype(np.float32), self.preprocessing)
         if self._first:
             ready = np.ascontiguousarray(np.moveaxis(ready, -1, 1))
         # PyTorch exports a model for as many images as it was shown: usually one.
@@ -139,18 +145,18 @@ def open_onnx_model(named: Path, description: ModelDescription) -> OnnxPredictor
     return OnnxPredictor(run, session, known.preprocessing or "", first=first)
 
 
-class KerasPredictor(Predictor):
+class KerasPredictor(ModelAlone):
     """A Keras model with the classes and preprocessing of its description."""
 
     def __init__(self, run: Run, model: Any, preprocessing: str) -> None:
         self.run = run
         self._model = model
-        self._preprocessing = preprocessing
+        self.preprocessing = preprocessing
         self._threads = 1  # one batch after the other: Keras spreads each over the cores
 
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
         """Scores one batch; raises RunError where the outputs are not probabilities."""
-        ready = prepared(pixels.astype(np.float32), self._preprocessing)
+        ready = prepared(pixels.astype(np.float32), self.preprocessing)
         return probabilities_of(self._model.predict_on_batch(ready), self.run.folder)
 
 
@@ -169,6 +175,8 @@ def open_keras_model(named: Path, description: ModelDescription) -> Iterator[Ker
         model = load_model(path, named, weights=known.weights)
         sides = _input_size(model, named, known.image_size)
         check_outputs(model.output_shape, named, len(known.facts.classes))
+        if description.preprocessing is None:
+            _refuse_unscaled(model, named)
         own_weights = "" if known.weights is None else f"{sha256_of(known.weights)} "
         run = known.run_of(named, sides, f"{sha256_of(path)} {own_weights}".rstrip())
         yield KerasPredictor(run, model, known.preprocessing or "")
@@ -216,6 +224,24 @@ def load_model(path: Path, shown: Path, *, weights: Path | None = None) -> Any:
             f"{shown} cannot be loaded by Keras {keras.__version__} ({first_line(error)}); save it "
             "again as .keras with the version that wrote it"
         ) from None
+
+
+def _refuse_unscaled(model: Any, shown: Path) -> None:
+    """Raises RunError where the image goes to a layer with weights, so that nothing scales it.
+
+    A recipe says that its network prepares pixels itself, which those that CancerNet trains do.
+    """
+    import keras
+
+    taken = next(
+        (layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)), None
+    )
+    inner = (keras.Model, keras.layers.Normalization)
+    if taken is not None and taken.weights and not isinstance(taken, inner):
+        raise RunError(
+            f"{shown} does not scale its pixels as the networks of --recipe do: {taken.name} takes "
+            "them as they come; say how they were prepared with --preprocessing, such as unit (0-1)"
+        )
 
 
 def _input_size(model: Any, shown: Path, image_size: int | None) -> tuple[int, int]:

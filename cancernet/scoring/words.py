@@ -1,5 +1,7 @@
 """A prediction in words: the call first, then what it rests on."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cancernet.base.words import UNLIKE, score_text
@@ -7,6 +9,9 @@ from cancernet.images.formats import say_oddities
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import Prediction, PredictionInContext, Side
 from cancernet.scoring.predictor import Predictor
+
+if TYPE_CHECKING:
+    from cancernet.scoring.other_models import ModelAlone
 
 NO_POINT = "no operating point: 0.5 was not chosen on data"
 
@@ -80,6 +85,26 @@ def point_text(prediction: Prediction, run: Run) -> str:
         )
     own = isinstance(prediction, PredictionInContext) and prediction.slide_point
     return f"{opening}{shown}, {side} the operating point {point}{' of this slide' if own else ''}"
+
+
+_PIXELS = {
+    "inside": "0-255, which the model itself prepares",
+    "unit": "0-1",
+    "tf": "-1 to 1",
+    "torch": "by the mean and deviation of ImageNet",
+    "caffe": "0-255 less the mean of ImageNet, blue first",
+}
+
+
+def assumed_text(model: "ModelAlone") -> str:
+    """Says what a model was taken for, since its file does not say so."""
+    run, input_ = model.run, model.run.record.input
+    return (
+        f"{run.folder} does not say how it is used, so what was told counts: its outputs are "
+        f"{', '.join(run.classes)} in this order (positive: {', '.join(run.positive)}); it takes "
+        f"RGB images of {input_.width}x{input_.height} pixels ({input_.interpolation}), with "
+        f"values {_PIXELS[model.preprocessing]}"
+    )
 
 
 def reading_notes(predictor: Predictor) -> list[str]:

@@ -86,7 +86,9 @@ def test_rows_have_a_cell_for_every_column_and_their_line(tmp_path):
         ("", "has no column for the image, which is usually called path, .* line names none: "),
         ("name,label\n", "names name, label: say which one it is with --columns image=NAME"),
         ("path,Path\n", "two columns 'path'"),
-        (b"path\n\xff\xfe\n", "is not a CSV file in UTF-8"),
+        (b"path\n\xff\xfe\n", r"is not a CSV file in UTF-8 \(.*\); save it in UTF-8"),
+        (b"PK\3\4 of Excel", "is a spreadsheet; save it from there as CSV in UTF-8"),
+        (b"\xd0\xcf\x11\xe0 of Excel 97", "is a spreadsheet; save it from there as CSV in UTF-8"),
     ],
 )
 def test_wrong_tables_are_refused(tmp_path, content, said):

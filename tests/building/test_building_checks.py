@@ -126,12 +126,21 @@ def test_what_is_no_image_is_found_and_named(tmp_path):
     (source / "notes.txt").write_text("")
     (source / "8001" / "0" / "._8001_idx5_x1_y51_class0.png").write_bytes(b"fork")
     (source / "8001" / "thumbs.png").mkdir()
+    for folder in ("8001/.ipynb_checkpoints", "__MACOSX/8001", "8002/@eaDir/a.png", "$RECYCLE.BIN"):
+        (source / folder).mkdir(parents=True)
+        (source / folder / "copy.png").touch()
+    (source / ".tmp.png").touch()
+    (source / "8001" / ".again").symlink_to(source / "8002")
     found = source_files.find_files(source)
     assert {f.source: f.reason for f in found.left_out} == {
         "notes.txt": Reason.NOT_AN_IMAGE,
         "8001/0/._8001_idx5_x1_y51_class0.png": Reason.NOT_AN_IMAGE,
         "8001/thumbs.png": Reason.NOT_AN_IMAGE,
-    }
+        **dict.fromkeys(
+            ("8001/.ipynb_checkpoints", "__MACOSX", "8002/@eaDir", "$RECYCLE.BIN", ".tmp.png",
+             "8001/.again"), Reason.HIDDEN,
+        ),
+    }  # fmt: skip
     assert not found.drawn and len(found.images) == 63
     (source / "DRAWN.json").write_text("{}")
     assert source_files.find_files(source).drawn

@@ -402,8 +402,8 @@ def test_a_wrong_table_is_one_sentence(build, tmp_path, rows, words):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ([], "needs --classes"),
-        (["--classes", "a", "a", "--positive", "a"], "needs --classes"),
+        ([], "two different classes with --classes"),
+        (["--classes", "a", "a", "--positive", "a"], "two different classes with --classes"),
         (["--classes", "a", "A", "--positive", "a"], "differ only in upper and lower case"),
         (["--classes", "a", "../b", "--positive", "a"], "cannot be the name of a folder"),
         (["--classes", "a", "b"], "--positive must name some"),

@@ -43,6 +43,33 @@ def test_a_table_with_patients(labels, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        ("filename, Benign ,MALIGNANT\na,1,0\nb,0,1\n", {}),
+        ("image;7;patient;0\na;TRUE;1;no\nb;;2;1.0\n", {"labels": ["7=benign", "0=malignant"]}),
+        ("image,benign,malignant,label\na,0,1,benign\nb,0,1,malignant\n", {}),
+    ],
+)  # fmt: skip
+def test_a_column_for_every_class(labels, text, flags):
+    """As Roboflow and ISIC write tables; the last has a column for the label, which counts."""
+    found = labels(text, **flags).files
+    assert {name: one.label for name, one in found.items()} == {"a": "benign", "b": "malignant"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("image,benign,malignant\na,1,0\nb,1,1\n", "row 3 .* label 'benign and malignant',"),
+        ("image,benign,malignant\na,0.4,0.6\n", "row 2 .* has the label '', which is none"),
+        ("image,benign,other\na,1,0\n", "has no column for the label, which is usually called"),
+    ],
+)  # fmt: skip
+def test_columns_of_classes_that_say_no_single_one(labels, text, said):
+    with pytest.raises(CancerNetError, match=said):
+        labels(text)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("path,label\na,benign\nb,good\n", "row 3 of {} has the label 'good', which is none of the "

@@ -93,13 +93,23 @@ def test_a_given_threshold_needs_no_validation(model, monkeypatch, capsys, undra
         assert row["predicted"] == str(int(float(row["probability_1"]) >= 0.7))
 
 
+def test_classes_that_no_catalogue_has(model, monkeypatch, undrawn):
+    called = ("--rule", "fixed", "--threshold", "0.5")
+    said = (*DESCRIBED, "--classes", "red", "blue", "--positive", "blue")
+    flags = ("--run", model, "--data", "clinic", *called, *said)
+    assert run(monkeypatch, evaluate, *flags, "--output", "judged") == 0
+    found = json.loads((model.parent / "judged" / "metrics.json").read_text())["testing"]
+    assert found["images"] == 32 and found["roc_auc"] > 0.9  # of blue, the second output
+    assert {row["label"] for row in rows("judged/predictions.csv")} == {"red", "blue"}
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
         ((), "no testing images; name labelled images with --data"),
         (("--data", "clinic"), "has no operating point; give one with --rule fixed --threshold X"),
         (("--data", "clinic", "--rule", "youden"), "whose validation images choose one"),
-        (("--data", "clinic", "--rule", "fixed"), "name the data set with --dataset"),
+        (("--data", "clinic", "--rule", "fixed"), "or name the data set with --dataset"),
         (("--data", "clinic", "--rule", "fixed", "--dataset", "idc"), "how its pixels were"),
     ],
 )

@@ -7,6 +7,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,20 @@ def images_of_all_formats() -> list[bytes]:
     return found
 
 
+def _floating_tiff(*pictures: Any) -> list[bytes]:
+    """Files that Pillow does not write; none where tifffile is not installed."""
+    if find_spec("tifffile") is None:
+        return []
+    import tifffile
+
+    files = []
+    for picture in pictures:
+        file = io.BytesIO()
+        tifffile.imwrite(file, picture, photometric=("minisblack", "rgb")[picture.ndim - 2])
+        files.append(file.getvalue())
+    return files
+
+
 def images_by_format() -> dict[str, list[bytes]]:
     """Small images of the formats that are read besides PNG, JPEG, TIFF and BMP of 8 bits."""
     grey = np.random.default_rng(1).integers(0, 256, (24, 31), dtype=np.uint8)
@@ -168,7 +183,8 @@ def images_by_format() -> dict[str, list[bytes]]:
         "TIFF, several pages": [saved(colour, "TIFF", **more),
                                 saved(grey, "TIFF", compression="tiff_lzw", **more)],
         "TIFF, floating point": [saved(grey / np.float32(255), "TIFF"),
-                                 saved(grey.astype(np.float32), "TIFF", compression="tiff_lzw")],
+                                 saved(grey.astype(np.float32), "TIFF", compression="tiff_lzw"),
+                                 *_floating_tiff(grey / 255, colour / np.float32(255))],
         "PNG, 16 bits": [saved(deep, "PNG"), saved(deep << 4, "PNG")],
     }  # fmt: skip
 

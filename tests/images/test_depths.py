@@ -1,5 +1,6 @@
 """Values of 10, 12 and 14 bits in files of 16: the same picture as in 8 bits, never a dark one."""
 
+import dataclasses
 import io
 import struct
 import zlib
@@ -11,6 +12,10 @@ from PIL import Image
 from cancernet.base.errors import ImageError
 from cancernet.images.formats import GUESSED, depth_holding
 from cancernet.images.reading import read_rgb
+from cancernet.runs import run_folder
+from cancernet.sample.dicom import dicom_bytes
+from cancernet.scoring.predictor import Predictor
+from tests.conftest import write_tiny_run
 
 SMALL = np.random.default_rng(3).integers(0, 256, (6, 5))
 
@@ -110,3 +115,53 @@ def test_the_smallest_depth_that_holds_a_value():
     tops = {0: 8, 255: 8, 256: 10, 1023: 10, 1024: 12, 4095: 12, 4096: 14, 16383: 14, 16384: 16,
             65535: 16}  # fmt: skip
     assert {top: depth_holding(top) for top in tops} == tops
+
+
+@pytest.fixture
+def weighing(tmp_path):
+    """A run whose network weighs every pixel, so that its answer moves with each of them."""
+    import onnx
+
+    folder = write_tiny_run(tmp_path / "weighing")
+    weights = np.random.default_rng(8).normal(-0.6, 3, (48, 48, 3)).astype(np.float32)
+    weights[..., 0] = 0  # red speaks for class 0, blue for class 1
+    file = folder / run_folder.MODEL_ONNX
+    model = onnx.load(file)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "weigh"))
+    model.graph.node.insert(0, onnx.helper.make_node("Mul", ["image", "weigh"], ["weighed"]))
+    model.graph.node[1].input[0] = "weighed"
+    onnx.save(model, file)
+    content = run_folder.read_run_file(folder)
+    vouched = run_folder.vouch_for(folder, [run_folder.MODEL_ONNX])
+    run_folder.write_run_file(folder, dataclasses.replace(content, files=vouched))
+    return Predictor(run_folder.open_run(folder))
+
+
+def test_one_picture_has_one_answer_in_every_file(weighing, tmp_path):
+    """Answers in the middle, which one grey level moves, to files that other libraries wrote."""
+    cv2, tifffile = pytest.importorskip("cv2"), pytest.importorskip("tifffile")
+    up, across = np.mgrid[0:48, 0:48]
+    picture = (up * 2 + across * 2 + np.random.default_rng(9).integers(0, 30, (48, 48))) // 2 + 20
+    picture[0, :2] = 0, 255
+    deep = (picture << 4 | picture >> 4).astype(np.uint16)
+
+    def answer(name, write):
+        write(str(tmp_path / name))
+        return weighing.predict(tmp_path / name).probabilities["1"]
+
+    expected = answer("8-bit.png", lambda path: cv2.imwrite(path, picture.astype(np.uint8)))
+    brighter = (picture + 1).clip(0, 255).astype(np.uint8)
+    level = abs(answer("level.png", lambda path: cv2.imwrite(path, brighter)) - expected)
+    wrong = answer("dark.png", lambda path: cv2.imwrite(path, (picture >> 4).astype(np.uint8)))
+    assert 0.2 < expected < 0.8 and level > 1e-4 and abs(wrong - expected) > 50 * level
+    content = dicom_bytes(picture.astype(np.uint8), patient="", note="drawn")
+    for name, write in (
+        ("12-in-16.png", lambda path: cv2.imwrite(path, deep)),
+        ("12-in-16.tif", lambda path: tifffile.imwrite(path, deep, photometric="minisblack")),
+        ("12-in-16.pgm", lambda path: cv2.imwrite(path, deep)),
+        ("12-bit.dcm", lambda path: (tmp_path / path).write_bytes(content)),
+    ):
+        if name.endswith("dcm"):
+            pytest.importorskip("pydicom", reason="DICOM files need the extra `dicom`")
+        found = answer(name, write)
+        assert abs(found - expected) <= level, (name, found, expected)

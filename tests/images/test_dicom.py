@@ -187,6 +187,20 @@ def test_a_jpeg_that_does_not_say_what_its_colours_are_is_what_the_header_says()
         assert np.abs(found.astype(int) - smooth).max() <= 4
 
 
+def test_a_jpeg_with_fewer_values_of_its_second_colour_is_ycbcr_whatever_the_header_says():
+    """As GDCM packs RGB."""
+    import imagecodecs
+
+    smooth = np.full((16, 16, 3), (200, 90, 40), np.uint8)
+    frame = imagecodecs.jpeg8_encode(smooth, level=95, subsampling="420")
+    assert frame[2:4] == b"\xff\xe0"  # the segment that says JFIF
+    bare = frame[:2] + frame[4 + int.from_bytes(frame[4:6], "big") :]
+    for pieces in ([bare], [frame]):
+        pixels = pydicom.encaps.encapsulate(pieces)
+        found = np.asarray(read_rgb(dicom(smooth, syntax="baseline", PixelData=pixels)))
+        assert np.abs(found.astype(int) - smooth).max() <= 4
+
+
 def test_a_jpeg2000_frame_may_begin_amid_its_grid(monkeypatch):
     import imagecodecs
 

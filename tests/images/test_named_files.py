@@ -27,7 +27,6 @@ def test_names_of_files_have_slashes():
         ("study/images/a", ["images/a.png"]),
         ("e.1", ["y/e.1.tif"]),
         ("f", ["f.jpg", "f.png"]),  # two without their suffixes
-        ("a.jpg", []),  # another suffix is another file
         ("ges/a.png", ["images/a.png"]), ("aa.png", []), ("", []), ("/", []),
     ],
 )  # fmt: skip
@@ -44,6 +43,18 @@ def test_what_lies_behind_a_foreign_front_must_be_here(front):
     # From two machines: neither front is a part of the other.
     pair = ("C:/a/1.png", "D:/b/2.png", "3.png")
     assert all(found(["x/1.png", "x/2.png", "x/3.png"], *pair).values())
+
+
+def test_converted_files_count_without_their_suffixes_where_no_name_fits(caplog):
+    here = ["images/a.png", "images/b.png", "x/c.png"]
+    assert found(here, "a.dcm", "D:/x/c.DCM", "gone.dcm") == {
+        "a.dcm": ["images/a.png"], "D:/x/c.DCM": ["x/c.png"], "gone.dcm": [],
+    }  # fmt: skip
+    assert "names count without them" in caplog.text
+    caplog.clear()
+    assert found([*here, "images/a.jpg"], "a.dcm") == {"a.dcm": ["images/a.jpg", "images/a.png"]}
+    # Where one name fits, another suffix is another file.
+    assert found(here, "b.png", "a.dcm")["a.dcm"] == [] and found(here, "a.txt") == {"a.txt": []}
 
 
 def test_neighbours_by_their_letters_are_not_the_same_end():

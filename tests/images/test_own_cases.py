@@ -10,7 +10,7 @@ from PIL import Image
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.catalog import Contradiction, LeftOut, dataset
 from cancernet.dataset.label_table import read_labels
-from cancernet.images.formats import GUESSED
+from cancernet.images.formats import GUESSED, ODDITY, Oddity
 from cancernet.images.named_files import NamedFiles
 from cancernet.images.reading import read_rgb
 from cancernet.scoring.other_models import refuse_other
@@ -89,6 +89,12 @@ def tiff(values, **options):
     return buffer.getvalue()
 
 
+def jpeg_2000(values):
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "JPEG2000", irreversible=False)
+    return buffer.getvalue()
+
+
 def grey(content):
     return np.asarray(read_rgb(content))[..., 0].ravel().tolist()
 
@@ -99,7 +105,7 @@ UP = [0, 50, 100, 150, 200, 250]
 @pytest.mark.parametrize(
     ("kind", "values"),
     [("big-endian", UP), ("white is zero", [255 - value for value in UP]), ("signed", UP),
-     ("32 bits", UP), ("PGM", UP)],
+     ("32 bits", UP), ("PGM", UP), ("PGM of OpenCV", UP), ("JPEG 2000", UP)],
 )  # fmt: skip
 def test_twelve_bits_however_they_are_written(kind, values):
     content = {
@@ -108,6 +114,9 @@ def test_twelve_bits_however_they_are_written(kind, values):
         "signed": lambda: tiff(DEEP.astype(np.int16)),
         "32 bits": lambda: tiff(DEEP.astype(np.uint32)),
         "PGM": lambda: b"P5 3 2 4095\n" + DEEP.astype(">u2").tobytes(),
+        # These two state the width of their container.
+        "PGM of OpenCV": lambda: b"P5\n# 1\n3 2\n65535\n" + DEEP.astype(">u2").tobytes(),
+        "JPEG 2000": lambda: jpeg_2000(DEEP),
     }[kind]()
     assert grey(content) == values
     assert read_rgb(content).info.get(GUESSED, 12) == 12
@@ -119,12 +128,42 @@ def test_twelve_bits_however_they_are_written(kind, values):
     "values",
     [np.where(DEEP == 0, np.nan, DEEP / 4000).astype(np.float32),
      (DEEP / 2000 - 1).astype(np.float32), DEEP.astype(np.float32),
-     (DEEP / 4000).astype(np.float16)],
-    ids=["undefined", "negative", "too large", "half"],
+     DEEP.astype(np.float64), np.dstack([DEEP / 2000] * 3) - 1],
+    ids=["undefined", "negative", "too large", "double", "colours"],
 )  # fmt: skip
 def test_floating_point_that_is_not_read_is_called_so(values):
-    with pytest.raises(ImageError, match="floating"):
-        read_rgb(tiff(values))
+    with pytest.raises(ImageError, match="its floating-point values are not in"):
+        read_rgb(tiff(values, photometric="rgb" if values.ndim == 3 else "minisblack"))
+    with pytest.raises(ImageError, match="packed values in floating point; save it again"):
+        read_rgb(tiff((DEEP / 4000), compression="zlib"))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}])
+def test_floating_point_of_any_width_and_in_colours(kind, options):
+    """NumPy's own type has 64 bits, and scikit-image makes colours of it."""
+    shares = DEEP / 4000 * (250 / 255)
+    assert np.abs(np.subtract(grey(tiff(shares.astype(kind), **options)), UP)).max() <= 1
+    colours = np.dstack([shares, 0 * shares, 1 + 0 * shares]).astype(kind)
+    found = np.asarray(read_rgb(tiff(colours, photometric="rgb", **options)))
+    assert np.abs(found[..., 0].ravel().astype(int) - UP).max() <= 1
+    assert not found[..., 1].any() and (found[..., 2] == 255).all()
+    grey_levels = tiff((DEEP // 16).astype(kind), **options)  # 0-255 as they are
+    assert grey(grey_levels) == UP
+
+
+def test_the_largest_page_of_floating_point_counts():
+    tifffile = pytest.importorskip("tifffile")
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for side in (2, 5, 3):
+            file.write(np.full((side, side), side / 10), photometric="minisblack")
+    found = read_rgb(buffer.getvalue())
+    assert found.size == (5, 5) and found.info[ODDITY] == Oddity.PAGE
+    with pytest.raises(ImageError, match="5 x 5 pixels, more than the limit of 24"):
+        read_rgb(buffer.getvalue(), maximum_pixels=24)
+    with pytest.raises(ImageError, match="damaged"):
+        read_rgb(buffer.getvalue()[:200])
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF"])

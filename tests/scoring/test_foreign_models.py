@@ -106,9 +106,6 @@ def test_preprocessing_is_that_of_the_networks(rule):
 @pytest.mark.parametrize(
     ("name", "said", "words"),
     [
-        ("model.h5", {"preprocessing": "unit"}, "--dataset"),
-        ("model.h5", {"dataset": "busi"}, "--preprocessing unit"),
-        ("model.h5", {"dataset": "idc", "preprocessing": "unit"}, "2 classes"),
         ("model.h5", {"image_size": 9}, "8x8 pixels"),
         ("model.h5", {"sha256": "0" * 64}, "not the expected file"),
         ("model.h5", {"sha256": "zz"}, "64 hexadecimal"),
@@ -118,12 +115,31 @@ def test_preprocessing_is_that_of_the_networks(rule):
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(models, name, said, words):
-    whole = said if {"dataset", "preprocessing"} & set(said) else dataclasses.asdict(BUSI) | said
-    description = ModelDescription(**whole)
+    description = dataclasses.replace(BUSI, **said)
     with (
         pytest.raises(CancerNetError, match=words),
         open_keras_model(models[0] / name, description),
     ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({}, r"--classes A B .*name the data set with --dataset\) and --preprocessing"),
+        ({"preprocessing": "unit"}, "what its outputs mean; add --classes"),
+        ({"dataset": "busi"}, "how its pixels were prepared; add --preprocessing unit"),
+        ({"dataset": "idc", "preprocessing": "unit"}, "do not fit 2 classes"),
+        ({"classes": ("a", "b", "c"), "positive": ("d",), "preprocessing": "unit"}, "has d, not"),
+        ({"classes": ("a", "b", "c"), "dataset": "busi"}, "both name the classes"),
+        ({"positive": ("b",), "dataset": "busi"}, "--positive goes with --classes"),
+        ({"classes": ("a", "b", "c"), "positive": ("b",), "recipe": "idc-cancernet"}, "scale its"),
+    ],
+)
+def test_what_nobody_said_of_a_model_is_asked_for(models, said, words):
+    """The last: a network that scales nothing is not one that a recipe made."""
+    said = ModelDescription(**{**said, "image_size": SIZE if "recipe" in said else None})
+    with pytest.raises(CancerNetError, match=words), open_keras_model(models[0] / "model.h5", said):
         pass
 
 

@@ -11,7 +11,8 @@ from cancernet.scoring.inputs import Inputs, listed_images
 @pytest.fixture
 def tree(tmp_path):
     for name in ("b/2.PNG", "b/a/1.jpeg", "a.tif", "z.bmp", "notes.txt", ".x.png", ".y/3.png",
-                 "b/.hidden.txt", "b/deep.zip", "c.png/4.png"):  # fmt: skip
+                 "b/.hidden.txt", "b/deep.zip", "c.png/4.png", "__MACOSX/b/2.PNG",
+                 "b/@eaDir/2.PNG/THUMB.png"):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)

@@ -6,13 +6,16 @@ convolutions, with weights drawn at random, and what tf_keras answered to the sa
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
+from cancernet.commands import predict
 from cancernet.models.weights import load_into
 from cancernet.scoring.keras_2 import modernized, network_of
 from cancernet.scoring.other_models import load_model, refuse_other
@@ -31,6 +34,24 @@ def test_a_model_of_keras_2_answers_as_it_did(name, suffix):
     path = FILES / f"{name}{suffix}"
     model = load_model(path, path)
     assert np.abs(model.predict_on_batch(PIXELS) - answers(name)).max() < 1e-5
+
+
+def test_the_tutorials_reader_names_classes_and_scaling_on_the_command_line(
+    tmp_path, monkeypatch, capsys
+):
+    pixels = np.rint(255 * PIXELS[0]).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "scan.png")
+    said = "--classes none benign cancer --positive cancer --preprocessing unit --json"
+    named = [str(tmp_path / "scan.png"), "--run", str(FILES / "tutorial.h5"), *said.split()]
+    monkeypatch.setattr(sys, "argv", ["predict.py", *named])
+    assert predict.main() == 0
+    printed = capsys.readouterr()
+    line = json.loads(printed.out)
+    assert list(line["probabilities"]) == ["none", "benign", "cancer"]
+    assert list(line["probabilities"].values()) == pytest.approx(answers("tutorial")[0], abs=1e-5)
+    assert line["positive_probability"] == line["probabilities"]["cancer"]
+    assert "its outputs are none, benign, cancer in this order (positive: cancer)" in printed.err
+    assert "8x8 pixels (bilinear), with values 0-1" in printed.err
 
 
 def test_a_network_and_its_weights_in_two_files():

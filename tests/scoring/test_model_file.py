@@ -393,7 +393,7 @@ def test_a_model_stands_for_a_run_with_the_facts_of_its_description(tmp_path, mo
     said = ModelDescription(dataset="busi", preprocessing="unit")
     with open_keras_model(path, said) as it:
         run = it.run
-    assert loaded == [(path, path)] and it._preprocessing == "unit" and it._model is model
+    assert loaded == [(path, path)] and it.preprocessing == "unit" and it._model is model
     assert run.folder == path and run.classes == ("benign", "malignant", "normal")
     assert len(run.words) == 3 and run.positive == ("malignant",)
     assert (run.width, run.height, run.interpolation) == (6, 8, "bilinear")
@@ -402,7 +402,7 @@ def test_a_model_stands_for_a_run_with_the_facts_of_its_description(tmp_path, mo
     with open_keras_model(path, dataclasses.replace(said, interpolation="nearest")) as it:
         assert it.run.interpolation == "nearest"
         assert it.run.record.checksum == f"{DIGEST} {run.classes} 8x6 nearest unit"
-    for missing, words in (("dataset", "what its outputs mean; name the data set with --dataset"),
+    for missing, words in (("dataset", "what its outputs mean; add --classes A B"),
                            ("preprocessing", "how its pixels were prepared; add")):  # fmt: skip
         lacking = dataclasses.replace(said, **{missing: None})
         with pytest.raises(CancerNetError, match=words), open_keras_model(path, lacking):
