@@ -156,9 +156,8 @@ def _is_fork(name: str) -> bool:
 
 
 def _is_hidden_file(path: str) -> bool:
-    return f"{os.sep}." in path and os.path.basename(path).startswith(
-        "."
-    )  # the latter takes longer
+    # Most paths hold no such dot; to split a path takes longer.
+    return f"{os.sep}." in path and os.path.basename(path).startswith(".")
 
 
 def _relative(path: str, root: str) -> str:
