@@ -286,9 +286,12 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
     threads = threads or processors()
     waiting: deque[Any] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for item in chain(first, items):
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 3 * threads:
+        try:
+            for item in chain(first, items):
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 3 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C waits for nothing that is not begun

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,19 @@ def test_a_group_holds_the_content_of_no_large_file(tmp_path):
     Image.fromarray(noise).save(large)
     assert predictor._png_content(large) is large
     assert predictor._png_content(small) == small.read_bytes()
+
+
+def test_who_stops_waits_for_nothing_that_is_not_begun():
+    done = []
+
+    def work(number):
+        time.sleep(0.1 if number else 0)
+        done.append(number)
+
+    results = predictor._in_threads(work, range(50), threads=2)
+    next(results)
+    results.close()
+    assert len(done) < 7  # which were submitted
 
 
 def test_threads_take_few_items_in_advance():
