@@ -51,10 +51,13 @@ class FloatTiff(ImageFile.ImageFile):
             kind = np.dtype(f"f{tags[_BITS][0] // 8}").newbyteorder(
                 ">" if tags.prefix == b"MM" else "<"
             )
-            strips = zip(tags[_OFFSETS], tags[_COUNTS], strict=True)
-            content = b"".join(self._content[begin : begin + size] for begin, size in strips)
             shape = (self.height, self.width, *([3] if self.mode == "RGB" else []))
-            if len(content) < kind.itemsize * int(np.prod(shape)):
+            needed = kind.itemsize * int(np.prod(shape))
+            content = bytearray()
+            for begin, size in zip(tags[_OFFSETS], tags[_COUNTS], strict=True):
+                # Strips that overlap could claim far more than the file has.
+                content += self._content[begin : begin + min(size, needed - len(content))]
+            if len(content) < needed:
                 raise ImageError("the image is damaged (its values are cut off)")
             values = np.frombuffer(content, kind, int(np.prod(shape))).reshape(shape)
             if self.mode == "RGB":

@@ -239,7 +239,8 @@ def told_depth(image: Image.Image, content: bytes) -> int:
 def _stated_top(image: Image.Image, content: bytes) -> int:
     """Returns the largest value that a PGM or JPEG 2000 file allows."""
     if image.format == "PPM":
-        return int(re.sub(rb"#[^\n]*", b"", content[:1000]).split(maxsplit=4)[3])
+        header = re.match(rb"P." + rb"(?:\s|#[^\n]*\n)+(\d+)" * 3, content)
+        return int(header[3]) if header else 0
     size = content.index(b"\xff\x4f\xff\x51") + 2  # the segment SIZ
     return int((1 << (content[size + 40] & 0x7F) + 1) - 1)
 

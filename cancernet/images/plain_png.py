@@ -26,6 +26,8 @@ _PNG_HARMLESS = {b"IHDR": 13, b"pHYs": 9, b"tIME": 7, b"gAMA": 4, b"sRGB": 1}
 _PNG_TITLES = frozenset({b"Author", b"Comment", b"Description", b"Software", b"Title"})
 _LONGEST_TEXT = 1 << 16
 SMALL = 1 << 15  # bytes of an image, above which decoding it alone takes no longer
+# Bytes of an image scaled across: a tall narrow one grows before it is scaled down.
+_MOST_ACROSS = 8 * SMALL
 WORTH_LOADING = 64  # images, for which ISA-L saves more time than it takes to load
 
 
@@ -78,7 +80,7 @@ def scale_together(
     alike: dict[_Form, dict[int, bytes]] = defaultdict(dict)
     for place, content in enumerate(contents):
         form = _form_of(content) if isinstance(content, bytes) else None
-        if form and 0 < form.line * form.height <= SMALL and (data := packed_pixels(content)):
+        if form and _is_small(form, width) and (data := packed_pixels(content)):
             lines = unpacked(data, form.line * form.height, unpacking)
             if lines is not None:
                 alike[form][place] = lines
@@ -139,6 +141,11 @@ def _form_of(content: bytes) -> _Form | None:
     width, height, *form = struct.unpack_from(">IIBBBBB", content, 16)
     mode = _PNG_MODES.get(tuple(form))
     return None if mode is None else _Form(mode, width, height)
+
+
+def _is_small(form: _Form, to_width: int) -> bool:
+    across = 3 * to_width * form.height
+    return 0 < form.line * form.height <= SMALL and across <= _MOST_ACROSS
 
 
 def _decoded(form: _Form, data: bytes) -> Image.Image:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
 from cancernet.images.formats import GUESSED, NOTHING_ODD, ODDITY, Oddity
-from cancernet.images.plain_png import PNG_SIGNATURE, scale_together
+from cancernet.images.plain_png import PNG_SIGNATURE, SMALL, scale_together
 from cancernet.images.reading import INTERPOLATIONS, read_file, read_rgb, to_array
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import Input
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 # So small that the activations stay in a core's own cache; the answers do not depend on it.
 BATCH_SIZE = 16
 GROUP = 64  # images that are decoded together, four batches
+LARGE_INPUT = 1 << 18  # bytes of a scaled image, above which a group is one batch to save memory
 EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
 
 
@@ -188,8 +189,9 @@ class Predictor:
         Every core decodes and scores groups of its own; ONNX Runtime and the decoders
         release Python's lock.
         """
-        left = iter(paths)
-        groups = iter(lambda: list(islice(left, GROUP)), [])
+        left, scaling = iter(paths), self.run.record.input
+        images = GROUP if 3 * scaling.width * scaling.height <= LARGE_INPUT else BATCH_SIZE
+        groups = iter(lambda: list(islice(left, images)), [])
         for results in _in_threads(self._score_group, groups, threads=self._threads):
             yield from results
 
@@ -257,11 +259,13 @@ def _model(path: Path) -> str | bytes:
 
 
 def _png_content(path: str | Path) -> bytes | str | Path:
-    """Returns the content of a PNG file that is called one; else the path."""
+    """Returns the content of a PNG file that is called one and may be small; else the path."""
     if str(path).lower().endswith(".png"):
-        with contextlib.suppress(ImageError):
-            content = read_file(path)[0]
-            return content if content.startswith(PNG_SIGNATURE) else path
+        with contextlib.suppress(ImageError, OSError, ValueError):  # reading will give the reason
+            # A group of large files would fill the memory; 64 kB hold any small image.
+            if Path(path).stat().st_size <= 2 * SMALL:
+                content = read_file(path)[0]
+                return content if content.startswith(PNG_SIGNATURE) else path
     return path
 
 
@@ -282,9 +286,12 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
     threads = threads or processors()
     waiting: deque[Any] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for item in chain(first, items):
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 3 * threads:
+        try:
+            for item in chain(first, items):
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 3 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C waits for nothing that is not begun

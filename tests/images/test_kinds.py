@@ -252,6 +252,13 @@ def test_small_png_files_are_scaled_together_as_one_by_one(interpolation, width,
             assert np.array_equal(pixels, expected)
 
 
+def test_what_would_grow_when_scaled_is_read_alone():
+    """A column of 16,000 pixels is a file of 110 bytes, and of 10 MB scaled across."""
+    how = {"width": 224, "height": 224, "resampling": Image.Resampling.BILINEAR}
+    tall, plain = noise(1, 16_000, 1, "L"), noise(2, 50, 50, "RGB")
+    assert list(scale_together([tall, plain], **how)) == [1]
+
+
 def test_an_unknown_filter_spoils_none_of_the_others():
     lines = bytearray(unpacked(packed_pixels(noise(1, 50, 50, "RGB")), 50 * 151))
     lines[151] = 5

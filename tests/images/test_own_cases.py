@@ -1,6 +1,8 @@
 """Two cases of our own for each kind of name, table and file that people have."""
 
 import io
+import struct
+import tracemalloc
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -150,6 +152,30 @@ def test_floating_point_of_any_width_and_in_colours(kind, options):
     assert not found[..., 1].any() and (found[..., 2] == 255).all()
     grey_levels = tiff((DEEP // 16).astype(kind), **options)  # 0-255 as they are
     assert grey(grey_levels) == UP
+
+
+def test_a_comment_of_any_length_hides_no_depth():
+    content = b"P5\n# " + b"1 " * 2000 + b"\n3 2\n65535\n" + DEEP.astype(">u2").tobytes()
+    assert grey(content) == UP
+
+
+def test_strips_that_overlap_fill_no_memory():
+    """Two thousand strips, each of which claims the whole file, are 64 MB of values for 8."""
+    strips, size = 2000, 32_000
+    tags = [(256, 4, 1, 1), (257, 4, 1, 1), (258, 3, 1, 64), (259, 3, 1, 1), (262, 3, 1, 1),
+            (273, 4, strips, size - 8 * strips), (277, 3, 1, 1),
+            (279, 4, strips, size - 4 * strips), (339, 3, 1, 3)]  # fmt: skip
+    begin = struct.pack("<4sIH", b"II*\0", 8, len(tags))
+    begin += b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    content = begin.ljust(size - 8 * strips, b"\0") + struct.pack(
+        f"<{2 * strips}I", *[200] * strips, *[size] * strips
+    )
+    tracemalloc.start()
+    try:
+        assert read_rgb(content).size == (1, 1)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_largest_page_of_floating_point_counts():

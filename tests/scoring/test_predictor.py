@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,28 @@ def test_many_files_are_scored_in_order_and_the_bad_ones_named(tiny_run, tmp_pat
         assert all(found[n] == it.predict(paths[n]) for n in (0, 16, 18, 64, 134))
     assert list(it.predict_many([])) == []
     assert [type(each) for each in it.predict_many([paths[17]])] == [Failure]
+
+
+def test_a_group_holds_the_content_of_no_large_file(tmp_path):
+    """64 mammograms at once, on every core, would fill the memory."""
+    noise = np.random.default_rng(1).integers(0, 256, (200, 200, 3), np.uint8)
+    large, small = tmp_path / "large.png", red(tmp_path / "small.png", 1)
+    Image.fromarray(noise).save(large)
+    assert predictor._png_content(large) is large
+    assert predictor._png_content(small) == small.read_bytes()
+
+
+def test_who_stops_waits_for_nothing_that_is_not_begun():
+    done = []
+
+    def work(number):
+        time.sleep(0.1 if number else 0)
+        done.append(number)
+
+    results = predictor._in_threads(work, range(50), threads=2)
+    next(results)
+    results.close()
+    assert len(done) < 7  # which were submitted
 
 
 def test_threads_take_few_items_in_advance():
