@@ -15,17 +15,15 @@ import dataclasses
 import json
 from collections import defaultdict
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 from finished_runs import finished_runs, parse_arguments
 from patients_left_out import Judged, print_differences, print_table
 
-from cancernet.context import slide_point
-from cancernet.context.context import SPREAD, Context, Places
+from cancernet.context.context import RAISE, SPREAD, Context, Places
 from cancernet.context.fit import fit_context
 from cancernet.context.judge import places_of
-from cancernet.context.slide_point import RAISE, operating_points
+from cancernet.context.slide_point import operating_points
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import log_odds, rule_of
 from cancernet.measures.operating_point import choose_operating_point
@@ -102,11 +100,13 @@ def forms(run: Run, training: Patches, validation: Patches, *tested: Patches):
         rule = run.calibration.expecting(rule_of(run.record.config), [1])
         point = choose_operating_point(calls, rule)
         for raised in (None, *RAISES) if spread == SPREAD else (None, RAISE):
-            form = dataclasses.replace(context, slide_points=raised is not None)
-            where = "validation" if raised is None else f"the slide, Otsu + {raised}"
-            with mock.patch.object(slide_point, "RAISE", raised):
-                judged_sets = [judge(form, run, point.threshold, each, seconds) for each in tested]
-            yield f"spread {spread}, point of {where}", *judged_sets
+            own = raised is not None
+            form = dataclasses.replace(context, slide_points=own, raised=raised or 0.0)
+            where = f"the slide, Otsu + {raised}" if own else "validation"
+            yield (
+                f"spread {spread}, point of {where}",
+                *(judge(form, run, point.threshold, each, seconds) for each in tested),
+            )
 
 
 def judge(context: Context, run: Run, chosen: float, patches: Patches, seconds: float) -> Judged:

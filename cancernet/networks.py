@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import sys
 from collections.abc import Collection
 
 from cancernet.base.errors import CancerNetError
@@ -69,9 +70,13 @@ APPLICATIONS: dict[str, Application] = {
 
 
 def check_network(name: str) -> None:
-    """Raises CancerNetError where there is no network of this name; lists the known ones."""
+    """Refuses an unknown name before Keras loads; the registry, once loaded, refuses by itself.
+
+    Raises:
+        CancerNetError: there is no network of this name; lists the known ones.
+    """
     known = {*NETWORKS, *(BACKBONE_PREFIX + each for each in APPLICATIONS)}
-    if name not in known:
+    if name not in known and "cancernet.models" not in sys.modules:
         raise unknown_network(name, known)
 
 

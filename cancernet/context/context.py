@@ -30,6 +30,8 @@ from cancernet.measures.decisions import log_odds
 # and that of runs which do not say theirs.
 SPREAD = 2.0
 FORMER_SPREAD = 1.5
+# Log odds that the operating point of a whole slide lies above Otsu's threshold.
+RAISE = 0.5
 LOOKED_AT = 1 << 16  # places around patches that are looked at together
 LEAST_WEIGHT = 0.5  # of neighbours that are there, from which a patch lies amid a slide
 
@@ -177,6 +179,7 @@ class Context(Record):
         trained_on: those of them that the network was trained on; None where not known.
         spread: standard deviation of the neighbours' weights, sides of a patch, up to 10.
         slide_points: whether whole slides have operating points of their own.
+        raised: log odds that these lie above Otsu's threshold; 0 in older runs.
         even: log odds, calibrated, where the network finds both classes alike; 0 unless class
             weights were taken out.
 
@@ -190,6 +193,7 @@ class Context(Record):
     trained_on: int | None = None
     spread: float = FORMER_SPREAD
     slide_points: bool = False
+    raised: float = 0.0
     even: float = 0.0
 
     def __post_init__(self) -> None:

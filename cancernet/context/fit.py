@@ -9,7 +9,7 @@ towards what was measured on other patients (benchmarks/README.md, "In context")
 
 import numpy as np
 
-from cancernet.context.context import LEAST_WEIGHT, SPREAD, Context, Places, surroundings
+from cancernet.context.context import LEAST_WEIGHT, RAISE, SPREAD, Context, Places, surroundings
 from cancernet.measures.decisions import log_odds
 
 GAIN, OFFSET = 1.0, 0.0  # what is expected
@@ -62,7 +62,9 @@ def fit_context(
         return float(sum(losses) / len(KEPT) + PRIOR_SLIDES * PRIOR_CURVATURE * away)
 
     gain, offset = minimize(loss, (GAIN, OFFSET), bounds=[(0, None), (None, None)]).x.tolist()
-    return Context(gain=gain, offset=offset, slides=len(whole), spread=spread, even=even)
+    return Context(
+        gain=gain, offset=offset, slides=len(whole), spread=spread, raised=RAISE, even=even
+    )
 
 
 def whole_slides(positive: np.ndarray, places: Places) -> list[str]:

@@ -3,7 +3,7 @@
 In context, the scores of a slide with tumour fall into two groups. Otsu's threshold (IEEE
 Transactions on Systems, Man, and Cybernetics 9, 1979) parts them where the variance between the
 groups is greatest. Means over neighbours carry the tumour's scores beyond its outline, so that most
-of what lies between the groups is tissue: the slide's operating point is `RAISE` above Otsu's
+of what lies between the groups is tissue: the slide's operating point lies `raised` above Otsu's
 threshold. It is kept within `FURTHEST` of the one that validation chose: it corrects a slide whose
 scores lie higher or lower as a whole, while its cost on a slide without tumour stays limited
 (benchmarks/README.md, "In context").
@@ -17,7 +17,6 @@ from cancernet.measures.decisions import log_odds
 # With fewer patches, or with sampled ones, the share of tumour is too odd to find the threshold.
 LEAST_PATCHES = 450
 LEAST_SHARE = 0.5  # of them that have most of their neighbours
-RAISE = 0.5  # log odds that a slide's operating point lies above Otsu's threshold
 FURTHEST = 1.0  # log odds that a slide's operating point may lie from validation's
 _WIDEST = 8.0  # log odds beyond which scores count as the same
 _BINS = 256
@@ -41,19 +40,20 @@ def operating_points(
         return points, own
     for rows in _whole(places, judged.weight):
         among = rows[~judged.alone[rows]]
-        points[among] = slide_point(judged.probability[among], chosen, even=context.even)
+        points[among] = slide_point(judged.probability[among], chosen, context)
         own[among] = True
     return points, own
 
 
-def slide_point(probability: np.ndarray, chosen: float, *, even: float = 0.0) -> float:
+def slide_point(probability: np.ndarray, chosen: float, context: Context) -> float:
     """Returns the operating point of a whole slide.
 
     Args:
         probability: (n,) of its patches in context.
         chosen: operating point in context that validation chose.
-        even: log odds where the network finds both classes alike.
+        context: that judged them.
     """
+    even = context.even
     middle = float(log_odds(np.array(chosen))) - even
     scores = (log_odds(probability) - even).clip(-_WIDEST, _WIDEST)
     counts, edges = np.histogram(scores, _BINS, (-_WIDEST, _WIDEST))
@@ -64,7 +64,7 @@ def slide_point(probability: np.ndarray, chosen: float, *, even: float = 0.0) ->
     if not between.any():
         return chosen
     parted = float(edges[1:][np.argmax(between)])
-    point = even + min(max(parted + RAISE, middle - FURTHEST), middle + FURTHEST)
+    point = even + min(max(parted + context.raised, middle - FURTHEST), middle + FURTHEST)
     return float(1 / (1 + np.exp(-point)))
 
 

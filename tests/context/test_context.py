@@ -96,8 +96,8 @@ def test_scores_that_lie_lower_as_a_whole_are_judged_lower_by_as_much():
         log_odds(other.probability), log_odds(one.probability) + even, atol=1e-3
     )
     points = (
-        slide_point(one.probability, 0.4),
-        slide_point(other.probability, expit(log_odds(np.array(0.4)) + even), even=even),
+        slide_point(one.probability, 0.4, plain),
+        slide_point(other.probability, expit(log_odds(np.array(0.4)) + even), moved),
     )
     assert np.diff(log_odds(np.array(points))) == pytest.approx(even, abs=1e-6)
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cancernet.context.context import SPREAD, Context, Places
+from cancernet.context.context import RAISE, SPREAD, Context, Places
 from cancernet.context.slide_point import (
     FURTHEST,
     LEAST_PATCHES,
@@ -15,7 +15,7 @@ from cancernet.context.slide_point import (
 )
 from cancernet.measures.decisions import log_odds
 
-CONTEXT = Context(gain=1.0, offset=0.0, slides=3, spread=SPREAD, slide_points=True)
+CONTEXT = Context(gain=1.0, offset=0.0, slides=3, spread=SPREAD, slide_points=True, raised=RAISE)
 ALONE, CHOSEN = 0.4, 0.5
 
 
@@ -51,17 +51,19 @@ def test_a_slide_whose_scores_are_shifted_is_parted_where_its_two_kinds_part(shi
 def test_it_stays_near_the_point_of_validation():
     high, low = sigmoid([4, 5] * 300), sigmoid([-5, -4] * 300)
     for scores, end in ((high, FURTHEST), (low, -FURTHEST)):
-        assert slide_point(scores, CHOSEN) == pytest.approx(float(sigmoid(end)))
+        assert slide_point(scores, CHOSEN, CONTEXT) == pytest.approx(float(sigmoid(end)))
 
 
 def test_scores_that_are_all_the_same_part_nowhere():
-    assert slide_point(np.full(600, 0.3), CHOSEN) == CHOSEN
+    assert slide_point(np.full(600, 0.3), CHOSEN, CONTEXT) == CHOSEN
 
 
 def test_between_two_clouds_by_hand():
-    point = slide_point(sigmoid([-1.0] * 30 + [0.5] * 10), CHOSEN)
-    # Of all thresholds between the clouds, which part equally well, the lowest; and above it.
-    assert -0.5 < float(log_odds(np.array(point))) < -0.4
+    for raised in (0.0, 0.5):  # a run's own; older ones have 0
+        context = dataclasses.replace(CONTEXT, raised=raised)
+        point = slide_point(sigmoid([-1.0] * 30 + [0.5] * 10), CHOSEN, context)
+        # Of all thresholds between the clouds, which part equally well, the lowest.
+        assert -1.0 < float(log_odds(np.array(point))) - raised < -0.9
 
 
 def test_small_slides_samples_and_runs_without_keep_the_point_of_validation():

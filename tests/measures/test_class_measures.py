@@ -26,7 +26,7 @@ def drawn_truth(classes=4, images=300, seed=3):
 
 def test_class_rows_are_scikit_learns():
     truth, called = drawn_truth()
-    table = class_table(reference.confusion_matrix(truth, called), NAMES)
+    table = class_table(reference.confusion_matrix(truth, called), NAMES[:4])
     precision, recall, f1, support = reference.precision_recall_fscore_support(truth, called)
     for index, row in enumerate(table.classes):
         found = (row.precision, row.recall, row.f1, row.support)

@@ -388,7 +388,7 @@ def test_the_log_says_what_happened_and_nothing_of_the_image(run):
 
 
 def test_an_unexpected_error_is_logged_without_its_message(run, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise ValueError("/secret/path of patient Jane")
 
     with Server(run) as server:
@@ -441,9 +441,9 @@ def test_an_allowed_name_is_served(run):
 def slow_down(monkeypatch, seconds):
     real = Predictor.probabilities
 
-    def slow(self, pixels):
+    def slow(self, pixels, **threads):
         time.sleep(seconds)
-        return real(self, pixels)
+        return real(self, pixels, **threads)
 
     monkeypatch.setattr(Predictor, "probabilities", slow)
 
