@@ -36,7 +36,7 @@ def check_groups(inventory: Inventory) -> Check:
         return not_checkable(kind, Missing.GROUPS)
     findings = _straddling(inventory, inventory.group, inventory.groups)
     total = len(np.unique(inventory.group[inventory.group != NONE]))
-    numbers = {"groups": total, "straddling": len(findings)}
+    numbers = {"groups": total, "groups in more than one split": len(findings)}
     return Check(kind, LEAK if findings else OK, findings=findings, numbers=numbers)
 
 
@@ -55,7 +55,7 @@ def check_families(inventory: Inventory) -> Check:
         ]
         return Check(kind, WARNING, findings=findings, numbers=numbers, names=names)
     findings = _straddling(inventory, family, names)
-    numbers["straddling"] = len(findings)
+    numbers["families in more than one split"] = len(findings)
     if findings:
         return Check(kind, LEAK, findings=findings, numbers=numbers)
     numbers["copies in validation or testing"] = int((inventory.split[inside] > 0).sum())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SUMMARY = "slides.jsonl"
 _OUTLINE, _TRUTH = "#00E5FF", "#0072B2"
 _DOTS = 130
+_LETTER = 0.09  # inches, of the words beside the colours
 
 
 @contextlib.contextmanager
@@ -124,9 +125,15 @@ def picture_of(slide: SlideMap, *, word: str, footer: str) -> bytes:
         place.set_title(_called(each, word, _way(each, slide)), fontsize=10)
     upper, lower = axes[-len(shown)].get_position(), axes[-1].get_position()
     scale = (lower.x1 + 0.02, lower.y0, 0.012, upper.y1 - lower.y0)
-    figure.colorbar(colours, cax=figure.add_axes(scale), label=f"probability of {word}")
+    bar, label = figure.colorbar(colours, cax=figure.add_axes(scale)), f"probability of {word}"
+    below = f"pixels of the slide. {footer}"
+    if scale[3] * figure.get_figheight() > _LETTER * len(label):
+        bar.set_label(label)
+    else:  # the words would be longer than the bar of a wide slide
+        below = f"colours: {label}; {below}"
+        bar.set_ticks([0, 1])
     bottom = 0.07 / figure.get_figheight()
-    figure.supxlabel(f"pixels of the slide. {footer}", fontsize=8, color="#555555", y=bottom)
+    figure.supxlabel(below, fontsize=8, color="#555555", y=bottom)
     figure.set_dpi(_DOTS)
     stream = io.BytesIO()
     # `figure.savefig` draws twice, once only to find the places of things.

@@ -126,6 +126,10 @@ def test_a_report_is_short_with_its_folds_closed(browser, tmp_path, monkeypatch,
             assert page.evaluate("document.documentElement.scrollHeight") <= 6000
             # The contents are folded where they would push the report down, and seen beside it.
             assert page.locator("nav a").first.is_visible() == (width == 1300)
+            # The gravest warnings and the key figures are on the first screen.
+            box = page.locator(".key").bounding_box()
+            assert width == 390 or box["y"] + box["height"] <= 900
+            assert page.locator(".warnings > ul > li").count() == 3
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -45,6 +45,14 @@ def test_the_sheet_says_what_was_tested_and_names_nobody(tmp_path):
     assert not [word for word in words for name in (*named, ".png") if name in word]
 
 
+def test_the_legend_crosses_nothing():
+    figure = draw_summary(report_content())
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    legend = axes.get_legend().get_window_extent()
+    assert legend.y1 < axes.xaxis.label.get_window_extent().y0 and legend.y0 > 0.05 * figure.bbox.y1
+
+
 def test_what_is_undefined_is_said_in_its_place():
     content = report_content()
     scores, testing = content.assessment, content.assessment.scored["testing"]

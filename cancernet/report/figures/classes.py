@@ -159,6 +159,8 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
             values = np.array([getattr(row, measure) for row in rows], np.float64)
             where = places + (number - 1) * 0.26
             axes.bar(where, np.nan_to_num(values), 0.25, color=colour, label=word_of(measure))
+            for x in where[values == 0]:  # a bar without height looks left out
+                axes.text(x, 0.01, "0", ha="center", va="bottom", fontsize=7)
             # What is undefined must not look like 0.
             for x in where[np.isnan(values)]:
                 axes.text(x, 0.01, "undefined", rotation=90, ha="center", va="bottom", fontsize=6)

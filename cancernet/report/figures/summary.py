@@ -39,7 +39,7 @@ def draw_summary(content: ReportContent, *, footer: str = "") -> "Figure":
     figure = Figure(figsize=(WIDTH, HEIGHT))
     _write_title(figure, content)
     _write_key_figures(figure, content)
-    _draw_roc(_panel(figure, left=0.065, bottom=0.165, side=3.65), content)
+    _draw_roc(_panel(figure, left=0.08, bottom=0.255, side=3.0), content)
     _draw_matrix(figure, content)
     chosen = examples(content.assessment.calls())
     for row, (verdict, place) in enumerate(zip(EXAMPLES, chosen, strict=True)):
@@ -122,6 +122,8 @@ def _draw_roc(axes: "Axes", content: ReportContent) -> None:
     axes.plot([x, x], limits["sensitivity"], color=ORANGE, linewidth=2)
     put_roc(axes, scores.calls(), limits["roc_auc"], size=12)
     _enlarge(axes)
+    if axes.get_legend():  # below, where it cannot cross the intervals
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False, fontsize=12)
 
 
 def _draw_matrix(figure: "Figure", content: ReportContent) -> None:
