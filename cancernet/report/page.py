@@ -74,6 +74,7 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         created=_to_the_minute(content.created),
         asked=sections.asked_rows(content),
         headline=sections.headline(assessment),
+        by_patient=sections.by_patient(assessment),
         context=in_context.chapter(assessment, content.context),
         sides=sections.two_sides(assessment),
         splits=SPLITS,

@@ -15,8 +15,10 @@ from PIL import Image
 from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import joined
 from cancernet.dataset.build_record import read_audit
+from cancernet.measures.calls import Calls
+from cancernet.measures.patients import patient_rows
 from cancernet.measures.remarks import Kind, remark
-from cancernet.report import rendering
+from cancernet.report import rendering, sections
 from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_patients
@@ -46,11 +48,13 @@ def test_the_report_begins_with_how_good_it_is_and_for_whom():
     testing, limits = content.assessment.testing, content.assessment.intervals["testing"].limits
     low, high = limits["specificity"]
     shares = testing.sensitivity, *limits["sensitivity"], 1 - testing.specificity, 1 - high, 1 - low
+    by_patient = [row.sensitivity for row in content.assessment.per_patient]
     assert told_first(content) == (
         "On images like these, of patients not used to train it, the model finds "
         "{:.0f} of 100 IDC images (95 % interval {:.0f} to {:.0f}) and wrongly calls "
-        "{:.0f} of 100 other images IDC ({:.0f} to {:.0f}).".format(
-            *(100 * share for share in shares)
+        "{:.0f} of 100 other images IDC ({:.0f} to {:.0f}). "
+        "Counting every patient alike, it finds {:.0f} of 100.".format(
+            *(100 * share for share in (*shares, sum(by_patient) / len(by_patient)))
         )
     )
     assert told_first(report_content(leak="LEAK", drawn=True)).startswith(
@@ -67,8 +71,36 @@ def test_of_one_class_the_report_says_what_is_missing(missing, said, end):
     testing = dataclasses.replace(content.assessment.testing, **{missing: math.nan})
     assessment = dataclasses.replace(content.assessment, testing=testing)
     told = told_first(dataclasses.replace(content, assessment=assessment))
-    assert told.endswith(f"; testing has {end}") and "undefined" not in told
-    assert told.count("of 100") == 1 and said in told
+    assert f"; testing has {end}" in told and "undefined" not in told
+    assert told.partition(";")[0].count("of 100") == 1 and said in told
+
+
+def test_a_patient_with_many_images_does_not_hide_the_others():
+    """One patient has half of the positive images, all found; of the other two one has none."""
+    calls = Calls(
+        truth=np.array([1] * 6 + [1, 1, 0] + [1, 1, 0]),
+        score=np.array([0.9] * 6 + [0.9, 0.1, 0.1] + [0.2, 0.2, 0.1]),
+        threshold=0.5,
+        patients=["a"] * 6 + ["b"] * 3 + ["c"] * 3,
+    )
+    assessment = dataclasses.replace(report_content().assessment, per_patient=patient_rows(calls))
+    found = sections.by_patient(assessment)
+    assert (found.with_positives, found.none_found, found.several_images) == (3, 1, True)
+    assert found.mean_sensitivity == pytest.approx((1 + 0.5 + 0) / 3)
+    content = dataclasses.replace(report_content(), assessment=assessment)
+    said = "it finds 50 of 100; in 1 of 3 patients with IDC images it finds none."
+    assert told_first(content).endswith(said)
+
+
+def test_a_ranking_that_may_be_chance_is_said_to_be():
+    content = report_content()
+    intervals = content.assessment.intervals["testing"]
+    limits = dataclasses.replace(intervals, limits={**intervals.limits, "roc_auc": (0.4, 0.6)})
+    assessment = dataclasses.replace(
+        content.assessment, intervals={**content.assessment.intervals, "testing": limits}
+    )
+    chance = dataclasses.replace(content, assessment=assessment)
+    assert "chance" not in told_first(content) and "better than chance does" in told_first(chance)
 
 
 def test_the_data_flow_adds_up():
