@@ -57,7 +57,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Returns ` (did you mean benign?)`: the known name nearest to a mistyped one, if any is."""
     import difflib
 
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
     return f" (did you mean {nearest[0]}?)" if nearest else ""
 
 
