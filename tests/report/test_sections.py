@@ -105,7 +105,7 @@ def test_a_ranking_that_may_be_chance_is_said_to_be():
 
 def test_the_data_flow_adds_up():
     found = page(report_content(flow=flow(), left_out={"a mask, not a scan": 7}))
-    assert "37 images" in found  # found = 30 used + 7 left out
+    assert "37 files" in found  # found = 30 used + 7 left out
     assert "left out: 7 files" in found and "7 a mask, not a scan" in found
 
 

@@ -1,5 +1,6 @@
 """Draws images: some of every class, some that were judged, and one through every kernel."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ def draw_sample_grid(samples: Mapping[str, Sequence[np.ndarray]], *, footer: str
     for row, images in enumerate(samples.values()):
         for column, pixels in enumerate(images):
             _put(axes, pixels, row, column)
-    axes.set_yticks(range(len(samples)), list(samples), fontsize=9)
+    names = [textwrap.fill(name, 15) for name in samples]  # as wide as the margin
+    axes.set_yticks(range(len(samples)), names, fontsize=9)
     axes.set_xticks([])
     axes.set_title("Training images, picked at random", fontsize=11)
     return figure
