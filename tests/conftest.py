@@ -39,7 +39,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 # Begun first: with a long file at the end, one worker would wait for the other.
-LONG = ("test_pipeline", "golden/", "test_recipes", "training/", "models/", "faults/",
+LONG = ("test_pipeline", "golden/", "test_what", "test_recipes", "training/", "models/", "faults/",
         "browser/", "explaining/", "building/", "catalog/")  # fmt: skip
 
 
