@@ -231,7 +231,7 @@ def stain_matrices(strengths: np.ndarray) -> np.ndarray:
 def change_stains(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Applies one of `stain_matrices` to the optical density of a uint8 RGB image."""
     light = cv2.exp(cv2.transform(cv2.LUT(image, LOG_LIGHT), matrix))
-    return cv2.convertScaleAbs(light, alpha=255)
+    return np.minimum(light * 255 + 0.5, 255).astype(np.uint8)
 
 
 def change_colors(
