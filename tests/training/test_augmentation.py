@@ -14,6 +14,8 @@ from cancernet.training.data.augmentation import (
     draw_matrices,
     flip_matrices,
     quarter_turn_matrices,
+    stain_matrices,
+    turn,
     warp,
 )
 from cancernet.training.data.batches import image_data_generator, random_changes
@@ -83,7 +85,8 @@ def test_the_eight_symmetries_are_exact(turns, horizontal, vertical):
     flips = flip_matrices(np.array([bool(horizontal)]), np.array([bool(vertical)]), (48, 48))
     matrix = (flips @ quarter_turn_matrices(np.array([turns]), 48))[0, :2]
     expected = picture[:: 1 - 2 * vertical, :: 1 - 2 * horizontal]
-    np.testing.assert_array_equal(warp(picture, matrix), np.rot90(expected, turns))
+    for move in (warp, turn):
+        np.testing.assert_array_equal(move(picture, matrix), np.rot90(expected, turns))
 
 
 def test_flips_and_quarter_turns_give_all_eight_equally_often():
@@ -114,9 +117,13 @@ def test_changes_follow_the_random_state_alone():
     np.testing.assert_array_equal(pictures, before)
 
 
+def restained(picture, *strengths):
+    return change_stains(picture, stain_matrices(np.array([strengths]))[0])
+
+
 def test_stains_and_colours_of_strength_one_change_nothing():
     picture = np.random.default_rng(3).integers(1, 256, (20, 20, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(change_stains(picture, np.ones(2)), picture)
+    np.testing.assert_array_equal(restained(picture, 1, 1), picture)
     np.testing.assert_array_equal(change_colors(picture, 1, 1, 1), picture)
 
 
@@ -126,12 +133,12 @@ def test_stain_strength_against_beer_lambert():
     pixel = (255 * np.exp(-0.8 * absorption)).round().astype(np.uint8)[None, None]
     for factor in (0.5, 1.5):
         expected = 255 * np.exp(-0.8 * factor * absorption)
-        found = change_stains(pixel, np.array([factor, 1.0]))
+        found = restained(pixel, factor, 1)
         np.testing.assert_allclose(found[0, 0], expected, atol=2)
-        unaffected = change_stains(pixel, np.array([1.0, factor]))
+        unaffected = restained(pixel, 1, factor)
         np.testing.assert_allclose(unaffected[0, 0], pixel[0, 0], atol=2)
     white = np.full((3, 3, 3), 255, np.uint8)
-    np.testing.assert_array_equal(change_stains(white, np.array([1.5, 0.5])), white)
+    np.testing.assert_array_equal(restained(white, 1.5, 0.5), white)
 
 
 def test_colour_changes_against_their_definitions():
