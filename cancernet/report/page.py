@@ -36,10 +36,13 @@ def write_report(content: ReportContent, folder: Path, figures: Figures | None =
 
     `figures` are those of the content, if they have been begun already.
     """
-    figures = figures or Figures(content)
+    if figures is None:
+        figures = Figures(content)
+        figures.begin(functools.partial)
+    page = report_page(content, figures)  # computes while other processes still draw
     figures.write(folder / FIGURES)
     write_tables(content, folder / FIGURES)
-    write_bytes(folder / REPORT, page_bytes(report_page(content, figures)))
+    write_bytes(folder / REPORT, page_bytes(page))
     write_patients(content, folder)
 
 

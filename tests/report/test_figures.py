@@ -20,6 +20,7 @@ from cancernet.measures.scored import Classes
 from cancernet.report.content import Asked, Network, TrainingFacts
 from cancernet.report.figures import classes as class_figures
 from cancernet.report.figures import curves
+from cancernet.report.figures.drawings import Figures
 from cancernet.report.figures.style import save_figure
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_cards, write_report
@@ -44,6 +45,7 @@ def test_writes_png_and_svg_and_nothing_else(tmp_path, name):
     with Image.open(written[0]) as image:
         # Not an empty canvas: many shades, at a readable size.
         assert image.width >= 500
+        assert image.mode == "RGB"  # nothing is transparent, so nothing has to say so
         assert len(np.unique(np.asarray(image.convert("L")))) > 20
     assert "<svg" in written[1].read_text()
 
@@ -54,6 +56,14 @@ def test_the_same_numbers_give_the_same_file(tmp_path):
     for suffix in ("png", "svg"):
         first, second = (tmp_path / name / f"roc.{suffix}" for name in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_what_was_begun_is_not_drawn_again(tmp_path):
+    figures = Figures(report_content())
+    figures.begin(lambda _, content, names: lambda: {f"{one}.svg": one.encode() for one in names})
+    assert figures["roc"].content == b"roc"
+    figures.write(tmp_path)
+    assert (tmp_path / "calibration.svg").read_bytes() == b"calibration"
 
 
 def line(figure, label):

@@ -38,6 +38,7 @@ class Figures:
         self._content = dataclasses.replace(content, heat_map=None)
         self._drawings = drawings(content)
         self._drawn: dict[str, Picture] = {}
+        self._files: dict[str, bytes] = {}
         self._begun: list[Callable[[], dict[str, bytes]]] = []
 
     def __contains__(self, name: str) -> bool:
@@ -45,13 +46,14 @@ class Figures:
 
     def __getitem__(self, name: str) -> Picture:
         draw = self._drawings[name]
-        if name not in self._drawn:
-            try:
+        try:
+            self._wait()
+            if name not in self._drawn:
                 svg = svg_text(draw(footer=self._content.footer))
-            except (AttributeError, LookupError, TypeError) as error:
-                # Jinja would take these for a figure that is not there.
-                raise RuntimeError(f"the figure {name!r} cannot be drawn: {error!r}") from error
-            self._drawn[name] = Picture("svg+xml", svg.encode())
+                self._drawn[name] = Picture("svg+xml", svg.encode())
+        except (AttributeError, LookupError, TypeError) as error:
+            # Jinja would take these for a figure that is not there.
+            raise RuntimeError(f"the figure {name!r} cannot be drawn: {error!r}") from error
         return self._drawn[name]
 
     def begin(self, start: Start) -> None:
@@ -60,12 +62,16 @@ class Figures:
         self._begun = [start(draw_files, self._content, names[part::2]) for part in (0, 1)]
 
     def write(self, folder: Path) -> None:
-        """Writes every figure into a folder as PNG and SVG, photographs as PNG only."""
-        if not self._begun:
-            self.begin(partial)
-        for files in self._begun:
-            for name, data in files().items():
-                write_bytes(folder / name, data)
+        """Writes every figure begun into a folder as PNG and SVG, photographs as PNG only."""
+        self._wait()
+        for name, data in self._files.items():
+            write_bytes(folder / name, data)
+
+    def _wait(self) -> None:
+        """Waits for what was begun."""
+        while self._begun:
+            for name, data in self._begun.pop()().items():
+                self._files[name] = data
                 kind = "svg+xml" if name.endswith("svg") else "png"
                 self._drawn[Path(name).stem] = Picture(kind, data)  # SVG comes after PNG
 

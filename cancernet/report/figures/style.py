@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cancernet.base.files import write_bytes
+from cancernet.images.plain_png import opaque_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,4 +104,6 @@ def _render(figure: "Figure", target: Any, kind: str) -> None:
             FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None})
         else:
             figure.set_dpi(DOTS_PER_INCH)
-            FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+            target.write(opaque_png(canvas.buffer_rgba(), dots_per_inch=DOTS_PER_INCH))
