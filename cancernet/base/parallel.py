@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cancernet.base.errors import CancerNetError, first_line
+from cancernet.base.program import install_extra
 
 STOP_SECONDS = 5.0
 KILLED = (EOFError, BrokenPipeError, ConnectionResetError)  # how a pipe to a killed process fails
@@ -30,7 +31,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 AHEAD = 4  # tasks per worker of a cluster that are under way or done and not yet taken
 CONNECT_SECONDS = 20
-INSTALL = 'install it with `pip install -e ".[cluster]"`'
+INSTALL = f"install it with {install_extra('cluster')}"
 
 Task = TypeVar("Task")
 

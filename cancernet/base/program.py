@@ -29,3 +29,9 @@ def typed(command: str) -> str:
     if script is None or started_as_command() or not (_ROOT / script).is_file():
         return f"{PROGRAM} {command}"
     return f"python {script}"
+
+
+def install_extra(extra: str) -> str:
+    """Returns what to type for the packages of an extra: in a checkout, or away from one."""
+    here = (_ROOT / "pyproject.toml").is_file()
+    return f'`pip install {"-e " if here else ""}"{"." if here else PROGRAM}[{extra}]"`'

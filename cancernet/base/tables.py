@@ -15,7 +15,12 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import written_beside
 
 DELIMITERS = ",;\t|"  # the first of equally good ones counts
-_SPREADSHEETS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how .xlsx, .ods and .xls begin
+_ARCHIVE = b"PK\3\4"
+# .xlsx, .ods and .xls by what they begin with and hold: others share the beginning.
+_SPREADSHEET = re.compile(
+    rb"PK\x03\x04.*(?:xl/workbook|opendocument\.spreadsheet)|\xd0\xcf\x11\xe0.*[Bb]\0o\0o\0k\0",
+    re.DOTALL,
+)
 _EXCEL = re.compile(r"sep=(.)$")  # the line that tells Excel the delimiter
 
 
@@ -142,8 +147,10 @@ def read_text(path: Path) -> str:
     """
     with _refusing(path, "table", "CSV file"):
         content = Path(path).read_bytes()
-        if content.startswith(_SPREADSHEETS):
+        if _SPREADSHEET.match(content):
             raise CancerNetError(f"{path} is a spreadsheet; save it from there as CSV in UTF-8")
+        if content.startswith(_ARCHIVE):
+            raise CancerNetError(f"{path} is a ZIP archive; unpack it, and name the table in it")
         return _decoded(content)
 
 

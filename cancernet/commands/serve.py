@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, CancerNetError
+from cancernet.base.program import install_extra
 from cancernet.commands.command_line import (
     Parser,
     add_settings,
@@ -48,7 +49,7 @@ def main() -> int:
         from cancernet.serving.server import serve
     except ModuleNotFoundError as error:
         raise CancerNetError(
-            f'serving needs the package {error.name}; install it with `pip install -e ".[serve]"`'
+            f"serving needs the package {error.name}; install it with {install_extra('serve')}"
         ) from None
     serve(trained, config)
     return EXIT_OK

@@ -19,9 +19,10 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from cancernet.base.errors import ImageError
+from cancernet.base.program import install_extra
 from cancernet.images.formats import INVERTED, ODDITY, Oddity
 
-INSTALL = 'install it with `pip install -e ".[dicom]"`'
+INSTALL = f"install it with {install_extra('dicom')}"
 _NEEDED = [
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
     "PlanarConfiguration", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
@@ -129,7 +130,7 @@ def _read_header(
             f"this is a DICOM file, which needs the package {error.name}; {INSTALL}"
         ) from None
     if _DEFLATED in content:
-        raise ImageError("this DICOM file is deflated; save it uncompressed")
+        raise ImageError("this DICOM file is deflated, which is not read; save it uncompressed")
     return dcmread(
         io.BytesIO(content), specific_tags=list(needed), stop_before_pixels=stop_before_pixels
     )

@@ -61,7 +61,7 @@ class FloatTiff(ImageFile.ImageFile):
                 raise ImageError("the image is damaged (its values are cut off)")
             values = np.frombuffer(content, kind, int(np.prod(shape))).reshape(shape)
             if self.mode == "RGB":
-                image = Image.fromarray(scaled(values.astype(np.float64)).astype(np.uint8))
+                image = Image.fromarray(scaled(values))
             else:
                 image = Image.fromarray(values.astype(np.float32))
             self.im = image.im

@@ -38,6 +38,7 @@ _KINDS = {
 _KIND_OF = {suffix: kind for kind, (*_, all_) in _KINDS.items() for suffix in all_.split()}
 SUFFIXES = frozenset(_KIND_OF)
 MOST_PAGES = 1000
+_WIDENED = 1 << 18  # floating-point values at a time
 _STARTS = {kind: re.compile(start, re.DOTALL) for kind, (start, *_) in _KINDS.items()}
 # DICOM files are often called by a number, or by an identifier of numbers and dots.
 _NO_SUFFIX = re.compile(r"[^.]+|.*\.\d+", re.DOTALL)
@@ -195,7 +196,7 @@ def eight_bit(image: Image.Image, *, told: int, bits: int) -> Image.Image:
     """
     values = np.asarray(image)
     if image.mode == "F":
-        return _grey(scaled(values.astype(np.float64)))
+        return _grey(scaled(values))
     top = int(values.max())
     if values.min() < 0 or top > 65535:
         raise ImageError("its values are not in 0-65535; save it with 8 or 16 bits")
@@ -251,16 +252,23 @@ def _first(tag: object) -> int:
 
 
 def scaled(values: np.ndarray) -> np.ndarray:
-    """Brings floating-point values, 0-1 or 0-255, to 0-255.
+    """Brings floating-point values, 0-1 or 0-255, to uint8 of the same shape.
+
+    A part at a time is widened to 64 bits, so that the memory is that of the values.
 
     Raises:
         ImageError: they are in neither range.
     """
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 255:
+    low, high = values.min(), values.max()  # both NaN where one value is
+    if not 0 <= low <= high <= 255:
         raise ImageError(
             "its floating-point values are not in 0-1 or 0-255; save it with 8 or 16 bits"
         )
-    return np.floor(values * 255 if values.max() <= 1 else values)
+    found = np.empty(values.size, np.uint8)
+    for begin in range(0, values.size, _WIDENED):
+        part = slice(begin, begin + _WIDENED)
+        found[part] = values.reshape(-1)[part].astype(np.float64) * (255 if high <= 1 else 1)
+    return found.reshape(values.shape)
 
 
 def _grey(values: np.ndarray) -> Image.Image:

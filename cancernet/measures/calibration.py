@@ -71,7 +71,10 @@ def fit_calibration(
     if len(truth) < FEW_IMAGES:
         few = (*few, remark(Kind.FEW_IMAGES_FITTED, images=len(truth)))
     knots = isotonic_knots(truth == positive, probabilities[:, positive])
-    return Calibration(method="isotonic", positive=positive, knots=knots, remarks=few)
+    shares = tuple((np.bincount(truth) / len(truth)).tolist())
+    return Calibration(
+        method="isotonic", positive=positive, knots=knots, shares=shares, remarks=few
+    )
 
 
 def isotonic_knots(truth: np.ndarray, score: np.ndarray) -> tuple[tuple[float, float], ...]:

@@ -170,8 +170,10 @@ class Calibration(Remarked):
         temperature: above 0; 1 changes nothing, above 1 makes less sure.
         positive: index of the positive class, for "isotonic".
         knots: ((score, probability), …) rising, for "isotonic".
-        shares: of the classes in training, adding up to 1, where class weights are taken out,
-            after the temperature; empty where there were none.
+        shares: of the classes, adding up to 1, that the corrected probabilities hold for. Where
+            class weights are taken out, after the temperature, they are those of the images that
+            training draws; for "isotonic" those of validation, which its line brings along;
+            empty where neither is.
         remarks: what a reader must know about this fit.
 
     Raises:
@@ -217,8 +219,8 @@ class Calibration(Remarked):
     def even(self, positive: Sequence[int]) -> float:
         """Returns the probability of positives where the network finds every class alike.
 
-        That is their share in training where class weights were taken out. `positive` has their
-        columns.
+        That is their share among the images that the probabilities hold for, where it is known:
+        there a call by it gains most sensitivity + specificity. `positive` has their columns.
         """
         return sum(self.shares[column] for column in positive) if self.shares else FALLBACK
 

@@ -207,7 +207,8 @@ def pulled(best: int, found: Candidates, patients: int, expected: float) -> int:
     """Returns the candidate nearest to p / (p + 1) of the way to the best one, in log odds.
 
     The way begins at the threshold that one expects before seeing a validation score: 0.5,
-    since classes are weighted alike in training, or what it is after a correction. p patients
+    since classes are weighted alike in training, or what it is after a correction
+    (`Calibration.even`). p patients
     shift that expectation as p observations shift the mean of a normal distribution whose
     prior is worth one of them. p are the patients with images of the class that fewer patients
     have.

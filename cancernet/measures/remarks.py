@@ -215,6 +215,7 @@ CORRECTIONS_WITHOUT_WEIGHTS = {
     "temperature": (
         "temperature {temperature:.3g}, fitted on validation, then class weights taken out"
     ),
+    "isotonic": CORRECTIONS["isotonic"],  # the line takes them out
 }
 
 CALIBRATION_ERROR = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.program import install_extra
 from cancernet.base.settings import flag_of
 from cancernet.config import TrainConfig
 from cancernet.context.judge import ContextAssessment
@@ -48,8 +49,7 @@ class Logs:
         for name in ("mlflow", "sqlalchemy", "alembic"):
             if self.mlflow and importlib.util.find_spec(name) is None:
                 raise CancerNetError(
-                    f"--mlflow needs the package {name}; "
-                    'install it with `pip install -e ".[mlflow]"`'
+                    f"--mlflow needs the package {name}; install it with {install_extra('mlflow')}"
                 )
 
 

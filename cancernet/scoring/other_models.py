@@ -230,14 +230,23 @@ def _refuse_unscaled(model: Any, shown: Path) -> None:
     """Raises RunError where the image goes to a layer with weights, so that nothing scales it.
 
     A recipe says that its network prepares pixels itself, which those that CancerNet trains do.
+    What only moves pixels may come first, such as the padding of a ResNet; plain arithmetic
+    (`x / 255`) counts as scaling. What scales after the first weights is of no use here: these
+    were trained on other values than the recipe's.
     """
     import keras
+    from keras import layers
 
-    taken = next(
-        (layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)), None
-    )
-    inner = (keras.Model, keras.layers.Normalization)
-    if taken is not None and taken.weights and not isinstance(taken, inner):
+    moving = (
+        layers.InputLayer, layers.ZeroPadding2D, layers.Cropping2D, layers.CenterCrop,
+        layers.Resizing, layers.Dropout, layers.RandomFlip, layers.RandomRotation,
+        layers.RandomTranslation, layers.RandomZoom, layers.RandomCrop,
+    )  # fmt: skip
+    taken = model
+    while isinstance(taken, keras.Model):
+        steps = getattr(taken, "operations", taken.layers)
+        taken = next((step for step in steps if not isinstance(step, moving)), None)
+    if getattr(taken, "weights", ()) and not isinstance(taken, layers.Normalization):
         raise RunError(
             f"{shown} does not scale its pixels as the networks of --recipe do: {taken.name} takes "
             "them as they come; say how they were prepared with --preprocessing, such as unit (0-1)"

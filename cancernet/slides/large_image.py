@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, ImageError, first_line
+from cancernet.base.program import install_extra
 from cancernet.images.formats import MOST_PAGES, NOTHING_ODD, Oddity
 from cancernet.images.reading import read_rgb
 
@@ -21,7 +22,7 @@ READ_AHEAD = 8_000_000  # bytes of the file; tifffile would take 256 million
 CHUNK = 4096  # columns of a whole slide that are decoded at once
 _PLAIN = (1, 8, 32946, 32773)  # none, deflate (two codes), PackBits
 _JPEG = (6, 7)  # the old way and the new
-INSTALL = 'install the optional packages: `pip install -e ".[slides]"`'
+INSTALL = f"install the optional packages: {install_extra('slides')}"
 
 
 @dataclasses.dataclass(frozen=True)

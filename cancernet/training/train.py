@@ -238,7 +238,7 @@ def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]
         patients=scored.patients,
     )
     if training.config.class_weights and training.config.calibration == "temperature":
-        counts = 1 / class_weights(training.dataset)
+        counts = 1 / class_weights(training.dataset, training.config)
         shares = tuple((counts / counts.sum()).tolist())
         calibration = dataclasses.replace(calibration, shares=shares)
     corrected = calibration.apply(scored.probabilities)

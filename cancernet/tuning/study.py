@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cancernet.base.errors import CancerNetError, first_line
 from cancernet.base.files import LockedError, lock
+from cancernet.base.program import install_extra
 from cancernet.tuning.space import Value
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def open_study(
         import optuna
     except ModuleNotFoundError:
         raise CancerNetError(
-            'a search needs Optuna; install it with `pip install -e ".[tune]"`'
+            f"a search needs Optuna; install it with {install_extra('tune')}"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _database_errors(place):
@@ -250,7 +251,7 @@ def _database_errors(place: StudyPlace) -> Iterator[None]:
     except ImportError as error:
         raise CancerNetError(
             f"the address {place.shown} needs a driver that is not installed ({error.name}); for "
-            'PostgreSQL: `pip install -e ".[postgresql]"`'
+            f"PostgreSQL: {install_extra('postgresql')}"
         ) from None
     except CancerNetError:
         raise

@@ -97,19 +97,54 @@ def test_nobody_is_on_two_sides_by_any_spelling(tmp_path_factory, names, seed, t
         positive=("b",), table=folder / "labels.csv",
         patient_table=folder / "patients.csv" if two else None,
     )  # fmt: skip
-    paths = [f"images/{name}" for name, *_ in rows]
-    entry, _ = describe_dataset(choices, paths)
-    images = identify_paths(paths, entry).images
-    assert len(images.patients) == len({meaning(name) for name in names})
+    nobody_on_two_sides(choices, {f"images/{name}": who for name, _, who in rows}, seed)
+
+
+def nobody_on_two_sides(choices, names, seed):
+    """Divides images, path -> the id that was written of its patient, and looks who is where."""
+    entry, _ = describe_dataset(choices, list(names))
+    images = identify_paths(list(names), entry).images
+    assert len(images) == len(names)
+    assert len(images.patients) == len({meaning(name) for name in names.values()})
     try:
         splits = split_by_patient(images, entry, choices.ratios, seed=seed)
     except CancerNetError:  # too few patients
         return
     sides: dict[object, set[int]] = {}
     for source, split in zip(images.sources, splits.tolist(), strict=True):
-        name = rows[paths.index(source)][2]
-        sides.setdefault(meaning(name), set()).add(split)
+        sides.setdefault(meaning(names[source]), set()).add(split)
     assert all(len(found) == 1 for found in sides.values())
+
+
+@settings(max_examples=FEW // 3)
+@given(
+    names=st.lists(ids, min_size=10, max_size=30),
+    seed=st.integers(0, 9),
+    form=st.sampled_from(
+        [
+            ("x/{label}/{name}_{number}.png", r"([^/]*)_\d+\.png$"),
+            ("x/{label}/{number}-{name}.png", r"\d+-(.*)\.png$"),
+            ("x/{name}/{label}/{number}.png", r"([^/]*)/[^/]*/[^/]*$"),
+        ]
+    ),
+    table=st.booleans(),
+)
+def test_nobody_that_a_pattern_finds_is_on_two_sides(tmp_path_factory, names, seed, form, table):
+    """Ids in the names of files and folders, read by --group-by; labels in folders or a table."""
+    layout, pattern = form
+    paths = {
+        layout.format(name=name, label="ab"[number % 2], number=number): name
+        for number, name in enumerate([*names, *names[::-1]])
+    }
+    folder = tmp_path_factory.mktemp("property")
+    with open(folder / "t.csv", "w", newline="") as file:
+        rows = ((path, "ab"["b" in path.split("/")]) for path in paths)
+        csv.writer(file).writerows([("filename", "label"), *rows])
+    choices = BuildSettings(
+        dataset="folder", source=folder, output=folder / "out", classes=("a", "b"),
+        positive=("b",), group_by=pattern, table=folder / "t.csv" if table else None,
+    )  # fmt: skip
+    nobody_on_two_sides(choices, paths, seed)
 
 
 # Folders keep spaces inside their names only, and no list holds an empty line.

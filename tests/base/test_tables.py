@@ -1,5 +1,8 @@
 """One reader for the tables that people make."""
 
+import io
+import zipfile
+
 import pytest
 
 from cancernet.base.errors import CancerNetError
@@ -80,6 +83,13 @@ def test_rows_have_a_cell_for_every_column_and_their_line(tmp_path):
     ]
 
 
+def zipped(name: str, content: str = "") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -87,8 +97,10 @@ def test_rows_have_a_cell_for_every_column_and_their_line(tmp_path):
         ("name,label\n", "names name, label: say which one it is with --columns image=NAME"),
         ("path,Path\n", "two columns 'path'"),
         (b"path\n\xff\xfe\n", r"is not a CSV file in UTF-8 \(.*\); save it in UTF-8"),
-        (b"PK\3\4 of Excel", "is a spreadsheet; save it from there as CSV in UTF-8"),
-        (b"\xd0\xcf\x11\xe0 of Excel 97", "is a spreadsheet; save it from there as CSV in UTF-8"),
+        (zipped("xl/workbook.xml"), "is a spreadsheet; save it from there as CSV in UTF-8"),
+        (zipped("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), "a spreadsheet"),
+        (b"\xd0\xcf\x11\xe0\0W\0o\0r\0k\0b\0o\0o\0k\0", "is a spreadsheet; save it from there"),
+        (zipped("labels.csv", "filename,label"), "is a ZIP archive; unpack it, and name the"),
     ],
 )
 def test_wrong_tables_are_refused(tmp_path, content, said):

@@ -12,7 +12,7 @@ from PIL import Image
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.catalog import Contradiction, LeftOut, dataset
 from cancernet.dataset.label_table import read_labels
-from cancernet.images.formats import GUESSED, ODDITY, Oddity
+from cancernet.images.formats import GUESSED, ODDITY, Oddity, scaled
 from cancernet.images.named_files import NamedFiles
 from cancernet.images.reading import read_rgb
 from cancernet.scoring.other_models import refuse_other
@@ -152,6 +152,18 @@ def test_floating_point_of_any_width_and_in_colours(kind, options):
     assert not found[..., 1].any() and (found[..., 2] == 255).all()
     grey_levels = tiff((DEEP // 16).astype(kind), **options)  # 0-255 as they are
     assert grey(grey_levels) == UP
+
+
+def test_floating_point_takes_no_more_memory_than_its_values():
+    values = np.tile(np.linspace(0, 1, 500), (500, 3, 1)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        found = scaled(values)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found == np.floor(values.astype(np.float64) * 255)).all()
+    assert most < 2 * values.nbytes < 8 * values.size + found.nbytes
 
 
 def test_a_comment_of_any_length_hides_no_depth():

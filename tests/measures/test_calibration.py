@@ -118,6 +118,9 @@ def test_isotonic_mends_what_temperature_cannot(positive):
     found = fit_calibration(truth, bent, method="isotonic", positive=positive)
     after = found.apply(bent)
     np.testing.assert_allclose(after.sum(axis=1), 1)
+    # The line brings the scores to the shares of validation, where an even image is expected.
+    assert found.even([positive]) == pytest.approx((truth == positive).mean())
+    assert found.words.startswith("isotonic line with")
     assert expected_calibration_error(truth == positive, after[:, positive]) < 0.01
     assert expected_calibration_error(truth == positive, bent[:, positive]) > 0.1
 

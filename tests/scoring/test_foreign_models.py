@@ -18,7 +18,7 @@ from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import json_text
 from cancernet.scoring.described import ModelDescription, prepared
 from cancernet.scoring.model_file import is_model_file, parts_of, vet, whole_file
-from cancernet.scoring.other_models import _input_size, open_keras_model
+from cancernet.scoring.other_models import _input_size, _refuse_unscaled, open_keras_model
 from cancernet.scoring.prediction import Failure
 from cancernet.scoring.words import NO_POINT, as_text
 
@@ -141,6 +141,19 @@ def test_what_nobody_said_of_a_model_is_asked_for(models, said, words):
     said = ModelDescription(**{**said, "image_size": SIZE if "recipe" in said else None})
     with pytest.raises(CancerNetError, match=words), open_keras_model(models[0] / "model.h5", said):
         pass
+
+
+def test_what_scales_counts_before_the_first_weights_and_wherever_the_image_goes():
+    image, layers = keras.Input((SIZE, SIZE, 3)), keras.layers
+    padded = keras.Model(image, layers.Conv2D(2, 3)(layers.ZeroPadding2D()(image)))
+    later = keras.Sequential([image, layers.Conv2D(2, 3), layers.Rescaling(1 / 255)])
+    for model in (padded, keras.Sequential([image, padded]), later):
+        with pytest.raises(RunError, match="does not scale its pixels"):
+            _refuse_unscaled(model, Path("x.keras"))
+    divided = keras.Model(image, layers.Conv2D(2, 3)(image / 255))
+    scaled = [layers.Resizing(4, 4), layers.Rescaling(1 / 255), layers.Conv2D(2, 3)]
+    for model in (divided, keras.Sequential([image, keras.Sequential(scaled)])):
+        _refuse_unscaled(model, Path("x.keras"))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04broken"])

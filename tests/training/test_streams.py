@@ -9,15 +9,18 @@ import pytest
 from cancernet.base.errors import CancerNetError, SettingsError
 from cancernet.config import STOCK, TrainConfig
 from cancernet.dataset.manifest import read_dataset
+from cancernet.measures.scored import Scored
 from cancernet.planning.begin import limited
 from cancernet.training.data.augmentation import draw_matrices
 from cancernet.training.data.batches import (
+    class_weights,
     image_data_generator,
     patient_chances,
     random_changes,
     training_batches,
 )
 from cancernet.training.data.streams import StockBatches, class_folders
+from cancernet.training.train import calibrated
 from tests.helpers.training_runs import fitted
 from tests.training.test_augmentation import matrix_of
 
@@ -133,6 +136,25 @@ def test_patients_are_drawn_by_their_chance():
         chances = patient_chances(dataset, balance)
         assert chances.sum() == pytest.approx(1)
         assert chances[:90].sum() == pytest.approx(share)
+
+
+def test_class_weights_and_shares_follow_what_is_drawn():
+    """Half of the draws are of each patient: 1/2 + 1/4 of class 0, 1/4 of class 1."""
+    training = SimpleNamespace(
+        labels=np.array([0] * 95 + [1] * 5), patients=["many"] * 90 + ["few"] * 10
+    )
+    dataset = SimpleNamespace(classes=["0", "1"], split=lambda name: training)
+    of_one_class = Scored(
+        paths=["a"], patients=["p"], truth=np.array([0]), probabilities=np.array([[0.25, 0.75]])
+    )
+    for balance, weights, shares in ((1.0, [1, 3], (0.75, 0.25)), (0.0, [1, 19], (0.95, 0.05))):
+        config = TrainConfig(patient_balance=balance)
+        np.testing.assert_allclose(class_weights(dataset, config), weights)
+        asked = SimpleNamespace(dataset=dataset, config=config, positive=[1])
+        _, calibration = calibrated(of_one_class, asked)
+        assert calibration.shares == pytest.approx(shares)
+        assert calibration.even([1]) == pytest.approx(shares[1])
+    assert list(class_weights(dataset, config.changed({"class_weights": False}))) == [1, 1]
 
 
 def test_an_epoch_draws_as_many_images_as_there_are(dataset):

@@ -232,9 +232,7 @@ def training_batches(dataset: BuiltDataset, config: TrainConfig) -> TrainingBatc
         batch_size=config.batch_size,
         changes=random_changes(image_data_generator(config), config),
         mixup=config.mixup,
-        class_weights=(
-            class_weights(dataset) if config.class_weights else np.ones(len(dataset.classes))
-        ).astype(np.float32),
+        class_weights=class_weights(dataset, config).astype(np.float32),
         chances=patient_chances(dataset, config.patient_balance),
         seed=config.seed,
     )
@@ -253,10 +251,20 @@ def patient_chances(dataset: BuiltDataset, balance: float) -> np.ndarray | None:
     return chances / chances.sum()
 
 
-def class_weights(dataset: BuiltDataset) -> np.ndarray:
-    """Returns weights against imbalance: largest class's count over each class's, (classes,)."""
-    counts = np.bincount(dataset.split("training").labels, minlength=len(dataset.classes))
-    return counts.max() / np.maximum(counts, 1)
+def class_weights(dataset: BuiltDataset, config: TrainConfig) -> np.ndarray:
+    """Returns weights against imbalance, (classes,): largest class's count over each class's.
+
+    An image counts as often as it is drawn on average, so that a network takes all classes for
+    equally frequent with balanced patients too. Without `config.class_weights` all are 1.
+    """
+    if not config.class_weights:
+        return np.ones(len(dataset.classes))
+    counts = np.bincount(
+        dataset.split("training").labels,
+        patient_chances(dataset, config.patient_balance),
+        minlength=len(dataset.classes),
+    )
+    return counts.max() / np.maximum(counts, counts[counts > 0].min())
 
 
 def plain_batches(dataset: BuiltDataset, split: str, config: TrainConfig) -> PlainBatches:

@@ -69,9 +69,7 @@ class StockBatches:
                 f"Keras finds {self.iterator.samples} of the {wanted} training images, because "
                 "it goes by the ending of their names; leave out --stream stock"
             )
-        self._class_weight = dict(enumerate(class_weights(dataset).tolist()))
-        if not config.class_weights:
-            self._class_weight = dict.fromkeys(self._class_weight, 1.0)
+        self._class_weight = dict(enumerate(class_weights(dataset, config).tolist()))
         self.next_epoch = 0
 
     def __len__(self) -> int:
