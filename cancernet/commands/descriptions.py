@@ -2,7 +2,7 @@
 
 import shutil
 
-from cancernet.base.program import SCRIPTS, typed
+from cancernet.base.program import SCRIPTS, install_extra, typed
 from cancernet.base.screen import wrapped
 
 MOST_COLUMNS = 92
@@ -95,7 +95,7 @@ Serves a trained run: a page for people, an API for programs.
     {serve} --run output/my-run --port 8080
     CANCERNET_TOKEN=… {serve} --host 0.0.0.0
 
-Needs `pip install -e ".[serve]"`. Without --run, the run that finished last in output/ is
+Needs {installed}. Without --run, the run that finished last in output/ is
 served. The server listens on this machine only, unless --host names another address.
 Research software, not a medical device; not for diagnosis.
 """,
@@ -104,7 +104,8 @@ Research software, not a medical device; not for diagnosis.
 
 def description(command: str) -> str:
     """Returns what a command does, with examples as this process was started."""
-    return _TEXTS[command].format(**{name: typed(name) for name in SCRIPTS})
+    commands = {name: typed(name) for name in SCRIPTS}
+    return _TEXTS[command].format(**commands, installed=install_extra("serve"))
 
 
 def filled(text: str) -> str:
