@@ -226,7 +226,7 @@ def test_cosine_rises_and_falls_to_zero():
 
 
 @pytest.mark.parametrize("name", ["adagrad", "adam", "adamw", "sgd"])
-def test_every_optimizer_learns(name, data, untraced):
+def test_every_optimizer_learns(name, data):
     model = small_model(optimizer=name, learning_rate=0.05, clip_value=0.5)
     before = model.evaluate(*data, verbose=0)
     model.fit(*data, epochs=15, verbose=0)
