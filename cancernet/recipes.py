@@ -8,10 +8,10 @@ import textwrap
 from typing import Any
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.imagenet_package import packaged_weights
 from cancernet.base.words import unknown
 from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
+from cancernet.networks import packaged_weights
 
 DEFAULT_RECIPE = "idc-cancernet"
 SMALL = 128  # pixels a side of a patch; larger images are scans

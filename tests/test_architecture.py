@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "base": set(),
     "images": set(),
     "config": set(),
-    "recipes": {"catalog", "config"},
+    "recipes": {"catalog", "config", "networks"},
     "recipe_file": {"config", "recipes"},
     "__main__": {"commands"},
     "cancernet": {"models"},

@@ -55,8 +55,14 @@ DEEP = {
     "vgg16-dense-head",
     "alexnet",
 }
-# Another recipe takes the same network this way.
-TWINS = ("mammography-densenet121", "busi-lite0", "mammography-lite0", "ultrasound-lite0")
+# Another recipe takes the same network this way, or `test_pipeline.py` the recipe.
+TWINS = (
+    "idc-cancernet",
+    "mammography-densenet121",
+    "busi-lite0",
+    "mammography-lite0",
+    "ultrasound-lite0",
+)
 ALL = "CANCERNET_ALL_RECIPES" in os.environ
 
 # (network, input, classes) -> parameters; models/test_models_counts.py holds them to what is built.

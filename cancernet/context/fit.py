@@ -9,7 +9,8 @@ towards what was measured on other patients (benchmarks/README.md, "In context")
 
 import numpy as np
 
-from cancernet.context.context import LEAST_WEIGHT, RAISE, SPREAD, Context, Places, surroundings
+from cancernet.context.context import RAISE, Context
+from cancernet.context.neighbours import LEAST_WEIGHT, SPREAD, Places, surroundings
 from cancernet.measures.decisions import log_odds
 
 GAIN, OFFSET = 1.0, 0.0  # what is expected

@@ -10,7 +10,8 @@ import numpy as np
 from cancernet.base.patch_name import read_place
 from cancernet.base.records import Record
 from cancernet.config import SPLITS
-from cancernet.context.context import Context, Places
+from cancernet.context.context import Context
+from cancernet.context.neighbours import Places
 from cancernet.context.slide_point import operating_points
 from cancernet.measures.assess import (
     TESTING,

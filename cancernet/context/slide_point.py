@@ -11,7 +11,8 @@ scores lie higher or lower as a whole, while its cost on a slide without tumour 
 
 import numpy as np
 
-from cancernet.context.context import LEAST_WEIGHT, Context, JudgedPatches, Places
+from cancernet.context.context import Context, JudgedPatches
+from cancernet.context.neighbours import LEAST_WEIGHT, Places
 from cancernet.measures.decisions import log_odds
 
 # With fewer patches, or with sampled ones, the share of tumour is too odd to find the threshold.

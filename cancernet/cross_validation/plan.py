@@ -17,7 +17,6 @@ from cancernet.dataset.folds import (
 )
 from cancernet.dataset.manifest import BuiltDataset, Part
 from cancernet.dataset.nearest_split import nearest_split
-from cancernet.dataset.notices import Leak
 from cancernet.runs.cross_validation_record import CrossValidationRecord
 from cancernet.runs.run_record import Fold
 
@@ -79,7 +78,8 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
     }
     return dataset.divided(
         parts,
-        leaks=remaining_leaks(dataset.leaks),
+        # Between folds of whole patients, copies among patients and masks still leak.
+        leaks=tuple(leak for leak in dataset.leaks if not leak.kind.of_units),
         notices=tuple(notice for notice in dataset.notices if not notice.kind.of_splits),
         split_kind=(
             f"in folds of whole patients; this fold tests {len(fold.testing)} and validates on "
@@ -88,11 +88,6 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
         fingerprint=fold_fingerprint(dataset, fold.testing, fold.validation),
         whole=dataset,
     )
-
-
-def remaining_leaks(leaks: Sequence[Leak]) -> tuple[Leak, ...]:
-    """Returns what still leaks between folds of whole patients: copies among patients, masks."""
-    return tuple(leak for leak in leaks if not leak.kind.of_units)
 
 
 def joined(dataset: BuiltDataset) -> Part:

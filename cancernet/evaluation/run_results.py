@@ -9,7 +9,6 @@ from pathlib import Path
 from cancernet.base.errors import RunError
 from cancernet.base.records import Record
 from cancernet.context.judge import InContext, pool_in_context, put_in_context
-from cancernet.dataset.notices import SplitCounts
 from cancernet.evaluation.trained_on import leak_of
 from cancernet.measures.assess import TESTING, VALIDATION, Assessment, FoldScores, ScoreSet
 from cancernet.measures.decisions import Calibration, OperatingPoint, Rule
@@ -173,14 +172,6 @@ def history_of(folder: Path) -> dict[str, list[float]]:
         return {}
 
 
-def flow_of(counts: Mapping[str, SplitCounts]) -> list[FlowStep]:
-    """Returns the steps from a run's own data set to its splits, with their images."""
-    return [
-        FlowStep(name=name, patients=one.patients, images=one.images, positives=one.positives)
-        for name, one in counts.items()
-    ]
-
-
 def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) -> ReportContent:
     """Returns what every report on a finished run shows; the caller says what is its own."""
     record, data, took = run.record, run.record.dataset, run.record.training
@@ -188,7 +179,10 @@ def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) ->
         title=title,
         assessment=assessment,
         asked=asked,
-        flow=flow_of(data.counts),
+        flow=[
+            FlowStep(name=name, patients=one.patients, images=one.images, positives=one.positives)
+            for name, one in data.counts.items()
+        ],
         left_out=data.left_out,
         split_method=data.split,
         leak=run.leak,

@@ -1,6 +1,8 @@
 """Patients as units: how each fares, and one score a patient from the scores of its images."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -77,6 +79,34 @@ def patient_rows(calls: Calls) -> list[PatientRow]:
             )
         )
     return sorted(rows, key=lambda row: (row.accuracy, -row.images, row.patient))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ByPatient:
+    """How evenly the positive images of testing are found.
+
+    Attributes:
+        several_images: whether any patient has more than one image.
+        with_positives: patients that have a positive image.
+        mean_sensitivity: mean of their sensitivities, 0-1; NaN where there is no such patient.
+        none_found: those of whose positive images none is found.
+    """
+
+    several_images: bool
+    with_positives: int
+    mean_sensitivity: float
+    none_found: int
+
+
+def by_patient(rows: Sequence[PatientRow]) -> ByPatient:
+    """Returns how evenly the positive images of testing are found, every patient counted alike."""
+    found = [row.sensitivity for row in rows if row.positives]
+    return ByPatient(
+        several_images=any(row.images > 1 for row in rows),
+        with_positives=len(found),
+        mean_sensitivity=float(np.mean(found)) if found else math.nan,
+        none_found=sum(share == 0 for share in found),
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

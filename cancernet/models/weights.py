@@ -24,7 +24,6 @@ import numpy as np
 from cancernet.base.archives import check_hdf5, check_zip
 from cancernet.base.errors import CancerNetError, SettingsError, first_line
 from cancernet.base.files import refuse_missing, sha256_of
-from cancernet.base.imagenet_package import INSTALL, packaged_weights
 from cancernet.images.scalings import IMAGENET_DEVIATION, IMAGENET_MEAN
 from cancernet.models.pretrained import (
     adapted,
@@ -34,7 +33,7 @@ from cancernet.models.pretrained import (
     normalizes_inside,
 )
 from cancernet.models.torch_file import read_tensors, set_weights
-from cancernet.networks import APPLICATIONS
+from cancernet.networks import APPLICATIONS, INSTALL, packaged_weights
 
 IMAGENET = "imagenet"
 NONE = "none"

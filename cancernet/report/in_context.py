@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from cancernet.base.words import counted
-from cancernet.context.context import Context, neighbourhood
+from cancernet.context.context import Context
 from cancernet.context.judge import ContextAssessment
+from cancernet.context.neighbours import neighbourhood
 from cancernet.measures.assess import Assessment
 from cancernet.report.rendering import number, threshold
 from cancernet.report.sections import HeadlineFigure, headline

@@ -11,7 +11,7 @@ from cancernet.config import SPLITS
 from cancernet.measures.assess import TESTING, spread_over_folds
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.class_measures import ClassRow, fold, overall_accuracy
-from cancernet.measures.patients import patient_metrics, patient_scores
+from cancernet.measures.patients import by_patient, patient_metrics, patient_scores
 from cancernet.report import in_context, sections
 from cancernet.report.content import ReportContent
 from cancernet.report.figures.drawings import FIGURES, Figures
@@ -77,7 +77,7 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         created=_to_the_minute(content.created),
         asked=sections.asked_rows(content),
         headline=sections.headline(assessment),
-        by_patient=sections.by_patient(assessment),
+        by_patient=by_patient(assessment.per_patient),
         context=in_context.chapter(assessment, content.context),
         sides=sections.two_sides(assessment),
         splits=SPLITS,

@@ -1,7 +1,6 @@
 """What the sections of a report show, computed; the templates find the words."""
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,34 +66,6 @@ def headline(assessment: Assessment) -> list[HeadlineFigure]:
         )
         for name, text in words.items()
     ]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ByPatient:
-    """How evenly the positive images of testing are found.
-
-    Attributes:
-        several_images: whether any patient has more than one image.
-        with_positives: patients that have a positive image.
-        mean_sensitivity: mean of their sensitivities, 0-1; NaN where there is no such patient.
-        none_found: those of whose positive images none is found.
-    """
-
-    several_images: bool
-    with_positives: int
-    mean_sensitivity: float
-    none_found: int
-
-
-def by_patient(assessment: Assessment) -> ByPatient:
-    """Returns how evenly the positive images of testing are found, every patient counted alike."""
-    found = [row.sensitivity for row in assessment.per_patient if row.positives]
-    return ByPatient(
-        several_images=any(row.images > 1 for row in assessment.per_patient),
-        with_positives=len(found),
-        mean_sensitivity=float(np.mean(found)) if found else math.nan,
-        none_found=sum(share == 0 for share in found),
-    )
 
 
 def two_sides(assessment: Assessment) -> list[ClassRow]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cancernet.base.patch_name import patient_key, read_place
-from cancernet.context.context import Places
+from cancernet.context.neighbours import Places
 from cancernet.images.formats import SUFFIXES
 
 # Listings that are kept: a folder of a whole data set is listed once for all its patients.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cancernet.base.errors import ImageError
-from cancernet.context.context import Places
+from cancernet.context.neighbours import Places
 from cancernet.context.slide_point import operating_points
 from cancernet.images.reading import read_rgb
 from cancernet.runs.run_record import ContextRecord

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cancernet.context.context import Context, Places
+from cancernet.context.context import Context
 from cancernet.context.fit import fit_context, whole_slides
 from cancernet.context.judge import (
     InContext,
@@ -14,6 +14,7 @@ from cancernet.context.judge import (
     put_in_context,
     slides_of,
 )
+from cancernet.context.neighbours import Places
 from cancernet.measures.assess import TESTING, VALIDATION, ScoreSet
 from cancernet.measures.decisions import log_odds, rule_of
 from cancernet.measures.scored import Scored

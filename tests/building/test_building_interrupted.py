@@ -211,8 +211,8 @@ def fail(chunk):
 
 
 def test_every_chunk_comes_back_once():
-    chunks = [list(range(i, i + 3)) for i in range(0, 24, 3)]
-    for processes in (1, 2, 5, 12):
+    chunks = [list(range(i, i + 3)) for i in range(0, 12, 3)]
+    for processes in (1, 2, 5):
         results = dict(parallel.in_parallel(double, chunks, processes=processes))
         assert [results[i] for i in range(len(chunks))] == [double(c) for c in chunks]
     assert list(parallel.in_parallel(double, [])) == []

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cancernet.context.context import RAISE, SPREAD, Context, Places
+from cancernet.context.context import RAISE, Context
+from cancernet.context.neighbours import SPREAD, Places
 from cancernet.context.slide_point import (
     FURTHEST,
     LEAST_PATCHES,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cancernet.context.context import SPREAD, Places, neighbourhood, surroundings
+from cancernet.context.neighbours import SPREAD, Places, neighbourhood, surroundings
 
 REACH, FULL_WEIGHT = neighbourhood(SPREAD).reach, neighbourhood(SPREAD).full_weight
 

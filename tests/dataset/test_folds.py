@@ -118,7 +118,7 @@ def test_the_pixels_of_a_fold_are_those_of_its_paths(dataset, cache):
         assert np.array_equal(labels, fold.split(split).labels)
 
 
-def test_a_fold_trains_like_a_data_set(dataset, tmp_path):
+def test_a_fold_trains_like_a_data_set(dataset, tmp_path, untraced):
     from tests.helpers.training_runs import fitted
 
     heard = []

@@ -169,7 +169,7 @@ def judge_maps(model: keras.Model, *, explained: int = 24) -> dict:
         "size": size,
         "layer": gradients.layer_name(None),
         **shares(gradients, images, regions),
-        "shuffled": shuffled_share(model, images, regions),
+        "shuffled": shuffled_share(model, gradients, images, regions),
     }
 
 
@@ -228,7 +228,9 @@ def shares(
     return found
 
 
-def shuffled_share(model: keras.Model, images: np.ndarray, regions: np.ndarray) -> float:
+def shuffled_share(
+    model: keras.Model, gradients: Gradients, images: np.ndarray, regions: np.ndarray
+) -> float:
     """Mean share of Grad-CAM's mass inside with shuffled weights; see `judge_maps`.
 
     Shuffling keeps a weight tensor's mean. Where that is below 0 and what comes in is all
@@ -240,8 +242,7 @@ def shuffled_share(model: keras.Model, images: np.ndarray, regions: np.ndarray) 
         found: list[float] = []
         for seed in DEALS:
             model.set_weights(weights)
-            randomise(model, seed=seed)
-            gradients = Gradients(model)
+            randomise(model, seed=seed)  # and so what `gradients` differentiates
             for class_index in (0, 1):  # either may be the one with nothing in its favour
                 found += shares_of_maps(gradients, images, regions, class_index)
         if len(found) >= len(images):

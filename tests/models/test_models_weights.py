@@ -13,12 +13,11 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils import file_utils
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.imagenet_package import MODULE, packaged_weights
 from cancernet.models import build_model, load_weights, weights
 from cancernet.models.pretrained import backbone_part
 from cancernet.models.torch_file import read_tensors
 from cancernet.models.weights import imagenet_file
-from cancernet.networks import APPLICATIONS
+from cancernet.networks import APPLICATIONS, PACKAGE, packaged_weights
 from tests.helpers.torch_files import torch_modules, write_torch_file
 
 SIZE = 32
@@ -292,6 +291,6 @@ def test_a_package_that_is_missing_or_altered_is_said(
 
 def test_the_package_is_found_without_being_run(monkeypatch: pytest.MonkeyPatch) -> None:
     path = packaged_weights()
-    assert path is not None and path.is_file() and MODULE not in sys.modules
-    monkeypatch.setitem(sys.modules, MODULE, None)
+    assert path is not None and path.is_file() and PACKAGE not in sys.modules
+    monkeypatch.setitem(sys.modules, PACKAGE, None)
     assert packaged_weights() is None

@@ -16,9 +16,9 @@ from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import joined
 from cancernet.dataset.build_record import read_audit
 from cancernet.measures.calls import Calls
-from cancernet.measures.patients import patient_rows
+from cancernet.measures.patients import by_patient, patient_rows
 from cancernet.measures.remarks import Kind, remark
-from cancernet.report import rendering, sections
+from cancernet.report import rendering
 from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_patients
@@ -84,7 +84,7 @@ def test_a_patient_with_many_images_does_not_hide_the_others():
         patients=["a"] * 6 + ["b"] * 3 + ["c"] * 3,
     )
     assessment = dataclasses.replace(report_content().assessment, per_patient=patient_rows(calls))
-    found = sections.by_patient(assessment)
+    found = by_patient(patient_rows(calls))
     assert (found.with_positives, found.none_found, found.several_images) == (3, 1, True)
     assert found.mean_sensitivity == pytest.approx((1 + 0.5 + 0) / 3)
     content = dataclasses.replace(report_content(), assessment=assessment)

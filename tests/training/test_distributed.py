@@ -47,7 +47,8 @@ def train(workers, synchronized):
     with workers.strategy.scope():
         model = accelerate(plain, precision="float32", synchronized=synchronized)
         model.compile(optimizer=keras.optimizers.SGD(0.01),
-                      loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1))
+                      loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+                      run_eagerly=workers.replicas == 1)  # to trace it costs more
         model.optimizer.build(model.trainable_variables)
     if workers.replicas == 1:
         model.fit(batches, epochs=2, shuffle=False, verbose=0)
