@@ -299,11 +299,11 @@ def test_strange_bytes_in_names_do_not_stop_the_report(tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_warnings_come_before_any_figure():
+def test_warnings_stand_right_below_the_key_figures():
     content = report_content(drawn=True, leak="patients are in two splits.")
     text = page(content)
     for warning in ("drawn by a program", "patients are in two splits."):
-        assert 0 < text.index(warning) < text.index('class="key"')
+        assert text.index('class="key"') < text.index(warning) < text.index("<section")
     assert "Drawn data: not real tissue." in text.partition("</thead>")[0]
     assert "Read first" not in page(report_content(assessment=quiet(content.assessment)))
 
