@@ -51,14 +51,16 @@ def test_the_sheet_says_what_was_tested_and_names_nobody(tmp_path):
     assert not [word for word in words for name in (*named, ".png") if name in word]
 
 
-@pytest.mark.parametrize("folds", [0, 2])
-def test_the_legend_crosses_nothing(folds):
-    content = report_content()
+@pytest.mark.parametrize(("classes", "folds"), [(2, 0), (2, 2), (8, 0)])
+def test_legend_and_title_cross_nothing(classes, folds):
+    content = report_content(classes)
     fold = FoldScores(**vars(take_scores(content.assessment)), name="fold-01")
     figure = draw_summary(dataclasses.replace(content, folds=[fold] * folds))
     figure.draw_without_rendering()
     axes = figure.axes[0]
     legend = axes.get_legend().get_window_extent()
+    title = figure.axes[1].title.get_window_extent()
+    assert title.x1 < figure.axes[2].get_window_extent().x0
     assert legend.y1 < axes.xaxis.label.get_window_extent().y0 and legend.y0 > 0.05 * figure.bbox.y1
 
 

@@ -131,14 +131,14 @@ def _draw_matrix(figure: "Figure", content: ReportContent) -> None:
         axes = _panel(figure, left=0.455, bottom=0.165, side=3.65)
     else:  # the names of the classes need more room
         axes = _panel(figure, left=0.5, bottom=0.27, side=3.0)
+    counts = testing_counts(scores)
     words = [_fitted(word, *((12, 2) if shares else (19, 1))) for word in scores.words]
     size = 18 if shares else 12
-    put_matrix(axes, testing_counts(scores), words, size=size, shares=shares)
-    each = "at the operating point of its fold" if content.folds else "at the operating point"
+    put_matrix(axes, counts, words, size=size, shares=shares)
+    title = "Called at the operating point" + (" of its fold" if content.folds else "")
     if content.several_classes:
-        right = overall_accuracy(testing_counts(scores))
-        each = f"by the most probable class: {percent(right, 0)} right"
-    axes.set_title(f"Called {each}", fontsize=15)
+        title = f"Most probable class: {percent(overall_accuracy(counts), 0)} right"
+    axes.set_title(title, fontsize=15)
     _enlarge(axes, 12 if shares else 11)
 
 
