@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from cancernet.measures.calls import check_probabilities, check_truth
+from cancernet.measures.calls import Calls, check_probabilities, check_truth
+from cancernet.measures.intervals import (
+    BLOCK,
+    LEVEL,
+    RESAMPLES,
+    Evidence,
+    draw_weights,
+    effective_patients,
+    interval_of,
+    strata,
+)
 from cancernet.measures.metrics import (
     ClassFigures,
     MeanFigures,
@@ -158,6 +168,58 @@ def overall_accuracy(table: Any) -> float:
     """Returns the share on the diagonal."""
     counts = np.asarray(table, np.float64)
     return float(ratio(np.trace(counts), counts.sum()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """A share of 0-1 and its 95 % limits, both NaN where none can be given."""
+
+    value: float
+    limits: tuple[float, float]
+
+
+def over_classes(
+    calls: Calls, truth: np.ndarray, predicted: np.ndarray, *, seed: int, resamples: int = RESAMPLES
+) -> tuple[Share, Share]:
+    """Judges how often the right class is named.
+
+    Args:
+        calls: whose patients are resampled, as for every other interval.
+        truth, predicted: (images,) class indices.
+        seed: of the draws.
+        resamples: number of draws.
+
+    Returns:
+        The share of images, and the plain mean of the shares of the classes that have images. A
+        draw may lack a class, whose share it then leaves out; the interval of the mean rests on
+        as many patients as the class with the fewest.
+    """
+    present, label = np.unique(truth, return_inverse=True)
+    images, right = np.zeros((2, len(calls.names), len(present)))
+    np.add.at(images, (calls.patient_index, label), 1)
+    np.add.at(right, (calls.patient_index, label), truth == predicted)
+    weights = draw_weights(strata(calls), resamples, seed)
+    # In parts: as floating-point numbers, the weights are four times as large.
+    parts = np.array_split(weights, -(-weights.size // BLOCK))
+    drawn_images, drawn_right = (
+        np.concatenate([part @ counts for part in parts]) for counts in (images, right)
+    )
+    classes, total = images.sum(axis=0), images.sum()
+    fewest = min(map(effective_patients, images.T))
+    accuracy = interval_of(
+        float(right.sum() / total),
+        ratio(drawn_right.sum(axis=1), drawn_images.sum(axis=1)),
+        Evidence(patients=effective_patients(images.sum(axis=1)), step=0.5 / total),
+        level=LEVEL,
+    )
+    value = float(np.mean(right.sum(axis=0) / classes))
+    mean = interval_of(
+        value,
+        np.nanmean(ratio(drawn_right, drawn_images), axis=1),
+        Evidence(patients=fewest, step=0.5 / (classes.max() * len(classes))),
+        level=LEVEL,
+    )
+    return Share(float(right.sum() / total), accuracy), Share(value, mean)
 
 
 def epoch_measures(table: Any, positive: Sequence[int]) -> dict[str, float]:

@@ -12,7 +12,14 @@ from cancernet.measures.assess import TESTING, VALIDATION, Assessment, ScoreSet
 from cancernet.measures.calibration import CalibrationFigures, calibration_metrics
 from cancernet.measures.call_value import PredictiveRow, decision_curve, predictive_rows
 from cancernet.measures.calls import Calls
-from cancernet.measures.class_measures import ClassRow, ClassTable, class_table, fold
+from cancernet.measures.class_measures import (
+    ClassRow,
+    ClassTable,
+    Share,
+    class_table,
+    fold,
+    over_classes,
+)
 from cancernet.measures.decisions import rule_of
 from cancernet.measures.metrics import confusion_table
 from cancernet.measures.threshold_spread import ThresholdSpread, threshold_spread
@@ -88,6 +95,15 @@ def class_tables(assessment: Assessment) -> dict[str, ClassTable]:
         sides = fold(counts, assessment.positive_indices)
         tables["Folded to two sides"] = class_table(sides, SIDES)
     return tables
+
+
+def named_right(content: ReportContent) -> tuple[Share, Share] | None:
+    """Returns how often testing's right class is named (`over_classes`); None of two classes."""
+    if not content.several_classes:
+        return None
+    scores = content.assessment
+    truth = np.asarray(scores.scored[TESTING].truth)
+    return over_classes(scores.calls(), truth, scores.predicted(), seed=content.seed)
 
 
 def asked_rows(content: ReportContent) -> dict[str, str]:

@@ -6,15 +6,19 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from cancernet.measures.calls import Calls
 from cancernet.measures.class_measures import (
     MEASURES,
     class_table,
     epoch_measures,
     fold,
+    over_classes,
     overall_accuracy,
     score_measures,
 )
-from tests.helpers.evaluation_examples import NAMES
+from cancernet.measures.intervals import patient_intervals
+from cancernet.measures.metrics import binary_metrics
+from tests.helpers.evaluation_examples import NAMES, assessed
 
 
 def drawn_truth(classes=4, images=300, seed=3):
@@ -60,6 +64,26 @@ def test_folded_one_benign_class_called_another_is_no_error():
     sides = fold(reference.confusion_matrix(truth, called), [1, 3])
     expected = reference.confusion_matrix(np.isin(truth, [1, 3]), np.isin(called, [1, 3]))
     assert np.array_equal(sides, expected)
+
+
+def test_limits_over_two_classes_are_those_of_their_calls():
+    calls = assessed()[2].calls()
+    accuracy, mean = over_classes(calls, calls.truth, calls.called.astype(int), seed=7)
+    found, limits = binary_metrics(calls), patient_intervals(calls, seed=7).limits
+    assert accuracy.value == pytest.approx(found.accuracy)
+    assert accuracy.limits == pytest.approx(limits["accuracy"])
+    assert mean.value == pytest.approx(found.balanced_accuracy)
+    assert mean.limits == pytest.approx(limits["balanced_accuracy"])
+
+
+def test_a_class_of_one_patient_leaves_the_mean_without_limits():
+    truth = np.array([0, 0, 1, 1, 2, 2])
+    calls = Calls(
+        truth=(truth > 0).astype(int), score=np.full(6, 0.5), threshold=0.5, patients=list("abcdee")
+    )
+    accuracy, mean = over_classes(calls, truth, np.array([0, 1, 1, 0, 2, 0]), seed=7)
+    assert (accuracy.value, mean.value) == (0.5, 0.5)
+    assert accuracy.limits[0] < 0.5 < accuracy.limits[1] and np.isnan(mean.limits).all()
 
 
 def test_epoch_measures_of_two_classes_are_the_positive_ones():

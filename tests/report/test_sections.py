@@ -62,6 +62,38 @@ def test_the_report_begins_with_how_good_it_is_and_for_whom():
     )
 
 
+def test_of_several_classes_the_report_says_how_often_the_right_one_is_named():
+    content = report_content(4)
+    counts = sections.testing_counts(content.assessment)
+    recalls = [row[place] / sum(row) for place, row in enumerate(counts.tolist())]
+    shares = sections.named_right(content)
+    assert [share.value for share in shares] == pytest.approx(
+        [counts.trace() / counts.sum(), sum(recalls) / 4]
+    )
+    said = (
+        "Of the 4 classes it names the right one for {:.0f} of 100 images (95 % interval {:.0f} to "
+        "{:.0f}), and for {:.0f} of 100 on average over the classes ({:.0f} to {:.0f})."
+    )
+    numbers = [100 * each for share in shares for each in (share.value, *share.limits)]
+    assert said.format(*numbers) in told_first(content)
+
+
+def test_the_report_says_who_chose_and_who_judged_and_how_far_scores_are_off():
+    content = report_content()
+    text = " ".join(page(content).split())
+    told = f"Validation patients chose {joined(content.chosen)}; testing patients only judged the"
+    assert content.chosen and f"{told} result, once." in text
+    again = page(dataclasses.replace(content, judged_again=True))
+    assert "only judged the result." in " ".join(again.split())
+    calls = content.assessment.calls()
+    off = f"they average {calls.score.mean():.2f} where {calls.truth.mean():.2f} of the images"
+    assert off in text
+    badly = remark(Kind.BADLY_CALIBRATED, mean=0.6, share=0.3, in_the_large=1.3)
+    assessment = dataclasses.replace(content.assessment, remarks=(badly,))
+    badly_off = page(dataclasses.replace(content, assessment=assessment))
+    assert "cannot be taken at face value" in badly_off and "they average" not in badly_off
+
+
 @pytest.mark.parametrize(
     ("missing", "said", "end"),
     [("specificity", "finds", "no others."), ("sensitivity", "wrongly", "no IDC images.")],

@@ -3,10 +3,11 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from cancernet.measures.assess import ScoreSet, assess_at
+from cancernet.measures.assess import FoldScores, ScoreSet, assess_at
 from cancernet.measures.calls import Calls
 from cancernet.report.figures.summary import draw_summary, examples
 from tests.helpers.evaluation_examples import report_content
@@ -14,6 +15,11 @@ from tests.helpers.evaluation_examples import report_content
 
 def words_of(figure):
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def take_scores(found):
+    names = [field.name for field in dataclasses.fields(ScoreSet)]
+    return ScoreSet(**{name: getattr(found, name) for name in names})
 
 
 def test_the_examples_are_right_wrong_and_unsure():
@@ -45,11 +51,16 @@ def test_the_sheet_says_what_was_tested_and_names_nobody(tmp_path):
     assert not [word for word in words for name in (*named, ".png") if name in word]
 
 
-def test_the_legend_crosses_nothing():
-    figure = draw_summary(report_content())
+@pytest.mark.parametrize(("classes", "folds"), [(2, 0), (2, 2), (8, 0)])
+def test_legend_and_title_cross_nothing(classes, folds):
+    content = report_content(classes)
+    fold = FoldScores(**vars(take_scores(content.assessment)), name="fold-01")
+    figure = draw_summary(dataclasses.replace(content, folds=[fold] * folds))
     figure.draw_without_rendering()
     axes = figure.axes[0]
     legend = axes.get_legend().get_window_extent()
+    title = figure.axes[1].title.get_window_extent()
+    assert title.x1 < figure.axes[2].get_window_extent().x0
     assert legend.y1 < axes.xaxis.label.get_window_extent().y0 and legend.y0 > 0.05 * figure.bbox.y1
 
 
@@ -57,9 +68,8 @@ def test_what_is_undefined_is_said_in_its_place():
     content = report_content()
     scores, testing = content.assessment, content.assessment.scored["testing"]
     positives = testing[np.flatnonzero(testing.truth == 1)]
-    scores = dataclasses.replace(scores, scored={**scores.scored, "testing": positives})
-    scores = ScoreSet(
-        **{field.name: getattr(scores, field.name) for field in dataclasses.fields(ScoreSet)}
+    scores = take_scores(
+        dataclasses.replace(scores, scored={**scores.scored, "testing": positives})
     )
     content = dataclasses.replace(content, assessment=assess_at(scores, seed=7, resamples=20))
     words = words_of(draw_summary(content))

@@ -45,6 +45,7 @@ def draw_class_counts(
         axes.bar_label(bars, labels=[f"{value:,}" for value in row], fontsize=size, padding=2)
     _name_classes(axes, words)
     axes.margins(y=0.12)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set(ylabel="images")
     axes.set_title(f"{total:,} images by class and split", fontsize=11)
     axes.legend(loc="best", frameon=False, fontsize=9)
@@ -123,7 +124,7 @@ def put_matrix(
         text = f"{counts[row, column]:,}"
         if shares and np.isfinite(share[row, column]):
             text += f"\n{percent(float(share[row, column]))}"
-        dark = np.nan_to_num(share[row, column]) > 0.55
+        dark = np.nan_to_num(share[row, column]) > 0.72  # where white is read as well as black
         axes.text(
             column,
             row,

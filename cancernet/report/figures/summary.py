@@ -10,6 +10,7 @@ from cancernet.base.words import images_of, score_text
 from cancernet.images.reading import read_rgb
 from cancernet.measures.assess import TESTING
 from cancernet.measures.calls import Calls
+from cancernet.measures.class_measures import overall_accuracy
 from cancernet.report.content import ReportContent
 from cancernet.report.figures.classes import put_matrix
 from cancernet.report.figures.curves import put_roc
@@ -114,11 +115,9 @@ def _draw_roc(axes: "Axes", content: ReportContent) -> None:
     against = f"ROC: {scores.positive_word} against {scores.negative_word}"
     axes.set_title(_fitted(against, 40), fontsize=15)
     axes.grid(True, color="#dddddd", linewidth=0.7)
-    # The calls of folds have no one point on the curve, which `put_roc` would mark.
-    label = "operating points of the folds" if content.folds else None
     x, y = 1 - testing.specificity, testing.sensitivity
     low, high = limits["specificity"]
-    axes.plot([1 - high, 1 - low], [y, y], color=ORANGE, linewidth=2, label=label)
+    axes.plot([1 - high, 1 - low], [y, y], color=ORANGE, linewidth=2)
     axes.plot([x, x], limits["sensitivity"], color=ORANGE, linewidth=2)
     put_roc(axes, scores.calls(), limits["roc_auc"], size=12)
     _enlarge(axes)
@@ -132,12 +131,14 @@ def _draw_matrix(figure: "Figure", content: ReportContent) -> None:
         axes = _panel(figure, left=0.455, bottom=0.165, side=3.65)
     else:  # the names of the classes need more room
         axes = _panel(figure, left=0.5, bottom=0.27, side=3.0)
+    counts = testing_counts(scores)
     words = [_fitted(word, *((12, 2) if shares else (19, 1))) for word in scores.words]
     size = 18 if shares else 12
-    put_matrix(axes, testing_counts(scores), words, size=size, shares=shares)
-    each = "at the operating point of its fold" if content.folds else "at the operating point"
-    how = "by the most probable class" if content.several_classes else each
-    axes.set_title(f"Called {how}", fontsize=15)
+    put_matrix(axes, counts, words, size=size, shares=shares)
+    title = "Called at the operating point" + (" of its fold" if content.folds else "")
+    if content.several_classes:
+        title = f"Most probable class: {percent(overall_accuracy(counts), 0)} right"
+    axes.set_title(title, fontsize=15)
     _enlarge(axes, 12 if shares else 11)
 
 
