@@ -18,7 +18,7 @@ from cancernet.dataset.build_record import read_audit
 from cancernet.measures.calls import Calls
 from cancernet.measures.patients import by_patient, patient_rows
 from cancernet.measures.remarks import Kind, remark
-from cancernet.report import rendering
+from cancernet.report import rendering, sections
 from cancernet.report.content import Beside, FlowStep, SlidePicture
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_patients
