@@ -15,10 +15,12 @@ from cancernet.measures.intervals import (
     BLOCK,
     LEVEL,
     RESAMPLES,
+    UNDEFINED,
     Evidence,
     draw_weights,
     effective_patients,
     interval_of,
+    spread_of,
     strata,
 )
 from cancernet.measures.metrics import (
@@ -191,8 +193,9 @@ def over_classes(
 
     Returns:
         The share of images, and the plain mean of the shares of the classes that have images. A
-        draw may lack a class, whose share it then leaves out; the interval of the mean rests on
-        as many patients as the class with the fewest.
+        draw may lack a class, whose share it then leaves out. The interval of the mean rests on
+        as many patients as the class with the fewest; it needs a spread in every class, as that
+        of the balanced accuracy does.
     """
     present, label = np.unique(truth, return_inverse=True)
     images, right = np.zeros((2, len(calls.names), len(present)))
@@ -205,20 +208,23 @@ def over_classes(
         np.concatenate([part @ counts for part in parts]) for counts in (images, right)
     )
     classes, total = images.sum(axis=0), images.sum()
-    fewest = min(map(effective_patients, images.T))
+    shares, drawn = right.sum(axis=0) / classes, ratio(drawn_right, drawn_images)
+    patients = list(map(effective_patients, images.T))
     accuracy = interval_of(
         float(right.sum() / total),
         ratio(drawn_right.sum(axis=1), drawn_images.sum(axis=1)),
         Evidence(patients=effective_patients(images.sum(axis=1)), step=0.5 / total),
         level=LEVEL,
     )
-    value = float(np.mean(right.sum(axis=0) / classes))
-    mean = interval_of(
-        value,
-        np.nanmean(ratio(drawn_right, drawn_images), axis=1),
-        Evidence(patients=fewest, step=0.5 / (classes.max() * len(classes))),
-        level=LEVEL,
-    )
+    value, mean = float(np.mean(shares)), UNDEFINED
+    # A class without a spread would count as certain.
+    if all(spread_of(*each) is not None for each in zip(shares, drawn.T, patients, strict=True)):
+        mean = interval_of(
+            value,
+            np.nanmean(drawn, axis=1),
+            Evidence(patients=min(patients), step=0.5 / (classes.max() * len(classes))),
+            level=LEVEL,
+        )
     return Share(float(right.sum() / total), accuracy), Share(value, mean)
 
 

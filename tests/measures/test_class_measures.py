@@ -74,6 +74,10 @@ def test_limits_over_two_classes_are_those_of_their_calls():
     assert accuracy.limits == pytest.approx(limits["accuracy"])
     assert mean.value == pytest.approx(found.balanced_accuracy)
     assert mean.limits == pytest.approx(limits["balanced_accuracy"])
+    # One class without a mistake has no spread, and would count as certain.
+    assert np.isnan(
+        over_classes(calls, calls.truth, calls.truth & calls.called, seed=7)[1].limits
+    ).all()
 
 
 def test_a_class_of_one_patient_leaves_the_mean_without_limits():
