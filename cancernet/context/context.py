@@ -58,8 +58,8 @@ class Context(Record):
         spread: standard deviation of the neighbours' weights, sides of a patch, up to 10.
         slide_points: whether whole slides have operating points of their own.
         raised: log odds that these lie above Otsu's threshold; 0 in older runs.
-        even: log odds, calibrated, where the network finds both classes alike; 0 unless class
-            weights were taken out.
+        even: log odds, calibrated, where the network finds both classes alike
+            (`Calibration.even`); 0 where their shares are not known.
 
     Raises:
         ValueError: a number that no fit gives.

@@ -1,4 +1,4 @@
-"""Decodes ordinary PNG files quickly, without looking at parts that change no pixel; writes some.
+"""Decodes ordinary PNG files quickly, not looking at parts that change no pixel; writes drawings.
 
 Many small ones are decoded and scaled as one picture, with the same pixels: making an object for
 each takes Pillow as long as decoding it. Their lines, unpacked but still filtered, are put one

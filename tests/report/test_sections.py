@@ -16,6 +16,7 @@ from cancernet.base.verdicts import CheckVerdict, Verdict
 from cancernet.base.words import joined
 from cancernet.dataset.build_record import read_audit
 from cancernet.measures.calls import Calls
+from cancernet.measures.decisions import Calibration
 from cancernet.measures.patients import by_patient, patient_rows
 from cancernet.measures.remarks import Kind, remark
 from cancernet.report import rendering, sections
@@ -92,6 +93,23 @@ def test_the_report_says_who_chose_and_who_judged_and_how_far_scores_are_off():
     assessment = dataclasses.replace(content.assessment, remarks=(badly,))
     badly_off = page(dataclasses.replace(content, assessment=assessment))
     assert "cannot be taken at face value" in badly_off and "they average" not in badly_off
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("method", "balance", "where"),
+    [
+        ("temperature", 0.0, "in training."),
+        ("temperature", 1.0, "in training with balanced patients."),
+        ("isotonic", 1.0, "in validation."),
+    ],
+)
+def test_the_report_says_for_which_share_of_positives_probabilities_hold(method, balance, where):
+    fit = Calibration(method=method, positive=1, knots=((0.0, 0.0),), shares=(0.75, 0.25))
+    content = report_content(settings={"patient_balance": balance})
+    assessment = dataclasses.replace(content.assessment, calibration=fit)
+    text = " ".join(page(dataclasses.replace(content, assessment=assessment)).split())
+    assert f"hold where about 25 % of the images are positive, as {where}" in text
 
 
 @pytest.mark.parametrize(

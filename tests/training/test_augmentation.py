@@ -105,6 +105,20 @@ def test_nothing_changes_without_ranges():
     )
 
 
+MOVES = {"rotation": 20, "height_shift": 0.1, "width_shift": 0.1, "shear": 9, "zoom": (0.8, 1.2)}
+
+
+@pytest.mark.parametrize("move", [{}, *({name: value} for name, value in MOVES.items())])
+def test_each_way_to_move_between_pixels_counts_by_itself(move):
+    ranges = Ranges(horizontal_flip=True, quarter_turns=True, **move)
+    pictures = np.stack([image(seed=s) for s in range(4)])
+    matrices = draw_matrices(4, (48, 48), ranges, np.random.default_rng(1))
+    np.testing.assert_array_equal(
+        change_images(pictures, ranges, np.random.default_rng(1)),
+        [warp(*pair) for pair in zip(pictures, matrices, strict=True)],
+    )
+
+
 def test_changes_follow_the_random_state_alone():
     pictures = np.stack([image(seed=s) for s in range(4)])
     before = pictures.copy()

@@ -255,7 +255,8 @@ def class_weights(dataset: BuiltDataset, config: TrainConfig) -> np.ndarray:
     """Returns weights against imbalance, (classes,): largest class's count over each class's.
 
     An image counts as often as it is drawn on average, so that a network takes all classes for
-    equally frequent with balanced patients too. Without `config.class_weights` all are 1.
+    equally frequent with balanced patients too. A class without images weighs as much as the
+    rarest one. Without `config.class_weights` all are 1.
     """
     if not config.class_weights:
         return np.ones(len(dataset.classes))

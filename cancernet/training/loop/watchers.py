@@ -26,8 +26,9 @@ from cancernet.runs import run_folder
 
 EXPERIMENT = "cancernet"
 RUN_ID = "mlflow"  # the file of a checkpoint by which a resumed training finds its run
-# MLflow reports its use to its maker unless told not to before it is imported. It would hold a
-# training for four minutes where a server does not answer; four times are half a minute.
+# MLflow reports its use to its maker unless told not to before it is imported. Its own seven
+# retries would hold a training for four minutes where a server does not answer; four take half
+# a minute.
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
