@@ -57,7 +57,20 @@ def test_page_card_and_screen_show_both_sets_of_figures(judged, tmp_path):
     found = page[page.index('<div class="key">') :]
     for name in ("sensitivity", "specificity", "roc_auc"):  # one set of figures beside the other
         found = found[found.index(f"<b>{assessment.testing[name]:.3f}</b>") :]
-        found = found[found.index(f"alone: {context.alone.testing[name]:.3f}") :]
+        found = found[found.index(f"each patch by itself: {context.alone.testing[name]:.3f}") :]
+
+
+def test_the_first_sentences_say_how_patches_amid_others_fare(judged):
+    assessment, context = judged
+    *few, eight = context.by_neighbours
+    said = "Where all eight neighbours are there"
+    assert said not in report_page(report_content(assessment=assessment, context=context))
+    # Both are known only where there are positives and others.
+    eight = dataclasses.replace(eight, sensitivity=0.9, specificity=0.48)
+    context = dataclasses.replace(context, by_neighbours=[*few, eight])
+    page = report_page(report_content(assessment=assessment, context=context))
+    found = " ".join(page[page.index(said) :].split())
+    assert "it finds 90 of 100 IDC images and wrongly calls 52 of 100 others." in found
 
 
 def test_without_context_nothing_is_said_of_it(tmp_path):

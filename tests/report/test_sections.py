@@ -54,7 +54,7 @@ def test_the_report_begins_with_how_good_it_is_and_for_whom():
         "On images like these, of patients not used to train it, the model finds "
         "{:.0f} of 100 IDC images (95 % interval {:.0f} to {:.0f}) and wrongly calls "
         "{:.0f} of 100 other images IDC ({:.0f} to {:.0f}). "
-        "Counting every patient alike, it finds {:.0f} of 100.".format(
+        "On average over patients, it finds {:.0f} of 100 IDC images of a patient.".format(
             *(100 * share for share in (*shares, sum(by_patient) / len(by_patient)))
         )
     )
@@ -138,7 +138,10 @@ def test_a_patient_with_many_images_does_not_hide_the_others():
     assert (found.with_positives, found.none_found, found.several_images) == (3, 1, True)
     assert found.mean_sensitivity == pytest.approx((1 + 0.5 + 0) / 3)
     content = dataclasses.replace(report_content(), assessment=assessment)
-    said = "it finds 50 of 100; in 1 of 3 patients with IDC images it finds none."
+    said = (
+        "it finds 50 of 100 IDC images of a patient; "
+        "in 1 of 3 patients with IDC images it finds none."
+    )
     assert told_first(content).endswith(said)
 
 
