@@ -190,7 +190,7 @@ def test_the_own_testing_set_gives_the_stored_figures_again(run, tmp_path):
     assert again.testing != again.alone.testing
     page = (tmp_path / "report.html").read_text()
     for words in ("In context", "fitted on 3 whole slides, 2 of which the network was trained on",
-                  "By number of neighbours", "<small>alone: "):  # fmt: skip
+                  "By number of neighbours", "<small>each patch by itself: "):  # fmt: skip
         assert words in page, words
 
 
