@@ -13,6 +13,7 @@ import io
 import re
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -209,7 +210,9 @@ def converted() -> str:
 
 def spreadsheet() -> str:
     scans()
-    Path("t.xlsx").write_bytes(b"PK\3\4" + bytes(40))
+    with zipfile.ZipFile("t.xlsx", "w") as file:
+        for name in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
+            file.writestr(name, "<xml/>")
     return says("build", f"{OWN} --source scans --table t.xlsx --output set", "spreadsheet")
 
 
