@@ -53,6 +53,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def with_word(name: str, word: str) -> str:
+    """Returns a class as a reader knows it: `0 (no IDC)`, `benign`."""
+    return name if name == word else f"{name} ({word})"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Returns ` (did you mean benign?)`: the known name nearest to a mistyped one, if any is."""
     import difflib

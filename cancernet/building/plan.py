@@ -109,7 +109,8 @@ def _divide(images: Images, dataset: Dataset, settings: BuildSettings) -> Plan:
         splits = split_as_shipped(images, dataset, settings.validation_split, seed=seed)
     else:
         splits = split_by_patient(images, dataset, ratios, seed=seed)
-        notices = notice_scarce(images, splits, dataset)
+        counts = images.counts(len(dataset.classes))
+        notices = notice_scarce(counts, images.label, splits, dataset)
     return Plan(dataset=dataset, images=images, splits=splits, notices=notices)
 
 

@@ -92,11 +92,10 @@ def split_table(facts: BuildRecord) -> list[str]:
 def class_table(facts: BuildRecord) -> list[str]:
     """Returns class x images of each split as aligned lines; positive classes have a +."""
     rows: list[tuple[str, ...]] = [("class", *SPLITS)]
-    for name, word in zip(facts.classes, facts.words, strict=True):
+    for index, name in enumerate(facts.classes):
         mark = " +" if name in facts.positive else ""
-        called = name if name == word else f"{name} ({word})"
         counts = [facts.counts[split].classes[name] for split in SPLITS]
-        rows.append((called + mark, *(f"{count:,}" for count in counts)))
+        rows.append((facts.called(index) + mark, *(f"{count:,}" for count in counts)))
     return _aligned(rows)
 
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.words import unknown
+from cancernet.base.words import unknown, with_word
 
 MOST_CLASSES = 127  # a label takes one byte in `Images.label` of a build
 
@@ -160,8 +160,7 @@ class Dataset:
 
     def called(self, index: int) -> str:
         """Returns a class as a reader knows it: `0 (no IDC)`, `benign`."""
-        name, word = self.classes[index], self.words[index]
-        return name if name == word else f"{name} ({word})"
+        return with_word(self.classes[index], self.words[index])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from cancernet.dataset.folds import (
 )
 from cancernet.dataset.manifest import BuiltDataset, Part
 from cancernet.dataset.nearest_split import nearest_split
+from cancernet.dataset.splitting import TRAINING, notice_scarce, scarce_classes
 from cancernet.runs.cross_validation_record import CrossValidationRecord
 from cancernet.runs.run_record import Fold
 
@@ -41,6 +42,9 @@ def plan_folds(
 ) -> list[Fold]:
     """Divides all patients of a built data set, whatever its own splits were.
 
+    With more than two classes, one with fewer patients than folds is missing from some of them,
+    and the only patient of a class is never tested.
+
     Args:
         dataset: the data set.
         folds: a number from 2 to that of the patients, for folds as alike in classes and size
@@ -53,9 +57,10 @@ def plan_folds(
     """
     patients, counts = patient_counts(joined(dataset), len(dataset.classes))
     found = []
-    for number, testing in enumerate(_groups(patients, counts, folds, only, seed), start=1):
+    groups = _groups(dataset, patients, counts, folds, only, seed)
+    for number, testing in enumerate(groups, start=1):
         rest = np.setdiff1d(np.arange(len(patients)), testing)
-        validation = _validation(counts, rest, seed, number)
+        validation = rest[_validates(dataset, counts[rest], seed, number)]
         found.append(
             Fold(
                 number=number,
@@ -76,11 +81,16 @@ def fold_dataset(dataset: BuiltDataset, fold: Fold) -> BuiltDataset:
     parts = {
         name: whole.at(np.flatnonzero(rows)) for name, rows in zip(SPLITS, chosen, strict=True)
     }
+    place = np.select(chosen, range(len(SPLITS)))
+    counts = patient_counts(whole, len(dataset.classes))[1]
     return dataset.divided(
         parts,
         # Between folds of whole patients, copies among patients and masks still leak.
         leaks=tuple(leak for leak in dataset.leaks if not leak.kind.of_units),
-        notices=tuple(notice for notice in dataset.notices if not notice.kind.of_splits),
+        notices=(
+            *(notice for notice in dataset.notices if not notice.kind.of_splits),
+            *notice_scarce(counts, whole.labels, place, dataset),
+        ),
         split_kind=(
             f"in folds of whole patients; this fold tests {len(fold.testing)} and validates on "
             f"{len(fold.validation)} of {len(set(whole.patients))} patients"
@@ -96,7 +106,12 @@ def joined(dataset: BuiltDataset) -> Part:
 
 
 def _groups(
-    patients: list[str], counts: np.ndarray, folds: str, only: Sequence[str], seed: int
+    dataset: BuiltDataset,
+    patients: list[str],
+    counts: np.ndarray,
+    folds: str,
+    only: Sequence[str],
+    seed: int,
 ) -> list[np.ndarray]:
     one_by_one = folds == PATIENTS or folds == str(len(patients))
     if only:
@@ -110,35 +125,51 @@ def _groups(
             )
         return [np.array([patients.index(name)]) for name in dict.fromkeys(only)]
     if one_by_one:
-        return [np.array([place]) for place in range(len(patients))]
+        lone = counts[:, scarce_classes(counts, dataset, needed=2)].any(axis=1)
+        return [np.array([place]) for place in np.flatnonzero(~lone)]
     if not folds.isdecimal() or not 2 <= int(folds) <= len(patients):
         raise SplitError(
             f"--folds is {folds}, but must be `patients`, or a number from 2 to the "
             f"{len(patients)} patients of the data set"
         )
+    scarce = scarce_classes(counts, dataset, needed=int(folds)).tolist()
     try:
-        return equal_groups(counts, int(folds), seed=seed)
+        return equal_groups(counts, int(folds), seed=seed, scarce=scarce)
     except SplitError as error:
         # Three patients with every class are enough: one tests, one validates, one trains.
         instead = ", or --folds patients" if (counts > 0).sum(axis=0).min() >= 3 else ""
         raise SplitError(f"{error}{instead}") from None
 
 
-def _validation(counts: np.ndarray, rest: np.ndarray, seed: int, number: int) -> np.ndarray:
-    """Chooses patients of `rest` to validate, so that they and the others have every class."""
-    having = (counts[rest] > 0).sum(axis=0)
-    if (having < 2).any():
+def _validates(dataset: BuiltDataset, counts: np.ndarray, seed: int, number: int) -> np.ndarray:
+    """Chooses who validates, so that training and validation both have every class.
+
+    Of more than two classes, one that a single patient is left with only trains.
+
+    Args:
+        dataset: the data set.
+        counts: images of each patient whom the fold does not test, in each class.
+        seed: of the division.
+        number: of the fold.
+
+    Returns:
+        bool (patients,).
+    """
+    having = (counts > 0).sum(axis=0)
+    lone = scarce_classes(counts, dataset, needed=2)
+    if (np.delete(having, lone) < 2).any() or not having.all():
         raise SplitError(
             f"without the patients that fold {number} tests, a class has "
             f"{counted(int(having.min()), 'patient')}, and training and validation need one each; "
             "choose other --folds, or add patients"
         )
+    trains = np.where(counts[:, lone].any(axis=1), TRAINING, -1)
+    divided = np.delete(counts, lone, axis=1)
     shares = np.array([1 - VALIDATION_SHARE, VALIDATION_SHARE])
     try:
-        side = nearest_split(counts[rest], shares, seed=seed)
+        return nearest_split(divided, shares, seed=seed, fixed=trains) == 1
     except ValueError:
         raise SplitError(
             f"the patients that fold {number} does not test cannot be divided so that training "
             "and validation both have every class; choose other --folds, or add patients"
         ) from None
-    return rest[side == 1]

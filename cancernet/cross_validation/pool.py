@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from cancernet.context.judge import assess_judged
-from cancernet.cross_validation.plan import CrossValidation, joined
+from cancernet.cross_validation.plan import CrossValidation, fold_dataset, joined
 from cancernet.dataset.build_record import read_audit
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.dataset.notices import Notice, NoticeKind, say_notice
@@ -93,12 +93,23 @@ def _content(
         versions=run.record.versions,
         commit=run.record.commit,
         created=run_folder.now(),
-        remarks=[*say_unit(dataset.unit), *_say_limit(config.limit), *missing],
+        remarks=[
+            *say_unit(dataset.unit),
+            *_say_untested(fold_dataset(dataset, record.folds[0])),
+            *_say_limit(config.limit),
+            *missing,
+        ],
         audit=read_audit(dataset.folder),
         unit=dataset.unit,
         image_folder=dataset.folder,
         beside=beside,
     )
+
+
+def _say_untested(fold: BuiltDataset) -> list[str]:
+    """Says which classes have one patient only, who trains in this fold as in every other."""
+    lone = [one for one in fold.notices if one.kind is NoticeKind.FEW_UNITS and one.count == 1]
+    return list(map(say_notice, lone))
 
 
 def _say_limit(limit: int) -> list[str]:

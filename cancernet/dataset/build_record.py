@@ -11,7 +11,7 @@ from cancernet.base.files import read_json
 from cancernet.base.program import typed
 from cancernet.base.records import EntryError, Record, Written, from_json
 from cancernet.base.verdicts import CheckVerdict
-from cancernet.base.words import did_you_mean
+from cancernet.base.words import did_you_mean, with_word
 from cancernet.config import DATASETS, SPLITS
 from cancernet.dataset.notices import (
     Leak,
@@ -87,6 +87,10 @@ class SetFacts:
     left_out: Mapping[str, int]
     fingerprint: str
     bits: int = 0
+
+    def called(self, index: int) -> str:
+        """Returns a class as a reader knows it: `0 (no IDC)`, `benign`."""
+        return with_word(self.classes[index], self.words[index])
 
     @Written
     def leak(self) -> str:

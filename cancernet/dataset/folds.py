@@ -17,14 +17,19 @@ from cancernet.base.errors import SplitError
 from cancernet.base.words import counted
 from cancernet.dataset.manifest import BuiltDataset, Part
 from cancernet.dataset.nearest_split import nearest_split
+from cancernet.dataset.splitting import scarce_classes
 
 JOINED = ("training", "validation")
+# Attempts to deal out the patients of scarce classes before it is called impossible.
+DEALS = 8
+NOBODYS = -2  # the group of a patient who is in none
 
 
 def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[BuiltDataset]:
     """Divides the patients of training and validation so that each validates once.
 
-    The same seed gives the same folds.
+    The same seed gives the same folds. With more than two classes, one with fewer patients than
+    folds is missing from some; the only patient of a class always trains.
 
     Raises:
         SplitError: fewer patients than folds, or not every fold can have every class.
@@ -37,7 +42,8 @@ def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[Built
             f"{folds} folds; choose fewer --folds"
         )
     found = []
-    for group in equal_groups(counts, folds, seed=seed):
+    scarce = scarce_classes(counts, dataset, needed=folds).tolist()
+    for group in equal_groups(counts, folds, seed=seed, scarce=scarce):
         validating = [names[place] for place in group]
         validates = np.isin(both.patients, validating)
         rows = {"training": np.flatnonzero(~validates), "validation": np.flatnonzero(validates)}
@@ -66,13 +72,18 @@ def patient_counts(part: Part, classes: int) -> tuple[list[str], np.ndarray]:
     return [str(name) for name in names], counts
 
 
-def equal_groups(counts: np.ndarray, groups: int, *, seed: int) -> list[np.ndarray]:
+def equal_groups(
+    counts: np.ndarray, groups: int, *, seed: int, scarce: Sequence[int] = ()
+) -> list[np.ndarray]:
     """Divides patients into groups as alike in classes and size as whole patients permit.
 
     Args:
         counts: images of each patient in each class, (patients, classes).
-        groups: how many; each gets every class that somebody has.
+        groups: how many; each gets every class that somebody has, but for `scarce`.
         seed: of the search.
+        scarce: classes with fewer patients than groups, as places. Their patients are dealt out
+            one to a group; the only patient of a class is in no group, or nobody would be left
+            to train on.
 
     Returns:
         The places of each group's patients, rising.
@@ -80,18 +91,43 @@ def equal_groups(counts: np.ndarray, groups: int, *, seed: int) -> list[np.ndarr
     Raises:
         SplitError: not every group can have every class.
     """
-    counts = counts[:, counts.any(axis=0)]
-    try:
-        group_of = nearest_split(counts, np.full(groups, 1 / groups), seed=seed)
-    except RecursionError:  # hundreds of folds: it goes one level deeper for each cell
-        raise SplitError(f"{groups} folds are too many; choose fewer --folds") from None
-    except ValueError:
-        fewest = int((counts > 0).sum(axis=0).min())
-        raise SplitError(
-            f"{groups} folds cannot each have every class (one class has "
-            f"{counted(fewest, 'patient')}); choose fewer --folds"
-        ) from None
-    return [np.flatnonzero(group_of == number) for number in range(groups)]
+    ample = np.delete(counts, scarce, axis=1)
+    ample = ample[:, ample.any(axis=0)]
+    rng = np.random.default_rng(seed)
+    for _ in range(DEALS if len(scarce) else 1):
+        group_of = _deal(counts[:, list(scarce)] > 0, groups, rng)
+        free = np.flatnonzero(ample.any(axis=1) & (group_of != NOBODYS))
+        try:
+            group_of[free] = nearest_split(
+                ample[free], np.full(groups, 1 / groups), seed=seed, fixed=group_of[free]
+            )
+        except RecursionError:  # hundreds of folds: it goes one level deeper for each cell
+            raise SplitError(f"{groups} folds are too many; choose fewer --folds") from None
+        except ValueError:
+            continue
+        return [np.flatnonzero(group_of == number) for number in range(groups)]
+    fewest = int((ample > 0).sum(axis=0).min())
+    raise SplitError(
+        f"{groups} folds cannot each have every class (one class has "
+        f"{counted(fewest, 'patient')}); choose fewer --folds"
+    )
+
+
+def _deal(has: np.ndarray, groups: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns the group of each patient who has a scarce class, by chance; -1 for the others.
+
+    Args:
+        has: bool (patients, scarce classes).
+        groups: how many.
+        rng: deals.
+    """
+    group_of = np.full(len(has), -1)
+    group_of[has[:, has.sum(axis=0) == 1].any(axis=1)] = NOBODYS
+    for holds in has.T[np.argsort(has.sum(axis=0), kind="stable")]:
+        open_to = np.setdiff1d(np.arange(groups), group_of[holds])
+        undealt = np.flatnonzero(holds & (group_of == -1))
+        group_of[undealt] = rng.permutation(open_to)[: len(undealt)]
+    return group_of
 
 
 def join_parts(parts: Sequence[Part]) -> Part:

@@ -12,6 +12,7 @@ from cancernet.base.errors import SplitError
 from cancernet.base.words import counted
 from cancernet.catalog import Dataset
 from cancernet.config import SPLITS
+from cancernet.dataset.build_record import SetFacts
 from cancernet.dataset.images import Images
 from cancernet.dataset.nearest_split import nearest_split
 from cancernet.dataset.notices import Notice, NoticeKind
@@ -58,38 +59,47 @@ def split_by_patient(
     )
 
 
-def scarce_classes(counts: np.ndarray, dataset: Dataset) -> np.ndarray:
+def scarce_classes(
+    counts: np.ndarray, dataset: Dataset | SetFacts, *, needed: int = len(SPLITS)
+) -> np.ndarray:
     """Returns the classes that must do without a split, as places; none when all must have all.
 
     Of two classes none may, because without one of them nothing can be measured. Of more, those
-    may that have fewer patients than there are splits, as long as positives and the rest each
-    keep a class that is not scarce.
+    may that have fewer patients than are needed, as long as positives and the rest each keep a
+    class that is not scarce.
 
     Args:
         counts: images of each patient in each class, (patients, classes).
-        dataset: the catalogue's entry.
+        dataset: the catalogue's entry, or a built set of it.
+        needed: patients of a class, one for each split or fold.
     """
-    few = (counts > 0).sum(axis=0) < len(SPLITS)
+    few = (counts > 0).sum(axis=0) < needed
     positive = np.isin(dataset.classes, dataset.positive)
     if len(dataset.classes) == 2 or few[positive].all() or few[~positive].all():
         few[:] = False
     return np.flatnonzero(few)
 
 
-def notice_scarce(images: Images, splits: np.ndarray, dataset: Dataset) -> list[Notice]:
-    """Returns which classes have too few patients to be in every split."""
-    counts = images.counts(len(dataset.classes))
+def notice_scarce(
+    counts: np.ndarray, labels: np.ndarray, place: np.ndarray, dataset: Dataset | SetFacts
+) -> list[Notice]:
+    """Returns which classes have too few patients to be in every split.
+
+    Args:
+        counts: images of each patient in each class, (patients, classes).
+        labels: (images,), places in the classes.
+        place: (images,), places in `SPLITS`.
+        dataset: the catalogue's entry, or a built set of it.
+    """
+    there = np.zeros((len(SPLITS), counts.shape[1]), bool)
+    there[place, labels] = True
     return [
         Notice(
             kind=NoticeKind.FEW_UNITS,
             classes=(dataset.called(index),),
             count=int((counts[:, index] > 0).sum()),
             unit=dataset.unit,
-            splits=tuple(
-                split
-                for place, split in enumerate(SPLITS)
-                if (images.label[splits == place] == index).any()
-            ),
+            splits=tuple(np.array(SPLITS)[there[:, index]].tolist()),
         )
         for index in scarce_classes(counts, dataset).tolist()
     ]

@@ -12,7 +12,7 @@ from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
 from cancernet.dataset.manifest import read_dataset
-from cancernet.dataset.notices import Leak, LeakKind
+from cancernet.dataset.notices import Leak, LeakKind, Notice, NoticeKind
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import Rule
@@ -32,6 +32,12 @@ from tests.helpers.strict_json import check_json_files
 @pytest.fixture(scope="module")
 def drawn(built):
     return read_dataset(built("idc"))
+
+
+def third_class_of(part, patient):
+    return dataclasses.replace(
+        part, labels=np.where(np.array(part.patients) == patient, 2, part.labels)
+    )
 
 
 class TestPlan:
@@ -76,6 +82,29 @@ class TestPlan:
         old = Leak(kind=LeakKind.SENTENCE, sentence="LEAK: near duplicates")
         both = dataclasses.replace(leaking, leaks=(*patients, copies, masks, old))
         assert fold_dataset(both, fold).leaks == (copies, masks, old)
+
+    @pytest.mark.parametrize("folds", ["3", "patients"])
+    def test_the_only_patient_of_a_class_trains_in_every_fold(self, drawn, folds):
+        lone = joined(drawn).patients[0]
+        parts = {name: third_class_of(part, lone) for name, part in drawn.parts.items()}
+        classes = (*drawn.classes, "2")
+        three = dataclasses.replace(drawn, parts=parts, classes=classes, words=classes)
+        found = plan_folds(three, folds, seed=7)
+        everyone = set(joined(three).patients)
+        assert {name for fold in found for name in fold.testing} == everyone - {lone}
+        for fold in found:
+            data = fold_dataset(three, fold)
+            assert lone in data.split("training").patients
+            [notice] = [one for one in data.notices if one.kind.of_splits]
+            assert notice == Notice(
+                kind=NoticeKind.FEW_UNITS,
+                classes=("2",),
+                count=1,
+                unit="patient",
+                splits=("training",),
+            )
+        with pytest.raises(SplitError, match="fold 1 tests, a class has 0 patients"):
+            plan_folds(three, "patients", only=[lone], seed=7)
 
     @pytest.mark.parametrize(
         ("folds", "only", "words"),

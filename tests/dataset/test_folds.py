@@ -75,6 +75,29 @@ def test_too_few_patients_of_a_class():
         equal_groups(np.array([[3, 0], [4, 0], [1, 1]]), 2, seed=0)
 
 
+@settings(max_examples=50)
+@given(st.integers(3, 6), st.lists(st.integers(1, 5), min_size=1, max_size=3), st.integers(0, 3))
+def test_scarce_classes_are_dealt_out_and_a_lone_patient_is_not(groups, having, seed):
+    rng = np.random.default_rng(seed)
+    having = [min(number, groups - 1) for number in having]
+    counts = np.zeros((3 * groups, 2 + len(having)), int)
+    counts[:, :2] = rng.integers(1, 30, (3 * groups, 2))
+    for label, number in enumerate(having, start=2):
+        holders = rng.permutation(3 * groups)[:number]
+        counts[holders, label] = 5
+        counts[holders[::2], :2] = 0  # some have nothing else
+    scarce = range(2, counts.shape[1])
+    found = equal_groups(counts, groups, seed=seed, scarce=scarce)
+    lone = (counts[:, 2:] > 0).sum(axis=0) == 1
+    left = np.flatnonzero((counts[:, 2:][:, lone] > 0).any(axis=1))
+    everyone = sorted([place for group in found for place in group] + left.tolist())
+    assert everyone == list(range(len(counts)))
+    for group in found:
+        assert (counts[group, :2] > 0).any(axis=0).all()
+        rest = np.delete(counts, group, axis=0)
+        assert (rest > 0).any(axis=0).all(), "nobody is left to train on a class"
+
+
 def test_hundreds_of_folds_are_divided_or_refused_in_a_sentence():
     with pytest.raises(SplitError, match="500 folds are too many"):
         equal_groups(np.tile(np.eye(2, dtype=int), (700, 1)), 500, seed=7)

@@ -34,11 +34,12 @@ def test_a_class_is_scarce_with_fewer_patients_than_splits(having, scarce):
 def test_only_patients_who_have_the_class_are_counted(having):
     images = images_of(counts_with(having))
     splits = split_by_patient(images, THREE, RATIOS, seed=3)
-    [notice] = notice_scarce(images, splits, THREE)
+    counts = images.counts(3)
+    [notice] = notice_scarce(counts, images.label, splits, THREE)
     assert (notice.kind, notice.count, notice.unit) == (NoticeKind.FEW_UNITS, having, "patient")
     own = splits[images.label == 2]
     assert notice.splits == tuple(name for place, name in enumerate(SPLITS) if place in own)
-    assert notice_scarce(images_of(counts_with(3)), splits[:0], THREE) == []
+    assert notice_scarce(counts_with(3), images.label, splits, THREE) == []
 
 
 def test_a_class_that_no_patient_has_is_refused():
