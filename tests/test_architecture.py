@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "measures": {"catalog", "config"},
     "report": {"config", "context", "measures"},
     "scoring": {"catalog", "context", "measures", "models", "recipe_file", "runs"},
-    "slides": {"catalog", "context", "runs", "scoring"},
+    "slides": {"catalog", "context", "report", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {
         "catalog", "config", "context", "dataset", "measures", "report", "runs", "scoring",

@@ -62,6 +62,7 @@ class Prediction(_Told):
             there; None where the run does not judge in context.
         unlike_training: whether the image is of another kind than those of the training; None
             where the run cannot tell.
+        named_like_mask: whether the file's name or folder is that of a segmentation mask.
         error: why the image could not be scored; empty where it was.
         image: the file, or the image itself.
         closing: what a reader of any prediction must know.
@@ -80,6 +81,7 @@ class Prediction(_Told):
     alone_probabilities: Mapping[str, float] = dataclasses.field(default_factory=dict)
     slide_point: bool | None = None
     unlike_training: bool | None = None
+    named_like_mask: bool = False
     error: str = ""
     image: Path | Image.Image = dataclasses.field(repr=False, compare=False)
     closing: str = dataclasses.field(default="", repr=False, compare=False)

@@ -1,6 +1,7 @@
 """Takes images as people have them (files, folders, Pillow images, arrays), and predicts them."""
 
 import dataclasses
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,9 +18,10 @@ from cancernet.scoring import prediction as scoring
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.prediction import Failure
 from cancernet.scoring.predictor import Predictor, as_the_run_judges
-from cancernet.scoring.words import as_text
+from cancernet.scoring.words import as_text, masks_skipped
 
 Source = Path | Image.Image  # the image in RGB
+_log = logging.getLogger(__name__)
 PICTURES_AT_ONCE = 256  # so that a long list takes little memory
 
 
@@ -28,13 +30,17 @@ def as_sources(images: Any) -> tuple[list[Source], bool]:
 
     Args:
         images: a path, a Pillow image, an array, or any number of these; a folder stands for
-            all images in it.
+            all images in it but masks, whose number is logged.
 
     Raises:
         ImageError: an array is of another shape or range.
     """
     if isinstance(images, str | os.PathLike):
-        return list(Inputs([Path(images)])), Path(images).is_dir()
+        inputs = Inputs([Path(images)])
+        found: list[Source] = list(inputs)
+        if inputs.masks:
+            _log.warning(masks_skipped(inputs.masks))
+        return found, Path(images).is_dir()
     if isinstance(images, np.ndarray | Image.Image):
         return [_as_image(images)], False
     return [source for each in images for source in as_sources(each)[0]], True

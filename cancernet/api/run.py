@@ -90,7 +90,7 @@ class Run:
 
         Args:
             images: a file, a Pillow image, or an array of 0-255 and shape (height, width, 3) or
-                (height, width); a folder; or any number of these.
+                (height, width); a folder; or any number of these. Masks in a folder are left out.
             alone: judge every patch without its neighbours.
             progress: show a bar.
 
@@ -113,8 +113,8 @@ class Run:
         from cancernet.base.console import progress_bar
         from cancernet.base.errors import ImageError
 
-        sources, several = as_sources(images)
         with reporting(progress):
+            sources, several = as_sources(images)
             answers = predict_sources(self._predictor, sources, alone=alone)
             found = Predictions(progress_bar(answers, total=len(sources)))
         if several:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
 UNLIKE = "unlike the training images, so the answer rests on nothing that the model has seen"
+NAMED_LIKE_MASK = "named like a segmentation mask, for which the answer means nothing"
 NOTICE = "Research software, not a medical device; not for diagnosis."
 
 # The formats of images that `cancernet/images/formats.py` opens.

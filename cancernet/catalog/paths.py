@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 from cancernet.catalog.entry import Identity, LeftOut, Reason
 
@@ -65,7 +65,7 @@ def group_of(path: PurePosixPath, pattern: str | re.Pattern[str]) -> str | None:
     return named or found[0] or str(path.with_suffix(""))
 
 
-def is_mask(path: PurePosixPath) -> bool:
+def is_mask(path: PurePath) -> bool:
     """Tells whether this is a segmentation mask: `benign (1)_mask.png`, or in a folder `masks`."""
     in_folder = any(part.casefold() in _MASK_FOLDERS for part in path.parts[:-1])
     return in_folder or _MASK.search(path.stem) is not None

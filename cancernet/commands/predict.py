@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.screen import RED, fitted
+from cancernet.base.screen import fitted
 from cancernet.base.settings import columns_setting, flag_of, setting, setting_fields
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
-from cancernet.commands.command_line import add_settings, alert, command_parser, given_settings
+from cancernet.commands.command_line import add_settings, command_parser, given_settings
 from cancernet.commands.model_alone import ModelFlags, is_model_alone
 from cancernet.config import OUTPUT
 
@@ -215,8 +215,6 @@ def _predict(
     scored, failed = predict_images(images, flags, trained, own)
     if scored and not flags.json:
         _say_what_answered(trained)
-    if scored == 0 and failed == 0:
-        alert(f"error: there is no image ({IMAGES_READ}) in what was named", RED)
     return _exit_code(scored, failed)
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
-from cancernet.base.screen import BOLD, RED, coloured, fitted
-from cancernet.base.words import NOTICE, counted
+from cancernet.base.screen import BOLD, RED, YELLOW, coloured, fitted
+from cancernet.base.words import IMAGES_READ, NOTICE, counted
 from cancernet.commands.command_line import alert
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs, listed_images
 from cancernet.scoring.prediction import Failure, Prediction
 from cancernet.scoring.predictor import Predictor, as_the_run_judges
-from cancernet.scoring.words import as_text, reading_notes
+from cancernet.scoring.words import as_text, masks_skipped, reading_notes
 
 if TYPE_CHECKING:
     from cancernet.commands.predict import PredictFlags
@@ -95,6 +95,9 @@ def predict_named(
     Returns:
         How many images have been scored and how many could not be, rows of an
         interrupted CSV included.
+
+    Raises:
+        CancerNetError: there is no image in what was named.
     """
     inputs = Inputs(named)
     if csv_path is None:
@@ -107,12 +110,33 @@ def predict_named(
         in_context = isinstance(predictor, PredictorInContext)
         table = CsvFile(csv_path, predictor.run, named, in_context=in_context, overwrite=overwrite)
         tally = _fill_csv(predictor, inputs, table, as_json_lines, also)
+    if not any(tally):
+        if inputs.masks:
+            raise CancerNetError(
+                f"what was named holds no image but {counted(inputs.masks, 'mask')}, recognised by "
+                "name; name a mask file itself to score it"
+            )
+        raise CancerNetError(f"there is no image ({IMAGES_READ}) in what was named")
+    _say_what_was_named(inputs, in_words=csv_path is None and not as_json_lines)
+    return tally
+
+
+def _say_what_was_named(inputs: Inputs, *, in_words: bool) -> None:
+    """Says what was skipped, and how many masks were scored; one answer in words says it itself."""
     if inputs.passed_over:
         others = counted(
             inputs.passed_over, "file that is not an image", "files that are not images"
         )
         print(f"{others} skipped", file=sys.stderr)
-    return tally
+    if inputs.masks:
+        print(masks_skipped(inputs.masks), file=sys.stderr)
+    if inputs.named_like_masks > int(in_words):
+        images = counted(inputs.named_like_masks, "image is", "images are")
+        alert(
+            f"WARNING: {images} named like masks, for which the answers mean nothing; masks inside "
+            "a named folder are skipped",
+            YELLOW,
+        )
 
 
 @contextlib.contextmanager

@@ -244,7 +244,8 @@ def _one_spelling_each(named: list[str]) -> tuple[list[str], str]:
 def _read_folders(folder: Path, run: Run) -> Labelled:
     dataset = catalog.DATASETS.get(run.record.dataset.name)
     paths, labels, named, reasons = [], [], [], []
-    for file in Inputs([folder]):
+    inputs = Inputs([folder])
+    for file in inputs:
         relative = PurePosixPath(file.relative_to(folder).as_posix())
         try:
             label, patient = _identity(relative, run.classes, dataset)
@@ -254,6 +255,7 @@ def _read_folders(folder: Path, run: Run) -> Labelled:
         paths.append(str(relative))
         labels.append(run.classes.index(label))
         named.append(patient)
+    reasons += [catalog.Reason.MASK.value] * inputs.masks
     patients, respelled = _one_spelling_each(named)
     return Labelled(
         name=folder.resolve().name,
@@ -278,7 +280,7 @@ def _identity(
     """
     label = next((part for part in reversed(path.parts[:-1]) if part in classes), None)
     in_a_table = dataset is not None and dataset.tables is not None and dataset.tables.read
-    if dataset is not None and not in_a_table and not catalog.is_mask(path):
+    if dataset is not None and not in_a_table:
         try:
             found = dataset.identify(path)
             return found.label, found.patient
@@ -286,8 +288,6 @@ def _identity(
             raise
         except catalog.LeftOut:
             pass  # the folder of a class is enough
-    if catalog.is_mask(path):
-        raise catalog.LeftOut(catalog.Reason.MASK)
     if label is None:
         raise catalog.LeftOut(catalog.Reason.NO_CLASS)
     return label, ""

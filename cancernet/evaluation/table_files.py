@@ -53,7 +53,7 @@ def files_of(table: Path, lines: Mapping[str, int]) -> Files:
 
 def files_below(folder: Path) -> list[str]:
     """Returns the image files below a folder, relative to it, with `/`."""
-    return [file.relative_to(folder).as_posix() for file in Inputs([folder])]
+    return [file.relative_to(folder).as_posix() for file in Inputs([folder], with_masks=True)]
 
 
 def say_missing(table: Path, missing: list[LeftOutFile]) -> None:

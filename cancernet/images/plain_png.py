@@ -1,4 +1,4 @@
-"""Decodes ordinary PNG files quickly, not looking at parts that change no pixel; writes drawings.
+"""Decodes ordinary PNG files quickly, not looking at parts that change no pixel.
 
 Many small ones are decoded and scaled as one picture, with the same pixels: making an object for
 each takes Pillow as long as decoding it. Their lines, unpacked but still filtered, are put one
@@ -8,7 +8,6 @@ predicted.
 
 import contextlib
 import functools
-import io
 import struct
 import zlib
 from collections import defaultdict
@@ -59,18 +58,6 @@ def plain_png(content: bytes, maximum_pixels: int) -> Image.Image | None:
     with contextlib.suppress(ValueError):  # the data are damaged
         return _decoded(form, data) if data else None
     return None
-
-
-def opaque_png(pixels: Any, *, dots_per_inch: float) -> bytes:
-    """Returns a drawing, uint8 RGBA (height, width, 4), as a PNG file without transparency.
-
-    Without the fourth channel and at the least compression this takes three quarters of
-    Matplotlib's time, and the file is as large.
-    """
-    stream = io.BytesIO()
-    image = Image.fromarray(np.ascontiguousarray(np.asarray(pixels)[..., :3]))
-    image.save(stream, "PNG", compress_level=1, dpi=(dots_per_inch, dots_per_inch))
-    return stream.getvalue()
 
 
 def scale_together(

@@ -46,8 +46,8 @@ ALIKE_DETAIL = 0.5
 ENOUGH_EVIDENCE, SURER = 0.2, 0.25
 FREE_CROP, ENOUGH_TO_FIT, SURER_TO_FIT = 0.93, 0.5, 0.45
 # Nobody changes the ratio of a picture's sides by more. A narrow strip, such as a patch at the edge
-# of a slide, would fit somewhere into many others.
-MOST_SQUEEZED = 2.5
+# of a slide, would fit somewhere into many others; sooner where there is little detail.
+MOST_SQUEEZED, MOST_WITH_LITTLE = 2.5, 2.0
 # Candidates looked at for each picture, the best.
 CANDIDATES = 6
 
@@ -203,7 +203,7 @@ def _verified(
             chunk = hits[place * CHUNK : (place + 1) * CHUNK].tolist()
             for (one, other, _, symmetry, _), found in zip(chunk, agreements, strict=True):
                 first, second = size[one].tolist(), size[other].tolist()
-                if _is_one(found) and _is_same_form(symmetry, first, second):
+                if _is_one(found) and _is_same_form(found, symmetry, first, second):
                     changes = _changes(found, symmetry, first, second)
                     distance = round(1 - found.detail, 4)
                     pairs.append(
@@ -221,10 +221,11 @@ def _is_one(found: Agreement) -> bool:
     return found.grey >= ALIKE_GREY and found.detail >= ALIKE_DETAIL + surer * lacking
 
 
-def _is_same_form(symmetry: int, first: list[int], second: list[int]) -> bool:
+def _is_same_form(found: Agreement, symmetry: int, first: list[int], second: list[int]) -> bool:
+    most = MOST_SQUEEZED if found.evidence >= ENOUGH_EVIDENCE else MOST_WITH_LITTLE
     height, width = first[::-1] if SYMMETRIES[symmetry][0] else first
     squeezed = height * second[1] / (width * second[0])
-    return 1 / MOST_SQUEEZED <= squeezed <= MOST_SQUEEZED
+    return 1 / most <= squeezed <= most
 
 
 def _agreements(chunk: list[tuple[Any, ...]]) -> list[Agreement]:

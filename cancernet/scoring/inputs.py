@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import is_file
@@ -14,15 +14,18 @@ class Inputs:
 
     A named file is always yielded, whatever its suffix, so that a wrong one is answered with
     a reason. In folders only image suffixes count, and DICOM files without any; what
-    `is_hidden` tells is skipped.
+    `is_hidden` tells is skipped. Masks in folders are left out, as a build leaves them out.
 
     Attributes:
         passed_over: number of other files met so far.
+        masks: number of masks left out so far.
+        named_like_masks: number of images met so far that are named so and not left out.
     """
 
-    def __init__(self, named: list[Path]) -> None:
-        self._named = named
-        self.passed_over = 0
+    def __init__(self, named: list[Path], *, with_masks: bool = False) -> None:
+        """Walks nothing yet; `with_masks` yields the masks in folders too."""
+        self._named, self._with_masks = named, with_masks
+        self.passed_over = self.masks = self.named_like_masks = 0
 
     def __iter__(self) -> Iterator[Path]:
         """Yields every image path once."""
@@ -31,12 +34,12 @@ class Inputs:
     def names(self) -> Iterator[str]:
         """Yields the same as text, which takes a tenth of the time."""
         for path in self._named:
-            if path.is_dir():
-                yield from self._below(str(path))
-            else:
-                yield str(path)
+            for name in self._below(str(path)) if path.is_dir() else [str(path)]:
+                self.named_like_masks += is_named_like_mask(name)
+                yield name
 
-    def _below(self, folder: str) -> Iterator[str]:
+    def _below(self, folder: str, inside: str = "") -> Iterator[str]:
+        # `inside` is the way from the named folder, which may itself be called `masks`.
         # The names are sorted folder by folder. Links to folders are not followed, so that a
         # loop of links cannot hang the walk.
         try:
@@ -52,11 +55,29 @@ class Inputs:
                 continue
             path = name if folder == os.curdir else os.path.join(folder, name)
             if is_folder:
-                yield from self._below(path)
-            elif is_image_name(folder, name):
-                yield path
-            else:
+                yield from self._below(path, f"{inside}{name}/")
+            elif not is_image_name(folder, name):
                 self.passed_over += 1
+            elif not self._with_masks and _is_mask(inside + name):
+                self.masks += 1
+            else:
+                yield path
+
+
+def is_named_like_mask(path: str) -> bool:
+    """Tells whether an image has the name of a mask, or lies in a folder of masks.
+
+    Folders further up may be outside its data set and say nothing of it.
+    """
+    return _is_mask(path) and _is_mask(os.path.join(*PurePath(path).parts[-2:]))
+
+
+def _is_mask(path: str) -> bool:
+    if "mask" not in path.casefold():
+        return False
+    from cancernet.catalog import is_mask  # here, since hardly any prediction needs the catalogue
+
+    return is_mask(PurePath(path))
 
 
 def listed_images(table: Path, folders: list[Path], *, columns: Sequence[str] = ()) -> list[Path]:

@@ -20,11 +20,18 @@ from cancernet.base.files import (
     written_beside,
 )
 from cancernet.base.records import Record, from_json
-from cancernet.base.words import UNLIKE, counted, score_text, some, unlike_of
+from cancernet.base.words import counted, score_text, some, unlike_of
 from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import Failure, Prediction, PredictionInContext, Side
-from cancernet.scoring.words import call_word, class_text, context_text, is_of_sides, point_text
+from cancernet.scoring.words import (
+    call_word,
+    class_text,
+    context_text,
+    is_of_sides,
+    point_text,
+    warnings_of,
+)
 
 FLUSH_EVERY = 1024  # rows
 FIGURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
@@ -179,8 +186,8 @@ class CsvFile:
             [f"{prefix}_{name}" for name in self._run.classes] for prefix in PROBABILITIES
         )
         context = ["neighbours", *alone, "slide_point"] if self._in_context else []
-        answer = ["label", "word", *own, "positive", "operating_point", "call", "unlike_training"]
-        return ["path", *answer, *context, "error"]
+        answer = ["label", "word", *own, "positive", "operating_point", "call"]
+        return ["path", *answer, "unlike_training", "named_like_mask", *context, "error"]
 
     def _row(self, result: Prediction | Failure) -> list[object]:
         """Returns the cells of a result, in the order of `_columns`."""
@@ -199,6 +206,7 @@ class CsvFile:
             result.operating_point,
             result.call,
             result.unlike_training,
+            result.named_like_mask,
             *context,
             "",
         ]
@@ -275,8 +283,7 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
         title += f": probability {score_text(prediction.probability)}"
     if isinstance(prediction, PredictionInContext):
         below.append(context_text(prediction, run))
-    if prediction.unlike_training:
-        below.append(UNLIKE)
+    below += warnings_of(prediction)
     # The layout makes room for these, however many lines they take; for a text it does not.
     figure.suptitle(title, fontsize=12, wrap=True)
     axes.set_title("\n".join(below), fontsize=7.5, color="#444444", wrap=True)

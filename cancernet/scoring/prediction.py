@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cancernet.runs.run_folder import Run
+from cancernet.scoring.inputs import is_named_like_mask
 
 
 class Side(enum.StrEnum):
@@ -38,6 +39,7 @@ class Prediction:
     call: str | None  # what that says: one of two classes, or a `Side` of more; None without one
     # Whether it is of another kind than the training images; None if the run cannot tell.
     unlike_training: bool | None = None
+    named_like_mask: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,4 +155,5 @@ def _facts(run: Run, path: str, score: Score, threshold: float) -> dict[str, Any
         "operating_point": threshold if chosen else None,
         "call": call if chosen else None,
         "unlike_training": score.unlike_training,
+        "named_like_mask": is_named_like_mask(path),
     }

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cancernet.base.words import UNLIKE, score_text
+from cancernet.base.words import NAMED_LIKE_MASK, UNLIKE, counted, score_text
 from cancernet.images.formats import say_oddities
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import Prediction, PredictionInContext, Side
@@ -26,12 +26,17 @@ def as_text(prediction: Prediction, run: Run) -> str:
         lines.append(f"  {class_text(prediction, run)}")
     if isinstance(prediction, PredictionInContext):
         lines.append(f"  {context_text(prediction, run)}")
-    if prediction.unlike_training:
-        lines.append(f"  WARNING: {UNLIKE}")
+    lines += [f"  WARNING: {warning}" for warning in warnings_of(prediction)]
     if prediction.operating_point is None:
         named = zip(run.words, prediction.probabilities.values(), strict=True)
         lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
     return "\n".join(lines)
+
+
+def warnings_of(prediction: Prediction) -> list[str]:
+    """Says what the image is that makes its answer worth nothing."""
+    told = {UNLIKE: prediction.unlike_training, NAMED_LIKE_MASK: prediction.named_like_mask}
+    return [warning for warning, holds in told.items() if holds]
 
 
 def is_of_sides(prediction: Prediction) -> bool:
@@ -105,6 +110,11 @@ def assumed_text(model: "ModelAlone") -> str:
         f"RGB images of {input_.width}x{input_.height} pixels ({input_.interpolation}), with "
         f"values {_PIXELS[model.preprocessing]}"
     )
+
+
+def masks_skipped(masks: int) -> str:
+    """Says how many masks in folders were not scored."""
+    return f"{counted(masks, 'mask')} skipped, recognised by name"
 
 
 def reading_notes(predictor: Predictor) -> list[str]:

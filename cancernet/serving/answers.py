@@ -17,6 +17,7 @@ _SCORED: dict[str, Any] = {
     "operating_point": 0.42,
     "call": "1",
     "unlike_training": False,
+    "named_like_mask": False,
 }
 
 
@@ -76,6 +77,10 @@ class Scored(Answer):
         "`negative`"
     )
     unlike_training: bool | None = _UNLIKE
+    named_like_mask: bool = Field(
+        description="whether the file has the name of a segmentation mask, for which the answer "
+        "means nothing"
+    )
 
     @classmethod
     def of(cls, prediction: Prediction, **more: Any) -> Self:

@@ -101,7 +101,7 @@ async def model(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """Scores one image, always alone."""
     async with _uploads(request, "image") as uploads:
-        prediction = await _service(request).score_one(uploads[0].content)
+        prediction = await _service(request).score_one(uploads[0])
         return _answer(One.of(prediction, notice=NOTICE))
 
 
@@ -138,9 +138,8 @@ async def generate_heatmap(request: Request) -> Response:
     """Scores one image and shows what in it speaks for the predicted class."""
     async with _uploads(request, "image_") as uploads:
         service = _service(request)
-        content = uploads[0].content
-        prediction = await service.score_one(content)
-        explained = await service.heat_maps.heat_map(content, prediction.label)
+        prediction = await service.score_one(uploads[0])
+        explained = await service.heat_maps.heat_map(uploads[0].content, prediction.label)
         return _answer(HeatMap.of(prediction, **dict(explained), notice=NOTICE))
 
 
@@ -161,7 +160,7 @@ async def slide(request: Request) -> Response:
     """
     async with _uploads(request, "patches", many=True) as uploads:
         service = _service(request)
-        outcomes = await service.score([upload.content for upload in uploads])
+        outcomes = await service.score(uploads)
         note(request.scope, images=len(uploads))
         return _answer(await service.slide(uploads, outcomes))
 

@@ -20,6 +20,7 @@ from cancernet.images.plain_png import PNG_SIGNATURE
 from cancernet.images.reading import encoded, pixels_decoded, read_rgb
 from cancernet.scoring.prediction import Failure, Prediction, interpret
 from cancernet.scoring.predictor import Predictor, Prepared
+from cancernet.serving.uploads import Upload
 
 # A progressive JPEG may repeat its scans without end, each costing a pass over all
 # pixels (the "two issues with the JPEG standard" of libjpeg-turbo); real ones have about 10.
@@ -89,7 +90,7 @@ Outcome = Prediction | Failure | Exception
 
 @dataclasses.dataclass(eq=False)
 class _Job:
-    content: bytes
+    upload: Upload
     future: "asyncio.Future[Prediction | Failure]" = dataclasses.field(repr=False)
 
 
@@ -112,12 +113,12 @@ class Scorer:
         for thread in self._threads:
             thread.start()
 
-    async def score_all(self, contents: Sequence[bytes]) -> list[Prediction | Failure]:
+    async def score_all(self, uploads: Sequence[Upload]) -> list[Prediction | Failure]:
         """Scores files in order; a `Failure` says why one cannot be."""
         results: list[Prediction | Failure] = []
-        for start in range(0, len(contents), WINDOW):
-            window = contents[start : start + WINDOW]
-            jobs = [_Job(content, self._loop.create_future()) for content in window]
+        for start in range(0, len(uploads), WINDOW):
+            window = uploads[start : start + WINDOW]
+            jobs = [_Job(upload, self._loop.create_future()) for upload in window]
             with self._changed:
                 self._waiting.extend(jobs)
                 self._changed.notify(len(self._threads))
@@ -152,7 +153,7 @@ class Scorer:
             jobs: list[_Job] = []
             size = 0
             while self._waiting and len(jobs) < BATCH_IMAGES:
-                size += len(self._waiting[0].content)
+                size += len(self._waiting[0].upload.content)
                 if jobs and size > BATCH_BYTES:
                     break
                 job = self._waiting.popleft()
@@ -161,15 +162,15 @@ class Scorer:
             return jobs
 
     def _outcomes(self, jobs: list[_Job]) -> list[Outcome]:
-        images, run = [self._prepare(job.content) for job in jobs], self.predictor.run
+        images, run = [self._prepare(job.upload.content) for job in jobs], self.predictor.run
         try:
             sound = [image for image in images if isinstance(image, Prepared)]
             scores = iter(self.predictor.score(sound))
             return [
-                interpret(run, "", next(scores), run.threshold)
+                interpret(run, job.upload.name, next(scores), run.threshold)
                 if isinstance(image, Prepared)
                 else image
-                for image in images
+                for job, image in zip(jobs, images, strict=True)
             ]
         except Exception as error:
             return [error] * len(jobs)

@@ -69,7 +69,7 @@ class Service:
         if self.scorer is not None:
             self.scorer.close()
 
-    async def score(self, contents: Sequence[bytes]) -> list[Prediction | Failure]:
+    async def score(self, uploads: Sequence[Upload]) -> list[Prediction | Failure]:
         """Scores files in order; a `Failure` says why one cannot be.
 
         Raises:
@@ -77,8 +77,8 @@ class Service:
         """
         assert self.scorer is not None
         # Many images may take longer than one: the limit grows with every thousand.
-        async with time_limit("the answer", self.config.time_limit * (1 + len(contents) / 1000)):
-            return await self.scorer.score_all(contents)
+        async with time_limit("the answer", self.config.time_limit * (1 + len(uploads) / 1000)):
+            return await self.scorer.score_all(uploads)
 
     async def score_together(self, uploads: Sequence[Upload]) -> list[Prediction | Failure]:
         """Scores the files of one request, patches with those of the same patient among them.
@@ -86,18 +86,18 @@ class Service:
         Raises:
             Refusal: 504, it took too long.
         """
-        outcomes = await self.score([upload.content for upload in uploads])
+        outcomes = await self.score(uploads)
         names = [upload.name for upload in uploads]
         # Of thousands of patches it takes long enough to keep others waiting.
         return await asyncio.to_thread(judge_together, self.run, names, outcomes)
 
-    async def score_one(self, content: bytes) -> Prediction:
+    async def score_one(self, upload: Upload) -> Prediction:
         """Scores one file.
 
         Raises:
             Refusal: 422 it cannot be read as an image, 504 it took too long.
         """
-        [outcome] = await self.score([content])
+        [outcome] = await self.score([upload])
         if isinstance(outcome, Failure):
             raise Refusal(422, outcome.error)
         return outcome

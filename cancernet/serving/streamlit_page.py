@@ -8,7 +8,7 @@ import streamlit
 from PIL import Image
 
 from cancernet.base.errors import CancerNetError, ImageError
-from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE, UNLIKE, score_text
+from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE, score_text
 from cancernet.explaining.explainer import Explainer
 from cancernet.explaining.maps import enlarged, overlay
 from cancernet.images.formats import SUFFIXES
@@ -16,7 +16,14 @@ from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import newest_run, open_run
 from cancernet.scoring.in_context import judge_together
 from cancernet.scoring.prediction import Failure, Prediction, PredictionInContext
-from cancernet.scoring.words import call_word, class_text, context_text, is_of_sides, point_text
+from cancernet.scoring.words import (
+    call_word,
+    class_text,
+    context_text,
+    is_of_sides,
+    point_text,
+    warnings_of,
+)
 from cancernet.serving.heat_maps import method_for
 from cancernet.serving.service import INTENDED_USE
 
@@ -107,8 +114,8 @@ def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> Non
         place.caption(_sentence(class_text(prediction, run)))
     if isinstance(prediction, PredictionInContext):
         place.caption(_sentence(context_text(prediction, run)))
-    if prediction.unlike_training:
-        place.warning(f"This image is {UNLIKE}.")
+    for warning in warnings_of(prediction):
+        place.warning(f"This image is {warning}.")
 
 
 def _sentence(text: str) -> str:

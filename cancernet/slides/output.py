@@ -11,7 +11,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, refuse_filled, write_bytes, write_text
 from cancernet.base.tables import write_table
 from cancernet.base.words import score_text
-from cancernet.images.plain_png import opaque_png
+from cancernet.report.figures import style
 from cancernet.runs.run_record import ContextRecord
 from cancernet.slides.cells import Polygon
 from cancernet.slides.geojson import as_geojson
@@ -107,8 +107,6 @@ def picture_of(slide: SlideMap, *, word: str, footer: str) -> bytes:
 
     `word` is what positive means, e.g. "IDC"; `footer` a line below the picture.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     shown = [slide] if slide.context is None else [slide.context.alone, slide]
     panels = 1 + slide.has_truth + len(shown)
     down = 2 if panels == 4 else 1
@@ -134,11 +132,7 @@ def picture_of(slide: SlideMap, *, word: str, footer: str) -> bytes:
         bar.set_ticks([0, 1])
     bottom = 0.07 / figure.get_figheight()
     figure.supxlabel(below, fontsize=8, color="#555555", y=bottom)
-    figure.set_dpi(_DOTS)
-    # `figure.savefig` draws twice, once only to find the places of things.
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return opaque_png(canvas.buffer_rgba(), dots_per_inch=_DOTS)
+    return style.png(figure, dots_per_inch=_DOTS)
 
 
 def _panels(slide: SlideMap, down: int, across: int) -> "tuple[Figure, list[Any]]":

@@ -73,14 +73,16 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
     A place that comes twice counts once: the download may hold everything twice.
 
     Returns:
-        Patient -> patches, sorted by name, and how many images have no place in the name.
+        Patient -> patches, sorted by name, and how many images have no place in the
+        name or are masks.
 
     Raises:
         CancerNetError: no patch with a place in its name.
     """
     patients: dict[str, dict[tuple[int, int], list[Place]]] = {}
     unplaced = 0
-    for path in Inputs(folders):
+    inputs = Inputs(folders)
+    for path in inputs:
         place = read_place(path)
         if place is None:
             unplaced += 1
@@ -94,7 +96,7 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
     return {
         patient: PatientPatches([there[corner] for corner in sorted(there)])
         for patient, there in sorted(patients.items())
-    }, unplaced
+    }, unplaced + inputs.masks
 
 
 def score_places(

@@ -24,10 +24,12 @@ def test_the_page_rounds_as_the_terminal_does(page):
 
 
 def test_good_bad_and_many_images(page):
-    page.set_input_files("#files", upload("=good.png", picture(BLUE)))
+    page.set_input_files("#files", upload("=good_mask.png", picture(BLUE)))
     card = page.locator(".card").first
     expect(card.locator(".word")).to_have_text("IDC")
     expect(card.locator(".judged")).to_be_hidden()
+    expect(card.locator(".mask")).to_contain_text("Named like a segmentation mask")
+    expect(page.locator("#rows")).to_contain_text("IDC (named like a mask)")
     expect(card.locator(".gauge")).to_have_attribute(
         "aria-label", "Probability of IDC: 0.982, at or above the operating point 0.400"
     )
@@ -54,10 +56,12 @@ def test_good_bad_and_many_images(page):
     words = page.locator(".card .word").all_inner_texts()
     assert words == ["IDC", *["Not scored"] * 3, *["IDC", "no IDC"] * 10]
     assert page.locator("#rows tr").count() == 24
+    expect(page.locator(".mask:visible")).to_have_count(1)
     expect(page.locator(".notice")).to_be_visible()
 
     rows = read_download(page, "#csv")
-    assert [row["image"] for row in rows[:3]] == ["'=good.png", "empty.png", "text.png"]
+    assert [row["image"] for row in rows[:3]] == ["'=good_mask.png", "empty.png", "text.png"]
+    assert (rows[0]["named like a mask"], rows[-1]["named like a mask"]) == ("true", "false")
     assert float(rows[0]["probability of IDC"]) == pytest.approx(0.982, abs=1e-3)
     assert rows[1]["problem"] and "not for diagnosis" in rows[0]["notice"]
     page.click("#clear")

@@ -109,6 +109,27 @@ def test_a_picture_may_be_squeezed_to_half_but_a_strip_is_another(tmp_path, widt
     assert {pair[:2] for pair in find_near_duplicates(paths)} == {(1, 2), *also}
 
 
+def corner(seed, width=50):
+    """White but for tissue in a corner, of a size by the seed."""
+    down, right = np.indices((50, width)) / np.array([50, width])[:, None, None]
+    rng = np.random.default_rng(seed)
+    tissue = np.hypot(down / rng.uniform(0.15, 0.45), right / rng.uniform(0.15, 0.45)) < 1
+    grey = np.asarray(texture(seed).resize((width, 50)))[..., 0] * 0.6
+    pixels = np.where(tissue, grey, 240 + rng.normal(0, 1.5, (50, width)))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def test_a_strip_with_little_detail_is_no_squeezed_copy(tmp_path):
+    images = [*(corner(seed) for seed in range(6)), *(corner(9 + n, 22) for n in range(6))]
+    images.append(corner(2).resize((25, 50)))  # a copy, squeezed to half
+    paths = [tmp_path / f"{place}.png" for place in range(len(images))]
+    for image, path in zip(images, paths, strict=True):
+        image.save(path)
+    squares_and_others = np.repeat([0, 1], [6, 7])
+    pairs = find_near_duplicates(paths, apart=squares_and_others)
+    assert {pair.second for pair in pairs} == {12} and (2, 12) in {pair[:2] for pair in pairs}
+
+
 def test_little_to_tell_by_asks_for_more():
     sparse = Agreement(grey=0.9, detail=0.6, evidence=0.05, crop=1.0, gain=1.0, shift=0.0)
     plenty = dataclasses.replace(sparse, evidence=0.4)

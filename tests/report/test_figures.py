@@ -5,6 +5,7 @@ import html.parser
 import re
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -152,6 +153,17 @@ def test_a_figure_that_cannot_be_drawn_is_not_taken_for_a_missing_one(monkeypatc
     monkeypatch.setattr(curves, "draw_roc", lambda calls: None)
     with pytest.raises(RuntimeError, match="'roc' cannot be drawn: TypeError"):
         page(report_content())
+
+
+def test_the_figure_that_failed_is_named_whichever_was_asked_for(monkeypatch):
+    monkeypatch.setattr(curves, "draw_roc", lambda calls: None)
+    figures = Figures(report_content())
+    figures.begin(lambda draw, content, names: partial(draw, content, {"roc"} & {*names}))
+    with pytest.raises(RuntimeError, match="the figure 'roc' cannot be drawn: TypeError"):
+        figures["calibration"]
+    figures.begin(lambda *_: None)  # the process cannot be sent its work
+    with pytest.raises(RuntimeError, match="the figures cannot be drawn: TypeError"):
+        figures["calibration"]
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -317,9 +317,9 @@ def test_table_list_json_and_words_agree(tree, predictor, run, monkeypatch, caps
     flags = ("--run", run.folder)
     assert call(monkeypatch, folder, *flags, "--csv", tree / "all.csv") == 0
     rows = rows_of(tree / "all.csv")
-    assert [*rows[0]][-8:] == [
-        "operating_point", "call", "unlike_training", "neighbours", "alone_probability_0",
-        "alone_probability_1", "slide_point", "error",
+    assert [*rows[0]][-9:] == [
+        "operating_point", "call", "unlike_training", "named_like_mask", "neighbours",
+        "alone_probability_0", "alone_probability_1", "slide_point", "error",
     ]  # fmt: skip
     assert [Path(row["path"]) for row in rows] == list(expected)
     for row in rows:

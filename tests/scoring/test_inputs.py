@@ -29,6 +29,18 @@ def test_a_folder_is_walked_in_the_order_of_names(tree):
     assert inputs.passed_over == 3  # notes.txt, deep.zip, and the link
 
 
+def test_masks_in_folders_are_left_out_unless_asked_for(tree):
+    names = ["b/2_mask.png", "b/Masks/x/1.png", "b/unmasked.png"]
+    for name in names:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    inputs, every = Inputs([tree / "b", tree / names[0]]), Inputs([tree], with_masks=True)
+    assert [path.name for path in inputs] == ["2.PNG", "1.jpeg", "unmasked.png", "2_mask.png"]
+    assert (inputs.masks, inputs.named_like_masks, inputs.passed_over) == (2, 1, 1)
+    assert {path.relative_to(tree).as_posix() for path in every} >= {*names} and every.masks == 0
+    assert len(list(Inputs([tree / "b" / "Masks"]))) == 1  # as a build of that folder
+
+
 @pytest.mark.parametrize(
     ("named", "names"),
     [

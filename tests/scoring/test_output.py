@@ -31,12 +31,12 @@ RESULTS = [
 ]  # fmt: skip
 HEADING = (
     b"path,label,word,probability_0,probability_1,positive,operating_point,call,unlike_training,"
-    b"error\r\n"
+    b"named_like_mask,error\r\n"
 )
 ROWS = [
-    b'"a, b.png",1,IDC,0.25,0.75,True,0.4,1,False,\r\n',
-    b'"bad\nname.png",,,,,,,,,the file is empty (0 bytes)\r\n',
-    b"\xff.png,0,no IDC,0.25,0.75,,,,,\r\n",
+    b'"a, b.png",1,IDC,0.25,0.75,True,0.4,1,False,False,\r\n',
+    b'"bad\nname.png",,,,,,,,,,the file is empty (0 bytes)\r\n',
+    b"\xff.png,0,no IDC,0.25,0.75,,,,,False,\r\n",
 ]
 
 

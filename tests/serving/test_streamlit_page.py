@@ -9,6 +9,7 @@ import pytest
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
+from cancernet.base.words import NAMED_LIKE_MASK
 from cancernet.dataset.notices import Leak, LeakKind
 from cancernet.runs import run_folder
 from tests.conftest import give_context, give_three_classes, write_tiny_run
@@ -99,9 +100,10 @@ def test_patches_of_one_patient_are_judged_together(tmp_path, monkeypatch):
 
 
 def test_a_bad_image_is_named_and_the_rest_shown(app):
-    upload(app, ("bad.png", b"no image"), ("good.png", picture()))
+    upload(app, ("bad.png", b"no image"), ("good_mask.png", picture()))
     assert app.error[0].value.startswith("bad.png: this is not a PNG")
     assert len(app.metric) == 1
+    assert app.warning[-1].value == f"This image is {NAMED_LIKE_MASK}."
 
 
 def test_without_a_run_it_says_what_to_do(tmp_path, monkeypatch):

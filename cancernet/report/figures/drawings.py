@@ -1,7 +1,8 @@
 """The figures of a run or of an evaluation: drawn once, for the folder and for the report."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,14 +47,11 @@ class Figures:
 
     def __getitem__(self, name: str) -> Picture:
         draw = self._drawings[name]
-        try:
-            self._wait()
-            if name not in self._drawn:
+        self._wait()
+        if name not in self._drawn:
+            with _to_draw(f"the figure {name!r}"):
                 svg = svg_text(draw(footer=self._content.footer))
-                self._drawn[name] = Picture("svg+xml", svg.encode())
-        except (AttributeError, LookupError, TypeError) as error:
-            # Jinja would take these for a figure that is not there.
-            raise RuntimeError(f"the figure {name!r} cannot be drawn: {error!r}") from error
+            self._drawn[name] = Picture("svg+xml", svg.encode())
         return self._drawn[name]
 
     def begin(self, start: Start) -> None:
@@ -70,7 +68,9 @@ class Figures:
     def _wait(self) -> None:
         """Waits for what was begun."""
         while self._begun:
-            for name, data in self._begun.pop()().items():
+            with _to_draw("the figures"):
+                files = self._begun.pop()()
+            for name, data in files.items():
                 self._files[name] = data
                 kind = "svg+xml" if name.endswith("svg") else "png"
                 self._drawn[Path(name).stem] = Picture(kind, data)  # SVG comes after PNG
@@ -81,9 +81,19 @@ def draw_files(content: ReportContent, names: Sequence[str]) -> dict[str, bytes]
     found = drawings(content)
     files: dict[str, bytes] = {}
     for name in names:
-        figure = found[name](footer=content.footer)
-        files |= figure_files(figure, name, photographs=name in PHOTOGRAPHS)
+        with _to_draw(f"the figure {name!r}"):
+            figure = found[name](footer=content.footer)
+            files |= figure_files(figure, name, photographs=name in PHOTOGRAPHS)
     return files
+
+
+@contextlib.contextmanager
+def _to_draw(what: str) -> Iterator[None]:
+    """Raises another error for one that Jinja would take for a figure that is not there."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError) as error:
+        raise RuntimeError(f"{what} cannot be drawn: {error!r}") from error
 
 
 def drawings(content: ReportContent) -> "Drawings":

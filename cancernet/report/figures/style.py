@@ -8,10 +8,12 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
 
 from cancernet.base.files import write_bytes
-from cancernet.images.plain_png import opaque_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,9 +78,7 @@ def figure_files(figure: "Figure", name: str, *, photographs: bool = False) -> d
     """
     files = {}
     for kind in ("png",) if photographs else ("png", "svg"):
-        stream = io.BytesIO()
-        _render(figure, stream, kind)
-        files[f"{name}.{kind}"] = stream.getvalue()
+        files[f"{name}.{kind}"] = png(figure) if kind == "png" else _svg(figure)
         # The places of things have been found; finding them again took a third of the time.
         figure.set_layout_engine("none")
     return files
@@ -86,24 +86,36 @@ def figure_files(figure: "Figure", name: str, *, photographs: bool = False) -> d
 
 def svg_text(figure: "Figure") -> str:
     """Returns the figure as an SVG document, without the XML prologue."""
-    stream = io.BytesIO()
-    _render(figure, stream, "svg")
-    text = stream.getvalue().decode("utf-8")
+    text = _svg(figure).decode("utf-8")
     return text[re.search(r"<svg\b", text).start() :]  # type: ignore[union-attr]
 
 
-def _render(figure: "Figure", target: Any, kind: str) -> None:
+def png(figure: "Figure", *, dots_per_inch: int = DOTS_PER_INCH) -> bytes:
+    """Draws a figure as a PNG file without transparency.
+
+    Without the fourth channel and at the least compression the file takes three quarters of
+    Matplotlib's time, and is as large.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     # `figure.savefig` draws twice, once only to find the places of things; nothing here
     # depends on that (no tight box is asked for).
     with rc_context(_SETTINGS):  # type: ignore[arg-type]
-        if kind == "svg":
-            FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None})
-        else:
-            figure.set_dpi(DOTS_PER_INCH)
-            canvas = FigureCanvasAgg(figure)
-            canvas.draw()
-            target.write(opaque_png(canvas.buffer_rgba(), dots_per_inch=DOTS_PER_INCH))
+        figure.set_dpi(dots_per_inch)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    stream = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+    image.save(stream, "PNG", compress_level=1, dpi=(dots_per_inch, dots_per_inch))
+    return stream.getvalue()
+
+
+def _svg(figure: "Figure") -> bytes:
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    stream = io.BytesIO()
+    with rc_context(_SETTINGS):  # type: ignore[arg-type]
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+    return stream.getvalue()

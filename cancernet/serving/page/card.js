@@ -1,7 +1,7 @@
 // One image: preview, class, probability beside the operating point, heat map.
 
 import { Problem, asSentence, formOf, post } from "./api.js";
-import { UNLIKE, beside, callOf, drawHeat, drawLegend, judged, mostProbable, pointName } from "./scale.js";
+import { NAMED_LIKE_MASK, UNLIKE, beside, callOf, drawHeat, drawLegend, judged, mostProbable, pointName } from "./scale.js";
 
 const TALLEST = 1.3; // height by width; taller previews are made narrower
 
@@ -131,6 +131,8 @@ export class Card {
     this.find(".judged").textContent = asSentence(judged(result.neighbours, alone));
     this.find(".unlike").hidden = !result.unlike_training;
     this.find(".unlike").textContent = UNLIKE;
+    this.find(".mask").hidden = !result.named_like_mask;
+    this.find(".mask").textContent = NAMED_LIKE_MASK;
     this.find(".heat-tools").hidden = false;
     this.find(".heat").setAttribute("aria-label", `Show heat map of ${this.file.name}`);
   }

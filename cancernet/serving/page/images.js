@@ -86,7 +86,8 @@ export class Images {
       ? [
           callOf(result, this.facts.classes) +
             (result.isOwn ? " (at your threshold)" : "") +
-            (result.unlike_training ? " (unlike the training images)" : ""),
+            (result.unlike_training ? " (unlike the training images)" : "") +
+            (result.named_like_mask ? " (named like a mask)" : ""),
           ...beside(result.positive_probability, result.operating_point),
           ...(this.facts.context ? [`${result.neighbours ?? "alone"}`] : []),
         ]
@@ -138,7 +139,7 @@ export class Images {
     if (this.facts.context) head.push("neighbours");
     head.push(...alone.map((c) => `probability of ${c.word} alone`));
     const moved = this.thresholds.areOwn;
-    head.push("unlike the training images");
+    head.push("unlike the training images", "named like a mask");
     if (moved) head.push("your threshold", "positive at your threshold");
     head.push("problem", "run", "notice");
     const rows = this.cards.map(({ file, result, held, problem }) => [
@@ -152,6 +153,7 @@ export class Images {
       ...(this.facts.context ? [result?.neighbours] : []),
       ...alone.map((c) => (result?.alone_probabilities ?? result?.probabilities)?.[c.name]),
       result?.unlike_training,
+      result?.named_like_mask,
       ...(moved ? [held?.operating_point, held?.positive] : []),
       problem,
       this.facts.run,

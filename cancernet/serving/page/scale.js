@@ -63,6 +63,10 @@ export function counted(number, one, several) {
 export const UNLIKE =
   "Unlike the training images: the answer rests on nothing that the model has seen.";
 
+/** What is said of a file with the name of a mask. */
+export const NAMED_LIKE_MASK =
+  "Named like a segmentation mask, for which the answer means nothing.";
+
 /** How a run that judges in context judged one patch. */
 export function judged(neighbours, alone) {
   if (neighbours === undefined) return "judged alone, without neighbours";
