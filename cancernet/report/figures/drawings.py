@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.base.beside import Start
 from cancernet.base.files import write_bytes
+from cancernet.base.parallel import Start
 from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
