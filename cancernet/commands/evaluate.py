@@ -90,7 +90,7 @@ def _evaluate_model(
     named: Path, model: ModelDescription, settings: EvaluationSettings, output: Path | None
 ) -> int:
     """Judges a model that has no run folder, as `_evaluate` does a run."""
-    from cancernet.evaluation.model_alone import classes_in, ready, refuse_incomplete
+    from cancernet.evaluation.evaluate_run import classes_in, ready, refuse_incomplete
     from cancernet.scoring.other_models import open_model
     from cancernet.scoring.words import assumed_text
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cancernet.context.context import Context
-from cancernet.context.fit import fit_context, whole_slides
+from cancernet.context.context import Context, fit_context, whole_slides
 from cancernet.context.judge import (
     InContext,
     places_in,

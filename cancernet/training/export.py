@@ -26,7 +26,7 @@ import tf2onnx
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import written_beside
-from cancernet.models.orientations import in_orientations
+from cancernet.models.preprocessing import in_orientations
 from cancernet.models.registry import count_parameters
 from cancernet.planning.plan import Training
 from cancernet.runs import run_folder

@@ -9,7 +9,7 @@ import pytest
 from cancernet.base.words import joined
 from cancernet.report.figures import drawings
 from cancernet.report.figures.classes import factor_counts
-from cancernet.report.figures.network import MOST_BOXES, boxes_of
+from cancernet.report.figures.images import MOST_BOXES, boxes_of
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_report
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures

@@ -12,7 +12,6 @@ from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
 from cancernet.report.figures import classes, curves, images, summary
-from cancernet.report.figures.network import draw_network
 from cancernet.report.figures.style import figure_files, svg_text
 from cancernet.report.portrait import Portrait
 from cancernet.report.rendering import Picture
@@ -140,7 +139,7 @@ def _of_data_and_network(content: ReportContent, portrait: Portrait) -> "Drawing
     found: Drawings = {
         "class_counts": partial(classes.draw_class_counts, portrait.counts, scores.words),
         "samples": partial(images.draw_sample_grid, portrait.samples),
-        "network": partial(draw_network, portrait.layers),
+        "network": partial(images.draw_network, portrait.layers),
         "examples": partial(
             images.draw_examples,
             portrait.examples,
