@@ -140,7 +140,8 @@ def _note_the_rest(
             if name.lower().endswith(suffixes) and not is_hidden(name):
                 continue
             path = os.path.join(here, name)
-            if _is_fork(name) or not is_image_name(here, name):
+            # `._name` is what macOS writes beside every file of an archive.
+            if name.startswith("._") or not is_image_name(here, name):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE))
             elif is_hidden(name):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.HIDDEN))
@@ -148,11 +149,6 @@ def _note_the_rest(
                 images.append(path)
     left_out += (LeftOutFile(path[len(root) :], Reason.HIDDEN, "a folder") for path in hidden)
     return links, images, hidden
-
-
-def _is_fork(name: str) -> bool:
-    """Tells whether this is the `._name` that macOS writes beside every file of an archive."""
-    return name.startswith("._")
 
 
 def _is_hidden_file(path: str) -> bool:

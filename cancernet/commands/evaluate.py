@@ -73,23 +73,20 @@ def main() -> int:
         assert options.run is not None
         return _evaluate_model(options.run, model, EvaluationSettings(**given), options.output)
     if options.run is not None:
-        return _evaluate(options.run, EvaluationSettings(**given), options.output)
+        from cancernet.evaluation.run_results import read_finished
+
+        settings = EvaluationSettings(**given)
+        finished = read_finished(options.run)
+        return _judge(finished, settings, options.output, options.run / EVALUATIONS)
     if given:
         raise CancerNetError("--compare goes with --output only; evaluate each run with --run")
     return _compare(*options.compare, output=options.output)
 
 
-def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -> int:
-    """Judges a run, prints the figures and writes a folder; returns 1 if images were unreadable."""
-    from cancernet.evaluation.run_results import read_finished
-
-    return _judge(read_finished(folder), settings, output, folder / EVALUATIONS)
-
-
 def _evaluate_model(
     named: Path, model: ModelDescription, settings: EvaluationSettings, output: Path | None
 ) -> int:
-    """Judges a model that has no run folder, as `_evaluate` does a run."""
+    """Judges a model that has no run folder."""
     from cancernet.evaluation.evaluate_run import classes_in, ready, refuse_incomplete
     from cancernet.scoring.other_models import open_model
     from cancernet.scoring.words import assumed_text
@@ -105,6 +102,7 @@ def _evaluate_model(
 def _judge(
     finished: "FinishedRun", settings: EvaluationSettings, output: Path | None, parent: Path
 ) -> int:
+    """Prints the figures and writes a folder; returns 1 if images were unreadable."""
     from cancernet.evaluation.evaluate_run import examine
     from cancernet.evaluation.evaluation_report import as_text, write_evaluation
 
