@@ -30,7 +30,6 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        inventory: what was looked at.
         checks: the answers, in the order of the report.
     """
 

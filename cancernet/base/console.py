@@ -39,8 +39,6 @@ def progress_bar(
     """Returns a bar around what is iterated over, or one to `update`.
 
     Args:
-        items: whose steps are counted.
-        title: the stage.
         total: how many steps there are, where `items` does not tell.
         unit: of the steps, with a space before it.
         done: steps that were done before.

@@ -17,7 +17,6 @@ class Found:
     Attributes:
         images: files with an image's suffix, and DICOM files without any; relative, with `/`;
             those nearest to the source folder first, then by name.
-        left_out: everything else.
         drawn: whether the marker of a drawn sample is among them.
     """
 

@@ -195,8 +195,6 @@ def add_settings(
     """Adds a flag for each field that `setting` describes; a flag not given is None.
 
     Args:
-        parser: gets the flags.
-        settings: the dataclass.
         headings: field -> heading of its flag and those after it, where fields name none.
         before: stands before every heading.
         rare: leaves all the flags to `--help-all`.

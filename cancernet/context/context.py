@@ -126,7 +126,6 @@ def fit_context(
         probability: (n,) of the positive class, each patch alone, calibrated.
         positive: (n,) whether the patch is of the positive class.
         places: (n,) where the patches lie.
-        seed: of the thinning.
         spread: standard deviation of the neighbours' weights, sides of a patch.
         even: log odds where the network finds both classes alike. Since every class weighs the
             same in the fit, it is taken off the scores for it.

@@ -58,7 +58,6 @@ def places_of(paths: Sequence[str], slides: Sequence[str], side: int) -> Places:
 
     Args:
         paths: of patches, with `/`.
-        slides: the slide of each.
         side: of a patch, pixels of the slide.
     """
     return Places.at([read_place(PurePosixPath(path).name) for path in paths], slides, side)

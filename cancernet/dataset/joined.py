@@ -55,7 +55,6 @@ def join_files(
 
     Args:
         lines: name -> line of its row.
-        table: the file, for messages.
         images: paths relative to the source folder.
         folder: of the table's images, whose files come first; or empty.
         advice: what to do where no name means a file, for the message.

@@ -67,7 +67,6 @@ def scarce_classes(counts: np.ndarray, dataset: Dataset) -> np.ndarray:
 
     Args:
         counts: images of each patient in each class, (patients, classes).
-        dataset: the catalogue's entry.
     """
     few = (counts > 0).sum(axis=0) < len(SPLITS)
     positive = np.isin(dataset.classes, dataset.positive)

@@ -34,7 +34,6 @@ class Examined:
     """The result of judging a run once more.
 
     Attributes:
-        name: of the data.
         how: which images, in words.
         folder: that the images' paths are relative to; None where it is not known.
         assessment: the scores, and their figures at the operating point; in context where the

@@ -188,8 +188,6 @@ def over_classes(
     Args:
         calls: whose patients are resampled, as for every other interval.
         truth, predicted: (images,) class indices.
-        seed: of the draws.
-        resamples: number of draws.
 
     Returns:
         The share of images, and the plain mean of the shares of the classes that have images. A

@@ -35,8 +35,6 @@ class Comparison:
         second: metrics of the second.
         difference: second − first.
         limits: (low, high) around every difference; NaN where no spread was seen.
-        patients: that were resampled.
-        resamples: number of draws.
         remarks: what the intervals cannot tell.
     """
 
@@ -68,7 +66,6 @@ def compare(
     Args:
         first: testing images as the first run scored them.
         second: the same images as the second run scored them, in any order.
-        classes: of both.
         thresholds: operating points of the first and the second run; each one number, or
             one for every image in that run's order.
 

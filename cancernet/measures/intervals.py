@@ -46,10 +46,6 @@ class Intervals:
         limits: (low, high) for every metric; both NaN where no interval can be given.
         level: share of intervals that cover the truth, 0-1.
         patients: that were resampled.
-        patients_with_positives: of them.
-        patients_with_negatives: of them.
-        resamples: number of draws.
-        seed: of the draws.
         remarks: what these intervals cannot tell.
     """
 

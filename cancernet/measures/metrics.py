@@ -101,7 +101,6 @@ class Figures(ByName, Sparse):
     """Figures of one split; NaN where undefined.
 
     Attributes:
-        images: that were judged.
         patients: whose images they are, or None when not known.
         sensitivity: recall of the positive; NaN without positives.
         specificity: recall of the rest.

@@ -48,7 +48,6 @@ def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
     Args:
         calls: of validation; their threshold does not count. The fewer patients are known, the
             less they are trusted.
-        rule: that chooses.
 
     Returns:
         The operating point. With one class only no rule can choose: the expected threshold stands

@@ -20,10 +20,6 @@ class PatientRow(ByName):
     """The images of one patient judged by themselves; NaN where undefined.
 
     Attributes:
-        patient: name.
-        images: number of them.
-        positives: of the images.
-        called_positive: of the images.
         true_share: share of positives.
         called_share: share called positive.
         mean_score: over the images.
@@ -115,7 +111,6 @@ class PatientScores:
 
     Attributes:
         patients: names, sorted.
-        images: of each.
         true_share: share of images that are positive.
         scores: "area fraction" (share of images called positive), "mean score" and
             "mean of the top k", each 0-1.
@@ -171,8 +166,6 @@ class PatientMetrics(ByName):
     """Figures over patients.
 
     Attributes:
-        patients: number of them.
-        positive_patients: of them.
         scores: name of a score -> how well it ranks patients.
         area_error: of the area fraction.
         alike: says so when all patients are positive, or none; else None.

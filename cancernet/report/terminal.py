@@ -31,7 +31,6 @@ def summary(
     """Returns the testing figures that matter most, between two rules of 79 columns.
 
     Args:
-        assessment: the figures.
         unit: what was not split, in a word: patient, source, group.
         in_context: whether patches were judged with their neighbours.
         places: what else to name: title -> path or command.

@@ -147,7 +147,6 @@ def load_model(path: Path, shown: Path, *, weights: Path | None = None) -> Any:
     """Loads a vetted file in safe mode, without custom objects and without its optimizer.
 
     Args:
-        path: of the file.
         shown: the name a person knows it by.
         weights: file of the weights, for a file that holds the network only.
 
@@ -281,7 +280,6 @@ def _run_of(known: ModelDescription, named: Path, sides: tuple[int, int], checks
     """Returns a run that holds what is known of a model.
 
     Args:
-        named: the file.
         sides: height and width of its input.
         checksum: SHA-256 of the file, or of its files.
     """

@@ -34,7 +34,6 @@ def judge_in_context(
     by it (benchmarks/README.md, "In context").
 
     Args:
-        training: data set and settings.
         alone: the scores of each patch alone.
         score: scores training images by their places in the split, calibrated.
 

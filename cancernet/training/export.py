@@ -73,7 +73,6 @@ def write_verified(
     Args:
         network: a float32 model, called at least once.
         orientations: in which both files judge an image, a key of `ORIENTATIONS`.
-        keras_path, onnx_path: where they go.
         pixels: images to compare on, uint8 (n, height, width, 3), n at least 1.
 
     Returns:

@@ -45,7 +45,6 @@ class StudyPlace:
     Attributes:
         address: for SQLAlchemy.
         shown: the same for messages, without the password.
-        results: folder of the results.
         file: the SQLite file, or None on a server.
     """
 
@@ -97,8 +96,6 @@ def open_study(
     """Opens the study, or begins it.
 
     Args:
-        place: where it is kept.
-        maximize: whether more is better.
         identity: what must not change within a study: name in a message -> a JSON value.
         first: values of the dimensions that a new study tries first; empty for none.
 
