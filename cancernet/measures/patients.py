@@ -184,13 +184,10 @@ class PatientMetrics(ByName):
 
 
 def patient_metrics(
-    found: PatientScores, *, least_share: float = 0.0, resamples: int = RESAMPLES, seed: int = 7
+    found: PatientScores, *, resamples: int = RESAMPLES, seed: int = 7
 ) -> PatientMetrics:
-    """Judges the scores of patients, each drawn as one image for the intervals.
-
-    A patient is positive when more than `least_share` of the images is.
-    """
-    positive = found.true_share > least_share
+    """Judges the scores of patients, each drawn as one image; positive where any image is."""
+    positive = found.true_share > 0
     scores = {}
     for name, score in found.scores.items():
         calls = Calls(positive, np.clip(score, 0.0, 1.0), 0.5, found.patients)
