@@ -10,7 +10,6 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.records import Written
 from cancernet.measures.calls import Calls
 from cancernet.measures.intervals import (
-    LEVEL,
     RESAMPLES,
     UNDEFINED,
     draw_weights,
@@ -121,7 +120,7 @@ def _limits(value: float, draws: np.ndarray, calls: Calls, name: str) -> tuple[f
     spread = spread_of(value, draws, effective)
     if spread is None:
         return UNDEFINED
-    reach = standard_errors(effective, LEVEL) * np.std(spread)
+    reach = standard_errors(effective) * np.std(spread)
     most = 2.0 if name == "mcc" else 1.0
     return max(-most, float(value - reach)), min(most, float(value + reach))
 
