@@ -12,7 +12,7 @@ from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
 from cancernet.report.figures import classes, curves, images, summary
-from cancernet.report.figures.style import figure_files, svg_text
+from cancernet.report.figures.style import figure_files
 from cancernet.report.portrait import Portrait
 from cancernet.report.rendering import Picture
 from cancernet.report.sections import SIDES, class_tables, testing_counts
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Drawings = dict[str, Callable[..., Figure]]
 
 FIGURES = "figures"
+# Made of pixels, so that there is nothing to gain from SVG.
 PHOTOGRAPHS = {"samples", "examples", "kernels"}
 # Shown on the page only.
 NOT_A_FILE = {"confusion_matrix_of_calls"}
@@ -48,8 +49,8 @@ class Figures:
         try:
             self._wait()
             if name not in self._drawn:
-                svg = svg_text(draw(footer=self._content.footer))
-                self._drawn[name] = Picture("svg+xml", svg.encode())
+                [svg] = figure_files(draw(footer=self._content.footer), name, ["svg"]).values()
+                self._drawn[name] = Picture("svg+xml", svg)
         except (AttributeError, LookupError, TypeError) as error:
             # Jinja would take these for a figure that is not there.
             raise RuntimeError(f"the figure {name!r} cannot be drawn: {error!r}") from error
@@ -81,7 +82,7 @@ def draw_files(content: ReportContent, names: Sequence[str]) -> dict[str, bytes]
     files: dict[str, bytes] = {}
     for name in names:
         figure = found[name](footer=content.footer)
-        files |= figure_files(figure, name, photographs=name in PHOTOGRAPHS)
+        files |= figure_files(figure, name, ["png"] if name in PHOTOGRAPHS else ["png", "svg"])
     return files
 
 

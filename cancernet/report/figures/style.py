@@ -5,7 +5,6 @@ differs in line style or marker as well.
 """
 
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,27 +68,18 @@ def save_figure(figure: "Figure", path: Path) -> tuple[Path, Path]:
     return (path.with_suffix(".png"), path.with_suffix(".svg"))
 
 
-def figure_files(figure: "Figure", name: str, *, photographs: bool = False) -> dict[str, bytes]:
-    """Returns the files of a figure, file name to content; one of photographs is PNG only.
-
-    They are made of pixels, so there is nothing to gain from SVG.
-    """
+def figure_files(
+    figure: "Figure", name: str, kinds: Sequence[str] = ("png", "svg")
+) -> dict[str, bytes]:
+    """Returns the files of a figure, file name to content."""
     files = {}
-    for kind in ("png",) if photographs else ("png", "svg"):
+    for kind in kinds:
         stream = io.BytesIO()
         _render(figure, stream, kind)
         files[f"{name}.{kind}"] = stream.getvalue()
         # The places of things have been found; finding them again took a third of the time.
         figure.set_layout_engine("none")
     return files
-
-
-def svg_text(figure: "Figure") -> str:
-    """Returns the figure as an SVG document, without the XML prologue."""
-    stream = io.BytesIO()
-    _render(figure, stream, "svg")
-    text = stream.getvalue().decode("utf-8")
-    return text[re.search(r"<svg\b", text).start() :]  # type: ignore[union-attr]
 
 
 def _render(figure: "Figure", target: Any, kind: str) -> None:
