@@ -20,8 +20,7 @@ import numpy as np
 from finished_runs import finished_runs, parse_arguments
 from patients_left_out import Judged, print_differences, print_table
 
-from cancernet.context.context import RAISE, Context
-from cancernet.context.fit import fit_context
+from cancernet.context.context import RAISE, Context, fit_context
 from cancernet.context.judge import places_of
 from cancernet.context.neighbours import SPREAD, Places
 from cancernet.context.slide_point import operating_points

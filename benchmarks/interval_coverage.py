@@ -74,7 +74,7 @@ def limits_by_method(sums, resamples, seed):
     once = judge_weighted(sums, everybody)
     without_one = judge_weighted(sums, everybody - np.eye(patients, dtype=np.int64))
     found = {method: {} for method in METHODS}
-    found["report"] = limits_of(sums, once, draws, level=0.95)
+    found["report"] = limits_of(sums, once, draws)
     for name in METRICS:
         found["percentile"][name] = np.nanquantile(draws[name], (0.025, 0.975))
         tails = corrected_tails(once[name][0], draws[name], without_one[name])

@@ -25,7 +25,7 @@ from cancernet.measures.decisions import rule_of
 from cancernet.measures.operating_point import choose_operating_point
 
 BATCH = 64
-# As cancernet/models/orientations.py has them; a test holds those to NumPy.
+# As cancernet/models/preprocessing.py has them; a test holds those to NumPy.
 KINDS = {"none": (0,), "turn": (0, 1), "quarter-turns": (0, 1, 2, 3), "symmetries": range(8)}
 
 

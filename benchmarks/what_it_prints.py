@@ -23,7 +23,7 @@ import tifffile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cancernet.commands import build, command_line, evaluate, predict
-from cancernet.sample.dicom import dicom_bytes
+from cancernet.sample.clinics import dicom_bytes
 from tests.conftest import write_tiny_run
 from tests.helpers.evaluation_examples import finished_run
 

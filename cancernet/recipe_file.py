@@ -45,7 +45,6 @@ def write_recipe(path: Path, config: TrainConfig, *, found: dict[str, Any]) -> N
 
     Args:
         path: of the file; its folder is made.
-        config: the settings.
         found: how they were found, plain JSON values.
     """
     write_json(

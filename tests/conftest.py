@@ -104,10 +104,9 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the pictures of a report empty: for tests of its words, which so take a tenth."""
     from cancernet.report.figures import drawings
 
-    def figure_files(figure, name, *, photographs=False):
-        return {f"{name}.png": b""} if photographs else {f"{name}.svg": b"<svg/>"}
+    def figure_files(figure, name, kinds=("png", "svg")):
+        return {f"{name}.svg": b"<svg/>"} if "svg" in kinds else {f"{name}.png": b""}
 
-    monkeypatch.setattr(drawings, "svg_text", lambda figure: "<svg/>")
     monkeypatch.setattr(drawings, "figure_files", figure_files)
 
 

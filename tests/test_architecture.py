@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "runs": {"appearance", "config", "context", "dataset", "measures"},
     "measures": {"catalog", "config"},
     "report": {"config", "context", "measures"},
-    "scoring": {"catalog", "context", "measures", "models", "recipe_file", "runs"},
+    "scoring": {"catalog", "config", "context", "measures", "models", "recipe_file", "runs"},
     "slides": {"catalog", "context", "report", "runs", "scoring"},
     "explaining": {"models", "runs", "scoring"},
     "evaluation": {

@@ -16,7 +16,7 @@ from cancernet.models import MODELS
 from cancernet.models.pretrained import probabilities
 from cancernet.models.registry import Network
 from cancernet.sample import clinics
-from cancernet.sample.dicom import dicom_bytes
+from cancernet.sample.clinics import dicom_bytes
 from cancernet.sample.layouts import draw_sample
 from tests.test_pipeline import inside
 

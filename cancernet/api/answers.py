@@ -165,7 +165,6 @@ class DataSet(_Told):
     """A data set that was built.
 
     Attributes:
-        folder: where it is.
         facts: the content of its `build.json`: classes, counts, leaks, notices.
         failed: files with a defect, which were left out: source, reason, detail.
         unchanged: whether exactly this set was there already.

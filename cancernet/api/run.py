@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from cancernet.api.arguments import as_given, called, reporting
+from cancernet.api.making import as_given, called, reporting
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
-from cancernet.auditing import name_checks, picture_checks, words
+from cancernet.auditing import checks, picture_checks, words
 from cancernet.auditing.checks import LEAK, Check, CheckKind, Finding
 from cancernet.auditing.inventory import Inventory, read_inventory
 from cancernet.base.errors import CancerNetError
@@ -30,7 +30,6 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        inventory: what was looked at.
         checks: the answers, in the order of the report.
     """
 
@@ -68,9 +67,9 @@ def audit(
     """
     inventory = read_inventory(folder, dataset=dataset, group_by=group_by)
     # Before there are pictures in memory: names take much of it too.
-    groups = name_checks.check_groups(inventory)
-    families = name_checks.check_families(inventory)
-    confounding = name_checks.check_confounding(inventory)
+    groups = checks.check_groups(inventory)
+    families = checks.check_families(inventory)
+    confounding = checks.check_confounding(inventory)
     paths = [os.path.abspath(path) for path in inventory.full_paths()]  # noqa: PTH100, by speed
     with step_bars() as progress:
         pictures = look_at_pictures(
@@ -92,7 +91,7 @@ def audit(
             picture_checks.check_readable(inventory, pictures),
             confounding,
             picture_checks.check_stain(inventory, pictures),
-            name_checks.check_prevalence(inventory),
+            checks.check_prevalence(inventory),
         ],
     )
 

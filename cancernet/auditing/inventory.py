@@ -51,7 +51,6 @@ class Grouping:
     """How the groups are known.
 
     Attributes:
-        source: what tells them.
         given: the pattern, or the name of the data set.
         unnamed: how many images have no group.
     """

@@ -21,11 +21,6 @@ NOT_NEEDED = ("matplotlib", "pandas", "sklearn")
 LOGGED_EVERY = 10.0  # seconds between the lines of a log
 
 
-def is_shown() -> bool:
-    """Tells whether the program says what it does: in every command, in Python when asked to."""
-    return logging.getLogger("cancernet").isEnabledFor(logging.INFO)
-
-
 def progress_bar(
     items: Iterable[Any] | None = None,
     *,
@@ -39,8 +34,6 @@ def progress_bar(
     """Returns a bar around what is iterated over, or one to `update`.
 
     Args:
-        items: whose steps are counted.
-        title: the stage.
         total: how many steps there are, where `items` does not tell.
         unit: of the steps, with a space before it.
         done: steps that were done before.
@@ -49,6 +42,8 @@ def progress_bar(
     """
     from tqdm import tqdm
 
+    # In every command, in Python when asked to.
+    shown = logging.getLogger("cancernet").isEnabledFor(logging.INFO)
     hidden = None if not in_logs else False  # None: where there is no terminal
     return tqdm(
         items,
@@ -57,7 +52,7 @@ def progress_bar(
         unit=unit,
         initial=done,
         leave=leave,
-        disable=hidden if is_shown() else True,
+        disable=hidden if shown else True,
         mininterval=LOGGED_EVERY if in_logs and not sys.stderr.isatty() else 0.2,
     )
 

@@ -155,20 +155,22 @@ def read_json(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(
+    path: Path, refusal: Exception | None = None, *, patience: float = PATIENCE_SECONDS
+) -> Iterator[None]:
     """Holds an exclusive lock on a file for the time of the block, then removes the file.
 
     The operating system drops the lock when the process ends, however it ends, so a
     file left behind is no obstacle.
 
     Raises:
-        LockedError: another process holds it.
+        LockedError: another process holds it; or `refusal`, which says so.
     """
     held = _file_lock(path)
     try:
-        held.acquire(timeout=PATIENCE_SECONDS, poll_interval=POLL_SECONDS)
+        held.acquire(timeout=patience, poll_interval=POLL_SECONDS)
     except TimeoutError:
-        raise LockedError(str(path)) from None
+        raise refusal or LockedError(str(path)) from None
     try:
         yield
     finally:

@@ -1,30 +1,35 @@
-"""Work spread over processes: this machine's (`in_parallel`), or a Dask cluster's (`Cluster`).
+"""Work spread over processes: this machine's, or a Dask cluster's (`Cluster`).
 
-`multiprocessing.Pool` hangs when a worker is killed, and leaves its workers behind when the
-program is. Here a killed worker is an error in a sentence, and workers end with the program.
+`in_parallel` and `spread` do one thing with much; `processes_beside` does one thing after the other
+while this process trains. A worker that is killed is an error in a sentence, and workers end with
+the program, however it ends.
 Dask runs the tasks of a worker that died again elsewhere. It sends pickled objects: connect only
 to a scheduler that you trust. Workers read files by their paths, so these must be the same on
 every machine.
 """
 
 import contextlib
+import functools
+import importlib
+import itertools
 import logging
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cancernet.base.errors import CancerNetError, first_line
 from cancernet.base.program import install_extra
 
-STOP_SECONDS = 5.0
-KILLED = (EOFError, BrokenPipeError, ConnectionResetError)  # how a pipe to a killed process fails
+BESIDE = 2  # processes beside a training: more would wait most of the time
+MOST = 61  # processes that Windows can wait for
 SMALL = 256  # things that are done before processes for them would have started
 CPU_INFO = Path("/proc/cpuinfo")
 # Instructions that multiply 16-bit numbers.
@@ -33,6 +38,7 @@ AHEAD = 4  # tasks per worker of a cluster that are under way or done and not ye
 CONNECT_SECONDS = 20
 INSTALL = f"install it with {install_extra('cluster')}"
 
+Start = Callable[..., Callable[[], Any]]
 Task = TypeVar("Task")
 
 
@@ -80,44 +86,35 @@ def in_parallel(
         CancerNetError: a process was killed.
         Exception: whatever `function` raised.
     """
-    return _collect(*start_processes(processes or processors(), _work, function), enumerate(chunks))
+    count = processes or processors()
+    return _collect(_pool(count), count, function, enumerate(chunks))
 
 
-def start_processes(
-    count: int, work: Callable[..., None], *values: Any
-) -> tuple[list[Connection], list[BaseProcess]]:
-    """Starts processes that do `work(end, *values)` until their pipe ends.
+def _collect(
+    pool: ProcessPoolExecutor,
+    count: int,
+    function: Callable[[Any], Any],
+    chunks: Iterator[tuple[int, Any]],
+) -> Generator[tuple[int, Any], None, None]:
+    under_way: dict[Future[Any], int] = {}
 
-    Returns:
-        This process's ends of the pipes, and the processes, which are gone when it is.
-    """
-    # Fork starts in milliseconds, but is safe on Linux only.
-    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    ends: list[Connection] = []
-    workers: list[BaseProcess] = []
-    for _ in range(count):
-        end, theirs = context.Pipe()
-        ends.append(end)
-        # A fork inherits the earlier ends; it must close them, or no worker would see
-        # its pipe end when this process is gone.
-        worker = context.Process(
-            target=_begin, args=(theirs, list(ends), work, values), daemon=True
-        )
-        worker.start()
-        theirs.close()
-        workers.append(worker)
-    return ends, workers
+    def send(more: int) -> None:
+        for place, chunk in itertools.islice(chunks, more):
+            under_way[pool.submit(function, chunk)] = place
 
-
-def _begin(
-    end: Connection, not_mine: list[Connection], work: Callable[..., None], values: tuple[Any, ...]
-) -> None:
-    # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for other in not_mine:
-        other.close()
-    with contextlib.suppress(EOFError, OSError):  # the parent has gone, or wants no more
-        work(end, *values)
+    try:
+        send(2 * count)
+        while under_way:
+            for done in wait(under_way, return_when=FIRST_COMPLETED).done:
+                result = done.result()
+                send(1)
+                yield under_way.pop(done), result
+    except BrokenProcessPool:
+        raise CancerNetError(
+            "a worker process was killed, perhaps for lack of memory; run the same command again"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def spread(
@@ -132,63 +129,68 @@ def spread(
     return in_parallel(function, chunks, processes=processes)
 
 
-def _collect(
-    ends: list[Connection], workers: list[BaseProcess], chunks: Iterator[tuple[int, Any]]
-) -> Generator[tuple[int, Any], None, None]:
-    under_way: dict[Any, int] = dict.fromkeys(ends, 0)
-    dismissed = set()
+@contextlib.contextmanager
+def processes_beside(imports: Sequence[str] = ()) -> Iterator[Start]:
+    """Starts processes and gives the `start` that sends them work; they end with the block.
 
-    def send_next(end: Connection) -> None:
-        following = next(chunks, None)
-        if following is not None:
-            under_way[end] += 1
-            end.send(following)
-        elif end not in dismissed:
-            dismissed.add(end)
-            end.send(None)
+    `start(function, *arguments)` begins it and returns a call that waits for the result. Where
+    there is no other process, `functools.partial` serves: it works when the result is asked for.
+    They read and compute, and write nothing: only this process decides what to do with a result.
+    Functions are at the top level of a module. The call for the result raises what they raise, or
+    ChildProcessError where a process was killed.
+
+    Args:
+        imports: modules that the processes import at once, before there is work.
+    """
+    # A fork is quick, but not safe where TensorFlow runs threads already.
+    if processors() < BESIDE or "tensorflow" in sys.modules:
+        yield functools.partial
+        return
+    pool = _pool(BESIDE, imports)
+
+    def start(function: Callable[..., Any], *values: Any, **named: Any) -> Callable[[], Any]:
+        with _told_if_killed():
+            return _told_if_killed()(pool.submit(function, *values, **named).result)
 
     try:
-        for end in ends * 2:
-            send_next(end)
-        while busy := [end for end, count in under_way.items() if count]:
-            ready: list[Any] = wait(busy)
-            for end in ready:
-                place, succeeded, result = end.recv()
-                if not succeeded:
-                    raise result
-                under_way[end] -= 1
-                send_next(end)
-                yield place, result
-    except KILLED:
-        raise CancerNetError(
-            "a worker process was killed, perhaps for lack of memory; run the same command again"
-        ) from None
+        yield start
     finally:
-        _stop(ends, workers)
-
-
-def _stop(ends: list[Connection], workers: list[BaseProcess]) -> None:
-    for end in ends:
-        end.close()
-    for worker in workers:
-        worker.join(STOP_SECONDS)
-        if worker.is_alive():
+        for worker in list(pool._processes.values()):
             worker.terminate()
-            worker.join()
+        pool.shutdown(cancel_futures=True)
 
 
-def _work(end: Connection, function: Callable[[Any], Any]) -> None:
-    task = end.recv()
-    while task is not None:
-        place, chunk = task
-        try:
-            answer = (place, True, function(chunk))
-        except Exception as error:
-            answer = (place, False, error)
-        # The next chunk is taken before the answer is sent: if both sides could
-        # be sending at once, two full pipes would wait for each other for ever.
-        task = end.recv()
-        end.send(answer)
+@contextlib.contextmanager
+def _told_if_killed() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        raise ChildProcessError(
+            "a process beside the training was killed, perhaps for lack of memory"
+        ) from None
+
+
+def _pool(count: int, imports: Sequence[str] = ()) -> ProcessPoolExecutor:
+    # Fork starts in milliseconds, but is safe on Linux only.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    pool = ProcessPoolExecutor(min(count, MOST), context, _begin, (imports,))
+    pool.submit(int)  # the processes start with the first task
+    return pool
+
+
+def _begin(imports: Sequence[str]) -> None:
+    # Ctrl-C goes to the whole group; the parent alone decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for name in imports:
+        importlib.import_module(name)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 class Cluster:

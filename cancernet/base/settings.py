@@ -52,14 +52,11 @@ def setting(
 
     Args:
         default: of the field; `dataclasses.MISSING` for none.
-        help: what `--help` says.
-        choices: the only values allowed.
         metavar: stands for the value in `--help`; one name for each value where a flag
             takes a fixed number of them.
         group: heading of the flag in the help.
         switch: a truth value that the flag only turns on; without, there is `--no-…` too.
         common: whether `--help` shows the flag; `--help-all` shows all.
-        bounds: of the value.
     """
     metadata = {
         "help": help,

@@ -102,7 +102,6 @@ def read_table(path: Path, columns: Sequence[str] = (), *, all_there: bool = Tru
     with usual names before others.
 
     Args:
-        path: of the file.
         columns: of `columns_setting`.
         all_there: whether the table must have all of these.
 

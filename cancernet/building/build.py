@@ -40,7 +40,6 @@ class Outcome:
     """What a build did.
 
     Attributes:
-        output: the built set.
         facts: the content of its `build.json`.
         failed: files with a defect, as `left_out.csv` says it: source, reason, detail.
         unchanged: exactly this set was there already; nothing was written.
@@ -56,7 +55,6 @@ def build(settings: BuildSettings, *, announce: Announce = lambda notices, leaks
     """Builds a data set; the output folder is complete or as it was before.
 
     Args:
-        settings: every choice.
         announce: called with what a reader must know before anything is written.
 
     Raises:

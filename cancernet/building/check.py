@@ -30,7 +30,6 @@ class Checked:
 
     Attributes:
         plan: of the images that are in the set.
-        done: what reading those gave.
         stamps: of all images that were read, as `Transferred.stamp`.
         left_out: every image file that is not in the set.
     """
@@ -120,7 +119,6 @@ def find_duplicates(
     with different labels all go, because nobody knows which is right.
 
     Args:
-        images: all that were read.
         sha256: uint8 (n, 32) of their bytes.
         readable: bool (n,); the others are not compared.
 

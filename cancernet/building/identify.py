@@ -28,7 +28,6 @@ class Identified:
 
     Attributes:
         images: those that belong to the set, in the order of the paths.
-        left_out: the others.
         respelled: patients whose ids occur in several spellings; `images` has one of them.
     """
 

@@ -31,7 +31,6 @@ class Plan:
     """What goes where.
 
     Attributes:
-        dataset: the catalogue's entry.
         images: those that have a split.
         splits: int8, one an image, places in `config.SPLITS`.
         left_out: images that the split leaves out.

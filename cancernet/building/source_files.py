@@ -17,7 +17,6 @@ class Found:
     Attributes:
         images: files with an image's suffix, and DICOM files without any; relative, with `/`;
             those nearest to the source folder first, then by name.
-        left_out: everything else.
         drawn: whether the marker of a drawn sample is among them.
     """
 
@@ -140,7 +139,8 @@ def _note_the_rest(
             if name.lower().endswith(suffixes) and not is_hidden(name):
                 continue
             path = os.path.join(here, name)
-            if _is_fork(name) or not is_image_name(here, name):
+            # `._name` is what macOS writes beside every file of an archive.
+            if name.startswith("._") or not is_image_name(here, name):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.NOT_AN_IMAGE))
             elif is_hidden(name):
                 left_out.append(LeftOutFile(path[len(root) :], Reason.HIDDEN))
@@ -148,11 +148,6 @@ def _note_the_rest(
                 images.append(path)
     left_out += (LeftOutFile(path[len(root) :], Reason.HIDDEN, "a folder") for path in hidden)
     return links, images, hidden
-
-
-def _is_fork(name: str) -> bool:
-    """Tells whether this is the `._name` that macOS writes beside every file of an archive."""
-    return name.startswith("._")
 
 
 def _is_hidden_file(path: str) -> bool:

@@ -13,12 +13,11 @@ ever removed.
 import contextlib
 import errno
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.files import LockedError, Mark, beside, lock
+from cancernet.base.files import Mark, beside, lock
 from cancernet.base.words import some
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD, read_build
@@ -45,18 +44,8 @@ def alone(output: Path) -> Iterator[None]:
         CancerNetError: another build is writing there, or the folder is not ours.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                stack.enter_context(lock(beside(output, "lock")))
-                break
-            except LockedError:
-                if time.monotonic() > deadline:
-                    raise CancerNetError(
-                        f"another build is writing {output}; wait until it has finished"
-                    ) from None
-                time.sleep(0.05)
+    busy = CancerNetError(f"another build is writing {output}; wait until it has finished")
+    with lock(beside(output, "lock"), busy, patience=PATIENCE_SECONDS):
         _mend(output)
         refuse_what_is_not_ours(output)
         yield

@@ -78,7 +78,6 @@ class Identity:
 
     Attributes:
         patient: what must not be split: a patient, or the source image of several.
-        label: its class.
         x, y: the patch's upper left corner on its slide in pixels, where the name has them.
         part: the split it was published in ("training", "validation", "testing"), if any.
     """

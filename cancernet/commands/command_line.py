@@ -24,7 +24,7 @@ from cancernet.base.settings import flag_of, kind_of, setting_fields
 from cancernet.base.words import did_you_mean
 
 if TYPE_CHECKING:
-    from cancernet.base.beside import Start
+    from cancernet.base.parallel import Start
 
 # What processes beside a training import while TensorFlow loads.
 DRAWING = (
@@ -153,8 +153,8 @@ def log_to_console() -> Iterator[None]:
 @contextlib.contextmanager
 def process_that_trains() -> Iterator["Start"]:
     """Imports TensorFlow as a command's process may; gives the `start` of `processes_beside`."""
-    from cancernet.base.beside import processes_beside
     from cancernet.base.console import import_tensorflow_quietly
+    from cancernet.base.parallel import processes_beside
 
     with processes_beside(DRAWING) as start:
         import_tensorflow_quietly(bare=True)
@@ -195,8 +195,6 @@ def add_settings(
     """Adds a flag for each field that `setting` describes; a flag not given is None.
 
     Args:
-        parser: gets the flags.
-        settings: the dataclass.
         headings: field -> heading of its flag and those after it, where fields name none.
         before: stands before every heading.
         rare: leaves all the flags to `--help-all`.

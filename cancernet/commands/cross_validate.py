@@ -5,8 +5,8 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from cancernet.base.beside import Start
 from cancernet.base.errors import RunError, StoppedError
+from cancernet.base.parallel import Start
 from cancernet.base.program import typed
 from cancernet.base.screen import fitted
 from cancernet.base.words import NOTICE, some

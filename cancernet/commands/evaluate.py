@@ -1,6 +1,7 @@
 """`evaluate_model.py`: judges a finished run again, or compares two."""
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ from cancernet.commands.command_line import (
     given_settings,
     typed_command,
 )
-from cancernet.commands.model_alone import ModelFlags, is_model_alone
 from cancernet.config import OUTPUT
 from cancernet.evaluation.settings import EvaluationSettings
+from cancernet.scoring.described import ModelDescription, is_model_alone
 
 if TYPE_CHECKING:
     from cancernet.evaluation.run_results import FinishedRun
@@ -63,36 +64,37 @@ def main() -> int:
     parser = command_parser("evaluate")
     add_settings(parser, EvaluateOptions)
     add_settings(parser, EvaluationSettings)
-    add_settings(parser, ModelFlags)
+    add_settings(parser, ModelDescription)
     arguments = parser.parse_args()
     options = EvaluateOptions(**given_settings(arguments, EvaluateOptions))
     given = given_settings(arguments, EvaluationSettings)
-    model = ModelFlags(**given_settings(arguments, ModelFlags))
+    model = ModelDescription(**given_settings(arguments, ModelDescription))
     if is_model_alone(options.run, model):
         assert options.run is not None
         return _evaluate_model(options.run, model, EvaluationSettings(**given), options.output)
     if options.run is not None:
-        return _evaluate(options.run, EvaluationSettings(**given), options.output)
+        from cancernet.evaluation.run_results import read_finished
+
+        settings = EvaluationSettings(**given)
+        finished = read_finished(options.run)
+        return _judge(finished, settings, options.output, options.run / EVALUATIONS)
     if given:
         raise CancerNetError("--compare goes with --output only; evaluate each run with --run")
     return _compare(*options.compare, output=options.output)
 
 
-def _evaluate(folder: Path, settings: EvaluationSettings, output: Path | None) -> int:
-    """Judges a run, prints the figures and writes a folder; returns 1 if images were unreadable."""
-    from cancernet.evaluation.run_results import read_finished
-
-    return _judge(read_finished(folder), settings, output, folder / EVALUATIONS)
-
-
 def _evaluate_model(
-    named: Path, model: ModelFlags, settings: EvaluationSettings, output: Path | None
+    named: Path, model: ModelDescription, settings: EvaluationSettings, output: Path | None
 ) -> int:
-    """Judges a model that has no run folder, as `_evaluate` does a run."""
-    from cancernet.evaluation.model_alone import classes_in, ready, refuse_incomplete
+    """Judges a model that has no run folder."""
+    from cancernet.evaluation.evaluate_run import classes_in, ready, refuse_incomplete
+    from cancernet.scoring.other_models import open_model
+    from cancernet.scoring.words import assumed_text
 
     refuse_incomplete(named, settings)
-    with model.open(named, classes_in(settings.data)) as opened:
+    said = dataclasses.replace(model, own_classes=classes_in(settings.data))
+    with open_model(named, said) as opened:
+        print(f"note: {assumed_text(opened)}", file=sys.stderr)
         finished, settings = ready(opened, settings)
         return _judge(finished, settings, output, OUTPUT / f"{named.stem}-{EVALUATIONS}")
 
@@ -100,6 +102,7 @@ def _evaluate_model(
 def _judge(
     finished: "FinishedRun", settings: EvaluationSettings, output: Path | None, parent: Path
 ) -> int:
+    """Prints the figures and writes a folder; returns 1 if images were unreadable."""
     from cancernet.evaluation.evaluate_run import examine
     from cancernet.evaluation.evaluation_report import as_text, write_evaluation
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ from cancernet.base.screen import fitted
 from cancernet.base.settings import columns_setting, flag_of, setting, setting_fields
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
 from cancernet.commands.command_line import add_settings, command_parser, given_settings
-from cancernet.commands.model_alone import ModelFlags, is_model_alone
 from cancernet.config import OUTPUT
+from cancernet.scoring.described import ModelDescription, is_model_alone
 
 if TYPE_CHECKING:
     from cancernet.runs.run_folder import Run
@@ -163,7 +164,7 @@ class PredictFlags:
         return ""
 
 
-def parse_arguments() -> tuple[list[Path], PredictFlags, ModelFlags]:
+def parse_arguments() -> tuple[list[Path], PredictFlags, ModelDescription]:
     """Returns the images that the command line names, its flags, and those of a model alone."""
     parser = command_parser("predict")
     parser.add_argument(
@@ -174,12 +175,12 @@ def parse_arguments() -> tuple[list[Path], PredictFlags, ModelFlags]:
         help=f"{IMAGES_READ} files, or folders of them",
     )
     add_settings(parser, PredictFlags)
-    add_settings(parser, ModelFlags)
+    add_settings(parser, ModelDescription)
     arguments = parser.parse_args()
     flags = PredictFlags(**given_settings(arguments, PredictFlags))
     if conflict := flags.conflict(arguments.images):
         parser.error(conflict)
-    return arguments.images, flags, ModelFlags(**given_settings(arguments, ModelFlags))
+    return arguments.images, flags, ModelDescription(**given_settings(arguments, ModelDescription))
 
 
 def main() -> int:
@@ -199,7 +200,11 @@ def main() -> int:
                     "--slide, --explain, --workers and --scheduler need a run folder, not a "
                     "model alone"
                 )
-            alone = stack.enter_context(model.open(flags.run))
+            from cancernet.scoring.other_models import open_model
+            from cancernet.scoring.words import assumed_text
+
+            alone = stack.enter_context(open_model(flags.run, model))
+            print(f"note: {assumed_text(alone)}", file=sys.stderr)
             return _predict(images, flags, alone.run, alone)
         trained = open_run(flags.run if flags.run is not None else newest_run())
         if flags.slide:

@@ -30,7 +30,6 @@ def map_slides(
     """Makes and writes the maps; prints one line per slide.
 
     Args:
-        run: the run that scores.
         named: folders of patches with places in their names, and large images.
         output: a new or empty folder.
         side: of a patch, pixels; None takes that of the run's data.

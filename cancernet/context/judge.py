@@ -58,7 +58,6 @@ def places_of(paths: Sequence[str], slides: Sequence[str], side: int) -> Places:
 
     Args:
         paths: of patches, with `/`.
-        slides: the slide of each.
         side: of a patch, pixels of the slide.
     """
     return Places.at([read_place(PurePosixPath(path).name) for path in paths], slides, side)
@@ -206,7 +205,8 @@ def put_in_context(
             alone=alone.operating_point.threshold,
             chosen=point.threshold,
         )
-        slide_points[split] = _by_slide(alone.scored[split], thresholds[split], own)
+        patients = np.asarray(alone.scored[split].patients)[own].tolist()
+        slide_points[split] = dict(zip(patients, thresholds[split][own].tolist(), strict=True))
     scores = dataclasses.replace(alone, scored=scored, operating_point=point, thresholds=thresholds)
     return InContext(
         alone=alone,
@@ -215,11 +215,6 @@ def put_in_context(
         contexts=(context,),
         slide_points=slide_points[TESTING],
     )
-
-
-def _by_slide(images: Scored, thresholds: np.ndarray, own: np.ndarray) -> dict[str, float]:
-    patients = np.asarray(images.patients)[own].tolist()
-    return dict(zip(patients, thresholds[own].tolist(), strict=True))
 
 
 def pool_in_context(folds: Mapping[str, InContext]) -> InContext:

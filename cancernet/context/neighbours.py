@@ -49,7 +49,6 @@ class Places:
 
         Args:
             corners: what the name of each patch tells; None where it tells nothing.
-            slides: the slide of each.
             side: of a patch, pixels of the slide.
         """
         columns = [-1 if corner is None else corner.x // side for corner in corners]

@@ -30,7 +30,6 @@ def operating_points(
 
     Args:
         context: the context that judged the patches.
-        judged: the patches.
         places: (n,) where they lie.
         alone: operating point of a patch without neighbours.
         chosen: operating point in context that validation chose.
@@ -52,7 +51,6 @@ def slide_point(probability: np.ndarray, chosen: float, context: Context) -> flo
     Args:
         probability: (n,) of its patches in context.
         chosen: operating point in context that validation chose.
-        context: that judged them.
     """
     even = context.even
     middle = float(log_odds(np.array(chosen))) - even

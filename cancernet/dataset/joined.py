@@ -1,16 +1,19 @@
 """Which file each row of a table means, and which rows and files have no partner."""
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.files import is_file
 from cancernet.base.patch_name import patient_key
 from cancernet.base.tables import Column, read_table
-from cancernet.base.words import some
+from cancernet.base.words import counted, some
 from cancernet.catalog import LeftOutFile, Reason
 from cancernet.images.named_files import NamedFiles
 
+_log = logging.getLogger(__name__)
 EXAMPLES = 3
 NAME_SOURCE = "name the folder that holds them with --source"
 
@@ -29,6 +32,16 @@ class Joined:
     doubtful: dict[str, str]
     missing: list[LeftOutFile]
 
+    def refuse_doubtful(self, table: Path, why: str = "") -> None:
+        """Raises CancerNetError where a name of a table means several files."""
+        if self.doubtful:
+            file, name = next(iter(self.doubtful.items()))
+            other = next(f for f, meant in self.doubtful.items() if meant == name and f != file)
+            raise CancerNetError(
+                f"{name} in {table} fits several files, {file} and {other}{why}; write the path "
+                "from the folder of the images into the table"
+            )
+
 
 def join_files(
     lines: Mapping[str, int],
@@ -42,7 +55,6 @@ def join_files(
 
     Args:
         lines: name -> line of its row.
-        table: the file, for messages.
         images: paths relative to the source folder.
         folder: of the table's images, whose files come first; or empty.
         advice: what to do where no name means a file, for the message.
@@ -63,19 +75,37 @@ def join_files(
         else:
             where = f"row {line} of {table.name}"
             missing.append(LeftOutFile(name, Reason.NO_FILE, where, failed=True))
-    if not files and doubtful:
-        file, name = next(iter(doubtful.items()))
-        other = next(other for other in doubtful if other != file and doubtful[other] == name)
-        raise CancerNetError(
-            f"{name} in {table} fits several files, {file} and {other}, and no row fits one alone; "
-            "write the path from the folder of the images into the table"
-        )
+    joined = Joined(files, doubtful, missing)
     if not files:
+        joined.refuse_doubtful(table, ", and no row fits one alone")
         raise CancerNetError(
             f"none of {len(lines):,} files that {table} names is in the folder of the images: "
             f"{some(list(lines), EXAMPLES)}; {advice}"
         )
-    return Joined(files, doubtful, missing)
+    return joined
+
+
+def join_beside(lines: Mapping[str, int], table: Path, below: Sequence[str]) -> Joined:
+    """Finds the one file of each name below the folder of a table, as a build finds them.
+
+    `below` are the files there, relative to it. Rows without a file are named on the log.
+
+    Raises:
+        CancerNetError: no name means a file, or one means several.
+    """
+    if all(is_file(table.parent / name) for name in lines):
+        return Joined({name: name for name in lines}, {}, [])
+    joined = join_files(lines, table, below, advice="put the table into the folder of the images")
+    joined.refuse_doubtful(table)
+    say_missing(table, joined.missing)
+    return joined
+
+
+def say_missing(table: Path, missing: list[LeftOutFile]) -> None:
+    """Names the rows of a table without a file on the log."""
+    if missing:
+        names = [each.source for each in missing]
+        _log.warning("%s: %s without a file (%s)", table, counted(len(names), "row"), some(names))
 
 
 def read_patients(

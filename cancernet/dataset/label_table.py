@@ -103,8 +103,6 @@ def read_labels(
     """Reads a table with columns for the image and its label, perhaps also for the patient.
 
     Args:
-        path: of the table.
-        classes: of the data set.
         columns, labels: of `columns_setting` and `labels_setting`.
         all_there: whether it must have all of these columns.
 
@@ -168,7 +166,6 @@ class IdentifyByTable:
         """Finds the file that each row means.
 
         Args:
-            table: what the file says.
             entry: the data set in the catalogue.
             images: paths of the image files, relative to the source folder.
             pattern: finds the patient in a path where the table names none; see `patient_of`.

@@ -67,7 +67,6 @@ class BuiltDataset(SetFacts):
     """A built data set.
 
     Attributes:
-        name: in the catalogue.
         image_size: (width, height) in pixels that most images have.
         parts: split -> its images.
         whole: the data set as it lies on the disk, where this divides its images otherwise.

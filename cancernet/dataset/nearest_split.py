@@ -107,7 +107,6 @@ def cover_every_class(
 
     Args:
         has: bool (patients, classes), who has images of what.
-        splits: how many splits.
         rng: chooses among equals.
         fixed: as in `nearest_split`.
 

@@ -279,8 +279,6 @@ def say_split(
         unit: what was not split, in a word.
         lists: names of the files with the patients.
         ratios: split -> share of the images.
-        seed: of the division.
-        leaks: whether anything leaks.
     """
     if split == "lists":
         return f"by lists of patients: {', '.join(lists)}"

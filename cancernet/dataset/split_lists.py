@@ -101,7 +101,6 @@ def check_lists(
     Args:
         images: those on the lists.
         splits: (images,) places in `SPLITS`.
-        dataset: the catalogue's entry.
         one_sided: whether validation may lack positives or negatives.
 
     Raises:

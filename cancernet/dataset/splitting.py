@@ -70,7 +70,6 @@ def scarce_classes(
 
     Args:
         counts: images of each patient in each class, (patients, classes).
-        dataset: the catalogue's entry, or a built set of it.
         needed: patients of a class, one for each split or fold.
     """
     few = (counts > 0).sum(axis=0) < needed

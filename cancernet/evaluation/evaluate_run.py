@@ -11,15 +11,16 @@ import numpy as np
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.context.judge import ContextAssessment, assess_judged
+from cancernet.dataset.build_record import BUILD, BuildRecord, read_build
 from cancernet.evaluation.labelled_images import Labelled, read_labelled
-from cancernet.evaluation.run_results import FinishedRun, in_context
+from cancernet.evaluation.run_results import FinishedRun, classes_of, in_context
 from cancernet.evaluation.settings import EvaluationSettings
 from cancernet.evaluation.subgroups import SubgroupRow, subgroups
 from cancernet.evaluation.trained_on import fingerprints, leak_of, own_folder, trained_on, unchecked
 from cancernet.measures.assess import TESTING, VALIDATION, Assessment, ScoreSet
 from cancernet.measures.call_value import PredictiveRow, predictive_rows
 from cancernet.measures.decisions import Rule, rule_of
-from cancernet.measures.operating_point import choose_operating_point
+from cancernet.measures.operating_point import choose_operating_point, given_point
 from cancernet.measures.scored import Scored, added_up
 from cancernet.report.content import say_unit
 from cancernet.scoring.prediction import Failure
@@ -33,7 +34,6 @@ class Examined:
     """The result of judging a run once more.
 
     Attributes:
-        name: of the data.
         how: which images, in words.
         folder: that the images' paths are relative to; None where it is not known.
         assessment: the scores, and their figures at the operating point; in context where the
@@ -190,3 +190,53 @@ def rule_of_settings(settings: EvaluationSettings, trained: Mapping[str, Any]) -
         return rule_of(settings.over(trained))
     except ValueError as error:
         raise CancerNetError(str(error)) from None
+
+
+def refuse_incomplete(named: Path, settings: EvaluationSettings) -> None:
+    """Raises CancerNetError unless the settings name a model's images and its operating point."""
+    data, rule = settings.data, settings.rule
+    if data is None:
+        raise CancerNetError(
+            f"{named} is a model without a run folder, so that it has no testing images; name "
+            "labelled images with --data"
+        )
+    if rule is None or (rule != "fixed" and not (data / BUILD).is_file()):
+        raise CancerNetError(
+            f"{named} has no operating point; give one with --rule fixed --threshold X, or name a "
+            "data set of build_dataset.py with --data, whose validation images choose one by "
+            "another --rule"
+        )
+    if rule != "fixed" and settings.split not in (None, "testing"):
+        raise CancerNetError(
+            f"--rule {rule} chooses the operating point on the validation images, so that only "
+            "testing images can be judged; leave out --split"
+        )
+
+
+def classes_in(data: Path | None) -> BuildRecord | None:
+    """Returns the record of a built data set, which names its classes; None for other images."""
+    return read_build(data) if data is not None and (data / BUILD).is_file() else None
+
+
+def ready(model: Predictor, settings: EvaluationSettings) -> tuple[FinishedRun, EvaluationSettings]:
+    """Gives a model of another system its operating point; returns it with settings to judge it.
+
+    `--rule fixed --threshold` gives one, or another rule chooses one on the validation images of
+    the built data set on whose testing images the model is then judged. `settings` are some that
+    `refuse_incomplete` lets through.
+
+    Raises:
+        CancerNetError: validation images that do not fit or cannot be read.
+    """
+    rule = rule_of_settings(settings, {})
+    assert settings.data is not None and rule is not None
+    classes, scored = classes_of(model.run), {}
+    if rule.name == "fixed":
+        point = given_point(rule.threshold)
+    else:
+        images = read_labelled(settings.data, model.run, split=VALIDATION)
+        scored[VALIDATION], _ = score_labelled(images, model)
+        point = choose_operating_point(classes.calls_of(scored[VALIDATION]), rule)
+        settings = dataclasses.replace(settings, split="testing")
+    scores = ScoreSet(**vars(classes), scored=scored, operating_point=point)
+    return FinishedRun(run=model.run, scores=scores, model=model), settings

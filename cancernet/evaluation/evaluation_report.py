@@ -24,7 +24,6 @@ from cancernet.report.rendering import interval, number
 from cancernet.report.terminal import text_report
 from cancernet.runs import run_folder
 from cancernet.runs.metrics_file import Metrics, metrics_of, write_metrics
-from cancernet.runs.run_record import ContextRecord
 
 GROUP_FIGURES = ("sensitivity", "specificity", "balanced_accuracy", "roc_auc")
 
@@ -47,6 +46,7 @@ def write_evaluation(
     write_report(content, folder)
     write_metrics(folder, metrics_found(found))
     run, dataset = finished.run, finished.run.record.dataset
+    point, used = found.assessment.operating_point, run.record.context if context else None
     record = EvaluationRecord(
         run=run.name,
         run_checksum=run.record.checksum or "",
@@ -55,11 +55,9 @@ def write_evaluation(
         fingerprint="" if settings.data else dataset.fingerprint,
         content=found.content or dataset.testing_content,
         positive=run.positive,
-        operating_point=(
-            found.context.alone if found.context else found.assessment
-        ).operating_point,
+        operating_point=context.alone.operating_point if context else point,
         calibration=found.assessment.calibration,
-        context=_context_record(finished, found),
+        context=used and dataclasses.replace(used, operating_point=point),
         left_out=found.left_out,
         leak=found.leak,
         drawn=found.drawn,
@@ -77,14 +75,6 @@ def metrics_found(found: Examined) -> Metrics:
         subgroups={column: tuple(rows) for column, rows in found.subgroups.items()},
         predictive_values=tuple(found.predictive),
     )
-
-
-def _context_record(finished: FinishedRun, found: Examined) -> ContextRecord | None:
-    """How the scores in context were made, at the operating point of this evaluation."""
-    record = finished.run.record.context
-    if record is None or found.context is None:
-        return None
-    return dataclasses.replace(record, operating_point=found.assessment.operating_point)
 
 
 def as_text(finished: FinishedRun, found: Examined) -> str:

@@ -15,11 +15,10 @@ from cancernet.base.tables import Column, Table, read_table
 from cancernet.base.words import counted
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import BUILD
-from cancernet.dataset.joined import read_patients
+from cancernet.dataset.joined import join_beside, read_patients, say_missing
 from cancernet.dataset.label_table import Meanings
 from cancernet.dataset.manifest import MANIFEST, digest, read_dataset
 from cancernet.dataset.notices import notice_respelled, say_notice
-from cancernet.evaluation.table_files import files_below, files_of, say_missing
 from cancernet.images.named_files import plain_path
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
@@ -174,7 +173,8 @@ def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
     meant = [(row.cells, meanings.find(label_of(row.cells))) for row in table.rows]
     kept = [(cells, name) for cells, name in meant if name is not None]
     lines = {plain_path(row.cells[file]): row.line for row in table.rows}
-    joined = files_of(path, {plain_path(c[file]): lines[plain_path(c[file])] for c, _ in kept})
+    named, below = [plain_path(cells[file]) for cells, _ in kept], _files_below(path.parent)
+    joined = join_beside({name: lines[name] for name in named}, path, below)
     there = [row for row in kept if plain_path(row[0][file]) in joined.files]
     paths = [joined.files[plain_path(cells[file])] for cells, _ in there]
     twice = [name for name, count in Counter(paths).items() if count > 1]
@@ -198,7 +198,7 @@ def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
             for reason, count in (
                 (UNKNOWN_CLASS, len(table.rows) - len(kept)),
                 (catalog.Reason.NO_FILE.value, len(joined.missing)),
-                (catalog.Reason.NO_LABEL.value, joined.unnamed),
+                (catalog.Reason.NO_LABEL.value, len(set(below) - set(paths))),
             )
             if count
         },
@@ -220,7 +220,7 @@ def _with_patients(found: Labelled, table: Path, columns: Sequence[str]) -> Labe
             f"{found.folder} are; leave it out"
         )
     patients, missing = read_patients(
-        table, files_below(found.folder), columns=columns, advice="name them as --data does"
+        table, _files_below(found.folder), columns=columns, advice="name them as --data does"
     )
     say_missing(table, missing)
     named, respelled = _one_spelling_each([patients.get(path, "") for path in found.paths])
@@ -231,6 +231,10 @@ def _with_patients(found: Labelled, table: Path, columns: Sequence[str]) -> Labe
         respelled=respelled,
         missing=found.missing + len(missing),
     )
+
+
+def _files_below(folder: Path) -> list[str]:
+    return [file.relative_to(folder).as_posix() for file in Inputs([folder], with_masks=True)]
 
 
 def _one_spelling_each(named: list[str]) -> tuple[list[str], str]:

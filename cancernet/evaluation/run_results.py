@@ -175,6 +175,7 @@ def history_of(folder: Path) -> dict[str, list[float]]:
 def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) -> ReportContent:
     """Returns what every report on a finished run shows; the caller says what is its own."""
     record, data, took = run.record, run.record.dataset, run.record.training
+    costs = ("seconds", "cpu_seconds", "images_per_second", "epochs")
     return ReportContent(
         title=title,
         assessment=assessment,
@@ -189,12 +190,7 @@ def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) ->
         drawn=run.drawn,
         history=history_of(run.folder),
         best_epoch=took.best_epoch if took else None,
-        training=TrainingFacts(
-            seconds=took.seconds if took else None,
-            cpu_seconds=took.cpu_seconds if took else None,
-            images_per_second=took.images_per_second if took else None,
-            epochs=took.epochs if took else None,
-        ),
+        training=TrainingFacts(**{name: getattr(took, name) for name in costs} if took else {}),
         command=record.command,
         seed=seed_of(run),
         fingerprint=data.fingerprint,

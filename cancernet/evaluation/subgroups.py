@@ -14,7 +14,7 @@ from cancernet.base.words import counted, some
 from cancernet.images.named_files import NamedFiles, plain_path
 from cancernet.measures.assess import TESTING, ScoreSet
 from cancernet.measures.calls import Calls
-from cancernet.measures.intervals import RESAMPLES, patient_intervals
+from cancernet.measures.intervals import patient_intervals
 from cancernet.measures.metrics import Figures, binary_metrics
 
 NOT_GIVEN = "not given"
@@ -123,25 +123,18 @@ def read_columns(path: Path, columns: Sequence[str] = ()) -> tuple[str, dict[str
 
 
 def subgroup_rows(
-    calls: Calls,
-    group: Mapping[str, str],
-    *,
-    keys: Sequence[str] | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 7,
+    calls: Calls, group: Mapping[str, str], *, keys: Sequence[str], seed: int
 ) -> list[SubgroupRow]:
     """Judges every group by itself; many groups of few patients differ by chance alone.
 
-    Args:
-        group: key -> the name of its group; a key that is not there is "not given".
-        keys: (images,) what `group` is looked up by; the patients when not given.
+    `group` is key -> the name of its group, and `keys` has the key of every image; one that
+    `group` lacks is "not given".
     """
-    looked_up = calls.patients if keys is None else keys
-    names = np.array([group.get(str(key), NOT_GIVEN) for key in looked_up])
+    names = np.array([group.get(str(key), NOT_GIVEN) for key in keys])
     rows = []
     for name in np.unique(names):
         part = calls[names == name]
-        found = patient_intervals(part, resamples=resamples, seed=seed)
+        found = patient_intervals(part, seed=seed)
         rows.append(
             SubgroupRow(
                 **binary_metrics(part), group=str(name), limits=found.limits, notes=found.notes

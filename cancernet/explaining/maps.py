@@ -29,7 +29,7 @@ SCALE = np.array(
     ],
     np.float64,
 )
-OPACITY = 0.65
+OPACITY = 0.65  # how much the colour covers where the map is 1
 
 
 def grad_cam(features: Array, gradient: Array) -> Array:
@@ -152,22 +152,19 @@ def colours(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
-def overlay(
-    pixels: NDArray[np.uint8], values: NDArray[np.float32], *, opacity: float = OPACITY
-) -> NDArray[np.uint8]:
+def overlay(pixels: NDArray[np.uint8], values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Lays a map over its image, which stays unchanged where the map is 0.
 
     Args:
         pixels: RGB 0-255, shape (height, width, 3).
         values: 0-1, shape (h, w); brought to the image's size if it differs.
-        opacity: how much the colour covers where the map is 1, 0-1.
 
     Returns:
         RGB, of the image's shape.
     """
     if values.shape != pixels.shape[:2]:
         values = spread(values, height=pixels.shape[0], width=pixels.shape[1]) * values.max()
-    cover = (opacity * np.clip(values, 0, 1))[..., None]
+    cover = (OPACITY * np.clip(values, 0, 1))[..., None]
     mixed = pixels * (1 - cover) + colours(values) * cover
     return np.rint(mixed).astype(np.uint8)
 

@@ -63,7 +63,9 @@ class NamedFiles:
             front[name] = (*(() if absolute else (_RELATIVE,)), *parts[: len(parts) - common])
         foreign = {front[name] for name, files in found.items() if files}
         return {
-            name: [] if _lies_below(front[name], foreign) else files
+            name: []
+            if any(front[name][:end] in foreign for end in range(len(front[name])))
+            else files
             for name, files in found.items()
         }
 
@@ -131,7 +133,3 @@ def _in_common(parts: list[str], key: str) -> int:
             break
         number += 1
     return number
-
-
-def _lies_below(front: tuple[str, ...], foreign: set[tuple[str, ...]]) -> bool:
-    return any(front[:length] in foreign for length in range(len(front)))

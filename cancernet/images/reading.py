@@ -85,7 +85,8 @@ def read_rgb(
     content = source if isinstance(source, bytes) else read_file(source)[0]
     if not content:
         raise ImageError("the file is empty (0 bytes)")
-    odd = _oddity_of_name(source, content)
+    lies = not isinstance(source, bytes) and has_other_suffix(os.fspath(source), content)
+    odd = Oddity.SUFFIX if lies else NOTHING_ODD
     try:
         if (plain := plain_png(content, maximum_pixels)) is not None:
             rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
@@ -113,11 +114,6 @@ def _marked(rgb: Image.Image, odd: Oddity) -> Image.Image:
     if odd:
         rgb.info[ODDITY] = odd
     return rgb
-
-
-def _oddity_of_name(source: str | Path | bytes, content: bytes) -> Oddity:
-    lies = not isinstance(source, bytes) and has_other_suffix(os.fspath(source), content)
-    return Oddity.SUFFIX if lies else NOTHING_ODD
 
 
 def to_array(

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 # ImageNet, RGB, of pixels scaled to 0-1.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -19,3 +21,16 @@ SCALINGS: dict[str, tuple[Any, Any]] = {
     ),
     "caffe": (1.0, [-mean for mean in CAFFE_MEAN]),
 }
+
+
+def prepared(pixels: np.ndarray, rule: str) -> np.ndarray:
+    """Brings RGB 0-255, float32 (n, height, width, 3), to what a model was trained on.
+
+    `rule` is one of `SCALINGS`, or "inside": the model does it.
+    """
+    if rule == "inside":
+        return pixels
+    scale, offset = SCALINGS[rule]
+    if rule == "caffe":
+        pixels = pixels[..., ::-1]
+    return pixels * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)

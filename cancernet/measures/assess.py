@@ -126,9 +126,7 @@ def choose_point(
 
     Args:
         validation: chooses; nothing of `testing` does.
-        testing: judged at that point.
         classes: what the probabilities are of.
-        rule: of the operating point.
         calibration: what the probabilities were corrected by.
 
     Raises:

@@ -137,7 +137,6 @@ class Reliability:
 
     Attributes:
         edges: (bins + 1,) of the bins; a score at an edge belongs to the upper bin.
-        images: in every bin.
         mean_score: NaN in empty bins.
         observed: share of positives; NaN in empty bins.
     """
@@ -167,7 +166,6 @@ class CalibrationFigures(ByName):
     """How far the scores of positives are from what happens.
 
     Attributes:
-        images: that were judged.
         bins: of equal width.
         brier: mean squared distance of score and truth.
         log_loss: natural logarithm, scores kept 1e-12 from 0 and 1.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cancernet.measures.calls import Calls
-from cancernet.measures.intervals import LEVEL, RESAMPLES, bootstrap, evidence, interval_of
+from cancernet.measures.intervals import RESAMPLES, bootstrap, evidence, interval_of
 from cancernet.measures.metrics import ByName, ratio
 
 THRESHOLDS = np.linspace(0.01, 0.99, 99)
@@ -74,9 +74,9 @@ def predictive_rows(
             PredictiveRow(
                 prevalence=float(prevalence),
                 positive_predictive_value=positive,
-                positive_limits=interval_of(positive, drawn[0], rests_on, level=LEVEL),
+                positive_limits=interval_of(positive, drawn[0], rests_on),
                 negative_predictive_value=negative,
-                negative_limits=interval_of(negative, drawn[1], rests_on, level=LEVEL),
+                negative_limits=interval_of(negative, drawn[1], rests_on),
                 calls_per_hundred=float(100 * called[0]),
             )
         )

@@ -13,7 +13,6 @@ import numpy as np
 from cancernet.measures.calls import Calls, check_probabilities, check_truth
 from cancernet.measures.intervals import (
     BLOCK,
-    LEVEL,
     RESAMPLES,
     UNDEFINED,
     Evidence,
@@ -188,8 +187,6 @@ def over_classes(
     Args:
         calls: whose patients are resampled, as for every other interval.
         truth, predicted: (images,) class indices.
-        seed: of the draws.
-        resamples: number of draws.
 
     Returns:
         The share of images, and the plain mean of the shares of the classes that have images. A
@@ -214,7 +211,6 @@ def over_classes(
         float(right.sum() / total),
         ratio(drawn_right.sum(axis=1), drawn_images.sum(axis=1)),
         Evidence(patients=effective_patients(images.sum(axis=1)), step=0.5 / total),
-        level=LEVEL,
     )
     value, mean = float(np.mean(shares)), UNDEFINED
     # A class without a spread would count as certain.
@@ -223,7 +219,6 @@ def over_classes(
             value,
             np.nanmean(drawn, axis=1),
             Evidence(patients=min(patients), step=0.5 / (classes.max() * len(classes))),
-            level=LEVEL,
         )
     return Share(float(right.sum() / total), accuracy), Share(value, mean)
 

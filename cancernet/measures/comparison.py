@@ -10,7 +10,6 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.records import Written
 from cancernet.measures.calls import Calls
 from cancernet.measures.intervals import (
-    LEVEL,
     RESAMPLES,
     UNDEFINED,
     draw_weights,
@@ -35,8 +34,6 @@ class Comparison:
         second: metrics of the second.
         difference: second − first.
         limits: (low, high) around every difference; NaN where no spread was seen.
-        patients: that were resampled.
-        resamples: number of draws.
         remarks: what the intervals cannot tell.
     """
 
@@ -68,7 +65,6 @@ def compare(
     Args:
         first: testing images as the first run scored them.
         second: the same images as the second run scored them, in any order.
-        classes: of both.
         thresholds: operating points of the first and the second run; each one number, or
             one for every image in that run's order.
 
@@ -124,7 +120,7 @@ def _limits(value: float, draws: np.ndarray, calls: Calls, name: str) -> tuple[f
     spread = spread_of(value, draws, effective)
     if spread is None:
         return UNDEFINED
-    reach = standard_errors(effective, LEVEL) * np.std(spread)
+    reach = standard_errors(effective) * np.std(spread)
     most = 2.0 if name == "mcc" else 1.0
     return max(-most, float(value - reach)), min(most, float(value + reach))
 

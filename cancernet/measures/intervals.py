@@ -46,10 +46,6 @@ class Intervals:
         limits: (low, high) for every metric; both NaN where no interval can be given.
         level: share of intervals that cover the truth, 0-1.
         patients: that were resampled.
-        patients_with_positives: of them.
-        patients_with_negatives: of them.
-        resamples: number of draws.
-        seed: of the draws.
         remarks: what these intervals cannot tell.
     """
 
@@ -81,36 +77,31 @@ class Evidence:
     step: float
 
 
-def patient_intervals(
-    calls: Calls, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 7
-) -> Intervals:
+def patient_intervals(calls: Calls, *, resamples: int = RESAMPLES, seed: int = 7) -> Intervals:
     """Bootstraps patients at a threshold that stays as it is."""
-    if not 0 < level < 1 or resamples < 2:
-        raise ValueError("level must lie between 0 and 1, and resamples be at least 2")
-    limits = limits_of(calls, *bootstrap(calls, resamples, seed), level=level)
+    if resamples < 2:
+        raise ValueError("resamples must be at least 2")
+    limits = limits_of(calls, *bootstrap(calls, resamples, seed))
     negatives, positives = calls.patients_by_class
     return Intervals(
         limits=limits,
-        level=level,
+        level=LEVEL,
         patients=len(calls.names),
         patients_with_positives=positives,
         patients_with_negatives=negatives,
         resamples=resamples,
         seed=seed,
-        remarks=tuple(_remarks(calls, limits, level)),
+        remarks=tuple(_remarks(calls, limits)),
     )
 
 
-def limits_of(
-    calls: Calls, once: Judged, draws: Judged, *, level: float
-) -> dict[str, tuple[float, float]]:
+def limits_of(calls: Calls, once: Judged, draws: Judged) -> dict[str, tuple[float, float]]:
     """Returns the limits of every metric; the other arguments are those of `bootstrap`."""
     found = {
         name: interval_of(
             float(once[name][0]),
             draws[name],
             evidence(calls, name),
-            level=level,
             lowest=-1.0 if name == "mcc" else 0.0,
         )
         for name in METRICS
@@ -122,7 +113,7 @@ def limits_of(
 
 
 def interval_of(
-    value: float, draws: np.ndarray, rests_on: Evidence, *, level: float, lowest: float = 0.0
+    value: float, draws: np.ndarray, rests_on: Evidence, *, lowest: float = 0.0
 ) -> tuple[float, float]:
     """Returns the limits around one figure.
 
@@ -130,7 +121,6 @@ def interval_of(
         value: the figure itself, from `lowest` to 1.
         draws: (resamples,) the figure in every draw, NaN where undefined.
         rests_on: effective patients and smallest step.
-        level: 0-1.
         lowest: the least value the figure can take (-1 for Matthews' coefficient).
 
     Returns:
@@ -146,7 +136,7 @@ def interval_of(
         step = min(step, share / 2, (1 - share) / 2)
     middle = _log_odds(value, lowest, step)
     error = np.std(_log_odds(defined, lowest, step))
-    reach = error * standard_errors(rests_on.patients, level)
+    reach = error * standard_errors(rests_on.patients)
     # exp may overflow to inf for hopeless evidence; the limit is then 0 or 1, rightly.
     with np.errstate(over="ignore"):
         low, high = 1 / (1 + np.exp(-np.array([middle - reach, middle + reach])))
@@ -162,11 +152,11 @@ def spread_of(value: float, draws: np.ndarray, patients: float) -> np.ndarray | 
     return defined
 
 
-def standard_errors(patients: float, level: float) -> float:
+def standard_errors(patients: float) -> float:
     """Returns how many standard errors an interval reaches, given the effective patients."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(patients - 1, (1 + level) / 2) * np.sqrt(patients / (patients - 1)))
+    return float(stdtrit(patients - 1, (1 + LEVEL) / 2) * np.sqrt(patients / (patients - 1)))
 
 
 def evidence(calls: Calls, name: str) -> Evidence:
@@ -201,9 +191,7 @@ def _log_odds(value: Any, lowest: float, step: float) -> Any:
     return np.log(share) - np.log1p(-share)
 
 
-def _remarks(
-    calls: Calls, limits: dict[str, tuple[float, float]], level: float
-) -> Iterator[Remark]:
+def _remarks(calls: Calls, limits: dict[str, tuple[float, float]]) -> Iterator[Remark]:
     negatives, positives = calls.patients_by_class
     if min(positives, negatives) < FEW_PATIENTS:
         yield remark(
@@ -211,7 +199,7 @@ def _remarks(
             patients=len(calls.names),
             with_positives=positives,
             with_negatives=negatives,
-            level=level,
+            level=LEVEL,
         )
     without = tuple(name for name, pair in limits.items() if np.isnan(pair[0]))
     if without:

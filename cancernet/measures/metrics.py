@@ -101,7 +101,6 @@ class Figures(ByName, Sparse):
     """Figures of one split; NaN where undefined.
 
     Attributes:
-        images: that were judged.
         patients: whose images they are, or None when not known.
         sensitivity: recall of the positive; NaN without positives.
         specificity: recall of the rest.
@@ -138,7 +137,7 @@ NOTHING = Figures(images=0, patients=0, confusion_matrix=ConfusionMatrix(0, 0, 0
 
 def binary_metrics(calls: Calls) -> Figures:
     """Judges calls of positives against the rest; patients, where known, are only counted."""
-    matrix = confusion_counts(calls.truth, calls.called)
+    matrix = ConfusionMatrix(*map(int, np.bincount(2 * calls.truth + calls.called, minlength=4)))
     counts = (np.float64(count) for count in dataclasses.astuple(matrix))
     ratios = {name: float(value) for name, value in count_metrics(*counts).items()}
     roc_auc, average_precision = areas(calls.ranking)
@@ -151,11 +150,6 @@ def binary_metrics(calls: Calls) -> Figures:
         brier=float(np.mean((calls.score - calls.truth) ** 2)),
         confusion_matrix=matrix,
     )
-
-
-def confusion_counts(truth: np.ndarray, called: np.ndarray) -> ConfusionMatrix:
-    """Counts truth 0/1 and calls True/False, both of shape (images,)."""
-    return ConfusionMatrix(*map(int, np.bincount(2 * truth + called, minlength=4)))
 
 
 def confusion_table(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -48,7 +48,6 @@ def choose_operating_point(calls: Calls, rule: Rule = Rule()) -> OperatingPoint:
     Args:
         calls: of validation; their threshold does not count. The fewer patients are known, the
             less they are trusted.
-        rule: that chooses.
 
     Returns:
         The operating point. With one class only no rule can choose: the expected threshold stands
@@ -89,7 +88,10 @@ def _chosen(calls: Calls, rule: Rule) -> tuple[float, list[Remark]]:
     if calls.of_one_class:
         said = remark(Kind.VALIDATION_OF_ONE_CLASS, only=calls.only, threshold=rule.expected)
         return rule.expected, [said]
-    few = [] if numbers is None else list(_few_patients(*numbers))
+    few = []
+    if numbers is not None and min(numbers) < FEW_PATIENTS:
+        negatives, positives = numbers
+        few = [remark(Kind.FEW_PATIENTS_CHOSE, with_positives=positives, with_negatives=negatives)]
     found = candidates(calls)
     best = preferred(rule, found, None if numbers is None else min(numbers))
     remarks = _remarks(found, best, rule, int(calls.truth.sum()))
@@ -106,13 +108,6 @@ def _remarks(found: Candidates, best: int, rule: Rule, positives: int) -> Iterat
         yield remark(Kind.TIED_SCORES, following=following, sensitivity=sensitivity)
     if sensitivity + specificity <= 1 + EQUAL:
         yield remark(Kind.NO_BETTER_THAN_CHANCE, sensitivity=sensitivity, specificity=specificity)
-
-
-def _few_patients(with_negatives: int, with_positives: int) -> Iterator[Remark]:
-    if min(with_positives, with_negatives) < FEW_PATIENTS:
-        yield remark(
-            Kind.FEW_PATIENTS_CHOSE, with_positives=with_positives, with_negatives=with_negatives
-        )
 
 
 def _share(hits: np.ndarray) -> float:

@@ -20,10 +20,6 @@ class PatientRow(ByName):
     """The images of one patient judged by themselves; NaN where undefined.
 
     Attributes:
-        patient: name.
-        images: number of them.
-        positives: of the images.
-        called_positive: of the images.
         true_share: share of positives.
         called_share: share called positive.
         mean_score: over the images.
@@ -115,7 +111,6 @@ class PatientScores:
 
     Attributes:
         patients: names, sorted.
-        images: of each.
         true_share: share of images that are positive.
         scores: "area fraction" (share of images called positive), "mean score" and
             "mean of the top k", each 0-1.
@@ -171,8 +166,6 @@ class PatientMetrics(ByName):
     """Figures over patients.
 
     Attributes:
-        patients: number of them.
-        positive_patients: of them.
         scores: name of a score -> how well it ranks patients.
         area_error: of the area fraction.
         alike: says so when all patients are positive, or none; else None.
@@ -191,13 +184,10 @@ class PatientMetrics(ByName):
 
 
 def patient_metrics(
-    found: PatientScores, *, least_share: float = 0.0, resamples: int = RESAMPLES, seed: int = 7
+    found: PatientScores, *, resamples: int = RESAMPLES, seed: int = 7
 ) -> PatientMetrics:
-    """Judges the scores of patients, each drawn as one image for the intervals.
-
-    A patient is positive when more than `least_share` of the images is.
-    """
-    positive = found.true_share > least_share
+    """Judges the scores of patients, each drawn as one image; positive where any image is."""
+    positive = found.true_share > 0
     scores = {}
     for name, score in found.scores.items():
         calls = Calls(positive, np.clip(score, 0.0, 1.0), 0.5, found.patients)

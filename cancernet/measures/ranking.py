@@ -60,7 +60,6 @@ def weighted_areas(
     is the sum of precision times gain in recall, not interpolated.
 
     Args:
-        ranking: the images, sorted.
         patient_index: (images,) index of every image's patient, in the images' own order.
         weights: (weightings, patients), how often each patient counts, whole numbers.
 

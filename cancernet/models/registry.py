@@ -26,7 +26,6 @@ class Network:
     """An entry of the registry: the facts about a network besides its graph.
 
     Attributes:
-        build: the builder.
         application: its backbone's name in keras.applications or, for weights that come as a
             package, in `cancernet.models.weights`; or None.
         frozen: whether the backbone comes frozen, to be started from pretrained weights.

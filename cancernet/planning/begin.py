@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.files import is_unfinished, refuse_missing, remove_unfinished
+from cancernet.base.files import is_unfinished, lock, refuse_missing, remove_unfinished
 from cancernet.base.program import typed
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, content_of, read_dataset
@@ -212,7 +212,8 @@ def held(folder: Path) -> Iterator[None]:
     if folder.is_file():
         raise RunError(f"{folder} is a file; name a folder for --run")
     folder.mkdir(parents=True, exist_ok=True)
-    with run_folder.locked(folder):
+    busy = RunError(f"another process is training in {folder}; wait for it to end")
+    with lock(folder / run_folder.LOCK, busy):
         for place in (folder, folder / "figures", folder / run_folder.CHECKPOINT):
             if place.is_dir():
                 remove_unfinished(place)

@@ -58,9 +58,7 @@ class Plan:
     """What is asked for: a new run, or to resume one.
 
     Attributes:
-        folder: the run folder.
         data: folder of a built data set, or a data set that is open already, such as a fold.
-        config: the settings.
         recipe: name of the recipe, for the record.
         given: the settings that were given beside it; `config` has them.
         command: the command line, for the record.

@@ -144,13 +144,11 @@ class ReportContent:
             in sentences, empty for nothing.
         command: what to type to repeat it.
         unit: what the splits keep together, in a word: patient, source, group.
-        fingerprint: of the data set.
         versions: of the program and the packages it uses, by name.
         commit: of the program; empty when not known.
         created: when, as ISO 8601.
         history: measure -> its value in every epoch.
         best_epoch: the epoch that was kept, from 1.
-        training: what it cost.
         notice: the sentence on intended use; shown first and last.
         remarks: more sentences that a reader must know before any figure.
         beside: others whose figures are shown beside these.

@@ -67,6 +67,8 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
     assessment, calls = content.assessment, content.assessment.calls()
     counts = sections.testing_counts(assessment)
     sides = fold(counts, assessment.positive_indices)
+    touching = content.context.touching[TESTING].tolist() if content.context else None
+    wrong = sections.surest_wrong(assessment, neighbours=touching)
     return render(
         "report.html.j2",
         title=content.title,
@@ -92,7 +94,7 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         class_tables=sections.class_tables(assessment),
         named_right=sections.named_right(content),
         accuracy={"classes": overall_accuracy(counts), "sides": overall_accuracy(sides)},
-        wrong=_surest_wrong(content) if content.image_folder else None,
+        wrong=wrong if content.image_folder else None,
         pictures_of=functools.partial(sections.pictures_of, content),
         most_of_a_patient=sections.MOST_OF_A_PATIENT,
         units=patient_metrics(patient_scores(calls), seed=content.seed),
@@ -103,11 +105,6 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
         training=sections.training_rows(content),
         settings={name: str(value) for name, value in content.settings.items()},
     )
-
-
-def _surest_wrong(content: ReportContent) -> tuple[list[sections.WrongCall], ...]:
-    touching = content.context.touching[TESTING].tolist() if content.context else None
-    return sections.surest_wrong(content.assessment, neighbours=touching)
 
 
 def alerts(*, drawn: bool, leaking: bool) -> list[str]:

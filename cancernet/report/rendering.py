@@ -92,7 +92,6 @@ class Picture:
 
     Attributes:
         kind: after `image/` in its media type: png, jpeg or svg+xml.
-        content: its bytes.
     """
 
     kind: str

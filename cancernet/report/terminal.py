@@ -31,7 +31,6 @@ def summary(
     """Returns the testing figures that matter most, between two rules of 79 columns.
 
     Args:
-        assessment: the figures.
         unit: what was not split, in a word: patient, source, group.
         in_context: whether patches were judged with their neighbours.
         places: what else to name: title -> path or command.
@@ -180,8 +179,9 @@ def _in_context(assessment: Assessment, context: ContextAssessment) -> str:
     lines.append(f"  {'':{width}}  {'alone':>9}  {'in context':>10}  difference")
     for row in rows:
         values = f"{number(row.alone.value):>9}  {number(row.context.value):>10}"
-        difference = f"{_signed(row.difference)} {_signed_interval(row.limits)}"
-        lines.append(f"  {row.words:{width}}  {values}  {difference}")
+        difference = f"{signed(row.difference)} {signed_interval(row.limits)}"
+        # With a minus that every terminal has.
+        lines.append(f"  {row.words:{width}}  {values}  {difference.replace('−', '-')}")
     return "\n".join([*lines, *_by_neighbours(context)])
 
 
@@ -200,12 +200,3 @@ def _by_neighbours(context: ContextAssessment) -> list[str]:
         )
         lines.append(f"  {group:10}{shown}")
     return lines
-
-
-def _signed(value: float) -> str:
-    """As `rendering.signed`, with a minus that every terminal has."""
-    return signed(value).replace("−", "-")
-
-
-def _signed_interval(limits: tuple[float, float]) -> str:
-    return signed_interval(limits).replace("−", "-")

@@ -12,21 +12,18 @@
 the SHA-256 of the files it vouches for and of itself.
 """
 
-import contextlib
 import dataclasses
 import datetime
 import functools
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import (
-    LockedError,
-    lock,
     read_json,
     sha256_of,
     write_json,
@@ -248,20 +245,6 @@ def newest_run(output: Path = OUTPUT) -> Path:
             "or name one with --run"
         )
     return max(finished)[1]
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes from training into a run folder.
-
-    Raises:
-        RunError: another process holds it.
-    """
-    try:
-        with lock(folder / LOCK):
-            yield
-    except LockedError:
-        raise RunError(f"another process is training in {folder}; wait for it to end") from None
 
 
 def now() -> str:

@@ -14,7 +14,6 @@ from PIL import Image, PngImagePlugin
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import (
-    LockedError,
     Mark,
     beside,
     lock,
@@ -67,13 +66,9 @@ def draw_folder(
         return
     _refuse_what_is_there(folder, marker is not None)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with lock(beside(folder, "drawing.lock")):
-            _draw_beside(folder, {"drawn": True, "by": SOFTWARE, **facts}, cases, subject)
-    except LockedError:
-        raise CancerNetError(
-            f"another program is drawing {folder}; wait until it has finished"
-        ) from None
+    busy = CancerNetError(f"another program is drawing {folder}; wait until it has finished")
+    with lock(beside(folder, "drawing.lock"), busy):
+        _draw_beside(folder, {"drawn": True, "by": SOFTWARE, **facts}, cases, subject)
 
 
 def _draw_beside(

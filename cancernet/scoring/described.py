@@ -4,17 +4,21 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
+from cancernet.base.errors import CancerNetError, RunError
+from cancernet.base.files import is_file
+from cancernet.base.settings import flag_of, setting
+from cancernet.config import INTERPOLATIONS
+from cancernet.scoring.model_file import NETWORK_ONLY, SUFFIXES, is_model_file
 
-from cancernet import catalog
-from cancernet.base.errors import RunError
-from cancernet.images.scalings import SCALINGS
-from cancernet.recipe_file import named_settings
-from cancernet.runs.run_folder import Run
-from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
+GROUP = "a Keras or ONNX model without a run folder (--run FILE)"
 
-INSIDE = "inside"  # the model prepares its pixels itself
-_LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
+
+WITHOUT_WEIGHTS = (
+    "is an architecture without weights, which knows nothing yet; name a .keras or .h5 file with "
+    "both, or a .json file and its weights with --weights FILE"
+)
+_ARCHITECTURES = (NETWORK_ONLY, ".yaml", ".yml")  # as Keras writes them
+ONNX = ".onnx"
 
 
 class ClassNames(Protocol):
@@ -30,30 +34,58 @@ class ClassNames(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelDescription:
-    """What a person says about a model; None where nothing was said."""
+    """What a person says about a model, in flags; None where nothing was said."""
 
-    dataset: str | None = None  # name in the catalogue: classes in order, which are positive
-    classes: tuple[str, ...] = ()  # the same, where the catalogue lacks the data set
-    positive: tuple[str, ...] = ()
-    recipe: str | None = None  # name or file of one, whose networks prepare pixels themselves
-    image_size: int | None = None  # height and width of the input, pixels
-    interpolation: str | None = None
-    preprocessing: str | None = None
-    sha256: str | None = None  # of the whole file
-    weights: Path | None = None  # file of the weights, where the other holds the network only
+    dataset: str | None = setting(
+        None, "its classes in order, as in the catalogue", group=GROUP, metavar="NAME"
+    )
+    classes: tuple[str, ...] = setting(
+        (), "its classes in the order of its outputs, instead of --dataset", group=GROUP
+    )
+    positive: tuple[str, ...] = setting((), "which of --classes are positive", group=GROUP)
+    preprocessing: str | None = setting(
+        None,
+        "how its pixels are prepared: unit is 0-1; inside: the model does it",
+        group=GROUP,
+        choices=("inside", "unit", "tf", "torch", "caffe"),
+    )
+    image_size: int | None = setting(
+        None, "height and width, where the file does not say", group=GROUP, metavar="N"
+    )
+    interpolation: str | None = setting(
+        None, "default: bilinear", group=GROUP, choices=INTERPOLATIONS
+    )
+    recipe: str | None = setting(
+        None,
+        "take data set, size and interpolation from a recipe, whose models prepare pixels "
+        "themselves",
+        group=GROUP,
+        metavar="NAME_OR_FILE",
+    )
+    weights: Path | None = setting(
+        None, "its weights, where the other file is the network only (.json)", group=GROUP
+    )
+    sha256: str | None = setting(None, "the hash the file must have", group=GROUP, metavar="HEX")
     own_classes: ClassNames | None = None  # of a built data set, where nobody said others
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The flags that were given, by field."""
+        return {name: value for name, value in vars(self).items() if value not in (None, ())}
 
     def with_recipe(self) -> "ModelDescription":
         """Returns the description, completed from the recipe where nothing else was said."""
         if self.recipe is None:
             return self
+        from cancernet.recipe_file import named_settings
+
         config = named_settings(self.recipe)
         return dataclasses.replace(
             self,
             dataset=self.dataset or (None if self.classes else config.dataset),
             image_size=self.image_size or config.image_size,
             interpolation=self.interpolation or config.interpolation,
-            preprocessing=self.preprocessing or INSIDE,
+            preprocessing=self.preprocessing or "inside",
         )
 
     def complete(self, named: Path) -> "ModelDescription":
@@ -91,96 +123,71 @@ class ModelDescription:
     @property
     def facts(self) -> ClassNames:
         """Its classes; raises CancerNetError where they are not known or do not go together."""
+        from cancernet import catalog
+
         if self.classes:
             return catalog.OwnClasses(self.classes, self.positive)
         if self.dataset is None and self.own_classes is not None:
             return self.own_classes
         return catalog.dataset(self.dataset or "")
 
-    def run_of(self, named: Path, sides: tuple[int, int], checksum: str) -> Run:
-        """Returns a run that holds what is known of a model.
 
-        Args:
-            named: the file.
-            sides: height and width of its input.
-            checksum: SHA-256 of the file, or of its files.
-        """
-        facts = self.facts
-        (height, width), interpolation = sides, self.interpolation or "bilinear"
-        choices = f"{facts.classes} {height}x{width} {interpolation} {self.preprocessing}"
-        record = RunRecord(
-            status=FINISHED,
-            classes=facts.classes,
-            words=facts.words,
-            positive=facts.positive,
-            input=Input(width=width, height=height, interpolation=interpolation),
-            dataset=DatasetFacts(name=self.dataset or "", drawn=False, leaks=()),
-            checksum=f"{checksum} {choices}",
-        )
-        return Run(folder=named, record=record)
-
-
-def input_sides(
-    height: int | None, width: int | None, shown: Path, image_size: int | None
-) -> tuple[int, int]:
-    """Returns the sides of a model's input; --image-size states what the model leaves open.
+def is_model_alone(named: Path | None, said: ModelDescription) -> bool:
+    """Tells whether --run names a model of another system rather than a run folder.
 
     Raises:
-        RunError: a side is not stated, stated in two ways, or out of bounds.
+        CancerNetError: it can be neither, or flags describe a model and --run names none.
     """
-    height, width = height or image_size, width or image_size
-    if height is None or width is None:
-        raise RunError(f"{shown} takes images of any size; give the size with --image-size")
-    if image_size is not None and (height, width) != (image_size, image_size):
-        raise RunError(
-            f"{shown} takes images of {width}x{height} pixels, not {image_size}x{image_size}; "
-            "leave --image-size out"
+    from cancernet.runs.run_folder import RUN_FILE
+
+    if named is not None and not is_file(named / RUN_FILE):
+        refuse_other(named, weights=said.weights)
+        onnx = named.is_file() and named.suffix.lower() == ONNX
+        if onnx or is_model_file(named):
+            return True
+        if not named.exists():
+            return False  # who opens the run says so
+    if given := next(iter(said.given), None):
+        raise CancerNetError(
+            f"{flag_of(given)} is only for a model without a run folder; leave it out"
         )
-    if not (0 < height <= LONGEST_SIDE and 0 < width <= LONGEST_SIDE):
-        raise RunError(
-            f"{shown} takes images of {width}x{height} pixels; each side must be 1 to "
-            f"{LONGEST_SIDE}"
-        )
-    return int(height), int(width)
+    return False
 
 
-def prepared(pixels: np.ndarray, preprocessing: str) -> np.ndarray:
-    """Brings RGB 0-255, float32 (n, height, width, 3), to what a model was trained on.
+def refuse_other(named: Path, *, weights: Path | None) -> None:
+    """Raises RunError for what is neither a run nor a model; says what it is, and what to name.
 
-    `preprocessing` is "inside" (the model does it) or a rule of `cancernet/images/scalings.py`.
+    Args:
+        named: a path, also of a file that is not there.
+        weights: file of the weights, where the model is in two files.
     """
-    if preprocessing == INSIDE:
-        return pixels
-    scale, offset = SCALINGS[preprocessing]
-    if preprocessing == "caffe":
-        pixels = pixels[..., ::-1]
-    return pixels * np.asarray(scale, np.float32) + np.asarray(offset, np.float32)
-
-
-def probabilities_of(outputs: np.ndarray, shown: Path) -> np.ndarray:
-    """Returns probabilities that add up to 1, (n, classes), of a model's outputs.
-
-    Raises:
-        RunError: they are not probabilities.
-    """
-    found = np.asarray(outputs, np.float64)
-    if found.shape[1] == 1:
-        # One sigmoid unit gives the probability of the second class.
-        found = np.concatenate([1 - found, found], axis=1)
-    largest_error = np.abs(found.sum(axis=1) - 1).max()
-    if not (found.min() >= 0 and found.max() <= 1 and largest_error <= _LARGEST_ERROR):
+    if (named / "saved_model.pb").is_file():
+        # It holds code, which would be run.
         raise RunError(
-            f"the outputs of {shown} are not probabilities (from {found.min():.3g} "
-            f"to {found.max():.3g}); its last layer must be a softmax or sigmoid"
+            f"{named} is a SavedModel, which is not opened here; if you trust it, `python -m "
+            f"tf2onnx.convert --saved-model {named} --output {named.name}{ONNX}` makes a file of it"
         )
-    return found / found.sum(axis=1, keepdims=True)
+    if named.is_file() and (what := _other_file(named, weights)):
+        raise RunError(f"{named} {what}")
 
 
-def check_outputs(shape: Any, shown: Path, classes: int) -> None:
-    """Raises RunError where outputs of a shape, a tuple or several, do not fit the classes."""
-    outputs = shape[-1] if not isinstance(shape, list) and len(shape) == 2 else None
-    if outputs != classes and not (outputs == 1 and classes == 2):
-        raise RunError(
-            f"{shown} has outputs of the shape {shape}, which do not fit {classes} classes; name "
-            "those it was trained on with --classes, or their data set with --dataset"
+def _other_file(named: Path, weights: Path | None) -> str:
+    """Says what a file is or seems to be; empty for a model."""
+    from cancernet.runs.run_folder import RUN_FILE
+
+    suffix = named.suffix.lower()
+    if named.name == RUN_FILE:
+        return f"is the record of a run; name its folder, --run {named.parent}"
+    if suffix in _ARCHITECTURES and (weights is None or suffix != NETWORK_ONLY):
+        return WITHOUT_WEIGHTS
+    if suffix == ONNX:
+        in_a_run = (named.parent / RUN_FILE).is_file()
+        return f"is the model of a run; name its folder, --run {named.parent}" if in_a_run else ""
+    if suffix == ".tflite":
+        return (
+            f"is a TFLite file, which is not opened here: `python -m tf2onnx.convert --tflite "
+            f"{named.name} --output {named.stem}{ONNX}` makes an ONNX file of it"
         )
+    if not is_model_file(named):
+        return f"is neither a run folder nor a model ({', '.join((*SUFFIXES, ONNX))})"
+    return ""

@@ -72,7 +72,6 @@ def score(folder: str, checksum: str, here: Path, named: list[str]) -> list[Scor
         folder: the run folder, as this machine sees it.
         checksum: of the run.json that the caller opened.
         here: folder that relative paths begin at.
-        named: paths of the images.
 
     Raises:
         CancerNetError: the run is not there, or is another one here.

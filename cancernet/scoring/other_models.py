@@ -1,4 +1,4 @@
-"""Scores images with another system's model file, Keras or ONNX; says what other files are.
+"""Scores images with another system's model file, Keras or ONNX.
 
 A model goes through the same steps as that of a run, with the classes and preprocessing of its
 description. The channels of an ONNX file may come first, as PyTorch has them.
@@ -15,68 +15,20 @@ import onnxruntime
 from cancernet.base.console import import_tensorflow_quietly
 from cancernet.base.errors import CancerNetError, RunError, first_line
 from cancernet.base.files import sha256_of
-from cancernet.runs.run_folder import RUN_FILE, Run
-from cancernet.scoring.described import (
-    ModelDescription,
-    check_outputs,
-    input_sides,
-    prepared,
-    probabilities_of,
-)
+from cancernet.images.scalings import prepared
+from cancernet.runs.run_folder import Run
+from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
+from cancernet.scoring.described import ONNX, WITHOUT_WEIGHTS, ModelDescription
 from cancernet.scoring.model_file import (
     NETWORK_ONLY,
-    SUFFIXES,
     compare_hash,
-    is_model_file,
     refuse_larger_than_its_weights,
     vet,
     whole_file,
 )
 from cancernet.scoring.predictor import Predictor, open_session
 
-WITHOUT_WEIGHTS = (
-    "is an architecture without weights, which knows nothing yet; name a .keras or .h5 file with "
-    "both, or a .json file and its weights with --weights FILE"
-)
-_ARCHITECTURES = (NETWORK_ONLY, ".yaml", ".yml")  # as Keras writes them
-ONNX = ".onnx"
-
-
-def refuse_other(named: Path, *, weights: Path | None) -> None:
-    """Raises RunError for what is neither a run nor a model; says what it is, and what to name.
-
-    Args:
-        named: a path, also of a file that is not there.
-        weights: file of the weights, where the model is in two files.
-    """
-    if (named / "saved_model.pb").is_file():
-        # It holds code, which would be run.
-        raise RunError(
-            f"{named} is a SavedModel, which is not opened here; if you trust it, `python -m "
-            f"tf2onnx.convert --saved-model {named} --output {named.name}{ONNX}` makes a file of it"
-        )
-    if named.is_file() and (what := _other_file(named, weights)):
-        raise RunError(f"{named} {what}")
-
-
-def _other_file(named: Path, weights: Path | None) -> str:
-    """Says what a file is or seems to be; empty for a model."""
-    suffix = named.suffix.lower()
-    if named.name == RUN_FILE:
-        return f"is the record of a run; name its folder, --run {named.parent}"
-    if suffix in _ARCHITECTURES and (weights is None or suffix != NETWORK_ONLY):
-        return WITHOUT_WEIGHTS
-    if suffix == ONNX:
-        in_a_run = (named.parent / RUN_FILE).is_file()
-        return f"is the model of a run; name its folder, --run {named.parent}" if in_a_run else ""
-    if suffix == ".tflite":
-        return (
-            f"is a TFLite file, which is not opened here: `python -m tf2onnx.convert --tflite "
-            f"{named.name} --output {named.stem}{ONNX}` makes an ONNX file of it"
-        )
-    if not is_model_file(named):
-        return f"is neither a run folder nor a model ({', '.join((*SUFFIXES, ONNX))})"
-    return ""
+_LARGEST_ERROR = 1e-3  # by which a row of probabilities may miss 1
 
 
 class ModelAlone(Predictor):
@@ -115,7 +67,16 @@ class OnnxPredictor(ModelAlone):
                 f"{self.run.folder} gives outputs of shape {np.shape(found)} for {len(pixels)} "
                 "images; export it with a free number of images"
             )
-        return probabilities_of(found, self.run.folder)
+        return _probabilities_of(found, self.run.folder)
+
+
+def open_model(
+    named: Path, description: ModelDescription
+) -> contextlib.AbstractContextManager[ModelAlone]:
+    """Opens a model that `is_model_alone` tells, as `open_onnx_model` or `open_keras_model` do."""
+    if named.suffix.lower() == ONNX:
+        return contextlib.nullcontext(open_onnx_model(named, description))
+    return open_keras_model(named, description)
 
 
 def open_onnx_model(named: Path, description: ModelDescription) -> OnnxPredictor:
@@ -139,9 +100,9 @@ def open_onnx_model(named: Path, description: ModelDescription) -> OnnxPredictor
         )
     height, width = (side if isinstance(side, int) else None
                      for side in (shape[2:] if first else shape[1:3]))  # fmt: skip
-    sides = input_sides(height, width, named, known.image_size)
+    sides = _input_sides(height, width, named, known.image_size)
     check_outputs(tuple(outputs[0].shape or ()), named, len(known.facts.classes))
-    run = known.run_of(named, sides, checksum)
+    run = _run_of(known, named, sides, checksum)
     return OnnxPredictor(run, session, known.preprocessing or "", first=first)
 
 
@@ -157,7 +118,7 @@ class KerasPredictor(ModelAlone):
     def _run_model(self, pixels: np.ndarray) -> np.ndarray:
         """Scores one batch; raises RunError where the outputs are not probabilities."""
         ready = prepared(pixels.astype(np.float32), self.preprocessing)
-        return probabilities_of(self._model.predict_on_batch(ready), self.run.folder)
+        return _probabilities_of(self._model.predict_on_batch(ready), self.run.folder)
 
 
 @contextlib.contextmanager
@@ -178,7 +139,7 @@ def open_keras_model(named: Path, description: ModelDescription) -> Iterator[Ker
         if description.preprocessing is None:
             _refuse_unscaled(model, named)
         own_weights = "" if known.weights is None else f"{sha256_of(known.weights)} "
-        run = known.run_of(named, sides, f"{sha256_of(path)} {own_weights}".rstrip())
+        run = _run_of(known, named, sides, f"{sha256_of(path)} {own_weights}".rstrip())
         yield KerasPredictor(run, model, known.preprocessing or "")
 
 
@@ -186,7 +147,6 @@ def load_model(path: Path, shown: Path, *, weights: Path | None = None) -> Any:
     """Loads a vetted file in safe mode, without custom objects and without its optimizer.
 
     Args:
-        path: of the file.
         shown: the name a person knows it by.
         weights: file of the weights, for a file that holds the network only.
 
@@ -260,4 +220,78 @@ def _input_size(model: Any, shown: Path, image_size: int | None) -> tuple[int, i
             f"{shown} does not take RGB images: its input has the shape {shape}, not "
             "(any, height, width, 3)"
         )
-    return input_sides(shape[1], shape[2], shown, image_size)
+    return _input_sides(shape[1], shape[2], shown, image_size)
+
+
+def _input_sides(
+    height: int | None, width: int | None, shown: Path, image_size: int | None
+) -> tuple[int, int]:
+    """Returns the sides of a model's input; --image-size states what the model leaves open.
+
+    Raises:
+        RunError: a side is not stated, stated in two ways, or out of bounds.
+    """
+    height, width = height or image_size, width or image_size
+    if height is None or width is None:
+        raise RunError(f"{shown} takes images of any size; give the size with --image-size")
+    if image_size is not None and (height, width) != (image_size, image_size):
+        raise RunError(
+            f"{shown} takes images of {width}x{height} pixels, not {image_size}x{image_size}; "
+            "leave --image-size out"
+        )
+    if not (0 < height <= LONGEST_SIDE and 0 < width <= LONGEST_SIDE):
+        raise RunError(
+            f"{shown} takes images of {width}x{height} pixels; each side must be 1 to "
+            f"{LONGEST_SIDE}"
+        )
+    return int(height), int(width)
+
+
+def _probabilities_of(outputs: np.ndarray, shown: Path) -> np.ndarray:
+    """Returns probabilities that add up to 1, (n, classes), of a model's outputs.
+
+    Raises:
+        RunError: they are not probabilities.
+    """
+    found = np.asarray(outputs, np.float64)
+    if found.shape[1] == 1:
+        # One sigmoid unit gives the probability of the second class.
+        found = np.concatenate([1 - found, found], axis=1)
+    largest_error = np.abs(found.sum(axis=1) - 1).max()
+    if not (found.min() >= 0 and found.max() <= 1 and largest_error <= _LARGEST_ERROR):
+        raise RunError(
+            f"the outputs of {shown} are not probabilities (from {found.min():.3g} "
+            f"to {found.max():.3g}); its last layer must be a softmax or sigmoid"
+        )
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def check_outputs(shape: Any, shown: Path, classes: int) -> None:
+    """Raises RunError where outputs of a shape, a tuple or several, do not fit the classes."""
+    outputs = shape[-1] if not isinstance(shape, list) and len(shape) == 2 else None
+    if outputs != classes and not (outputs == 1 and classes == 2):
+        raise RunError(
+            f"{shown} has outputs of the shape {shape}, which do not fit {classes} classes; name "
+            "those it was trained on with --classes, or their data set with --dataset"
+        )
+
+
+def _run_of(known: ModelDescription, named: Path, sides: tuple[int, int], checksum: str) -> Run:
+    """Returns a run that holds what is known of a model.
+
+    Args:
+        sides: height and width of its input.
+        checksum: SHA-256 of the file, or of its files.
+    """
+    facts, (height, width), interpolation = known.facts, sides, known.interpolation or "bilinear"
+    choices = f"{facts.classes} {height}x{width} {interpolation} {known.preprocessing}"
+    record = RunRecord(
+        status=FINISHED,
+        classes=facts.classes,
+        words=facts.words,
+        positive=facts.positive,
+        input=Input(width=width, height=height, interpolation=interpolation),
+        dataset=DatasetFacts(name=known.dataset or "", drawn=False, leaks=()),
+        checksum=f"{checksum} {choices}",
+    )
+    return Run(folder=named, record=record)

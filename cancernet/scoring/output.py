@@ -12,7 +12,6 @@ from typing import IO
 
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import (
-    LockedError,
     lock,
     plain_name,
     read_json,
@@ -91,12 +90,10 @@ class CsvFile:
         self.failed = 0
         self._held = contextlib.ExitStack()
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._held.enter_context(lock(path.with_name(path.name + ".part.lock")))
-        except LockedError:
-            raise CancerNetError(
-                f"another process is filling {path}; wait for it, or name another --csv file"
-            ) from None
+        busy = CancerNetError(
+            f"another process is filling {path}; wait for it, or name another --csv file"
+        )
+        self._held.enter_context(lock(path.with_name(path.name + ".part.lock"), busy))
         if path.exists() and not overwrite:
             raise CancerNetError(
                 f"{path} exists already; replace it with --overwrite, or name another --csv file"

@@ -84,7 +84,6 @@ class Judged(NamedTuple):
     Attributes:
         probabilities: (classes,); those alone where nothing is within reach.
         neighbours: how many of the eight around it are there.
-        point: the operating point.
         slide_point: whether that is the slide's own.
     """
 
@@ -98,7 +97,6 @@ def interpret(run: Run, path: str, score: Score, threshold: float) -> Prediction
     """Makes the prediction for an image.
 
     Args:
-        run: whose classes these are.
         path: of the image, as it was given.
         score: of the image, its probabilities in the run's order of classes.
         threshold: the operating point; NaN without one.
@@ -114,8 +112,6 @@ def interpret_in_context(
     Args:
         run: one that judges in context.
         path: of the image, as it was given.
-        alone: of the patch alone.
-        judged: the patch in context.
         placed: whether its name tells a place.
     """
     score = Score(judged.probabilities, alone.unlike_training)

@@ -204,10 +204,8 @@ def make_application(run: Run, config: ServeConfig, journal: Journal) -> ASGIApp
     Raises:
         RunError: the model cannot be loaded.
     """
-    return Guard(_inner(Service(run, config, journal)), config, journal)
+    service = Service(run, config, journal)
 
-
-def _inner(service: Service) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
@@ -237,7 +235,7 @@ def _inner(service: Service) -> FastAPI:
     app.mount("/page", StaticFiles(directory=PAGE))
     for kind in (Refusal, HTTPException, Exception):
         app.add_exception_handler(kind, _say)
-    return app
+    return Guard(app, config, journal)
 
 
 async def _index() -> FileResponse:

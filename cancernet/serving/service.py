@@ -6,23 +6,33 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cancernet.base.errors import ImageError
+import numpy as np
+
+from cancernet.base.errors import ImageError, RunError
 from cancernet.base.words import DRAWN, FORMATS_READ, NOTICE
 from cancernet.catalog import DATASETS
 from cancernet.images.formats import SUFFIXES
-from cancernet.runs.run_folder import Run
+from cancernet.measures.scored import positive_indices, positive_score, read_scored
+from cancernet.runs.run_folder import VALIDATION_PREDICTIONS, Run, open_run
 from cancernet.scoring.in_context import judge_together
 from cancernet.scoring.prediction import Failure, Prediction
 from cancernet.scoring.predictor import Predictor
-from cancernet.serving.answers import ClassFact, ContextFacts, Limits, ModelFacts, SlideMap
+from cancernet.serving.answers import (
+    ClassFact,
+    ContextFacts,
+    Limits,
+    ModelFacts,
+    SlideMap,
+    Thresholds,
+)
 from cancernet.serving.heat_maps import HeatMaps
 from cancernet.serving.problems import Journal, Refusal, time_limit
 from cancernet.serving.scorer import Scorer, preview
 from cancernet.serving.settings import ServeConfig
 from cancernet.serving.slide_maps import slide_map
-from cancernet.serving.thresholds import thresholds
 from cancernet.serving.uploads import Memory, Upload, safe_name
 
+STEPS = 200  # of the slider of thresholds, besides the operating point
 PAGE = Path(__file__).parent / "page"
 INTENDED_USE = (
     "Research on images of the kind the model was trained on. Not for diagnosis, screening, "
@@ -188,3 +198,42 @@ def _examples(dataset: str) -> list[str]:
     kind = dataset.partition("-")[0]  # an edition such as mammography-csv has the same kind
     names = sorted(path.name for path in (PAGE / "examples").iterdir())
     return [f"/page/examples/{name}" for name in names if name.startswith(f"{kind}-drawn-")]
+
+
+def thresholds(run: Run, operating_point: float, *, in_context: bool = False) -> Thresholds | None:
+    """Returns sensitivity and specificity on validation; NaN where a class is missing.
+
+    They are those of every threshold that the slider of the page can take.
+
+    Args:
+        run: whose stored predictions are counted.
+        operating_point: 0-1, one of the thresholds.
+        in_context: whether the probabilities are those in context.
+
+    Returns:
+        The figures; None where the table of predictions is missing, altered or of another form.
+    """
+    try:
+        open_run(run.folder, check=(VALIDATION_PREDICTIONS,))
+        path = run.folder / VALIDATION_PREDICTIONS
+        scored, classes = read_scored(path, in_context=in_context)
+    except RunError:
+        return None
+    positive = positive_indices(classes, run.positive)
+    score = positive_score(scored.probabilities, positive)
+    truth = np.isin(scored.truth, positive)
+    points = np.union1d(np.arange(STEPS + 1) / STEPS, operating_point)
+    return Thresholds(
+        threshold=points.tolist(),
+        sensitivity=_reaching(score[truth], points).tolist(),
+        specificity=(1 - _reaching(score[~truth], points)).tolist(),
+        images=len(score),
+        patients=len(set(scored.patients)),
+    )
+
+
+def _reaching(scores: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Returns the share of the scores that reach each point; NaN without scores."""
+    if not len(scores):
+        return np.full(len(points), np.nan)
+    return 1 - np.searchsorted(np.sort(scores), points) / len(scores)

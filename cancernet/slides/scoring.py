@@ -99,15 +99,20 @@ def find_patients(folders: list[Path]) -> tuple[dict[str, PatientPatches], int]:
     }, unplaced + inputs.masks
 
 
-def score_places(
-    predictor: Predictor, name: str, places: list[list[Place]]
-) -> tuple[list[ScoredPatch], list[Failure]]:
-    """Scores one patient's patches; `name` is that of the slide.
+def map_of_places(
+    predictor: Predictor, name: str, patches: PatientPatches, *, side: int
+) -> tuple[SlideMap, list[Failure]]:
+    """Scores one patient's patches and puts them in their places; `name` is that of the slide.
+
+    `side` is that of a whole patch in pixels; those at an edge may be smaller.
 
     Returns:
-        A scored patch for every place, and the files that could not be read; a copy
-        stands in for one that could not.
+        The map, and the files that could not be read; a copy stands in for one that could not.
+
+    Raises:
+        CancerNetError: the patches do not lie on one grid.
     """
+    places = patches.places
     scored, failures = [], []
     results = predictor.predict_many(files[0].path for files in places)
     for files, first in zip(places, _counted(results, name, len(places)), strict=True):
@@ -129,20 +134,6 @@ def score_places(
                 unlike=unlike,
             )
         )
-    return scored, failures
-
-
-def map_of_places(
-    predictor: Predictor, name: str, patches: PatientPatches, *, side: int
-) -> tuple[SlideMap, list[Failure]]:
-    """Scores one patient's patches and puts them in their places; see `score_places`.
-
-    `side` is that of a whole patch in pixels; those at an edge may be smaller.
-
-    Raises:
-        CancerNetError: the patches do not lie on one grid.
-    """
-    scored, failures = score_places(predictor, name, patches.places)
     threshold = predictor.run.threshold
     return map_of_patches(name, scored, size=(side, side), threshold=threshold), failures
 

@@ -198,15 +198,12 @@ class MapContext:
     def beside(self, figures: SlideFigures) -> FiguresInContext:
         """Returns the figures of the map in context with those of the patches alone."""
         alone = self.alone.figures
+        judged = ("positive_patches", "area_fraction", "score", "top_score", "operating_point")
         return FiguresInContext(
             **vars(figures),
             slide_point=self.slide_point,
             lone_patches=int(self.lone.sum()),
-            alone_positive_patches=alone.positive_patches,
-            alone_area_fraction=alone.area_fraction,
-            alone_score=alone.score,
-            alone_top_score=alone.top_score,
-            alone_operating_point=alone.operating_point,
+            **{f"alone_{name}": getattr(alone, name) for name in judged},
         )
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cancernet.context.context import Context
-from cancernet.context.fit import fit_context, whole_slides
+from cancernet.context.context import Context, fit_context, whole_slides
 from cancernet.context.judge import (
     InContext,
     places_in,
@@ -35,7 +34,6 @@ def judge_in_context(
     by it (benchmarks/README.md, "In context").
 
     Args:
-        training: data set and settings.
         alone: the scores of each patch alone.
         score: scores training images by their places in the split, calibrated.
 

@@ -26,7 +26,7 @@ import tf2onnx
 
 from cancernet.base.errors import RunError
 from cancernet.base.files import written_beside
-from cancernet.models.orientations import in_orientations
+from cancernet.models.preprocessing import in_orientations
 from cancernet.models.registry import count_parameters
 from cancernet.planning.plan import Training
 from cancernet.runs import run_folder
@@ -74,7 +74,6 @@ def write_verified(
     Args:
         network: a float32 model, called at least once.
         orientations: in which both files judge an image, a key of `ORIENTATIONS`.
-        keras_path, onnx_path: where they go.
         pixels: images to compare on, uint8 (n, height, width, 3), n at least 1.
 
     Returns:

@@ -29,11 +29,13 @@ def make_portrait(model: keras.Model, finished: Finished) -> Portrait:
     dataset = finished.training.dataset
     random = np.random.default_rng(finished.training.config.seed)
     examples, wrong = _examples(finished, random)
+    lines: list[str] = []
+    model.summary(line_length=100, print_fn=lines.append, expand_nested=True)
     return Portrait(
         counts={name: list(one.classes.values()) for name, one in dataset.counts.items()},
         samples=_samples(dataset, random),
         layers=layers_of(model),
-        summary=summary_text(model),
+        summary="\n".join(lines) + "\n",
         splits=_splits(finished, random),
         examples=examples,
         wrong=wrong,
@@ -61,13 +63,6 @@ def layers_of(model: keras.Model) -> list[Layer]:
             )
         )
     return found
-
-
-def summary_text(model: keras.Model) -> str:
-    """Returns what Keras prints of a model."""
-    lines: list[str] = []
-    model.summary(line_length=100, print_fn=lines.append, expand_nested=True)
-    return "\n".join(lines) + "\n"
 
 
 def _samples(dataset: BuiltDataset, random: np.random.Generator) -> dict[str, list[np.ndarray]]:

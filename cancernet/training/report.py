@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cancernet.base.beside import Start
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import write_bytes
+from cancernet.base.parallel import Start
 from cancernet.base.words import NOTICE
 from cancernet.dataset.build_record import read_audit
 from cancernet.dataset.manifest import NO_POSITION

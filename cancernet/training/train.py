@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from cancernet.appearance.fit import Files, describe_files
-from cancernet.base.beside import Start
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import RunError, describe_os_error
+from cancernet.base.parallel import Start
 from cancernet.base.program import typed
 from cancernet.context.judge import assess_judged
 from cancernet.dataset.manifest import BuiltDataset

@@ -3,7 +3,6 @@
 import dataclasses
 import enum
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,7 +133,13 @@ def write_results(study: "optuna.Study", search: Search, *, drawn: bool) -> None
     `drawn` says whether the images were drawn by a program.
     """
     rows, folder = trial_rows(study), search.place.results
-    _write_table(folder / TABLE, rows, [dimension.name for dimension in search.dimensions])
+    names = [dimension.name for dimension in search.dimensions]
+    cells = (
+        [row.number, row.state, row.value, *(row.values.get(name, "") for name in names),
+         row.seconds, row.note]
+        for row in rows
+    )  # fmt: skip
+    write_table(folder / TABLE, ["trial", "state", "value", *names, "seconds", "note"], cells)
     best = best_trial(study)
     if best is not None:
         found = {
@@ -148,16 +153,6 @@ def write_results(study: "optuna.Study", search: Search, *, drawn: bool) -> None
         write_recipe(folder / RECIPE, settings, found=found)
     footer = "Drawn data, not real tissue." if drawn else ""
     save_figure(draw_trials(rows, search, footer=footer), folder / FIGURE)
-
-
-def _write_table(path: Path, rows: list[TrialRow], names: list[str]) -> None:
-    columns = ["trial", "state", "value", *names, "seconds", "note"]
-    cells = (
-        [row.number, row.state, row.value, *(row.values.get(name, "") for name in names),
-         row.seconds, row.note]
-        for row in rows
-    )  # fmt: skip
-    write_table(path, columns, cells)
 
 
 def draw_trials(rows: list[TrialRow], search: Search, *, footer: str = "") -> "Figure":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import CancerNetError, first_line
-from cancernet.base.files import LockedError, lock
+from cancernet.base.files import lock
 from cancernet.base.program import install_extra
 from cancernet.tuning.space import Value
 
@@ -45,7 +45,6 @@ class StudyPlace:
     Attributes:
         address: for SQLAlchemy.
         shown: the same for messages, without the password.
-        results: folder of the results.
         file: the SQLite file, or None on a server.
     """
 
@@ -83,14 +82,12 @@ def held(place: StudyPlace) -> Iterator[None]:
         CancerNetError: another process is searching there.
     """
     place.results.mkdir(parents=True, exist_ok=True)
-    try:
-        with lock(place.results / ".lock"):
-            yield
-    except LockedError:
-        raise CancerNetError(
-            f"another process is searching with {place.shown} into {place.results}; wait for it, "
-            "or share a study on PostgreSQL and give each process an --output of its own"
-        ) from None
+    busy = CancerNetError(
+        f"another process is searching with {place.shown} into {place.results}; wait for it, "
+        "or share a study on PostgreSQL and give each process an --output of its own"
+    )
+    with lock(place.results / ".lock", busy):
+        yield
 
 
 def open_study(
@@ -99,8 +96,6 @@ def open_study(
     """Opens the study, or begins it.
 
     Args:
-        place: where it is kept.
-        maximize: whether more is better.
         identity: what must not change within a study: name in a message -> a JSON value.
         first: values of the dimensions that a new study tries first; empty for none.
 

@@ -18,7 +18,7 @@ from PIL import Image
 import cancernet
 from cancernet.api import images
 from cancernet.api.answers import Prediction, Predictions
-from cancernet.api.arguments import as_given, called
+from cancernet.api.making import as_given, called
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.building.settings import BuildSettings
 from cancernet.evaluation import evaluation_report

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cancernet.auditing import name_checks, words
+from cancernet.auditing import checks, words
 from cancernet.auditing.audit import SHOWN
 from cancernet.auditing.checks import CheckKind, Missing
 from cancernet.auditing.inventory import read_inventory
@@ -334,7 +334,7 @@ def test_other_names_of_splits_and_a_pattern_for_groups(clean, tmp_path):
     known = read_inventory(tmp_path / "data", group_by=r"(\d+)-tile")
     assert known.groups == sorted(CLEAN) and known.has_splits and known.labels == ["0", "1"]
     unknown = read_inventory(tmp_path / "data")
-    check = name_checks.check_groups(unknown)
+    check = checks.check_groups(unknown)
     assert check.missing is Missing.GROUPS
     assert "--group-by" in words.say_check(check, unknown).sentence
     assert read_inventory(clean, dataset="idc").groups == sorted(CLEAN)

@@ -11,17 +11,17 @@ import time
 
 import pytest
 
-from cancernet.base import beside
-from cancernet.base.beside import processes_beside
+from cancernet.base import parallel
 from cancernet.base.console import _uncollected
 from cancernet.base.errors import CancerNetError
+from cancernet.base.parallel import processes_beside
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it forks")
 
 
 @pytest.fixture(autouse=True)
 def two_processors(monkeypatch):
-    monkeypatch.setattr(beside, "processors", lambda: 2)
+    monkeypatch.setattr(parallel, "processors", lambda: 2)
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)  # of another test
 
 
@@ -59,6 +59,8 @@ def test_a_killed_process_is_one_sentence():
         killed = start(die)
         with pytest.raises(ChildProcessError, match="was killed, perhaps for lack of memory"):
             killed()
+        with pytest.raises(ChildProcessError, match="was killed"):
+            start(squared, 3)()
 
 
 def test_an_error_of_this_process_leaves_none_behind():
@@ -72,10 +74,10 @@ def test_an_error_of_this_process_leaves_none_behind():
 
 def test_one_processor_or_tensorflow_does_the_work_here(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "tensorflow", beside)
+        patch.setitem(sys.modules, "tensorflow", parallel)
         with processes_beside() as start:
             assert start is functools.partial
-    monkeypatch.setattr(beside, "processors", lambda: 1)
+    monkeypatch.setattr(parallel, "processors", lambda: 1)
     with processes_beside() as start:
         assert start(squared, 3)() == (9, os.getpid())
 

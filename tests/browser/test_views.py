@@ -115,7 +115,7 @@ def whole_content(classes=2, folds=0):
 @pytest.mark.parametrize(("classes", "folds"), [(2, 0), (8, 0), (2, 5)])
 def test_a_report_is_short_with_its_folds_closed(browser, tmp_path, monkeypatch, classes, folds):
     sized = '<svg xmlns="http://www.w3.org/2000/svg" width="346pt" height="367pt"/>'
-    monkeypatch.setattr(drawings, "svg_text", lambda figure: sized)
+    monkeypatch.setattr(drawings, "figure_files", lambda *_: {"a.svg": sized.encode()})
     path = tmp_path / "view.html"
     path.write_text(report_page(whole_content(classes, folds)), encoding="utf-8")
     with contextlib.closing(browser.new_page()) as page:
@@ -135,7 +135,7 @@ def test_a_report_is_short_with_its_folds_closed(browser, tmp_path, monkeypatch,
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_to_read(browser, axe, run, tmp_path, monkeypatch, name):
     if name != "report":  # its figures are enough to see that they fit
-        monkeypatch.setattr(drawings, "svg_text", lambda figure: "<svg/>")
+        monkeypatch.setattr(drawings, "figure_files", lambda *_: {"a.svg": b"<svg/>"})
     path = tmp_path / "view.html"
     path.write_text(FILES[name](tmp_path, run), encoding="utf-8")
     with contextlib.closing(browser.new_page()) as page:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from cancernet.context.context import Context
-from cancernet.context.fit import GAIN, fit_context, whole_slides
+from cancernet.context.context import GAIN, Context, fit_context, whole_slides
 from cancernet.context.neighbours import SPREAD, Places, neighbourhood
 from cancernet.context.slide_point import slide_point
 from cancernet.measures.decisions import both_classes, log_odds

@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from cancernet.sample.dicom import dicom_bytes
+from cancernet.sample.clinics import dicom_bytes
 
 HOSTILE_TEXT = st.one_of(
     st.sampled_from(

@@ -13,7 +13,7 @@ from cancernet.base.errors import ImageError
 from cancernet.images.formats import GUESSED, depth_holding
 from cancernet.images.reading import read_rgb
 from cancernet.runs import run_folder
-from cancernet.sample.dicom import dicom_bytes
+from cancernet.sample.clinics import dicom_bytes
 from cancernet.scoring.predictor import Predictor
 from tests.conftest import write_tiny_run
 

@@ -15,7 +15,7 @@ from cancernet.dataset.label_table import read_labels
 from cancernet.images.formats import GUESSED, ODDITY, Oddity, scaled
 from cancernet.images.named_files import NamedFiles
 from cancernet.images.reading import read_rgb
-from cancernet.scoring.other_models import refuse_other
+from cancernet.scoring.described import refuse_other
 
 PATCH = "8863_idx5_x51_y1251_class0"
 DEEP = (np.arange(6).reshape(2, 3) * 800).astype(np.uint16)  # up to 4,000 of 4,095

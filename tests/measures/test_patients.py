@@ -59,8 +59,6 @@ class TestPatientScores:
             assert row["limits"][0] <= row["roc_auc"] <= row["limits"][1]
         gap = found.scores["area fraction"] - found.true_share
         assert metrics["area_error"]["mean_absolute"] == pytest.approx(np.abs(gap).mean())
-        strict = patient_metrics(found, least_share=0.5, resamples=50)
-        assert strict["positive_patients"] == (found.true_share > 0.5).sum()
 
     def test_patients_who_are_all_alike_have_no_ranking(self):
         found = patient_scores(Calls([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.3], 0.5, list("aabb")))
@@ -194,7 +192,9 @@ class TestSubgroups:
         names = sorted(set(split.patients))
         group = {name: ("north" if place % 2 else "south") for place, name in enumerate(names)}
         del group[names[0]]
-        rows = subgroup_rows(Calls(truth, score, 0.5, split.patients), group, resamples=100)
+        rows = subgroup_rows(
+            Calls(truth, score, 0.5, split.patients), group, keys=split.patients, seed=7
+        )
         assert [row["group"] for row in rows] == ["north", "not given", "south"]
         assert sum(row["images"] for row in rows) == len(truth)
         assert sum(row["patients"] for row in rows) == len(names)
@@ -206,7 +206,10 @@ class TestSubgroups:
 
     def test_by_path(self):
         rows = subgroup_rows(
-            Calls([0, 1], [0.1, 0.9], 0.5, ["p", "p"]), {"a.png": "x"}, keys=["a.png", "b.png"]
+            Calls([0, 1], [0.1, 0.9], 0.5, ["p", "p"]),
+            {"a.png": "x"},
+            keys=["a.png", "b.png"],
+            seed=7,
         )
         assert [row["group"] for row in rows] == ["not given", "x"]
 

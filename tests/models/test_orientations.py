@@ -6,7 +6,7 @@ import pytest
 
 from cancernet.config import TEST_TIME_AUGMENTATIONS
 from cancernet.explaining.gradients import Gradients
-from cancernet.models.orientations import ORIENTATIONS, in_orientations
+from cancernet.models.preprocessing import ORIENTATIONS, in_orientations
 from cancernet.models.registry import build_model
 from cancernet.models.weights import load_weights
 from cancernet.training.export import write_verified

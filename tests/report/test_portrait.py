@@ -9,7 +9,7 @@ import pytest
 from cancernet.base.words import joined
 from cancernet.report.figures import drawings
 from cancernet.report.figures.classes import factor_counts
-from cancernet.report.figures.network import MOST_BOXES, boxes_of
+from cancernet.report.figures.images import MOST_BOXES, boxes_of
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_report
 from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
@@ -97,9 +97,9 @@ def test_the_page_has_every_section(classes):
 def test_the_folder_has_every_figure(tmp_path, monkeypatch):
     figure_files = drawings.figure_files
 
-    def files(figure, name, *, photographs):
-        if photographs:
-            return figure_files(figure, name, photographs=True)
+    def files(figure, name, kinds):
+        if "svg" not in kinds:
+            return figure_files(figure, name, kinds)
         return {f"{name}.svg": f"<svg>{name}</svg>".encode()}
 
     monkeypatch.setattr(drawings, "figure_files", files)

@@ -89,18 +89,6 @@ def test_no_run_says_which_command_makes_one(tmp_path):
         run_folder.newest_run(tmp_path)
 
 
-def test_two_processes_cannot_train_into_one_folder(tmp_path):
-    with (
-        run_folder.locked(tmp_path),
-        pytest.raises(RunError, match="another process"),
-        run_folder.locked(tmp_path),
-    ):
-        pass
-    with run_folder.locked(tmp_path):
-        pass
-    assert not list(tmp_path.iterdir())
-
-
 def changed(folder, **entries):
     """Writes the record of a run with other entries, and a checksum that fits."""
     content = json.loads((folder / run_folder.RUN_FILE).read_text())

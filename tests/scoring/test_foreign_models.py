@@ -16,7 +16,8 @@ from PIL import Image
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import json_text
-from cancernet.scoring.described import ModelDescription, prepared
+from cancernet.images.scalings import prepared
+from cancernet.scoring.described import ModelDescription
 from cancernet.scoring.model_file import is_model_file, parts_of, vet, whole_file
 from cancernet.scoring.other_models import _input_size, _refuse_unscaled, open_keras_model
 from cancernet.scoring.prediction import Failure

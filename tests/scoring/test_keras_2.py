@@ -17,8 +17,9 @@ from PIL import Image
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.commands import predict
 from cancernet.models.weights import load_into
+from cancernet.scoring.described import refuse_other
 from cancernet.scoring.keras_2 import modernized, network_of
-from cancernet.scoring.other_models import load_model, refuse_other
+from cancernet.scoring.other_models import load_model
 
 FILES = Path(__file__).parent / "keras_2"
 PIXELS = np.random.default_rng(5).integers(0, 256, (2, 8, 8, 3), np.uint8).astype(np.float32) / 255

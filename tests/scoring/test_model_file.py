@@ -12,11 +12,17 @@ import numpy as np
 import pytest
 
 from cancernet.base.errors import CancerNetError, RunError
+from cancernet.images.scalings import prepared
 from cancernet.recipe_file import named_settings
 from cancernet.scoring import model_file, other_models
-from cancernet.scoring.described import ModelDescription, check_outputs, prepared
+from cancernet.scoring.described import ModelDescription
 from cancernet.scoring.model_file import _classes, is_model_file, parts_of, vet, whole_file
-from cancernet.scoring.other_models import KerasPredictor, _input_size, open_keras_model
+from cancernet.scoring.other_models import (
+    KerasPredictor,
+    _input_size,
+    check_outputs,
+    open_keras_model,
+)
 
 DIGEST = hashlib.sha256(b"abcdef").hexdigest()
 SHOWN = Path("m.keras")

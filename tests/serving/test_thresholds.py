@@ -11,7 +11,7 @@ from cancernet.measures.scored import write_scored
 from cancernet.runs import run_folder
 from cancernet.runs.run_folder import PREDICTIONS, VALIDATION_PREDICTIONS, open_run
 from cancernet.serving.answers import ModelFacts
-from cancernet.serving.thresholds import thresholds
+from cancernet.serving.service import thresholds
 from tests.conftest import give_context
 from tests.helpers.evaluation_examples import TABLES, finished_run, scored
 from tests.serving.test_serving import Server

@@ -36,7 +36,6 @@ def draw_history(
     Args:
         history: `loss, val_loss, accuracy, val_accuracy, ...`, a value for every epoch;
             what is missing is not drawn.
-        measures: which.
         best_epoch: the epoch that was kept, from 1; without it the least `val_loss`.
         footer: a line below, such as the warning that data are drawn.
     """

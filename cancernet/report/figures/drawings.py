@@ -7,14 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.base.beside import Start
 from cancernet.base.files import write_bytes
+from cancernet.base.parallel import Start
 from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
 from cancernet.report.figures import classes, curves, images, summary
-from cancernet.report.figures.network import draw_network
-from cancernet.report.figures.style import figure_files, svg_text
+from cancernet.report.figures.style import figure_files
 from cancernet.report.portrait import Portrait
 from cancernet.report.rendering import Picture
 from cancernet.report.sections import SIDES, class_tables, testing_counts
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     Drawings = dict[str, Callable[..., Figure]]
 
 FIGURES = "figures"
+# Made of pixels, so that there is nothing to gain from SVG.
 PHOTOGRAPHS = {"samples", "examples", "kernels"}
 # Shown on the page only.
 NOT_A_FILE = {"confusion_matrix_of_calls"}
@@ -50,8 +50,8 @@ class Figures:
         self._wait()
         if name not in self._drawn:
             with _to_draw(f"the figure {name!r}"):
-                svg = svg_text(draw(footer=self._content.footer))
-            self._drawn[name] = Picture("svg+xml", svg.encode())
+                [svg] = figure_files(draw(footer=self._content.footer), name, ["svg"]).values()
+            self._drawn[name] = Picture("svg+xml", svg)
         return self._drawn[name]
 
     def begin(self, start: Start) -> None:
@@ -83,7 +83,7 @@ def draw_files(content: ReportContent, names: Sequence[str]) -> dict[str, bytes]
     for name in names:
         with _to_draw(f"the figure {name!r}"):
             figure = found[name](footer=content.footer)
-            files |= figure_files(figure, name, photographs=name in PHOTOGRAPHS)
+            files |= figure_files(figure, name, ["png"] if name in PHOTOGRAPHS else ["png", "svg"])
     return files
 
 
@@ -150,7 +150,7 @@ def _of_data_and_network(content: ReportContent, portrait: Portrait) -> "Drawing
     found: Drawings = {
         "class_counts": partial(classes.draw_class_counts, portrait.counts, scores.words),
         "samples": partial(images.draw_sample_grid, portrait.samples),
-        "network": partial(draw_network, portrait.layers),
+        "network": partial(images.draw_network, portrait.layers),
         "examples": partial(
             images.draw_examples,
             portrait.examples,

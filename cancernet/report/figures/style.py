@@ -5,7 +5,6 @@ differs in line style or marker as well.
 """
 
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,23 +70,16 @@ def save_figure(figure: "Figure", path: Path) -> tuple[Path, Path]:
     return (path.with_suffix(".png"), path.with_suffix(".svg"))
 
 
-def figure_files(figure: "Figure", name: str, *, photographs: bool = False) -> dict[str, bytes]:
-    """Returns the files of a figure, file name to content; one of photographs is PNG only.
-
-    They are made of pixels, so there is nothing to gain from SVG.
-    """
+def figure_files(
+    figure: "Figure", name: str, kinds: Sequence[str] = ("png", "svg")
+) -> dict[str, bytes]:
+    """Returns the files of a figure, file name to content."""
     files = {}
-    for kind in ("png",) if photographs else ("png", "svg"):
+    for kind in kinds:
         files[f"{name}.{kind}"] = png(figure) if kind == "png" else _svg(figure)
         # The places of things have been found; finding them again took a third of the time.
         figure.set_layout_engine("none")
     return files
-
-
-def svg_text(figure: "Figure") -> str:
-    """Returns the figure as an SVG document, without the XML prologue."""
-    text = _svg(figure).decode("utf-8")
-    return text[re.search(r"<svg\b", text).start() :]  # type: ignore[union-attr]
 
 
 def png(figure: "Figure", *, dots_per_inch: int = DOTS_PER_INCH) -> bytes:

@@ -107,10 +107,8 @@ def draw_matrices(
     """Draws one transform an image, as `ImageDataGenerator.get_random_transform` does.
 
     Args:
-        count: number of images.
         size: (height, width) in pixels; square if there are quarter turns.
         ranges: how far.
-        random: source of the numbers.
 
     Returns:
         Shape (count, 2, 3): from the result's (column, row, 1) to the image's (column, row).

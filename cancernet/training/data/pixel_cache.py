@@ -203,7 +203,6 @@ def write_array(
     Args:
         path: a file there is replaced when all is written.
         pieces: together of the given shape.
-        shape: of the whole.
         dtype: the pieces are converted to it.
 
     Raises:
