@@ -142,6 +142,8 @@ def test_fit_sees_the_same_as_a_loop(dataset):
     batches.next_epoch = 0
     batches.fit(model, epochs=2, verbose=0)
     assert same(seen, expected[0] + expected[1])
+    # Or the end of `fit` waits at times for a thread that tunes.
+    assert batches.stream().options().autotune.enabled is False
 
 
 def test_several_steps_at_once_are_the_same_steps(dataset):

@@ -115,7 +115,12 @@ class PlainBatches(keras.utils.PyDataset):
                 array.set_shape(shape)
             return tuple(arrays)
 
-        return tf.data.Dataset.range(len(self)).map(batch).prefetch(BATCHES_AHEAD)
+        options = tf.data.Options()
+        # There is nothing to tune, and whoever lets go of the stream would now and then wait for
+        # the tuning thread, which wakes up 0.6, 1.3, 2.6, 5.1 … seconds after the beginning.
+        options.autotune.enabled = False
+        batches = tf.data.Dataset.range(len(self)).map(batch).prefetch(BATCHES_AHEAD)
+        return batches.with_options(options)
 
     def holding(self, pixels: Pixels) -> Self:
         """Returns the same batches with other content, such as features of the images."""
