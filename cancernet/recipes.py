@@ -11,13 +11,12 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.words import unknown
 from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
-from cancernet.networks import packaged_weights
+from cancernet.networks import LITE0, packaged_weights
 
 DEFAULT_RECIPE = "idc-cancernet"
 SMALL = 128  # pixels a side of a patch; larger images are scans
 
 Settings = dict[str, Any]  # fields of `TrainConfig` that several recipes share
-LITE0 = "efficientnet-lite0"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_
 from cancernet.cross_validation.pool import pooled_text, write_pooled
 from cancernet.networks import check_network
 from cancernet.planning import resume as resuming
-from cancernet.planning.begin import held, open_whole, read_whole, refuse_used
+from cancernet.planning.begin import check_first_weights, held, open_whole, read_whole, refuse_used
 from cancernet.planning.plan import Plan, Resume
 from cancernet.report.terminal import summary
 from cancernet.runs import provenance, run_folder
@@ -50,6 +50,7 @@ def start_folds(
     """
     folder, config = plan.folder, plan.config
     check_network(config.model)
+    check_first_weights(config)
     dataset = open_whole(plan.data, config)
     divided = plan_folds(dataset, folds, only=only, seed=config.seed)
     refuse_used(folder)

@@ -33,7 +33,7 @@ from cancernet.models.pretrained import (
     normalizes_inside,
 )
 from cancernet.models.torch_file import read_tensors, set_weights
-from cancernet.networks import APPLICATIONS, INSTALL, packaged_weights
+from cancernet.networks import APPLICATIONS, weights_in_package
 
 IMAGENET = "imagenet"
 NONE = "none"
@@ -248,13 +248,7 @@ def imagenet_file(application: str | None) -> Path:
 
 
 def _checked_package() -> Path:
-    path = packaged_weights()
-    if path is None:
-        raise CancerNetError(
-            "the ImageNet weights of EfficientNet-Lite0 come as a package that is not installed: "
-            f"{INSTALL}, or use a recipe that needs none, such as idc-cancernet (for other images "
-            "with --dataset NAME)"
-        )
+    path = weights_in_package()
     if not path.is_file() or sha256_of(path) != PACKAGED_SHA256:
         raise CancerNetError(
             f"{path} is not the file that its package was published with; install the package "

@@ -15,7 +15,7 @@ from cancernet.base.program import typed
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, content_of, read_dataset
 from cancernet.dataset.notices import Notice, NoticeKind
-from cancernet.networks import check_network
+from cancernet.networks import LITE0, check_network, weights_in_package
 from cancernet.planning.plan import Plan, Training
 from cancernet.recipes import first_start
 from cancernet.runs import provenance, run_folder
@@ -57,9 +57,17 @@ def with_open_data(plan: Plan) -> Plan:
     if plan.resume is None:
         if not os.environ.keys() & {"TF_CONFIG", "SLURM_PROCID"}:  # others may have begun it
             refuse_used(plan.folder)
-        if config.weights not in ("none", "imagenet"):
-            refuse_missing(Path(config.weights), "weights file")
+        check_first_weights(config)
     return dataclasses.replace(plan, data=dataset)
+
+
+def check_first_weights(config: TrainConfig) -> None:
+    """Raises CancerNetError when their file, or the package that brings it, is not there."""
+    if config.weights == "imagenet":
+        if config.model == LITE0:
+            weights_in_package()
+    elif config.weights != "none":
+        refuse_missing(Path(config.weights), "weights file")
 
 
 def read_whole(folder: Path) -> BuiltDataset:

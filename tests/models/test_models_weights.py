@@ -284,7 +284,7 @@ def test_a_package_that_is_missing_or_altered_is_said(
         (altered, "altered.pth is not the file that its package was published with"),
         (tmp_path / "gone.pth", "gone.pth is not the file"),
     ):
-        monkeypatch.setattr(weights, "packaged_weights", lambda path=path: path)
+        monkeypatch.setattr("cancernet.networks.packaged_weights", lambda path=path: path)
         with pytest.raises(CancerNetError, match=message):
             imagenet_file(weights.PACKAGED)
 

@@ -123,6 +123,10 @@ def test_what_can_be_refused_is_refused_before_tensorflow_is_loaded(dataset, tmp
     gone = dataclasses.replace(plan, config=TrainConfig(weights="gone.h5"))
     with pytest.raises(CancerNetError, match=r"there is no weights file gone\.h5"):
         begin.with_open_data(gone)
+    monkeypatch.setattr("cancernet.networks.packaged_weights", lambda: None)
+    lite0 = TrainConfig(model="efficientnet-lite0", weights="imagenet")
+    with pytest.raises(CancerNetError, match="come as a package that is not installed"):
+        begin.with_open_data(dataclasses.replace(plan, config=lite0))
     begin.with_open_data(dataclasses.replace(gone, resume=Resume()))
 
 
