@@ -86,6 +86,7 @@ _LITE0_GREY: Settings = {
     "rotation": 15.0,
     "zoom": 0.15,
     "shift": 0.05,
+    "test_time_augmentation": "mirror",
 }
 
 # Images as they are.

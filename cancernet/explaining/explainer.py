@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import FreeNames, json_text, refuse_filled, written_beside
+from cancernet.base.words import counted
 from cancernet.explaining.maps import (
     GRADIENT_METHODS,
     METHODS,
@@ -221,14 +222,16 @@ class ExplanationFolder:
 
     def summary(self) -> str:
         """Says what was written, and what a heat map is not."""
-        zero = f"; {self._zero} are zero: nothing speaks for the class" if self._zero else ""
+        empty = counted(self._zero, "map is", "maps are")
+        zero = f"; {empty} zero, because nothing speaks for the class" if self._zero else ""
         context = (
             " The predictions are those in context; each map is of the patch alone."
             if self._in_context
             else ""
         )
         return (
-            f"{self.folder}: {self.written} explained by {self._method}{zero}. {MEANING}{context}"
+            f"{self.folder}: {counted(self.written, 'image')} explained by {self._method}{zero}. "
+            f"{MEANING}{context}"
         )
 
     def _append(self, prediction: Prediction, explanation: Explanation, name: str) -> None:

@@ -366,7 +366,9 @@ def test_occlusion_from_the_command_line_loads_no_tensorflow(
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
     )
-    assert "HEAVY []" in done.stdout and "1 explained by occlusion" in done.stdout, done.stderr
+    assert "HEAVY []" in done.stdout and "1 image explained by occlusion" in done.stdout, (
+        done.stderr
+    )
 
 
 def test_only_two_files_know_tensorflow() -> None:
