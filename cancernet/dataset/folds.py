@@ -10,19 +10,16 @@ is a KeyError.
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from cancernet.base.errors import SplitError
 from cancernet.base.words import counted
 from cancernet.dataset.manifest import BuiltDataset, Part
-from cancernet.dataset.nearest_split import nearest_split
-from cancernet.dataset.splitting import scarce_classes
+from cancernet.dataset.splitting import NOBODYS, place_patients, scarce_classes
 
 JOINED = ("training", "validation")
-# Attempts to deal out the patients of scarce classes before it is called impossible.
-DEALS = 8
-NOBODYS = -2  # the group of a patient who is in none
 
 
 def patient_folds(dataset: BuiltDataset, folds: int, *, seed: int) -> list[BuiltDataset]:
@@ -91,36 +88,24 @@ def equal_groups(
     Raises:
         SplitError: not every group can have every class.
     """
-    ample = np.delete(counts, scarce, axis=1)
-    ample = ample[:, ample.any(axis=0)]
-    rng = np.random.default_rng(seed)
-    for _ in range(DEALS if len(scarce) else 1):
-        group_of = _deal(counts[:, list(scarce)] > 0, groups, rng)
-        free = np.flatnonzero(ample.any(axis=1) & (group_of != NOBODYS))
-        try:
-            group_of[free] = nearest_split(
-                ample[free], np.full(groups, 1 / groups), seed=seed, fixed=group_of[free]
-            )
-        except RecursionError:  # hundreds of folds: it goes one level deeper for each cell
-            raise SplitError(f"{groups} folds are too many; choose fewer --folds") from None
-        except ValueError:
-            continue
-        return [np.flatnonzero(group_of == number) for number in range(groups)]
-    fewest = int((ample > 0).sum(axis=0).min())
-    raise SplitError(
-        f"{groups} folds cannot each have every class (one class has "
-        f"{counted(fewest, 'patient')}); choose fewer --folds"
-    )
+    try:
+        group_of = place_patients(
+            counts, scarce, np.full(groups, 1 / groups), partial(_deal, groups), seed=seed
+        )
+    except RecursionError:  # hundreds of folds: it goes one level deeper for each cell
+        raise SplitError(f"{groups} folds are too many; choose fewer --folds") from None
+    except ValueError:
+        having = (np.delete(counts, scarce, axis=1) > 0).sum(axis=0)
+        fewest = int(having[having > 0].min())
+        raise SplitError(
+            f"{groups} folds cannot each have every class (one class has "
+            f"{counted(fewest, 'patient')}); choose fewer --folds"
+        ) from None
+    return [np.flatnonzero(group_of == number) for number in range(groups)]
 
 
-def _deal(has: np.ndarray, groups: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns the group of each patient who has a scarce class, by chance; -1 for the others.
-
-    Args:
-        has: bool (patients, scarce classes).
-        groups: how many.
-        rng: deals.
-    """
+def _deal(groups: int, has: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the group of the patients with scarce classes, as `place_patients` takes it."""
     group_of = np.full(len(has), -1)
     group_of[has[:, has.sum(axis=0) == 1].any(axis=1)] = NOBODYS
     for holds in has.T[np.argsort(has.sum(axis=0), kind="stable")]:

@@ -6,6 +6,8 @@ By image: the tutorial's shuffle of patches, for comparison only; it leaks.
 As shipped: the authors' own split, for comparison with what others published.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from cancernet.base.errors import SplitError
@@ -19,6 +21,7 @@ from cancernet.dataset.notices import Notice, NoticeKind
 
 # Attempts to place the patients of scarce classes before it is called impossible.
 PLACINGS = 8
+NOBODYS = -2  # the part of a patient who is in none
 WAYS_OUT = "add patients, or assign them yourself with --split lists"
 TRAINING, VALIDATION, TESTING = range(len(SPLITS))
 
@@ -38,25 +41,54 @@ def split_by_patient(
     """
     counts = images.counts(len(dataset.classes))
     refuse_missing_classes(counts, dataset)
-    scarce = scarce_classes(counts, dataset)
-    if not len(scarce):
+    scarce = scarce_classes(counts, dataset).tolist()
+    if not scarce:
         refuse_too_few(counts, images, dataset)
     shares = np.array([ratios[name] for name in SPLITS])
+    try:
+        place = place_patients(counts, scarce, shares, _place_scarce, seed=seed)
+    except ValueError:
+        raise SplitError(
+            "each class has enough patients, but they cannot be divided so that every split has "
+            f"every class, because too many patients have several; {WAYS_OUT}"
+        ) from None
+    return place[images.patient].astype(np.int8)
+
+
+def place_patients(
+    counts: np.ndarray,
+    scarce: Sequence[int],
+    shares: np.ndarray,
+    place_scarce: Callable[[np.ndarray, np.random.Generator], np.ndarray],
+    *,
+    seed: int,
+) -> np.ndarray:
+    """Returns the part of every patient, int64 (patients,), or `NOBODYS`.
+
+    Args:
+        counts: images of each patient in each class, (patients, classes).
+        scarce: classes that need not be in every part, as places.
+        shares: wanted share of each part, adding up to 1.
+        place_scarce: of bool (patients, scarce classes), who has them, returns the part of these
+            patients, by chance, and -1 for the others.
+        seed: the same seed gives the same division.
+
+    Raises:
+        ValueError: not every part can have every other class that somebody has.
+    """
     rng = np.random.default_rng(seed)
     ample = np.delete(counts, scarce, axis=1)
-    # Patients with scarce classes only are not divided with the others.
-    divided = np.flatnonzero(ample.sum(axis=1))
+    ample = ample[:, ample.any(axis=0)]
     for _ in range(PLACINGS if len(scarce) else 1):
-        place = _place_scarce(counts, scarce, rng)
+        place = place_scarce(counts[:, list(scarce)] > 0, rng)
+        # Patients with scarce classes only are not divided with the others.
+        divided = np.flatnonzero(ample.any(axis=1) & (place != NOBODYS))
         try:
             place[divided] = nearest_split(ample[divided], shares, seed=seed, fixed=place[divided])
         except ValueError:
             continue
-        return place[images.patient].astype(np.int8)
-    raise SplitError(
-        "each class has enough patients, but they cannot be divided so that every split has "
-        f"every class, because too many patients have several; {WAYS_OUT}"
-    )
+        return place
+    raise ValueError("not every part can have every class")
 
 
 def scarce_classes(
@@ -104,11 +136,11 @@ def notice_scarce(
     ]
 
 
-def _place_scarce(counts: np.ndarray, scarce: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Returns the split of the patients with scarce classes, by chance; -1 for the others."""
-    place = np.full(len(counts), -1)
-    for label in scarce.tolist():
-        having = rng.permutation(np.flatnonzero((counts[:, label] > 0) & (place < 0)))
+def _place_scarce(has: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the split of the patients with scarce classes, as `place_patients` takes it."""
+    place = np.full(len(has), -1)
+    for holds in has.T:
+        having = rng.permutation(np.flatnonzero(holds & (place < 0)))
         place[having] = np.resize([TRAINING, TESTING], len(having))
     return place
 

@@ -465,11 +465,11 @@ def test_of_a_scarce_class_one_patient_trains_and_the_next_tests():
     counts = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
     seen = set()
     for _ in range(30):
-        place = splitting._place_scarce(counts, np.array([0, 1]), rng)
+        place = splitting._place_scarce(counts > 0, rng)
         assert place[3] == -1 and sorted(place[:2].tolist()) == [0, 2] and place[2] == 0
         seen.add(int(place[0]))
     assert seen == {0, 2}  # by chance
-    alone = splitting._place_scarce(counts, np.array([], int), rng)
+    alone = splitting._place_scarce(counts[:, []] > 0, rng)
     assert alone.tolist() == [-1] * 4
 
 
