@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cancernet.appearance.appearance import FURTHEST, MEASURES, Appearance, measure, packed
 from cancernet.base.errors import ImageError
-from cancernet.base.parallel import processors
+from cancernet.base.processor import processors
 
 MOST_IMAGES = 4000  # of each split: more take time and change little
 LEAST_IMAGES = 20

@@ -22,49 +22,21 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from typing import Any, TypeVar
 
 from cancernet.base.errors import CancerNetError, first_line
+from cancernet.base.processor import processors
 from cancernet.base.program import install_extra
 
 BESIDE = 2  # processes beside a training: more would wait most of the time
 MOST = 61  # processes that Windows can wait for
 SMALL = 256  # things that are done before processes for them would have started
-CPU_INFO = Path("/proc/cpuinfo")
-# Instructions that multiply 16-bit numbers.
-BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 AHEAD = 4  # tasks per worker of a cluster that are under way or done and not yet taken
 CONNECT_SECONDS = 20
 INSTALL = f"install it with {install_extra('cluster')}"
 
 Start = Callable[..., Callable[[], Any]]
 Task = TypeVar("Task")
-
-
-def processors() -> int:
-    """Returns how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def processor_fact(*names: str, cpu_info: Path = CPU_INFO) -> str:
-    """Returns what Linux tells of the first processor by one of these names; else ""."""
-    try:
-        with open(cpu_info, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                name, _, value = line.partition(":")
-                if name.strip() in names:
-                    return value.strip()
-    except OSError:
-        pass
-    return ""
-
-
-def processor_flags(cpu_info: Path = CPU_INFO) -> frozenset[str]:
-    """Returns the first processor's flags; empty where the system does not tell."""
-    return frozenset(processor_fact("flags", "Features", cpu_info=cpu_info).split())
 
 
 def in_parallel(

@@ -19,7 +19,8 @@ from isal import isal_zlib
 
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError, ImageError, NoMemoryError
-from cancernet.base.parallel import in_parallel, processors
+from cancernet.base.parallel import in_parallel
+from cancernet.base.processor import processors
 from cancernet.building.plan import Plan
 from cancernet.building.settings import BuildSettings
 from cancernet.catalog import LeftOutFile, Reason

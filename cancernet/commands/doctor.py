@@ -19,7 +19,7 @@ from typing import Any
 
 from cancernet import __version__
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
-from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags, processors
+from cancernet.base.processor import BFLOAT16_FLAGS, processor_flags, processors
 from cancernet.base.program import PROGRAM, typed
 from cancernet.base.screen import RED, coloured, fitted
 from cancernet.base.words import NOTICE

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import RunError, StoppedError
-from cancernet.base.parallel import processors
+from cancernet.base.processor import processors
 from cancernet.base.program import typed
 from cancernet.runs.run_record import Fold
 

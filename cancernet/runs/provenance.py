@@ -6,7 +6,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from cancernet.base.parallel import processor_fact
+from cancernet.base.processor import processor_fact
 from cancernet.runs.run_record import Machine
 
 PACKAGES = (

@@ -16,7 +16,7 @@ from cancernet.scoring.prediction import Failure, Prediction, Score, Scored, int
 from cancernet.scoring.predictor import BATCH_SIZE, Predictor
 
 # Batches in one task: about a second of work, beside which Dask's own cost is small.
-BATCHES_A_TASK = 32
+BATCHES_A_TASK = 128
 
 
 class SpreadPredictor:

@@ -6,6 +6,7 @@ prediction is exactly the number that evaluation gave the same image.
 
 import contextlib
 import functools
+import math
 import mmap
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ import onnxruntime
 from PIL import Image
 
 from cancernet.base.errors import ImageError, RunError, first_line
+from cancernet.base.processor import processors
 from cancernet.images.formats import GUESSED, NOTHING_ODD, ODDITY, Oddity
 from cancernet.images.plain_png import PNG_SIGNATURE, SMALL, scale_together
 from cancernet.images.reading import INTERPOLATIONS, read_file, read_rgb, to_array
@@ -38,9 +40,10 @@ if TYPE_CHECKING:
 
     AnyPredictor: TypeAlias = "Predictor | SpreadPredictor | PredictorInContext"
 
-# So small that the activations stay in a core's own cache; the answers do not depend on it.
-BATCH_SIZE = 16
-GROUP = 64  # images that are decoded together, four batches
+# So small that the activations stay in a core's own cache, and that a first answer with its
+# neighbours waits for little memory; the answers do not depend on it.
+BATCH_SIZE = 4
+GROUP = 16 * BATCH_SIZE  # images that are decoded together
 LARGE_INPUT = 1 << 18  # bytes of a scaled image, above which a group is one batch to save memory
 EXTERNAL_DATA = b"location"  # ONNX's key for the file that holds a weight (onnx.proto3)
 
@@ -122,6 +125,12 @@ class Predictor:
 
     oddities = NOTHING_ODD  # of some of the images
 
+    @property
+    def group(self) -> int:
+        """Returns how many images are scored together, to keep the memory small."""
+        scaling = self.run.record.input
+        return GROUP if 3 * scaling.width * scaling.height <= LARGE_INPUT else BATCH_SIZE
+
     @functools.cached_property
     def guessed_depths(self) -> set[int]:
         """Returns the depths assumed for images which, like the run's data, do not state theirs."""
@@ -189,10 +198,9 @@ class Predictor:
         Every core decodes and scores groups of its own; ONNX Runtime and the decoders
         release Python's lock.
         """
-        left, scaling = iter(paths), self.run.record.input
-        images = GROUP if 3 * scaling.width * scaling.height <= LARGE_INPUT else BATCH_SIZE
-        groups = iter(lambda: list(islice(left, images)), [])
-        for results in _in_threads(self._score_group, groups, threads=self._threads):
+        threads = self._threads or processors()
+        groups = _groups(paths, most=self.group, threads=threads)
+        for results in _in_threads(self._score_group, groups, threads=threads):
             yield from results
 
     def _score_group(self, paths: list[str | Path]) -> list[Scored]:
@@ -269,6 +277,17 @@ def _png_content(path: str | Path) -> bytes | str | Path:
     return path
 
 
+def _groups(paths: Iterable[str | Path], *, most: int, threads: int) -> Iterator[list[str | Path]]:
+    """Divides images into groups of at most `most`, so that a few are work for every thread too.
+
+    Groups are whole batches: an image is in the same batch whoever scores it.
+    """
+    left = iter(paths)
+    while together := list(islice(left, most * threads)):
+        size = math.ceil(len(together) / threads / BATCH_SIZE) * BATCH_SIZE
+        yield from (together[i : i + size] for i in range(0, len(together), size))
+
+
 def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
     """Does the work on threads, in order; takes few items in advance, so that memory stays flat.
 
@@ -280,8 +299,6 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
         yield from map(work, chain(first, items))
         return
     from concurrent.futures import ThreadPoolExecutor
-
-    from cancernet.base.parallel import processors
 
     threads = threads or processors()
     waiting: deque[Any] = deque()

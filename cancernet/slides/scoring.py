@@ -18,7 +18,7 @@ from cancernet.images.formats import SUFFIXES
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.prediction import Failure, Prediction
-from cancernet.scoring.predictor import BATCH_SIZE, Predictor, Prepared
+from cancernet.scoring.predictor import Predictor, Prepared
 from cancernet.slides.large_image import LargeImage
 from cancernet.slides.slide_map import Box, Mosaic, ScoredPatch, SlideMap, map_of_patches
 
@@ -148,7 +148,7 @@ def map_of_image(predictor: Predictor, name: str, image: LargeImage, *, side: in
     """
     mosaic = Mosaic(name, left=0, top=0, right=image.width, bottom=image.height)
     patches = _patches(predictor, image, mosaic, side)
-    while batch := list(islice(patches, BATCH_SIZE)):
+    while batch := list(islice(patches, predictor.group)):
         scores = predictor.score([image for _, image in batch])
         for (box, _), score in zip(batch, scores, strict=True):
             probability = float(score.probabilities[predictor.run.positive_columns].sum())

@@ -143,6 +143,16 @@ def test_many_files_are_scored_in_order_and_the_bad_ones_named(tiny_run, tmp_pat
     assert [type(each) for each in it.predict_many([paths[17]])] == [Failure]
 
 
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [(0, []), (1, [1]), (4, [4]), (5, [4, 1]), (81, [44, 37]), (130, [64, 64, 2])],
+)
+def test_a_few_images_are_work_for_every_thread(count, sizes):
+    groups = list(predictor._groups(iter(range(count)), most=64, threads=2))
+    assert [len(group) for group in groups] == sizes
+    assert [image for group in groups for image in group] == list(range(count))
+
+
 def test_a_group_holds_the_content_of_no_large_file(tmp_path):
     """64 mammograms at once, on every core, would fill the memory."""
     noise = np.random.default_rng(1).integers(0, 256, (200, 200, 3), np.uint8)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cancernet.base.errors import CancerNetError
+from cancernet.base.processor import processor_flags
 from cancernet.models import build_model
 from cancernet.training.loop import optimizers
 from cancernet.training.loop.acceleration import (
@@ -15,7 +16,6 @@ from cancernet.training.loop.acceleration import (
     choose_precision,
     for_graphics,
     for_processor,
-    processor_flags,
 )
 
 SHAPE = (12, 12, 3)

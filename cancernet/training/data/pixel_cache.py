@@ -21,7 +21,7 @@ import numpy as np
 from cancernet.base.console import progress_bar
 from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import LockedError, lock, remove_unfinished, written_beside
-from cancernet.base.parallel import processors
+from cancernet.base.processor import processors
 from cancernet.dataset.manifest import OWN_PREFIX, BuiltDataset
 from cancernet.runs.run_record import Input
 from cancernet.scoring.predictor import prepare

@@ -20,7 +20,7 @@ import keras
 import tensorflow as tf
 
 from cancernet.base.errors import CancerNetError
-from cancernet.base.parallel import BFLOAT16_FLAGS, processor_flags
+from cancernet.base.processor import BFLOAT16_FLAGS, processor_flags
 
 CHANNELS_LAST = (-1, 3)
 
