@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -60,7 +59,7 @@ def places_of(paths: Sequence[str], slides: Sequence[str], side: int) -> Places:
         paths: of patches, with `/`.
         side: of a patch, pixels of the slide.
     """
-    return Places.at([read_place(PurePosixPath(path).name) for path in paths], slides, side)
+    return Places.at([read_place(path) for path in paths], slides, side)
 
 
 def slides_of(paths: Sequence[str], patients: Sequence[str]) -> list[str]:
@@ -70,7 +69,7 @@ def slides_of(paths: Sequence[str], patients: Sequence[str]) -> list[str]:
     """
     slides = []
     for path, patient in zip(paths, patients, strict=True):
-        split = PurePosixPath(path).parts[0]
+        split = path.partition("/")[0]
         place = read_place(path) if patient == path else None
         whose = patient if place is None else place.patient
         slides.append(f"{split}/{whose}" if split in SPLITS else whose)

@@ -219,9 +219,7 @@ def in_the_large(truth: np.ndarray, score: np.ndarray) -> float:
 
 def expected_calibration_error(truth: np.ndarray, score: np.ndarray, bins: int = 10) -> float:
     """Returns the mean distance of observed share and mean score, weighted by images."""
-    place = _bin_of(score, np.linspace(0, 1, bins + 1))
-    gaps = np.bincount(place, weights=score - truth, minlength=bins)
-    return float(np.abs(gaps).sum() / len(score))
+    return _error_of_bins(truth, score, _bin_of(score, np.linspace(0, 1, bins + 1)))
 
 
 def logistic_fit(truth: np.ndarray, score: np.ndarray, *, with_slope: bool) -> tuple[float, float]:
@@ -268,10 +266,15 @@ def _bin_of(score: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.clip(np.searchsorted(edges, score, side="right") - 1, 0, len(edges) - 2)
 
 
+def _error_of_bins(truth: np.ndarray, score: np.ndarray, place: np.ndarray) -> float:
+    gaps = np.bincount(place, weights=score - truth)
+    return float(np.abs(gaps).sum() / len(score))
+
+
 def _simulated_errors(score: np.ndarray, bins: int, seed: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
+    generator, place = np.random.default_rng(seed), _bin_of(score, np.linspace(0, 1, bins + 1))
     errors = [
-        expected_calibration_error(generator.random(len(score)) < score, score, bins)
+        _error_of_bins(generator.random(len(score)) < score, score, place)
         for _ in range(SIMULATIONS)
     ]
     return np.array(errors)

@@ -24,7 +24,7 @@ import numpy as np
 from cancernet.base.records import Written
 from cancernet.measures.calls import Calls
 from cancernet.measures.metrics import METRICS, count_metrics, ratio
-from cancernet.measures.ranking import weighted_areas
+from cancernet.measures.ranking import Ranking, coarsened, weighted_areas
 from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark, sentences
 
 LEVEL = 0.95
@@ -214,17 +214,19 @@ def bootstrap(calls: Calls, resamples: int, seed: int) -> tuple[Judged, Judged]:
 
 def judge_once(calls: Calls) -> Judged:
     """Judges all patients, each counted once; arrays of shape (1,)."""
-    return judge_weighted(calls, np.ones((1, len(calls.names)), np.int64))
+    return _judge_block(calls, np.ones((1, len(calls.names)), np.int64), calls.ranking)
 
 
 def judge_weighted(calls: Calls, weights: np.ndarray) -> Judged:
     """Judges every weighting of the patients: an array of (weightings,) for every metric.
 
-    `weights` are (weightings, patients), how often each counts, whole numbers.
+    `weights` are (weightings, patients), how often each counts, whole numbers. Areas are those of
+    the `coarsened` ranking: take them for the spread, and `judge_once` for the figure.
     """
-    rows = max(1, BLOCK // len(calls.names))
+    rows, ranking = max(1, BLOCK // len(calls.names)), coarsened(calls.ranking)
     parts = [
-        _judge_block(calls, weights[start : start + rows]) for start in range(0, len(weights), rows)
+        _judge_block(calls, weights[start : start + rows], ranking)
+        for start in range(0, len(weights), rows)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
 
@@ -261,10 +263,10 @@ def draw_weights(group: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     return weights
 
 
-def _judge_block(calls: Calls, weights: np.ndarray) -> Judged:
+def _judge_block(calls: Calls, weights: np.ndarray, ranking: Ranking) -> Judged:
     real = weights.astype(np.float64)
     tn, fp, fn, tp = (real @ calls.counts).T
     found = count_metrics(tn, fp, fn, tp)
-    found["roc_auc"], found["pr_auc"] = weighted_areas(calls.ranking, calls.patient_index, weights)
+    found["roc_auc"], found["pr_auc"] = weighted_areas(ranking, calls.patient_index, weights)
     found["brier"] = ratio(real @ calls.squares, tn + fp + fn + tp)
     return found

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cancernet.measures import intervals, ranking
 from cancernet.measures.calls import Calls
@@ -13,6 +14,7 @@ from cancernet.measures.intervals import (
     effective_patients,
     evidence,
     interval_of,
+    judge_once,
     judge_weighted,
     patient_intervals,
     strata,
@@ -44,6 +46,28 @@ def test_like_a_loop_that_copies_the_images_of_every_drawn_patient(seed):
         slow = binary_metrics(Calls(truth[picked], score[picked], 0.4))
         for name in METRICS:
             assert fast[name][draw] == pytest.approx(slow[name], abs=1e-12, nan_ok=True), name
+
+
+@pytest.mark.parametrize("positives", [0.5, 0.002, 1.0, 0.0])
+def test_a_long_ranking_is_coarsened_where_that_does_not_matter(positives):
+    generator = np.random.default_rng(3)
+    truth = (generator.random(30_000) < positives).astype(int)
+    score = 1 / (1 + np.exp(-generator.normal(2 * truth - 1)))
+    patients = generator.integers(0, 40, len(truth))
+    calls = Calls(truth, score, 0.5, patients)
+    coarse = ranking.coarsened(calls.ranking)
+    assert len(coarse.ends) <= ranking.MOST_STEPS < len(calls.ranking.ends)
+    assert coarse.ends[-1] == len(truth) - 1
+    weights = draw_weights(strata(calls), 50, 1)
+    exact = ranking.weighted_areas(calls.ranking, calls.patient_index, weights)
+    for drawn, name in zip(exact, ("roc_auc", "pr_auc"), strict=True):
+        found = judge_weighted(calls, weights)[name]
+        np.testing.assert_allclose(found, drawn, atol=1e-3)
+        if 0 < positives < 1:
+            assert np.std(found) == pytest.approx(np.std(drawn), rel=0.01)
+            assert judge_once(calls)[name] == pytest.approx(
+                {"roc_auc": roc_auc_score, "pr_auc": average_precision_score}[name](truth, score)
+            )
 
 
 def test_draws_that_miss_a_class_are_undefined_and_not_zero():
