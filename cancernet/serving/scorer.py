@@ -98,7 +98,7 @@ class Scorer:
     """Scores uploads with one loaded model; made and used on one event loop."""
 
     def __init__(self, predictor: Predictor, *, threads: int, maximum_pixels: int) -> None:
-        """Starts the threads; the predictor's own arithmetic should use one."""
+        """Starts the threads."""
         self.predictor = predictor
         self._maximum_pixels = maximum_pixels
         self._loop = asyncio.get_running_loop()
@@ -165,7 +165,7 @@ class Scorer:
         images, run = [self._prepare(job.upload.content) for job in jobs], self.predictor.run
         try:
             sound = [image for image in images if isinstance(image, Prepared)]
-            scores = iter(self.predictor.score(sound))
+            scores = iter(self.predictor.score(sound, threads=1))  # this is one of the threads
             return [
                 interpret(run, job.upload.name, next(scores), run.threshold)
                 if isinstance(image, Prepared)
