@@ -1,12 +1,14 @@
 """How cost grows with the number of patches: build, train one epoch, score a folder.
 
     python benchmarks/growth.py [--sizes 1000 10000 100000 277524] [--json FILE] [--plot FILE]
+    python benchmarks/growth.py --sizes 277524 --jobs build whole
 
 Draws that many different small PNG files in the published layout, builds them with
 hard links, trains the fast recipe for one epoch and scores the training folder with
-predict.py. Where the lines of the plot are level, images/s and peak memory do not depend
-on the number of patches. Sizes that the JSON file holds are not measured again; --folder
-keeps the drawn files, data sets and runs for the next call.
+predict.py, in context and alone. Where the lines of the plot are level, images/s and peak
+memory do not depend on the number of patches. `whole` is a training of the default recipe from
+its command to its report, and says what it needs on the disk. Sizes that the JSON file holds are
+not measured again; --folder keeps the drawn files, data sets and runs for the next call.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import json
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,13 @@ from measured import Cost, run_once, write
 
 SIZES = (1_000, 10_000, 100_000, 277_524)
 RECIPE = "idc-cancernet-fast"
-JOBS = {"build": "build", "train": "train, one epoch", "score": "score a folder"}
+JOBS = {
+    "build": "build",
+    "train": "train, one epoch",
+    "score": "score a folder in context",
+    "alone": "score a folder, --alone",
+    "whole": "the default's whole training",
+}
 
 
 def main() -> None:
@@ -30,13 +39,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS)[:4])
     parser.add_argument("--folder", type=Path, help="keep all files here, and use them again")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="an SVG or PNG of the table")
     arguments = parser.parse_args()
     rows = known_rows(arguments.json)
-    measure_one = {"build": build, "train": train, "score": score}
+    measure_one = {"build": build, "train": train, "score": score, "alone": alone, "whole": whole}
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         for size in arguments.sizes:
@@ -81,14 +90,45 @@ def train(folder: Path, size: int) -> dict[str, float]:
                    training["seconds"], cost)  # fmt: skip
 
 
-def score(folder: Path, size: int) -> dict[str, float]:
+def whole(folder: Path, size: int) -> dict[str, float]:
+    """Trains the default recipe to its end; the seconds are those of the whole process."""
+    data, run = folder / f"data-{size}", folder / f"whole-{size}"
+    shutil.rmtree(run, ignore_errors=True)
+    before, most, done = shutil.disk_usage(folder).used, [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(1.0):
+            most.append(shutil.disk_usage(folder).used - before)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    cost = run_once([sys.executable, "train_model.py", "--data", data, "--run", run])
+    done.set()
+    watching.join()
+    kept = sum(file.stat().st_size for file in run.rglob("*") if file.is_file())
+    training = json.loads((run / "metrics.json").read_text())["training"]
+    images = training["images_per_second"] * training["seconds"]
+    return {
+        **figures("whole", images, cost.seconds, cost),
+        "whole_epoch_seconds": training["seconds"],
+        "whole_disk_megabytes": max(most) / 1e6,
+        "whole_kept_megabytes": kept / 1e6,
+    }
+
+
+def alone(folder: Path, size: int) -> dict[str, float]:
+    """Scores as `score` does, each patch alone."""
+    return score(folder, size, "alone", "--alone")
+
+
+def score(folder: Path, size: int, job: str = "score", *flags: str) -> dict[str, float]:
     """Scores the training folder into a CSV, the whole process."""
     patches, table = folder / f"data-{size}" / "training", folder / f"{size}.csv"
     for left in folder.glob(f"{table.name}*"):
         left.unlink()  # predict.py would go on with an unfinished table and score only the rest
     run = min(folder.glob("run-*"))
-    cost = run_once([sys.executable, "predict.py", patches, "--run", run, "--csv", table])
-    return figures("score", sum(1 for _ in patches.rglob("*.png")), cost.seconds, cost)
+    cost = run_once([sys.executable, "predict.py", patches, "--run", run, "--csv", table, *flags])
+    return figures(job, sum(1 for _ in patches.rglob("*.png")), cost.seconds, cost)
 
 
 def figures(job: str, images: float, seconds: float, cost: Cost) -> dict[str, float]:
@@ -114,6 +154,13 @@ def print_table(rows: list[dict[str, Any]]) -> None:
                     )
                 )  # fmt: skip
                 print(f"| {row['patches']:,} | {words} | {rate} | {cpu} | {memory} |")
+        if "whole_megabytes" in row:
+            print(
+                f"\nThe default's whole training on {row['patches']:,} patches: "
+                f"{row['whole_process_seconds']:,.0f} s, {row['whole_epoch_seconds']:,.0f} of them "
+                f"epochs; {row['whole_disk_megabytes']:,.0f} MB of disk at most, "
+                f"{row['whole_kept_megabytes']:,.0f} MB kept."
+            )
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
@@ -126,7 +173,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     speed, thrift, memory = figure.subplots(1, 3)
     sizes = [row["patches"] for row in rows]
-    for (job, words), marker in zip(JOBS.items(), "os^", strict=True):
+    for (job, words), marker in zip(list(JOBS.items())[:4], "os^v", strict=True):
         rates, cpu, peaks = (
             [row.get(f"{job}_{field}", float("nan")) for row in rows]
             for field in ("images_per_second", "process_cpu_seconds", "megabytes")
