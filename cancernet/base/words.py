@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+DRAWN_IMAGES = "Drawn data, not real tissue."
 DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
 UNLIKE = "unlike the training images, so the answer rests on nothing that the model has seen"
 NAMED_LIKE_MASK = "named like a segmentation mask, for which the answer means nothing"
@@ -45,12 +46,15 @@ def some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns a line for each row of a table, its columns padded to their widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def aligned(rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:
+    """Returns a line for each row of a table, its columns padded to their widest cell.
+
+    Where all columns but the first hold `numbers`, these end below each other.
+    """
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    pad = str.rjust if numbers else str.ljust
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        "  ".join([name.ljust(first), *map(pad, cells, others)]).rstrip() for name, *cells in rows
     ]
 
 
