@@ -206,7 +206,7 @@ def main() -> int:
             alone = stack.enter_context(open_model(flags.run, model))
             print(f"note: {assumed_text(alone)}", file=sys.stderr)
             return _predict(images, flags, alone.run, alone)
-        trained = open_run(flags.run if flags.run is not None else newest_run())
+        trained = open_run(flags.run or newest_run())
         if flags.slide:
             return _map_slides(flags, trained)
         return _predict(images, flags, trained, None)

@@ -41,6 +41,11 @@ class Prediction:
     unlike_training: bool | None = None
     named_like_mask: bool = False
 
+    @property
+    def in_context(self) -> bool:
+        """Whether neighbours changed the answer."""
+        return False
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PredictionInContext(Prediction):
@@ -55,8 +60,7 @@ class PredictionInContext(Prediction):
     slide_point: bool  # whether the operating point is the slide's own
 
     @property
-    def in_context(self) -> bool:
-        """Whether neighbours changed the answer."""
+    def in_context(self) -> bool:  # noqa: D102
         return bool(self.neighbours) or self.probabilities != self.alone_probabilities
 
 

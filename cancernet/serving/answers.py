@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from cancernet.base.words import NOTICE
-from cancernet.scoring.prediction import Prediction, PredictionInContext
+from cancernet.scoring.prediction import Prediction
 
 _SCORED: dict[str, Any] = {
     "label": "1",
@@ -86,7 +86,7 @@ class Scored(Answer):
     def of(cls, prediction: Prediction, **more: Any) -> Self:
         """Returns an answer that holds a prediction, and the fields that a subclass adds."""
         left_out = {"path"}
-        if isinstance(prediction, PredictionInContext) and not prediction.in_context:
+        if not prediction.in_context:
             left_out |= {"neighbours", "alone_probabilities", "slide_point"}
         fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k not in left_out}
         return cls(**fields, **more)
