@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 DRAWN_IMAGES = "Drawn data, not real tissue."
 DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
-UNLIKE = "unlike the training images, so the answer rests on nothing that the model has seen"
+UNLIKE = "unlike the training images, so the model has no basis for its answer"
 NAMED_LIKE_MASK = "named like a segmentation mask, for which the answer means nothing"
 NOTICE = "Research software, not a medical device; not for diagnosis."
 
@@ -34,7 +34,7 @@ def images_of(images: int, patients: int, unit: str = "patient") -> str:
 
 
 def unlike_of(unlike: int, images: int) -> str:
-    """How many are of another kind: `2 of 538 images (0.4 %) are unlike the training images`."""
+    """How many are unlike them: `2 of 538 images (0.4 %) are unlike the training images`."""
     verb = "is" if unlike == 1 else "are"
     share = f"{100 * unlike / images:.1f} %"
     return f"{unlike:,} of {counted(images, 'image')} ({share}) {verb} unlike the training images"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.base.program import typed
 from cancernet.base.screen import fitted
 from cancernet.base.settings import (
     check_settings,
@@ -145,7 +146,9 @@ class PredictFlags:
     def refuse_conflict(self, images: list[Path]) -> None:
         """Raises CancerNetError where flags do not go together: none may be ignored silently."""
         if bool(images) == bool(self.slide):
-            raise CancerNetError("name images or folders, or slides with --slide")
+            raise CancerNetError(
+                f"name images or folders, or slides with --slide; see `{typed('predict')} --help`"
+            )
         for field in chosen_fields(self) if self.slide else ():
             if field.metadata["group"] != _SLIDES and field.name not in ("run", "alone"):
                 raise CancerNetError(f"{flag_of(field.name)} does not go with --slide")

@@ -73,7 +73,7 @@ class _Slides:
             self._map_patient(self._names.take(patient), patches)
         if unplaced:
             images = counted(unplaced, "image")
-            print(f"skipped: {images} without a place in the name, or masks", file=sys.stderr)
+            print(f"skipped: {images} without a position in the name, or masks", file=sys.stderr)
 
     def map_image(self, path: Path) -> None:
         try:

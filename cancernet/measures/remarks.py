@@ -103,8 +103,8 @@ SENTENCES = {
         "of {with_negatives:patient}; other validation patients may well give another threshold."
     ),
     Kind.FEW_VALIDATED_FOLDS: (
-        "In {few} of {folds} folds fewer than {fewest} patients validated; with other patients "
-        "their operating points may well differ."
+        "In {few} of {folds} folds, fewer than {fewest} patients were used for validation; with "
+        "other patients the operating points of these folds may well differ."
     ),
     Kind.STAND_INS_IN_FOLDS: (
         "In {count} of {folds} folds all validation images were of one class, so that no operating "
@@ -146,8 +146,8 @@ SENTENCES = {
         "and the averages leave them out: {names}."
     ),
     Kind.MANY_UNLIKE_TRAINING: (
-        "{unlike} of {images:image} ({share:.1%}) are unlike the training images; what the "
-        "model says of them rests on nothing that it has seen."
+        "{unlike} of {images:image} ({share:.1%}) are unlike the training images, so the "
+        "model has no basis for its answers on them."
     ),
     Kind.BADLY_CALIBRATED: (
         "The probabilities cannot be taken at face value: their mean on testing is {mean:.3f}, "
@@ -174,7 +174,7 @@ SENTENCES = {
     ),
 }
 
-_FEW = "few {unit}s: for others these figures may well differ"
+_FEW = "few {unit}s: with others these figures may well differ"
 # What a terminal says after a training; several kinds may come to the same.
 SHORT: dict[str, str] = {
     Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: no operating point could be chosen",

@@ -37,7 +37,7 @@ class Prediction:
     positive: bool | None  # whether that reaches the operating point; None without one
     operating_point: float | None  # None if not chosen on data
     call: str | None  # what that says: one of two classes, or a `Side` of more; None without one
-    # Whether it is of another kind than the training images; None if the run cannot tell.
+    # Whether it is unlike the training images; None if the run cannot tell.
     unlike_training: bool | None = None
     named_like_mask: bool = False
 

@@ -71,7 +71,7 @@ def _class_text(prediction: Prediction, run: Run) -> str:
 def _context_text(prediction: PredictionInContext, run: Run) -> str:
     """Says with how many neighbours a patch was judged, and what it would be alone."""
     if prediction.neighbours is None:
-        return "alone: its name tells no place on a slide"
+        return "alone: its name gives no position on a slide"
     if not prediction.in_context:
         return "alone: there are no patches around it"
     further = "" if prediction.neighbours else ", but with patches further away"
@@ -111,7 +111,7 @@ def assumed_text(model: "ModelAlone") -> str:
     """Says what a model was taken for, since its file does not say so."""
     run, input_ = model.run, model.run.record.input
     return (
-        f"{run.folder} does not say how it is used, so what was told counts: its outputs are "
+        f"{run.folder} does not say how to use it, so the flags decide: its outputs are "
         f"{', '.join(run.classes)} in this order (positive: {', '.join(run.positive)}); it takes "
         f"RGB images of {input_.width}x{input_.height} pixels ({input_.interpolation}), with "
         f"values {_PIXELS[model.preprocessing]}"
@@ -129,7 +129,7 @@ def reading_notes(predictor: Predictor) -> list[str]:
     if predictor.guessed_depths:
         depths = ", ".join(map(str, sorted(predictor.guessed_depths)))
         notes.append(
-            f"images of more than 8 bits do not say how many they use; {depths} bits were taken, "
-            "which hold their largest values"
+            f"images of more than 8 bits do not say how many they use; {depths} bits were "
+            "assumed, which hold their largest values"
         )
     return notes

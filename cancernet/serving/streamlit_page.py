@@ -78,7 +78,7 @@ def _say_what_it_is(explainer: Explainer) -> None:
     )
     if context is not None:
         said += (
-            " Patches of one patient whose names tell their places are judged together, and are "
+            " Patches of one patient whose names give their positions are judged together, and are "
             f"called so from {score_text(context.operating_point.threshold)}."
         )
     streamlit.caption(said)
@@ -126,12 +126,12 @@ def _show_heat_map(
         place.error(str(error))
         return
     if found.is_zero:
-        place.info(f"Nothing in the image speaks for {prediction.word}, by {found.method}.")
+        place.info(f"Nothing in the image supports {prediction.word}, by {found.method}.")
         return
     pixels = enlarged(np.asarray(image))
     place.image(
         overlay(pixels, found.map),
-        caption=f"Bright areas speak for {prediction.word} ({found.method}). They show where the "
+        caption=f"Bright areas support {prediction.word} ({found.method}). They show where the "
         f"network looks, not where disease is.{_MAP_ALONE * prediction.in_context}",
         width=PREVIEW,
     )
