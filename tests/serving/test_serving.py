@@ -163,7 +163,7 @@ def test_a_slide_map_has_every_patch_in_its_place(server, run):
 @pytest.mark.parametrize(
     "names, sentence",
     [
-        (["a.png"], "name holds its place"),
+        (["a.png"], "name gives its position"),
         (["1_idx5_x1_y1_class0.png", "2_idx5_x51_y1_class0.png"], "of 2 patients"),
     ],
 )
