@@ -63,7 +63,7 @@ MAY_IMPORT = {
     },
     "commands": {
         "auditing", "building", "catalog", "config", "cross_validation", "dataset", "evaluation",
-        "explaining", "networks", "planning", "recipe_file", "recipes", "report", "runs", "sample",
+        "explaining", "planning", "recipe_file", "recipes", "report", "runs", "sample",
         "scoring", "serving", "slides", "training", "tuning",
     },
 }  # fmt: skip

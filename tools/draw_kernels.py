@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cancernet.base.files import written_beside
 from cancernet.report.figures.images import draw_kernels
-from cancernet.report.figures.style import DOTS_PER_INCH
+from cancernet.report.figures.style import DOTS_PER_INCH, add_footer
 from cancernet.sample.radiology import draw_mammogram
 from cancernet.training.portrait import kernel_views
 
@@ -25,7 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     grey = draw_mammogram(np.random.default_rng(5), density=3, malignant=True)
     pixels = grey if grey.ndim == 3 else np.repeat(grey[..., None], 3, axis=-1)
-    figure = draw_kernels(kernel_views(pixels, "sharpening"), footer="Drawn, not a patient.")
+    figure = add_footer(draw_kernels(kernel_views(pixels, "sharpening")), "Drawn, not a patient.")
     with written_beside(arguments.output) as temporary:
         figure.savefig(temporary, dpi=DOTS_PER_INCH // 2)
 

@@ -55,12 +55,12 @@ class Prediction(_Told):
         positive_probability: of the positive classes together, 0-1.
         operating_point: what that is compared with; None where none was chosen on data.
         neighbours: how many of the eight patches around it were used; None where the run does
-            not judge in context or the file's name tells no place.
+            not judge in context or the file's name gives no position.
         alone_probabilities: class -> probability of the image without neighbours; empty where
             the run does not judge in context.
         slide_point: whether the operating point is the slide's own, because nearly all of it is
             there; None where the run does not judge in context.
-        unlike_training: whether the image is of another kind than those of the training; None
+        unlike_training: whether the image is unlike those of the training; None
             where the run cannot tell.
         named_like_mask: whether the file's name or folder is that of a segmentation mask.
         error: why the image could not be scored; empty where it was.

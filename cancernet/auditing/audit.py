@@ -15,7 +15,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text, write_bytes
 from cancernet.base.parallel import Cluster
 from cancernet.base.verdicts import CheckVerdict
-from cancernet.base.words import NOTICE, counted
+from cancernet.base.words import DRAWN_IMAGES, NOTICE, counted
 from cancernet.lookalike.near_duplicates import find_near_duplicates, step_bars
 from cancernet.lookalike.pictures import look_at_pictures
 
@@ -174,10 +174,9 @@ def as_json(audit: Audit) -> dict[str, Any]:
 
 def page(audit: Audit) -> str:
     """Returns the page as one HTML document that fetches nothing."""
-    from cancernet.report.page import DRAWN_ALERT
     from cancernet.report.rendering import Picture, render, small_picture
 
-    inventory, alerts = audit.inventory, [DRAWN_ALERT] * audit.inventory.drawn
+    inventory, alerts = audit.inventory, [DRAWN_IMAGES] * audit.inventory.drawn
     if audit.leaks:
         names = ", ".join(one.name for one in audit.verdicts if one.leaks)
         alerts.append(f"LEAK ({names}): {words.TOO_GOOD}.")

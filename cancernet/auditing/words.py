@@ -257,11 +257,13 @@ def _confounding(check: Check, inventory: Inventory) -> str:
     groups = int(numbers["groups"])
     total = counted(groups, unit)
     single = counted(int(numbers["groups of one class"]), f"of {total} has", f"of {total} have")
+    share = 100 * numbers["share of images in them"]
+    by_group = 100 * numbers["labelled right by group alone"]
+    by_class = 100 * numbers["labelled right by the commonest class"]
     sentence = (
-        f"{single} images of one class only "
-        f"({100 * numbers['share of images in them']:.0f} % of the images); knowing the {unit} "
-        f"alone would label {100 * numbers['labelled right by group alone']:.0f} % correctly, the "
-        f"most common class {100 * numbers['labelled right by the commonest class']:.0f} %"
+        f"{single} images of one class only ({share:.0f} % of the images); knowing the {unit} "
+        f"alone would label {by_group:.0f} % correctly, always naming the most common class "
+        f"{by_class:.0f} %"
     )
     if check.verdict is OK:
         return f"{sentence}."

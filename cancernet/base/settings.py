@@ -46,6 +46,7 @@ def setting(
     group: str = "",
     switch: bool = False,
     common: bool = False,
+    goes_with: str = "",
     **bounds: Unpack[Bounds],
 ) -> Any:
     """Describes a field of a settings dataclass; only such fields become flags.
@@ -57,6 +58,7 @@ def setting(
         group: heading of the flag in the help.
         switch: a truth value that the flag only turns on; without, there is `--no-…` too.
         common: whether `--help` shows the flag; `--help-all` shows all.
+        goes_with: names of fields, of which one must be given where this one is.
     """
     metadata = {
         "help": help,
@@ -66,21 +68,23 @@ def setting(
         "group": group,
         "switch": switch,
         "common": common,
+        "goes_with": goes_with,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def columns_setting(group: str = "") -> Any:
+def columns_setting(group: str = "", *, goes_with: str) -> Any:
     """Returns the field of a settings dataclass that names the columns of its tables."""
     return setting(
         (),
         "names of a table's columns where they are not usual ones: image=…, label=…, patient=…",
         metavar="KIND=NAME",
         group=group,
+        goes_with=goes_with,
     )
 
 
-def patient_table_setting(named: str, group: str = "") -> Any:
+def patient_table_setting(named: str, group: str = "", *, goes_with: str = "") -> Any:
     """Returns the field of a settings dataclass that names a table of images and their patients.
 
     `named` is the flag of what does not name the patients itself.
@@ -90,22 +94,30 @@ def patient_table_setting(named: str, group: str = "") -> Any:
         f"table of filename,patient where {named} does not name the patients",
         metavar="FILE",
         group=group,
+        goes_with=goes_with,
     )
 
 
-def labels_setting(group: str = "") -> Any:
+def labels_setting(group: str = "", *, goes_with: str) -> Any:
     """Returns the field of a settings dataclass that says what a table's labels mean."""
     return setting(
         (),
         "the class that each label of a table means, such as 0=benign 1=malignant",
         metavar="LABEL=CLASS",
         group=group,
+        goes_with=goes_with,
     )
 
 
 def setting_fields(settings: Any) -> list[dataclasses.Field[Any]]:
     """Returns the fields of a settings class, or of an instance, that `setting` describes."""
     return [field for field in dataclasses.fields(settings) if "help" in field.metadata]
+
+
+def chosen_fields(settings: Any) -> list[dataclasses.Field[Any]]:
+    """Returns the fields of an instance that have another value than their default."""
+    fields = setting_fields(settings)
+    return [field for field in fields if getattr(settings, field.name) != field.default]
 
 
 def flag_of(name: str) -> str:
@@ -121,12 +133,16 @@ def kind_of(field: dataclasses.Field[Any]) -> tuple[Any, bool]:
 
 
 def check_settings(settings: Any) -> None:
-    """Raises CancerNetError, naming the flag, when a value of an instance is out of bounds.
+    """Raises CancerNetError, naming the flag, when a value is out of bounds or lacks its company.
 
     None, where it is the default, means that nothing was given; of several values each is checked.
     """
+    given = {field.name for field in chosen_fields(settings)}
     for field in setting_fields(settings):
-        value = getattr(settings, field.name)
+        value, company = getattr(settings, field.name), field.metadata["goes_with"].split()
+        if field.name in given and company and given.isdisjoint(company):
+            others = " or ".join(map(flag_of, company))
+            raise CancerNetError(f"{flag_of(field.name)} goes with {others}")
         for each in value if isinstance(value, tuple) else (value,):
             if each is not None or field.default is not None:
                 check_setting(field, each)

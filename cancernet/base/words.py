@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+DRAWN_IMAGES = "Drawn data, not real tissue."
 DRAWN = "The model was trained on drawn pictures: its answers mean nothing for tissue."
-UNLIKE = "unlike the training images, so the answer rests on nothing that the model has seen"
+UNLIKE = "unlike the training images, so the model has no basis for its answer"
 NAMED_LIKE_MASK = "named like a segmentation mask, for which the answer means nothing"
 NOTICE = "Research software, not a medical device; not for diagnosis."
 
@@ -33,7 +34,7 @@ def images_of(images: int, patients: int, unit: str = "patient") -> str:
 
 
 def unlike_of(unlike: int, images: int) -> str:
-    """How many are of another kind: `2 of 538 images (0.4 %) are unlike the training images`."""
+    """How many are unlike them: `2 of 538 images (0.4 %) are unlike the training images`."""
     verb = "is" if unlike == 1 else "are"
     share = f"{100 * unlike / images:.1f} %"
     return f"{unlike:,} of {counted(images, 'image')} ({share}) {verb} unlike the training images"
@@ -45,12 +46,15 @@ def some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns a line for each row of a table, its columns padded to their widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def aligned(rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:
+    """Returns a line for each row of a table, its columns padded to their widest cell.
+
+    Where all columns but the first hold `numbers`, these end below each other.
+    """
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    pad = str.rjust if numbers else str.ljust
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        "  ".join([name.ljust(first), *map(pad, cells, others)]).rstrip() for name, *cells in rows
     ]
 
 

@@ -135,7 +135,7 @@ def _check_images(
     advice = "see --help for where to get the images, and --dataset folder for images of your own"
     if dataset.name == FOLDER:
         advice = SPELLED
-    raise CancerNetError(f"{source} has {there}; expected is the layout {dataset.layout}, {advice}")
+    raise CancerNetError(f"{source} has {there}; the expected layout is {dataset.layout}; {advice}")
 
 
 def _check_class_folders(found: Found, dataset: Dataset, source: Path) -> None:

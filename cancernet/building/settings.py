@@ -116,8 +116,8 @@ class BuildSettings:
         group=OWN,
     )
     patient_table: Path | None = patient_table_setting("--table", OWN)
-    columns: tuple[str, ...] = columns_setting(OWN)
-    labels: tuple[str, ...] = labels_setting(OWN)
+    columns: tuple[str, ...] = columns_setting(OWN, goes_with="table patient_table")
+    labels: tuple[str, ...] = labels_setting(OWN, goes_with="table")
     include_masks: bool = setting(
         False,
         "busi only: take masks for images, the FAULT of a published system, to repeat it",
@@ -170,12 +170,6 @@ class BuildSettings:
 
     def _check_own(self) -> None:
         catalog.OwnClasses(self.classes, self.positive, self.words)
-        if self.labels and self.table is None:
-            raise CancerNetError("--labels describes a table; name it with --table")
-        if self.columns and self.table is None and self.patient_table is None:
-            raise CancerNetError(
-                "--columns describes a table; name it with --table or --patient-table"
-            )
         if self.patient_table is not None and self.group_by:
             raise CancerNetError(
                 "--patient-table and --group-by both say what belongs together; leave out one"

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from cancernet.base.program import typed
-from cancernet.base.words import counted, some
+from cancernet.base.words import aligned, counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import LEAVE_OUT
 from cancernet.config import DATASETS, SPLITS
@@ -86,7 +86,7 @@ def split_table(facts: BuildRecord) -> list[str]:
     )
     # Where patients are in several splits, their sum would count them more than once.
     rows.append(_row("all", total, patients=not facts.leaks))
-    return _aligned(rows)
+    return aligned(rows, numbers=True)
 
 
 def class_table(facts: BuildRecord) -> list[str]:
@@ -96,12 +96,7 @@ def class_table(facts: BuildRecord) -> list[str]:
         mark = " +" if name in facts.positive else ""
         counts = [facts.counts[split].classes[name] for split in SPLITS]
         rows.append((facts.called(index) + mark, *(f"{count:,}" for count in counts)))
-    return _aligned(rows)
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
-    return ["  ".join([name.ljust(first), *map(str.rjust, cells, others)]) for name, *cells in rows]
+    return aligned(rows, numbers=True)
 
 
 def name_failed(failed: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -13,9 +13,8 @@ from cancernet.base.words import NOTICE, some
 from cancernet.commands.command_line import process_that_trains
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
 from cancernet.cross_validation.pool import pooled_text, write_pooled
-from cancernet.networks import check_network
 from cancernet.planning import resume as resuming
-from cancernet.planning.begin import check_first_weights, held, open_whole, read_whole, refuse_used
+from cancernet.planning.begin import check_start, held, open_whole, read_whole, refuse_used
 from cancernet.planning.plan import Plan, Resume
 from cancernet.report.terminal import summary
 from cancernet.runs import provenance, run_folder
@@ -49,8 +48,7 @@ def start_folds(
         CancerNetError: patients that cannot be divided so, or a folder that is in use.
     """
     folder, config = plan.folder, plan.config
-    check_network(config.model)
-    check_first_weights(config)
+    check_start(config)
     dataset = open_whole(plan.data, config)
     divided = plan_folds(dataset, folds, only=only, seed=config.seed)
     refuse_used(folder)

@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
+from cancernet.base.program import typed
 from cancernet.base.screen import fitted
-from cancernet.base.settings import columns_setting, flag_of, setting, setting_fields
+from cancernet.base.settings import (
+    check_settings,
+    chosen_fields,
+    columns_setting,
+    flag_of,
+    setting,
+)
 from cancernet.base.words import DRAWN, IMAGES_READ, NOTICE
 from cancernet.commands.command_line import add_settings, command_parser, given_settings
 from cancernet.config import OUTPUT
@@ -41,7 +48,10 @@ class PredictFlags:
         common=True,
     )
     overwrite: bool = setting(
-        False, "replace a finished --csv table when the new one is complete", switch=True
+        False,
+        "replace a finished --csv table when the new one is complete",
+        switch=True,
+        goes_with="csv",
     )
     list_: Path | None = setting(
         None,
@@ -49,7 +59,7 @@ class PredictFlags:
         "from the folders that are named",
         metavar="FILE",
     )
-    columns: tuple[str, ...] = columns_setting()
+    columns: tuple[str, ...] = columns_setting(goes_with="list_")
     alone: bool = setting(
         False,
         "judge every patch by itself, also where the run judges patches with their neighbours",
@@ -63,7 +73,10 @@ class PredictFlags:
         common=True,
     )
     link: str | None = setting(
-        None, "how --sort-into does that (default: symbolic)", choices=("symbolic", "hard", "copy")
+        None,
+        "how --sort-into does that (default: symbolic)",
+        choices=("symbolic", "hard", "copy"),
+        goes_with="sort_into",
     )
     figure: Path | None = setting(
         None,
@@ -110,6 +123,7 @@ class PredictFlags:
         None,
         "a new folder for the maps (default: slides)",
         group=_SLIDES,
+        goes_with="slide",
         metavar="DIR",
         common=True,
     )
@@ -117,6 +131,7 @@ class PredictFlags:
         None,
         "side of a patch in pixels of the image (default: that of the run's data)",
         group=_SLIDES,
+        goes_with="slide",
         metavar="N",
     )
 
@@ -125,43 +140,24 @@ class PredictFlags:
         "", "use this Dask scheduler's workers", group=_SPREAD, metavar="ADDRESS"
     )
 
-    def conflict(self, images: list[Path]) -> str:
-        """Says in a sentence which flags do not go together; empty where all do.
+    def __post_init__(self) -> None:
+        check_settings(self)
 
-        No flag may be ignored silently.
-        """
+    def refuse_conflict(self, images: list[Path]) -> None:
+        """Raises CancerNetError where flags do not go together: none may be ignored silently."""
         if bool(images) == bool(self.slide):
-            return "name images or folders, or slides with --slide"
-        if self.slide and (flag := self._first_given("", _MAPS, _SPREAD)):
-            return f"{flag} does not go with --slide"
-        if not self.slide and (flag := self._first_given(_SLIDES)):
-            return f"{flag} goes with --slide"
-        if self.columns and not self.list_:
-            return "--columns goes with --list"
-        if self.overwrite and self.csv is None:
-            return "--overwrite goes with --csv"
-        if self.link and self.sort_into is None:
-            return "--link goes with --sort-into"
+            raise CancerNetError(
+                f"name images or folders, or slides with --slide; see `{typed('predict')} --help`"
+            )
+        for field in chosen_fields(self) if self.slide else ():
+            if field.metadata["group"] != _SLIDES and field.name not in ("run", "alone"):
+                raise CancerNetError(f"{flag_of(field.name)} does not go with --slide")
         for folder, flag in ((self.explain, "--explain"), (self.sort_into, "--sort-into")):
             if self.csv and folder:
-                return (
+                raise CancerNetError(
                     f"--csv can continue after a stop and {flag} cannot, so they do not go "
                     "together; run one after the other"
                 )
-        return ""
-
-    def of(self, *groups: str) -> dict[str, object]:
-        """Returns the values of the flags under these headings of `--help`, by field."""
-        fields = setting_fields(self)
-        names = [field.name for field in fields if field.metadata["group"] in groups]
-        return {name: getattr(self, name) for name in names}
-
-    def _first_given(self, *groups: str) -> str:
-        defaults = PredictFlags().of(*groups)
-        for name, value in self.of(*groups).items():
-            if value != defaults[name] and name not in ("run", "slide", "alone"):
-                return flag_of(name)
-        return ""
 
 
 def parse_arguments() -> tuple[list[Path], PredictFlags, ModelDescription]:
@@ -178,8 +174,7 @@ def parse_arguments() -> tuple[list[Path], PredictFlags, ModelDescription]:
     add_settings(parser, ModelDescription)
     arguments = parser.parse_args()
     flags = PredictFlags(**given_settings(arguments, PredictFlags))
-    if conflict := flags.conflict(arguments.images):
-        parser.error(conflict)
+    flags.refuse_conflict(arguments.images)
     return arguments.images, flags, ModelDescription(**given_settings(arguments, ModelDescription))
 
 
@@ -206,7 +201,7 @@ def main() -> int:
             alone = stack.enter_context(open_model(flags.run, model))
             print(f"note: {assumed_text(alone)}", file=sys.stderr)
             return _predict(images, flags, alone.run, alone)
-        trained = open_run(flags.run if flags.run is not None else newest_run())
+        trained = open_run(flags.run or newest_run())
         if flags.slide:
             return _map_slides(flags, trained)
         return _predict(images, flags, trained, None)

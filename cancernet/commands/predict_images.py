@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,15 +45,7 @@ def predict_images(
         named = listed_images(flags.list_, images, columns=flags.columns)
     folder, sorting = _explanations(flags, trained), _sorting(flags, images)
     figure = _figure(images, flags.figure, flags, trained) if flags.figure else None
-
-    def also(prediction: Prediction) -> None:
-        if folder:
-            folder.explain(prediction)
-        if sorting:
-            sorting.put(prediction)
-        if figure:
-            figure(prediction)
-
+    steps = (folder and folder.explain, sorting and sorting.put, figure)
     with contextlib.ExitStack() as stack:
         each = own or stack.enter_context(_predictor(trained, flags.scheduler, flags.workers))
         tally = predict_named(
@@ -62,7 +54,7 @@ def predict_images(
             as_json_lines=flags.json,
             csv_path=flags.csv,
             overwrite=flags.overwrite,
-            also=also if folder or sorting or figure else None,
+            also=[step for step in steps if step],
         )
         if isinstance(each, Predictor):
             for note in reading_notes(each):
@@ -80,7 +72,7 @@ def predict_named(
     as_json_lines: bool,
     csv_path: Path | None,
     overwrite: bool = False,
-    also: Callable[[Prediction], None] | None = None,
+    also: Sequence[Callable[[Prediction], None]] = (),
 ) -> tuple[int, int]:
     """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
 
@@ -90,7 +82,7 @@ def predict_named(
         as_json_lines: print JSON instead of words.
         csv_path: a table to fill instead.
         overwrite: replace a finished table of that name when the new one is complete.
-        also: called with every prediction before it is printed or written.
+        also: what is called with every prediction before it is printed or written.
 
     Returns:
         How many images have been scored and how many could not be, rows of an
@@ -185,7 +177,7 @@ def _fill_csv(
     inputs: Inputs,
     table: "CsvFile",
     as_json_lines: bool,
-    also: Callable[[Prediction], None] | None,
+    also: Sequence[Callable[[Prediction], None]],
 ) -> tuple[int, int]:
     from cancernet.base.console import progress_bar
     from cancernet.scoring.output import distribution
@@ -212,14 +204,13 @@ def _fill_csv(
 
 
 def _passing_by(
-    results: Iterator[Prediction | Failure], also: Callable[[Prediction], None] | None
+    results: Iterator[Prediction | Failure], also: Sequence[Callable[[Prediction], None]]
 ) -> Iterator[Prediction | Failure]:
-    def passed(result: Prediction | Failure) -> Prediction | Failure:
-        if also is not None and isinstance(result, Prediction):
-            also(result)
-        return result
-
-    return results if also is None else map(passed, results)
+    for result in results:
+        if isinstance(result, Prediction):
+            for step in also:
+                step(result)
+        yield result
 
 
 def _explanations(flags: "PredictFlags", trained: Run) -> "ExplanationFolder | None":

@@ -44,7 +44,7 @@ def main() -> int:
     )
     from cancernet.runs.run_folder import newest_run, open_run
 
-    trained = open_run(arguments.run if arguments.run is not None else newest_run())
+    trained = open_run(arguments.run or newest_run())
     try:
         from cancernet.serving.server import serve
     except ModuleNotFoundError as error:

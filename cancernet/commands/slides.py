@@ -6,7 +6,7 @@ from pathlib import Path
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
 from cancernet.base.screen import RED, fitted
-from cancernet.base.words import NOTICE, counted, score_text, unlike_of
+from cancernet.base.words import DRAWN_IMAGES, NOTICE, counted, score_text, unlike_of
 from cancernet.commands.command_line import alert
 from cancernet.images.formats import say_oddities
 from cancernet.runs.run_folder import Run
@@ -73,7 +73,7 @@ class _Slides:
             self._map_patient(self._names.take(patient), patches)
         if unplaced:
             images = counted(unplaced, "image")
-            print(f"skipped: {images} without a place in the name, or masks", file=sys.stderr)
+            print(f"skipped: {images} without a position in the name, or masks", file=sys.stderr)
 
     def map_image(self, path: Path) -> None:
         try:
@@ -115,8 +115,8 @@ class _Slides:
         run = self._predictor.run
         if self._context is not None:
             slide = slide.in_context(self._context, side=self._side)
-        drawn = "Drawn data, not tissue. " if run.drawn else ""
-        write_slide(slide, self._output, word=run.positive_words, footer=drawn + NOTICE)
+        footer = f"{DRAWN_IMAGES} {NOTICE}" if run.drawn else NOTICE
+        write_slide(slide, self._output, word=run.positive_words, footer=footer)
         self.done += 1
         print(fitted(_summary(slide, run.positive_words)))
 

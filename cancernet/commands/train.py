@@ -52,12 +52,14 @@ class TrainOptions:
     finish: bool = setting(
         False,
         "with --resume: train no further, finish with the best epoch so far",
+        goes_with="resume",
         switch=True,
     )
     insist: bool = setting(
         False,
         "with --resume: resume even if the program, the data or a setting has changed since the "
         "beginning (with --folds: the program only)",
+        goes_with="resume",
         switch=True,
     )
     log_dir: Path | None = setting(None, "also write TensorBoard's scalars there", metavar="DIR")
@@ -78,7 +80,10 @@ class TrainOptions:
         common=True,
     )
     fold_patients: tuple[str, ...] = setting(
-        (), "with --folds patients: leave out only these patients", metavar="ID"
+        (),
+        "with --folds patients: leave out only these patients",
+        goes_with="folds",
+        metavar="ID",
     )
     fold_workers: int = setting(
         1, "train N folds at the same time, in processes (default: 1)", least=1
@@ -96,20 +101,8 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        for wrong, sentence in (
-            (self.finish and not self.resume, "--finish goes with --resume"),
-            (self.insist and not self.resume, "--insist goes with --resume"),
-            (
-                self.beside and self.resume,
-                "--beside goes with a new run; --resume keeps what it began with",
-            ),
-            (
-                self.fold_patients and self.folds is None,
-                "--fold-patients goes with --folds patients",
-            ),
-        ):
-            if wrong:
-                raise CancerNetError(sentence)
+        if self.beside and self.resume:
+            raise CancerNetError("--beside goes with a new run; --resume keeps what it began with")
 
     @property
     def recipe_name(self) -> str | None:

@@ -4,10 +4,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from cancernet.context.judge import assess_judged
-from cancernet.cross_validation.plan import CrossValidation, fold_dataset, joined
+from cancernet.cross_validation.plan import CrossValidation, joined
 from cancernet.dataset.build_record import read_audit
+from cancernet.dataset.folds import patient_counts
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.dataset.notices import Notice, NoticeKind, say_notice
+from cancernet.dataset.splitting import scarce_classes
 from cancernet.evaluation.run_results import (
     PREDICTIONS,
     FinishedRun,
@@ -23,7 +25,7 @@ from cancernet.measures.assess import (
     pool,
     spread_over_folds,
 )
-from cancernet.measures.remarks import figure_name
+from cancernet.measures.remarks import Kind, figure_name, remark
 from cancernet.report.content import Asked, FlowStep, Network, ReportContent, say_unit
 from cancernet.report.page import write_cards, write_report
 from cancernet.report.rendering import number
@@ -43,7 +45,8 @@ def write_pooled(whole: CrossValidation) -> ReportContent:
     finished = [read_finished(folder / fold.name) for fold in whole.record.folds]
     together = pooled_in_context(finished)
     folds = together.folds if together else [fold_scores(one) for one in finished]
-    pooled, context = assess_judged(together or pool(folds), seed=whole.config.seed)
+    judged, context = assess_judged(together or pool(folds), seed=whole.config.seed)
+    pooled = explained(judged, whole.dataset)
     content = dataclasses.replace(_content(whole, pooled, folds, finished[0].run), context=context)
     pooled.write(folder / PREDICTIONS, more=context.columns(TESTING) if context else None)
     metrics = metrics_of(pooled, context, folds)
@@ -95,7 +98,6 @@ def _content(
         created=run_folder.now(),
         remarks=[
             *say_unit(dataset.unit),
-            *_say_untested(fold_dataset(dataset, record.folds[0])),
             *_say_limit(config.limit),
             *missing,
         ],
@@ -106,10 +108,18 @@ def _content(
     )
 
 
-def _say_untested(fold: BuiltDataset) -> list[str]:
-    """Says which classes have one patient only, who trains in this fold as in every other."""
-    lone = [one for one in fold.notices if one.kind is NoticeKind.FEW_UNITS and one.count == 1]
-    return list(map(say_notice, lone))
+def explained(pooled: Assessment, dataset: BuiltDataset) -> Assessment:
+    """Returns the assessment with the reason why classes have no testing image.
+
+    The only patient of a class trains in every fold (`plan_folds`).
+    """
+    counts = patient_counts(joined(dataset), len(dataset.classes))[1]
+    lone = scarce_classes(counts, dataset, needed=2).tolist()
+    names = tuple(dataset.classes[place] for place in lone)
+    reason = remark(Kind.CLASSES_OF_ONE_PATIENT, names=names, unit=dataset.unit)
+    untested = remark(Kind.CLASSES_WITHOUT_IMAGES, names=names)
+    remarks = tuple(reason if one == untested else one for one in pooled.remarks)
+    return dataclasses.replace(pooled, remarks=remarks)
 
 
 def _say_limit(limit: int) -> list[str]:

@@ -196,7 +196,7 @@ def _say_leak(leak: Leak) -> str:
         case LeakKind.MASKS:
             return (
                 f"MASKS AS IMAGES: {leak.count:,} of {leak.total:,} images are segmentation masks "
-                "(--include-masks), which spell out the label, and duplicates are kept; this "
+                "(--include-masks), which give the label away, and duplicates are kept; this "
                 "repeats the fault of a published system, and no result says anything about scans."
             )
         case _:
@@ -215,7 +215,7 @@ def _say_same_number(notice: Notice) -> str:
 
 
 def _say_few_units(notice: Notice) -> str:
-    lacking = " and ".join(split for split in SPLITS if split not in notice.splits)
+    lacking = " or ".join(split for split in SPLITS if split not in notice.splits)
     fate = "it is not judged, and the averages over classes leave it out."
     if "testing" in notice.splits:
         fate = f"its figures rest on a single {notice.unit} there."

@@ -38,6 +38,7 @@ class EvaluationSettings:
         None,
         "split of a built --data (default: testing for the run's own data set, all for any other)",
         choices=(*SPLITS, "all"),
+        goes_with="data",
     )
     subgroups: Path | None = setting(
         None,
@@ -45,9 +46,9 @@ class EvaluationSettings:
         metavar="FILE",
         common=True,
     )
-    patient_table: Path | None = patient_table_setting("--data")
-    columns: tuple[str, ...] = columns_setting()
-    labels: tuple[str, ...] = labels_setting()
+    patient_table: Path | None = patient_table_setting("--data", goes_with="data")
+    columns: tuple[str, ...] = columns_setting(goes_with="data subgroups")
+    labels: tuple[str, ...] = labels_setting(goes_with="data")
     prevalence: tuple[float, ...] = setting(
         (),
         "expected share of positives, 0-1: gives the predictive values there",
@@ -69,6 +70,7 @@ class EvaluationSettings:
         None,
         "sensitivity that `--rule sensitivity` must reach",
         group=_RULE,
+        goes_with="rule",
         metavar="X",
         common=True,
     )
@@ -76,24 +78,16 @@ class EvaluationSettings:
         None,
         "false alarms that one missed positive costs in `--rule cost`",
         group=_RULE,
+        goes_with="rule",
         metavar="X",
     )
-    threshold: float | None = setting(None, "threshold of `--rule fixed`", group=_RULE, metavar="X")
+    threshold: float | None = setting(
+        None, "threshold of `--rule fixed`", group=_RULE, goes_with="rule", metavar="X"
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if self.split and self.data is None:
-            raise CancerNetError("--split goes with --data")
-        for flag, value in (("--labels", self.labels), ("--patient-table", self.patient_table)):
-            if value and self.data is None:
-                raise CancerNetError(f"{flag} goes with --data")
-        if self.columns and self.data is None and self.subgroups is None:
-            raise CancerNetError("--columns goes with --data or --subgroups")
         given = self.rule_settings
-        if given and self.rule is None:
-            raise CancerNetError(
-                "--target-sensitivity, --cost-ratio and --threshold go with --rule"
-            )
         for field in setting_fields(TrainConfig):  # the bounds are those of a training
             if field.name not in given:
                 continue

@@ -35,7 +35,7 @@ MEANING = "A heat map shows where the network looks, not where disease is."
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation:
-    """What speaks for a class in one image.
+    """What supports a class in one image.
 
     Attributes:
         map: float32 0-1 at the image's size, shape (height, width).
@@ -56,7 +56,7 @@ class Explanation:
 
     @property
     def is_zero(self) -> bool:
-        """Whether nothing in the image speaks for the class, by this method."""
+        """Whether nothing in the image supports the class, by this method."""
         return not (self.raw > 0).any()
 
 
@@ -223,7 +223,7 @@ class ExplanationFolder:
     def summary(self) -> str:
         """Says what was written, and what a heat map is not."""
         empty = counted(self._zero, "map is", "maps are")
-        zero = f"; {empty} zero, because nothing speaks for the class" if self._zero else ""
+        zero = f"; {empty} zero, because nothing supports the class" if self._zero else ""
         context = (
             " The predictions are those in context; each map is of the patch alone."
             if self._in_context

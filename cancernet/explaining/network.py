@@ -145,7 +145,7 @@ class OpenNetwork:
                 )
             scores = last.output
         if scores.shape[-1] == 1:
-            # One unit for two classes: what speaks for one speaks against the other.
+            # One unit for two classes: what supports one opposes the other.
             scores = keras.ops.concatenate([-scores, scores], axis=-1)
         return scores
 

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     # Testing and its intervals.
     TESTING_OF_ONE_CLASS = "testing_of_one_class"
     CLASSES_WITHOUT_IMAGES = "classes_without_images"
+    CLASSES_OF_ONE_PATIENT = "classes_of_one_patient"  # the same, and why
     MANY_UNLIKE_TRAINING = "many_unlike_training"
     BADLY_CALIBRATED = "badly_calibrated"
     FEW_PATIENTS = "few_patients"
@@ -102,8 +103,8 @@ SENTENCES = {
         "of {with_negatives:patient}; other validation patients may well give another threshold."
     ),
     Kind.FEW_VALIDATED_FOLDS: (
-        "In {few} of {folds} folds fewer than {fewest} patients validated; with other patients "
-        "their operating points may well differ."
+        "In {few} of {folds} folds, fewer than {fewest} patients were used for validation; with "
+        "other patients the operating points of these folds may well differ."
     ),
     Kind.STAND_INS_IN_FOLDS: (
         "In {count} of {folds} folds all validation images were of one class, so that no operating "
@@ -140,9 +141,13 @@ SENTENCES = {
     Kind.CLASSES_WITHOUT_IMAGES: (
         "These classes have no testing image and are left out of the averages: {names}."
     ),
+    Kind.CLASSES_OF_ONE_PATIENT: (
+        "These classes have only one {unit} each, which trains in every fold; they are not judged, "
+        "and the averages leave them out: {names}."
+    ),
     Kind.MANY_UNLIKE_TRAINING: (
-        "{unlike} of {images:image} ({share:.1%}) are unlike the training images; what the "
-        "model says of them rests on nothing that it has seen."
+        "{unlike} of {images:image} ({share:.1%}) are unlike the training images, so the "
+        "model has no basis for its answers on them."
     ),
     Kind.BADLY_CALIBRATED: (
         "The probabilities cannot be taken at face value: their mean on testing is {mean:.3f}, "
@@ -169,7 +174,7 @@ SENTENCES = {
     ),
 }
 
-_FEW = "few {unit}s: for others these figures may well differ"
+_FEW = "few {unit}s: with others these figures may well differ"
 # What a terminal says after a training; several kinds may come to the same.
 SHORT: dict[str, str] = {
     Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: no operating point could be chosen",
@@ -180,6 +185,7 @@ SHORT: dict[str, str] = {
     Kind.STAND_INS_IN_FOLDS: "in some folds no operating point could be chosen",
     Kind.TESTING_OF_ONE_CLASS: "testing has one class: figures that need both are undefined",
     Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
+    Kind.CLASSES_OF_ONE_PATIENT: "classes of only one {unit} are not judged",
     Kind.MANY_UNLIKE_TRAINING: "many testing images are unlike the training images",
     Kind.BADLY_CALIBRATED: "on testing the probabilities do not fit the share of positives",
     Kind.FEW_PATIENTS: _FEW,

@@ -52,17 +52,21 @@ def with_open_data(plan: Plan) -> Plan:
             cannot be used.
     """
     plan.logs.check()
-    check_network(plan.config.model)
-    config, dataset = plan.config, open_whole(plan.data, plan.config)
     if plan.resume is None:
+        check_start(plan.config)
         if not os.environ.keys() & {"TF_CONFIG", "SLURM_PROCID"}:  # others may have begun it
             refuse_used(plan.folder)
-        check_first_weights(config)
-    return dataclasses.replace(plan, data=dataset)
+    return dataclasses.replace(plan, data=open_whole(plan.data, plan.config))
 
 
-def check_first_weights(config: TrainConfig) -> None:
-    """Raises CancerNetError when their file, or the package that brings it, is not there."""
+def check_start(config: TrainConfig) -> None:
+    """Refuses an unknown network, and first weights that are not there, before Keras loads.
+
+    Raises:
+        CancerNetError: there is no such network, or neither the file of the weights nor the
+            package that brings it.
+    """
+    check_network(config.model)
     if config.weights == "imagenet":
         if config.model == LITE0:
             weights_in_package()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.base.verdicts import CheckVerdict
-from cancernet.base.words import NOTICE
+from cancernet.base.words import DRAWN_IMAGES, NOTICE
 from cancernet.config import TrainConfig
 from cancernet.context.judge import ContextAssessment
 from cancernet.measures.assess import Assessment, FoldScores
@@ -237,6 +237,6 @@ class ReportContent:
     @property
     def footer(self) -> str:
         """The line below every figure; empty when there is nothing to warn of."""
-        drawn = "Drawn data, not real tissue." if self.drawn else ""
+        drawn = DRAWN_IMAGES if self.drawn else ""
         leak = "Leaking split, figures too good." if self.leaking else ""
         return f"{drawn} {leak}".strip()

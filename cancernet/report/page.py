@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cancernet.base.files import write_bytes, write_text
 from cancernet.base.tables import write_table
+from cancernet.base.words import DRAWN_IMAGES
 from cancernet.config import SPLITS
 from cancernet.measures.assess import TESTING, spread_over_folds
 from cancernet.measures.call_value import decision_curve
@@ -20,7 +21,6 @@ from cancernet.report.rendering import page_bytes, render, small_picture
 
 REPORT, MODEL_CARD, CHECKLIST = "report.html", "model_card.md", "checklist.md"
 PATIENTS = "patients.csv"
-DRAWN_ALERT = "Drawn data: not real tissue."
 LEAK_ALERT = "Leaking split: figures are too good."
 WIDEST_SLIDE = 1400  # pixels; the picture at full size is in figures/
 # Columns of patients.csv -> the fields of `PatientRow`.
@@ -109,7 +109,7 @@ def report_page(content: ReportContent, figures: Figures | None = None) -> str:
 
 def alerts(*, drawn: bool, leaking: bool) -> list[str]:
     """Returns what must not be overlooked, shown at the top of every sheet of a page."""
-    return [DRAWN_ALERT] * drawn + [LEAK_ALERT] * leaking
+    return [DRAWN_IMAGES] * drawn + [LEAK_ALERT] * leaking
 
 
 def write_tables(content: ReportContent, folder: Path) -> None:

@@ -33,15 +33,15 @@ def number(value: float, digits: int = 3) -> str:
     return UNDEFINED if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def interval(limits: Sequence[float], digits: int = 3) -> str:
+def interval(limits: Sequence[float]) -> str:
     """Returns `[low, high]`, or a dash where there is no interval."""
     low, high = limits
-    return NOTHING if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]"
+    return NOTHING if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
 
 
-def signed(value: float, digits: int = 3) -> str:
+def signed(value: float) -> str:
     """Returns the number with its sign, as a typographer writes it; NaN as `undefined`."""
-    return UNDEFINED if math.isnan(value) else f"{value:+.{digits}f}".replace("-", "−")
+    return UNDEFINED if math.isnan(value) else f"{value:+.3f}".replace("-", "−")
 
 
 def signed_interval(limits: Sequence[float]) -> str:

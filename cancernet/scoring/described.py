@@ -14,8 +14,8 @@ GROUP = "a Keras or ONNX model without a run folder (--run FILE)"
 
 
 WITHOUT_WEIGHTS = (
-    "is an architecture without weights, which knows nothing yet; name a .keras or .h5 file with "
-    "both, or a .json file and its weights with --weights FILE"
+    "is an architecture without weights, so it cannot predict; name a .keras or .h5 file that "
+    "holds both, or a .json file and its weights with --weights FILE"
 )
 _ARCHITECTURES = (NETWORK_ONLY, ".yaml", ".yml")  # as Keras writes them
 ONNX = ".onnx"

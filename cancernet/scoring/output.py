@@ -23,14 +23,7 @@ from cancernet.base.words import counted, score_text, some, unlike_of
 from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import Failure, Prediction, PredictionInContext, Side
-from cancernet.scoring.words import (
-    call_word,
-    class_text,
-    context_text,
-    is_of_sides,
-    point_text,
-    warnings_of,
-)
+from cancernet.scoring.words import call_word, grounds_of, is_of_sides, warnings_of
 
 FLUSH_EVERY = 1024  # rows
 FIGURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
@@ -273,13 +266,9 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
     axes = figure.subplots()
     axes.imshow(image)
     axes.axis("off")
-    title, below = _shown(call_word(prediction)), [point_text(prediction, run)]
-    if is_of_sides(prediction):
-        below.append(class_text(prediction, run))
-    else:
+    title, below = _shown(call_word(prediction)), grounds_of(prediction, run)
+    if not is_of_sides(prediction):
         title += f": probability {score_text(prediction.probability)}"
-    if isinstance(prediction, PredictionInContext):
-        below.append(context_text(prediction, run))
     below += warnings_of(prediction)
     # The layout makes room for these, however many lines they take; for a text it does not.
     figure.suptitle(title, fontsize=12, wrap=True)

@@ -37,9 +37,14 @@ class Prediction:
     positive: bool | None  # whether that reaches the operating point; None without one
     operating_point: float | None  # None if not chosen on data
     call: str | None  # what that says: one of two classes, or a `Side` of more; None without one
-    # Whether it is of another kind than the training images; None if the run cannot tell.
+    # Whether it is unlike the training images; None if the run cannot tell.
     unlike_training: bool | None = None
     named_like_mask: bool = False
+
+    @property
+    def in_context(self) -> bool:
+        """Whether neighbours changed the answer."""
+        return False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,8 +60,7 @@ class PredictionInContext(Prediction):
     slide_point: bool  # whether the operating point is the slide's own
 
     @property
-    def in_context(self) -> bool:
-        """Whether neighbours changed the answer."""
+    def in_context(self) -> bool:  # noqa: D102
         return bool(self.neighbours) or self.probabilities != self.alone_probabilities
 
 

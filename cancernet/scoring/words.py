@@ -21,16 +21,23 @@ def as_text(prediction: Prediction, run: Run) -> str:
     headline = call_word(prediction)
     if not is_of_sides(prediction):
         headline += f" (class {prediction.label})"
-    lines = [f"{prediction.path}: {headline}", f"  {point_text(prediction, run)}"]
-    if is_of_sides(prediction):
-        lines.append(f"  {class_text(prediction, run)}")
-    if isinstance(prediction, PredictionInContext):
-        lines.append(f"  {context_text(prediction, run)}")
+    lines = [f"{prediction.path}: {headline}"]
+    lines += [f"  {line}" for line in grounds_of(prediction, run)]
     lines += [f"  WARNING: {warning}" for warning in warnings_of(prediction)]
     if prediction.operating_point is None:
         named = zip(run.words, prediction.probabilities.values(), strict=True)
         lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))
     return "\n".join(lines)
+
+
+def grounds_of(prediction: Prediction, run: Run) -> list[str]:
+    """Says what a call rests on: the operating point first; the class and neighbours, if any."""
+    lines = [point_text(prediction, run)]
+    if is_of_sides(prediction):
+        lines.append(_class_text(prediction, run))
+    if isinstance(prediction, PredictionInContext):
+        lines.append(_context_text(prediction, run))
+    return lines
 
 
 def warnings_of(prediction: Prediction) -> list[str]:
@@ -52,7 +59,7 @@ def call_word(prediction: Prediction) -> str:
     return prediction.call if isinstance(prediction.call, Side) else prediction.word
 
 
-def class_text(prediction: Prediction, run: Run) -> str:
+def _class_text(prediction: Prediction, run: Run) -> str:
     """Names the most probable class of several, and says if the call is on the other side."""
     score = score_text(prediction.probability)
     said = f"most probable class: {prediction.word} {score}"
@@ -61,10 +68,10 @@ def class_text(prediction: Prediction, run: Run) -> str:
     return said
 
 
-def context_text(prediction: PredictionInContext, run: Run) -> str:
+def _context_text(prediction: PredictionInContext, run: Run) -> str:
     """Says with how many neighbours a patch was judged, and what it would be alone."""
     if prediction.neighbours is None:
-        return "alone: its name tells no place on a slide"
+        return "alone: its name gives no position on a slide"
     if not prediction.in_context:
         return "alone: there are no patches around it"
     further = "" if prediction.neighbours else ", but with patches further away"
@@ -77,8 +84,7 @@ def context_text(prediction: PredictionInContext, run: Run) -> str:
 def point_text(prediction: Prediction, run: Run) -> str:
     """Says on which side of the operating point the positive classes' probability falls."""
     score, threshold = prediction.positive_probability, prediction.operating_point
-    in_context = isinstance(prediction, PredictionInContext) and prediction.in_context
-    opening = f"probability of {run.positive_words} {'in context ' if in_context else ''}"
+    opening = f"probability of {run.positive_words} {'in context ' * prediction.in_context}"
     if threshold is None:
         return f"{opening}{score_text(score)}, {NO_POINT}"
     side = "at or above" if prediction.positive else "below"
@@ -105,7 +111,7 @@ def assumed_text(model: "ModelAlone") -> str:
     """Says what a model was taken for, since its file does not say so."""
     run, input_ = model.run, model.run.record.input
     return (
-        f"{run.folder} does not say how it is used, so what was told counts: its outputs are "
+        f"{run.folder} does not say how to use it, so the flags decide: its outputs are "
         f"{', '.join(run.classes)} in this order (positive: {', '.join(run.positive)}); it takes "
         f"RGB images of {input_.width}x{input_.height} pixels ({input_.interpolation}), with "
         f"values {_PIXELS[model.preprocessing]}"
@@ -123,7 +129,7 @@ def reading_notes(predictor: Predictor) -> list[str]:
     if predictor.guessed_depths:
         depths = ", ".join(map(str, sorted(predictor.guessed_depths)))
         notes.append(
-            f"images of more than 8 bits do not say how many they use; {depths} bits were taken, "
-            "which hold their largest values"
+            f"images of more than 8 bits do not say how many they use; {depths} bits were "
+            "assumed, which hold their largest values"
         )
     return notes

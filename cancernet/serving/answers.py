@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from cancernet.base.words import NOTICE
-from cancernet.scoring.prediction import Prediction, PredictionInContext
+from cancernet.scoring.prediction import Prediction
 
 _SCORED: dict[str, Any] = {
     "label": "1",
@@ -27,8 +27,8 @@ def _optional(description: str, **rules: Any) -> Any:
 
 _NAME: Any = Field(description="the file's name as the client gave it")
 _UNLIKE: Any = _optional(
-    "whether it is of another kind than the training images, so that the answer rests "
-    "on nothing that the model has seen. Absent where the run cannot tell",
+    "whether it is unlike the training images, so that the model has no basis for its answer. "
+    "Absent where the run cannot tell",
 )
 
 
@@ -73,8 +73,7 @@ class Scored(Answer):
     positive: bool = Field(description="whether that reaches the operating point")
     operating_point: float = Field(description="the threshold on positive_probability")
     call: str = Field(
-        description="what it says: of two classes the one that is called, of more `positive` or "
-        "`negative`"
+        description="the answer: one of two classes, or with more classes `positive` or `negative`"
     )
     unlike_training: bool | None = _UNLIKE
     named_like_mask: bool = Field(
@@ -86,7 +85,7 @@ class Scored(Answer):
     def of(cls, prediction: Prediction, **more: Any) -> Self:
         """Returns an answer that holds a prediction, and the fields that a subclass adds."""
         left_out = {"path"}
-        if isinstance(prediction, PredictionInContext) and not prediction.in_context:
+        if not prediction.in_context:
             left_out |= {"neighbours", "alone_probabilities", "slide_point"}
         fields: dict[str, Any] = {k: v for k, v in vars(prediction).items() if k not in left_out}
         return cls(**fields, **more)
@@ -100,19 +99,20 @@ class One(Scored):
 
 
 class Explained(Answer):
-    """What speaks for a class in one image."""
+    """What supports a class in one image."""
 
     heatmap: str = Field(
-        description="grey JPEG at the network's input size in base64; bright speaks for the class"
+        description="grey JPEG at the network's input size in base64; what is bright supports the "
+        "class"
     )
     explained: str = Field(description="the class that is explained")
     method: str = Field(description="grad-cam, or occlusion without TensorFlow or model.keras")
     layer: str = Field(description="the layer that was explained; empty for occlusion")
-    zero: bool = Field(description="whether nothing in the image speaks for the class")
+    zero: bool = Field(description="whether nothing in the image supports the class")
 
 
 class HeatMap(One, Explained):
-    """The answer to one image with what speaks for the class in it."""
+    """The answer to one image, with what supports the class in it."""
 
     model_config = _example(
         **_SCORED,
@@ -145,7 +145,7 @@ class InContext(Answer):
 class Named(Scored, InContext):
     """One image of a batch.
 
-    A patch whose name holds its place is judged with the patches of the same patient in the
+    A patch whose name gives its position is judged with the patches of the same patient in the
     request, if the run judges patches in context.
     """
 
@@ -222,7 +222,7 @@ class SlideMap(MapFacts):
     patches: list[Patch]
     word: str = Field(description="what positive means to a reader")
     unlike_training: int | None = _optional(
-        "patches of another kind than the training images. Absent where the run cannot tell",
+        "patches that are unlike the training images. Absent where the run cannot tell",
     )
     alone: MapFacts | None = _optional(
         "of a map in context: the same map with every patch judged alone",

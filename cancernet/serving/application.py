@@ -114,7 +114,7 @@ async def predict(request: Request) -> Response:
 async def predict_batch(request: Request) -> Response:
     """Scores several images in order; one that cannot be read has the reason in its place.
 
-    Patches whose names hold their places are judged with those of the same patient among them,
+    Patches whose names give their positions are judged with those of the same patient among them,
     if the run judges in context.
     """
     async with _uploads(request, "images", many=True) as uploads:
@@ -135,7 +135,7 @@ async def predict_batch(request: Request) -> Response:
     "/generate_heatmap", response_model=HeatMap, responses=_POSTING, openapi_extra=_form("image_")
 )
 async def generate_heatmap(request: Request) -> Response:
-    """Scores one image and shows what in it speaks for the predicted class."""
+    """Scores one image and shows what in it supports the predicted class."""
     async with _uploads(request, "image_") as uploads:
         service = _service(request)
         prediction = await service.score_one(uploads[0])

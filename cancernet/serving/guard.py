@@ -169,7 +169,7 @@ class Guard:
                     headers={"WWW-Authenticate": "Bearer"},
                 )
         if posted and self._in_work > self._config.queue:
-            raise busy("the server is serving as many requests as it may")
+            raise busy("the server has reached its limit of requests")
 
     def _check_host(self, host: str) -> None:
         """Refuses names that are not the server's own (DNS rebinding)."""

@@ -35,7 +35,7 @@ def slide_map(
     for upload, outcome in zip(uploads, outcomes, strict=True):
         place = read_place(Path(upload.name))
         if place is None:
-            reason = f"its name holds no place, as {EXAMPLE} does"
+            reason = f"its name gives no position, as {EXAMPLE} does"
         elif isinstance(outcome, Failure):
             reason = outcome.error
         elif (place.y, place.x) in patches:
@@ -58,7 +58,8 @@ def slide_map(
     if not patches:
         raise Refusal(
             422,
-            f"none of the files is a readable patch whose name holds its place, as {EXAMPLE} does",
+            "none of the files is a readable patch whose name gives its position, as "
+            f"{EXAMPLE} does",
             results=left_out,
         )
     if len(patients) > 1:

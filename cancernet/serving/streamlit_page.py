@@ -15,15 +15,8 @@ from cancernet.images.formats import SUFFIXES
 from cancernet.images.reading import read_rgb
 from cancernet.runs.run_folder import newest_run, open_run
 from cancernet.scoring.in_context import judge_together
-from cancernet.scoring.prediction import Failure, Prediction, PredictionInContext
-from cancernet.scoring.words import (
-    call_word,
-    class_text,
-    context_text,
-    is_of_sides,
-    point_text,
-    warnings_of,
-)
+from cancernet.scoring.prediction import Failure, Prediction
+from cancernet.scoring.words import call_word, grounds_of, warnings_of
 from cancernet.serving.heat_maps import method_for
 from cancernet.serving.service import INTENDED_USE
 
@@ -37,7 +30,7 @@ def show(folder: Path | None) -> None:
     streamlit.title("CancerNet")
     streamlit.warning(NOTICE)
     try:
-        explainer = _load(str(folder if folder is not None else newest_run()))
+        explainer = _load(str(folder or newest_run()))
     except CancerNetError as error:
         streamlit.error(str(error))
         return
@@ -85,7 +78,7 @@ def _say_what_it_is(explainer: Explainer) -> None:
     )
     if context is not None:
         said += (
-            " Patches of one patient whose names tell their places are judged together, and are "
+            " Patches of one patient whose names give their positions are judged together, and are "
             f"called so from {score_text(context.operating_point.threshold)}."
         )
     streamlit.caption(said)
@@ -106,14 +99,12 @@ def _show_image(explainer: Explainer, content: bytes, prediction: Prediction, nu
 
 
 def _say_answer(explainer: Explainer, prediction: Prediction, place: Any) -> None:
-    run = explainer.run
     place.metric("Call", call_word(prediction))
     share = min(1.0, prediction.positive_probability)
-    place.progress(share, text=_sentence(point_text(prediction, run)))
-    if is_of_sides(prediction):
-        place.caption(_sentence(class_text(prediction, run)))
-    if isinstance(prediction, PredictionInContext):
-        place.caption(_sentence(context_text(prediction, run)))
+    point, *others = map(_sentence, grounds_of(prediction, explainer.run))
+    place.progress(share, text=point)
+    for line in others:
+        place.caption(line)
     for warning in warnings_of(prediction):
         place.warning(f"This image is {warning}.")
 
@@ -135,16 +126,12 @@ def _show_heat_map(
         place.error(str(error))
         return
     if found.is_zero:
-        place.info(f"Nothing in the image speaks for {prediction.word}, by {found.method}.")
+        place.info(f"Nothing in the image supports {prediction.word}, by {found.method}.")
         return
     pixels = enlarged(np.asarray(image))
     place.image(
         overlay(pixels, found.map),
-        caption=f"Bright areas speak for {prediction.word} ({found.method}). They show where the "
-        f"network looks, not where disease is.{_MAP_ALONE if _has_neighbours(prediction) else ''}",
+        caption=f"Bright areas support {prediction.word} ({found.method}). They show where the "
+        f"network looks, not where disease is.{_MAP_ALONE * prediction.in_context}",
         width=PREVIEW,
     )
-
-
-def _has_neighbours(prediction: Prediction) -> bool:
-    return isinstance(prediction, PredictionInContext) and prediction.in_context

@@ -54,7 +54,7 @@ class Memory:
             Refusal: 503, the server's memory for uploads is used up.
         """
         if self.held + count > self.limit:
-            raise busy("the server is holding as many uploads as it may", seconds=2)
+            raise busy("the server has no memory left for uploads", seconds=2)
         self.held += count
 
 

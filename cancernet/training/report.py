@@ -79,7 +79,7 @@ def begin_slide_pictures(
     """Begins to draw the testing patients with the most patches, at most `MOST_SLIDES`.
 
     Returns:
-        Patient -> a call that waits for the picture; empty where file names tell no places.
+        Patient -> a call that waits for the picture; empty where file names give no positions.
         `footer` is what must be known about the data.
     """
     dataset, calls = finished.training.dataset, finished.alone.calls()

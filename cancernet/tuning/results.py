@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cancernet.base.tables import write_table
-from cancernet.base.words import aligned
+from cancernet.base.words import DRAWN_IMAGES, aligned
 from cancernet.recipe_file import write_recipe
-from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from cancernet.report.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    add_footer,
+    new_figure,
+    save_figure,
+)
 from cancernet.tuning.search import Search
 from cancernet.tuning.space import Dimension, Value
 from cancernet.tuning.study import FOLD, NOTE, SECONDS, recorded_identity
@@ -151,17 +159,15 @@ def write_results(study: "optuna.Study", search: Search, *, drawn: bool) -> None
         }
         settings = search.base.changed(best.params)
         write_recipe(folder / RECIPE, settings, found=found)
-    footer = "Drawn data, not real tissue." if drawn else ""
-    save_figure(draw_trials(rows, search, footer=footer), folder / FIGURE)
+    figure = add_footer(draw_trials(rows, search), DRAWN_IMAGES if drawn else "")
+    save_figure(figure, folder / FIGURE)
 
 
-def draw_trials(rows: list[TrialRow], search: Search, *, footer: str = "") -> "Figure":
+def draw_trials(rows: list[TrialRow], search: Search) -> "Figure":
     """Draws the trials that have a value, in order and against every setting."""
     shown = [row for row in rows if row.value is not None and row.state in _LOOKS]
     columns = 1 + len(search.dimensions)
-    figure, panels = new_figure(
-        width=max(5.0, 3.3 * columns), height=4.2, columns=columns, footer=footer
-    )
+    figure, panels = new_figure(width=max(5.0, 3.3 * columns), height=4.2, columns=columns)
     _draw_in_order(panels[0], shown, maximize=search.maximize)
     measure = search.measure.replace("_", " ")
     panels[0].set(xlabel="trial", ylabel=f"{measure}\nmean of {search.folds} folds")

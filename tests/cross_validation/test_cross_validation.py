@@ -11,12 +11,14 @@ from cancernet.base.errors import CancerNetError, RunError, SplitError, StoppedE
 from cancernet.commands import cross_validate
 from cancernet.config import TrainConfig
 from cancernet.cross_validation.plan import fold_dataset, joined, plan_folds
+from cancernet.cross_validation.pool import explained
 from cancernet.dataset.manifest import read_dataset
 from cancernet.dataset.notices import Leak, LeakKind, Notice, NoticeKind
 from cancernet.evaluation.compare_runs import compare_sides, read_side
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import Rule
 from cancernet.measures.operating_point import choose_operating_point
+from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.scored import Scored, write_scored
 from cancernet.planning.begin import open_dataset
 from cancernet.planning.plan import Plan, Resume, Training
@@ -26,6 +28,7 @@ from cancernet.runs.run_record import FINISHED, ContextRecord
 from cancernet.training import train as training
 from cancernet.training.network import FirstWeights
 from cancernet.training.train import opened
+from tests.helpers.evaluation_examples import assessed
 from tests.helpers.strict_json import check_json_files
 
 
@@ -103,6 +106,12 @@ class TestPlan:
                 unit="patient",
                 splits=("training",),
             )
+        one, two = (
+            remark(Kind.CLASSES_WITHOUT_IMAGES, names=each) for each in (("2",), ("0", "2"))
+        )
+        reason = remark(Kind.CLASSES_OF_ONE_PATIENT, names=("2",), unit="patient")
+        pooled = dataclasses.replace(assessed()[2], remarks=(one, two))
+        assert explained(pooled, three).remarks == (reason, two)
         with pytest.raises(SplitError, match="fold 1 tests, a class has 0 patients"):
             plan_folds(three, "patients", only=[lone], seed=7)
 

@@ -41,7 +41,7 @@ UNITS = Leak(
          f"images have a sibling in training or validation, {GOOD}",
          "1,200 of 3,400 sources are in more than one split: a, b and 1,198 more."),
         (LeakKind.MASKS, "MASKS AS IMAGES: 1,200 of 3,400 images are segmentation masks "
-         "(--include-masks), which spell out the label, and duplicates are kept; this repeats the "
+         "(--include-masks), which give the label away, and duplicates are kept; this repeats the "
          "fault of a published system, and no result says anything about scans.", ""),
     ],
 )  # fmt: skip
@@ -97,7 +97,7 @@ def test_a_notice_of_one():
     say = {kind: say_notice(dataclasses.replace(one, kind=kind)) for kind in NoticeKind}
     assert say[NoticeKind.SAME_NUMBER].endswith("one patient: a.")
     assert say[NoticeKind.FEW_UNITS] == (
-        "Class 0 (no IDC) has only 1 source: it is in training, not in validation and testing, so "
+        "Class 0 (no IDC) has only 1 source: it is in training, not in validation or testing, so "
         "it is not judged, and the averages over classes leave it out."
     )
     assert say[NoticeKind.TWO_LABELS].startswith("1 group of images that look alike has more")

@@ -22,7 +22,7 @@ from cancernet.report.content import Asked, Network, TrainingFacts
 from cancernet.report.figures import classes as class_figures
 from cancernet.report.figures import curves
 from cancernet.report.figures.drawings import Figures
-from cancernet.report.figures.style import save_figure
+from cancernet.report.figures.style import add_footer, save_figure
 from cancernet.report.page import report_page as page
 from cancernet.report.page import write_cards, write_report
 from tests.helpers.evaluation_examples import assess, report_content
@@ -31,9 +31,9 @@ TRUTH, SCORE = [0, 0, 1, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.9]
 HISTORY = {"loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.4, 0.6], "accuracy": [0.5, 0.6, 0.7]}
 
 FIGURES = {
-    "history": lambda: curves.draw_history(HISTORY, footer="drawn data"),
+    "history": lambda: add_footer(curves.draw_history(HISTORY), "drawn data"),
     "matrix": lambda: class_figures.draw_confusion_matrix([[3, 1], [0, 4]], ["no", "yes"]),
-    "roc": lambda: curves.draw_roc(Calls(TRUTH, SCORE), footer="drawn"),
+    "roc": lambda: add_footer(curves.draw_roc(Calls(TRUTH, SCORE)), "drawn"),
     "pr": lambda: curves.draw_precision_recall(Calls(TRUTH, SCORE, 0.5)),
     "calibration": lambda: curves.draw_calibration(Calls(TRUTH, SCORE)),
 }
@@ -326,7 +326,7 @@ def test_warnings_stand_right_below_the_key_figures():
     text = page(content)
     for warning in ("drawn by a program", "patients are in two splits."):
         assert text.index('class="key"') < text.index(warning) < text.index("<section")
-    assert "Drawn data: not real tissue." in text.partition("</thead>")[0]
+    assert "Drawn data, not real tissue." in text.partition("</thead>")[0]
     assert "Read first" not in page(report_content(assessment=quiet(content.assessment)))
 
 
@@ -398,9 +398,8 @@ def test_bars_leave_out_the_accuracy_against_the_others_and_name_what_is_undefin
 
 
 def test_the_legend_of_the_decision_curve_covers_nothing():
-    figure = curves.draw_decision_curve(
-        Calls([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.8], 0.82), footer="drawn"
-    )
+    calls = Calls([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.8], 0.82)
+    figure = add_footer(curves.draw_decision_curve(calls), "drawn")
     figure.draw_without_rendering()
     (axes,), (footer,) = figure.axes, figure.texts
     legend = axes.get_legend().get_window_extent()

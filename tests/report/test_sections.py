@@ -82,10 +82,10 @@ def test_of_several_classes_the_report_says_how_often_the_right_one_is_named():
 def test_the_report_says_who_chose_and_who_judged_and_how_far_scores_are_off():
     content = report_content()
     text = " ".join(page(content).split())
-    told = f"Validation patients chose {joined(content.chosen)}; testing patients only judged the"
+    told = f"used to choose {joined(content.chosen)}; testing patients only to judge the"
     assert content.chosen and f"{told} result, once." in text
     again = page(dataclasses.replace(content, judged_again=True))
-    assert "only judged the result." in " ".join(again.split())
+    assert "only to judge the result." in " ".join(again.split())
     calls = content.assessment.calls()
     off = f"they average {calls.score.mean():.2f} where {calls.truth.mean():.2f} of the images"
     assert off in text
@@ -334,7 +334,7 @@ def test_the_summary_of_a_training_fits_a_terminal(classes):
     assessment = dataclasses.replace(assessment, remarks=(few, also))
     lines = summary(assessment, unit="source", in_context=True, places=places).splitlines()
     assert len(lines) == 10 and max(map(len, lines)) <= 80
-    assert lines[0] == "Warning: few sources: for others these figures may well differ."
+    assert lines[0] == "Warning: few sources: with others these figures may well differ."
     assert lines[2].endswith("  240 images of 12 sources, judged in context")
     assert [line.split()[0] for line in lines[3:6]] == ["Sensitivity", "Specificity", "AUC"]
     assert lines[8].endswith("python predict.py image.png --run output/x")

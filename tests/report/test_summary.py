@@ -35,7 +35,7 @@ def test_the_sheet_says_what_was_tested_and_names_nobody(tmp_path):
     path = tmp_path / content.assessment.scored["testing"].paths[shown]
     path.parent.mkdir(parents=True)
     Image.new("RGB", (50, 31), (90, 30, 90)).save(path)
-    figure = draw_summary(content, footer=content.footer)
+    figure = draw_summary(content)
     words = words_of(figure)
     assert tuple(figure.get_size_inches()) == (13.333, 7.5)
     assert {content.notice, "Drawn data, not real tissue.", "idc: IDC"} <= set(words)

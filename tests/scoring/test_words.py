@@ -91,5 +91,5 @@ def test_what_was_chosen_to_read_images_is_said():
     chose = types.SimpleNamespace(oddities=Oddity.PAGE | Oddity.SUFFIX, guessed_depths={12, 10})
     page, suffix, depth = reading_notes(chose)
     assert page == "some images: of several pages, the largest was taken"
-    assert "the content counts" in suffix and "10, 12 bits were taken" in depth
+    assert "the content counts" in suffix and "10, 12 bits were assumed" in depth
     assert reading_notes(types.SimpleNamespace(oddities=Oddity(0), guessed_depths=set())) == []

@@ -157,13 +157,13 @@ def test_a_slide_map_has_every_patch_in_its_place(server, run):
     corners = {tuple(point) for point in outline["geometry"]["coordinates"][0]}
     assert corners == {(151, 1), (201, 1), (201, 101), (151, 101)}
     assert [unread.name for unread in found.left_out] == ["plain.png", "8863_idx5_x1_y1_class0.png"]
-    assert "its name holds no place" in found.left_out[0].error
+    assert "its name gives no position" in found.left_out[0].error
 
 
 @pytest.mark.parametrize(
     "names, sentence",
     [
-        (["a.png"], "name holds its place"),
+        (["a.png"], "name gives its position"),
         (["1_idx5_x1_y1_class0.png", "2_idx5_x51_y1_class0.png"], "of 2 patients"),
     ],
 )

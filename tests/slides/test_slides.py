@@ -68,7 +68,7 @@ def test_a_folder_becomes_picture_table_and_geojson(
     assert done.returncode == 0, done.stderr
     assert "HEAVY []" in done.stdout and "not for diagnosis" in done.stdout
     assert "p7: skipped 1 patch at a place that had one already" in done.stdout
-    assert "skipped: 1 image without a place" in done.stderr
+    assert "skipped: 1 image without a position" in done.stderr
     names = {"slide-p7.png", "slide-p7.csv", "slide-p7.geojson", "slides.jsonl"}
     assert {path.name for path in (tmp_path / "maps").iterdir()} == names
     with open(tmp_path / "maps" / "slide-p7.csv", encoding="utf-8", newline="") as file:

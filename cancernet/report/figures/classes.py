@@ -8,7 +8,8 @@ import numpy as np
 
 from cancernet.measures.class_measures import MEASURES, ClassTable
 from cancernet.measures.metrics import ratio
-from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, SIDE, new_figure, word_of
+from cancernet.measures.remarks import figure_name
+from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, SIDE, new_figure
 from cancernet.report.rendering import percent
 
 if TYPE_CHECKING:
@@ -20,17 +21,13 @@ MEASURE_COLOURS = (BLUE, ORANGE, GREEN)
 _DENSITY = re.compile(r"density\s*(?P<density>\d)", re.IGNORECASE)
 
 
-def draw_class_counts(
-    counts: Mapping[str, Sequence[int]], words: Sequence[str], *, footer: str = ""
-) -> "Figure":
+def draw_class_counts(counts: Mapping[str, Sequence[int]], words: Sequence[str]) -> "Figure":
     """Draws the images of each class in each split, with the numbers on the bars.
 
     `counts` are split -> images of each class, in the order of `words`.
     """
     total = sum(sum(row) for row in counts.values())
-    figure, (axes,) = new_figure(
-        width=max(SIDE[0], 1.2 + 1.1 * len(words)), height=4.4, footer=footer
-    )
+    figure, (axes,) = new_figure(width=max(SIDE[0], 1.2 + 1.1 * len(words)), height=4.4)
     places, width = np.arange(len(words)), 0.8 / len(counts)
     for number, (split, row) in enumerate(counts.items()):
         offset = (number - (len(counts) - 1) / 2) * width
@@ -73,11 +70,9 @@ def factor_counts(
     return {"target": target, **({"density": density} if density else {})}
 
 
-def draw_factors(factors: Mapping[str, Mapping[str, int]], *, footer: str = "") -> "Figure":
+def draw_factors(factors: Mapping[str, Mapping[str, int]]) -> "Figure":
     """Draws the sums of `factor_counts`, a panel each, with numbers and shares."""
-    figure, panels = new_figure(
-        width=4.2 * len(factors), height=3.6, columns=len(factors), footer=footer
-    )
+    figure, panels = new_figure(width=4.2 * len(factors), height=3.6, columns=len(factors))
     for axes, (factor, levels) in zip(panels, factors.items(), strict=True):
         total = sum(levels.values())
         bars = axes.bar(list(levels), list(levels.values()), 0.6, color=BLUE)
@@ -89,9 +84,7 @@ def draw_factors(factors: Mapping[str, Mapping[str, int]], *, footer: str = "") 
     return figure
 
 
-def draw_confusion_matrix(
-    matrix: Any, words: Sequence[str], *, title: str = "", footer: str = ""
-) -> "Figure":
+def draw_confusion_matrix(matrix: Any, words: Sequence[str], *, title: str = "") -> "Figure":
     """Draws a confusion matrix: counts, the share of each row, and the images of the row.
 
     `matrix` has shape (classes, classes): rows truth, columns prediction.
@@ -100,7 +93,7 @@ def draw_confusion_matrix(
     if len(words) > 3:
         height = 1.6 + 0.95 * len(words)
         width = height + 1.2
-    figure, (axes,) = new_figure(width=width, height=height, footer=footer)
+    figure, (axes,) = new_figure(width=width, height=height)
     axes.set_title(title, fontsize=11)
     put_matrix(axes, matrix, words, size=11 if len(words) <= 3 else 8)
     return figure
@@ -140,7 +133,7 @@ def put_matrix(
     axes.set(xlabel="called", ylabel="truth")
 
 
-def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -> "Figure":
+def draw_class_measures(tables: Mapping[str, ClassTable]) -> "Figure":
     """Draws precision, recall and F1 of each class, a panel a table.
 
     Not the accuracy of a class against the others: its bar is high even where recall is 0.
@@ -152,14 +145,13 @@ def draw_class_measures(tables: Mapping[str, ClassTable], *, footer: str = "") -
         height=3.8,
         columns=len(shown),
         ratios=[len(rows) for rows in shown.values()],
-        footer=footer,
     )
     for axes, (title, rows) in zip(panels, shown.items(), strict=True):
         places = np.arange(len(rows))
         for number, (measure, colour) in enumerate(zip(MEASURES, MEASURE_COLOURS, strict=True)):
             values = np.array([getattr(row, measure) for row in rows], np.float64)
             where = places + (number - 1) * 0.26
-            axes.bar(where, np.nan_to_num(values), 0.25, color=colour, label=word_of(measure))
+            axes.bar(where, np.nan_to_num(values), 0.25, color=colour, label=figure_name(measure))
             for x in where[values == 0]:  # a bar without height looks left out
                 axes.text(x, 0.01, "0", ha="center", va="bottom", fontsize=7)
             # What is undefined must not look like 0.

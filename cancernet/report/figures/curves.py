@@ -1,4 +1,4 @@
-"""Draws curves; each function returns a matplotlib Figure, unsaved, with a footer below.
+"""Draws curves; each function returns a matplotlib Figure, unsaved.
 
 Those of a set of scores take its calls and mark their operating points (`_say_points`).
 """
@@ -12,12 +12,14 @@ from cancernet.measures.calibration import reliability
 from cancernet.measures.call_value import decision_curve
 from cancernet.measures.calls import Calls
 from cancernet.measures.ranking import areas, curve_counts
-from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, SIDE, new_figure, word_of
+from cancernet.measures.remarks import figure_name
+from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, SIDE, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+BINS = 10  # of the reliability diagram
 History = Mapping[str, Sequence[float]]
 # White behind the words, so that a line that they cannot evade does not strike them out.
 LEGEND: Any = {"framealpha": 0.8, "edgecolor": "none", "fontsize": 9}
@@ -29,7 +31,6 @@ def draw_history(
     *,
     best_epoch: int | None = None,
     measures: Sequence[str] = ("loss", "accuracy"),
-    footer: str = "",
 ) -> "Figure":
     """Draws measures of training and validation over the epochs, a panel each.
 
@@ -37,13 +38,11 @@ def draw_history(
         history: `loss, val_loss, accuracy, val_accuracy, ...`, a value for every epoch;
             what is missing is not drawn.
         best_epoch: the epoch that was kept, from 1; without it the least `val_loss`.
-        footer: a line below, such as the warning that data are drawn.
     """
     figure, panels = new_figure(
         width=min(4.5, 10.2 / len(measures)) * len(measures),
         height=3.8,
         columns=len(measures),
-        footer=footer,
     )
     if best_epoch is None and np.isfinite(history.get("val_loss", [])).any():
         best_epoch = int(np.nanargmin(np.asarray(history["val_loss"], np.float64))) + 1
@@ -59,13 +58,13 @@ def draw_history(
             label = f"kept: epoch {best_epoch}"
             axes.axvline(best_epoch, color=GREEN, linestyle=":", linewidth=2, label=label)
         title = f"{measure.capitalize()} on training and validation"
-        _finish_epochs(axes, word_of(measure), title)
+        _finish_epochs(axes, figure_name(measure), title)
     return figure
 
 
-def draw_plot(history: History, *, footer: str = "") -> "Figure":
+def draw_plot(history: History) -> "Figure":
     """Draws loss and accuracy of training and validation into one pair of axes."""
-    figure, (axes,) = new_figure(width=7, height=4.6, footer=footer)
+    figure, (axes,) = new_figure(width=7, height=4.6)
     for measure, colour in (("loss", BLUE), ("accuracy", ORANGE)):
         _draw_epochs(axes, history, measure, f"training {measure}", f"{colour} - .")
         _draw_epochs(axes, history, f"val_{measure}", f"validation {measure}", f"{colour} -- .")
@@ -74,11 +73,9 @@ def draw_plot(history: History, *, footer: str = "") -> "Figure":
     return figure
 
 
-def draw_roc(
-    calls: Calls, *, interval: tuple[float, float] | None = None, footer: str = ""
-) -> "Figure":
+def draw_roc(calls: Calls, *, interval: tuple[float, float] | None = None) -> "Figure":
     """Draws sensitivity against 1 - specificity; `interval` is that of the area."""
-    figure, (axes,) = new_figure(width=SIDE[0], height=SIDE[1], footer=footer)
+    figure, (axes,) = new_figure(width=SIDE[0], height=SIDE[1])
     axes.set_title("ROC curve", fontsize=11)
     put_roc(axes, calls, interval)
     return figure
@@ -101,12 +98,10 @@ def put_roc(
     axes.legend(loc="best", **LEGEND | {"fontsize": size})
 
 
-def draw_precision_recall(
-    calls: Calls, *, interval: tuple[float, float] | None = None, footer: str = ""
-) -> "Figure":
+def draw_precision_recall(calls: Calls, *, interval: tuple[float, float] | None = None) -> "Figure":
     """Draws precision against sensitivity; `interval` is that of the average precision."""
     title = "Precision-recall curve"
-    figure, axes = _square("sensitivity (recall)", "precision", title, footer)
+    figure, axes = _square("sensitivity (recall)", "precision", title)
     if _one_class(axes, calls):
         return figure
     found, false = curve_counts(calls.ranking)
@@ -122,18 +117,16 @@ def draw_precision_recall(
     return figure
 
 
-def draw_calibration(calls: Calls, *, bins: int = 10, footer: str = "") -> "Figure":
+def draw_calibration(calls: Calls) -> "Figure":
     """Draws the reliability diagram: observed share of positives against mean score."""
-    found = reliability(calls, bins)
-    figure, axes = _square(
-        "mean score of the bin", "observed share of positives", "Calibration", footer
-    )
+    found = reliability(calls, BINS)
+    figure, axes = _square("mean score of the bin", "observed share of positives", "Calibration")
     axes.plot([0, 1], [0, 1], label="perfectly calibrated", **CHANCE)
     filled = found.images > 0
     axes.bar(
         found.edges[:-1],
         0.25 * found.images / found.images.max(),
-        width=1 / bins,
+        width=1 / BINS,
         align="edge",
         color="#cfe3f0",
         edgecolor="white",
@@ -151,10 +144,10 @@ def draw_calibration(calls: Calls, *, bins: int = 10, footer: str = "") -> "Figu
     return figure
 
 
-def draw_decision_curve(calls: Calls, *, footer: str = "") -> "Figure":
+def draw_decision_curve(calls: Calls) -> "Figure":
     """Draws the net benefit of the network, of acting always, and of never acting."""
     curve = decision_curve(calls)
-    figure, (axes,) = new_figure(width=SIDE[0], height=4.6, footer=footer)
+    figure, (axes,) = new_figure(width=SIDE[0], height=4.6)
     axes.plot(curve.thresholds, curve.network, color=BLUE, linewidth=2, label="network")
     axes.plot(
         curve.thresholds, curve.everybody, color=ORANGE, linestyle="--", label="act on everybody"
@@ -200,9 +193,9 @@ def _finish_epochs(axes: "Axes", words: str, title: str) -> None:
     axes.legend(loc="best", **LEGEND)  # not named, Matplotlib warns where it takes a second
 
 
-def _square(x: str, y: str, title: str, footer: str) -> "tuple[Figure, Axes]":
+def _square(x: str, y: str, title: str) -> "tuple[Figure, Axes]":
     """One pair of axes from 0 to 1 both ways, with words."""
-    figure, (axes,) = new_figure(width=SIDE[0], height=SIDE[1], footer=footer)
+    figure, (axes,) = new_figure(width=SIDE[0], height=SIDE[1])
     axes.set_title(title, fontsize=11)
     _frame(axes, x, y)
     return figure, axes

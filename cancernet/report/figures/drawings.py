@@ -13,7 +13,7 @@ from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
 from cancernet.report.figures import classes, curves, images, summary
-from cancernet.report.figures.style import figure_files
+from cancernet.report.figures.style import add_footer, figure_files
 from cancernet.report.portrait import Portrait
 from cancernet.report.rendering import Picture
 from cancernet.report.sections import SIDES, class_tables, testing_counts
@@ -21,7 +21,7 @@ from cancernet.report.sections import SIDES, class_tables, testing_counts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    Drawings = dict[str, Callable[..., Figure]]
+    Drawings = dict[str, Callable[[], Figure]]
 
 FIGURES = "figures"
 # Made of pixels, so that there is nothing to gain from SVG.
@@ -50,7 +50,7 @@ class Figures:
         self._wait()
         if name not in self._drawn:
             with _to_draw(f"the figure {name!r}"):
-                [svg] = figure_files(draw(footer=self._content.footer), name, ["svg"]).values()
+                [svg] = figure_files(draw(), name, ["svg"]).values()
             self._drawn[name] = Picture("svg+xml", svg)
         return self._drawn[name]
 
@@ -82,8 +82,8 @@ def draw_files(content: ReportContent, names: Sequence[str]) -> dict[str, bytes]
     files: dict[str, bytes] = {}
     for name in names:
         with _to_draw(f"the figure {name!r}"):
-            figure = found[name](footer=content.footer)
-            files |= figure_files(figure, name, ["png"] if name in PHOTOGRAPHS else ["png", "svg"])
+            kinds = ["png"] if name in PHOTOGRAPHS else ["png", "svg"]
+            files |= figure_files(found[name](), name, kinds)
     return files
 
 
@@ -97,11 +97,16 @@ def _to_draw(what: str) -> Iterator[None]:
 
 
 def drawings(content: ReportContent) -> "Drawings":
-    """Returns what draws each figure, by the figure's name; all take `footer`."""
+    """Returns what draws each figure with its footer, by the figure's name."""
     found = _of_testing(content) | _of_training(content)
     if content.portrait is not None:
         found |= _of_data_and_network(content, content.portrait)
-    return found
+
+    def with_footer(draw: "Callable[[], Figure]") -> "Callable[[], Figure]":
+        return lambda: add_footer(draw(), content.footer)
+
+    summarized: Drawings = {"summary": partial(summary.draw_summary, content)}
+    return summarized | {name: with_footer(draw) for name, draw in found.items()}
 
 
 def _of_testing(content: ReportContent) -> "Drawings":
@@ -110,7 +115,6 @@ def _of_testing(content: ReportContent) -> "Drawings":
     draw_matrix = classes.draw_confusion_matrix
     how = "most probable class" if content.several_classes else "at the operating point"
     found: Drawings = {
-        "summary": partial(summary.draw_summary, content),
         "confusion_matrix": partial(draw_matrix, counts, scores.words, title=f"Testing, {how}"),
         "classes": partial(classes.draw_class_measures, class_tables(scores)),
         "roc": partial(curves.draw_roc, calls, interval=limits["roc_auc"]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, add_footer, new_figure
+from cancernet.report.figures.style import BLUE, GREEN, GREY, ORANGE, new_figure
 from cancernet.report.portrait import Example, KernelViews, Layer
 from cancernet.report.rendering import shape
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
+COLUMNS = 4  # of testing images
 MOST_BOXES = 24
 BOXES_A_COLUMN = 8
 _JOINED = {"BatchNormalization", "Dropout", "Activation", "ReLU"}
 
 
-def draw_sample_grid(samples: Mapping[str, Sequence[np.ndarray]], *, footer: str = "") -> "Figure":
+def draw_sample_grid(samples: Mapping[str, Sequence[np.ndarray]]) -> "Figure":
     """Draws some training images of every class, a row a class."""
     columns = max((len(images) for images in samples.values()), default=1) or 1
-    figure, axes = _sheet(len(samples), columns, side=1.35, left=1.3, footer=footer)
+    figure, axes = _sheet(len(samples), columns, side=1.35, left=1.3)
     for row, images in enumerate(samples.values()):
         for column, pixels in enumerate(images):
             _put(axes, pixels, row, column)
@@ -36,18 +36,16 @@ def draw_sample_grid(samples: Mapping[str, Sequence[np.ndarray]], *, footer: str
     return figure
 
 
-def draw_examples(
-    examples: Sequence[Example], *, wrong: int, of: int, columns: int = 4, footer: str = ""
-) -> "Figure":
+def draw_examples(examples: Sequence[Example], *, wrong: int, of: int) -> "Figure":
     """Draws testing images with truth, prediction and probability.
 
     `wrong` of `of` testing images were called wrongly; `examples` are picked at random from
     the wrong and from the right ones.
     """
-    rows = max(1, -(-len(examples) // columns))
-    figure, axes = _sheet(rows, columns, side=2.0, footer=footer, line=0.3)
+    rows = max(1, -(-len(examples) // COLUMNS))
+    figure, axes = _sheet(rows, COLUMNS, side=2.0, line=0.3)
     for number, each in enumerate(examples):
-        row, column = divmod(number, columns)
+        row, column = divmod(number, COLUMNS)
         _put(axes, each.pixels, row * 1.3, column)
         verdict = "right" if each.right else "wrong"
         axes.text(
@@ -65,7 +63,7 @@ def draw_examples(
     return figure
 
 
-def draw_kernels(views: KernelViews, *, footer: str = "") -> "Figure":
+def draw_kernels(views: KernelViews) -> "Figure":
     """Draws one image beside what every kernel makes of it, before and after min-max."""
     from matplotlib.figure import Figure
 
@@ -100,7 +98,6 @@ def draw_kernels(views: KernelViews, *, footer: str = "") -> "Figure":
             fontsize=9,
             family="monospace",
         )
-    add_footer(figure, footer)
     return figure
 
 
@@ -113,11 +110,11 @@ def _coefficients(kernel: np.ndarray) -> str:
 
 
 def _sheet(
-    rows: int, columns: int, *, side: float, footer: str, left: float = 0.0, line: float = 0.0
+    rows: int, columns: int, *, side: float, left: float = 0.0, line: float = 0.0
 ) -> "tuple[Figure, Axes]":
     """One pair of axes for all images: many of them would take the layout seconds."""
     width, height = columns * side + left + 0.2, rows * side * (1 + line) + 0.8
-    figure, (axes,) = new_figure(width=max(4.5, width), height=height, footer=footer)
+    figure, (axes,) = new_figure(width=max(4.5, width), height=height)
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -184,7 +181,7 @@ def boxes_of(layers: Sequence[Layer]) -> list[Box]:
     return stages
 
 
-def draw_network(layers: Sequence[Layer], *, footer: str = "") -> "Figure":
+def draw_network(layers: Sequence[Layer]) -> "Figure":
     """Draws the network from the input to the output, column by column."""
     from matplotlib.figure import Figure
 
@@ -216,7 +213,6 @@ def draw_network(layers: Sequence[Layer], *, footer: str = "") -> "Figure":
     total = sum(layer.parameters for layer in layers)
     learning = sum(layer.trainable for layer in layers)
     axes.set_title(f"{total:,} parameters, {learning:,} trainable", fontsize=11)
-    add_footer(figure, footer)
     return figure
 
 

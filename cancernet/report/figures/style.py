@@ -32,9 +32,8 @@ def new_figure(
     height: float,
     columns: int = 1,
     ratios: Sequence[float] | None = None,
-    footer: str = "",
 ) -> "tuple[Figure, list[Axes]]":
-    """Makes a figure of so many inches with axes side by side and a footer line.
+    """Makes a figure of so many inches with axes side by side.
 
     `ratios` are those of the columns' widths; None makes them equal.
     """
@@ -46,20 +45,15 @@ def new_figure(
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(True, color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
-    add_footer(figure, footer)
     return figure, panels
 
 
-def add_footer(figure: "Figure", footer: str) -> None:
-    """Writes a line below a figure; nothing where it is empty."""
+def add_footer(figure: "Figure", footer: str) -> "Figure":
+    """Writes a line below a figure, nothing where it is empty, and returns the figure."""
     if footer:
         # supxlabel, unlike text, is given its own room by the layout.
         figure.supxlabel(footer, fontsize=8, color=GREY, wrap=True)
-
-
-def word_of(measure: str) -> str:
-    """Returns what a reader calls a measure: `f1` is F1."""
-    return "F1" if measure == "f1" else measure
+    return figure
 
 
 def save_figure(figure: "Figure", path: Path) -> tuple[Path, Path]:

@@ -30,8 +30,8 @@ COLOURS = {"right": GREEN, "wrong": ORANGE, "unsure": BLUE}
 EXAMPLES = ("right", "right", "wrong", "unsure")
 
 
-def draw_summary(content: ReportContent, *, footer: str = "") -> "Figure":
-    """Draws what testing showed, 16:9; `footer` is what must be known of the data.
+def draw_summary(content: ReportContent) -> "Figure":
+    """Draws what testing showed, 16:9, with what must be known of the data below.
 
     What is undefined is named in its place. Patients and files are not named.
     """
@@ -47,9 +47,8 @@ def draw_summary(content: ReportContent, *, footer: str = "") -> "Figure":
         axes = _panel(figure, left=0.785, bottom=0.575 - 0.159 * row, side=1.05)
         _put_example(axes, content, verdict, place)
     figure.text(LEFT, 0.035, content.notice, fontsize=13, va="center")
-    figure.text(
-        RIGHT, 0.035, footer, fontsize=15, weight="bold", va="center", ha="right", color=ORANGE
-    )
+    below: Any = {"fontsize": 15, "weight": "bold", "va": "center", "ha": "right", "color": ORANGE}
+    figure.text(RIGHT, 0.035, content.footer, **below)
     return figure
 
 

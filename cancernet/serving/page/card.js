@@ -160,8 +160,8 @@ export class Card {
       const word = this.facts.classes.find((c) => c.name === this.heat.explained)?.word;
       this.find(".legend-most").textContent = `most for ${word}`;
       note.textContent = this.heat.zero
-        ? `Nothing in the image speaks for ${word}, by ${this.heat.method}.`
-        : `Bright areas speak for ${word} (${this.heat.method}). They show where the network ` +
+        ? `Nothing in the image supports ${word}, by ${this.heat.method}.`
+        : `Bright areas support ${word} (${this.heat.method}). They show where the network ` +
           "looks, not where disease is." +
           (this.result.neighbours === undefined ? "" : " The map is of the patch alone.");
       button.disabled = this.heat.zero;

@@ -59,9 +59,9 @@ export function counted(number, one, several) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : several}`;
 }
 
-/** What is said of an image of another kind than the training images. */
+/** What is said of an image that is unlike the training images. */
 export const UNLIKE =
-  "Unlike the training images: the answer rests on nothing that the model has seen.";
+  "Unlike the training images: the model has no basis for its answer.";
 
 /** What is said of a file with the name of a mask. */
 export const NAMED_LIKE_MASK =
