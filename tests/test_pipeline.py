@@ -145,7 +145,7 @@ def test_what_is_printed(trained):
                   "Report", "python predict.py image.png --run",
                   "not for diagnosis"):  # fmt: skip
         assert words in done.stdout, words
-    assert "WARNING: the images are drawn" in done.stderr
+    assert "warning: the images are drawn" in done.stderr
     assert "Classification report" not in done.stdout  # that is for --verbose and the report
     assert "Traceback" not in done.stderr
 

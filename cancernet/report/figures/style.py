@@ -34,7 +34,7 @@ def new_figure(
     ratios: Sequence[float] | None = None,
     footer: str = "",
 ) -> "tuple[Figure, list[Axes]]":
-    """Makes a figure of so many inches with axes side by side and a footer line.
+    """Makes a figure of the given size in inches with axes side by side and a footer line.
 
     `ratios` are those of the columns' widths; None makes them equal.
     """
