@@ -183,7 +183,7 @@ SHORT: dict[str, str] = {
     Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
     Kind.MANY_UNLIKE_TRAINING: "many testing images are unlike the training images",
     Kind.BADLY_CALIBRATED: (
-        "on testing the mean probability is {mean:.2f}, but the share of positives {share:.2f}"
+        "on testing the mean probability is {mean:.2f}, but the share of positives is {share:.2f}"
     ),
     Kind.FEW_PATIENTS: _FEW,
     Kind.NO_INTERVAL: "no interval is given for {figures:3}",
