@@ -1,6 +1,6 @@
 """The networks that there are: names and published facts, without Keras, which takes long to load.
 
-`cancernet.models` builds them; `tests/models` holds its registry to these names.
+`cancernet.models` builds them; `tests/models` compares its registry with these names.
 """
 
 import dataclasses
