@@ -139,7 +139,7 @@ def _check_images(
     )
     if dataset.name == FOLDER:
         advice = f", {SPELLED}"
-    raise CancerNetError(f"{source} has {there}; expected is the layout {dataset.layout}{advice}")
+    raise CancerNetError(f"{source} has {there}; the expected layout is {dataset.layout}{advice}")
 
 
 def _check_class_folders(found: Found, dataset: Dataset, source: Path) -> None:
