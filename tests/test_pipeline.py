@@ -145,7 +145,7 @@ def test_what_is_printed(trained):
                   "Report", "python predict.py image.png --run",
                   "not for diagnosis"):  # fmt: skip
         assert words in done.stdout, words
-    assert "WARNING: the images are drawn" in done.stderr
+    assert "warning: the images are drawn" in done.stderr
     assert "Classification report" not in done.stdout  # that is for --verbose and the report
     assert "Traceback" not in done.stderr
 
@@ -347,12 +347,14 @@ def test_the_examples_for_contributors_run(tmp_path, monkeypatch, undrawn):
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     codes = [textwrap.dedent(c) for c in re.findall(r" *```python\n(.*?)```", text, re.DOTALL)]
-    names = [vars(each) for each in (paths, mammogram_cnns, recipes, curves, run_notebook)]
-    names[0] = vars(entry) | names[0]
+    rooms = (paths, paths, mammogram_cnns, recipes, curves, run_notebook)
+    names = [vars(entry) | vars(each) for each in rooms]
     registries = (DATASETS, MODELS, recipes.RECIPES)
     try:
         for known, code in zip(names, codes, strict=True):
-            exec(code, dict(known))
+            exec(code, known)
+        found = names[1]["identify_example"](entry.PurePosixPath("benign/train/7-1.png"))
+        assert found == entry.Identity("7", "benign", part="training")
         assert sum("example" in "".join(registry) for registry in registries) == 3
         assert (tmp_path / "report.html").stat().st_size > 10_000
     finally:

@@ -17,7 +17,7 @@ from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.building.source_files import Found, find_files
 from cancernet.building.staging import alone, refuse_what_is_not_ours, staged
 from cancernet.building.transfer import no_hard_links, transfer
-from cancernet.catalog import Dataset
+from cancernet.catalog import Dataset, Reason
 from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.notices import Leak, LeakKind, Notice, name_leak
 from cancernet.dataset.splitting import refuse_missing_classes
@@ -122,7 +122,9 @@ def _check_images(
         _check_class_folders(found, dataset, source)
     if len(identified.images):
         if settings.split != "lists":
-            refuse_missing_classes(identified.images.counts(len(dataset.classes)), dataset)
+            strays = [one.source for one in identified.left_out if one.reason is Reason.NO_CLASS]
+            counts = identified.images.counts(len(dataset.classes))
+            refuse_missing_classes(counts, dataset, strays)
         return
     there = f"no image ({IMAGES_READ})"
     if found.images:
@@ -132,10 +134,12 @@ def _check_images(
             f"{len(found.images):,} images, but none that fits; first {first.source} "
             f"({first.reason.value}{detail})"
         )
-    advice = "see --help for where to get the images, and --dataset folder for images of your own"
+    advice = (
+        f" (origin: {dataset.origin}); --dataset {FOLDER} takes images of your own in other folders"
+    )
     if dataset.name == FOLDER:
-        advice = SPELLED
-    raise CancerNetError(f"{source} has {there}; the expected layout is {dataset.layout}; {advice}")
+        advice = f", {SPELLED}"
+    raise CancerNetError(f"{source} has {there}; the expected layout is {dataset.layout}{advice}")
 
 
 def _check_class_folders(found: Found, dataset: Dataset, source: Path) -> None:

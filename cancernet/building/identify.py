@@ -4,11 +4,13 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
+from cancernet.base.errors import CancerNetError
 from cancernet.base.parallel import spread
 from cancernet.base.patch_name import Respelled, find_respelled, kept_spellings
 from cancernet.catalog import Dataset, LeftOut, LeftOutFile, Reason
@@ -55,6 +57,9 @@ def identify_paths(paths: list[str], dataset: Dataset) -> Identified:
     """Asks the catalogue about every path, in parallel; no file is opened.
 
     Of two copies the first in the order of the paths stays.
+
+    Raises:
+        CancerNetError: the entry gives a class or a part of a split that it does not have.
     """
     images, digests, left_out = _ask_catalogue(paths, dataset)
     places = np.flatnonzero(images.label >= 0)
@@ -113,10 +118,10 @@ def _identify_chunk(dataset: Dataset, paths: list[str]) -> _Chunk:
         except UnicodeEncodeError:
             left_out.append((place, Reason.UNWRITABLE_NAME, ascii(path), True))
         else:
-            label = dataset.classes.index(identity.label)
+            label = _index(dataset, "class", identity.label, dataset.classes, path)
             belongs.append(place)
             patients.append(identity.patient)
-            part = SPLITS.index(identity.part) if identity.part else -1
+            part = _index(dataset, "part", identity.part, SPLITS, path) if identity.part else -1
             rows.append((label, _position(identity.x), _position(identity.y), part))
             # Folded: on macOS and Windows `A.png` and `a.png` are one file.
             name = path.rpartition("/")[2].casefold()
@@ -128,6 +133,15 @@ def _identify_chunk(dataset: Dataset, paths: list[str]) -> _Chunk:
         np.frombuffer(bytes(digests), np.uint8).reshape(-1, 2 * KEY_BYTES),
         left_out,
     )
+
+
+def _index(dataset: Dataset, what: str, name: str, known: Sequence[str], path: str) -> int:
+    if name not in known:
+        raise CancerNetError(
+            f"`identify` of the data set {dataset.name!r} returns the {what} {name!r} for {path}; "
+            f"it must be {' or '.join(known)}"
+        )
+    return known.index(name)
 
 
 def _with_patients(images: Images, kept: dict[str, str]) -> Images:

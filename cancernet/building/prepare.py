@@ -1,7 +1,6 @@
 """What a build begins with: settings whose images are there, drawn or fetched if asked for."""
 
 import dataclasses
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from cancernet.config import DATASETS, ORIGINAL
 
 # Apart from every real data set, so that drawn and real images never come together.
 SAMPLE = DATASETS / "sample"
-
-_log = logging.getLogger(__name__)
 
 
 def prepare(
@@ -62,7 +59,6 @@ def _with_images(
     elif sample:
         from cancernet.sample.layouts import draw_sample
 
-        _log.info("Drawing the sample into %s, unless it is there ...", settings.source)
         draw_sample(settings.dataset, settings.source)
     elif download:
         from cancernet.building.source_files import download as fetch

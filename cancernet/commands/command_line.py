@@ -123,7 +123,8 @@ class _Console(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one message."""
         if record.levelno >= logging.WARNING:
-            alert(record.getMessage(), RED if record.levelno >= logging.ERROR else YELLOW)
+            colour = RED if record.levelno >= logging.ERROR else YELLOW
+            alert(f"{record.levelname.lower()}: {record.getMessage()}", colour)
         else:
             print(fitted(record.getMessage()), flush=True)
 

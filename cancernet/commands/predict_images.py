@@ -125,7 +125,7 @@ def _say_what_was_named(inputs: Inputs, *, in_words: bool) -> None:
     if inputs.named_like_masks > int(in_words):
         images = counted(inputs.named_like_masks, "image is", "images are")
         alert(
-            f"WARNING: {images} named like masks, for which the answers mean nothing; masks inside "
+            f"warning: {images} named like masks, for which the answers mean nothing; masks inside "
             "a named folder are skipped",
             YELLOW,
         )

@@ -127,7 +127,7 @@ def _summary(slide: SlideMap, word: str) -> str:
     skipped = f", {slide.skipped:,} of background left out" if slide.skipped else ""
     said = f"{slide.name}: {patches}{skipped}; {word} in {_share(figures)}"
     if slide.unlike:
-        said += f"\n  WARNING: {unlike_of(slide.unlike, figures.patches)}"
+        said += f"\n  warning: {unlike_of(slide.unlike, figures.patches)}"
     if slide.context is None:
         return said
     lone = int(slide.context.lone.sum())

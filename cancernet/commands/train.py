@@ -97,7 +97,9 @@ class TrainOptions:
         switch=True,
         common=True,
     )
-    list_recipes: bool = setting(False, "show the recipes and exit", switch=True, common=True)
+    list_recipes: bool = setting(
+        False, "show the recipes and the networks, and exit", switch=True, common=True
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -134,7 +134,7 @@ def search(wanted: "Search", dataset: "BuiltDataset", folds: "Sequence[BuiltData
     from cancernet.tuning.study import ended, held
 
     for warning in filter(None, [DRAWN if dataset.drawn else "", dataset.leak]):
-        alert(f"WARNING: {warning}", YELLOW)
+        alert(f"warning: {warning}", YELLOW)
     with held(wanted.place):
         study = wanted.open_study(dataset, folds)
         images = sum(len(part.paths) for part in folds[0].parts.values())

@@ -12,7 +12,7 @@ import numpy as np
 
 from cancernet.base.errors import SplitError
 from cancernet.base.words import counted
-from cancernet.catalog import Dataset
+from cancernet.catalog import Dataset, Reason
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import SetFacts
 from cancernet.dataset.images import Images
@@ -232,15 +232,25 @@ def _quotas(total: int, ratios: list[float]) -> np.ndarray:
     return quotas
 
 
-def refuse_missing_classes(counts: np.ndarray, dataset: Dataset) -> None:
-    """Raises SplitError where a class has no image; `counts` are (patients, classes)."""
+def refuse_missing_classes(
+    counts: np.ndarray, dataset: Dataset, strays: Sequence[str] = ()
+) -> None:
+    """Raises SplitError where a class has no image.
+
+    Args:
+        counts: images, (patients, classes).
+        strays: files that are in the folder of no class, perhaps because of its spelling.
+    """
     per_class = counts.sum(axis=0)
     missing = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class == 0).tolist()]
     if missing:
         there = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class).tolist()]
+        left_out = counted(len(strays), "file is", "files are")
         raise SplitError(
             f"all {per_class.sum():,} images are of {' and '.join(there)}, none of "
             f"{' or '.join(missing)}; a network needs images of every class: add some"
+            + f", or rename folders: {left_out} {Reason.NO_CLASS.value}, first "
+            f"{min(strays, default='')}" * bool(strays)
         )
 
 

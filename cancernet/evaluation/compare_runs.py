@@ -206,7 +206,7 @@ def as_text(compared: Compared, first: Side, second: Side) -> str:
         lines += [*([title] if compared.alone else []), *_table(each), ""]
     lines += [f"Note: {note}" for note in found.notes]
     for side in (first, second):
-        lines += [f"WARNING: {side.name}: {side.leak}"] if side.leak else []
+        lines += [f"warning: {side.name}: {side.leak}"] if side.leak else []
     return "\n".join(lines).rstrip()
 
 

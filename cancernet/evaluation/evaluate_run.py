@@ -159,7 +159,7 @@ def score_labelled(labelled: Labelled, predictor: Predictor) -> tuple[Scored, di
     bar = progress_bar(results, title="Scoring", total=len(labelled.paths))
     for place, result in enumerate(bar):
         if isinstance(result, Failure):
-            _log.error("error: %s: %s", result.path, result.error)
+            _log.error("%s: %s", result.path, result.error)
             failures["cannot be read"] = failures.get("cannot be read", 0) + 1
         else:
             kept.append(place)

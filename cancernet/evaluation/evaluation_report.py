@@ -82,8 +82,8 @@ def as_text(finished: FinishedRun, found: Examined) -> str:
     what = "Model" if finished.model else "Run"
     lines = [f"{what} {finished.run.folder} judged on {found.name} ({found.how})"]
     if found.drawn:
-        lines.append("WARNING: drawn images; the figures mean nothing for tissue")
-    lines += [f"WARNING: {sentence}" for sentence in filter(None, [found.leak, *found.remarks])]
+        lines.append("warning: drawn images; the figures mean nothing for tissue")
+    lines += [f"warning: {sentence}" for sentence in filter(None, [found.leak, *found.remarks])]
     for reason, count in found.left_out.items():
         lines.append(f"left out: {counted(count, 'file')}, {reason}")
     lines += ["", text_report(found.assessment, context=found.context).rstrip()]

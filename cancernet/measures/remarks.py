@@ -1,6 +1,7 @@
 """What a reader must know beside the figures: values, and the one place that makes sentences.
 
-A value in braces may be given a noun: `{patients:patient}` is `1 patient` or `2 patients`.
+A value in braces may be given a noun: `{patients:patient}` is `1 patient` or `2 patients`. Of a
+list, `{figures:3}` names the first three.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from cancernet.base.records import Written
-from cancernet.base.words import counted
+from cancernet.base.words import counted, some
 
 # Fewer patients with images of a class than this are said to be few.
 FEW_PATIENTS = 10
@@ -174,7 +175,7 @@ SENTENCES = {
     ),
 }
 
-_FEW = "few {unit}s: with others these figures may well differ"
+_FEW = "few {unit}s: on other {unit}s these figures may differ considerably"
 # What a terminal says after a training; several kinds may come to the same.
 SHORT: dict[str, str] = {
     Kind.VALIDATION_OF_ONE_CLASS: "validation has one class: no operating point could be chosen",
@@ -187,9 +188,11 @@ SHORT: dict[str, str] = {
     Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
     Kind.CLASSES_OF_ONE_PATIENT: "classes of only one {unit} are not judged",
     Kind.MANY_UNLIKE_TRAINING: "many testing images are unlike the training images",
-    Kind.BADLY_CALIBRATED: "on testing the probabilities do not fit the share of positives",
+    Kind.BADLY_CALIBRATED: (
+        "on testing the mean probability is {mean:.2f}, but the share of positives is {share:.2f}"
+    ),
     Kind.FEW_PATIENTS: _FEW,
-    Kind.NO_INTERVAL: "some figures have no interval",
+    Kind.NO_INTERVAL: "no interval is given for {figures:3}",
 }
 
 RULES = {
@@ -235,7 +238,7 @@ CALIBRATION_ERROR = (
 class _Formatter(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, tuple):
-            return ", ".join(value)
+            return some(value, int(format_spec or len(value)))
         if len(format_spec) > 1 and format_spec.replace(" ", "").isalpha():
             return counted(value, format_spec)
         text = str(super().format_field(value, format_spec))
@@ -246,10 +249,13 @@ def sentence(remark: Remark) -> str:
     """Returns the sentence of a remark; of a kind that a later version wrote, its name."""
     if remark.kind not in SENTENCES:
         return f"{figure_name(remark.kind)}."
-    values = dict(remark.values)
+    return _filled(SENTENCES[Kind(remark.kind)], remark.values)
+
+
+def _filled(text: str, values: Mapping[str, Value]) -> str:
     if isinstance(named := values.get("figures"), tuple):
-        values["figures"] = tuple(map(figure_name, named))
-    return _Formatter().format(SENTENCES[Kind(remark.kind)], **values)
+        values = {**values, "figures": tuple(map(figure_name, named))}
+    return _Formatter().format(text, **values)
 
 
 def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
@@ -259,8 +265,13 @@ def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
 
 def short_sentences(remarks: Iterable[Remark], unit: str) -> list[str]:
     """Returns the remarks in a few words each, without repetitions."""
-    found = (SHORT.get(one.kind) or sentence(one).removesuffix(".") for one in remarks)
-    return list(dict.fromkeys(each.replace("{unit}", unit) for each in found))
+    found = (
+        _filled(SHORT[one.kind], {**one.values, "unit": unit})
+        if one.kind in SHORT
+        else sentence(one).removesuffix(".")
+        for one in remarks
+    )
+    return list(dict.fromkeys(found))
 
 
 def rule(name: str, number: float) -> str:

@@ -1,7 +1,8 @@
 """The networks. `from cancernet.models import build_model, CancerNet`.
 
-To add one, write its builder into a file of this folder and decorate it with
-`@register("name")`: all of them are imported here.
+To add one, write its builder into a file of this folder, decorate it with
+`@register("name")`, and enter the name in `cancernet/networks.py`. Every file of
+this folder is imported here.
 """
 
 import importlib

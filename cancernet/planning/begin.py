@@ -12,6 +12,7 @@ import numpy as np
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, lock, refuse_missing, remove_unfinished
 from cancernet.base.program import typed
+from cancernet.base.words import did_you_mean
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, content_of, read_dataset
 from cancernet.dataset.notices import Notice, NoticeKind
@@ -91,10 +92,13 @@ def read_whole(folder: Path) -> BuiltDataset:
 def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
     """Raises CancerNetError when the settings are made for another data set."""
     if dataset.name != config.dataset:
+        better = first_start(dataset.name, max(dataset.image_size)).flags
         raise CancerNetError(
             f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
-            f"{config.dataset!r}; name a fitting --data folder, or give "
-            f"{first_start(dataset.name, max(dataset.image_size)).flags or '--dataset idc'}"
+            f"{config.dataset!r}{did_you_mean(config.dataset, [dataset.name])}; name a fitting "
+            f"--data folder, or add `--dataset {dataset.name}`"
+            + f" (better: begin with `{better}`)"
+            * bool(better)
         )
     if config.calibration == "isotonic" and len(dataset.classes) != 2:
         raise CancerNetError(

@@ -49,7 +49,7 @@ def summary(
     rows["Operating point"] = f"{where}, {point.origin}"
     width = max(map(len, (*rows, *places)))
     said = [f"{title:{width}}  {text}" for title, text in (*rows.items(), *places.items())]
-    warned = [f"Warning: {text}." for text in short_sentences(assessment.remarks, unit)]
+    warned = [_warning(f"{text}.") for text in short_sentences(assessment.remarks, unit)]
     return "\n".join([*warned, RULE, *said, RULE])
 
 
@@ -63,7 +63,7 @@ def text_report(
     """
     blocks = [
         _opening(assessment, unit, in_context=context is not None),
-        *([_warnings(assessment)] if assessment.warnings else []),
+        *(["\n".join(map(_warning, assessment.warnings))] if assessment.warnings else []),
         _classification_report(assessment),
         _confusion_matrix(assessment),
         _headline(assessment, unit),
@@ -86,11 +86,8 @@ def _opening(assessment: Assessment, unit: str, *, in_context: bool) -> str:
     return textwrap.fill(said, WIDTH, subsequent_indent="  ")
 
 
-def _warnings(assessment: Assessment) -> str:
-    return "\n".join(
-        textwrap.fill(f"Warning: {sentence}", WIDTH, subsequent_indent="  ")
-        for sentence in assessment.warnings
-    )
+def _warning(sentence: str) -> str:
+    return textwrap.fill(f"warning: {sentence}", WIDTH, subsequent_indent="  ")
 
 
 def _classification_report(assessment: Assessment) -> str:

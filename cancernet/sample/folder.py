@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,8 @@ SOFTWARE = "CancerNet drawn sample"
 DrawnFile = tuple[str, NDArray[np.uint8] | str | bytes]
 # Draws all files of one patient, scan or source.
 Case = Callable[[], Iterable[DrawnFile]]
+
+_log = logging.getLogger(__name__)
 
 
 def drawn_marker(folder: Path) -> Mapping[str, object] | None:
@@ -65,6 +68,7 @@ def draw_folder(
     if marker and facts.items() <= marker.items() and marker.get("files") == _images(folder):
         return
     _refuse_what_is_there(folder, marker is not None)
+    _log.info("Drawing the sample into %s ...", folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     busy = CancerNetError(f"another program is drawing {folder}; wait until it has finished")
     with lock(beside(folder, "drawing.lock"), busy):

@@ -237,7 +237,7 @@ def distribution(path: Path, run: Run) -> list[str]:
             *("  most probable class:", *lines),
             *[f"  {other} not on the side of the most probable class"] * bool(differ),
         ]
-    return lines + [f"WARNING: {unlike_of(unlike, counts.total())}"] * bool(unlike)
+    return lines + [f"warning: {unlike_of(unlike, counts.total())}"] * bool(unlike)
 
 
 def _shares(counts: Counter[str], words: Mapping[str, str]) -> list[str]:

@@ -19,11 +19,11 @@ NO_POINT = "no operating point: 0.5 was not chosen on data"
 def as_text(prediction: Prediction, run: Run) -> str:
     """Returns one prediction for a person: the call, the operating point, the class."""
     headline = call_word(prediction)
-    if not is_of_sides(prediction):
+    if not is_of_sides(prediction) and prediction.label != prediction.word:
         headline += f" (class {prediction.label})"
     lines = [f"{prediction.path}: {headline}"]
     lines += [f"  {line}" for line in grounds_of(prediction, run)]
-    lines += [f"  WARNING: {warning}" for warning in warnings_of(prediction)]
+    lines += [f"  warning: {warning}" for warning in warnings_of(prediction)]
     if prediction.operating_point is None:
         named = zip(run.words, prediction.probabilities.values(), strict=True)
         lines.append("  " + ", ".join(f"{word} {score_text(value)}" for word, value in named))

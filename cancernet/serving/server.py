@@ -96,13 +96,13 @@ def say_where(run: Run, config: ServeConfig, port: int) -> None:
         lines.append(DRAWN)
     if config.is_open and config.token is None:
         lines.append(
-            f"WARNING: {config.host} can be reached from other machines, and no token is set: "
+            f"warning: {config.host} can be reached from other machines, and no token is set: "
             "anybody there can use the model, and images are sent unencrypted. Set a token "
             f"({TOKEN_VARIABLE}) and put TLS in front (docs/DEPLOY.md)."
         )
     elif config.is_open:
         lines.append(
-            f"WARNING: {config.host} can be reached from other machines, and images and token "
+            f"warning: {config.host} can be reached from other machines, and images and token "
             "are sent unencrypted. Put TLS in front (docs/DEPLOY.md)."
         )
     print(fitted("\n".join([*lines, NOTICE]), sys.stderr), file=sys.stderr, flush=True)

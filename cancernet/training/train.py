@@ -139,8 +139,8 @@ def trained(
         )
         if used:
             _log.info(
-                "Batch normalization: statistics computed again on %s training images; the figures "
-                "of the epochs are from before that, all others from after it",
+                "Batch normalization: statistics computed again on %s training images; the epoch "
+                "figures above were computed before this, all later figures after it",
                 f"{used:,}",
             )
     return model, state
@@ -169,7 +169,7 @@ def opened(plan: Plan, training: Training, weights: FirstWeights | None) -> Iter
             drawn = "the images are drawn by a program; figures from them mean nothing for tissue"
             warnings += [drawn * dataset.drawn, dataset.leak, *dataset.warnings]
         for warning in filter(None, warnings):
-            _log.warning("WARNING: %s", warning)
+            _log.warning(warning)
         yield record
 
 

@@ -52,5 +52,5 @@ def test_of_a_table_only_the_last_cell_is_broken():
 
 def test_the_first_word_of_a_warning_is_coloured_on_stderr(monkeypatch):
     monkeypatch.setattr("sys.stderr", stream := Terminal())
-    alert("WARNING: drawn images", YELLOW)
-    assert stream.getvalue() == "\033[33mWARNING:\033[0m drawn images\n"
+    alert("warning: drawn images", YELLOW)
+    assert stream.getvalue() == "\033[33mwarning:\033[0m drawn images\n"

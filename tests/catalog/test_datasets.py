@@ -1,6 +1,7 @@
 """Data sets other than IDC: what their paths say, and how they are divided."""
 
 import csv
+import dataclasses
 import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,8 @@ import pytest
 from PIL import Image
 
 from cancernet import catalog
+from cancernet.base.errors import CancerNetError
+from cancernet.building.identify import identify_paths
 from cancernet.catalog import Identity, LeftOut, Reason
 from cancernet.dataset.manifest import read_dataset
 from cancernet.dataset.notices import NoticeKind, say_notice
@@ -99,6 +102,19 @@ def test_every_entry_is_whole():
         assert all([entry.title, entry.layout, entry.origin, entry.licence])
     with pytest.raises(ValueError, match="two data sets"):
         catalog.entry.register(BUSI)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Identity("7", "Sick"), "class 'Sick' for a/1.png; it must be benign or malignant"),
+        (Identity("7", "benign", part="val"), "part 'val' for a/1.png; it must be training or val"),
+    ],
+)
+def test_an_entry_that_says_what_it_has_not_is_named(given, said):
+    entry = dataclasses.replace(catalog.dataset("ultrasound"), identify=lambda path: given)
+    with pytest.raises(CancerNetError, match=f"of the data set 'ultrasound' returns the {said}"):
+        identify_paths(["a/1.png"], entry)
 
 
 def mammograms(folder: Path, sources: dict[str, int], variants: int = 3) -> Path:

@@ -109,6 +109,11 @@ def two_classes(folder):
         (["--source", "file.txt"], "is a file, not a folder"),
         (["--source", "empty"], "has no image"),
         (["--source", "strays"], "but none that fits; first strays.png"),
+        (["--source", "strays"], f"class<0|1>.png (origin: {catalog.dataset('idc').origin}); --da"),
+        (
+            ["--dataset", "ultrasound", "--source", "spelled"],
+            "add some, or rename folders: 2 files are not in the folder of a class, first Malign/1",
+        ),
         (["--source", "one-class"], "all 15 images are of class 0 (no IDC), none of class 1"),
         (["--source", "one-patient"], "all images are of one patient (1)"),
         (["--source", "good", "--output", "file.txt"], "file.txt is not a folder"),
@@ -132,6 +137,8 @@ def test_bad_input_is_one_sentence(build, tmp_path, flags, words):
     make_tree(tmp_path / "one-patient", {"1": (5, 5)})
     (tmp_path / "empty").mkdir()
     write_patch(tmp_path / "strays" / "strays.png", seed=1)
+    for name in ("benign/1", "Malign/1", "Malign/2"):
+        write_patch(tmp_path / "spelled" / f"{name}.png", seed=1)
     (tmp_path / "file.txt").write_text("mine")
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "mine.txt").write_text("mine")

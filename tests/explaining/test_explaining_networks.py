@@ -11,7 +11,7 @@ import tensorflow as tf
 from cancernet.explaining.gradients import Gradients
 from cancernet.explaining.maps import GRADIENT_METHODS, spread
 from cancernet.models import build_model
-from tests.models.test_models_contract import NETWORKS
+from tests.models.test_models_contract import SMALL_INPUTS
 
 
 class Eager:
@@ -25,10 +25,10 @@ class Eager:
 
 
 @pytest.mark.usefixtures("shallow")
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SMALL_INPUTS)
 def test_network_is_explained(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cancernet.explaining.gradients.tf", Eager())
-    size, classes = NETWORKS[name]
+    size, classes = SMALL_INPUTS[name]
     keras.utils.set_random_seed(3)
     model = build_model(name, (size, size, 3), classes)
     gradients = Gradients(model)

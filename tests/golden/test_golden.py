@@ -253,9 +253,11 @@ def compare(room: str, found: Records) -> None:
             n=1, lineterm="",
         )  # fmt: skip
     if differences or known.keys() != found.keys():
+        this = os.environ["PYTEST_CURRENT_TEST"].split()[0]
         pytest.fail(
-            "\n".join(differences) + f"\n\nIf this is meant: {RENEW}=1 python -m pytest "
-            "tests/golden, then read `git diff tests/golden/records`",
+            "\n".join(differences) + f"\n\nIf this is meant, renew this record with `{RENEW}=1 "
+            f"python -m pytest '{this}'`, or all of them with `{RENEW}=1 python -m pytest "
+            "tests/golden`; then read `git diff tests/golden/records`",
             pytrace=False,
         )
 

@@ -73,11 +73,13 @@ def test_settings_for_another_data_set_are_refused(dataset):
     check_fit(three, TrainConfig())
     with pytest.raises(CancerNetError, match="isotonic is for two classes, but idc has 3"):
         check_fit(three, TrainConfig(calibration="isotonic"))
-    with pytest.raises(CancerNetError, match=r"give --dataset idc$"):
+    with pytest.raises(CancerNetError, match=r"for 'busi'; .*, or add `--dataset idc`$"):
         check_fit(dataset, TrainConfig(dataset="busi"))
     busi = dataclasses.replace(dataset, name="busi")
-    with pytest.raises(CancerNetError, match=r"give --recipe busi-densenet121$"):
+    with pytest.raises(CancerNetError, match=r"`--recipe busi-densenet121`\)$"):
         check_fit(busi, TrainConfig())
+    with pytest.raises(CancerNetError, match=r"'bus' \(did you mean busi\?\); .*`--dataset busi`"):
+        check_fit(busi, TrainConfig(dataset="bus"))
     own, found = dataclasses.replace(dataset, name="own", image_size=(50, 90)), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(begin, "first_start", lambda *facts: found.append(facts) or 1 / 0)

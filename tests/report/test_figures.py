@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from cancernet.base.verdicts import CheckVerdict, Verdict
@@ -147,6 +148,12 @@ def test_report_is_one_well_formed_page_that_fetches_nothing(tmp_path, classes):
     pictures = [address for address in reader.addresses if not address.startswith("#")]
     assert all(address.startswith("data:") for address in pictures)
     assert len(pictures) == (7 if classes == 2 else 9)
+
+
+def test_a_mistyped_figure_is_named_with_the_known_ones():
+    known = Figures(report_content())
+    with pytest.raises(ValueError, match=r"unknown figure 'rocs' \(did you mean roc\?\); known"):
+        Environment(undefined=StrictUndefined).from_string("{{ f.rocs.kind }}").render(f=known)
 
 
 def test_a_figure_that_cannot_be_drawn_is_not_taken_for_a_missing_one(monkeypatch):

@@ -331,10 +331,15 @@ def test_the_summary_of_a_training_fits_a_terminal(classes):
     places = {"Run": "output/x", "Next": "python predict.py image.png --run output/x"}
     few = remark(Kind.FEW_PATIENTS_CHOSE, with_positives=2, with_negatives=2)
     also = remark(Kind.FEW_PATIENTS, level=0.95, patients=3, with_positives=2, with_negatives=2)
-    assessment = dataclasses.replace(assessment, remarks=(few, also))
+    none = remark(Kind.NO_INTERVAL, figures=("f1", "mcc", "roc_auc", "brier", "precision"))
+    assessment = dataclasses.replace(assessment, remarks=(few, also, none))
     lines = summary(assessment, unit="source", in_context=True, places=places).splitlines()
-    assert len(lines) == 10 and max(map(len, lines)) <= 80
-    assert lines[0] == "Warning: few sources: with others these figures may well differ."
-    assert lines[2].endswith("  240 images of 12 sources, judged in context")
-    assert [line.split()[0] for line in lines[3:6]] == ["Sensitivity", "Specificity", "AUC"]
-    assert lines[8].endswith("python predict.py image.png --run output/x")
+    assert len(lines) == 11 and max(map(len, lines)) <= 80
+    assert lines[:3] == [
+        "warning: few sources: on other sources these figures may differ considerably.",
+        "warning: no interval is given for F1, Matthews correlation, AUC and 2 more.",
+        "-" * 79,
+    ]
+    assert lines[3].endswith("  240 images of 12 sources, judged in context")
+    assert [line.split()[0] for line in lines[4:7]] == ["Sensitivity", "Specificity", "AUC"]
+    assert lines[9].endswith("python predict.py image.png --run output/x")

@@ -21,6 +21,15 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
+def test_only_a_drawing_is_announced(tmp_path, caplog):
+    caplog.set_level("INFO", "cancernet")
+    for _ in range(2):
+        draw_folder(tmp_path / "sample", {"seed": 1}, [], subject="tissue")
+    with pytest.raises(CancerNetError):
+        draw_sample("folder", tmp_path / "other")
+    assert caplog.messages == [f"Drawing the sample into {tmp_path / 'sample'} ..."]
+
+
 def draw_nothing(folder: Path) -> None:
     draw_folder(folder, {"seed": 1}, [], subject="tissue")
 

@@ -62,7 +62,7 @@ def test_a_table_has_no_masks_of_a_folder(predict, folder, tmp_path, capsys):
 def test_a_mask_named_by_itself_is_scored_and_called_one(predict, folder, tmp_path, capsys):
     assert predict(folder / MASKS[0], "--figure", tmp_path / "a.svg") == 0
     said = capsys.readouterr()
-    assert said.out.count(f"WARNING: {NAMED_LIKE_MASK}") == 1 and "WARNING" not in said.err
+    assert said.out.count(f"warning: {NAMED_LIKE_MASK}") == 1 and "warning" not in said.err
     assert NAMED_LIKE_MASK[:20] in (tmp_path / "a.svg").read_text()
 
 
@@ -71,7 +71,7 @@ def test_of_many_named_files_none_is_hidden_and_the_masks_are_counted(predict, f
     said = capsys.readouterr()
     rows = map(json.loads, said.out.splitlines())
     assert sum(row["named_like_mask"] for row in rows) == 2
-    assert "WARNING: 2 images are named like masks" in said.err and "skipped\n" in said.err
+    assert "warning: 2 images are named like masks" in said.err and "skipped\n" in said.err
 
 
 def test_a_list_names_its_masks(predict, folder, tmp_path, capsys):
@@ -79,7 +79,7 @@ def test_a_list_names_its_masks(predict, folder, tmp_path, capsys):
     assert predict(folder, "--list", tmp_path / "list.csv", "--csv", tmp_path / "a.csv") == 0
     with open(tmp_path / "a.csv", newline="") as file:
         assert [row["named_like_mask"] for row in csv.DictReader(file)] == ["False", "True", "True"]
-    assert "WARNING: 2 images are named like masks" in capsys.readouterr().err
+    assert "warning: 2 images are named like masks" in capsys.readouterr().err
 
 
 def test_a_folder_of_nothing_but_masks_is_refused_in_a_sentence(predict, folder, capsys):
@@ -92,7 +92,7 @@ def test_a_folder_of_nothing_but_masks_is_refused_in_a_sentence(predict, folder,
 
 def test_a_folder_of_masks_that_is_named_itself_is_scored_with_warnings(predict, folder, capsys):
     assert predict(folder / "mask") == 0
-    assert capsys.readouterr().out.count(f"WARNING: {NAMED_LIKE_MASK}") == 1
+    assert capsys.readouterr().out.count(f"warning: {NAMED_LIKE_MASK}") == 1
 
 
 @pytest.mark.parametrize(

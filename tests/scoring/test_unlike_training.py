@@ -51,7 +51,7 @@ def predict(run, *arguments):
 
 def test_the_screen_and_json_say_it(run, patches):
     text = predict(run, patches).stdout
-    assert text.count(f"WARNING: {UNLIKE}") == 1
+    assert text.count(f"warning: {UNLIKE}") == 1
     lines = [json.loads(line) for line in predict(run, patches, "--json").stdout.splitlines()]
     told = {line["path"]: line["unlike_training"] for line in lines}
     assert told == {str(path): "x51" in path.name for path in patches.iterdir()}
@@ -62,7 +62,7 @@ def test_a_table_says_it_and_counts(run, patches, tmp_path):
     with open(tmp_path / "a.csv", newline="") as file:
         told = {row["path"]: row["unlike_training"] for row in csv.DictReader(file)}
     assert told == {str(path): str("x51" in path.name) for path in patches.iterdir()}
-    assert f"WARNING: {unlike_of(1, 3)}" in done.stdout
+    assert f"warning: {unlike_of(1, 3)}" in done.stdout
 
 
 def test_every_way_of_scoring_tells_the_same(run, patches):

@@ -40,6 +40,8 @@ def test_of_two_classes_the_call_is_the_class(run):
     assert as_text(below, run) == (
         "x: no IDC (class 0)\n  probability of IDC 0.250, below the operating point 0.400"
     )
+    sick = dataclasses.replace(above, label="sick", word="sick")
+    assert as_text(sick, run).startswith("x: sick\n")
     near = dataclasses.replace(below, positive_probability=0.39999996)
     assert point_text(near, run) == "probability of IDC 0.39999996, below the operating point 0.4"
 

@@ -77,7 +77,7 @@ def get(address):
 def test_it_serves_and_ends_cleanly(run, kind):
     with serving(run) as (process, address, said):
         assert get(f"{address}/health")["status"] == "ok"
-        assert "drawn pictures" in said and "WARNING" not in said
+        assert "drawn pictures" in said and "warning" not in said
         process.send_signal(kind)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and err == ""
@@ -205,7 +205,7 @@ def test_what_is_not_http_is_answered_in_a_sentence(address):
 def test_an_open_address_is_warned_of(run, capsys, host, token, words):
     say_where(run, ServeConfig(host=host, token=token), 8000)
     said = capsys.readouterr().err
-    assert words in said and ("WARNING" in said) == bool(words) and "x" * 20 not in said
+    assert words in said and ("warning" in said) == bool(words) and "x" * 20 not in said
 
 
 @pytest.mark.parametrize(

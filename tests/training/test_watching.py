@@ -145,7 +145,7 @@ def test_a_training_goes_on_without_a_store_that_fails(tmp_path, monkeypatch, ca
     watcher.on_epoch_end(0, {"loss": 0.5})
     watcher.on_train_end()
     assert [record.getMessage() for record in caplog.records] == [
-        "WARNING: MLflow logs no further: division by zero"
+        "MLflow logs no further: division by zero"
     ]
 
 

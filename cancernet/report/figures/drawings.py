@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cancernet.base.files import write_bytes
 from cancernet.base.parallel import Start
+from cancernet.base.words import unknown
 from cancernet.measures.assess import TESTING
 from cancernet.measures.class_measures import fold
 from cancernet.report.content import ReportContent
@@ -46,6 +47,8 @@ class Figures:
         return name in self._drawings
 
     def __getitem__(self, name: str) -> Picture:
+        if name not in self._drawings:  # no LookupError, which a template would pass over
+            raise ValueError(unknown("figure", name, self._drawings))
         draw = self._drawings[name]
         self._wait()
         if name not in self._drawn:

@@ -33,7 +33,7 @@ def new_figure(
     columns: int = 1,
     ratios: Sequence[float] | None = None,
 ) -> "tuple[Figure, list[Axes]]":
-    """Makes a figure of so many inches with axes side by side.
+    """Makes a figure of the given size in inches with axes side by side.
 
     `ratios` are those of the columns' widths; None makes them equal.
     """

@@ -93,7 +93,7 @@ def fit(
             )
         choose_layers(plain, config, phase=phase)
         if phase == 0 and (warning := frozen_at_random(plain, config)):
-            _log.warning("WARNING: %s", warning)
+            _log.warning(warning)
         state = loop.fit_phase(settings, state)
     plain.set_weights(load_best(checkpoint, state))
     return plain, state
@@ -193,7 +193,7 @@ class _Loop:
         if begun:
             state, warning = load_checkpoint(training.checkpoint, model)
             if warning:
-                _log.warning("WARNING: %s", warning)
+                _log.warning(warning)
         end = state.phase_start + settings.epochs
         if begun:
             _log.info("Resuming after epoch %s of %s", state.epochs, end)

@@ -195,7 +195,7 @@ class MLflowMeasures(keras.callbacks.Callback):
             log()
         except Exception as error:  # of a database, of a network, of MLflow
             self._failed = True
-            _log.warning("WARNING: MLflow logs no further: %s", first_line(error))
+            _log.warning("MLflow logs no further: %s", first_line(error))
 
     def _measure(self, step: int, measures: dict[str, float]) -> None:
         from mlflow.entities import Metric
