@@ -217,7 +217,7 @@ def test_folds_are_trained_stopped_resumed_and_pooled(drawn, tmp_path, monkeypat
         assert [fold["name"] for fold in way["folds"]] == ["fold-01", "fold-02"]
     assert sum(row["images"] for row in metrics["by_neighbours"]) == len(rows)
     assert {"neighbours", "alone_predicted", "alone_probability_1"} <= rows[0].keys()
-    for words in ("Fold by fold, each patch alone", "gain 1.00 to 2.00",
+    for words in ("Fold by fold: each patch alone", "gain 1.00 to 2.00",
                   "of all 8, the fold&#39;s network was trained on 6"):  # fmt: skip
         assert words in page, words
     side = read_side(folder)
