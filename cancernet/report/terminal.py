@@ -170,7 +170,7 @@ def _in_context(assessment: Assessment, context: ContextAssessment) -> str:
     for sentence in (
         found.points,
         found.fitted,
-        *(f"Warning, of each patch alone: {each}" for each in found.warnings),
+        *(f"warning, each patch alone: {each}" for each in found.warnings),
     ):
         lines.append(textwrap.fill(sentence, WIDTH, initial_indent="  ", subsequent_indent="    "))
     lines.append(f"  {'':{width}}  {'alone':>9}  {'in context':>10}  difference")
