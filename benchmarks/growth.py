@@ -25,6 +25,7 @@ from measured import Cost, run_once, write
 
 SIZES = (1_000, 10_000, 100_000, 277_524)
 RECIPE = "idc-cancernet-fast"
+PIXELS = ".cancernet-pixels"  # decoded patches beside a data set
 JOBS = {
     "build": "build",
     "train": "train, one epoch",
@@ -94,6 +95,7 @@ def whole(folder: Path, size: int) -> dict[str, float]:
     """Trains the default recipe to its end; the seconds are those of the whole process."""
     data, run = folder / f"data-{size}", folder / f"whole-{size}"
     shutil.rmtree(run, ignore_errors=True)
+    shutil.rmtree(data / PIXELS, ignore_errors=True)
     before, most, done = shutil.disk_usage(folder).used, [0], threading.Event()
 
     def watch() -> None:
