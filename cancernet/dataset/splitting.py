@@ -245,12 +245,16 @@ def refuse_missing_classes(
     missing = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class == 0).tolist()]
     if missing:
         there = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class).tolist()]
-        left_out = counted(len(strays), "file is", "files are")
+        renaming = ""
+        if strays:
+            left_out = counted(len(strays), "file is", "files are")
+            renaming = (
+                f", or rename folders: {left_out} {Reason.NO_CLASS.value}, first {min(strays)}"
+            )
         raise SplitError(
             f"all {per_class.sum():,} images are of {' and '.join(there)}, none of "
             f"{' or '.join(missing)}; a network needs images of every class: add some"
-            + f", or rename folders: {left_out} {Reason.NO_CLASS.value}, first "
-            f"{min(strays, default='')}" * bool(strays)
+            f"{renaming}"
         )
 
 

@@ -15,6 +15,7 @@ import onnxruntime
 from cancernet.base.console import import_tensorflow_quietly
 from cancernet.base.errors import CancerNetError, RunError, first_line
 from cancernet.base.files import sha256_of
+from cancernet.base.processor import processors
 from cancernet.images.scalings import prepared
 from cancernet.runs.run_folder import Run
 from cancernet.runs.run_record import FINISHED, LONGEST_SIDE, DatasetFacts, Input, RunRecord
@@ -45,7 +46,7 @@ class OnnxPredictor(ModelAlone):
     ) -> None:
         """Takes an open model; `first` says whether its channels come before the sides."""
         self.run = run
-        self._threads = 0
+        self._threads = processors()
         self._session = session
         self._input = session.get_inputs()[0].name
         self._single = session.get_inputs()[0].shape[0] == 1

@@ -86,7 +86,7 @@ class Predictor:
             RunError: the model cannot be loaded or does not fit run.json.
         """
         self.run = run
-        self._threads = threads
+        self._threads = threads or processors()
         self._session = open_session(run.onnx)
         self._input = self._check_ends()
 
@@ -198,9 +198,8 @@ class Predictor:
         Every core decodes and scores groups of its own; ONNX Runtime and the decoders
         release Python's lock.
         """
-        threads = self._threads or processors()
-        groups = _groups(paths, most=self.group, threads=threads)
-        for results in _in_threads(self._score_group, groups, threads=threads):
+        groups = _groups(paths, most=self.group, threads=self._threads)
+        for results in _in_threads(self._score_group, groups, threads=self._threads):
             yield from results
 
     def _score_group(self, paths: list[str | Path]) -> list[Scored]:
@@ -300,7 +299,6 @@ def _in_threads(work: Any, items: Iterable[Any], *, threads: int) -> Iterator:
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    threads = threads or processors()
     waiting: deque[Any] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
