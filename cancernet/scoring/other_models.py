@@ -110,6 +110,8 @@ def open_onnx_model(named: Path, description: ModelDescription) -> OnnxPredictor
 class KerasPredictor(ModelAlone):
     """A Keras model with the classes and preprocessing of its description."""
 
+    batch_size = 16  # Keras takes long between two batches
+
     def __init__(self, run: Run, model: Any, preprocessing: str) -> None:
         self.run = run
         self._model = model

@@ -123,6 +123,7 @@ class Predictor:
         self.oddities |= found.oddity
         return found
 
+    batch_size = BATCH_SIZE
     oddities = NOTHING_ODD  # of some of the images
 
     @property
@@ -157,7 +158,8 @@ class Predictor:
             probabilities corrected by the run's calibration, shape (n, classes); each row
             adds up to 1.
         """
-        pieces = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
+        size = self.batch_size
+        pieces = [pixels[i : i + size] for i in range(0, len(pixels), size)]
         if not pieces:
             return np.empty((0, len(self.run.classes)))
         threads = self._threads if threads is None else threads
