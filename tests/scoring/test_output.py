@@ -229,7 +229,7 @@ def test_a_figure_says_what_was_found_in_which_image(tmp_path, monkeypatch, draw
     assert below == ["a \\$1 \\$2.png · cost \\$5", f"{notes}No diagnosis."]
     assert figure._supxlabel.get_wrap() and figure._supxlabel.get_fontsize() == 7.5
     assert point.get_fontsize() == 7.5 and figure._suptitle.get_fontsize() == 12
-    assert (figure.get_size_inches().tolist(), figure.dpi) == ([5.2, 5.9], 150)
+    assert (figure.get_figwidth(), figure.dpi) == (5.2, 150)
     assert figure.get_layout_engine() is not None
     assert "<svg" in (tmp_path / "f.svg").read_text()
 
