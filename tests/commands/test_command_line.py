@@ -81,7 +81,16 @@ def test_a_flag_given_twice_keeps_all_its_values():
     assert parsed("--names", "a", "b", "--names", "c") == {"names": ("a", "b", "c")}
 
 
-@pytest.mark.parametrize("flags", [["--inside", "x"], ["--way", "three"], ["--no-quiet"]])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--inside", "x"],
+        ["--way", "three"],
+        ["--no-quiet"],
+        ["--folder", ""],
+        ["--lists", "a", "", "c"],
+    ],
+)
 def test_other_fields_and_values_are_refused(flags, capsys):
     with pytest.raises(SystemExit):
         parsed(*flags)
