@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cancernet import __version__
+from cancernet.__main__ import main
 from cancernet.base import program
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import check_settings, setting
@@ -131,3 +133,10 @@ def test_a_package_that_is_not_installed_is_one_sentence(capsys):
 def test_the_examples_of_a_help_fit_80_columns(command):
     examples = [line for line in description(command).splitlines() if line.startswith(" ")]
     assert examples and max(map(len, examples)) <= 80
+
+
+def test_the_version_is_told(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["cancernet", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().out == f"cancernet {__version__}\n"
