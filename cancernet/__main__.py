@@ -15,6 +15,7 @@ scripts (`python predict.py`) do the same as well.
 import importlib
 import sys
 
+from cancernet import __version__
 from cancernet.base.program import PROGRAM, SCRIPTS
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, run
@@ -25,6 +26,7 @@ COMMANDS = (*SCRIPTS, "doctor")
 def main() -> int:
     """Runs the command that is named first; returns its exit code."""
     parser = Parser(PROGRAM, f"{__doc__}\n{NOTICE}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.add_argument("command", choices=COMMANDS, help="what to do")
     command = parser.parse_args(sys.argv[1:2]).command
     sys.argv[:2] = [f"{PROGRAM} {command}"]

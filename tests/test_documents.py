@@ -44,7 +44,7 @@ def known_flags() -> set[str]:
         text = path.read_text(encoding="utf-8")
         if "argparse" in text:
             found |= set(re.findall(r"\"(--[a-z-]+)\"", text))
-    return found | {"--help"}
+    return found | {"--help", "--version"}
 
 
 def is_there(module: str) -> bool:

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,10 @@ def as_sources(images: Any) -> tuple[list[Source], bool]:
             all images in it but masks, whose number is logged.
 
     Raises:
-        ImageError: an array is of another shape or range.
+        ImageError: an array is of another shape or range, or something is none of these.
     """
+    if isinstance(images, str) and not images:
+        raise ImageError("the path is empty; name a file or a folder")
     if isinstance(images, str | os.PathLike):
         inputs = Inputs([Path(images)])
         found: list[Source] = list(inputs)
@@ -43,6 +45,11 @@ def as_sources(images: Any) -> tuple[list[Source], bool]:
         return found, Path(images).is_dir()
     if isinstance(images, np.ndarray | Image.Image):
         return [_as_image(images)], False
+    if isinstance(images, bytes) or not isinstance(images, Iterable):
+        raise ImageError(
+            f"{type(images).__name__} is no image; give a path, a Pillow image, an array (0-255), "
+            "or a list of these"
+        )
     return [source for each in images for source in as_sources(each)[0]], True
 
 

@@ -121,7 +121,7 @@ def _held_back_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # Ctrl-C is no reason to show them
             held.seek(0)
             os.write(saved, held.read())
             raise

@@ -98,11 +98,11 @@ def patient_table_setting(named: str, group: str = "", *, goes_with: str = "") -
     )
 
 
-def labels_setting(group: str = "", *, goes_with: str) -> Any:
+def labels_setting(group: str = "", *, goes_with: str, of: str = "label of a table") -> Any:
     """Returns the field of a settings dataclass that says what a table's labels mean."""
     return setting(
         (),
-        "the class that each label of a table means, such as 0=benign 1=malignant",
+        f"the class that each {of} means, such as 0=benign 1=malignant",
         metavar="LABEL=CLASS",
         group=group,
         goes_with=goes_with,

@@ -18,6 +18,7 @@ class Reason(enum.Enum):
     NOT_AN_IMAGE = "not an image file"
     HIDDEN = "hidden, or kept by a program"
     FOLDER_UNREADABLE = "the folder cannot be read"
+    LINK = "a link to a folder, which is not followed"
     LINK_AGAIN = "a link to a folder that is read anyway"
     LINK_UP = "a link to a folder that contains it"
     FOLDER_AGAIN = "a folder that is read anyway, through another link"

@@ -76,6 +76,11 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(strangers)}{did_you_mean(flag, known)}")
         return found
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if action.type is Path and not arg_string:  # `"$UNSET"` would mean the current folder
+            raise argparse.ArgumentError(action, "the path is empty; name a file or a folder")
+        return super()._get_value(action, arg_string)
+
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line instead of listing every flag."""
         raise SystemExit(complain(f"{message}; see `{self.prog} --help`", EXIT_NOTHING_DONE))

@@ -108,9 +108,18 @@ def predict_named(
                 f"what was named holds no image but {counted(inputs.masks, 'mask')}, recognised by "
                 "name; name a mask file itself to score it"
             )
+        if inputs.links:
+            raise CancerNetError(
+                f"what was named holds no image but {_links(inputs.links)}; name a link itself to "
+                "score what is behind it"
+            )
         raise CancerNetError(f"there is no image ({IMAGES_READ}) in what was named")
     _say_what_was_named(inputs, in_words=csv_path is None and not as_json_lines)
     return tally
+
+
+def _links(count: int) -> str:
+    return counted(count, "link to a folder", "links to folders")
 
 
 def _say_what_was_named(inputs: Inputs, *, in_words: bool) -> None:
@@ -120,6 +129,9 @@ def _say_what_was_named(inputs: Inputs, *, in_words: bool) -> None:
             inputs.passed_over, "file that is not an image", "files that are not images"
         )
         print(f"{others} skipped", file=sys.stderr)
+    if inputs.links:
+        said = f"{_links(inputs.links)} not followed; name a link itself to score what is behind it"
+        print(said, file=sys.stderr)
     if inputs.masks:
         print(masks_skipped(inputs.masks), file=sys.stderr)
     if inputs.named_like_masks > int(in_words):

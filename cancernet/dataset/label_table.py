@@ -126,7 +126,7 @@ def read_labels(
                 f"{', '.join(classes)}; say what each label means with --labels LABEL=CLASS"
             )
         if patient_ is not None and not patient:
-            raise CancerNetError(f"{where} names no patient")
+            raise CancerNetError(f"{where} names no patient; fill it in, or take the row out")
         first = files.setdefault(name, Labelled(label, patient, row.line))
         if first.label != label:
             raise CancerNetError(

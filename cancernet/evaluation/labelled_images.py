@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -19,7 +19,7 @@ from cancernet.dataset.joined import join_beside, read_patients, say_missing
 from cancernet.dataset.label_table import Meanings
 from cancernet.dataset.manifest import MANIFEST, digest, read_dataset
 from cancernet.dataset.notices import notice_respelled, say_notice
-from cancernet.images.named_files import plain_path
+from cancernet.images.named_files import NamedFiles, plain_path
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.inputs import Inputs
 
@@ -69,9 +69,8 @@ class Labelled:
         """A sentence for whom the patients are not known; empty where all are."""
         if self.patients_known:
             return ""
-        all_of_them = self.unnamed == len(self.paths)
         some_of_them = f"{self.unnamed:,} of {len(self.paths):,} images"
-        whose = "these images" if all_of_them else some_of_them
+        whose = "these images" if self.unnamed == len(self.paths) else some_of_them
         return (
             f"The patients of {whose} are not known, so that each of them counts as a patient of "
             "its own: the intervals are too narrow. A table with a column `patient`, filled in "
@@ -103,18 +102,18 @@ def read_labelled(
             class somewhere above the files, or a table with columns for the image, its
             label and perhaps its patient.
         run: for its classes and its data set.
-        split: one of `SPLITS` or "all", for built sets; None takes testing of the run's
-            own set and all of another.
+        split: of a built set, one of `SPLITS` or "all"; None is testing of the run's own, else all.
         patient_table: names the patients, where `path` does not.
-        columns, labels: of `columns_setting` and `labels_setting`, for a table.
+        columns, labels: of `columns_setting` and `labels_setting`.
 
     Raises:
         CancerNetError: nothing there, or nothing that fits the run's classes.
     """
-    path = Path(path)
     if not path.exists():
         raise CancerNetError(f"there is no {path}; name a folder or table of labelled images")
     if (path / BUILD).is_file():
+        if labels:
+            raise CancerNetError(f"--labels is not for a built data set as {path} is; leave it out")
         found = _read_built(path, run, split)
     elif split not in (None, ALL):
         raise CancerNetError(f"--split {split} is for data sets that build_dataset.py built")
@@ -123,12 +122,13 @@ def read_labelled(
         table = read_table(named, columns, all_there=patient_table is None)
         found = _read_table(table, run, Meanings(run.classes, labels))
     else:
-        found = _read_folders(path, run)
+        found = _read_folders(path, run, labels)
     if not found.paths:
         reasons = "; ".join(f"{reason}: {count:,}" for reason, count in found.left_out.items())
         raise CancerNetError(
             f"{path} has no labelled image for this run; its classes are "
-            f"{', '.join(run.classes)}{f' ({reasons})' if reasons else ''}"
+            f"{', '.join(run.classes)}{f' ({reasons})' if reasons else ''}; say what other labels "
+            "or folders mean with --labels NAME=CLASS"
         )
     if patient_table is not None:
         return _with_patients(found, patient_table, columns)
@@ -183,6 +183,13 @@ def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
             f"{path} names {counted(len(twice), 'image')} more than once, first "
             f"{twice[0]}; name each image once, or it counts twice"
         )
+    strange = [plain_path(cells[file]) for cells, name in meant if name is None]
+    of_strange = NamedFiles(below).find_all(strange).values()
+    counts = {
+        UNKNOWN_CLASS: len(strange),
+        catalog.Reason.NO_FILE.value: len(joined.missing),
+        catalog.Reason.NO_LABEL.value: len(set(below).difference(paths, *of_strange)),
+    }
     patients, respelled = _one_spelling_each(
         [cells[patient] if patient is not None else "" for cells, _ in there]
     )
@@ -193,15 +200,7 @@ def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
         labels=np.array([run.classes.index(name) for _, name in there], np.int64),
         patients=[name or place for name, place in zip(patients, paths, strict=True)],
         unnamed=patients.count(""),
-        left_out={
-            reason: count
-            for reason, count in (
-                (UNKNOWN_CLASS, len(table.rows) - len(kept)),
-                (catalog.Reason.NO_FILE.value, len(joined.missing)),
-                (catalog.Reason.NO_LABEL.value, len(set(below) - set(paths))),
-            )
-            if count
-        },
+        left_out={reason: count for reason, count in counts.items() if count},
         missing=len(joined.missing),
         how=f"all images of {path.name}",
         respelled=respelled,
@@ -245,14 +244,15 @@ def _one_spelling_each(named: list[str]) -> tuple[list[str], str]:
     return [kept.get(name, name) for name in named], said
 
 
-def _read_folders(folder: Path, run: Run) -> Labelled:
+def _read_folders(folder: Path, run: Run, given: Sequence[str]) -> Labelled:
     dataset = catalog.DATASETS.get(run.record.dataset.name)
+    class_of = Meanings(run.classes, given).find if given else {c: c for c in run.classes}.get
     paths, labels, named, reasons = [], [], [], []
     inputs = Inputs([folder])
     for file in inputs:
         relative = PurePosixPath(file.relative_to(folder).as_posix())
         try:
-            label, patient = _identity(relative, run.classes, dataset)
+            label, patient = _identity(relative, class_of, dataset)
         except catalog.LeftOut as reason:
             reasons.append(reason.reason.value)
             continue
@@ -260,6 +260,7 @@ def _read_folders(folder: Path, run: Run) -> Labelled:
         labels.append(run.classes.index(label))
         named.append(patient)
     reasons += [catalog.Reason.MASK.value] * inputs.masks
+    reasons += [catalog.Reason.LINK.value] * inputs.links
     patients, respelled = _one_spelling_each(named)
     return Labelled(
         name=folder.resolve().name,
@@ -275,14 +276,16 @@ def _read_folders(folder: Path, run: Run) -> Labelled:
 
 
 def _identity(
-    path: PurePosixPath, classes: tuple[str, ...], dataset: catalog.Dataset | None
+    path: PurePosixPath, class_of: Callable[[str], str | None], dataset: catalog.Dataset | None
 ) -> tuple[str, str]:
     """Returns the label and the patient ("" where not known) that a path says.
+
+    `class_of` gives the class that the name of a folder means; None if it means none.
 
     Raises:
         catalog.LeftOut: not an image of one of the classes.
     """
-    label = next((part for part in reversed(path.parts[:-1]) if part in classes), None)
+    label = next(filter(None, map(class_of, reversed(path.parts[:-1]))), None)
     in_a_table = dataset is not None and dataset.tables is not None and dataset.tables.read
     if dataset is not None and not in_a_table:
         try:

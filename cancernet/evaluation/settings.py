@@ -48,7 +48,9 @@ class EvaluationSettings:
     )
     patient_table: Path | None = patient_table_setting("--data", goes_with="data")
     columns: tuple[str, ...] = columns_setting(goes_with="data subgroups")
-    labels: tuple[str, ...] = labels_setting(goes_with="data")
+    labels: tuple[str, ...] = labels_setting(
+        goes_with="data", of="label of a table, or name of a folder,"
+    )
     prevalence: tuple[float, ...] = setting(
         (),
         "expected share of positives, 0-1: gives the predictive values there",

@@ -230,7 +230,7 @@ CORRECTIONS_WITHOUT_WEIGHTS = {
 CALIBRATION_ERROR = (
     "The expected calibration error (ECE) is never negative: the scatter within each bin adds "
     "to it, so even a perfectly calibrated network gets more than 0 on a finite set. Compare it "
-    "with the value under perfect calibration on as many images. Patches of one patient scatter "
+    "with the value under perfect calibration on as many images. Images of one patient scatter "
     "together, which makes that value too small."
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cancernet.base.errors import CancerNetError, RunError
-from cancernet.base.files import is_unfinished, lock, refuse_missing, remove_unfinished
+from cancernet.base.files import is_locked, is_unfinished, lock, refuse_missing, remove_unfinished
 from cancernet.base.program import typed
 from cancernet.base.words import did_you_mean
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
@@ -56,6 +56,8 @@ def with_open_data(plan: Plan) -> Plan:
     if plan.resume is None:
         check_start(plan.config)
         if not os.environ.keys() & {"TF_CONFIG", "SLURM_PROCID"}:  # others may have begun it
+            if is_locked(plan.folder / run_folder.LOCK):
+                raise _busy(plan.folder)
             refuse_used(plan.folder)
     return dataclasses.replace(plan, data=open_whole(plan.data, plan.config))
 
@@ -228,12 +230,15 @@ def held(folder: Path) -> Iterator[None]:
     if folder.is_file():
         raise RunError(f"{folder} is a file; name a folder for --run")
     folder.mkdir(parents=True, exist_ok=True)
-    busy = RunError(f"another process is training in {folder}; wait for it to end")
-    with lock(folder / run_folder.LOCK, busy):
+    with lock(folder / run_folder.LOCK, _busy(folder)):
         for place in (folder, folder / "figures", folder / run_folder.CHECKPOINT):
             if place.is_dir():
                 remove_unfinished(place)
         yield
+
+
+def _busy(folder: Path) -> RunError:
+    return RunError(f"another process is training in {folder}; wait for it to end")
 
 
 def begin(training: Training, plan: Plan, weights: FirstWeights | None) -> RunRecord:

@@ -44,6 +44,7 @@ class Chapter:
         what, fitted, points: sentences: what context is, how it was fitted, and the operating
             points.
         slides: which slides have an operating point of their own; empty where none has.
+        reach: how many places away a patch still counts.
         rows: the headline figures alone and in context.
         warnings: what must be known about the figures of patches alone, and of no others.
     """
@@ -52,6 +53,7 @@ class Chapter:
     fitted: str
     points: str
     slides: str
+    reach: int
     rows: list[SideBySide]
     warnings: list[str]
 
@@ -60,8 +62,10 @@ def chapter(assessment: Assessment, context: ContextAssessment | None) -> Chapte
     """Returns the chapter on figures in context; None where there are none."""
     if context is None:
         return None
+    reach = neighbourhood(context.contexts[0].spread).reach
     return Chapter(
-        what=WORDS.format(reach=neighbourhood(context.contexts[0].spread).reach),
+        what=WORDS.format(reach=reach),
+        reach=reach,
         fitted=fitted(context),
         points=operating_points(assessment, context),
         slides=_slide_points(context),

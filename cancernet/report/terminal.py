@@ -100,7 +100,7 @@ def _classification_report(assessment: Assessment) -> str:
     else:
         rows = {row.name: dataclasses.asdict(row) for row in two_sides(assessment)}
         how = "each fold's own threshold" if math.isnan(own) else f"threshold {threshold(own)}"
-    width = max(len(word) for word in (*rows, "class"))
+    width = max(len(word) for word in (*rows, *means, "class"))
     lines = [f"Classification report ({how})"]
     lines.append(f"  {'class':{width}}  precision     recall         f1     images")
     for word, row in (rows | means).items():

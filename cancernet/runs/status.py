@@ -37,7 +37,8 @@ def describe_status(folder: Path) -> str:
     total = _total_epochs(folder, record)
     lines = [f"{folder}: {_what_it_does(folder, record)}"]
     if not record.is_finished:
-        lines.append(f"epoch {max(epochs, default=0)} of {total} is complete")
+        done = f"epoch {max(epochs)}" if epochs else "no epoch"
+        lines.append(f"{done} of {total} is complete")
         left = _time_left(epochs, total)
         if left is not None and is_locked(folder / run_folder.LOCK):
             lines.append(f"about {left} of training left, then the evaluation")

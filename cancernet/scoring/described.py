@@ -113,6 +113,8 @@ class ModelDescription:
                 "--preprocessing unit (0-1, as in the tutorial and most published systems), tf, "
                 "torch, caffe or inside (the model does it)"
             )
+        if missing and (whose := _run_of(named)):
+            raise RunError(f"{named} {whose}")
         if missing:
             raise RunError(
                 f"{named} has no run folder that says {' or '.join(missing)}; add "
@@ -171,6 +173,14 @@ def refuse_other(named: Path, *, weights: Path | None) -> None:
         raise RunError(f"{named} {what}")
 
 
+def _run_of(named: Path) -> str:
+    """Says that a file is the model of a run; empty where no run lies around it."""
+    from cancernet.runs.run_folder import RUN_FILE
+
+    in_a_run = (named.parent / RUN_FILE).is_file()
+    return f"is the model of a run; name its folder, --run {named.parent}" if in_a_run else ""
+
+
 def _other_file(named: Path, weights: Path | None) -> str:
     """Says what a file is or seems to be; empty for a model."""
     from cancernet.runs.run_folder import RUN_FILE
@@ -181,8 +191,7 @@ def _other_file(named: Path, weights: Path | None) -> str:
     if suffix in _ARCHITECTURES and (weights is None or suffix != NETWORK_ONLY):
         return WITHOUT_WEIGHTS
     if suffix == ONNX:
-        in_a_run = (named.parent / RUN_FILE).is_file()
-        return f"is the model of a run; name its folder, --run {named.parent}" if in_a_run else ""
+        return _run_of(named)
     if suffix == ".tflite":
         return (
             f"is a TFLite file, which is not opened here: `python -m tf2onnx.convert --tflite "

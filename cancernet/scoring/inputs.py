@@ -18,6 +18,7 @@ class Inputs:
 
     Attributes:
         passed_over: number of other files met so far.
+        links: number of links to folders met so far; they are not followed.
         masks: number of masks left out so far.
         named_like_masks: number of images met so far that are named so and not left out.
     """
@@ -25,7 +26,7 @@ class Inputs:
     def __init__(self, named: list[Path], *, with_masks: bool = False) -> None:
         """Walks nothing yet; `with_masks` yields the masks in folders too."""
         self._named, self._with_masks = named, with_masks
-        self.passed_over = self.masks = self.named_like_masks = 0
+        self.passed_over = self.links = self.masks = self.named_like_masks = 0
 
     def __iter__(self) -> Iterator[Path]:
         """Yields every image path once."""
@@ -57,7 +58,9 @@ class Inputs:
             if is_folder:
                 yield from self._below(path, f"{inside}{name}/")
             elif not is_image_name(folder, name):
-                self.passed_over += 1
+                is_link = Path(path).is_dir()
+                self.links += is_link
+                self.passed_over += not is_link
             elif not self._with_masks and _is_mask(inside + name):
                 self.masks += 1
             else:

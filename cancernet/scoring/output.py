@@ -262,7 +262,9 @@ def write_figure(path: Path, prediction: Prediction, run: Run, *, notice: str) -
 
     image = read_rgb(Path(prediction.path))
     image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-    figure = Figure(figsize=(5.2, 5.9), layout="constrained", dpi=150)
+    # A wide image gets a low figure; else the lines of text would stand far from it.
+    height = 5.0 * min(1.0, max(0.2, image.height / image.width))
+    figure = Figure(figsize=(5.2, min(5.9, 1.2 + height)), layout="constrained", dpi=150)
     axes = figure.subplots()
     axes.imshow(image)
     axes.axis("off")

@@ -130,6 +130,9 @@ class Guard:
             await self._app(scope, exchange.receive, exchange.send)
         except Refusal as refusal:
             await exchange.refuse(refusal)
+        except asyncio.CancelledError:  # the server stops, and the time to finish is over
+            await exchange.refuse(busy("the server stopped before it could answer", seconds=10))
+            raise
         except Gone:
             exchange.status = CLOSED_BY_CLIENT
         except Exception as error:

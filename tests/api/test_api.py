@@ -113,6 +113,9 @@ def test_files_are_judged_with_their_neighbours_and_pictures_alone(run, folder):
     ("image", "said"),
     [
         ("no-such.png", "no-such.png: there is no such file"),
+        ("", "the path is empty"),
+        (None, "NoneType is no image; give a path"),
+        (b"\x89PNG", "bytes is no image"),
         (np.zeros((3, 50, 50)), r"shape \(3, 50, 50\); an image is"),
         (np.zeros((0, 0)), "shape"),
         (np.full((5, 5), 256), "values from 256 to 256; give 0 to 255"),

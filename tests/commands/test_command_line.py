@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cancernet import __version__
+from cancernet.__main__ import main
 from cancernet.base import program
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import check_settings, setting
@@ -81,7 +83,16 @@ def test_a_flag_given_twice_keeps_all_its_values():
     assert parsed("--names", "a", "b", "--names", "c") == {"names": ("a", "b", "c")}
 
 
-@pytest.mark.parametrize("flags", [["--inside", "x"], ["--way", "three"], ["--no-quiet"]])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--inside", "x"],
+        ["--way", "three"],
+        ["--no-quiet"],
+        ["--folder", ""],
+        ["--lists", "a", "", "c"],
+    ],
+)
 def test_other_fields_and_values_are_refused(flags, capsys):
     with pytest.raises(SystemExit):
         parsed(*flags)
@@ -122,3 +133,10 @@ def test_a_package_that_is_not_installed_is_one_sentence(capsys):
 def test_the_examples_of_a_help_fit_80_columns(command):
     examples = [line for line in description(command).splitlines() if line.startswith(" ")]
     assert examples and max(map(len, examples)) <= 80
+
+
+def test_the_version_is_told(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["cancernet", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().out == f"cancernet {__version__}\n"

@@ -74,7 +74,8 @@ def test_columns_of_classes_that_say_no_single_one(labels, text, said):
     [
         ("path,label\na,benign\nb,good\n", "row 3 of {} has the label 'good', which is none of the "
          "classes benign, malignant; say what each label means with --labels LABEL=CLASS"),
-        ("path,label,patient\na,benign,\n", "row 2 of {} names no patient"),
+        ("path,label,patient\na,benign,\n", "row 2 of {} names no patient; fill it in, or "
+         "take the row out"),
         ("path,label\na,benign\nb,benign\na,malignant\n", "row 4 of {} gives a the label "
          "malignant, an earlier row benign; take one of them out"),
         ("path,label,patient\na,benign,1\na,benign,2\n", "row 3 of {} says that a is of patient 2, "

@@ -231,6 +231,32 @@ def test_a_manifest_gives_labels_and_patients(run, images):
         read_labelled(images, run_folder.open_run(run))
 
 
+def test_labels_of_other_names_need_to_be_told(run, images):
+    """Of a table each file has one reason only, and of folders the names can be told too."""
+    opened, files = run_folder.open_run(run), sorted(images.rglob("*class?.png"))
+    rows = [f"{f.name},{'no' if f.parent.name == '0' else 'yes'}" for f in files]
+    (images / "t.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
+    others = len(list(images.rglob("*.png"))) - len(files)
+    for given, strange in ((), len(files)), (("yes=1",), len(list(images.glob("0/*class?.png")))):
+        try:
+            left_out = read_labelled(images / "t.csv", opened, labels=given).left_out
+        except CancerNetError as error:
+            assert f"does not know: {strange}; not in the table of labels: {others})" in str(error)
+            assert "say what other labels or folders mean with --labels NAME=CLASS" in str(error)
+        else:
+            assert left_out == {
+                "of a class that the run does not know": strange,
+                "not in the table of labels": others,
+            }
+    for name, word in (("0", "benign"), ("1", "Malignant")):
+        (images / name).rename(images / word)
+    (images / "t.csv").unlink()
+    told = read_labelled(images, opened, labels=("BENIGN=0", "malignant=1"))
+    assert set(zip((p.split("/")[0] for p in told.paths), told.labels.tolist(), strict=True)) == {
+        ("benign", 0), ("Malignant", 1),
+    }  # fmt: skip
+
+
 def test_a_table_as_people_have_it_gives_the_same_images(run, images, tmp_path):
     files = sorted(images.rglob("*class?.png"))
     words = {"0": "neg", "1": "pos"}

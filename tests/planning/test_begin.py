@@ -114,6 +114,9 @@ def test_what_can_be_refused_is_refused_before_tensorflow_is_loaded(dataset, tmp
     assert parts["training"].paths == limited(dataset, 6, seed=5).parts["training"].paths
     with pytest.raises(RunError, match="other files"):
         begin.with_open_data(planned(used, dataset))
+    # To resume what is at work would be refused as well.
+    with held(used), pytest.raises(RunError, match="another process is training in"):
+        begin.with_open_data(planned(used, dataset))
     assert begin.with_open_data(planned(used, dataset, resume=Resume())).data is dataset
     for name in ("TF_CONFIG", "SLURM_PROCID"):  # another worker began the run there
         with monkeypatch.context() as patch:

@@ -69,7 +69,7 @@ def test_before_the_first_epoch(begun):
     folder = begun(epochs=5)
     with lock(folder / run_folder.LOCK):
         said = status.describe_status(folder)
-    assert said == f"{folder}: at work now\nepoch 0 of 5 is complete"
+    assert said == f"{folder}: at work now\nno epoch of 5 is complete"
 
 
 def test_a_finished_training(begun):
@@ -142,4 +142,4 @@ def test_a_record_without_a_number_of_epochs_is_refused(begun, config):
 
 @pytest.mark.parametrize("epochs", [0, status.MOST_EPOCHS - 1])
 def test_a_number_of_epochs_at_its_limit_is_said(begun, epochs):
-    assert f"epoch 0 of {epochs} is" in status.describe_status(begun(epochs=epochs))
+    assert f"no epoch of {epochs} is" in status.describe_status(begun(epochs=epochs))

@@ -26,7 +26,7 @@ def test_a_folder_is_walked_in_the_order_of_names(tree):
     assert found == [
         "a.tif", "b/2.PNG", "b/a/1.jpeg", "c.png/4.png", "z.bmp", "notes.txt", "none",
     ]  # fmt: skip
-    assert inputs.passed_over == 3  # notes.txt, deep.zip, and the link
+    assert (inputs.passed_over, inputs.links) == (2, 1)  # notes.txt and deep.zip; the loop
 
 
 def test_masks_in_folders_are_left_out_unless_asked_for(tree):

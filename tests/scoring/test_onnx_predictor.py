@@ -124,3 +124,5 @@ def test_the_model_of_a_run_is_named_by_its_folder(tiny_run, monkeypatch):
     with pytest.raises(CancerNetError, match=f"is the model of a run; name its folder, --run "
                                              f"{tiny_run}"):  # fmt: skip
         predict.main()
+    with pytest.raises(CancerNetError, match="is the model of a run"):  # unless its use is said
+        ModelDescription().complete(tiny_run / "model.keras")

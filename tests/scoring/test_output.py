@@ -229,21 +229,25 @@ def test_a_figure_says_what_was_found_in_which_image(tmp_path, monkeypatch, draw
     assert below == ["a \\$1 \\$2.png · cost \\$5", f"{notes}No diagnosis."]
     assert figure._supxlabel.get_wrap() and figure._supxlabel.get_fontsize() == 7.5
     assert point.get_fontsize() == 7.5 and figure._suptitle.get_fontsize() == 12
-    assert (figure.get_size_inches().tolist(), figure.dpi) == ([5.2, 5.9], 150)
+    assert (figure.get_figwidth(), figure.dpi) == (5.2, 150)
     assert figure.get_layout_engine() is not None
     assert "<svg" in (tmp_path / "f.svg").read_text()
 
 
-def test_the_title_of_a_square_image_is_not_cut_off(run, tmp_path, patch_image, monkeypatch):
+@pytest.mark.parametrize(("size", "inches"), [((50, 50), 5.9), ((200, 40), 2.2)])
+def test_the_title_is_not_cut_off_and_stands_at_the_image(
+    run, tmp_path, patch_image, monkeypatch, size, inches
+):
     from matplotlib.figure import Figure
 
     drawn = []
     savefig = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda *given: drawn.append(given[0]) or savefig(*given))
-    patch_image.save(tmp_path / "x.png")
+    patch_image.resize(size).save(tmp_path / "x.png")
     found = dataclasses.replace(SURE, path=str(tmp_path / "x.png"), word="a long word " * 6)
     write_figure(tmp_path / "f.png", found, run, notice="No diagnosis.")
     (figure,) = drawn
     title, below = figure._suptitle.get_window_extent(), figure.axes[0].title.get_window_extent()
     assert title.x0 >= 0 and title.x1 <= figure.bbox.x1
     assert below.y1 <= title.y0 and title.y1 <= figure.bbox.y1
+    assert figure.get_figheight() == pytest.approx(inches)

@@ -22,6 +22,7 @@ from cancernet.scoring.predictor import Predictor
 from cancernet.serving import scorer, service
 from cancernet.serving.answers import Batch, Health, HeatMap, ModelFacts, One, Problem, SlideMap
 from cancernet.serving.application import PAGE, make_application
+from cancernet.serving.guard import Guard
 from cancernet.serving.problems import Journal, Refusal
 from cancernet.serving.scorer import is_large
 from cancernet.serving.settings import MEBIBYTE, ServeConfig
@@ -486,6 +487,28 @@ def test_an_answer_that_takes_too_long_is_504_and_the_queue_moves_on(run, monkey
                 break
         else:
             pytest.fail("the queue did not move on")
+
+
+def test_what_is_cut_off_when_the_server_stops_is_answered_503():
+    sent = []
+
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    async def ask():
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"[::1]")]}
+        guard = Guard(never, ServeConfig(), Journal(io.StringIO()))
+        task = asyncio.create_task(guard(scope, never, send))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(ask())
+    assert sent[0]["status"] == 503 and b"the server stopped" in sent[1]["body"]
 
 
 def test_damaged_uploads_are_each_refused_and_the_server_still_answers(server):
