@@ -15,7 +15,7 @@ scripts (`python predict.py`) do the same as well.
 import importlib
 import sys
 
-from cancernet.base.program import PROGRAM, SCRIPTS
+from cancernet.base.console import PROGRAM, SCRIPTS
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, run
 

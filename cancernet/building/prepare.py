@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import catalog
+from cancernet.base.console import typed
 from cancernet.base.errors import CancerNetError
-from cancernet.base.program import typed
 from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.config import DATASETS, ORIGINAL
 

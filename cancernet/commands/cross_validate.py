@@ -5,10 +5,9 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+from cancernet.base.console import fitted, typed
 from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.parallel import Start
-from cancernet.base.program import typed
-from cancernet.base.screen import fitted
 from cancernet.base.words import NOTICE, some
 from cancernet.commands.command_line import process_that_trains
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds

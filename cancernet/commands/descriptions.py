@@ -2,8 +2,7 @@
 
 import shutil
 
-from cancernet.base.program import SCRIPTS, install_extra, typed
-from cancernet.base.screen import wrapped
+from cancernet.base.console import SCRIPTS, install_extra, typed, wrapped
 
 MOST_COLUMNS = 92
 

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.console import fitted, typed
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.program import typed
-from cancernet.base.screen import fitted
 from cancernet.base.settings import (
     check_settings,
     chosen_fields,

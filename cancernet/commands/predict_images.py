@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.console import BOLD, RED, YELLOW, coloured, fitted
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
-from cancernet.base.screen import BOLD, RED, YELLOW, coloured, fitted
 from cancernet.base.words import IMAGES_READ, NOTICE, counted
 from cancernet.commands.command_line import alert
 from cancernet.runs.run_folder import Run

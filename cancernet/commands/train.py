@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cancernet.base.console import fitted, typed
 from cancernet.base.errors import EXIT_OK, CancerNetError, SettingsError
-from cancernet.base.program import typed
-from cancernet.base.screen import fitted
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (

@@ -8,10 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cancernet.base.console import progress_bar
+from cancernet.base.console import progress_bar, typed
 from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.processor import processors
-from cancernet.base.program import typed
 from cancernet.runs.run_record import Fold
 
 ROOT = Path(__file__).resolve().parents[2]

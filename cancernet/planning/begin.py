@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from cancernet.base.console import typed
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_unfinished, lock, refuse_missing, remove_unfinished
-from cancernet.base.program import typed
 from cancernet.base.words import did_you_mean
 from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, content_of, read_dataset

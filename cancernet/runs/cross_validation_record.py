@@ -11,9 +11,9 @@ Its folds are whole runs below it:
 import dataclasses
 from pathlib import Path
 
+from cancernet.base.console import typed
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json, write_json
-from cancernet.base.program import typed
 from cancernet.base.records import Record, from_json
 from cancernet.runs.run_record import CROSS_VALIDATION, Fold, TrainingRecord
 

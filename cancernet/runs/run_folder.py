@@ -22,13 +22,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.console import typed
 from cancernet.base.errors import RunError
 from cancernet.base.files import (
     read_json,
     sha256_of,
     write_json,
 )
-from cancernet.base.program import typed
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
 from cancernet.measures.decisions import NONE, Calibration
