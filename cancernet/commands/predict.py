@@ -95,18 +95,21 @@ class PredictFlags:
         None,
         "how the map is made; occlusion needs only predictions (default: grad-cam)",
         group=_MAPS,
+        goes_with="explain",
         choices=("grad-cam", "hirescam", "grad-cam++", "occlusion"),
     )
     layer: str | None = setting(
         None,
         "the layer whose feature maps are used (default: the last with spatial extent)",
         group=_MAPS,
+        goes_with="explain",
         metavar="NAME",
     )
     class_: str | None = setting(
         None,
         "the class to explain (default: the one predicted for the image)",
         group=_MAPS,
+        goes_with="explain",
         metavar="NAME",
     )
 
