@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cancernet.base.patch_name import patient_key, read_place
+from cancernet.context.context import LEAST_PATCHES, is_whole, operating_points
 from cancernet.context.neighbours import Places, surroundings, within_reach
-from cancernet.context.slide_point import LEAST_PATCHES, is_whole, operating_points
 from cancernet.measures.decisions import both_classes
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import (
