@@ -93,15 +93,16 @@ class Predictor:
     def _check_ends(self) -> str:
         """Returns the input's name if the run's images and classes fit the model."""
         run, inputs, found = self.run, self._session.get_inputs(), self._session.get_outputs()
+        height, width = run.record.input.height, run.record.input.width
         sides = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else []
         # A side that takes any size has a name or None instead of a number.
         fits = len(sides) == 4 and all(
             not isinstance(side, int) or side == size
-            for side, size in zip(sides[1:], (run.height, run.width, 3), strict=True)
+            for side, size in zip(sides[1:], (height, width, 3), strict=True)
         )
         if not (fits and found and found[0].shape):
             raise RunError(
-                f"{run.onnx} does not take RGB images of {run.width}x{run.height} pixels, as "
+                f"{run.onnx} does not take RGB images of {width}x{height} pixels, as "
                 "run.json says; restore it from a copy"
             )
         if found[0].shape[-1] != len(run.classes):
