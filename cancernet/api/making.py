@@ -81,8 +81,7 @@ def build(
     """
     from cancernet.api.answers import DataSet
     from cancernet.building.build import build
-    from cancernet.building.prepare import prepare
-    from cancernet.building.settings import BuildSettings
+    from cancernet.building.settings import BuildSettings, prepare
     from cancernet.building.summary import describe
     from cancernet.commands.build import build_and_tell
 

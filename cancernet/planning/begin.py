@@ -92,13 +92,12 @@ def read_whole(folder: Path) -> BuiltDataset:
 def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
     """Raises CancerNetError when the settings are made for another data set."""
     if dataset.name != config.dataset:
-        better = first_start(dataset.name, max(dataset.image_size)).flags
+        flags = first_start(dataset.name, max(dataset.image_size)).flags
+        better = f" (better: begin with `{flags}`)" if flags else ""
         raise CancerNetError(
             f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
             f"{config.dataset!r}{did_you_mean(config.dataset, [dataset.name])}; name a fitting "
-            f"--data folder, or add `--dataset {dataset.name}`"
-            + f" (better: begin with `{better}`)"
-            * bool(better)
+            f"--data folder, or add `--dataset {dataset.name}`{better}"
         )
     if config.calibration == "isotonic" and len(dataset.classes) != 2:
         raise CancerNetError(
