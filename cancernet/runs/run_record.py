@@ -82,7 +82,7 @@ class DatasetFacts(Record):
     @classmethod
     def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
         """Returns the entries of version 0.1.0, which wrote a sentence, in today's form."""
-        return upgraded_leaks({"leaks": [], **entries})
+        return entries if "leaks" in entries else upgraded_leaks({"leaks": [], **entries})
 
     @Written
     def leak(self) -> str:
