@@ -110,8 +110,7 @@ def train(
     """Trains a network on a built data set, as `train_model.py` does, and opens the run.
 
     Args:
-        recipe: a name that `train_model.py --list-recipes` shows, or a file (default:
-            idc-cancernet).
+        recipe: a name of `train_model.py --list-recipes`, or a file (default: idc-cancernet).
         data: the built data set (default: `datasets/<data set>`).
         run: the run folder (default: a new one in `output/`).
         resume: resume an unfinished training, `run` or the newest.
@@ -145,8 +144,7 @@ def train(
 
         if resume:
             folder = folder or newest_unfinished()
-            begun = recipe and name
-            plan = plan_to_resume(folder, data, Resume(given=given), recipe=begun)
+            plan = plan_to_resume(folder, data, Resume(given=given), recipe=recipe and name)
         else:
             plan = Plan(
                 folder=folder or new_folder(name),
@@ -157,7 +155,6 @@ def train(
                 command=called("cancernet.train", {"recipe": name, **given}),
             )
         finished = train(plan)
-        assert finished is not None  # one process writes the run itself
-        if progress:
+        if progress and finished:  # None is for further workers, and there are none
             tell(finished, verbose=False)
     return Run(plan.folder)
