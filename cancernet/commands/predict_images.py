@@ -12,16 +12,16 @@ from cancernet.base.files import json_text
 from cancernet.base.words import IMAGES_READ, NOTICE, counted
 from cancernet.commands.command_line import alert
 from cancernet.runs.run_folder import Run
+from cancernet.scoring.in_context import PredictorInContext, as_the_run_judges
 from cancernet.scoring.inputs import Inputs, listed_images
 from cancernet.scoring.prediction import Failure, Prediction
-from cancernet.scoring.predictor import Predictor, as_the_run_judges
+from cancernet.scoring.predictor import Predictor
 from cancernet.scoring.words import as_text, masks_skipped, reading_notes
 
 if TYPE_CHECKING:
     from cancernet.commands.predict import PredictFlags
     from cancernet.explaining.explainer import ExplanationFolder
     from cancernet.scoring.distributed import SpreadPredictor
-    from cancernet.scoring.predictor import AnyPredictor
     from cancernet.scoring.sorting import SortedFolder
 
 
@@ -138,14 +138,13 @@ def _say_all(
 
 
 def _fill_csv(
-    predictor: "AnyPredictor",
+    predictor: "Predictor | SpreadPredictor | PredictorInContext",
     named: list[Path],
     inputs: Inputs,
     flags: "PredictFlags",
     also: Sequence[Callable[[Prediction], None]],
 ) -> tuple[int, int]:
     from cancernet.base.console import progress_bar
-    from cancernet.scoring.in_context import PredictorInContext
     from cancernet.scoring.output import CsvFile, distribution
 
     assert flags.csv is not None

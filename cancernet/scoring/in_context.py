@@ -207,6 +207,13 @@ class PredictorInContext:
             self._kept -= len(slide.files)
 
 
+def as_the_run_judges(
+    alone: "Predictor | SpreadPredictor",
+) -> "Predictor | SpreadPredictor | PredictorInContext":
+    """Returns a predictor that judges as the run does: each image alone, or with neighbours."""
+    return alone if alone.run.record.context is None else PredictorInContext(alone)
+
+
 class _Round:
     """Images that are planned together and answered in order."""
 

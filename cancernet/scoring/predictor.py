@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -33,12 +33,6 @@ from cancernet.scoring.prediction import (
     interpret,
     interpreted,
 )
-
-if TYPE_CHECKING:
-    from cancernet.scoring.distributed import SpreadPredictor
-    from cancernet.scoring.in_context import PredictorInContext
-
-    AnyPredictor: TypeAlias = "Predictor | SpreadPredictor | PredictorInContext"
 
 # So small that the activations stay in a core's own cache, and that a first answer with its
 # neighbours waits for little memory; the answers do not depend on it.
@@ -226,15 +220,6 @@ class Predictor:
             (path, image if isinstance(image, Failure) else next(scores))
             for path, image in zip(paths, images, strict=True)
         ]
-
-
-def as_the_run_judges(each: "Predictor | SpreadPredictor") -> "AnyPredictor":
-    """Returns a predictor that judges as the run does: each image alone, or with neighbours."""
-    if each.run.record.context is None:
-        return each
-    from cancernet.scoring.in_context import PredictorInContext
-
-    return PredictorInContext(each)
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
