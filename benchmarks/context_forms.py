@@ -20,15 +20,15 @@ import numpy as np
 from finished_runs import finished_runs, parse_arguments
 from patients_left_out import Judged, print_differences, print_table
 
-from cancernet.context.context import RAISE, Context, fit_context
+from cancernet.context.context import Context, operating_points
 from cancernet.context.judge import places_of
 from cancernet.context.neighbours import SPREAD, Places
-from cancernet.context.slide_point import operating_points
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import log_odds, rule_of
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.predictor import Predictor
+from cancernet.training.context_fit import RAISE, fit_context
 
 SPREADS = (1.5, 2.0, 2.5)
 RAISES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a whole slide's operating point above Otsu's threshold

@@ -16,7 +16,7 @@ import importlib
 import sys
 
 from cancernet import __version__
-from cancernet.base.program import PROGRAM, SCRIPTS
+from cancernet.base.console import PROGRAM, SCRIPTS
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser, run
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from cancernet.base.console import install_extra
 from cancernet.base.errors import CancerNetError
-from cancernet.base.program import install_extra
 from cancernet.base.words import unknown
 
 LITE0 = "efficientnet-lite0"

@@ -8,9 +8,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.console import typed
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json, write_json
-from cancernet.base.program import typed
 from cancernet.base.records import EntryError, from_json
 from cancernet.base.words import did_you_mean
 from cancernet.config import TrainConfig

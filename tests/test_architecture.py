@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cancernet.base.program import SCRIPTS
+from cancernet.base.console import SCRIPTS
 from tests.golden.refusals import RUNNER
 
 ROOT = Path(__file__).parents[1]

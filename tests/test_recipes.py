@@ -10,7 +10,8 @@ import pytest
 
 from cancernet.base.errors import CancerNetError
 from cancernet.catalog import DATASETS
-from cancernet.commands.predict_images import predict_named
+from cancernet.commands.predict import PredictFlags
+from cancernet.commands.predict_images import predict_images
 from cancernet.commands.train import tell
 from cancernet.config import TrainConfig
 from cancernet.dataset.manifest import read_dataset
@@ -20,7 +21,6 @@ from cancernet.recipes import RECIPES, describe_recipes, first_start, recipe
 from cancernet.runs.run_folder import open_run
 from cancernet.scoring.described import ModelDescription
 from cancernet.scoring.other_models import open_keras_model
-from cancernet.scoring.predictor import Predictor
 from cancernet.training import train as training
 from cancernet.training.network import first_network
 from tests.helpers.training_runs import fitted, trained
@@ -145,7 +145,7 @@ def ask_run(name, config, data, run, image, capsys):
     assert found.record.recipe == name and found.record.weights.source == "none"
     assert found.record.model.onnx_difference < 1e-5
     assert len((run / "predictions.csv").read_text().splitlines()) <= 1 + LIMIT
-    assert predict_named(Predictor(found), [image], as_json_lines=True, csv_path=None) == (1, 0)
+    assert predict_images([image], PredictFlags(json=True), found) == (1, 0)
 
 
 def ask_keras_file(name, config, data, run, image, capsys):
@@ -161,7 +161,7 @@ def ask_keras_file(name, config, data, run, image, capsys):
     with open_keras_model(
         run / "model.keras", ModelDescription(recipe=name, image_size=config.image_size)
     ) as predictor:
-        asked = predict_named(predictor, [image], as_json_lines=True, csv_path=None)
+        asked = predict_images([image], PredictFlags(json=True), predictor.run, predictor)
     assert asked == (1, 0)
 
 

@@ -15,7 +15,7 @@ from cancernet.base.files import written_beside
 from cancernet.report.figures.images import draw_kernels
 from cancernet.report.figures.style import DOTS_PER_INCH, add_footer
 from cancernet.sample.radiology import draw_mammogram
-from cancernet.training.portrait import kernel_views
+from cancernet.training.report import kernel_views
 
 
 def main() -> None:

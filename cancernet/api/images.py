@@ -15,9 +15,10 @@ from cancernet.base.errors import ImageError
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.images.reading import to_rgb
 from cancernet.scoring import prediction as scoring
+from cancernet.scoring.in_context import as_the_run_judges
 from cancernet.scoring.inputs import Inputs
 from cancernet.scoring.prediction import Failure
-from cancernet.scoring.predictor import Predictor, as_the_run_judges
+from cancernet.scoring.predictor import Predictor
 from cancernet.scoring.words import as_text, masks_skipped
 
 Source = Path | Image.Image  # the image in RGB

@@ -81,8 +81,7 @@ def build(
     """
     from cancernet.api.answers import DataSet
     from cancernet.building.build import build
-    from cancernet.building.prepare import prepare
-    from cancernet.building.settings import BuildSettings
+    from cancernet.building.settings import BuildSettings, prepare
     from cancernet.building.summary import describe
     from cancernet.commands.build import build_and_tell
 
@@ -111,8 +110,7 @@ def train(
     """Trains a network on a built data set, as `train_model.py` does, and opens the run.
 
     Args:
-        recipe: a name that `train_model.py --list-recipes` shows, or a file (default:
-            idc-cancernet).
+        recipe: a name of `train_model.py --list-recipes`, or a file (default: idc-cancernet).
         data: the built data set (default: `datasets/<data set>`).
         run: the run folder (default: a new one in `output/`).
         resume: resume an unfinished training, `run` or the newest.
@@ -129,7 +127,7 @@ def train(
     """
     from cancernet.api.run import Run
     from cancernet.commands.train import tell
-    from cancernet.config import TrainConfig
+    from cancernet.config import DATASETS, TrainConfig
     from cancernet.recipe_file import named_settings, short_name
     from cancernet.recipes import DEFAULT_RECIPE
 
@@ -139,22 +137,24 @@ def train(
     name = short_name(recipe or DEFAULT_RECIPE)
     data, folder = (None if place is None else Path(place) for place in (data, run))
     with reporting(progress):
-        from cancernet.planning.begin import new_plan
-        from cancernet.planning.plan import Resume
+        from cancernet.planning.begin import new_folder
+        from cancernet.planning.plan import Plan, Resume
         from cancernet.planning.resume import newest_unfinished, plan_to_resume
         from cancernet.training.train import train
 
         if resume:
             folder = folder or newest_unfinished()
-            begun = recipe and name
-            plan = plan_to_resume(folder, data, Resume(given=given), recipe=begun)
+            plan = plan_to_resume(folder, data, Resume(given=given), recipe=recipe and name)
         else:
-            command = called("cancernet.train", {"recipe": name, **given})
-            plan = new_plan(
-                config, recipe=name, given=given, data=data, folder=folder, command=command
+            plan = Plan(
+                folder=folder or new_folder(name),
+                data=data or DATASETS / config.dataset,
+                config=config,
+                recipe=name,
+                given=given,
+                command=called("cancernet.train", {"recipe": name, **given}),
             )
         finished = train(plan)
-        assert finished is not None  # one process writes the run itself
-        if progress:
+        if progress and finished:  # None is for further workers, and there are none
             tell(finished, verbose=False)
     return Run(plan.folder)

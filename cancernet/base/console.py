@@ -1,24 +1,104 @@
-"""What a program shows while it works: the one progress bar, and nothing of TensorFlow's start-up.
+"""The console: how a person starts a command there, and what a terminal shows of it.
 
-The bar is on a terminal, and only where progress is shown at all.
+A command is a script of a checkout, or a word of `cancernet`. Colour, lines that fit and the one
+progress bar are for terminals: a pipe or a file gets plain text. TensorFlow starts in silence.
 """
 
 import contextlib
 import gc
 import logging
 import os
+import re
+import shutil
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+PROGRAM = "cancernet"
+SCRIPTS = {
+    "build": "build_dataset.py",
+    "train": "train_model.py",
+    "predict": "predict.py",
+    "evaluate": "evaluate_model.py",
+    "tune": "tune_model.py",
+    "serve": "serve.py",
+}
+_ROOT = Path(__file__).resolve().parents[2]
+
+BOLD, RED, YELLOW = "1", "1;31", "33"  # as terminals number them (ECMA-48, SGR)
 
 # Keras looks for these and does without: its wrappers for scikit-learn, its galleries of images,
 # tables as input. They take longer to import than Keras, and a third of TensorFlow's time.
 NOT_NEEDED = ("matplotlib", "pandas", "sklearn")
 LOGGED_EVERY = 10.0  # seconds between the lines of a log
+
+
+def started_as_command() -> bool:
+    """Tells whether this process was started by `cancernet`, which names itself so."""
+    return sys.argv[0].startswith(f"{PROGRAM} ")
+
+
+def typed(command: str) -> str:
+    """Returns what to type for a command: `python train_model.py`, or `cancernet train`.
+
+    The latter where this process was started so, and where there is no such script.
+    """
+    script = SCRIPTS.get(command)
+    if script is None or started_as_command() or not (_ROOT / script).is_file():
+        return f"{PROGRAM} {command}"
+    return f"python {script}"
+
+
+def install_extra(extra: str) -> str:
+    """Returns what to type for the packages of an extra: in a checkout, or away from one."""
+    here = (_ROOT / "pyproject.toml").is_file()
+    return f'`pip install {"-e " if here else ""}"{"." if here else PROGRAM}[{extra}]"`'
+
+
+def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
+    """Returns a text in a colour where the stream, stdout by default, is a terminal that has it.
+
+    The variable `NO_COLOR` forbids it (no-color.org).
+    """
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    if plain or os.name == "nt" or not (stream or sys.stdout).isatty():
+        return text
+    return f"\033[{colour}m{text}\033[0m"
+
+
+def fitted(text: str, stream: TextIO | None = None) -> str:
+    """Returns a text, without colour, whose long lines are broken where the stream is a terminal.
+
+    Text in backquotes stays whole, so that a command can be copied. In a row of a table only the
+    last cell is broken.
+    """
+    if not (stream or sys.stdout).isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(_broken(line, width) for line in text.split("\n"))
+
+
+def _broken(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    gap = re.match(r" *\S.* {2,}(?=\S)", line[: width * 2 // 3])
+    indent = gap.end() if gap else len(line) - len(line.lstrip()) + 2
+    return wrapped(line, width, indent=indent)
+
+
+def wrapped(text: str, width: int, *, indent: int = 0) -> str:
+    """Returns a text in lines of `width` columns; text in backquotes stays whole."""
+    whole = re.sub("`[^`]*`", lambda code: re.sub(r"\s", "\0", code[0]), text)
+    lines = textwrap.wrap(
+        whole, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines).replace("\0", " ")
 
 
 def progress_bar(

@@ -24,9 +24,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from cancernet.base.console import install_extra
 from cancernet.base.errors import CancerNetError, first_line
 from cancernet.base.processor import processors
-from cancernet.base.program import install_extra
 
 BESIDE = 2  # processes beside a training: more would wait most of the time
 MOST = 61  # processes that Windows can wait for

@@ -17,7 +17,7 @@ from cancernet.building.settings import FOLDER, BuildSettings
 from cancernet.building.source_files import Found, find_files
 from cancernet.building.staging import alone, refuse_what_is_not_ours, staged
 from cancernet.building.transfer import no_hard_links, transfer
-from cancernet.catalog import Dataset, Reason
+from cancernet.catalog import Dataset
 from cancernet.dataset.build_record import BuildRecord
 from cancernet.dataset.notices import Leak, LeakKind, Notice, name_leak
 from cancernet.dataset.splitting import refuse_missing_classes
@@ -122,9 +122,8 @@ def _check_images(
         _check_class_folders(found, dataset, source)
     if len(identified.images):
         if settings.split != "lists":
-            strays = [one.source for one in identified.left_out if one.reason is Reason.NO_CLASS]
             counts = identified.images.counts(len(dataset.classes))
-            refuse_missing_classes(counts, dataset, strays)
+            refuse_missing_classes(counts, dataset, identified.left_out)
         return
     there = f"no image ({IMAGES_READ})"
     if found.images:

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from cancernet.base.program import typed
+from cancernet.base.console import typed
 from cancernet.base.words import aligned, counted, some
 from cancernet.building.build import Outcome
 from cancernet.building.settings import LEAVE_OUT

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cancernet import catalog
+from cancernet.base.console import YELLOW, fitted
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED, CancerNetError
 from cancernet.base.parallel import check_cluster_flags
-from cancernet.base.screen import YELLOW, fitted
-from cancernet.building.prepare import SAMPLE, prepare
-from cancernet.building.settings import BuildSettings
+from cancernet.building.settings import SAMPLE, BuildSettings, prepare
 from cancernet.commands.command_line import (
     Parser,
     add_settings,

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from cancernet.base.console import RED, YELLOW, coloured, fitted, started_as_command, typed
 from cancernet.base.errors import (
     EXIT_INTERRUPTED,
     EXIT_NOTHING_DONE,
     CancerNetError,
     describe_os_error,
 )
-from cancernet.base.program import started_as_command, typed
-from cancernet.base.screen import RED, YELLOW, coloured, fitted
 from cancernet.base.settings import flag_of, kind_of, setting_fields
 from cancernet.base.words import did_you_mean
 

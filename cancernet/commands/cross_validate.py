@@ -1,14 +1,22 @@
-"""`train_model.py --folds`: plans the folds, trains those not finished, pools and reports them."""
+"""`train_model.py --folds`: plans the folds, trains those not finished, pools and reports them.
+
+Several folds at a time are processes, each with its share of the cores.
+"""
 
 import dataclasses
 import functools
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cancernet.base.console import fitted, progress_bar, typed
 from cancernet.base.errors import RunError, StoppedError
 from cancernet.base.parallel import Start
-from cancernet.base.program import typed
-from cancernet.base.screen import fitted
+from cancernet.base.processor import processors
 from cancernet.base.words import NOTICE, some
 from cancernet.commands.command_line import process_that_trains
 from cancernet.cross_validation.plan import CrossValidation, fold_dataset, plan_folds
@@ -18,13 +26,25 @@ from cancernet.planning.begin import check_start, held, open_whole, read_whole, 
 from cancernet.planning.plan import Plan, Resume
 from cancernet.report.terminal import summary
 from cancernet.runs import provenance, run_folder
-from cancernet.runs.cross_validation_record import (
+from cancernet.runs.run_folder import read_cross_validation, write_cross_validation
+from cancernet.runs.run_record import (
+    FINISHED,
+    TRAINING,
     CrossValidationRecord,
+    Fold,
+    FoldOfRun,
     WholeDataset,
-    read_cross_validation,
-    write_cross_validation,
 )
-from cancernet.runs.run_record import FINISHED, TRAINING, Fold, FoldOfRun
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL = 0.2  # seconds
+_CODE = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from pathlib import Path; "
+    "from cancernet.commands.command_line import run; "
+    "from cancernet.commands.cross_validate import train_fold; "
+    "run(lambda: train_fold(Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])) or 0)"
+)
 
 
 def start_folds(
@@ -125,9 +145,7 @@ def train_fold(folder: Path, number: int, data: Path) -> None:
 def _train_and_pool(whole: CrossValidation, workers: int, *, verbose: bool) -> None:
     folder, folds = whole.folder, whole.record.folds
     if workers > 1:
-        from cancernet.cross_validation.workers import train_in_processes
-
-        train_in_processes(folder, whole.dataset.folder, folds, workers)
+        _train_in_processes(folder, whole.dataset.folder, folds, workers)
     else:
         with process_that_trains() as start:
             for fold in folds:
@@ -183,3 +201,53 @@ def _train_fold(whole: CrossValidation, fold: Fold, start: Start = functools.par
     import keras
 
     keras.utils.clear_session()
+
+
+def _train_in_processes(folder: Path, data: Path, folds: Sequence[Fold], workers: int) -> None:
+    """Trains the folds, `workers` at a time; each writes `fold-XX.log` beside its folder.
+
+    Raises:
+        RunError: some folds failed; the others are finished.
+        StoppedError: the user pressed Ctrl-C; every fold keeps its last complete epoch.
+    """
+    again = f"{typed('train')} --resume --run {folder} --data {data} --fold-workers {workers}"
+    waiting, failed = list(folds), []
+    running: dict[subprocess.Popen, Fold] = {}
+    try:
+        with progress_bar(title="Folds", total=len(folds), unit=" folds") as bar:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    fold = waiting.pop(0)
+                    running[_start(folder, data, fold, workers)] = fold
+                for process in [one for one in running if one.poll() is not None]:
+                    fold = running.pop(process)
+                    bar.update()
+                    if process.returncode:
+                        failed.append(fold)
+                time.sleep(POLL)
+    except KeyboardInterrupt:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            process.wait()
+        raise StoppedError(
+            f"stopped; finished folds and complete epochs are kept; resume with `{again}`"
+        ) from None
+    if failed:
+        raise RunError(
+            f"{len(failed)} of {len(folds)} folds failed, the first of them {failed[0].name}; read "
+            f"{folder / failed[0].name}.log, then resume with `{again}`"
+        )
+
+
+def _start(folder: Path, data: Path, fold: Fold, workers: int) -> subprocess.Popen:
+    cores = str(max(1, processors() // workers))
+    threads = {"TF_NUM_INTRAOP_THREADS": cores, "OMP_NUM_THREADS": cores}
+    with open(folder / f"{fold.name}.log", "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", _CODE, str(ROOT), str(folder), str(fold.number), str(data)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **threads},
+        )

@@ -2,8 +2,8 @@
 
 import shutil
 
-from cancernet.base.program import SCRIPTS, install_extra, typed
-from cancernet.base.screen import wrapped
+from cancernet.base.console import SCRIPTS, install_extra, typed, wrapped
+from cancernet.base.words import NOTICE
 
 MOST_COLUMNS = 92
 
@@ -24,8 +24,7 @@ Splits a downloaded data set by patient, checks every file, and makes it ready t
 IDC, the default, comes from Kaggle (paultimothymooney/breast-histopathology-images,
 277,524 patches of 279 patients); unpack it into datasets/original, or use --download.
 docs/DATASETS.md has the others. The built set holds training, validation and testing
-folders, manifest.csv, left_out.csv and build.json. Research software, not a medical
-device; not for diagnosis.
+folders, manifest.csv, left_out.csv and build.json.
 """,
     "train": """\
 Trains a network on a built data set and leaves a run folder for `{predict}`.
@@ -37,8 +36,7 @@ Trains a network on a built data set and leaves a run folder for `{predict}`.
     {train} --list-recipes
 
 A recipe is a named set of settings; every flag below changes one of them. The
-operating point is chosen on validation, then testing is scored once. Research
-software, not a medical device; not for diagnosis.
+operating point is chosen on validation, then testing is scored once.
 """,
     "predict": """\
 Scores one image, several, or whole folders with a trained run.
@@ -52,8 +50,7 @@ Scores one image, several, or whole folders with a trained run.
     {predict} a.png --run model.h5 --dataset busi --preprocessing unit
     {predict} --slide patches/ scan.tif --output maps/
 
-Without --run, the run in output/ that finished last is used. Research software,
-not a medical device; not for diagnosis.
+Without --run, the run in output/ that finished last is used.
 """,
     "evaluate": """\
 Judges a finished run again: on other data, by groups of patients, or against another run.
@@ -71,8 +68,7 @@ each class. The run keeps its calibration and operating point, and none of its f
 change: the report goes into <run>/evaluations/<name>/. --rule chooses another operating
 point on the run's stored validation predictions, never on the images that are judged:
 `sensitivity` for screening, where a missed cancer is the worse error; `cost` where both
-errors have a price; `youden` and `smoothed` to compare methods. Research software, not a
-medical device; not for diagnosis.
+errors have a price; `youden` and `smoothed` to compare methods.
 """,
     "tune": """\
 Searches for settings with Optuna, judged on folds of whole patients; testing is not touched.
@@ -85,8 +81,7 @@ The patients of training and validation are divided into new folds. A trial trai
 network on each fold; its value is the mean over the folds, and a trial that falls behind
 the median is pruned. The study is kept in a file, so that after Ctrl-C or a crash the same
 command continues; with a PostgreSQL address several machines share it. The best settings
-are written as a recipe for `{train} --recipe FILE`. Research software, not a
-medical device; not for diagnosis.
+are written as a recipe for `{train} --recipe FILE`.
 """,
     "serve": """\
 Serves a trained run: a page for people, an API for programs.
@@ -97,7 +92,6 @@ Serves a trained run: a page for people, an API for programs.
 
 Needs {installed}. Without --run, the run that finished last in output/ is
 served. The server listens on this machine only, unless --host names another address.
-Research software, not a medical device; not for diagnosis.
 """,
 }
 
@@ -105,7 +99,8 @@ Research software, not a medical device; not for diagnosis.
 def description(command: str) -> str:
     """Returns what a command does, with examples as this process was started."""
     commands = {name: typed(name) for name in SCRIPTS}
-    return _TEXTS[command].format(**commands, installed=install_extra("serve"))
+    text = _TEXTS[command].format(**commands, installed=install_extra("serve"))
+    return f"{text.rstrip()} {NOTICE}\n"
 
 
 def filled(text: str) -> str:

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
+from cancernet.base.console import PROGRAM, RED, coloured, fitted, typed
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
 from cancernet.base.processor import BFLOAT16_FLAGS, processor_flags, processors
-from cancernet.base.program import PROGRAM, typed
-from cancernet.base.screen import RED, coloured, fitted
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import Parser
 from cancernet.config import DATASETS, OUTPUT

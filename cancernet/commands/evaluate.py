@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.console import fitted
 from cancernet.base.errors import EXIT_OK, CancerNetError
 from cancernet.base.files import made_beside
-from cancernet.base.screen import fitted
 from cancernet.base.settings import setting
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (

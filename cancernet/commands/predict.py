@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.console import fitted, typed
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, EXIT_SOME_FAILED, CancerNetError
-from cancernet.base.program import typed
-from cancernet.base.screen import fitted
 from cancernet.base.settings import (
     check_settings,
     chosen_fields,
@@ -96,18 +95,21 @@ class PredictFlags:
         None,
         "how the map is made; occlusion needs only predictions (default: grad-cam)",
         group=_MAPS,
+        goes_with="explain",
         choices=("grad-cam", "hirescam", "grad-cam++", "occlusion"),
     )
     layer: str | None = setting(
         None,
         "the layer whose feature maps are used (default: the last with spatial extent)",
         group=_MAPS,
+        goes_with="explain",
         metavar="NAME",
     )
     class_: str | None = setting(
         None,
         "the class to explain (default: the one predicted for the image)",
         group=_MAPS,
+        goes_with="explain",
         metavar="NAME",
     )
 

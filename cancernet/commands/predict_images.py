@@ -4,58 +4,62 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from cancernet.base.console import BOLD, RED, YELLOW, coloured, fitted
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
-from cancernet.base.screen import BOLD, RED, YELLOW, coloured, fitted
 from cancernet.base.words import IMAGES_READ, NOTICE, counted
 from cancernet.commands.command_line import alert
 from cancernet.runs.run_folder import Run
+from cancernet.scoring.in_context import PredictorInContext, as_the_run_judges
 from cancernet.scoring.inputs import Inputs, listed_images
 from cancernet.scoring.prediction import Failure, Prediction
-from cancernet.scoring.predictor import Predictor, as_the_run_judges
+from cancernet.scoring.predictor import Predictor
 from cancernet.scoring.words import as_text, masks_skipped, reading_notes
 
 if TYPE_CHECKING:
     from cancernet.commands.predict import PredictFlags
     from cancernet.explaining.explainer import ExplanationFolder
     from cancernet.scoring.distributed import SpreadPredictor
-    from cancernet.scoring.output import CsvFile
-    from cancernet.scoring.predictor import AnyPredictor
     from cancernet.scoring.sorting import SortedFolder
 
 
 def predict_images(
-    images: list[Path], flags: "PredictFlags", trained: Run, own: Predictor | None
+    images: list[Path], flags: "PredictFlags", trained: Run, own: Predictor | None = None
 ) -> tuple[int, int]:
-    """Scores the images of a command line and writes what its flags ask for.
+    """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
 
     Args:
         images: files and folders.
-        flags: of `predict.py`.
+        flags: of `predict.py`; what they ask for besides is written as well.
         trained: the run that answers.
         own: what scores in place of the run's own model; or None.
 
     Returns:
-        How many images have been scored and how many could not be.
+        How many images have been scored and how many could not be, rows of an
+        interrupted CSV included.
+
+    Raises:
+        CancerNetError: there is no image in what was named.
     """
     named = images
     if flags.list_ is not None:
         named = listed_images(flags.list_, images, columns=flags.columns)
-    folder, sorting = _explanations(flags, trained), _sorting(flags, images)
+    inputs, folder, sorting = Inputs(named), _explanations(flags, trained), _sorting(flags, images)
     figure = _figure(images, flags.figure, flags, trained) if flags.figure else None
-    steps = (folder and folder.explain, sorting and sorting.put, figure)
+    steps = [step for step in (folder and folder.explain, sorting and sorting.put, figure) if step]
     with contextlib.ExitStack() as stack:
         each = own or stack.enter_context(_predictor(trained, flags.scheduler, flags.workers))
-        tally = predict_named(
-            each if flags.alone else as_the_run_judges(each),
-            named,
-            as_json_lines=flags.json,
-            csv_path=flags.csv,
-            overwrite=flags.overwrite,
-            also=[step for step in steps if step],
-        )
+        predictor = each if flags.alone else as_the_run_judges(each)
+        if flags.csv is None:
+            say = json_text if flags.json else _text_of(trained)
+            tally = _say_all(_passing_by(predictor.predict_many(inputs.names()), steps), say)
+        else:
+            tally = _fill_csv(predictor, named, inputs, flags, steps)
+        if not any(tally):
+            _refuse_nothing(inputs)
+        _say_what_was_named(inputs, in_words=flags.csv is None and not flags.json)
         if isinstance(each, Predictor):
             for note in reading_notes(each):
                 print(f"note: {note}", file=sys.stderr)
@@ -65,57 +69,18 @@ def predict_images(
     return tally
 
 
-def predict_named(
-    predictor: "AnyPredictor",
-    named: list[Path],
-    *,
-    as_json_lines: bool,
-    csv_path: Path | None,
-    overwrite: bool = False,
-    also: Sequence[Callable[[Prediction], None]] = (),
-) -> tuple[int, int]:
-    """Scores files and folders; prints each answer, or fills a CSV with a progress bar.
-
-    Args:
-        predictor: what scores.
-        named: files and folders.
-        as_json_lines: print JSON instead of words.
-        csv_path: a table to fill instead.
-        overwrite: replace a finished table of that name when the new one is complete.
-        also: what is called with every prediction before it is printed or written.
-
-    Returns:
-        How many images have been scored and how many could not be, rows of an
-        interrupted CSV included.
-
-    Raises:
-        CancerNetError: there is no image in what was named.
-    """
-    inputs = Inputs(named)
-    if csv_path is None:
-        say = json_text if as_json_lines else _text_of(predictor.run)
-        tally = _say_all(_passing_by(predictor.predict_many(inputs.names()), also), say)
-    else:
-        from cancernet.scoring.in_context import PredictorInContext
-        from cancernet.scoring.output import CsvFile
-
-        in_context = isinstance(predictor, PredictorInContext)
-        table = CsvFile(csv_path, predictor.run, named, in_context=in_context, overwrite=overwrite)
-        tally = _fill_csv(predictor, inputs, table, as_json_lines, also)
-    if not any(tally):
-        if inputs.masks:
-            raise CancerNetError(
-                f"what was named holds no image but {counted(inputs.masks, 'mask')}, recognised by "
-                "name; name a mask file itself to score it"
-            )
-        if inputs.links:
-            raise CancerNetError(
-                f"what was named holds no image but {_links(inputs.links)}; name a link itself to "
-                "score what is behind it"
-            )
-        raise CancerNetError(f"there is no image ({IMAGES_READ}) in what was named")
-    _say_what_was_named(inputs, in_words=csv_path is None and not as_json_lines)
-    return tally
+def _refuse_nothing(inputs: Inputs) -> NoReturn:
+    if inputs.masks:
+        raise CancerNetError(
+            f"what was named holds no image but {counted(inputs.masks, 'mask')}, recognised by "
+            "name; name a mask file itself to score it"
+        )
+    if inputs.links:
+        raise CancerNetError(
+            f"what was named holds no image but {_links(inputs.links)}; name a link itself to "
+            "score what is behind it"
+        )
+    raise CancerNetError(f"there is no image ({IMAGES_READ}) in what was named")
 
 
 def _links(count: int) -> str:
@@ -185,15 +150,18 @@ def _say_all(
 
 
 def _fill_csv(
-    predictor: "AnyPredictor",
+    predictor: "Predictor | SpreadPredictor | PredictorInContext",
+    named: list[Path],
     inputs: Inputs,
-    table: "CsvFile",
-    as_json_lines: bool,
+    flags: "PredictFlags",
     also: Sequence[Callable[[Prediction], None]],
 ) -> tuple[int, int]:
     from cancernet.base.console import progress_bar
-    from cancernet.scoring.output import distribution
+    from cancernet.scoring.output import CsvFile, distribution
 
+    assert flags.csv is not None
+    in_context, overwrite = isinstance(predictor, PredictorInContext), flags.overwrite
+    table = CsvFile(flags.csv, predictor.run, named, in_context=in_context, overwrite=overwrite)
     before = len(table.done) - table.failed
     if table.done:
         unread = f", {table.failed:,} could not be read" if table.failed else ""
@@ -203,14 +171,14 @@ def _fill_csv(
         todo = (image for image in todo if image not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))
     with contextlib.closing(progress_bar(results)) as bar:
-        say = json_text if as_json_lines else lambda result: ""
+        say = json_text if flags.json else lambda result: ""
         scored, failed = _say_all(bar, say, before_error=bar.clear)
     scored, failed = scored + before, failed + table.failed
     print(
         f"{table.path}: {scored:,} scored, {failed:,} could not be read",
-        file=sys.stderr if as_json_lines else sys.stdout,
+        file=sys.stderr if flags.json else sys.stdout,
     )
-    if not as_json_lines:
+    if not flags.json:
         print("\n".join(distribution(table.path, predictor.run)))
     return scored, failed
 
@@ -228,8 +196,6 @@ def _passing_by(
 def _explanations(flags: "PredictFlags", trained: Run) -> "ExplanationFolder | None":
     """Prepares the folder of --explain; loads TensorFlow only for a gradient method."""
     if flags.explain is None:
-        if flags.layer or flags.class_ or flags.method:
-            raise CancerNetError("--layer, --class and --method go with --explain DIR")
         return None
     from cancernet.explaining.explainer import ExplanationFolder
 

@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from cancernet.base.console import install_extra
 from cancernet.base.errors import EXIT_NOTHING_DONE, EXIT_OK, CancerNetError
-from cancernet.base.program import install_extra
 from cancernet.commands.command_line import (
     Parser,
     add_settings,

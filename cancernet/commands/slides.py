@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
+from cancernet.base.console import RED, fitted
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import FreeNames
-from cancernet.base.screen import RED, fitted
 from cancernet.base.words import DRAWN_IMAGES, NOTICE, counted, score_text, unlike_of
 from cancernet.commands.command_line import alert
 from cancernet.images.formats import say_oddities

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cancernet.base.console import fitted, typed
 from cancernet.base.errors import EXIT_OK, CancerNetError, SettingsError
-from cancernet.base.program import typed
-from cancernet.base.screen import fitted
 from cancernet.base.settings import check_setting, check_settings, setting, setting_fields
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import (
@@ -170,18 +169,19 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
 
 def _start(options: TrainOptions, config: TrainConfig, given: Mapping[str, Any]) -> None:
     from cancernet.evaluation.run_results import read_beside
-    from cancernet.planning.begin import new_folder, new_plan
+    from cancernet.planning.begin import new_folder
+    from cancernet.planning.plan import Plan
 
     name = options.recipe_name or DEFAULT_RECIPE
     folds = options.folds
     for other in options.beside:
         read_beside(other)  # what is wrong with it is said before the training
-    plan = new_plan(
-        config,
+    plan = Plan(
+        folder=options.run or new_folder(name if folds is None else f"{name}-folds"),
+        data=options.data or DATASETS / config.dataset,
+        config=config,
         recipe=name,
         given=given,
-        data=options.data,
-        folder=options.run or (None if folds is None else new_folder(f"{name}-folds")),
         command=typed_command(),
         beside=options.beside,
         logs=options.logs,

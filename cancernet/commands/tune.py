@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cancernet.base.console import import_tensorflow_quietly, progress_bar
+from cancernet.base.console import YELLOW, fitted, import_tensorflow_quietly, progress_bar, typed
 from cancernet.base.errors import EXIT_OK, StoppedError
-from cancernet.base.program import typed
-from cancernet.base.screen import YELLOW, fitted
 from cancernet.base.settings import check_settings, setting
 from cancernet.base.words import NOTICE
 from cancernet.commands.command_line import add_settings, alert, command_parser, given_settings

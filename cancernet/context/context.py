@@ -10,9 +10,14 @@ log odds are where the network finds both classes alike: stretching begins there
 without neighbours keeps its score. Then a score means the same with two neighbours as
 with eight, and one operating point fits both.
 
-Stains and scanners still shift the scores of a slide as a whole. The scores of a nearly complete
-slide tell by themselves where its two kinds of patches part, so it has an operating point of its
-own (`cancernet.context.slide_point`).
+Stains and scanners still shift the scores of a slide as a whole, so a nearly complete slide has an
+operating point of its own, found from its unlabelled scores. With tumour they fall into two groups.
+Otsu's threshold (IEEE Transactions on Systems, Man, and Cybernetics 9, 1979) parts them where the
+variance between the groups is greatest. Means over neighbours carry the tumour's scores beyond its
+outline, so that most of what lies between the groups is tissue: the slide's operating point lies
+`raised` above Otsu's threshold. It is kept within `FURTHEST` of the one that validation chose: it
+corrects a slide whose scores lie higher or lower as a whole, while its cost on a slide without
+tumour stays limited (benchmarks/README.md, "In context").
 """
 
 import dataclasses
@@ -21,16 +26,16 @@ import math
 import numpy as np
 
 from cancernet.base.records import Record
-from cancernet.context.neighbours import LEAST_WEIGHT, SPREAD, Places, surroundings
+from cancernet.context.neighbours import LEAST_WEIGHT, Places, surroundings
 from cancernet.measures.decisions import log_odds
 
 FORMER_SPREAD = 1.5  # sides of a patch: of runs which do not say theirs
-GAIN, OFFSET = 1.0, 0.0  # what is expected
-PRIOR_SLIDES = 4  # whole slides that this expectation counts for
-PRIOR_CURVATURE = 0.05  # of one slide's loss around its best gain and offset, about
-KEPT = (1.0, 0.5, 0.2)  # shares of the patches that a slide is thinned to
-LEAST_PATCHES = 10  # of each class with LEAST_WEIGHT of neighbours, in a whole slide
-RAISE = 0.5  # log odds that the operating point of a whole slide lies above Otsu's threshold
+# With fewer patches, or with sampled ones, the share of tumour is too odd to find the threshold.
+LEAST_PATCHES = 450
+LEAST_SHARE = 0.5  # of them that have most of their neighbours
+FURTHEST = 1.0  # log odds that a slide's operating point may lie from validation's
+_WIDEST = 8.0  # log odds beyond which scores count as the same
+_BINS = 256
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,76 +109,60 @@ class Context(Record):
         return self.even + (1 + self.gain * weight) * (mean - self.even) - self.offset * weight
 
 
-def fit_context(
-    probability: np.ndarray,
-    positive: np.ndarray,
-    places: Places,
-    *,
-    seed: int,
-    spread: float = SPREAD,
-    even: float = 0.0,
-) -> Context:
-    """Fits, on nearly complete slides, how much weight neighbours deserve.
-
-    The fit is by the least cross entropy; every slide and class weighs the same.
-    Few data sets have many whole slides, and where patches were sampled by class (all of one,
-    few of the other) having neighbours gives the class away. So only patients count whose
-    patches of both classes have neighbours. Their patches are also thinned at random, so that
-    the fit sees few neighbours as well as many. With few such patients the fit is drawn
-    towards what was measured on other patients (benchmarks/README.md, "In context").
+def operating_points(
+    context: Context, judged: JudgedPatches, places: Places, *, alone: float, chosen: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the operating point of every patch, (n,), and which are a slide's own, (n,) bool.
 
     Args:
-        probability: (n,) of the positive class, each patch alone, calibrated.
-        positive: (n,) whether the patch is of the positive class.
-        places: (n,) where the patches lie.
-        spread: standard deviation of the neighbours' weights, sides of a patch.
-        even: log odds where the network finds both classes alike. Since every class weighs the
-            same in the fit, it is taken off the scores for it.
+        context: the context that judged the patches.
+        places: (n,) where they lie.
+        alone: operating point of a patch without neighbours.
+        chosen: operating point in context that validation chose.
     """
-    from scipy.optimize import minimize
-
-    scores, positive = log_odds(probability) - even, np.asarray(positive, bool)
-    slides = np.asarray(places.slides)
-    whole = whole_slides(positive, places)
-    random = np.random.default_rng(seed)
-    samples = []
-    for slide in whole:
-        rows = np.flatnonzero(slides == slide)
-        for share in KEPT:
-            kept = rows[random.random(len(rows)) < share]
-            samples.append(_neighbourhoods(scores[kept], positive[kept], places.of(kept), spread))
-
-    def loss(values: np.ndarray) -> float:
-        fitted = Context(gain=float(values[0]), offset=float(values[1]), slides=0)
-        losses = [
-            np.logaddexp(0, -sign * fitted.stretched(mean, weight)) @ share
-            for mean, weight, sign, share in samples
-        ]
-        away = np.sum((values - (GAIN, OFFSET)) ** 2)
-        return float(sum(losses) / len(KEPT) + PRIOR_SLIDES * PRIOR_CURVATURE * away)
-
-    gain, offset = minimize(loss, (GAIN, OFFSET), bounds=[(0, None), (None, None)]).x.tolist()
-    return Context(
-        gain=gain, offset=offset, slides=len(whole), spread=spread, raised=RAISE, even=even
-    )
+    points = np.where(judged.alone, alone, chosen)
+    own = np.zeros(len(points), bool)
+    if not context.slide_points or len(points) < LEAST_PATCHES:
+        return points, own
+    for rows in _whole(places, judged.weight):
+        among = rows[~judged.alone[rows]]
+        points[among] = slide_point(judged.probability[among], chosen, context)
+        own[among] = True
+    return points, own
 
 
-def whole_slides(positive: np.ndarray, places: Places) -> list[str]:
-    """Returns the slides of which patches of both classes have neighbours on most sides."""
-    amid = surroundings(np.zeros(len(positive)), places).weight >= LEAST_WEIGHT
-    names, slide = np.unique(np.asarray(places.slides), return_inverse=True)
-    counts = [
-        np.bincount(slide[amid & (positive == kind)], minlength=len(names))
-        for kind in (False, True)
-    ]
-    return [str(name) for name in names[np.minimum(*counts) >= LEAST_PATCHES]]
+def slide_point(probability: np.ndarray, chosen: float, context: Context) -> float:
+    """Returns the operating point of a whole slide.
+
+    Args:
+        probability: (n,) of its patches in context.
+        chosen: operating point in context that validation chose.
+    """
+    even = context.even
+    middle = float(log_odds(np.array(chosen))) - even
+    scores = (log_odds(probability) - even).clip(-_WIDEST, _WIDEST)
+    counts, edges = np.histogram(scores, _BINS, (-_WIDEST, _WIDEST))
+    below, sums = np.cumsum(counts), np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
+    pairs = below * (below[-1] - below)
+    between = (sums[-1] * below / below[-1] - sums) ** 2 / np.maximum(pairs, 1)
+    between[pairs == 0] = 0
+    if not between.any():
+        return chosen
+    parted = float(edges[1:][np.argmax(between)])
+    point = even + min(max(parted + context.raised, middle - FURTHEST), middle + FURTHEST)
+    return float(1 / (1 + np.exp(-point)))
 
 
-def _neighbourhoods(
-    scores: np.ndarray, positive: np.ndarray, places: Places, spread: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns means and weights of one slide's patches, signs of their classes, shares of loss."""
-    around = surroundings(scores, places, spread)
-    kind = positive.astype(int)
-    shares = 0.5 / np.bincount(kind, minlength=2)[kind]
-    return around.mean, around.weight, np.where(kind == 1, 1.0, -1.0), shares
+def is_whole(weight: np.ndarray) -> bool:
+    """Tells whether a slide is nearly complete, by the weights (n,) of its patches' neighbours."""
+    return len(weight) >= LEAST_PATCHES and bool(np.mean(weight >= LEAST_WEIGHT) >= LEAST_SHARE)
+
+
+def _whole(places: Places, weight: np.ndarray) -> list[np.ndarray]:
+    """Returns the rows of each nearly complete slide."""
+    slides: dict[str, list[int]] = {}
+    for row, name in enumerate(np.asarray(places.slides).tolist()):
+        if places.columns[row] >= 0:
+            slides.setdefault(name, []).append(row)
+    found = [np.array(rows) for rows in slides.values()]
+    return [rows for rows in found if is_whole(weight[rows])]

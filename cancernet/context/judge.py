@@ -9,9 +9,8 @@ import numpy as np
 from cancernet.base.patch_name import read_place
 from cancernet.base.records import Record
 from cancernet.config import SPLITS
-from cancernet.context.context import Context
+from cancernet.context.context import Context, operating_points
 from cancernet.context.neighbours import Places
-from cancernet.context.slide_point import operating_points
 from cancernet.measures.assess import (
     TESTING,
     VALIDATION,

@@ -18,8 +18,7 @@ from cancernet.dataset.folds import (
 from cancernet.dataset.manifest import BuiltDataset, Part
 from cancernet.dataset.nearest_split import nearest_split
 from cancernet.dataset.splitting import TRAINING, notice_scarce, scarce_classes
-from cancernet.runs.cross_validation_record import CrossValidationRecord
-from cancernet.runs.run_record import Fold
+from cancernet.runs.run_record import CrossValidationRecord, Fold
 
 PATIENTS = "patients"
 # Of the patients that a fold does not test. More than in a single split, because the

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cancernet import catalog
+from cancernet.base.console import typed
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import read_json
-from cancernet.base.program import typed
 from cancernet.base.records import EntryError, Record, Written, from_json
 from cancernet.base.verdicts import CheckVerdict
 from cancernet.base.words import did_you_mean, with_word

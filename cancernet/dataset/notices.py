@@ -147,6 +147,13 @@ class Notice(Sparse):
     examples: tuple[str, ...] = ()
     sentence: str = ""
 
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """The classes of which it says that testing has no image."""
+        lacking = self.kind is NoticeKind.NO_IMAGES and self.split == "testing"
+        scarce = self.kind is NoticeKind.FEW_UNITS and "testing" not in self.splits
+        return self.classes if lacking or scarce else ()
+
 
 def notice_respelled(respelled: "Sequence[Respelled]") -> list[Notice]:
     """Returns a notice of the patients whose ids occur in several spellings, if there are any."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from cancernet.base.errors import SplitError
 from cancernet.base.words import counted
-from cancernet.catalog import Dataset, Reason
+from cancernet.catalog import Dataset, LeftOutFile, Reason
 from cancernet.config import SPLITS
 from cancernet.dataset.build_record import SetFacts
 from cancernet.dataset.images import Images
@@ -233,24 +233,22 @@ def _quotas(total: int, ratios: list[float]) -> np.ndarray:
 
 
 def refuse_missing_classes(
-    counts: np.ndarray, dataset: Dataset, strays: Sequence[str] = ()
+    counts: np.ndarray, dataset: Dataset, left_out: Sequence[LeftOutFile] = ()
 ) -> None:
     """Raises SplitError where a class has no image.
 
     Args:
         counts: images, (patients, classes).
-        strays: files that are in the folder of no class, perhaps because of its spelling.
+        left_out: some may be in the folder of no class because of its spelling.
     """
     per_class = counts.sum(axis=0)
     missing = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class == 0).tolist()]
     if missing:
         there = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class).tolist()]
-        renaming = ""
-        if strays:
-            left_out = counted(len(strays), "file is", "files are")
-            renaming = (
-                f", or rename folders: {left_out} {Reason.NO_CLASS.value}, first {min(strays)}"
-            )
+        renaming, reason = "", Reason.NO_CLASS
+        if strays := [file.source for file in left_out if file.reason is reason]:
+            files = counted(len(strays), "file is", "files are")
+            renaming = f", or rename folders: {files} {reason.value}, first {min(strays)}"
         raise SplitError(
             f"all {per_class.sum():,} images are of {' and '.join(there)}, none of "
             f"{' or '.join(missing)}; a network needs images of every class: add some"

@@ -29,7 +29,7 @@ from cancernet.report.content import DRAWN
 from cancernet.report.page import alerts
 from cancernet.report.rendering import number, render
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_record import read_finished_folds
+from cancernet.runs.run_folder import read_finished_folds
 from cancernet.runs.run_record import CROSS_VALIDATION
 
 WORDS = {name: figure_name(name) for name in METRICS} | {"brier": "Brier score (0 is best)"}

@@ -23,9 +23,14 @@ from cancernet.report.content import (
 )
 from cancernet.report.rendering import heat_map_of
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_record import read_finished_folds
 from cancernet.runs.metrics_file import read_metrics
-from cancernet.runs.run_folder import HISTORY, PREDICTIONS, VALIDATION_PREDICTIONS, Run
+from cancernet.runs.run_folder import (
+    HISTORY,
+    PREDICTIONS,
+    VALIDATION_PREDICTIONS,
+    Run,
+    read_finished_folds,
+)
 from cancernet.runs.run_record import CROSS_VALIDATION, ContextRecord, Setting
 from cancernet.scoring.predictor import Predictor
 
@@ -205,12 +210,12 @@ def content_of(run: Run, assessment: Assessment, *, title: str, asked: Asked) ->
 
 def asked_of(run: Run, /, **said: str) -> Asked:
     """Returns what was asked of a run's network; `said`, by field, replaces what the record has."""
-    record = run.record
+    record, taken = run.record, run.record.input
     name = record.model.name if record.model else run.name
     told = {"data_set": f"{record.dataset.name}: {record.dataset.title}", **said}
     return Asked(
         recipe=record.recipe,
-        network=Network(name=name, width=run.width, height=run.height),
+        network=Network(name=name, width=taken.width, height=taken.height),
         **told,
     )
 

@@ -94,7 +94,7 @@ class Explainer:
             CancerNetError: unknown method, class or layer.
             RunError: the run's Keras model is missing, altered or cannot be loaded.
         """
-        height, width = self.run.height, self.run.width
+        height, width = self.run.record.input.height, self.run.record.input.width
         if pixels.shape != (height, width, 3):
             raise ValueError(f"pixels of shape {pixels.shape}, not {(height, width, 3)}")
         if class_index is None:
@@ -150,7 +150,7 @@ class Explainer:
                 there = open_run(self.run.folder, check=(MODEL_KERAS,))
                 if there.record.checksum != self.run.record.checksum:
                     raise RunError(f"{self.run.folder} now holds another run; start again")
-                self._gradients = Gradients.of_file(self.run.keras)
+                self._gradients = Gradients.of_file(self.run.folder / MODEL_KERAS)
             return self._gradients
 
     def class_index(self, name: str) -> int:

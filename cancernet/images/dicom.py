@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile
 
+from cancernet.base.console import install_extra
 from cancernet.base.errors import ImageError
-from cancernet.base.program import install_extra
 from cancernet.images.formats import INVERTED, ODDITY, Oddity
 
 INSTALL = f"install it with {install_extra('dicom')}"

@@ -27,7 +27,7 @@ import numpy as np
 from cancernet.base.records import Record, Written
 from cancernet.config import CALIBRATIONS, RULES, TrainConfig
 from cancernet.measures import remarks as words
-from cancernet.measures.remarks import Kind, Remarked
+from cancernet.measures.remarks import Kind, Remark
 
 # float32 softmax ends near here; a probability of 0 would have no logarithm.
 SMALLEST = 1e-30
@@ -102,6 +102,26 @@ def rule_of(settings: Mapping[str, Any]) -> Rule:
     """Returns the rule of a training's settings; what an older run lacks is the default."""
     names = ("operating_rule", "target_sensitivity", "cost_ratio", "threshold")
     return Rule(*(settings.get(name, getattr(TrainConfig, name)) for name in names))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Remarked:
+    """Base of records with remarks. Files hold the values for programs and `note` for people."""
+
+    remarks: tuple[Remark, ...] = ()
+
+    @classmethod
+    def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the entries of version 0.1.0, which wrote sentences only, in today's form."""
+        note = entries.get("note")
+        if "remarks" in entries or not isinstance(note, str) or not note:
+            return entries
+        return {**entries, "remarks": [{"kind": Kind.SENTENCE.value, "values": {"text": note}}]}
+
+    @Written
+    def note(self) -> str:
+        """The remarks in sentences."""
+        return " ".join(words.sentences(self.remarks))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

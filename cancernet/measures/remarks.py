@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from cancernet.base.records import Written
 from cancernet.base.words import counted, some
 
 # Fewer patients with images of a class than this are said to be few.
@@ -282,23 +281,3 @@ def rule(name: str, number: float) -> str:
 def figure_name(name: str) -> str:
     """Returns what a reader calls a figure of `metrics.json`."""
     return FIGURES.get(name, name.replace("_", " "))
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Remarked:
-    """Base of records with remarks. Files hold the values for programs and `note` for people."""
-
-    remarks: tuple[Remark, ...] = ()
-
-    @classmethod
-    def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the entries of version 0.1.0, which wrote sentences only, in today's form."""
-        note = entries.get("note")
-        if "remarks" in entries or not isinstance(note, str) or not note:
-            return entries
-        return {**entries, "remarks": [{"kind": Kind.SENTENCE.value, "values": {"text": note}}]}
-
-    @Written
-    def note(self) -> str:
-        """The remarks in sentences."""
-        return " ".join(sentences(self.remarks))

@@ -5,15 +5,14 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cancernet.base.console import typed
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_locked, is_unfinished, lock, refuse_missing, remove_unfinished
-from cancernet.base.program import typed
 from cancernet.base.words import did_you_mean
-from cancernet.config import DATASETS, OUTPUT, TrainConfig
+from cancernet.config import OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, content_of, read_dataset
 from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.networks import LITE0, check_network, weights_in_package
@@ -94,13 +93,12 @@ def read_whole(folder: Path) -> BuiltDataset:
 def check_fit(dataset: BuiltDataset, config: TrainConfig) -> None:
     """Raises CancerNetError when the settings are made for another data set."""
     if dataset.name != config.dataset:
-        better = first_start(dataset.name, max(dataset.image_size)).flags
+        flags = first_start(dataset.name, max(dataset.image_size)).flags
+        better = f" (better: begin with `{flags}`)" if flags else ""
         raise CancerNetError(
             f"{dataset.folder} holds the data set {dataset.name!r}, but these settings are for "
             f"{config.dataset!r}{did_you_mean(config.dataset, [dataset.name])}; name a fitting "
-            f"--data folder, or add `--dataset {dataset.name}`"
-            + f" (better: begin with `{better}`)"
-            * bool(better)
+            f"--data folder, or add `--dataset {dataset.name}`{better}"
         )
     if config.calibration == "isotonic" and len(dataset.classes) != 2:
         raise CancerNetError(
@@ -169,22 +167,6 @@ def _limited_part(part: Part, limit: int, seed: int) -> Part:
         )
     )
     return part.at(chosen)
-
-
-def new_plan(
-    config: TrainConfig, *, recipe: str, data: Path | None, folder: Path | None, **more: Any
-) -> Plan:
-    """Plans a new training; without `data` or `folder` these are where they usually are.
-
-    `more` are other fields of `Plan`.
-    """
-    return Plan(
-        folder=folder or new_folder(recipe),
-        data=data or DATASETS / config.dataset,
-        config=config,
-        recipe=recipe,
-        **more,
-    )
 
 
 def new_folder(recipe: str) -> Path:

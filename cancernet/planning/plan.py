@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.console import install_extra
 from cancernet.base.errors import CancerNetError
-from cancernet.base.program import install_extra
 from cancernet.base.settings import flag_of
 from cancernet.config import TrainConfig
 from cancernet.context.judge import ContextAssessment

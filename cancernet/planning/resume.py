@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
+from cancernet.base.console import typed
 from cancernet.base.errors import RunError
 from cancernet.base.files import read_json
-from cancernet.base.program import typed
 from cancernet.base.records import EntryError, from_json
 from cancernet.base.settings import flag_of
 from cancernet.config import OUTPUT, TrainConfig

@@ -9,7 +9,9 @@
         checkpoint/      only while the training is unfinished
 
 `run.json` is written last: a run counts as finished when it says so, and it holds
-the SHA-256 of the files it vouches for and of itself.
+the SHA-256 of the files it vouches for and of itself. A cross-validation has
+`cross_validation.json` in its place, which says which patients are in which fold and how far it
+is, and its folds are whole runs below it: `fold-01/`, `fold-02/`, …
 """
 
 import dataclasses
@@ -22,17 +24,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cancernet.base.console import typed
 from cancernet.base.errors import RunError
 from cancernet.base.files import (
     read_json,
     sha256_of,
     write_json,
 )
-from cancernet.base.program import typed
 from cancernet.base.records import EntryError, as_json, from_json
 from cancernet.config import OUTPUT
 from cancernet.measures.decisions import NONE, Calibration
-from cancernet.runs.run_record import CROSS_VALIDATION, FORMAT, ContextRecord, RunRecord
+from cancernet.runs.run_record import (
+    CROSS_VALIDATION,
+    FORMAT,
+    ContextRecord,
+    CrossValidationRecord,
+    RunRecord,
+)
 
 RUN_FILE = "run.json"
 MODEL_KERAS = "model.keras"
@@ -63,11 +71,6 @@ class Run:
         return self.folder / MODEL_ONNX
 
     @property
-    def keras(self) -> Path:
-        """The model for Keras."""
-        return self.folder / MODEL_KERAS
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the model's outputs."""
         return self.record.classes
@@ -91,21 +94,6 @@ class Run:
     def positive_words(self) -> str:
         """The positive classes in words, e.g. "IDC"."""
         return " or ".join(map(self.word, self.positive))
-
-    @property
-    def width(self) -> int:
-        """Width of the network's input, pixels."""
-        return self.record.input.width
-
-    @property
-    def height(self) -> int:
-        """Height of the network's input, pixels."""
-        return self.record.input.height
-
-    @property
-    def interpolation(self) -> str:
-        """How images are scaled to that size."""
-        return self.record.input.interpolation
 
     @property
     def threshold(self) -> float:
@@ -218,6 +206,41 @@ def write_run_file(folder: Path, record: RunRecord) -> None:
     """Writes run.json atomically, with its checksum."""
     content = as_json(record)
     write_json(folder / RUN_FILE, {**content, "checksum": _checksum(content)})
+
+
+def write_cross_validation(folder: Path, record: CrossValidationRecord) -> None:
+    """Writes the record atomically."""
+    write_json(folder / CROSS_VALIDATION, record)
+
+
+def read_cross_validation(folder: Path) -> CrossValidationRecord:
+    """Reads the record.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    path = folder / CROSS_VALIDATION
+    try:
+        return from_json(CrossValidationRecord, read_json(path))
+    except FileNotFoundError:
+        raise RunError(f"{folder} holds no cross-validation ({CROSS_VALIDATION})") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}); start a new run") from None
+
+
+def read_finished_folds(folder: Path) -> CrossValidationRecord:
+    """Reads the record of a finished cross-validation.
+
+    Raises:
+        RunError: there is none, it is damaged, or not finished.
+    """
+    record = read_cross_validation(folder)
+    if not record.is_finished:
+        raise RunError(
+            f"the cross-validation in {folder} is not finished; go on with "
+            f"`{typed('train')} --resume --run {folder}`"
+        )
+    return record
 
 
 def vouch_for(folder: Path, names: list[str]) -> dict[str, str]:

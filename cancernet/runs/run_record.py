@@ -1,4 +1,4 @@
-"""`run.json` as a typed record: what was trained, on what and how."""
+"""`run.json` and `cross_validation.json` as typed records: what was trained, on what and how."""
 
 import dataclasses
 import math
@@ -82,7 +82,7 @@ class DatasetFacts(Record):
     @classmethod
     def upgraded(cls, entries: Mapping[str, Any]) -> Mapping[str, Any]:
         """Returns the entries of version 0.1.0, which wrote a sentence, in today's form."""
-        return upgraded_leaks({"leaks": [], **entries})
+        return entries if "leaks" in entries else upgraded_leaks({"leaks": [], **entries})
 
     @Written
     def leak(self) -> str:
@@ -265,3 +265,24 @@ class RunRecord(TrainingRecord):
             raise ValueError("`calibration.shares` must have one number for each of `classes`")
         if self.context is not None and len(self.classes) != 2:
             raise ValueError("`context` needs exactly two `classes`")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WholeDataset(Record):
+    """The data set that the folds divide: where it lies, and the SHA-256 of its manifest."""
+
+    folder: str
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CrossValidationRecord(TrainingRecord):
+    """The content of `cross_validation.json`; `asked` is what --folds named."""
+
+    dataset: WholeDataset
+    asked: str
+    folds: tuple[Fold, ...]
+
+    def __post_init__(self) -> None:
+        if not self.folds:
+            raise ValueError("`folds` is empty")

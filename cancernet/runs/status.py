@@ -6,9 +6,9 @@ import itertools
 import statistics
 from pathlib import Path
 
+from cancernet.base.console import typed
 from cancernet.base.errors import RunError
 from cancernet.base.files import is_locked, parse_json
-from cancernet.base.program import typed
 from cancernet.base.records import Record, from_json
 from cancernet.runs import run_folder
 from cancernet.runs.run_record import RunRecord

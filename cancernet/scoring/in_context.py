@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cancernet.base.patch_name import patient_key, read_place
+from cancernet.context.context import LEAST_PATCHES, is_whole, operating_points
 from cancernet.context.neighbours import Places, surroundings, within_reach
-from cancernet.context.slide_point import LEAST_PATCHES, is_whole, operating_points
 from cancernet.measures.decisions import both_classes
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import (
@@ -205,6 +205,13 @@ class PredictorInContext:
     def _forget(self, key: SlideKey | None) -> None:
         if key is not None and (slide := self._slides.pop(key, None)):
             self._kept -= len(slide.files)
+
+
+def as_the_run_judges(
+    alone: "Predictor | SpreadPredictor",
+) -> "Predictor | SpreadPredictor | PredictorInContext":
+    """Returns a predictor that judges as the run does: each image alone, or with neighbours."""
+    return alone if alone.run.record.context is None else PredictorInContext(alone)
 
 
 class _Round:

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from cancernet.base.archives import check_hdf5, check_zip
+from cancernet.base.console import typed
 from cancernet.base.errors import RunError, first_line
 from cancernet.base.files import parse_json, sha256_of
-from cancernet.base.program import typed
 
 NETWORK_ONLY = ".json"  # its weights lie in another file
 SUFFIXES = (".keras", ".h5", ".hdf5", NETWORK_ONLY)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -33,12 +33,6 @@ from cancernet.scoring.prediction import (
     interpret,
     interpreted,
 )
-
-if TYPE_CHECKING:
-    from cancernet.scoring.distributed import SpreadPredictor
-    from cancernet.scoring.in_context import PredictorInContext
-
-    AnyPredictor: TypeAlias = "Predictor | SpreadPredictor | PredictorInContext"
 
 # So small that the activations stay in a core's own cache, and that a first answer with its
 # neighbours waits for little memory; the answers do not depend on it.
@@ -93,15 +87,16 @@ class Predictor:
     def _check_ends(self) -> str:
         """Returns the input's name if the run's images and classes fit the model."""
         run, inputs, found = self.run, self._session.get_inputs(), self._session.get_outputs()
+        height, width = run.record.input.height, run.record.input.width
         sides = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else []
         # A side that takes any size has a name or None instead of a number.
         fits = len(sides) == 4 and all(
             not isinstance(side, int) or side == size
-            for side, size in zip(sides[1:], (run.height, run.width, 3), strict=True)
+            for side, size in zip(sides[1:], (height, width, 3), strict=True)
         )
         if not (fits and found and found[0].shape):
             raise RunError(
-                f"{run.onnx} does not take RGB images of {run.width}x{run.height} pixels, as "
+                f"{run.onnx} does not take RGB images of {width}x{height} pixels, as "
                 "run.json says; restore it from a copy"
             )
         if found[0].shape[-1] != len(run.classes):
@@ -225,15 +220,6 @@ class Predictor:
             (path, image if isinstance(image, Failure) else next(scores))
             for path, image in zip(paths, images, strict=True)
         ]
-
-
-def as_the_run_judges(each: "Predictor | SpreadPredictor") -> "AnyPredictor":
-    """Returns a predictor that judges as the run does: each image alone, or with neighbours."""
-    if each.run.record.context is None:
-        return each
-    from cancernet.scoring.in_context import PredictorInContext
-
-    return PredictorInContext(each)
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:

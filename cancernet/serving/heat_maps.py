@@ -28,7 +28,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 import cancernet
 from cancernet.base.errors import CancerNetError, ImageError, RunError
 from cancernet.images.reading import encoded
-from cancernet.runs.run_folder import Run, open_run, read_run_file
+from cancernet.runs.run_folder import MODEL_KERAS, Run, open_run, read_run_file
 from cancernet.serving.answers import Explained
 from cancernet.serving.problems import Fault, Journal, Refusal, busy, time_limit
 from cancernet.serving.scorer import decode
@@ -64,7 +64,9 @@ _ANSWER: TypeAdapter[Explained | NotExplained] = TypeAdapter(Explained | NotExpl
 
 def method_for(run: Run) -> str:
     """The method of a run's heat maps: "grad-cam" if TensorFlow and model.keras are there."""
-    able = run.keras.is_file() and importlib.util.find_spec("tensorflow") is not None
+    able = (run.folder / MODEL_KERAS).is_file() and importlib.util.find_spec(
+        "tensorflow"
+    ) is not None
     return "grad-cam" if able else "occlusion"
 
 

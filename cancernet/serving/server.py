@@ -11,8 +11,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from cancernet.base.console import fitted
 from cancernet.base.errors import CancerNetError
-from cancernet.base.screen import fitted
 from cancernet.base.words import DRAWN, NOTICE
 from cancernet.runs.run_folder import Run
 from cancernet.serving.application import make_application

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cancernet.base.console import install_extra
 from cancernet.base.errors import CancerNetError, ImageError, first_line
-from cancernet.base.program import install_extra
 from cancernet.images.formats import MOST_PAGES, NOTHING_ODD, Oddity
 from cancernet.images.reading import read_rgb
 

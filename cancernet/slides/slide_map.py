@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cancernet.base.errors import ImageError
+from cancernet.context.context import operating_points
 from cancernet.context.neighbours import Places
-from cancernet.context.slide_point import operating_points
 from cancernet.images.reading import read_rgb
 from cancernet.runs.run_record import ContextRecord
 from cancernet.slides.cells import Cells, Polygon, check_grid

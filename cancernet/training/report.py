@@ -1,4 +1,4 @@
-"""The report of a finished training: its content, its pictures, its slide maps."""
+"""The report of a finished training: its content, its slide maps, its data and network."""
 
 import dataclasses
 import functools
@@ -8,26 +8,39 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from PIL import Image
 
-from cancernet.base.errors import CancerNetError
+from cancernet.base.errors import CancerNetError, ImageError
 from cancernet.base.files import write_bytes
 from cancernet.base.parallel import Start
 from cancernet.base.words import NOTICE
 from cancernet.dataset.build_record import read_audit
-from cancernet.dataset.manifest import NO_POSITION
+from cancernet.dataset.manifest import NO_POSITION, BuiltDataset
 from cancernet.evaluation.run_results import asked_of, content_of, read_besides
-from cancernet.planning.plan import Finished
+from cancernet.images.reading import read_rgb
+from cancernet.measures.assess import Assessment
+from cancernet.measures.remarks import Kind, remark
+from cancernet.models import network as entry_of
+from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image
+from cancernet.planning.plan import Finished, Training
 from cancernet.report.content import ReportContent, SlidePicture, say_unit
 from cancernet.report.figures.drawings import FIGURES, Figures
 from cancernet.report.page import write_cards, write_report
+from cancernet.report.portrait import Example, KernelViews, Layer, Portrait, SplitFigures
 from cancernet.runs.run_folder import Run
+from cancernet.scoring.predictor import Predictor, prepare
 from cancernet.slides.output import draw_patches
 from cancernet.slides.slide_map import FiguresInContext, ScoredPatch, SlideFigures
-from cancernet.training.portrait import make_portrait
+from cancernet.training.data.batches import plain_batches
 
 _log = logging.getLogger(__name__)
 
 MOST_SLIDES = 6  # maps in a report; more would make it slow to open
+SAMPLES_A_CLASS = 6
+EXAMPLES = 16
+THUMBNAIL = 128  # pixels of the longer side
+# More would take minutes on the whole of IDC and change the third digit.
+MOST_TRAINING_IMAGES = 10_000
 
 
 def write_pictures_and_report(
@@ -59,7 +72,8 @@ def _report_content(finished: Finished) -> ReportContent:
         first_weights=record.weights.words() if record.weights else "",
     )
     asked = dataclasses.replace(asked, network=network)
-    content = content_of(run, finished.assessment, title=run.name, asked=asked)
+    assessment = noticed_once(finished.assessment, dataset)
+    content = content_of(run, assessment, title=run.name, asked=asked)
     machine = f"{record.machine.processor}, {record.machine.cores} cores"
     beside, missing = read_besides(record.beside)
     return dataclasses.replace(
@@ -71,6 +85,16 @@ def _report_content(finished: Finished) -> ReportContent:
         beside=beside,
         context=finished.context,
     )
+
+
+def noticed_once(assessment: Assessment, dataset: BuiltDataset) -> Assessment:
+    """Returns the assessment without a remark that only repeats notices of the data set."""
+    noticed = {name for notice in dataset.notices for name in notice.untested}
+    called = enumerate(map(dataset.called, range(len(dataset.classes))))
+    untested = tuple(dataset.classes[place] for place, name in called if name in noticed)
+    repeated = remark(Kind.CLASSES_WITHOUT_IMAGES, names=untested)
+    remarks = tuple(one for one in assessment.remarks if one != repeated)
+    return dataclasses.replace(assessment, remarks=remarks)
 
 
 def begin_slide_pictures(
@@ -141,3 +165,135 @@ def write_slide_pictures(
             )
         )
     return pictures
+
+
+def make_portrait(model: keras.Model, finished: Finished) -> Portrait:
+    """Gathers counts, samples, layers and examples; random choices follow the settings' seed."""
+    dataset = finished.training.dataset
+    random = np.random.default_rng(finished.training.config.seed)
+    examples, wrong = _examples(finished, random)
+    lines: list[str] = []
+    model.summary(line_length=100, print_fn=lines.append, expand_nested=True)
+    return Portrait(
+        counts={name: list(one.classes.values()) for name, one in dataset.counts.items()},
+        samples=_samples(dataset, random),
+        layers=layers_of(model),
+        summary="\n".join(lines) + "\n",
+        splits=_splits(finished, random),
+        examples=examples,
+        wrong=wrong,
+        kernels=_kernels(finished.training, random),
+    )
+
+
+def layers_of(model: keras.Model) -> list[Layer]:
+    """Returns the layers of a built model in order, those of models inside it one by one."""
+    found: list[Layer] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found += layers_of(layer)
+            continue
+        shapes = ["×".join(map(str, weight.shape)) for weight in layer.weights if weight.shape]
+        output = keras.tree.flatten(layer.output)[0]
+        found.append(
+            Layer(
+                name=layer.name,
+                kind=type(layer).__name__,
+                output=tuple(int(size) for size in output.shape[1:]),
+                parameters=int(layer.count_params()) if layer.built else 0,
+                trainable=sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
+                derivation=" + ".join(shapes),
+            )
+        )
+    return found
+
+
+def _samples(dataset: BuiltDataset, random: np.random.Generator) -> dict[str, list[np.ndarray]]:
+    part = dataset.split("training")
+    found = {}
+    for label, word in enumerate(dataset.words):
+        places = np.flatnonzero(part.labels == label)
+        chosen = random.permutation(places)[:SAMPLES_A_CLASS]
+        found[word] = [_thumbnail(dataset.folder / part.paths[place]) for place in chosen]
+    return found
+
+
+def _examples(finished: Finished, random: np.random.Generator) -> tuple[list[Example], int]:
+    dataset = finished.training.dataset
+    testing = finished.assessment.scored["testing"]
+    predicted = finished.assessment.predicted()
+    right = predicted == testing.truth
+    wrong_places = random.permutation(np.flatnonzero(~right))
+    right_places = random.permutation(np.flatnonzero(right))
+    wrong = min(len(wrong_places), max(EXAMPLES // 2, EXAMPLES - len(right_places)))
+    chosen = [*wrong_places[:wrong], *right_places[: EXAMPLES - wrong]]
+    words = dataset.words
+    return [
+        Example(
+            pixels=_thumbnail(dataset.folder / testing.paths[place]),
+            truth=words[testing.truth[place]],
+            predicted=words[predicted[place]],
+            probability=float(testing.probabilities[place, predicted[place]]),
+            right=bool(right[place]),
+        )
+        for place in chosen
+    ], int((~right).sum())
+
+
+def _splits(finished: Finished, random: np.random.Generator) -> list[SplitFigures]:
+    training = finished.training
+    labels = training.dataset.split("training").labels
+    places = np.sort(random.permutation(len(labels))[:MOST_TRAINING_IMAGES])
+    predictor = Predictor(Run(folder=training.folder, record=finished.record))
+    pixels = plain_batches(training.dataset, "training", training.config).pixels
+    rows = [
+        predictor.probabilities(pixels[places[start : start + 256]])
+        for start in range(0, len(places), 256)
+    ]
+    found = [_figures("training", labels[places], np.concatenate(rows), of=len(labels))]
+    for name, split in finished.alone.scored.items():
+        found.append(_figures(name, split.truth, split.probabilities, of=len(split.truth)))
+    return found
+
+
+def _figures(name: str, truth: np.ndarray, probabilities: np.ndarray, *, of: int) -> SplitFigures:
+    own = probabilities[np.arange(len(truth)), truth].astype(np.float64)
+    return SplitFigures(
+        split=name,
+        images=len(truth),
+        of=of,
+        loss=float(-np.log(np.clip(own, 1e-7, 1.0)).mean()),
+        accuracy=float((probabilities.argmax(axis=1) == truth).mean()),
+    )
+
+
+def _kernels(training: Training, random: np.random.Generator) -> KernelViews | None:
+    dataset, config = training.dataset, training.config
+    used = entry_of(config.model).kernel
+    if not used:
+        return None
+    part = dataset.split("training")
+    path = dataset.folder / part.paths[int(random.integers(len(part.paths)))]
+    return kernel_views(prepare(path, training.input).pixels, used)
+
+
+def kernel_views(pixels: np.ndarray, used: str) -> KernelViews:
+    """Filters one image, uint8 (height, width, 3), with every kernel; `used` is marked."""
+    batch = np.asarray(pixels, np.float32)[None]
+    return KernelViews(
+        used=used,
+        original=pixels,
+        filtered={name: np.asarray(filter_image(batch, name))[0] for name in KERNELS},
+        stretched={name: np.asarray(filter_and_stretch(batch, name))[0] for name in KERNELS},
+        coefficients=KERNELS,
+    )
+
+
+def _thumbnail(path: Path) -> np.ndarray:
+    try:
+        image = read_rgb(path)
+    except ImageError:
+        # It was scored a moment ago; a report must not fail for a picture.
+        return np.full((8, 8, 3), 200, np.uint8)
+    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.uint8)

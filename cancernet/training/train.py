@@ -13,10 +13,9 @@ import keras
 import numpy as np
 
 from cancernet.appearance.fit import Files, describe_files
-from cancernet.base.console import progress_bar
+from cancernet.base.console import progress_bar, typed
 from cancernet.base.errors import RunError, describe_os_error
 from cancernet.base.parallel import Start
-from cancernet.base.program import typed
 from cancernet.context.judge import assess_judged
 from cancernet.dataset.manifest import BuiltDataset
 from cancernet.measures.assess import choose_point

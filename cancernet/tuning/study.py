@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cancernet.base.console import install_extra
 from cancernet.base.errors import CancerNetError, first_line
 from cancernet.base.files import lock
-from cancernet.base.program import install_extra
 from cancernet.tuning.space import Value
 
 if TYPE_CHECKING:

@@ -323,7 +323,9 @@ def test_a_build_is_asked_for_as_the_script_asks(monkeypatch, capsys):
         logging.getLogger("cancernet").info("built")
         return outcome
 
-    monkeypatch.setattr("cancernet.building.prepare.prepare", lambda *g, **k: asked.append((*g, k)))
+    monkeypatch.setattr(
+        "cancernet.building.settings.prepare", lambda *g, **k: asked.append((*g, k))
+    )
     monkeypatch.setattr("cancernet.building.build.build", lambda wanted: outcome)
     monkeypatch.setattr("cancernet.building.summary.describe", lambda outcome: "told")
     monkeypatch.setattr("cancernet.commands.build.build_and_tell", build_and_tell)

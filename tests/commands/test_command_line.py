@@ -8,7 +8,7 @@ import pytest
 
 from cancernet import __version__
 from cancernet.__main__ import main
-from cancernet.base import program
+from cancernet.base import console
 from cancernet.base.errors import CancerNetError
 from cancernet.base.settings import check_settings, setting
 from cancernet.commands.command_line import Parser, add_settings, given_settings, run
@@ -129,7 +129,7 @@ def test_a_package_that_is_not_installed_is_one_sentence(capsys):
         run(lambda: importlib.import_module("cancernet.no_such_room"))
 
 
-@pytest.mark.parametrize("command", program.SCRIPTS)
+@pytest.mark.parametrize("command", console.SCRIPTS)
 def test_the_examples_of_a_help_fit_80_columns(command):
     examples = [line for line in description(command).splitlines() if line.startswith(" ")]
     assert examples and max(map(len, examples)) <= 80

@@ -5,18 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cancernet.context.context import RAISE, Context
-from cancernet.context.neighbours import SPREAD, Places
-from cancernet.context.slide_point import (
+from cancernet.context.context import (
     FURTHEST,
     LEAST_PATCHES,
+    Context,
     is_whole,
     operating_points,
     slide_point,
 )
+from cancernet.context.neighbours import SPREAD, Places
 from cancernet.measures.decisions import log_odds
 
-CONTEXT = Context(gain=1.0, offset=0.0, slides=3, spread=SPREAD, slide_points=True, raised=RAISE)
+CONTEXT = Context(gain=1.0, offset=0.0, slides=3, spread=SPREAD, slide_points=True, raised=0.5)
 ALONE, CHOSEN = 0.4, 0.5
 
 

@@ -22,8 +22,12 @@ from cancernet.measures.remarks import Kind, remark
 from cancernet.measures.scored import Scored, write_scored
 from cancernet.planning.begin import open_dataset
 from cancernet.planning.plan import Plan, Resume, Training
-from cancernet.runs.cross_validation_record import read_cross_validation
-from cancernet.runs.run_folder import read_run_file, vouch_for, write_run_file
+from cancernet.runs.run_folder import (
+    read_cross_validation,
+    read_run_file,
+    vouch_for,
+    write_run_file,
+)
 from cancernet.runs.run_record import FINISHED, ContextRecord
 from cancernet.training import train as training
 from cancernet.training.network import FirstWeights

@@ -25,7 +25,8 @@ from cancernet.building import build as building
 from cancernet.building import staging
 from cancernet.building.source_files import find_files
 from cancernet.catalog import Reason
-from cancernet.commands.predict_images import predict_named
+from cancernet.commands.predict import PredictFlags
+from cancernet.commands.predict_images import predict_images
 from cancernet.dataset.build_record import read_audit
 from cancernet.dataset.manifest import read_dataset
 from cancernet.runs import run_folder
@@ -254,9 +255,7 @@ def images(tmp_path):
 
 
 def scored(run, folder, table):
-    return predict_named(
-        Predictor(run_folder.open_run(run)), [folder], as_json_lines=False, csv_path=table
-    )
+    return predict_images([folder], PredictFlags(csv=table), run_folder.open_run(run))
 
 
 def paths_in(table):
@@ -293,12 +292,8 @@ def test_scoring_files_that_vanish_change_or_cannot_be_read(tiny_run, images, tm
     (images / "008.png").write_bytes(b"cut")
     gone = tmp_path / "images" / "007.png"
     with mode(images / "009.png", 0):
-        tally = predict_named(
-            Predictor(run_folder.open_run(tiny_run)),
-            [*listed, gone],
-            as_json_lines=False,
-            csv_path=tmp_path / "p.csv",
-        )
+        flags = PredictFlags(csv=tmp_path / "p.csv")
+        tally = predict_images([*listed, gone], flags, run_folder.open_run(tiny_run))
     assert tally == (37, 3)
     said = capsys.readouterr().err
     assert "007.png: there is no such file" in said
@@ -318,7 +313,6 @@ def test_two_scorings_into_one_table(tiny_run, images, tmp_path):
 
 @in_fresh_process
 def test_scoring_with_little_memory(tiny_run, tmp_path, capsys):
-    from cancernet.scoring.predictor import Predictor
 
     folder = tmp_path / "large"
     folder.mkdir()

@@ -38,7 +38,7 @@ from cancernet.measures.scored import read_scored
 from cancernet.recipe_file import read_recipe
 from cancernet.report.rendering import heat_map_of
 from cancernet.runs import run_folder
-from cancernet.runs.cross_validation_record import read_cross_validation
+from cancernet.runs.run_folder import read_cross_validation
 from cancernet.runs.run_record import RunRecord
 from cancernet.runs.status import describe_status
 from cancernet.sample.folder import drawn_marker
@@ -150,7 +150,7 @@ def _run(folder: Path, text: str) -> None:
         predictor = object.__new__(Predictor)
         predictor.run = run
         predictor._positive = [run.classes.index(name) for name in run.positive]
-        assert run.width * run.height <= 10**8
+        assert run.record.input.width * run.record.input.height <= 10**8
         predictor.prepare(SMALL_IMAGE)
         row = run.calibration.apply(np.full((1, len(run.classes)), 1 / len(run.classes)))
         json_text(interpret(run, "x", Score(row[0]), run.threshold))

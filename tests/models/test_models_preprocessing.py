@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cancernet.models.preprocessing import KERNELS, filter_and_stretch, filter_image, preprocess
 from cancernet.networks import APPLICATIONS
-from cancernet.training.portrait import kernel_views
+from cancernet.training.report import kernel_views
 
 MODULES = [
     module

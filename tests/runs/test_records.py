@@ -8,10 +8,9 @@ import pytest
 from cancernet.base.errors import RunError
 from cancernet.base.records import as_json
 from cancernet.dataset.notices import LeakKind
-from cancernet.runs import cross_validation_record, run_record
-from cancernet.runs.cross_validation_record import CrossValidationRecord, WholeDataset
+from cancernet.runs import run_folder, run_record
 from cancernet.runs.metrics_file import METRICS, metrics_of, read_metrics, write_metrics
-from cancernet.runs.run_record import FirstWeights, Fold
+from cancernet.runs.run_record import CrossValidationRecord, FirstWeights, Fold, WholeDataset
 from tests.helpers.evaluation_examples import assessed
 
 FOLDS = CrossValidationRecord(
@@ -46,24 +45,24 @@ def test_missing_or_damaged_figures_are_refused(tmp_path, content):
 
 
 def test_a_cross_validation_comes_back_when_it_is_finished(tmp_path):
-    cross_validation_record.write_cross_validation(tmp_path, FOLDS)
-    assert cross_validation_record.read_cross_validation(tmp_path) == FOLDS
+    run_folder.write_cross_validation(tmp_path, FOLDS)
+    assert run_folder.read_cross_validation(tmp_path) == FOLDS
     assert [fold.name for fold in FOLDS.folds] == ["fold-01", "fold-12"]
     with pytest.raises(RunError, match=f"not finished; .* --resume --run {tmp_path}`"):
-        cross_validation_record.read_finished_folds(tmp_path)
+        run_folder.read_finished_folds(tmp_path)
     done = dataclasses.replace(FOLDS, status=run_record.FINISHED)
-    cross_validation_record.write_cross_validation(tmp_path, done)
-    assert cross_validation_record.read_finished_folds(tmp_path) == done
+    run_folder.write_cross_validation(tmp_path, done)
+    assert run_folder.read_finished_folds(tmp_path) == done
 
 
 def test_a_missing_or_damaged_cross_validation_is_refused(tmp_path):
     with pytest.raises(RunError, match="holds no cross-validation"):
-        cross_validation_record.read_cross_validation(tmp_path)
-    path = tmp_path / cross_validation_record.CROSS_VALIDATION
+        run_folder.read_cross_validation(tmp_path)
+    path = tmp_path / run_folder.CROSS_VALIDATION
     for content in ("{", "{}", json.dumps({**as_json(FOLDS), "folds": []})):
         path.write_text(content)
         with pytest.raises(RunError, match=r"cross_validation\.json is damaged"):
-            cross_validation_record.read_cross_validation(tmp_path)
+            run_folder.read_cross_validation(tmp_path)
 
 
 def test_first_weights_in_words():

@@ -13,6 +13,7 @@ from cancernet.base.errors import RunError
 from cancernet.measures.decisions import NONE
 from cancernet.report import rendering
 from cancernet.runs import run_folder
+from cancernet.runs.run_record import Input
 from tests.conftest import write_tiny_run
 
 
@@ -98,8 +99,8 @@ def changed(folder, **entries):
 
 def test_what_prediction_reads_of_a_run(tiny_run, monkeypatch):
     run = run_folder.open_run(tiny_run)
-    assert (run.onnx, run.keras) == (tiny_run / "model.onnx", tiny_run / "model.keras")
-    assert (run.width, run.height, run.interpolation) == (48, 48, "bilinear")
+    assert run.onnx == tiny_run / "model.onnx"
+    assert run.record.input == Input(width=48, height=48, interpolation="bilinear")
     assert (run.rule, run.leak, run.calibration) == ("fixed threshold 0.4", "", NONE)
     assert [run.word(label) for label in run.classes] == list(run.words) == ["no IDC", "IDC"]
     monkeypatch.chdir(tiny_run)
@@ -115,7 +116,7 @@ def test_a_run_of_three_classes_without_an_operating_point(tiny_run):
     changed(tiny_run, operating_point=None)
     run = run_folder.open_run(tiny_run)
     assert math.isnan(run.threshold) and run.rule == "" and run.positive_words == "C or A"
-    assert (run.width, run.height, run.interpolation) == (32, 16, "nearest")
+    assert run.record.input == Input(width=32, height=16, interpolation="nearest")
     assert (run.leak, run.drawn, run.calibration.temperature) == ("LEAK: all.", False, 2.0)
 
 

@@ -402,11 +402,12 @@ def test_a_model_stands_for_a_run_with_the_facts_of_its_description(tmp_path, mo
     assert loaded == [(path, path)] and it.preprocessing == "unit" and it._model is model
     assert run.folder == path and run.classes == ("benign", "malignant", "normal")
     assert len(run.words) == 3 and run.positive == ("malignant",)
-    assert (run.width, run.height, run.interpolation) == (6, 8, "bilinear")
+    taken = run.record.input
+    assert (taken.width, taken.height, taken.interpolation) == (6, 8, "bilinear")
     assert run.record.is_finished and not run.drawn and run.leak == ""
     assert run.record.checksum == f"{DIGEST} {run.classes} 8x6 bilinear unit"
     with open_keras_model(path, dataclasses.replace(said, interpolation="nearest")) as it:
-        assert it.run.interpolation == "nearest"
+        assert it.run.record.input.interpolation == "nearest"
         assert it.run.record.checksum == f"{DIGEST} {run.classes} 8x6 nearest unit"
     for missing, words in (("dataset", "what its outputs mean; add --classes A B"),
                            ("preprocessing", "how its pixels were prepared; add")):  # fmt: skip

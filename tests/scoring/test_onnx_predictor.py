@@ -65,7 +65,9 @@ def test_a_model_gives_its_own_numbers(tmp_path, scans, first, sides, images):
     path = write_model(tmp_path / "m.onnx", sides, first=first, images=images)
     size = None if sides == (6, 4) else 6
     it = open_onnx_model(path, ModelDescription(**{**vars(SAID), "image_size": size}))
-    assert (it.run.height, it.run.width) == ((6, 4) if size is None else (6, 6))
+    assert (it.run.record.input.height, it.run.record.input.width) == (
+        (6, 4) if size is None else (6, 6)
+    )
     found = list(it.predict_many(paths))
     assert not [each for each in found if isinstance(each, Failure)]
     if size is None:

@@ -1,7 +1,9 @@
 """Checkpoint, callbacks, optimizer and export, each on its own with small networks."""
 
 import csv
+import dataclasses
 import math
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -11,14 +13,18 @@ import pytest
 
 from cancernet.base.errors import RunError, SettingsError
 from cancernet.config import TrainConfig
+from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.evaluation.run_results import history_of
 from cancernet.measures.class_measures import validation_measures
+from cancernet.measures.remarks import Kind, remark
 from cancernet.runs.run_folder import HISTORY
 from cancernet.training import export
 from cancernet.training.export import write_verified
 from cancernet.training.loop import checkpoint as checkpoints
 from cancernet.training.loop.callbacks import ValidateAndCheckpoint, write_history
 from cancernet.training.loop.optimizers import averaged_weights, make_optimizer, make_schedule
+from cancernet.training.report import noticed_once
+from tests.helpers.evaluation_examples import assessed
 
 
 def small_model(**config):
@@ -331,3 +337,20 @@ def test_large_kernels_go_round_the_conversion_and_are_in_the_file(tmp_path, mon
     assert np.allclose(traced.probabilities(pixels), expected, atol=1e-6)
     assert list(export.large_kernels(model, 192 * 40)) == ["large_kernel_0"]
     assert not export.large_kernels(model, 192 * 40 + 1)
+
+
+@pytest.mark.parametrize("named", [("c",), ("b", "c")])
+def test_a_remark_that_only_repeats_notices_is_not_in_the_report(named):
+    _, _, found = assessed(3)
+    untested = remark(Kind.CLASSES_WITHOUT_IMAGES, names=named)
+    found = dataclasses.replace(found, remarks=(*found.remarks, untested))
+    notices = (
+        Notice(kind=NoticeKind.FEW_UNITS, classes=("c (C)",), splits=("training",)),
+        Notice(kind=NoticeKind.FEW_UNITS, classes=("a (A)",), splits=("training", "testing")),
+        Notice(kind=NoticeKind.NO_IMAGES, classes=("b (B)",), split="validation"),
+    )
+    called = ["a (A)", "b (B)", "c (C)"].__getitem__
+    dataset = SimpleNamespace(classes=("a", "b", "c"), called=called, notices=notices)
+    others = [one for one in found.remarks if one != untested]
+    kept = list(noticed_once(found, dataset).remarks)
+    assert kept == (others if named == ("c",) else [*others, untested])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import keras
 
+from cancernet.base.console import typed
 from cancernet.base.errors import RunError, StoppedError
-from cancernet.base.program import typed
 from cancernet.config import STOCK, TrainConfig
 from cancernet.planning.plan import Logs, State, Training
 from cancernet.runs import run_folder

@@ -1,10 +1,11 @@
-"""Colour and broken lines: on a terminal only."""
+"""What a person is told to type, and what only a terminal gets: colour and broken lines."""
 
 import io
 
 import pytest
 
-from cancernet.base.screen import RED, YELLOW, coloured, fitted
+from cancernet.base import console
+from cancernet.base.console import RED, YELLOW, coloured, fitted
 from cancernet.commands.command_line import alert
 
 
@@ -54,3 +55,14 @@ def test_the_first_word_of_a_warning_is_coloured_on_stderr(monkeypatch):
     monkeypatch.setattr("sys.stderr", stream := Terminal())
     alert("warning: drawn images", YELLOW)
     assert stream.getvalue() == "\033[33mwarning:\033[0m drawn images\n"
+
+
+@pytest.mark.parametrize(
+    ("checkout", "told"),
+    [(True, '`pip install -e ".[dicom]"`'), (False, '`pip install "cancernet[dicom]"`')],
+)
+def test_the_packages_of_an_extra(checkout, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(console, "_ROOT", tmp_path)
+    if checkout:
+        (tmp_path / "pyproject.toml").touch()
+    assert console.install_extra("dicom") == told
