@@ -42,7 +42,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # copies the page tables), then long files (at the end, one worker would wait for the other).
 FIRST = ("building/", "catalog/", "commands/test_build", "dataset/test_m", "lookalike/", "sample/",
          "slides/", "faults/test_faults.py", "test_pipeline", "golden/", "test_what", "test_re",
-         "training/", "models/", "faults/", "browser/", "explaining/", "tuning/")  # fmt: skip
+         "training/", "models/", "faults/", "browser/", "explaining/", "tuning/",
+         "serving/test_serving_process")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
