@@ -38,15 +38,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 
-# Begun first: with a long file at the end, one worker would wait for the other.
-LONG = ("test_pipeline", "golden/", "test_what", "test_recipes", "training/", "models/", "faults/",
-        "browser/", "explaining/", "building/", "catalog/")  # fmt: skip
+# Begun first: what forks, while a process is small (with TensorFlow it grows to 3 GB, and a fork
+# copies the page tables), then long files (at the end, one worker would wait for the other).
+FIRST = ("building/", "catalog/", "commands/test_build", "dataset/test_m", "lookalike/", "sample/",
+         "slides/", "faults/test_faults.py", "test_pipeline", "golden/", "test_what", "test_re",
+         "training/", "models/", "faults/", "browser/", "explaining/", "tuning/",
+         "serving/test_serving_process")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts long files first."""
-    begins = [f"tests/{name}" for name in LONG]
-    items.sort(key=lambda item: [not item.nodeid.startswith(each) for each in begins])
+    """Puts first what `FIRST` names."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(f"tests/{name}") for name in FIRST])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -268,9 +270,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     No test may change it.
     """
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder = folder / "built"
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "built"
     folder.mkdir(exist_ok=True)
 
     def sample(name: str) -> Path:

@@ -185,6 +185,7 @@ def train(model: keras.Model, task: Task, *, seed: int = 1000) -> int:
         loss="categorical_crossentropy",
         jit_compile=False,
     )
+    model.optimizer.build(model.trainable_variables)  # or a step would be traced twice
     losses: list[float] = []
     for step in range(task.steps):
         images, classes, _ = draw(task.batch, task.size, seed=seed + step)

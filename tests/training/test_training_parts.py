@@ -21,6 +21,7 @@ from cancernet.runs.run_folder import HISTORY
 from cancernet.training import export
 from cancernet.training.export import write_verified
 from cancernet.training.loop import checkpoint as checkpoints
+from cancernet.training.loop import fit
 from cancernet.training.loop.callbacks import ValidateAndCheckpoint, write_history
 from cancernet.training.loop.optimizers import averaged_weights, make_optimizer, make_schedule
 from cancernet.training.report import noticed_once
@@ -43,6 +44,16 @@ def small_model(**config):
         optimizer=make_optimizer(settings, steps_per_epoch=4), loss="categorical_crossentropy"
     )
     return model
+
+
+def test_a_step_is_traced_once(data):
+    """TensorFlow would trace it again if the first trace had made a variable."""
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2, activation="softmax")])
+    fit._compile(model, TrainConfig(), 2, fit.EpochCounts(2))
+    traced, step = [], model.train_step
+    model.train_step = lambda batch: traced.append(batch) or step(batch)
+    model.fit(*data, verbose=0)
+    assert len(traced) == 1
 
 
 @pytest.fixture

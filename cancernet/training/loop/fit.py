@@ -249,7 +249,6 @@ class _Loop:
             with self.workers.strategy.scope():
                 twin = accelerated(settings.synchronized)
                 _compile(twin, settings, len(self.batches.training))
-                twin.optimizer.build(twin.trainable_variables)
             # Made second: the first twin draws the seeds that one process would draw.
             return _Compiled(model=twin, twin=twin, batches=self.batches, scorer=accelerated())
         twin = accelerated()
@@ -267,9 +266,11 @@ def _compile(
     model.compile(
         optimizer=make_optimizer(settings, steps_per_epoch=steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        metrics=["accuracy", *metrics],
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), *metrics],
         steps_per_execution=1 if settings.stream == STOCK else steps_at_once(settings.batch_size),
     )
+    # TensorFlow traces a step twice where the first time has made variables.
+    model.optimizer.build(model.trainable_variables)
 
 
 @contextlib.contextmanager
