@@ -64,7 +64,7 @@ def test_status_reads_past_half_a_line_and_takes_the_later_of_a_repeated_epoch(t
 
 
 def test_status_before_the_first_epoch_and_without_a_run(tmp_path):
-    assert "epoch 0 of 5" in status.describe_status(begun(tmp_path / "run"))
+    assert "no epoch of 5" in status.describe_status(begun(tmp_path / "run"))
     with pytest.raises(RunError, match="no run folder"):
         status.describe_status(tmp_path / "none")
 
