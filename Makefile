@@ -30,12 +30,13 @@ demo: .venv/runtime.stamp
 	@echo "The run folder above holds report.html and figures/."
 
 # The tests start hundreds of programs: with no bytecode on disk each would compile the package.
+# Three processes, since one of them often waits for such a program; each takes up to 3.5 GB.
 test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/development.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 # Known vulnerabilities of what is installed; needs the network.
 audit: .venv/development.stamp
