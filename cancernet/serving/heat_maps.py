@@ -64,9 +64,8 @@ _ANSWER: TypeAdapter[Explained | NotExplained] = TypeAdapter(Explained | NotExpl
 
 def method_for(run: Run) -> str:
     """The method of a run's heat maps: "grad-cam" if TensorFlow and model.keras are there."""
-    able = (run.folder / MODEL_KERAS).is_file() and importlib.util.find_spec(
-        "tensorflow"
-    ) is not None
+    has_tensorflow = importlib.util.find_spec("tensorflow") is not None
+    able = has_tensorflow and (run.folder / MODEL_KERAS).is_file()
     return "grad-cam" if able else "occlusion"
 
 
