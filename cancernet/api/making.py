@@ -127,7 +127,7 @@ def train(
     """
     from cancernet.api.run import Run
     from cancernet.commands.train import tell
-    from cancernet.config import DATASETS, TrainConfig
+    from cancernet.config import TrainConfig
     from cancernet.recipe_file import named_settings, short_name
     from cancernet.recipes import DEFAULT_RECIPE
 
@@ -137,8 +137,8 @@ def train(
     name = short_name(recipe or DEFAULT_RECIPE)
     data, folder = (None if place is None else Path(place) for place in (data, run))
     with reporting(progress):
-        from cancernet.planning.begin import new_folder
-        from cancernet.planning.plan import Plan, Resume
+        from cancernet.planning.begin import new_plan
+        from cancernet.planning.plan import Resume
         from cancernet.planning.resume import newest_unfinished, plan_to_resume
         from cancernet.training.train import train
 
@@ -146,13 +146,9 @@ def train(
             folder = folder or newest_unfinished()
             plan = plan_to_resume(folder, data, Resume(given=given), recipe=recipe and name)
         else:
-            plan = Plan(
-                folder=folder or new_folder(name),
-                data=data or DATASETS / config.dataset,
-                config=config,
-                recipe=name,
-                given=given,
-                command=called("cancernet.train", {"recipe": name, **given}),
+            command = called("cancernet.train", {"recipe": name, **given})
+            plan = new_plan(
+                config, recipe=name, given=given, data=data, folder=folder, command=command
             )
         finished = train(plan)
         if progress and finished:  # None is for further workers, and there are none

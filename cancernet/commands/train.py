@@ -169,19 +169,18 @@ def _settings(options: TrainOptions, given: Mapping[str, Any]) -> TrainConfig:
 
 def _start(options: TrainOptions, config: TrainConfig, given: Mapping[str, Any]) -> None:
     from cancernet.evaluation.run_results import read_beside
-    from cancernet.planning.begin import new_folder
-    from cancernet.planning.plan import Plan
+    from cancernet.planning.begin import new_folder, new_plan
 
     name = options.recipe_name or DEFAULT_RECIPE
     folds = options.folds
     for other in options.beside:
         read_beside(other)  # what is wrong with it is said before the training
-    plan = Plan(
-        folder=options.run or new_folder(name if folds is None else f"{name}-folds"),
-        data=options.data or DATASETS / config.dataset,
-        config=config,
+    plan = new_plan(
+        config,
         recipe=name,
         given=given,
+        data=options.data,
+        folder=options.run or (None if folds is None else new_folder(f"{name}-folds")),
         command=typed_command(),
         beside=options.beside,
         logs=options.logs,

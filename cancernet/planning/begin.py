@@ -5,6 +5,7 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from cancernet.base.console import typed
 from cancernet.base.errors import CancerNetError, RunError
 from cancernet.base.files import is_locked, is_unfinished, lock, refuse_missing, remove_unfinished
 from cancernet.base.words import did_you_mean
-from cancernet.config import OUTPUT, TrainConfig
+from cancernet.config import DATASETS, OUTPUT, TrainConfig
 from cancernet.dataset.manifest import BuiltDataset, Part, content_of, read_dataset
 from cancernet.dataset.notices import Notice, NoticeKind
 from cancernet.networks import LITE0, check_network, weights_in_package
@@ -167,6 +168,22 @@ def _limited_part(part: Part, limit: int, seed: int) -> Part:
         )
     )
     return part.at(chosen)
+
+
+def new_plan(
+    config: TrainConfig, *, recipe: str, data: Path | None, folder: Path | None, **more: Any
+) -> Plan:
+    """Plans a new training; without `data` or `folder` these are where they usually are.
+
+    `more` are other fields of `Plan`.
+    """
+    return Plan(
+        folder=folder or new_folder(recipe),
+        data=data or DATASETS / config.dataset,
+        config=config,
+        recipe=recipe,
+        **more,
+    )
 
 
 def new_folder(recipe: str) -> Path:

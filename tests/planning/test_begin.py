@@ -177,7 +177,12 @@ def test_a_new_run_has_the_first_free_number(tmp_path, monkeypatch):
     assert begin.new_folder("a") == tmp_path / "a-001"
     for number in (1, 2, 4):
         (tmp_path / f"a-{number:03}").mkdir()
-    assert begin.new_folder("a") == tmp_path / "a-003"
+    config = TrainConfig(dataset="busi")
+    plan = begin.new_plan(config, recipe="a", data=None, folder=None, command="c")
+    assert (plan.folder, plan.data) == (tmp_path / "a-003", begin.DATASETS / "busi")
+    assert (plan.config, plan.recipe, plan.command) == (config, "a", "c")
+    named = begin.new_plan(config, recipe="a", data=Path("d"), folder=Path("f"))
+    assert (named.data, named.folder) == (Path("d"), Path("f"))
 
 
 def test_what_a_killed_process_was_writing_is_removed_from_a_held_folder(tmp_path):
