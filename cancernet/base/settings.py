@@ -99,7 +99,7 @@ def patient_table_setting(named: str, group: str = "", *, goes_with: str = "") -
 
 
 def labels_setting(group: str = "", *, goes_with: str, of: str = "label of a table") -> Any:
-    """Returns the field of a settings dataclass that says what a table's labels mean."""
+    """Returns the field of a settings dataclass that says what labels mean, and what has them."""
     return setting(
         (),
         f"the class that each {of} means, such as 0=benign 1=malignant",

@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cancernet.base.console import RED, YELLOW, coloured, fitted, started_as_command, typed
+from cancernet.base.console import (
+    RED,
+    YELLOW,
+    coloured,
+    fitted,
+    import_tensorflow_quietly,
+    started_as_command,
+    typed,
+)
 from cancernet.base.errors import (
     EXIT_INTERRUPTED,
     EXIT_NOTHING_DONE,
@@ -158,7 +166,6 @@ def log_to_console() -> Iterator[None]:
 @contextlib.contextmanager
 def process_that_trains() -> Iterator["Start"]:
     """Imports TensorFlow as a command's process may; gives the `start` of `processes_beside`."""
-    from cancernet.base.console import import_tensorflow_quietly
     from cancernet.base.parallel import processes_beside
 
     with processes_beside(DRAWING) as start:

@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from cancernet import __version__
-from cancernet.base.console import PROGRAM, RED, coloured, fitted, typed
+from cancernet.base.console import (
+    PROGRAM,
+    RED,
+    coloured,
+    fitted,
+    import_tensorflow_quietly,
+    typed,
+)
 from cancernet.base.errors import EXIT_OK, EXIT_SOME_FAILED
 from cancernet.base.processor import BFLOAT16_FLAGS, processor_flags, processors
 from cancernet.base.words import NOTICE
@@ -230,8 +237,6 @@ def _graphics() -> Check:
         return Check("GPU", NOTE, says)
     if version_of("tensorflow") is None:
         return Check("GPU", WRONG, "TensorFlow is not installed, so nothing can be trained")
-    from cancernet.base.console import import_tensorflow_quietly
-
     try:
         import_tensorflow_quietly()
         import tensorflow as tf

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from cancernet.base.console import BOLD, RED, YELLOW, coloured, fitted
+from cancernet.base.console import BOLD, RED, YELLOW, coloured, fitted, progress_bar
 from cancernet.base.errors import CancerNetError
 from cancernet.base.files import json_text
 from cancernet.base.words import IMAGES_READ, NOTICE, counted
@@ -156,7 +156,6 @@ def _fill_csv(
     flags: "PredictFlags",
     also: Sequence[Callable[[Prediction], None]],
 ) -> tuple[int, int]:
-    from cancernet.base.console import progress_bar
     from cancernet.scoring.output import CsvFile, distribution
 
     assert flags.csv is not None

@@ -245,10 +245,12 @@ def refuse_missing_classes(
     missing = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class == 0).tolist()]
     if missing:
         there = [f"class {dataset.called(i)}" for i in np.flatnonzero(per_class).tolist()]
-        renaming, reason = "", Reason.NO_CLASS
-        if strays := [file.source for file in left_out if file.reason is reason]:
+        strays = [file.source for file in left_out if file.reason is Reason.NO_CLASS]
+        renaming = ""
+        if strays:
             files = counted(len(strays), "file is", "files are")
-            renaming = f", or rename folders: {files} {reason.value}, first {min(strays)}"
+            what = f"{files} {Reason.NO_CLASS.value}, first {min(strays)}"
+            renaming = f", or rename folders: {what}"
         raise SplitError(
             f"all {per_class.sum():,} images are of {' and '.join(there)}, none of "
             f"{' or '.join(missing)}; a network needs images of every class: add some"

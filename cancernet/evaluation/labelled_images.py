@@ -184,7 +184,7 @@ def _read_table(table: Table, run: Run, meanings: Meanings) -> Labelled:
             f"{twice[0]}; name each image once, or it counts twice"
         )
     strange = [plain_path(cells[file]) for cells, name in meant if name is None]
-    of_strange = NamedFiles(below).find_all(strange).values()
+    of_strange = NamedFiles(below).find_all(strange).values() if strange else ()
     counts = {
         UNKNOWN_CLASS: len(strange),
         catalog.Reason.NO_FILE.value: len(joined.missing),
