@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from patients_left_out import DENSE
+from judged import DENSE
 from sklearn.metrics import roc_auc_score
 
 from cancernet.dataset.manifest import Part, read_dataset

@@ -37,7 +37,7 @@ from collections.abc import Iterator
 import numpy as np
 from context_forms import Patches, read
 from finished_runs import finished_runs, parse_arguments
-from patients_left_out import DRAWS
+from judged import DRAWS
 from scipy.optimize import minimize
 from scipy.special import expit
 

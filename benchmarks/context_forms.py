@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from finished_runs import finished_runs, parse_arguments
-from patients_left_out import Judged, print_differences, print_table
+from judged import Found, Judged, print_differences, print_table
 
 from cancernet.context.context import Context, operating_points
 from cancernet.context.judge import places_of
@@ -52,7 +52,7 @@ class Patches:
 
 def main() -> None:
     arguments = parse_arguments(__doc__.splitlines()[0])
-    found: dict[str, dict[tuple[int, int], Judged]] = defaultdict(dict)
+    found: Found = defaultdict(dict)
     without_tumour: dict[str, list[float]] = defaultdict(list)
     for number, (fold, run) in enumerate(finished_runs(arguments)):
         folder = run.folder

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from patients_left_out import DENSE
+from judged import DENSE
 
 from cancernet.runs.run_folder import Run, open_run
 

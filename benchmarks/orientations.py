@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from finished_runs import finished_runs, parse_arguments
-from patients_left_out import Judged, print_differences, print_table
+from judged import Found, Judged, print_differences, print_table
 
 from cancernet.images.reading import read_rgb, to_array
 from cancernet.measures.calls import Calls
@@ -31,7 +31,7 @@ KINDS = {"none": (0,), "turn": (0, 1), "quarter-turns": (0, 1, 2, 3), "symmetrie
 
 def main() -> None:
     arguments = parse_arguments(__doc__.splitlines()[0])
-    found: dict[str, dict[tuple[int, int], Judged]] = defaultdict(dict)
+    found: Found = defaultdict(dict)
     for fold, run in finished_runs(arguments):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

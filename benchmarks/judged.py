@@ -1,0 +1,196 @@
+"""Patches of patients left out, as judged: their figures, tables, and paired differences.
+
+The protocol that the figures follow stands at the top of `patients_left_out.py`.
+"""
+
+import dataclasses
+from collections import defaultdict
+
+import numpy as np
+from scipy.stats import rankdata
+
+DENSE = ("8863", "8864", "8913", "8917", "8918", "8950", "8955", "8975")
+DRAWS = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """Testing patches of one fold and seed, judged in one way.
+
+    Attributes:
+        patients: (n,) names.
+        truth: (n,) 0 or 1.
+        score: (n,) probability of IDC.
+        called: (n,) whether the operating point calls it IDC.
+        cpu_seconds: of the epochs.
+        neighbours: (n,) how many of the eight patches around each were there; None alone.
+        commit: of the program that trained the network; empty where nobody needs it.
+    """
+
+    patients: np.ndarray
+    truth: np.ndarray
+    score: np.ndarray
+    called: np.ndarray
+    cpu_seconds: float
+    neighbours: np.ndarray | None = None
+    commit: str = ""
+
+
+Found = dict[str, dict[tuple[int, int], Judged]]
+"""Of each row of a table, what was judged, by fold and seed."""
+
+
+def figures(judged: Judged, dense: list[str]) -> dict[str, object]:
+    sparse = ~np.isin(judged.patients, dense)
+    return {
+        "sparse": measures(judged, np.flatnonzero(sparse)),
+        "dense": {
+            name: measures(judged, np.flatnonzero(judged.patients == name))
+            for name in dense
+            if name in judged.patients
+        },
+        "cpu_seconds": judged.cpu_seconds,
+    }
+
+
+def measures(judged: Judged, rows: np.ndarray) -> dict[str, float]:
+    truth, called = judged.truth[rows], judged.called[rows]
+    if truth.min() == truth.max():
+        return dict.fromkeys(("auc", "balanced_accuracy", "f1"), float("nan"))
+    positive, called = truth == 1, called == 1
+    above = rankdata(judged.score[rows])[positive].mean() - (positive.sum() + 1) / 2
+    hits = float((called & positive).sum())
+    sensitivity, specificity = (
+        hits / positive.sum(),
+        (~called & ~positive).sum() / (~positive).sum(),
+    )
+    # By hand, since the intervals take them some ten thousand times.
+    return {
+        "auc": float(above / (~positive).sum()),
+        "balanced_accuracy": float((sensitivity + specificity) / 2),
+        "f1": 2 * hits / float(positive.sum() + called.sum()),
+    }
+
+
+def print_tables(found: Found, dense: list[str]) -> None:
+    """Prints the rows, each seed by itself if there are several, differences and calibration."""
+    print_table(found, dense)
+    if len({seed for runs in found.values() for _, seed in runs}) > 1:
+        print()
+        print_table(by_seed(found), dense)
+    print_differences(found, dense)
+    print_calibration(found)
+
+
+def by_seed(found: Found) -> Found:
+    rows: Found = defaultdict(dict)
+    for name, runs in found.items():
+        for (fold, seed), judged in sorted(runs.items(), key=lambda run: run[0][::-1]):
+            rows[f"{name}, seed {seed}"][fold, seed] = judged
+    return rows
+
+
+def print_table(found: Found, dense: list[str]) -> None:
+    print(
+        "| | sparse: AUC / balanced accuracy / F1 | dense, mean: AUC / balanced accuracy "
+        "| dense, worst: AUC / balanced accuracy | CPU s |\n|---|---|---|---|---|"
+    )
+    for name, runs in found.items():
+        of_runs = [figures(judged, dense) for judged in runs.values()]
+        sparse = [
+            np.mean([one["sparse"][measure] for one in of_runs])
+            for measure in ("auc", "balanced_accuracy", "f1")
+        ]
+        by_patient = defaultdict(list)
+        for one in of_runs:
+            for patient, values in one["dense"].items():
+                by_patient[patient].append((values["auc"], values["balanced_accuracy"]))
+        means = np.array([np.mean(values, axis=0) for values in by_patient.values()])
+        cells = [
+            name,
+            *(" / ".join(f"{value:.3f}" for value in row)
+              for row in (sparse, means.mean(axis=0), means.min(axis=0))),
+            f"{np.mean([one['cpu_seconds'] for one in of_runs]):.0f}",
+        ]  # fmt: skip
+        print(f"| {' | '.join(cells)} |")
+
+
+def print_differences(found: Found, dense: list[str]) -> None:
+    """Prints every row minus the first: paired by fold, seed and patient."""
+    first, *others = found
+    print(
+        f"\n| minus {first} | sparse AUC | sparse balanced accuracy | dense AUC "
+        "| dense balanced accuracy |\n|---|---|---|---|---|"
+    )
+    for name in others:
+        cells = [
+            cell
+            for group in ("sparse", "dense")
+            for cell in intervals(found[name], found[first], dense, group)
+        ]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def print_calibration(found: Found) -> None:
+    """Prints, for every row in context, how the score is calibrated by number of neighbours."""
+    for name, runs in found.items():
+        judged = [one for one in runs.values() if one.neighbours is not None]
+        if not judged:
+            continue
+        neighbours, score, truth = (
+            np.concatenate([getattr(one, field) for one in judged])
+            for field in ("neighbours", "score", "truth")
+        )
+        print(f"\n| {name}: neighbours | patches | mean score | share of IDC | Brier score |")
+        print("|---|---|---|---|---|")
+        for least, most in ((0, 0), (1, 3), (4, 7), (8, 8)):
+            rows = (neighbours >= least) & (neighbours <= most)
+            cells = (score[rows].mean(), truth[rows].mean(), ((score - truth)[rows] ** 2).mean())
+            title = f"{least}" if least == most else f"{least} to {most}"
+            print(f"| {title} | {rows.sum():,} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
+
+
+def intervals(
+    one: dict[tuple[int, int], Judged],
+    other: dict[tuple[int, int], Judged],
+    dense: list[str],
+    group: str,
+) -> list[str]:
+    """Mean paired differences of AUC and balanced accuracy, each with its 95 % interval."""
+    runs = sorted(set(one) & set(other))
+    random = np.random.default_rng(1)
+    seeds, folds = sorted({seed for _, seed in runs}), sorted({fold for fold, _ in runs})
+    draws = []
+    for draw in range(DRAWS + 1):
+        drawn_seeds = seeds if draw == 0 else random.choice(seeds, len(seeds))
+        differences = []
+        for fold in folds:
+            rows = drawn(one[fold, seeds[0]], dense, group, random if draw else None)
+            for seed in drawn_seeds:
+                differences += [
+                    np.subtract(compared(one[fold, seed], some), compared(other[fold, seed], some))
+                    for some in rows
+                    if len(some)
+                ]
+        draws.append(np.nanmean(differences, axis=0))
+    low, high = np.nanquantile(draws[1:], (0.025, 0.975), axis=0)
+    return [
+        f"{mean:+.3f} [{least:+.3f}, {most:+.3f}]"
+        for mean, least, most in zip(draws[0], low, high, strict=True)
+    ]
+
+
+def compared(judged: Judged, rows: np.ndarray) -> tuple[float, float]:
+    found = measures(judged, rows)
+    return found["auc"], found["balanced_accuracy"]
+
+
+def drawn(
+    judged: Judged, dense: list[str], group: str, random: np.random.Generator | None
+) -> list[np.ndarray]:
+    """Returns the patches that are judged together, of patients drawn with replacement."""
+    names = [name for name in np.unique(judged.patients) if (name in dense) == (group == "dense")]
+    if random is not None:
+        names = random.choice(names, len(names)).tolist()
+    rows = [np.flatnonzero(judged.patients == name) for name in names]
+    return rows if group == "dense" else [np.concatenate(rows)]
