@@ -143,6 +143,10 @@ class PredictFlags:
     )
 
     def __post_init__(self) -> None:
+        # First, so that nobody is told to add a flag that --slide would refuse next.
+        for field in chosen_fields(self) if self.slide else ():
+            if field.metadata["group"] != _SLIDES and field.name not in ("run", "alone"):
+                raise CancerNetError(f"{flag_of(field.name)} does not go with --slide")
         check_settings(self)
 
     def refuse_conflict(self, images: list[Path]) -> None:
@@ -151,9 +155,6 @@ class PredictFlags:
             raise CancerNetError(
                 f"name images or folders, or slides with --slide; see `{typed('predict')} --help`"
             )
-        for field in chosen_fields(self) if self.slide else ():
-            if field.metadata["group"] != _SLIDES and field.name not in ("run", "alone"):
-                raise CancerNetError(f"{flag_of(field.name)} does not go with --slide")
         for folder, flag in ((self.explain, "--explain"), (self.sort_into, "--sort-into")):
             if self.csv and folder:
                 raise CancerNetError(

@@ -1,6 +1,7 @@
 """Scores the images that are named, and prints the answers or fills a table with them."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -159,13 +160,17 @@ def _fill_csv(
     from cancernet.scoring.output import CsvFile, distribution
 
     assert flags.csv is not None
+    names = inputs.names()
+    first = next(names, None)
+    if first is None:
+        return 0, 0  # and no table without rows
     in_context, overwrite = isinstance(predictor, PredictorInContext), flags.overwrite
     table = CsvFile(flags.csv, predictor.run, named, in_context=in_context, overwrite=overwrite)
     before = len(table.done) - table.failed
     if table.done:
         unread = f", {table.failed:,} could not be read" if table.failed else ""
         print(f"{counted(before, 'image')} scored before{unread}; continuing", file=sys.stderr)
-    todo: Iterable[str] = inputs.names()
+    todo: Iterable[str] = itertools.chain([first], names)
     if table.done:
         todo = (image for image in todo if image not in table.done)
     results = table.write(_passing_by(predictor.predict_many(todo), also))

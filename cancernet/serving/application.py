@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cancernet import __version__
+from cancernet.base.files import plain_name
 from cancernet.base.words import IMAGES_READ, NOTICE
 from cancernet.runs.run_folder import Run
 from cancernet.scoring.prediction import Failure
@@ -189,10 +190,11 @@ async def _uploads(
             raise Refusal(422, f"the form has no file; send the image in its field {field!r}")
         if len(uploads) > 1 and not many:
             raise Refusal(422, "send one image here; /predict/batch takes several")
-        if any(len(upload.content) > config.image_bytes for upload in uploads):
-            raise Refusal(
-                413, f"an image is larger than the limit of {config.maximum_megabytes} MiB"
-            )
+        for upload in uploads:
+            if len(upload.content) > config.image_bytes:
+                name = plain_name(upload.name) or "an image"
+                limit = f"the limit of {config.maximum_megabytes} MiB"
+                raise Refusal(413, f"{name} is larger than {limit}")
         yield uploads
     finally:
         body.release()

@@ -26,7 +26,7 @@ GAIN, OFFSET = 1.0, 0.0  # what is expected
 PRIOR_SLIDES = 4  # whole slides that this expectation counts for
 PRIOR_CURVATURE = 0.05  # of one slide's loss around its best gain and offset, about
 KEPT = (1.0, 0.5, 0.2)  # shares of the patches that a slide is thinned to
-LEAST_PATCHES = 10  # of each class with LEAST_WEIGHT of neighbours, in a whole slide
+LEAST_AMID = 10  # patches of each class with LEAST_WEIGHT of neighbours, in a whole slide
 RAISE = 0.5  # log odds that the operating point of a whole slide lies above Otsu's threshold
 
 
@@ -154,7 +154,7 @@ def whole_slides(positive: np.ndarray, places: Places) -> list[str]:
         np.bincount(slide[amid & (positive == kind)], minlength=len(names))
         for kind in (False, True)
     ]
-    return [str(name) for name in names[np.minimum(*counts) >= LEAST_PATCHES]]
+    return [str(name) for name in names[np.minimum(*counts) >= LEAST_AMID]]
 
 
 def _neighbourhoods(

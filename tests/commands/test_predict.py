@@ -158,6 +158,13 @@ def test_the_csv_has_every_image_once(tiny_run, images, tmp_path):
     assert len(target.read_text(encoding="utf-8").splitlines()) == 3
 
 
+def test_a_folder_without_images_leaves_no_table(tiny_run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = predict(tmp_path / "empty", "--run", tiny_run, "--csv", tmp_path / "p.csv")
+    assert done.returncode == 2 and "in what was named" in done.stderr
+    assert not list(tmp_path.glob("p.csv*"))
+
+
 def results(count):
     return [
         Prediction(
@@ -278,7 +285,7 @@ def test_a_figure_overwrites_nothing(tiny_run, images):
         (["--slide", "x", "--figure", "a.png"], "--figure does not go with --slide"),
         (["--slide", "x", "--workers", "2"], "--workers does not go with --slide"),
         (["--slide", "x", "--scheduler", "a:1"], "--scheduler does not go with --slide"),
-        (["--slide", "x", "--method", "grad-cam"], "--method goes with --explain"),
+        (["--slide", "x", "--method", "grad-cam"], "--method does not go with --slide"),
         (["--slide", "x", "--explain", "why"], "--explain does not go with --slide"),
         (["x.png", "--layer", "a"], "--layer goes with --explain"),
         (["x.png", "--class", "1"], "--class goes with --explain"),

@@ -276,6 +276,11 @@ def test_a_path_that_no_address_has_is_refused(path):
         (lambda s: raw(s, "/predict", TEXT_FIELD, FORM), 422, "its field 'image'"),
         (lambda s: s.send("/predict", picture(), picture()), 422, "/predict/batch takes several"),
         (lambda s: s.send("/predict", bytes(17 * MEBIBYTE)), 413, "limit of 16 MiB"),
+        (
+            lambda s: s.send("/predict/batch", picture(), ("b.png", bytes(17 * MEBIBYTE))),
+            413,
+            "b.png is larger than the limit of 16 MiB",
+        ),
         (lambda s: s.client.post("/predict", content=b"x"), 415, "such as image/png"),
         (lambda s: raw(s, "/predict", b""), 422, "the file is empty"),
         (lambda s: raw(s, "/predict", bytes(17 * MEBIBYTE)), 413, "limit of 16 MiB"),
