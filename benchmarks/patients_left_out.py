@@ -20,16 +20,20 @@ The protocol, written down before any setting was chosen by it:
   (95 %) comes from drawing patients, within each fold, and seeds with replacement.
 - A setting is kept if its interval lies above 0, or if it costs nothing and harms nothing.
 
-Finished runs in DIR are kept and not trained again, so that the command can be stopped
-and repeated. Processor seconds are those of the epochs.
+Finished runs in DIR are kept and not trained again, and begun ones are resumed, so that the
+command can be stopped and repeated. `--workers` trainings run at the same time, each on one
+thread. Processor seconds are those of the epochs. `--keep` stores the scores, from which
+`kept_scores.py` prints the same tables.
 """
 
 import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import kept_scores
@@ -41,6 +45,7 @@ RECIPES = ("idc-cancernet-tutorial", "idc-cancernet-fast", "idc-cancernet")
 FOLDS = 5
 VALIDATING = 22
 SEED_OF_FOLDS = 2026
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
 
 def main() -> None:
@@ -51,24 +56,34 @@ def main() -> None:
     parser.add_argument("--dense", nargs="+", default=DENSE, help="patients judged one by one")
     parser.add_argument("--folds", nargs="+", type=int, default=tuple(range(FOLDS)))
     parser.add_argument("--seeds", nargs="+", type=int, default=(1, 2, 3))
+    parser.add_argument("--workers", type=int, default=1, help="trainings at a time")
     parser.add_argument("--keep", type=Path, help="where the scores of every run are kept")
     parser.usage = f"{parser.format_usage()[7:].rstrip()} [-- FLAGS_OF_TRAIN_MODEL]"
     given = sys.argv[1:]
     end = given.index("--") if "--" in given else len(given)
     arguments, flags = parser.parse_args(given[:end]), given[end + 1 :]
     dense = sorted(arguments.dense)
+    data = {fold: build(arguments.source, arguments.work, fold, dense) for fold in arguments.folds}
+    jobs = [
+        (recipe, fold, seed)
+        for seed in arguments.seeds
+        for fold in arguments.folds
+        for recipe in arguments.recipes
+    ]
+
+    def trained(job: tuple[str, int, int]) -> Path:
+        return train(arguments.work, data[job[1]], *job, flags)
+
     found: Found = defaultdict(dict)
-    for seed in arguments.seeds:
-        for fold in arguments.folds:
-            data = build(arguments.source, arguments.work, fold, dense)
-            for recipe in arguments.recipes:
-                run = train(arguments.work, data, fold, recipe, seed, flags)
-                ways = read(run)
-                if arguments.keep:
-                    kept_scores.keep(arguments.keep, "-".join([recipe, *flags]), fold, seed, ways)
-                for way, judged in ways.items():
-                    found[f"{recipe}, {way}"][fold, seed] = judged
-                    print(json.dumps(figures(judged, dense)), file=sys.stderr)
+    with ThreadPoolExecutor(arguments.workers) as pool:
+        for (recipe, fold, seed), run in zip(jobs, pool.map(trained, jobs), strict=True):
+            ways = read(run)
+            if arguments.keep:
+                name = "-".join([recipe, *flags]).replace("--", "")
+                kept_scores.keep(arguments.keep, name, fold, seed, ways)
+            for way, judged in ways.items():
+                found[f"{recipe}, {way}"][fold, seed] = judged
+                print(json.dumps(figures(judged, dense)), file=sys.stderr)
     print_tables(found, dense)
 
 
@@ -105,9 +120,13 @@ def build(source: Path, work: Path, fold: int, dense: list[str]) -> Path:
     return data
 
 
-def train(work: Path, data: Path, fold: int, recipe: str, seed: int, flags: list[str]) -> Path:
+def train(work: Path, data: Path, recipe: str, fold: int, seed: int, flags: list[str]) -> Path:
     run = work / "-".join(["run", recipe, str(fold), str(seed), *flags]).replace("--", "")
-    if not (run / "metrics.json").exists():
+    if (run / "metrics.json").exists():
+        return run
+    if (run / "checkpoint").exists():
+        execute("train_model.py", "--resume", "--run", run)
+    else:
         command = ["train_model.py", "--data", data, "--run", run]
         execute(*command, "--recipe", recipe, "--seed", seed, *flags)
     return run
@@ -115,7 +134,12 @@ def train(work: Path, data: Path, fold: int, recipe: str, seed: int, flags: list
 
 def execute(*command: object) -> None:
     done = subprocess.run(
-        [sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, *map(str, command)],
+        cwd=ROOT,
+        env={**os.environ, **ONE_THREAD},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         sys.exit(f"{command}: {done.stderr}")
