@@ -42,7 +42,7 @@ class Recipe:
 
 
 # The start of every recipe of our own; the defaults of `TrainConfig` are the tutorial's.
-# What paid off on patients left out one by one (benchmarks/README.md): AdamW with one
+# What paid off on patients left out one by one (benchmarks/QUALITY.md): AdamW with one
 # cosine, the eight symmetries instead of small warps, colour and stain jitter against
 # differences of stain, and an operating point that expects patients to differ.
 GOOD_SETTINGS: Settings = {

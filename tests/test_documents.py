@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
-    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "benchmarks").glob("*.md")),
 ]
 FOLDERS = ("benchmarks", "cancernet", "constraints", "docs", "tests", "tools")
 # Flags of other programs: pip, uv, Docker, tf2onnx, Dask, Slurm, curl, MLflow.

@@ -17,7 +17,7 @@ variance between the groups is greatest. Means over neighbours carry the tumour'
 outline, so that most of what lies between the groups is tissue: the slide's operating point lies
 `raised` above Otsu's threshold. It is kept within `FURTHEST` of the one that validation chose: it
 corrects a slide whose scores lie higher or lower as a whole, while its cost on a slide without
-tumour stays limited (benchmarks/README.md, "In context").
+tumour stays limited (benchmarks/QUALITY.md, "In context").
 """
 
 import dataclasses

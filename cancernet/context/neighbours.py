@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-# Standard deviation of the weights, in sides of a patch (benchmarks/README.md, "In context").
+# Standard deviation of the weights, in sides of a patch (benchmarks/QUALITY.md, "In context").
 SPREAD = 2.0
 LOOKED_AT = 1 << 16  # places around patches that are looked at together
 LEAST_WEIGHT = 0.5  # of neighbours that are there, from which a patch lies amid a slide

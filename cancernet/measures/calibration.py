@@ -18,7 +18,7 @@ from cancernet.measures.metrics import ByName, ratio
 from cancernet.measures.remarks import CALIBRATION_ERROR, FEW_PATIENTS, Kind, Remark, remark
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
-# How many patients the prior that 1 is right counts for (benchmarks/README.md).
+# How many patients the prior that 1 is right counts for (benchmarks/QUALITY.md).
 PRIOR_PATIENTS = 10
 FEW_IMAGES = 1000
 SIMULATIONS = 200

@@ -35,7 +35,7 @@ SMALLEST = 1e-30
 _SURE = 1e-7
 # How far the scores of one patient lie from those of another, in log odds: the scale of
 # a logistic distribution. Leaving out one IDC patient after the other, stain and scanner
-# moved the best threshold by about this and more (benchmarks/README.md).
+# moved the best threshold by about this and more (benchmarks/QUALITY.md).
 SHIFT = 1.0
 FALLBACK = 0.5
 # The `rule_name` of an operating point where the expected one stands in: no rule could choose.

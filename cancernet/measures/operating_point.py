@@ -18,7 +18,7 @@ from cancernet.measures.remarks import FEW_PATIENTS, Kind, Remark, remark
 MARGIN = 2e-6
 # The shifts averaged over: beyond REACH scales less than 0.002 % of the distribution is left.
 REACH = 12
-# How many patients the expected threshold counts for, as a prior (benchmarks/README.md).
+# How many patients the expected threshold counts for, as a prior (benchmarks/QUALITY.md).
 PRIOR_PATIENTS = 1
 EQUAL = 1e-12
 

@@ -29,7 +29,7 @@ MAXIMUM_SCANS = 100
 LARGE = 4_000_000  # pixels; only a few such images are decoded at once
 LARGE_AT_ONCE = 2  # a large image in work takes hundreds of megabytes
 PREVIEW_SIDE = 512  # pixels
-BATCH_IMAGES = 16  # images; more gained nothing (benchmarks/README.md) and makes others wait
+BATCH_IMAGES = 16  # images; more gained nothing (benchmarks/SPEED.md) and makes others wait
 BATCH_BYTES = 2**20  # large files are decoded alone, so that small ones need not wait
 WINDOW = 32  # images of one request that wait at once, so that requests take turns
 

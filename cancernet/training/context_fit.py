@@ -37,7 +37,7 @@ def judge_in_context(
 
     Validation often has no whole slide, so those of training count as well. The network has seen
     them, but only two numbers are fitted, which hold for all slides, and unseen patients gained
-    by it (benchmarks/README.md, "In context").
+    by it (benchmarks/QUALITY.md, "In context").
 
     Args:
         alone: the scores of each patch alone.
@@ -108,7 +108,7 @@ def fit_context(
     few of the other) having neighbours gives the class away. So only patients count whose
     patches of both classes have neighbours. Their patches are also thinned at random, so that
     the fit sees few neighbours as well as many. With few such patients the fit is drawn
-    towards what was measured on other patients (benchmarks/README.md, "In context").
+    towards what was measured on other patients (benchmarks/QUALITY.md, "In context").
 
     Args:
         probability: (n,) of the positive class, each patch alone, calibrated.

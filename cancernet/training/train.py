@@ -226,7 +226,7 @@ def calibrated(scored: Scored, training: Training) -> tuple[Scored, Calibration]
     """Fits the calibration on validation; returns validation with corrected probabilities.
 
     What class weights did is known and taken out without a fit. The temperature is fitted as if
-    there were none, so that no call of two classes changes (benchmarks/README.md, "Class weights
+    there were none, so that no call of two classes changes (benchmarks/QUALITY.md, "Class weights
     taken out").
     """
     calibration = fit_calibration(

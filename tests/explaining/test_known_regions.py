@@ -1,7 +1,7 @@
 """Heat maps on images whose class sits in one known quadrant; with shuffled weights they stray.
 
 Every registered network: CANCERNET_ALL_NETWORKS=1 (hours), or `benchmarks/known_regions.py
---backbones`, whose table is in benchmarks/README.md.
+--backbones`, whose table is in benchmarks/VALIDITY.md.
 """
 
 import os
