@@ -1,0 +1,108 @@
+"""What patients left out are judged with: `benchmarks/judged.py` and `kept_scores.py`."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _importable():
+    sys.path.insert(0, str(BENCHMARKS))
+    yield
+    sys.path.remove(str(BENCHMARKS))
+
+
+def judged(seed, patches=60, *, neighbours=None, better=0.0):
+    """Patches of six patients; the scores of class 1 are higher, and rounded, so that some tie."""
+    from judged import Judged
+
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, 2, patches)
+    log_odds = np.round(random.normal((1 + better) * (2 * truth - 1), 1.5), 1)
+    return Judged(
+        patients=np.array([f"p{row % 6}" for row in range(patches)]),
+        truth=truth,
+        score=1 / (1 + np.exp(-log_odds)),
+        called=(log_odds > 0.3).astype(int),
+        cpu_seconds=12.5,
+        neighbours=neighbours,
+        commit="abc",
+    )
+
+
+def test_measures_are_those_of_scikit_learn():
+    from judged import measures
+
+    one = judged(1)
+    rows = np.arange(50)
+    found = measures(one, rows)
+    truth, called = one.truth[rows], one.called[rows]
+    assert found["auc"] == pytest.approx(roc_auc_score(truth, one.score[rows]))
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, called))
+    assert found["f1"] == pytest.approx(f1_score(truth, called))
+
+
+def test_figures_of_one_class_are_undefined():
+    from judged import measures
+
+    one = judged(1)
+    assert all(np.isnan(value) for value in measures(one, np.flatnonzero(one.truth == 1)).values())
+
+
+def test_sparse_patients_are_pooled_and_dense_ones_judged_by_themselves():
+    from judged import figures, measures
+
+    one = judged(2)
+    found = figures(one, ["p0", "p9"])
+    assert found["sparse"] == measures(one, np.flatnonzero(one.patients != "p0"))
+    assert found["dense"] == {"p0": measures(one, np.flatnonzero(one.patients == "p0"))}
+
+
+def test_a_difference_is_that_of_the_same_patients():
+    from judged import intervals
+
+    better = {
+        (fold, seed): judged(10 * fold + seed, better=1.0) for fold in (0, 1) for seed in (1, 2)
+    }
+    same = {(fold, seed): judged(10 * fold + seed) for fold in (0, 1) for seed in (1, 2)}
+    assert intervals(same, same, ["p0"], "dense") == ["+0.000 [+0.000, +0.000]"] * 2
+    for cell in intervals(better, same, ["p0"], "sparse"):
+        mean, least, most = map(
+            float, cell.replace("[", "").replace("]", "").replace(",", "").split()
+        )
+        assert 0 < least < mean < most
+
+
+def test_kept_scores_give_the_same_figures(tmp_path):
+    from judged import figures
+    from kept_scores import keep, kept_files, read
+
+    neighbours = np.arange(60) % 9
+    ways = {"alone": judged(3), "in context": judged(3, neighbours=neighbours, better=0.5)}
+    other = {"alone": judged(4), "in context": judged(4, neighbours=neighbours)}
+    keep(tmp_path, "idc-cancernet", 1, 2, ways)
+    keep(tmp_path, "idc-cancernet", 0, 2, other)
+    keep(tmp_path, "idc-cancernet-fast", 0, 1, {"alone": judged(5)})
+    files = kept_files(tmp_path)
+    assert {recipe: list(seeds) for recipe, seeds in files.items()} == {
+        "idc-cancernet": [2],
+        "idc-cancernet-fast": [1],
+    }
+    found = read(files["idc-cancernet"][2])
+    assert list(found) == [0, 1]
+    for way, before in ways.items():
+        after = found[1][way]
+        assert figures(after, ["p0"]) == figures(before, ["p0"])
+        assert after.score == pytest.approx(before.score, abs=1e-3)
+        assert (after.patients == before.patients).all() and after.commit == "abc"
+    assert (found[1]["in context"].neighbours == neighbours).all()
+    assert found[1]["alone"].neighbours is None
+    assert list(read(files["idc-cancernet-fast"][1])[0]) == ["alone"]
+    keep(tmp_path, "idc-cancernet", 1, 2, other)
+    replaced = read(files["idc-cancernet"][2])
+    assert figures(replaced[1]["alone"], ["p0"]) == figures(other["alone"], ["p0"])
