@@ -40,11 +40,18 @@ def main() -> None:
         folds = set.intersection(*(set(of_recipe) for of_recipe in runs.values()))
         for recipe, of_recipe in runs.items():
             for fold in sorted(folds):
+                if not same_patches(of_recipe[fold]["alone"], runs[recipes[0]][fold]["alone"]):
+                    sys.exit(f"{recipe} and {recipes[0]} were judged on other patches.")
                 for way, judged in of_recipe[fold].items():
                     found[f"{recipe}, {way}"][fold, seed] = judged
     if not found:
         sys.exit(f"No seed was kept of all of {', '.join(recipes)}.")
     print_tables(found, sorted(arguments.dense))
+
+
+def same_patches(one: Judged, other: Judged) -> bool:
+    """Tells whether two networks were judged on the same patches in the same order."""
+    return np.array_equal(one.patients, other.patients) and np.array_equal(one.truth, other.truth)
 
 
 def kept_files(folder: Path) -> dict[str, dict[int, Path]]:

@@ -106,3 +106,13 @@ def test_kept_scores_give_the_same_figures(tmp_path):
     keep(tmp_path, "idc-cancernet", 1, 2, other)
     replaced = read(files["idc-cancernet"][2])
     assert figures(replaced[1]["alone"], ["p0"]) == figures(other["alone"], ["p0"])
+
+
+def test_scores_of_other_patches_are_not_compared(tmp_path, monkeypatch):
+    import kept_scores
+
+    kept_scores.keep(tmp_path, "idc-cancernet", 0, 1, {"alone": judged(3)})
+    kept_scores.keep(tmp_path, "idc-cancernet-fast", 0, 1, {"alone": judged(4)})
+    monkeypatch.setattr(sys, "argv", ["kept_scores.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match="were judged on other patches"):
+        kept_scores.main()
