@@ -34,18 +34,20 @@ def main() -> None:
     if missing := [recipe for recipe in recipes if recipe not in files]:
         sys.exit(f"{arguments.folder} has no scores of {', '.join(missing)}.")
     shared = set.intersection(*(set(files[recipe]) for recipe in recipes))
-    found: Found = defaultdict(dict)
-    for seed in sorted(shared & set(arguments.seeds or shared)):
-        runs = {recipe: read(files[recipe][seed]) for recipe in recipes}
-        folds = set.intersection(*(set(of_recipe) for of_recipe in runs.values()))
-        for recipe, of_recipe in runs.items():
-            for fold in sorted(folds):
-                if not same_patches(of_recipe[fold]["alone"], runs[recipes[0]][fold]["alone"]):
-                    sys.exit(f"{recipe} and {recipes[0]} were judged on other patches.")
-                for way, judged in of_recipe[fold].items():
-                    found[f"{recipe}, {way}"][fold, seed] = judged
-    if not found:
+    seeds = sorted(shared & set(arguments.seeds or shared))
+    if not seeds:
         sys.exit(f"No seed was kept of all of {', '.join(recipes)}.")
+    runs = {(recipe, seed): read(files[recipe][seed]) for recipe in recipes for seed in seeds}
+    folds = set.intersection(*map(set, runs.values()))
+    if left_out := set.union(*map(set, runs.values())) - folds:
+        print(f"Not kept of all, and left out: folds {sorted(left_out)}", file=sys.stderr)
+    found: Found = defaultdict(dict)
+    for (recipe, seed), of_run in runs.items():
+        for fold in sorted(folds):
+            if not same_patches(of_run[fold]["alone"], runs[recipes[0], seeds[0]][fold]["alone"]):
+                sys.exit(f"{recipe} and {recipes[0]} were judged on other patches.")
+            for way, judged in of_run[fold].items():
+                found[f"{recipe}, {way}"][fold, seed] = judged
     print_tables(found, sorted(arguments.dense))
 
 
