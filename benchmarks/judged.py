@@ -83,10 +83,15 @@ def print_tables(found: Found, dense: list[str]) -> None:
 
 
 def by_seed(found: Found) -> Found:
-    rows: Found = defaultdict(dict)
+    """Returns the rows of each seed by itself; a name says which folds it has, if not all."""
+    rows: Found = {}
     for name, runs in found.items():
-        for (fold, seed), judged in sorted(runs.items(), key=lambda run: run[0][::-1]):
-            rows[f"{name}, seed {seed}"][fold, seed] = judged
+        folds = {fold for fold, _ in runs}
+        for seed in sorted({seed for _, seed in runs}):
+            of_seed = {run: judged for run, judged in runs.items() if run[1] == seed}
+            own = sorted(fold for fold, _ in of_seed)
+            only = "" if len(own) == len(folds) else f", folds {', '.join(map(str, own))}"
+            rows[f"{name}, seed {seed}{only}"] = of_seed
     return rows
 
 
@@ -96,21 +101,20 @@ def print_table(found: Found, dense: list[str]) -> None:
         "| dense, worst: AUC / balanced accuracy | CPU s |\n|---|---|---|---|---|"
     )
     for name, runs in found.items():
-        of_runs = [figures(judged, dense) for judged in runs.values()]
-        sparse = [
-            np.mean([one["sparse"][measure] for one in of_runs])
-            for measure in ("auc", "balanced_accuracy", "f1")
-        ]
-        by_patient = defaultdict(list)
-        for one in of_runs:
+        by_fold, by_patient = defaultdict(list), defaultdict(list)
+        for (fold, _), judged in runs.items():
+            one = figures(judged, dense)
+            by_fold[fold].append(list(one["sparse"].values()))
             for patient, values in one["dense"].items():
                 by_patient[patient].append((values["auc"], values["balanced_accuracy"]))
+        # Seeds first: where a seed lacks a fold, the others still weigh the same.
+        sparse = np.mean([np.mean(values, axis=0) for values in by_fold.values()], axis=0)
         means = np.array([np.mean(values, axis=0) for values in by_patient.values()])
         cells = [
             name,
             *(" / ".join(f"{value:.3f}" for value in row)
               for row in (sparse, means.mean(axis=0), means.min(axis=0))),
-            f"{np.mean([one['cpu_seconds'] for one in of_runs]):.0f}",
+            f"{np.mean([judged.cpu_seconds for judged in runs.values()]):.0f}",
         ]  # fmt: skip
         print(f"| {' | '.join(cells)} |")
 
@@ -157,21 +161,21 @@ def intervals(
     group: str,
 ) -> list[str]:
     """Mean paired differences of AUC and balanced accuracy, each with its 95 % interval."""
-    runs = sorted(set(one) & set(other))
+    own_seeds: dict[int, list[int]] = defaultdict(list)
+    for fold, seed in sorted(set(one) & set(other)):
+        own_seeds[fold].append(seed)
+    seeds = sorted({seed for some in own_seeds.values() for seed in some})
     random = np.random.default_rng(1)
-    seeds, folds = sorted({seed for _, seed in runs}), sorted({fold for fold, _ in runs})
     draws = []
     for draw in range(DRAWS + 1):
-        drawn_seeds = seeds if draw == 0 else random.choice(seeds, len(seeds))
+        drawn_seeds = seeds if draw == 0 else random.choice(seeds, len(seeds)).tolist()
         differences = []
-        for fold in folds:
-            rows = drawn(one[fold, seeds[0]], dense, group, random if draw else None)
-            for seed in drawn_seeds:
-                differences += [
-                    np.subtract(compared(one[fold, seed], some), compared(other[fold, seed], some))
-                    for some in rows
-                    if len(some)
-                ]
+        for fold, own in own_seeds.items():
+            of_fold = [seed for seed in drawn_seeds if seed in own] or own
+            for some in drawn(one[fold, own[0]], dense, group, random if draw else None):
+                pairs = [(one[fold, seed], other[fold, seed]) for seed in of_fold]
+                minus = [np.subtract(compared(a, some), compared(b, some)) for a, b in pairs]
+                differences.append(np.mean(minus, axis=0))
         draws.append(np.nanmean(differences, axis=0))
     low, high = np.nanquantile(draws[1:], (0.025, 0.975), axis=0)
     return [

@@ -37,16 +37,22 @@ def main() -> None:
     seeds = sorted(shared & set(arguments.seeds or shared))
     if not seeds:
         sys.exit(f"No seed was kept of all of {', '.join(recipes)}.")
-    runs = {(recipe, seed): read(files[recipe][seed]) for recipe in recipes for seed in seeds}
-    folds = set.intersection(*map(set, runs.values()))
-    if left_out := set.union(*map(set, runs.values())) - folds:
-        print(f"Not kept of all, and left out: folds {sorted(left_out)}", file=sys.stderr)
+    runs = {
+        recipe: {
+            (fold, seed): ways for seed in seeds for fold, ways in read(files[recipe][seed]).items()
+        }
+        for recipe in recipes
+    }
+    common = sorted(set.intersection(*map(set, runs.values())))
+    if left_out := sorted(set.union(*map(set, runs.values())) - set(common)):
+        print(f"Left out, since not kept of all (fold, seed): {left_out}", file=sys.stderr)
     found: Found = defaultdict(dict)
-    for (recipe, seed), of_run in runs.items():
-        for fold in sorted(folds):
-            if not same_patches(of_run[fold]["alone"], runs[recipes[0], seeds[0]][fold]["alone"]):
+    for recipe, of_recipe in runs.items():
+        for fold, seed in common:
+            first = runs[recipes[0]][fold, seed]["alone"]
+            if not same_patches(of_recipe[fold, seed]["alone"], first):
                 sys.exit(f"{recipe} and {recipes[0]} were judged on other patches.")
-            for way, judged in of_run[fold].items():
+            for way, judged in of_recipe[fold, seed].items():
                 found[f"{recipe}, {way}"][fold, seed] = judged
     print_tables(found, sorted(arguments.dense))
 

@@ -78,6 +78,28 @@ def test_a_difference_is_that_of_the_same_patients():
         assert 0 < least < mean < most
 
 
+def test_a_seed_that_lacks_a_fold_weighs_no_fold_less(capsys):
+    from judged import by_seed, intervals, measures, print_table
+
+    better = {
+        (0, 1): judged(1, better=1.0),
+        (1, 1): judged(2, better=1.0),
+        (1, 2): judged(3, better=1.0),
+    }
+    same = {(0, 1): judged(1), (1, 1): judged(2), (1, 2): judged(3)}
+    rows = np.flatnonzero(same[0, 1].patients != "p0")
+    gains = {
+        run: measures(better[run], rows)["auc"] - measures(same[run], rows)["auc"] for run in same
+    }
+    expected = (gains[0, 1] + (gains[1, 1] + gains[1, 2]) / 2) / 2
+    assert intervals(better, same, ["p0"], "sparse")[0].startswith(f"{expected:+.3f}")
+    assert list(by_seed({"a": same})) == ["a, seed 1", "a, seed 2, folds 1"]
+    print_table({"a": same}, ["p0"])
+    sparse = [measures(judged, rows)["auc"] for judged in same.values()]
+    mean = (sparse[0] + (sparse[1] + sparse[2]) / 2) / 2
+    assert f"| a | {mean:.3f} / " in capsys.readouterr().out
+
+
 def test_kept_scores_give_the_same_figures(tmp_path):
     from judged import figures
     from kept_scores import keep, kept_files, read
