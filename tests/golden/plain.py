@@ -50,6 +50,8 @@ def plain_text(text: str, *, folder: Path, trained: bool = False) -> str:
         found = _LAST_EPOCH.sub(lambda line: re.sub(r" [\d.e-]+", " #", line[0]), found)
         # The width of a column depends on its figures.
         found = re.sub(r"(?<=\S) {2,}", "  ", _FLOAT.sub("#", found))
+        # So do signs of differences, and whether a probability is told as "below" or "above" one.
+        found = re.sub(r"(?:[+−]|\b(?:below|above) )#", "#", found)
     return found + "\n"
 
 

@@ -64,8 +64,8 @@ AUDITS = {
     "ultrasound": ["--audit", "ultrasound-original", "--dataset", "ultrasound",
                    "--report", "ultrasound.audit"],
 }  # fmt: skip
-TRAINING = ["--data", "datasets/idc", "--run", "output/golden", "--epochs", "3", "--batch-size",
-            "8", "--seed", "3", "--precision", "float32", "--learning-rate", "0.05",
+TRAINING = ["--data", "datasets/idc", "--run", "output/golden", "--epochs", "10", "--batch-size",
+            "8", "--seed", "3", "--precision", "float32", "--learning-rate", "0.01",
             "--batch-norm-momentum", "0.5"]  # fmt: skip
 EVALUATIONS = {
     "own-testing-set": ["--subgroups", "sites.csv", "--prevalence", "0.01"],
