@@ -185,6 +185,7 @@ def test_busi_without_masks_near_copies_together_and_two_labels_named(build, bus
     for source in ("benign/benign (3).png", "malignant/malignant (4).png"):
         assert gone[source][0] is Reason.CONTRADICTED
         assert f"left out: {source}: exact duplicate of an image of another class" in err
+    assert "more than one label" not in err, "the only such pair is left out"
     assert facts(tmp_path / "out")["notices"][-1]["kind"] == "disputed"
     assert "groups" in out and "no patient ids" in err
     code, out, _ = build(*busi)
