@@ -186,7 +186,7 @@ SHORT: dict[str, str] = {
     Kind.TESTING_OF_ONE_CLASS: "testing has one class: figures that need both are undefined",
     Kind.CLASSES_WITHOUT_IMAGES: "some classes have no testing image",
     Kind.CLASSES_OF_ONE_PATIENT: "classes of only one {unit} are not judged",
-    Kind.MANY_UNLIKE_TRAINING: "many testing images are unlike the training images",
+    Kind.MANY_UNLIKE_TRAINING: "{share:.1%} of the testing images are unlike the training images",
     Kind.BADLY_CALIBRATED: (
         "on testing the mean probability is {mean:.2f}, but the share of positives is {share:.2f}"
     ),

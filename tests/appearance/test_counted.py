@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from cancernet.measures.assess import ScoreSet, assess_at
-from cancernet.measures.remarks import Kind
+from cancernet.measures.remarks import Kind, short_sentences
 from cancernet.measures.scored import added_up, joined
 from cancernet.report.page import report_page
 from cancernet.report.terminal import text_report
@@ -39,6 +39,11 @@ def test_metrics_have_the_count_and_its_share():
 def test_many_are_warned_of(unlike, warned):
     kinds = [each.kind for each in judged(unlike).remarks]
     assert (Kind.MANY_UNLIKE_TRAINING in kinds) == warned
+
+
+def test_the_warning_has_the_share():
+    told = short_sentences(judged(6).remarks, "patient")
+    assert "2.5 % of the testing images are unlike the training images" in told
 
 
 def test_text_and_report_have_the_count(undrawn):
