@@ -94,10 +94,12 @@ def form_name(spread: float, raised: float | None) -> str:
 
 
 def best_balanced_accuracy(truth: np.ndarray, score: np.ndarray) -> float:
-    positive = truth[np.argsort(-score)] == 1
+    order = np.argsort(-score)
+    positive = truth[order] == 1
     sensitivity = positive.cumsum() / positive.sum()
     specificity = 1 - (~positive).cumsum() / (~positive).sum()
-    return float(((sensitivity + specificity) / 2).max())
+    parted = np.append(np.diff(score[order]) != 0, True)  # no threshold parts equal scores
+    return float(((sensitivity + specificity) / 2)[parted].max())
 
 
 def forms(run: Run, training: Patches, validation: Patches, *tested: Patches):

@@ -79,8 +79,7 @@ def main() -> None:
         for (recipe, fold, seed), run in zip(jobs, pool.map(trained, jobs), strict=True):
             ways = read(run)
             if arguments.keep:
-                name = "-".join([recipe, *flags]).replace("--", "")
-                kept_scores.keep(arguments.keep, name, fold, seed, ways)
+                kept_scores.keep(arguments.keep, file_name(recipe, *flags), fold, seed, ways)
             for way, judged in ways.items():
                 found[f"{recipe}, {way}"][fold, seed] = judged
                 print(json.dumps(figures(judged, dense)), file=sys.stderr)
@@ -121,7 +120,7 @@ def build(source: Path, work: Path, fold: int, dense: list[str]) -> Path:
 
 
 def train(work: Path, data: Path, recipe: str, fold: int, seed: int, flags: list[str]) -> Path:
-    run = work / "-".join(["run", recipe, str(fold), str(seed), *flags]).replace("--", "")
+    run = work / file_name("run", recipe, fold, seed, *flags)
     if (run / "metrics.json").exists():
         return run
     if (run / "checkpoint").exists():
@@ -130,6 +129,11 @@ def train(work: Path, data: Path, recipe: str, fold: int, seed: int, flags: list
         command = ["train_model.py", "--data", data, "--run", run]
         execute(*command, "--recipe", recipe, "--seed", seed, *flags)
     return run
+
+
+def file_name(*parts: object) -> str:
+    """Joins names and flags of `train_model.py`, which lose their dashes."""
+    return "-".join(map(str, parts)).replace("--", "")
 
 
 def execute(*command: object) -> None:

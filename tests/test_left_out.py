@@ -1,4 +1,4 @@
-"""What patients left out are judged with: `benchmarks/judged.py` and `kept_scores.py`."""
+"""What patients left out are judged with, in `benchmarks/`."""
 
 import sys
 from pathlib import Path
@@ -33,6 +33,20 @@ def judged(seed, patches=60, *, neighbours=None, better=0.0):
         neighbours=neighbours,
         commit="abc",
     )
+
+
+@pytest.mark.parametrize(
+    ("truth", "score", "best"),
+    [
+        ([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1], 1.0),
+        ([1, 0, 0], [0.5, 0.5, 0.1], 0.75),  # equal scores are called alike
+        ([1, 0, 1, 0], [0.5, 0.5, 0.5, 0.5], 0.5),
+    ],
+)
+def test_best_balanced_accuracy_in_hindsight(truth, score, best):
+    from context_forms import best_balanced_accuracy
+
+    assert best_balanced_accuracy(np.array(truth), np.array(score)) == best
 
 
 def test_measures_are_those_of_scikit_learn():
