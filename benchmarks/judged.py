@@ -72,13 +72,16 @@ def measures(judged: Judged, rows: np.ndarray) -> dict[str, float]:
     }
 
 
-def print_tables(found: Found, dense: list[str]) -> None:
-    """Prints the rows, each seed by itself if there are several, differences and calibration."""
+def print_tables(found: Found, dense: list[str], minus: str | None = None) -> None:
+    """Prints the rows, each seed by itself if there are several, differences and calibration.
+
+    The differences are those from the row `minus`, or from the first.
+    """
     print_table(found, dense)
     if len({seed for runs in found.values() for _, seed in runs}) > 1:
         print()
         print_table(by_seed(found), dense)
-    print_differences(found, dense)
+    print_differences(found, dense, minus or next(iter(found)))
     print_calibration(found)
 
 
@@ -119,18 +122,19 @@ def print_table(found: Found, dense: list[str]) -> None:
         print(f"| {' | '.join(cells)} |")
 
 
-def print_differences(found: Found, dense: list[str]) -> None:
-    """Prints every row minus the first: paired by fold, seed and patient."""
-    first, *others = found
+def print_differences(found: Found, dense: list[str], minus: str) -> None:
+    """Prints every other row minus this one: paired by fold, seed and patient."""
     print(
-        f"\n| minus {first} | sparse AUC | sparse balanced accuracy | dense AUC "
+        f"\n| minus {minus} | sparse AUC | sparse balanced accuracy | dense AUC "
         "| dense balanced accuracy |\n|---|---|---|---|---|"
     )
-    for name in others:
+    for name in found:
+        if name == minus:
+            continue
         cells = [
             cell
             for group in ("sparse", "dense")
-            for cell in intervals(found[name], found[first], dense, group)
+            for cell in intervals(found[name], found[minus], dense, group)
         ]
         print(f"| {name} | {' | '.join(cells)} |")
 

@@ -1,6 +1,7 @@
 """The tables of `patients_left_out.py` once more, from the scores that it kept.
 
-    python benchmarks/kept_scores.py [benchmarks/left_out] [--recipes NAME ...] [--seeds N ...]
+    python benchmarks/kept_scores.py [benchmarks/left_out] [--recipes NAME ...] [--seeds N ...] \\
+        [--minus ROW]
 
 Training all the networks takes hours of processor time. `patients_left_out.py --keep` stores
 what each of them said of the patches left out, so that anyone can check the tables, compare
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", help="all that are kept, unless given")
     parser.add_argument("--seeds", nargs="+", type=int, help="those that all of them have")
     parser.add_argument("--dense", nargs="+", default=DENSE, help="patients judged one by one")
+    parser.add_argument("--minus", help="row that the others are compared with, not the first")
     arguments = parser.parse_args()
     files = kept_files(arguments.folder)
     recipes = arguments.recipes or list(files)
@@ -54,7 +56,9 @@ def main() -> None:
                 sys.exit(f"{recipe} and {recipes[0]} were judged on other patches.")
             for way, judged in of_recipe[fold, seed].items():
                 found[f"{recipe}, {way}"][fold, seed] = judged
-    print_tables(found, sorted(arguments.dense))
+    if arguments.minus and arguments.minus not in found:
+        sys.exit(f"There is no row {arguments.minus!r}; rows are {', '.join(map(repr, found))}.")
+    print_tables(found, sorted(arguments.dense), arguments.minus)
 
 
 def same_patches(one: Judged, other: Judged) -> bool:
