@@ -169,17 +169,23 @@ def intervals(
     for fold, seed in sorted(set(one) & set(other)):
         own_seeds[fold].append(seed)
     seeds = sorted({seed for some in own_seeds.values() for seed in some})
+    patches = {
+        (fold, str(name)): np.flatnonzero(one[fold, own[0]].patients == name)
+        for fold, own in own_seeds.items()
+        for name in np.unique(one[fold, own[0]].patients)
+        if (name in dense) == (group == "dense")
+    }
+    together = drawn_dense if group == "dense" else drawn_sparse
     random = np.random.default_rng(1)
     draws = []
     for draw in range(DRAWS + 1):
         drawn_seeds = seeds if draw == 0 else random.choice(seeds, len(seeds)).tolist()
         differences = []
-        for fold, own in own_seeds.items():
-            of_fold = [seed for seed in drawn_seeds if seed in own] or own
-            for some in drawn(one[fold, own[0]], dense, group, random if draw else None):
-                pairs = [(one[fold, seed], other[fold, seed]) for seed in of_fold]
-                minus = [np.subtract(compared(a, some), compared(b, some)) for a, b in pairs]
-                differences.append(np.mean(minus, axis=0))
+        for fold, rows in together(patches, random if draw else None):
+            of_fold = [seed for seed in drawn_seeds if seed in own_seeds[fold]] or own_seeds[fold]
+            pairs = [(one[fold, seed], other[fold, seed]) for seed in of_fold]
+            minus = [np.subtract(compared(a, rows), compared(b, rows)) for a, b in pairs]
+            differences.append(np.mean(minus, axis=0))
         draws.append(np.nanmean(differences, axis=0))
     low, high = np.nanquantile(draws[1:], (0.025, 0.975), axis=0)
     return [
@@ -193,12 +199,31 @@ def compared(judged: Judged, rows: np.ndarray) -> tuple[float, float]:
     return found["auc"], found["balanced_accuracy"]
 
 
-def drawn(
-    judged: Judged, dense: list[str], group: str, random: np.random.Generator | None
-) -> list[np.ndarray]:
-    """Returns the patches that are judged together, of patients drawn with replacement."""
-    names = [name for name in np.unique(judged.patients) if (name in dense) == (group == "dense")]
+Patches = dict[tuple[int, str], np.ndarray]
+"""Of each fold and patient tested there, the rows of the patches."""
+
+
+def drawn_sparse(
+    patches: Patches, random: np.random.Generator | None
+) -> list[tuple[int, np.ndarray]]:
+    """Returns folds and the patches pooled there, of patients drawn within the fold."""
+    found = []
+    for fold in dict.fromkeys(fold for fold, _ in patches):
+        names = [name for of, name in patches if of == fold]
+        if random is not None:
+            names = random.choice(names, len(names)).tolist()
+        found.append((fold, np.concatenate([patches[fold, name] for name in names])))
+    return found
+
+
+def drawn_dense(
+    patches: Patches, random: np.random.Generator | None
+) -> list[tuple[int, np.ndarray]]:
+    """Returns folds and the patches of one patient each, drawn over all folds.
+
+    A fold tests one or two dense patients: drawn within it, they would hardly vary.
+    """
+    units = list(patches)
     if random is not None:
-        names = random.choice(names, len(names)).tolist()
-    rows = [np.flatnonzero(judged.patients == name) for name in names]
-    return rows if group == "dense" else [np.concatenate(rows)]
+        units = [units[number] for number in random.integers(len(units), size=len(units))]
+    return [(fold, patches[fold, name]) for fold, name in units]

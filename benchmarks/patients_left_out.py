@@ -17,7 +17,8 @@ The protocol, written down before any setting was chosen by it:
 - A recipe that judges patches in context gives two rows, `alone` and `in context`, each
   at its own operating point.
 - Two rows are compared by paired differences: same patients, same seeds. The interval
-  (95 %) comes from drawing patients, within each fold, and seeds with replacement.
+  (95 %) comes from drawing patients and seeds with replacement: sparse patients within each
+  fold, dense ones over all folds, since a fold tests one or two of them.
 - A setting is kept if its interval lies above 0, or if it costs nothing and harms nothing.
 
 Finished runs in DIR are kept and not trained again, and begun ones are resumed, so that the

@@ -86,10 +86,26 @@ def test_a_difference_is_that_of_the_same_patients():
     same = {(fold, seed): judged(10 * fold + seed) for fold in (0, 1) for seed in (1, 2)}
     assert intervals(same, same, ["p0"], "dense") == ["+0.000 [+0.000, +0.000]"] * 2
     for cell in intervals(better, same, ["p0"], "sparse"):
-        mean, least, most = map(
-            float, cell.replace("[", "").replace("]", "").replace(",", "").split()
-        )
+        mean, least, most = numbers(cell)
         assert 0 < least < mean < most
+
+
+def numbers(cell):
+    return map(float, cell.replace("[", "").replace("]", "").replace(",", "").split())
+
+
+def test_dense_patients_are_drawn_over_all_folds():
+    """Of one in each fold, drawn within it, there would be no interval."""
+    from judged import intervals
+
+    better = {(fold, 1): judged(10 * fold, better=1.0) for fold in (0, 1)}
+    same = {(fold, 1): judged(10 * fold) for fold in (0, 1)}
+    gains = [
+        intervals({run: better[run]}, {run: same[run]}, ["p0"], "dense")[0].split()[0]
+        for run in same
+    ]
+    _, *limits = numbers(intervals(better, same, ["p0"], "dense")[0])
+    assert limits == sorted(map(float, gains)) and limits[0] < limits[1]
 
 
 def test_a_seed_that_lacks_a_fold_weighs_no_fold_less(capsys):
