@@ -27,7 +27,7 @@ PRIOR_SLIDES = 4  # whole slides that this expectation counts for
 PRIOR_CURVATURE = 0.05  # of one slide's loss around its best gain and offset, about
 KEPT = (1.0, 0.5, 0.2)  # shares of the patches that a slide is thinned to
 LEAST_AMID = 10  # patches of each class with LEAST_WEIGHT of neighbours, in a whole slide
-RAISE = 0.5  # log odds that the operating point of a whole slide lies above Otsu's threshold
+RAISE = 0.75  # log odds that the operating point of a whole slide lies above Otsu's threshold
 
 
 def judge_in_context(
