@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", help="all that are kept, unless given")
     parser.add_argument("--seeds", nargs="+", type=int, help="those that all of them have")
     parser.add_argument("--dense", nargs="+", default=DENSE, help="patients judged one by one")
-    parser.add_argument("--minus", help="row that the others are compared with, not the first")
+    parser.add_argument("--minus", help="row to compare the others with (default: the first)")
     arguments = parser.parse_args()
     files = kept_files(arguments.folder)
     recipes = arguments.recipes or list(files)

@@ -73,15 +73,15 @@ def build_and_tell(settings: BuildSettings) -> "Outcome":
 
     announced: set[str] = set()
 
-    def announce(notices: Sequence[Notice], leaks: Sequence[Leak], kept: NoticeKind) -> None:
-        told = [notice for notice in notices if notice.kind is not kept]
+    def announce(notices: Sequence[Notice], leaks: Sequence[Leak], untold: NoticeKind) -> None:
+        told = [notice for notice in notices if notice.kind is not untold]
         for text in [*map(say_notice, told), say_leaks(leaks)]:
             if text and text not in announced:
                 announced.add(text)
                 alert(f"warning: {text}", YELLOW)
 
     # How many look alike under two labels is known when exact copies of this kind are left out.
-    outcome = build(settings, announce=functools.partial(announce, kept=NoticeKind.TWO_LABELS))
+    outcome = build(settings, announce=functools.partial(announce, untold=NoticeKind.TWO_LABELS))
     # Once more: the files that had to be left out may have changed the numbers. Those under two
     # labels are named one by one instead.
     announce(outcome.facts.notices, (), NoticeKind.DISPUTED)
