@@ -72,7 +72,7 @@ def main() -> None:
                 without_tumour[name].append(1 - float(called.mean()))
             found[name][fold, number if "--" in folder.name else run.record.config["seed"]] = judged
     print_table(found, sorted(arguments.dense))
-    print_differences(found, sorted(arguments.dense), next(iter(found)))
+    print_differences(found, sorted(arguments.dense))
     print("\n| dense slides with the tumour left out | specificity, mean | worst |\n|---|---|---|")
     for name, values in without_tumour.items():
         print(f"| {name} | {np.mean(values):.3f} | {min(values):.3f} |")

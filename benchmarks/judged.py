@@ -73,15 +73,12 @@ def measures(judged: Judged, rows: np.ndarray) -> dict[str, float]:
 
 
 def print_tables(found: Found, dense: list[str], minus: str | None = None) -> None:
-    """Prints the rows, each seed by itself if there are several, differences and calibration.
-
-    The differences are those from the row `minus`, or from the first.
-    """
+    """Prints the rows, each seed by itself if there are several, differences and calibration."""
     print_table(found, dense)
     if len({seed for runs in found.values() for _, seed in runs}) > 1:
         print()
         print_table(by_seed(found), dense)
-    print_differences(found, dense, minus or next(iter(found)))
+    print_differences(found, dense, minus)
     print_calibration(found)
 
 
@@ -122,8 +119,9 @@ def print_table(found: Found, dense: list[str]) -> None:
         print(f"| {' | '.join(cells)} |")
 
 
-def print_differences(found: Found, dense: list[str], minus: str) -> None:
-    """Prints every other row minus this one: paired by fold, seed and patient."""
+def print_differences(found: Found, dense: list[str], minus: str | None = None) -> None:
+    """Prints every other row minus this one, or the first: paired by fold, seed and patient."""
+    minus = minus or next(iter(found))
     print(
         f"\n| minus {minus} | sparse AUC | sparse balanced accuracy | dense AUC "
         "| dense balanced accuracy |\n|---|---|---|---|---|"

@@ -53,7 +53,7 @@ def main() -> None:
             )
             found[kind][fold, run.record.config["seed"]] = judged
     print_table(found, sorted(arguments.dense))
-    print_differences(found, sorted(arguments.dense), next(iter(found)))
+    print_differences(found, sorted(arguments.dense))
 
 
 def paths_of(folder: Path) -> list[Path]:
