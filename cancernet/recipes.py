@@ -146,7 +146,7 @@ RECIPES: dict[str, Recipe] = {
         trainable=1_233_533,
     ),
     "idc-lite0": Recipe(
-        TrainConfig(**_LITE0, image_size=96, epochs=6, test_time_augmentation="turn"),
+        TrainConfig(**_LITE0, image_size=80, epochs=6, mixup=0.2, test_time_augmentation="turn"),
         total=3_415_586,
         trainable=3_373_570,
     ),
@@ -318,13 +318,17 @@ def first_start(dataset: str, side: int) -> Start:
     if entry is not None and entry.recipe:
         flags = "" if entry.recipe == DEFAULT_RECIPE else f"--recipe {entry.recipe}"
         return Start(flags, recipe(entry.recipe), chosen=False)
+    flags, name = "", DEFAULT_RECIPE
     if packaged_weights() is not None:
-        name = "idc-lite0" if side <= SMALL else "busi-lite0"  # 96 or 224 pixels
-        config = dataclasses.replace(recipe(name), dataset=dataset)
-        return Start(f"--recipe {name} --dataset {dataset}", config, chosen=True)
-    size = min(max(side // 16 * 16, 48), SMALL)
-    config = dataclasses.replace(recipe(DEFAULT_RECIPE), dataset=dataset, image_size=size)
-    return Start(f"--dataset {dataset} --image-size {size}", config, chosen=True)
+        name = "idc-lite0" if side <= SMALL else "busi-lite0"
+        flags = f"--recipe {name} "
+    own = recipe(name)
+    size = own.image_size
+    if size <= SMALL:  # a network for patches takes larger ones as they are
+        size = min(max(side // 16 * 16, size), SMALL)
+    flags += f"--dataset {dataset}" + (f" --image-size {size}" if size != own.image_size else "")
+    config = dataclasses.replace(own, dataset=dataset, image_size=size)
+    return Start(flags, config, chosen=True)
 
 
 def describe_recipes() -> str:

@@ -198,8 +198,9 @@ def test_the_recipe_of_a_data_set_is_for_it(entry):
     [
         ("idc", 50, "", ""),
         ("busi", 500, "--recipe busi-densenet121", "--recipe busi-densenet121"),
-        ("folder", 50, "--recipe idc-lite0 --dataset folder", "--dataset folder --image-size 48"),
-        ("folder", 96, "--recipe idc-lite0 --dataset folder", "--dataset folder --image-size 96"),
+        ("folder", 50, "--recipe idc-lite0 --dataset folder", "--dataset folder"),
+        ("folder", 96, "--recipe idc-lite0 --dataset folder --image-size 96",
+         "--dataset folder --image-size 96"),
         ("folder", 500, "--recipe busi-lite0 --dataset folder",
          "--dataset folder --image-size 128"),
         ("mammography-csv", 224, "--recipe busi-lite0 --dataset mammography-csv",

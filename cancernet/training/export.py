@@ -12,7 +12,6 @@ import io
 import math
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from cancernet.runs import run_folder
 from cancernet.runs.run_record import NetworkFacts
 from cancernet.training.data.batches import PlainBatches
 from cancernet.training.loop.acceleration import accelerate
+from cancernet.training.onnx_graph import channels_first, pool_first
 
 # Largest difference in a probability: about 1e-7 is usual, but a deep network sums so much in
 # another order that 1.7e-4 was seen where it was sure of itself on images that it had learnt by
@@ -178,6 +178,7 @@ def write_onnx(traced: Traced, path: Path) -> None:
     proto = onnx.load(path)
     _put_back(proto.graph, traced.kernels)
     pool_first(proto.graph)
+    channels_first(proto.graph)
     onnx.save(proto, path)
 
 
@@ -216,30 +217,3 @@ def _put_back(graph: onnx.GraphProto, kernels: dict[str, keras.Variable]) -> Non
     for name, kernel in kernels.items():
         values = keras.ops.convert_to_numpy(kernel)
         graph.initializer.append(onnx.numpy_helper.from_array(values, name))
-
-
-def pool_first(graph: onnx.GraphProto) -> None:
-    """Puts each pooling of largest values before the batch normalization that it follows.
-
-    The largest value stays the largest where the scale is not negative, and a quarter as many
-    values are left to normalize: the same answers for a tenth less of the network's time.
-    """
-    makers = {name: node for node in graph.node for name in node.output}
-    scales = {each.name: each for each in graph.initializer}
-    readers = Counter(name for node in graph.node for name in node.input)
-    for later in graph.node:
-        earlier = makers.get(later.input[0]) if later.op_type == "MaxPool" else None
-        if earlier is None or earlier.op_type != "BatchNormalization":
-            continue
-        scale = scales.get(earlier.input[1])
-        rises = scale is not None and (onnx.numpy_helper.to_array(scale) >= 0).all()
-        if not rises or readers[later.input[0]] > 1:
-            continue
-        pool, norm = onnx.NodeProto(), onnx.NodeProto()
-        pool.CopyFrom(later)
-        norm.CopyFrom(earlier)
-        pool.input[0], norm.input[0] = earlier.input[0], earlier.output[0]
-        pool.output[0], norm.output[0] = earlier.output[0], later.output[0]
-        earlier.CopyFrom(pool)
-        later.CopyFrom(norm)
-    del graph.value_info[:]  # shapes that are no longer true

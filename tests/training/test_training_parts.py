@@ -280,44 +280,6 @@ def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
     assert not (tmp_path / "n.onnx").exists()
 
 
-def test_pooling_comes_before_a_normalization_that_rises():
-    """The same answers to the last bit; what turns the order around or has other readers stays."""
-    random = np.random.default_rng(3)
-    nodes, weights, name = [], [], "image"
-    for number, least in enumerate((0.5, -0.5, 0.0, 0.5)):  # of the scales
-        values = random.uniform(0.1, 1, (4, 3)).astype(np.float32)
-        values[0] = [least, 1, 2]
-        given = [f"{number}_{each}" for each in ("scale", "offset", "mean", "variance")]
-        weights += map(onnx.numpy_helper.from_array, values, given)
-        out = f"out_{number}"
-        nodes.append(onnx.helper.make_node("BatchNormalization", [name, *given], [f"n_{number}"]))
-        window = {"kernel_shape": [2, 2], "strides": [2, 2]}
-        nodes.append(onnx.helper.make_node("MaxPool", [f"n_{number}"], [out], **window))
-        name = out
-    nodes.append(onnx.helper.make_node("ReduceMean", ["n_3"], ["mean"], keepdims=0))
-
-    def value(name, shape):
-        return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-
-    outputs = [value(name, [2, 3, 1, 1]), value("mean", [])]
-    graph = onnx.helper.make_graph(nodes, "g", [value("image", [2, 3, 16, 16])], outputs, weights)
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 15)])
-    model.ir_version = 8
-    images = {"image": random.normal(size=(2, 3, 16, 16)).astype(np.float32)}
-
-    def answers():
-        whole = onnxruntime.InferenceSession(
-            model.SerializeToString(), providers=["CPUExecutionProvider"]
-        )
-        return whole.run(None, images)
-
-    before = answers()
-    export.pool_first(model.graph)
-    kinds = [node.op_type[0] for node in model.graph.node]
-    assert "".join(kinds) == "MBBMMBBMR"
-    assert all(map(np.array_equal, before, answers()))
-
-
 def test_large_kernels_go_round_the_conversion_and_are_in_the_file(tmp_path, monkeypatch):
     """What is converted is small; what is written is whole, in one file of one input."""
     image = keras.Input((8, 8, 3))
