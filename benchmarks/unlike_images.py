@@ -1,6 +1,6 @@
 """How often a run warns of images: of unseen patients of its own kind, and of another kind.
 
-    python benchmarks/unlike_images.py REAL_DATA [--pictures FOLDER ...]
+    python benchmarks/unlike_images.py REAL_DATA [--pictures FOLDER ...] [--recipes RECIPE ...]
 
 REAL_DATA holds `idc`, `busi` and `mammography` as downloaded. Each is built; then its patients
 (look-alike groups, sources) are divided into five folds. In turn four of them describe the
@@ -38,11 +38,8 @@ from cancernet.images.formats import SUFFIXES
 from cancernet.images.reading import read_rgb, to_array
 from cancernet.recipes import RECIPES
 
-KINDS = {
-    "idc": "idc-cancernet",
-    "busi": "busi-densenet121",
-    "mammography": "mammography-kernel-cnn",
-}
+KINDS = ("idc", "busi", "mammography")
+USUAL = ("idc-cancernet", "busi-densenet121", "mammography-kernel-cnn")
 FOLDS = 5
 MOST = 4000  # images that describe, as in a training
 SEED = 7
@@ -59,13 +56,13 @@ def main() -> None:
     )
     parser.add_argument("real_data", type=Path)
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="folders")
-    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--recipes", nargs="*", default=USUAL, help="whose input is looked at")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         built = {kind: built_set(arguments.real_data, Path(place), kind) for kind in KINDS}
         others = {**pictures(arguments.pictures), "windows of text": list(windows())}
-        for kind in arguments.kinds:
-            report(kind, built, others)
+        for recipe in arguments.recipes:
+            report(recipe, built, others)
 
 
 def built_set(real_data: Path, place: Path, kind: str) -> tuple[Path, Part]:
@@ -125,11 +122,12 @@ def windows() -> Iterator[Image.Image]:
 
 
 def report(
-    kind: str,
+    recipe: str,
     built: dict[str, tuple[Path, Part]],
     others: dict[str, list[Image.Image]],
 ) -> None:
-    config = RECIPES[KINDS[kind]].settings
+    config = RECIPES[recipe].settings
+    kind = config.dataset
     scaling = {"side": config.image_size, "interpolation": config.interpolation}
     rows, patients = measured(built[kind], **scaling)
     foreign = {name: of_images(images, **scaling) for name, images in others.items()}
@@ -141,7 +139,7 @@ def report(
     names, place = np.unique(patients, return_inverse=True)
     fold_of = (random.permutation(len(names)) % FOLDS)[place]
     told: dict[str, list[float]] = defaultdict(list)
-    print(f"\n## {kind}: {len(rows):,} images of {len(names)} patients\n")
+    print(f"\n## {recipe}: {len(rows):,} images of {len(names)} patients\n")
     print(
         "| fold | unseen images | warned of | patients with more than 5 % |\n|---:|---:|---:|---:|"
     )
