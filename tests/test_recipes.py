@@ -194,27 +194,28 @@ def test_the_recipe_of_a_data_set_is_for_it(entry):
 
 
 @pytest.mark.parametrize(
-    ("dataset", "side", "with_package", "without"),
+    ("dataset", "side", "with_package", "without", "sizes"),
     [
-        ("idc", 50, "", ""),
-        ("busi", 500, "--recipe busi-densenet121", "--recipe busi-densenet121"),
-        ("folder", 50, "--recipe idc-lite0 --dataset folder", "--dataset folder"),
+        ("idc", 50, "", "", (48, 48)),
+        ("busi", 500, "--recipe busi-densenet121", "--recipe busi-densenet121", (256, 256)),
+        ("folder", 50, "--recipe idc-lite0 --dataset folder", "--dataset folder", (80, 48)),
         ("folder", 96, "--recipe idc-lite0 --dataset folder --image-size 96",
-         "--dataset folder --image-size 96"),
+         "--dataset folder --image-size 96", (96, 96)),
         ("folder", 500, "--recipe busi-lite0 --dataset folder",
-         "--dataset folder --image-size 128"),
+         "--dataset folder --image-size 128", (224, 128)),
         ("mammography-csv", 224, "--recipe busi-lite0 --dataset mammography-csv",
-         "--dataset mammography-csv --image-size 128"),
+         "--dataset mammography-csv --image-size 128", (224, 128)),
     ],
 )  # fmt: skip
 def test_a_start_suits_the_data_set_or_its_images(
-    dataset, side, with_package, without, monkeypatch
+    dataset, side, with_package, without, sizes, monkeypatch
 ):
-    for package, flags in ((Path("weights"), with_package), (None, without)):
+    cases = ((Path("weights"), with_package), (None, without))
+    for (package, flags), size in zip(cases, sizes, strict=True):
         monkeypatch.setattr("cancernet.recipes.packaged_weights", lambda found=package: found)
         start = first_start(dataset, side)
         assert start.flags == flags and start.config.dataset == dataset
         assert start.chosen == ("--dataset" in flags)
+        assert start.config.image_size == size
         if start.chosen:
             assert start.config.weights == ("imagenet" if package else "none")
-            assert f"--image-size {start.config.image_size}" in flags or package
