@@ -9,7 +9,7 @@ from PIL import Image
 
 from cancernet.measures.assess import FoldScores, ScoreSet, assess_at
 from cancernet.measures.calls import Calls
-from cancernet.report.figures.summary import draw_summary, examples
+from cancernet.report.figures.summary import COLOURS, draw_summary, examples
 from tests.helpers.evaluation_examples import report_content
 
 
@@ -34,7 +34,7 @@ def test_the_sheet_says_what_was_tested_and_names_nobody(tmp_path):
     shown = examples(content.assessment.calls())[0]
     path = tmp_path / content.assessment.scored["testing"].paths[shown]
     path.parent.mkdir(parents=True)
-    Image.new("RGB", (50, 31), (90, 30, 90)).save(path)
+    Image.new("RGB", (19, 50), (90, 30, 90)).save(path)
     figure = draw_summary(content)
     words = words_of(figure)
     assert tuple(figure.get_size_inches()) == (13.333, 7.5)
@@ -44,8 +44,10 @@ def test_the_sheet_says_what_was_tested_and_names_nobody(tmp_path):
     testing = content.assessment.testing
     assert f"AUC {testing.roc_auc:.3f}" in words
     assert [words.count(each) for each in ("right", "wrong", "unsure")] == [2, 1, 1]
+    verdicts = [text for text in figure.findobj(Text) if text.get_text() in COLOURS]
+    assert len({round(each.get_window_extent().x0) for each in verdicts}) == 1
     # One file is there, and is not stretched.
-    assert [axes.images[0].get_size() for axes in figure.axes[2:] if axes.images] == [(31, 50)]
+    assert [axes.images[0].get_size() for axes in figure.axes[2:] if axes.images] == [(50, 19)]
     assert words.count("not at hand") == 3
     named = [row["patient"] for row in content.assessment.per_patient]
     assert not [word for word in words for name in (*named, ".png") if name in word]

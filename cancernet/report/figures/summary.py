@@ -166,6 +166,7 @@ def _put_example(axes: "Axes", content: ReportContent, verdict: str, place: int 
         axes.text(0.5, 0.5, missing, ha="center", va="center", color=GREY, fontsize=12)
     else:
         axes.imshow(pixels)
+        axes.set_aspect("equal", adjustable="datalim")  # the words beside a narrow image stay put
     beside: Any = {"transform": axes.transAxes, "va": "top"}
     axes.text(1.1, 1, verdict, fontsize=14, weight="bold", color=COLOURS[verdict], **beside)
     axes.text(1.1, 0.77, said, fontsize=11, **beside)
