@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -79,8 +80,8 @@ class _Client(asyncio.Protocol):
         self.ended = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asserted: uvloop's transports are no subclass.
+        self._transport = cast(asyncio.Transport, transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -152,9 +153,11 @@ async def _press(port: int, requests: list[bytes], clients: int, load: Load) -> 
 def press(port: int, requests: list[bytes], clients: int, **ends: float) -> dict[str, float]:
     """Lets clients ask for some `seconds` or `answers`; returns `Load.figures`."""
     load = Load(**ends)
+    pressing = _press(port, requests, clients, load)
     try:
-        from uvloop import run
+        import uvloop
     except ModuleNotFoundError:
-        from asyncio import run
-    run(_press(port, requests, clients, load))
+        asyncio.run(pressing)
+    else:
+        uvloop.run(pressing)
     return load.figures()
