@@ -35,9 +35,9 @@ FLIPS = (Transpose.FLIP_LEFT_RIGHT, Transpose.FLIP_TOP_BOTTOM)
 def resize(image: Image.Image, rng: Rng) -> Image.Image:
     """To 0.5-0.9 or 1.1-2 times the size, both sides alike."""
     scale = rng.uniform(0.5, 0.9) if rng.random() < 0.5 else rng.uniform(1.1, 2.0)
-    size = tuple(max(8, round(side * scale)) for side in image.size)
+    width, height = (max(8, round(side * scale)) for side in image.size)
     kinds = (Resampling.BILINEAR, Resampling.BICUBIC, Resampling.LANCZOS)
-    return image.resize(size, kinds[rng.integers(3)])
+    return image.resize((width, height), kinds[rng.integers(3)])
 
 
 def recompress(image: Image.Image, rng: Rng) -> Image.Image:
@@ -70,7 +70,8 @@ def crop(least: float, most: float) -> Callable[[Image.Image, Rng], Image.Image]
     def cropped(image: Image.Image, rng: Rng) -> Image.Image:
         share = rng.uniform(least, most)
         width, height = (round(side * share) for side in image.size)
-        x, y = rng.integers(0, image.width - width + 1), rng.integers(0, image.height - height + 1)
+        x = int(rng.integers(0, image.width - width + 1))
+        y = int(rng.integers(0, image.height - height + 1))
         part = image.crop((x, y, x + width, y + height))
         return part.resize(image.size, Resampling.BICUBIC) if rng.random() < 0.5 else part
 
@@ -111,7 +112,7 @@ def main() -> None:
         measure(name, paths, origin, arguments)
 
 
-def measure(name: str, paths: list[Path], origin: list[str], arguments) -> None:
+def measure(name: str, paths: list[Path], origin: list[str], arguments: argparse.Namespace) -> None:
     pictures = look_at_pictures(paths)
     alone = find_near_duplicates(paths, pictures=pictures)
     plain = int((~pictures.comparable).sum())
@@ -132,8 +133,8 @@ def measure(name: str, paths: list[Path], origin: list[str], arguments) -> None:
         kind = np.repeat(np.arange(len(kinds)), arguments.planted)
         with tempfile.TemporaryDirectory() as folder:
             planted = [Path(folder) / f"{i}.png" for i in range(len(chosen))]
-            for target, source, place in zip(planted, chosen, kind, strict=True):
-                KINDS[kinds[place]](read_rgb(paths[source]), rng).save(target)
+            for target, source, which in zip(planted, chosen, kind, strict=True):
+                KINDS[kinds[which]](read_rgb(paths[source]), rng).save(target)
             both = joined(pictures, look_at_pictures(planted))
             pairs = find_near_duplicates([*paths, *planted], pictures=both)
         for place, words in enumerate(kinds):
@@ -143,7 +144,12 @@ def measure(name: str, paths: list[Path], origin: list[str], arguments) -> None:
 
 
 def row(
-    pairs: list[Pair], originals: int, chosen: np.ndarray, mine: np.ndarray, related, origin
+    pairs: list[Pair],
+    originals: int,
+    chosen: np.ndarray,
+    mine: np.ndarray,
+    related: np.ndarray,
+    origin: list[str],
 ) -> str:
     made_from = np.concatenate([np.arange(originals), chosen])
     seen = np.concatenate([np.ones(originals, bool), np.zeros(len(chosen), bool)])

@@ -18,6 +18,7 @@ from cancernet.dataset.manifest import Part, read_dataset
 from cancernet.recipes import recipe
 from cancernet.runs.run_folder import MODEL_KERAS, read_run_file
 from cancernet.training.data.batches import plain_batches
+from cancernet.training.data.pixel_cache import Pixels
 from cancernet.training.loop import batch_statistics
 
 
@@ -37,7 +38,7 @@ def main() -> None:
     )
     images = testing[np.arange(len(testing))]
 
-    def judged(name: str, pixels: object = None) -> None:
+    def judged(name: str, pixels: Pixels | None = None) -> None:
         model = keras.models.load_model(arguments.run / MODEL_KERAS, compile=False)
         if pixels is not None:
             batch_statistics.retake_statistics(

@@ -32,7 +32,7 @@ none (*the same, weights out*), all patients together, and intervals over all fo
 import argparse
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from context_forms import Patches, read
@@ -93,7 +93,7 @@ def forms(
     trust = patients / (patients + PRIOR_PATIENTS)
     sign = np.where(validation.truth == 1, 1.0, -1.0)
 
-    def fit(corrected, start: list[float]) -> np.ndarray:
+    def fit(corrected: Callable[..., np.ndarray], start: list[float]) -> np.ndarray:
         return minimize(lambda values: np.logaddexp(0, -sign * corrected(*values)).mean(), start).x
 
     (cold,) = trust * fit(lambda cold: odds * np.exp(-cold), [0.0])
@@ -113,7 +113,7 @@ def judge(
 ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
     """Yields alone and in context: the testing patches' probabilities and neighbours."""
     scaled = raw(run, testing) / temperature
-    context = dataclasses.replace(run.record.context, even=0.0)
+    context = dataclasses.replace(run.context, even=0.0)
     around = context.judge(expit(scaled), testing.places)
     yield "alone", (expit(scaled + offset), around.neighbours)
     yield "in context", (expit(log_odds(around.probability) + offset), around.neighbours)

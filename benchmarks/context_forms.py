@@ -15,6 +15,7 @@ import csv
 import dataclasses
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import log_odds, rule_of
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.runs.run_folder import Run
+from cancernet.scoring.prediction import Prediction
 from cancernet.scoring.predictor import Predictor
 from cancernet.training.context_fit import RAISE, fit_context
 
@@ -70,7 +72,8 @@ def main() -> None:
             for patient in np.unique(alike.patients):
                 called = alike.called[alike.patients == patient]
                 without_tumour[name].append(1 - float(called.mean()))
-            found[name][fold, number if "--" in folder.name else run.record.config["seed"]] = judged
+            seed = number if "--" in folder.name else int(run.record.config["seed"])
+            found[name][fold, seed] = judged
     print_table(found, sorted(arguments.dense))
     print_differences(found, sorted(arguments.dense))
     print("\n| dense slides with the tumour left out | specificity, mean | worst |\n|---|---|---|")
@@ -102,8 +105,10 @@ def best_balanced_accuracy(truth: np.ndarray, score: np.ndarray) -> float:
     return float(((sensitivity + specificity) / 2)[parted].max())
 
 
-def forms(run: Run, training: Patches, validation: Patches, *tested: Patches):
-    """Yields the name of every form of context and what it says of the sets that are tested."""
+def forms(
+    run: Run, training: Patches, validation: Patches, testing: Patches, healthy: Patches
+) -> Iterator[tuple[str, Judged, Judged]]:
+    """Yields the name of every form of context and what it says of both sets that are tested."""
     seconds = json.loads((run.folder / "metrics.json").read_text())["training"]["cpu_seconds"]
     together = [training, validation]
     places = Places(
@@ -116,7 +121,7 @@ def forms(run: Run, training: Patches, validation: Patches, *tested: Patches):
             np.concatenate([each.probability for each in together]),
             np.concatenate([each.truth for each in together]) == 1,
             places,
-            seed=run.record.config["seed"],
+            seed=int(run.record.config["seed"]),
             spread=spread,
             even=float(log_odds(np.array(run.calibration.even([1])))),
         )
@@ -129,7 +134,8 @@ def forms(run: Run, training: Patches, validation: Patches, *tested: Patches):
             form = dataclasses.replace(context, slide_points=own, raised=raised or 0.0)
             yield (
                 form_name(spread, raised),
-                *(judge(form, run, point.threshold, each, seconds) for each in tested),
+                judge(form, run, point.threshold, testing, seconds),
+                judge(form, run, point.threshold, healthy, seconds),
             )
 
 
@@ -152,10 +158,10 @@ def scored_training(run: Run, folder: Path) -> Patches:
     if not kept.exists():
         paths = sorted(folder.rglob("*.png"))
         answers = Predictor(run).predict_many(paths)
-        rows = [
-            (path.name, found.probabilities["1"])
-            for path, found in zip(paths, answers, strict=True)
-        ]
+        rows = []
+        for path, found in zip(paths, answers, strict=True):
+            assert isinstance(found, Prediction), found
+            rows.append((path.name, found.probabilities["1"]))
         with open(kept, "w", newline="") as file:
             csv.writer(file).writerows([("path", "probability_1"), *rows])
     return read(kept)

@@ -21,7 +21,12 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.helpers.hostile_parsers import Parser
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -38,7 +43,7 @@ def main() -> int:
         return by_format(BY_FORMAT, arguments.images, arguments.seed, arguments.only)
     wanted = [p for p in PARSERS if not arguments.only or any(o in p.name for o in arguments.only)]
     tried: collections.Counter[str] = collections.Counter()
-    slowest: collections.Counter[str] = collections.Counter()
+    slowest: dict[str, float] = collections.defaultdict(float)
     faults: dict[str, dict[str, str]] = collections.defaultdict(dict)
     end = time.monotonic() + 60 * arguments.minutes
     turn = arguments.seed
@@ -58,7 +63,7 @@ def main() -> int:
     return 1 if any(faults.values()) else 0
 
 
-def by_format(parsers, images, seed, only) -> int:
+def by_format(parsers: Mapping[str, "Parser"], images: int, seed: int, only: list[str]) -> int:
     """Tries as many damaged files of each format; prints a table."""
     found = 0
     print(f"before the first: {peak_memory():.0f} MB\n")
@@ -69,8 +74,10 @@ def by_format(parsers, images, seed, only) -> int:
     for kind, parser in parsers.items():
         if only and not any(name in kind for name in only):
             continue
-        tried, slowest, turn = collections.Counter(), collections.Counter(), seed
-        faults = collections.defaultdict(dict)
+        tried: collections.Counter[str] = collections.Counter()
+        slowest: dict[str, float] = collections.defaultdict(float)
+        faults: dict[str, dict[str, str]] = collections.defaultdict(dict)
+        turn = seed
         while tried[kind] < images:
             one_round(parser, turn, tried, slowest, faults)
             turn += 1
@@ -110,13 +117,19 @@ def limit_memory(size: float) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (int(size), int(size)))
 
 
-def one_round(parser, turn, tried, slowest, faults) -> None:
+def one_round(
+    parser: "Parser",
+    turn: int,
+    tried: collections.Counter[str],
+    slowest: dict[str, float],
+    faults: dict[str, dict[str, str]],
+) -> None:
     """Tries a hundred inputs; notes faults by the place they come from and goes on."""
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
     from tests.helpers.hostile_watch import watched
 
-    def attempt(value) -> None:
+    def attempt(value: Any) -> None:
         tried[parser.name] += 1
         started = time.process_time()  # whatever else the machine does
         try:

@@ -20,8 +20,10 @@ rare positives (12 in 30 patients) no interval of sensitivity and balanced accur
 """
 
 import argparse
+import dataclasses
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,53 +38,66 @@ from cancernet.measures.metrics import METRICS
 
 THRESHOLD = 0.4
 METHODS = ("report", "percentile", "bca")
+PATCHES = 40  # of a patient, about
 
 
-def draw_patients(generator, patients, *, patches=40, separation=2.6, one_class=False, rare=False):
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What the patients are like; the separation of the classes is in log odds."""
+
+    separation: float
+    one_class: bool
+    rare: bool
+
+
+def draw_patients(
+    generator: np.random.Generator, patients: int, kind: Kind
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws one study: truth, score, patient of every patch."""
-    sizes = np.maximum(4, generator.lognormal(np.log(patches), 0.6, patients)).astype(int)
+    sizes = np.maximum(4, generator.lognormal(np.log(PATCHES), 0.6, patients)).astype(int)
     patient = np.repeat(np.arange(patients), sizes)
-    if one_class:
+    if kind.one_class:
         share = (np.arange(patients) % 2).astype(float)
     else:
         share = generator.beta(1.2, 3.0, patients)
     truth = generator.random(len(patient)) < share[patient]
-    if rare:  # one positive patch, in two patients of five
+    if kind.rare:  # one positive patch, in two patients of five
         first = np.diff(patient, prepend=-1) > 0
         truth = first & (generator.random(patients) < 0.4)[patient]
     shift = generator.normal(0, 0.8, patients)[patient]
     # Tumours differ too: a patient's positives have a shift of their own.
     own = generator.normal(0, 0.6, patients)[patient]
     noise = generator.normal(0, 1.2, len(patient))
-    odds = -0.58 * separation + shift + truth * (separation + own) + noise
+    odds = -0.58 * kind.separation + shift + truth * (kind.separation + own) + noise
     return truth.astype(int), 1 / (1 + np.exp(-odds)), patient
 
 
-def true_values(**kind):
+def true_values(kind: Kind) -> dict[str, float]:
     """Judges 40,000 patients as one population."""
-    truth, score, patient = draw_patients(np.random.default_rng(1), 40_000, **kind)
+    truth, score, patient = draw_patients(np.random.default_rng(1), 40_000, kind)
     sums = Calls(truth, score, THRESHOLD, np.zeros(len(patient)))
     found = judge_weighted(sums, np.ones((1, 1), np.int64))
     return {name: values[0] for name, values in found.items()}
 
 
-def limits_by_method(sums, resamples, seed):
+def limits_by_method(
+    sums: Calls, resamples: int, seed: int
+) -> dict[str, Mapping[str, Iterable[float]]]:
     """Returns {method: {metric: (low, high)}} from the same draws."""
     patients = len(sums.counts)
     everybody = np.ones((1, patients), np.int64)
     draws = judge_weighted(sums, draw_weights(strata(sums), resamples, seed))
     once = judge_weighted(sums, everybody)
     without_one = judge_weighted(sums, everybody - np.eye(patients, dtype=np.int64))
-    found = {method: {} for method in METHODS}
-    found["report"] = limits_of(sums, once, draws)
+    percentile, bca = {}, {}
     for name in METRICS:
-        found["percentile"][name] = np.nanquantile(draws[name], (0.025, 0.975))
+        percentile[name] = np.nanquantile(draws[name], (0.025, 0.975))
         tails = corrected_tails(once[name][0], draws[name], without_one[name])
-        found["bca"][name] = np.nanquantile(draws[name], tails)
-    return found
+        bca[name] = np.nanquantile(draws[name], tails)
+    return {"report": limits_of(sums, once, draws), "percentile": percentile, "bca": bca}
 
 
-def corrected_tails(value, draws, without_one):
+def corrected_tails(value: float, draws: np.ndarray, without_one: np.ndarray) -> np.ndarray:
     """Returns the shares below the limits of a BCa interval (Efron 1987)."""
     spread = np.nanmean(without_one) - without_one[~np.isnan(without_one)]
     scale = 6 * (spread**2).sum() ** 1.5
@@ -93,13 +108,17 @@ def corrected_tails(value, draws, without_one):
     return norm.cdf(bias + shifted / (1 - acceleration * shifted))
 
 
-def coverage(simulations, patients, resamples, **kind):
+def coverage(
+    simulations: int, patients: int, resamples: int, kind: Kind
+) -> tuple[dict[str, float], dict[str, dict[str, tuple[float, float, float]]]]:
     """Returns the truth and per method and metric (share covering, width, without)."""
-    truth_of = true_values(**kind)
+    truth_of = true_values(kind)
     generator = np.random.default_rng(2)
-    outcome = {method: {name: [] for name in METRICS} for method in METHODS}
+    outcome: dict[str, dict[str, list[tuple[bool, float]]]] = {
+        method: {name: [] for name in METRICS} for method in METHODS
+    }
     for simulation in range(simulations):
-        truth, score, patient = draw_patients(generator, patients, **kind)
+        truth, score, patient = draw_patients(generator, patients, kind)
         sums = Calls(truth, score, THRESHOLD, patient)
         for method, limits in limits_by_method(sums, resamples, simulation).items():
             for name, (low, high) in limits.items():
@@ -110,7 +129,7 @@ def coverage(simulations, patients, resamples, **kind):
     }
 
 
-def summarise(rows):
+def summarise(rows: np.ndarray) -> tuple[float, float, float]:
     """Coverage and mean width of the intervals given, and the share not given."""
     given = ~np.isnan(rows[:, 1])
     if not given.any():
@@ -118,7 +137,7 @@ def summarise(rows):
     return rows[given, 0].mean(), rows[given, 1].mean(), 1 - given.mean()
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=1000)
     parser.add_argument("--patients", type=int, default=30)
@@ -128,8 +147,8 @@ def main():
     parser.add_argument("--rare", action="store_true", help="one positive patch in few patients")
     given = parser.parse_args()
     start = time.perf_counter()
-    kind = {"separation": given.separation, "one_class": given.one_class, "rare": given.rare}
-    truth_of, table = coverage(given.simulations, given.patients, given.resamples, **kind)
+    kind = Kind(given.separation, given.one_class, given.rare)
+    truth_of, table = coverage(given.simulations, given.patients, given.resamples, kind)
     error = 1.96 * np.sqrt(0.95 * 0.05 / given.simulations)
     print(
         f"{given.patients} patients, {given.simulations} studies, {given.resamples} resamples, "

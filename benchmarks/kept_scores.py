@@ -84,7 +84,7 @@ def keep(folder: Path, recipe: str, fold: int, seed: int, ways: dict[str, Judged
     folder.mkdir(parents=True, exist_ok=True)
     beside = file.with_suffix(".part")
     with open(beside, "wb") as target:
-        np.savez_compressed(target, **packed(dict(sorted(folds.items()))))
+        np.savez_compressed(target, allow_pickle=False, **packed(dict(sorted(folds.items()))))
     beside.replace(file)
 
 

@@ -105,7 +105,7 @@ def circumstances() -> dict[str, object]:
     }
 
 
-def write(path: Path | None, content: dict[str, object]) -> None:
+def write(path: Path | None, content: Mapping[str, object]) -> None:
     """Writes the figures and their circumstances as JSON."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)

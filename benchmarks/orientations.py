@@ -23,6 +23,7 @@ from cancernet.images.reading import read_rgb, to_array
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import rule_of
 from cancernet.measures.operating_point import choose_operating_point
+from cancernet.runs.run_record import Input
 
 BATCH = 64
 # As cancernet/models/preprocessing.py has them; a test holds those to NumPy.
@@ -37,8 +38,8 @@ def main() -> None:
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(run.folder / "model.onnx", options)
         data = arguments.work / f"data-{fold}"
-        validation, _ = log_odds(session, data / "validation", run.record.config)
-        testing, seconds = log_odds(session, data / "testing", run.record.config)
+        validation, _ = log_odds(session, data / "validation", run.record.input)
+        testing, seconds = log_odds(session, data / "testing", run.record.input)
         (truth, patients), (tested, of) = names(data / "validation"), names(data / "testing")
         for kind, rows in KINDS.items():
             chosen, score = (odds[list(rows)].mean(axis=0) for odds in (validation, testing))
@@ -51,7 +52,7 @@ def main() -> None:
                 called=sigmoid(score) >= point,
                 cpu_seconds=seconds[list(rows)].sum(),
             )
-            found[kind][fold, run.record.config["seed"]] = judged
+            found[kind][fold, int(run.record.config["seed"])] = judged
     print_table(found, sorted(arguments.dense))
     print_differences(found, sorted(arguments.dense))
 
@@ -68,13 +69,13 @@ def names(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def log_odds(
-    session: onnxruntime.InferenceSession, folder: Path, config: dict
+    session: onnxruntime.InferenceSession, folder: Path, scaling: Input
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns log odds (8, n) of IDC in eight orientations, and seconds of each orientation."""
-    side, interpolation = config["image_size"], config["interpolation"]
+    width, height, interpolation = scaling.width, scaling.height, scaling.interpolation
     pixels = np.stack(
         [
-            to_array(read_rgb(path), width=side, height=side, interpolation=interpolation)
+            to_array(read_rgb(path), width=width, height=height, interpolation=interpolation)
             for path in paths_of(folder)
         ]
     )

@@ -69,6 +69,7 @@ def enlarge(source: Path, folder: Path, size: int) -> int:
             table.writerow(renamed(row, patient, float(np.exp(random.normal(0, NOISE)))))
             patients.add(patient)
     record = open_run(source).record
+    assert record.files is not None, "a finished run vouches for its files"
     files = {**record.files, **vouch_for(folder, [TABLE])}
     write_run_file(folder, dataclasses.replace(record, files=files))
     return len(patients)

@@ -57,23 +57,26 @@ def main() -> None:
 
 
 def place(name: str) -> str:
-    return re.search(r"x\d+_y\d+", name)[0]
+    found = re.search(r"x\d+_y\d+", name)
+    assert found is not None, name
+    return found[0]
 
 
 def prepared(run: Run, path: Path) -> np.ndarray:
-    side = run.record.config["image_size"]
-    size = {"width": side, "height": side, "interpolation": run.record.config["interpolation"]}
-    return to_array(read_rgb(path), **size).astype(np.float32)
+    width, height = run.record.input.width, run.record.input.height
+    interpolation = run.record.input.interpolation
+    pixels = to_array(read_rgb(path), width=width, height=height, interpolation=interpolation)
+    return pixels.astype(np.float32)
 
 
 def expected(run: Run, paths: list[Path], patient: str, pixels: np.ndarray) -> tuple[Found, Found]:
     """What Keras says: alone, and in context by the run's own fit."""
     model = keras.saving.load_model(run.folder / "model.keras", compile=False)
     raw = model.predict(pixels, batch_size=64, verbose=0)
-    alone = run.record.calibration.apply(raw.astype(np.float64))[:, 1]
+    alone = run.calibration.apply(raw.astype(np.float64))[:, 1]
     names = [path.name for path in paths]
-    places = places_of(names, [patient] * len(names), run.record.context.side)
-    judged = run.record.context.judge(alone, places).probability
+    places = places_of(names, [patient] * len(names), run.context.side)
+    judged = run.context.judge(alone, places).probability
     keys = [place(name) for name in names]
     return dict(zip(keys, alone, strict=True)), dict(zip(keys, judged, strict=True))
 
@@ -84,7 +87,7 @@ def ways(
     """Yields each way's name and what it says, alone and in context."""
     session = onnxruntime.InferenceSession(run.folder / "model.onnx")
     answers = np.concatenate([session.run(None, {"image": image[None]})[0] for image in pixels])
-    corrected = run.record.calibration.apply(answers.astype(np.float64))[:, 1]
+    corrected = run.calibration.apply(answers.astype(np.float64))[:, 1]
     yield (
         "model.onnx by itself",
         dict(zip([place(p.name) for p in paths], corrected, strict=True)),
@@ -146,7 +149,7 @@ def of_alone(answer: dict, entry: str) -> Any:
 
 
 def script(name: str, *arguments: object) -> str:
-    command = [sys.executable, ROOT / name, *map(str, arguments)]
+    command = [sys.executable, str(ROOT / name), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         sys.exit(f"{name}: {done.stderr}")

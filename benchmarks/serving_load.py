@@ -6,6 +6,7 @@ The server is one process, the clients are another; both share the machine's cor
 """
 
 import argparse
+import subprocess
 from pathlib import Path
 
 from measured import write
@@ -25,7 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     run = arguments.run.resolve()
     images = [path.read_bytes() for path in sorted(arguments.images.rglob("*.png"))[:200]]
-    figures: dict[str, object] = {}
+    figures: dict[str, dict[str, float]] = {}
     print("| side, clients | requests/s | p50 ms | p99 ms |\n|---|---:|---:|---:|")
     for side in ("plain", "serve.py"):
         port = free_port()
@@ -51,7 +52,9 @@ def main() -> None:
     write(arguments.output, figures)
 
 
-def memory(process, port: int, requests: list[bytes], count: int) -> dict[str, float]:
+def memory(
+    process: subprocess.Popen, port: int, requests: list[bytes], count: int
+) -> dict[str, float]:
     """Resident memory before and after many requests, MiB."""
     before = resident_mebibytes(process)
     press(port, requests, 8, answers=count)

@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +24,10 @@ sys.path.insert(0, str(ROOT))
 from cancernet.runs.run_folder import open_run  # noqa: E402
 from cancernet.scoring.distributed import SpreadPredictor  # noqa: E402
 from cancernet.scoring.inputs import Inputs  # noqa: E402
+from cancernet.scoring.prediction import Failure, Prediction  # noqa: E402
 from cancernet.scoring.predictor import Predictor  # noqa: E402
+
+Answer = Prediction | Failure
 
 
 def main() -> None:
@@ -46,8 +50,7 @@ def main() -> None:
     print(f"images with exactly one row: {len(set(paths))} of {len(paths)} rows")
     print(f"same images in the same order: {paths == [answer.path for answer in alone]}")
     differences = [
-        abs(a.positive_probability - b.positive_probability)
-        for a, b in zip(alone, spread, strict=True)
+        abs(probability(one) - probability(other)) for one, other in zip(alone, spread, strict=True)
     ]
     print(f"largest difference of a probability: {max(differences):.3g}")
 
@@ -62,12 +65,12 @@ def link_patches(source: Path, folder: Path, count: int) -> Path:
     return folder
 
 
-def timed(answers) -> tuple[list, float]:
+def timed(answers: Iterable[Answer]) -> tuple[list[Answer], float]:
     started = time.perf_counter()
     return list(answers), time.perf_counter() - started
 
 
-def killing(answers, predictor: SpreadPredictor, after: int):
+def killing(answers: Iterable[Answer], predictor: SpreadPredictor, after: int) -> Iterator[Answer]:
     """Passes the answers on and kills one worker after so many of them."""
     for number, answer in enumerate(answers):
         if number == after:
@@ -75,6 +78,11 @@ def killing(answers, predictor: SpreadPredictor, after: int):
             os.kill(worker.pid, signal.SIGKILL)
             print(f"killed worker process {worker.pid} after {number} answers", file=sys.stderr)
         yield answer
+
+
+def probability(answer: Answer) -> float:
+    assert isinstance(answer, Prediction), answer
+    return answer.positive_probability
 
 
 def report(name: str, images: int, seconds: float) -> None:

@@ -32,8 +32,8 @@ SMALL = PICTURE[::8, ::8]
 
 def by_tifffile(path: Path) -> None:
     """Writes one file a case."""
-    rgb = {"photometric": "rgb"}
-    cases = {
+    rgb: dict[str, object] = {"photometric": "rgb"}
+    cases: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         "plain": ({}, {}),
         "BigTIFF": ({"bigtiff": True}, {}),
         "big-endian": ({"byteorder": ">"}, {}),
@@ -111,8 +111,8 @@ def told(what: str, path: Path) -> str:
         return str(error).removeprefix(f"{path}").lstrip(": ")
     if found.shape != PICTURE.shape:
         return f"WRONG: {found.shape[1]} x {found.shape[0]} pixels"
-    error = int(np.abs(found.astype(int) - PICTURE).max())
-    return f"read, error {error}" if error <= LOSSY else f"WRONG: error {error}"
+    largest = int(np.abs(found.astype(int) - PICTURE).max())
+    return f"read, error {largest}" if largest <= LOSSY else f"WRONG: error {largest}"
 
 
 def main() -> int:

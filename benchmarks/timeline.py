@@ -46,8 +46,8 @@ def main() -> None:
     own = rounds[str(ROOT)]
     around = [middle(own, AROUND, place) for place in (0, 1)]
     context = [statistics.median(in_context(each, place) for each in own) for place in (0, 1)]
-    found = {"flags": arguments.flags, "rounds": rounds, "around": around, "context": context}
-    write(arguments.json, found)
+    figures = {"flags": arguments.flags, "rounds": rounds, "around": around, "context": context}
+    write(arguments.json, figures)
 
 
 def parse_arguments() -> argparse.Namespace:

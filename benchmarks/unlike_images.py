@@ -37,6 +37,7 @@ from cancernet.dataset.manifest import Part, read_dataset
 from cancernet.images.formats import SUFFIXES
 from cancernet.images.reading import read_rgb, to_array
 from cancernet.recipes import RECIPES
+from cancernet.runs.run_record import Input
 
 KINDS = ("idc", "busi", "mammography")
 USUAL = ("idc-cancernet", "busi-densenet121", "mammography-kernel-cnn")
@@ -128,14 +129,15 @@ def report(
 ) -> None:
     config = RECIPES[recipe].settings
     kind = config.dataset
-    scaling = {"side": config.image_size, "interpolation": config.interpolation}
-    rows, patients = measured(built[kind], **scaling)
-    foreign = {name: of_images(images, **scaling) for name, images in others.items()}
+    side = config.image_size
+    scaling = Input(width=side, height=side, interpolation=config.interpolation)
+    rows, patients = measured(built[kind], scaling)
+    foreign = {name: of_images(images, scaling) for name, images in others.items()}
     random = np.random.default_rng(SEED)
     for other in set(KINDS) - {kind}:
         folder, part = built[other]
         chosen = random.permutation(len(part.paths))[:MOST]
-        foreign[other] = of_files([folder / part.paths[row] for row in chosen], **scaling)
+        foreign[other] = of_files([folder / part.paths[row] for row in chosen], scaling)
     names, place = np.unique(patients, return_inverse=True)
     fold_of = (random.permutation(len(names)) % FOLDS)[place]
     told: dict[str, list[float]] = defaultdict(list)
@@ -154,11 +156,11 @@ def report(
         for name, values in foreign.items():
             told[name].append(float((found.distances(values) > found.threshold).mean()))
         if kind == "idc":
-            for name, values in restained(built[kind], unseen, random, **scaling):
+            for name, values in restained(built[kind], unseen, random, scaling):
                 told[name].append(float((found.distances(values) > found.threshold).mean()))
     print("\n| images | noticed, mean of folds | least |\n|---|---:|---:|")
-    for name, values in told.items():
-        print(f"| {name} | {100 * np.mean(values):.2f} % | {100 * min(values):.2f} % |")
+    for name, of_folds in told.items():
+        print(f"| {name} | {100 * np.mean(of_folds):.2f} % | {100 * min(of_folds):.2f} % |")
 
 
 def described(
@@ -181,12 +183,7 @@ def described(
 
 
 def restained(
-    built: tuple[Path, Part],
-    unseen: np.ndarray,
-    random: np.random.Generator,
-    *,
-    side: int,
-    interpolation: str,
+    built: tuple[Path, Part], unseen: np.ndarray, random: np.random.Generator, scaling: Input
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yields unseen patches as other stains would show them, by their optical density."""
     stains = {
@@ -204,31 +201,29 @@ def restained(
             Image.fromarray((255 * (image / 255) ** np.array(strengths)).astype(np.uint8))
             for image in images
         ]
-        yield name, of_images(changed, side=side, interpolation=interpolation)
+        yield name, of_images(changed, scaling)
 
 
-def measured(
-    built: tuple[Path, Part], *, side: int, interpolation: str
-) -> tuple[np.ndarray, np.ndarray]:
+def measured(built: tuple[Path, Part], scaling: Input) -> tuple[np.ndarray, np.ndarray]:
     folder, part = built
-    paths = [folder / path for path in part.paths]
-    return of_files(paths, side=side, interpolation=interpolation), np.array(part.patients)
+    return of_files([folder / path for path in part.paths], scaling), np.array(part.patients)
 
 
-def of_files(paths: list[Path], *, side: int, interpolation: str) -> np.ndarray:
+def of_files(paths: list[Path], scaling: Input) -> np.ndarray:
     def work(some: list[Path]) -> np.ndarray:
-        return of_images([read_rgb(path) for path in some], side=side, interpolation=interpolation)
+        return of_images([read_rgb(path) for path in some], scaling)
 
     with ThreadPoolExecutor() as pool:
         batches = [paths[start : start + 16] for start in range(0, len(paths), 16)]
         return np.concatenate(list(pool.map(work, batches)))
 
 
-def of_images(images: list[Image.Image], *, side: int, interpolation: str) -> np.ndarray:
+def of_images(images: list[Image.Image], scaling: Input) -> np.ndarray:
+    width, height, interpolation = scaling.width, scaling.height, scaling.interpolation
     pixels = [
-        to_array(image, width=side, height=side, interpolation=interpolation) for image in images
+        to_array(image, width=width, height=height, interpolation=interpolation) for image in images
     ]
-    return measure(np.stack(pixels), np.array([image.size for image in images]))
+    return measure(np.stack(pixels), [image.size for image in images])
 
 
 if __name__ == "__main__":

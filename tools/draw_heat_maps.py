@@ -14,10 +14,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cancernet.dataset.manifest import read_dataset
+from cancernet.dataset.manifest import BuiltDataset, read_dataset
 from cancernet.explaining import METHODS, Explainer, overlay
 from cancernet.images.reading import read_rgb
-from cancernet.runs.run_folder import open_run
+from cancernet.runs.run_folder import Run, open_run
 
 SHOWN = 4
 LONGEST = 1000
@@ -38,7 +38,7 @@ def main() -> None:
     take_slide(run, dataset, arguments.output / "slide_map.png")
 
 
-def draw_heat_maps(explainer, dataset, path: Path) -> None:
+def draw_heat_maps(explainer: Explainer, dataset: BuiltDataset, path: Path) -> None:
     """Testing patches of class 1, evenly taken, with every method beside them."""
     part = dataset.split("testing")
     positive = [p for p, label in zip(part.paths, part.labels, strict=True) if label == 1]
@@ -60,7 +60,7 @@ def draw_heat_maps(explainer, dataset, path: Path) -> None:
     make_small(path)
 
 
-def take_slide(run, dataset, path: Path) -> None:
+def take_slide(run: Run, dataset: BuiltDataset, path: Path) -> None:
     """The run's own map of the testing patient with the most even mixture of both classes."""
     part = dataset.split("testing")
     patients = np.array(part.patients)

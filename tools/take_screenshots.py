@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -48,11 +49,8 @@ def main() -> None:
                 executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
                 args=["--no-sandbox"],
             )
-            for name, width, height, colours in (
-                ("page.png", 1180, 1860, "light"),
-                ("page-narrow.png", 400, 1300, "dark"),
-            ):
-                picture(browser, found[0], arguments, name, (width, height), colours)
+            picture(browser, found[0], arguments, "page.png", (1180, 1860), "light")
+            picture(browser, found[0], arguments, "page-narrow.png", (400, 1300), "dark")
             browser.close()
     finally:
         server.terminate()
@@ -65,7 +63,7 @@ def picture(
     arguments: argparse.Namespace,
     name: str,
     size: tuple[int, int],
-    colours: str,
+    colours: Literal["light", "dark"],
 ) -> None:
     """Takes one picture with images, heat maps and a slide map on the page."""
     page = browser.new_page(

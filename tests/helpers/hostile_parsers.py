@@ -149,7 +149,6 @@ def _run(folder: Path, text: str) -> None:
         run = run_folder.open_run(folder, check=())
         predictor = object.__new__(Predictor)
         predictor.run = run
-        predictor._positive = [run.classes.index(name) for name in run.positive]
         assert run.record.input.width * run.record.input.height <= 10**8
         predictor.prepare(SMALL_IMAGE)
         row = run.calibration.apply(np.full((1, len(run.classes)), 1 / len(run.classes)))

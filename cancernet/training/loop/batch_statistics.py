@@ -19,7 +19,11 @@ from cancernet.training.data.pixel_cache import Pixels
 from cancernet.training.loop.acceleration import FusedBatchNormalization
 
 IMAGES = 8192
-_RANDOM = (keras.layers.Dropout, keras.layers.SpatialDropout2D, keras.layers.GaussianDropout)
+_RANDOM: tuple[type, ...] = (
+    keras.layers.Dropout,
+    keras.layers.SpatialDropout2D,
+    keras.layers.GaussianDropout,
+)
 
 
 def retake_statistics(model: keras.Model, pixels: Pixels, *, batch_size: int, seed: int) -> int:
