@@ -19,7 +19,7 @@ from cancernet.measures.class_measures import validation_measures
 from cancernet.measures.remarks import Kind, remark
 from cancernet.runs.run_folder import HISTORY
 from cancernet.training import export
-from cancernet.training.export import write_verified
+from cancernet.training.export import AT_ONCE, write_verified
 from cancernet.training.loop import checkpoint as checkpoints
 from cancernet.training.loop import fit
 from cancernet.training.loop.callbacks import ValidateAndCheckpoint, write_history
@@ -263,9 +263,18 @@ def test_export_agrees_and_refuses_what_does_not(tmp_path, monkeypatch):
         ]
     )
     model.layers[2].moving_mean.assign([0.1, 0.2, 0.3, 0.4])
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (2 * AT_ONCE + 1, 8, 8, 3), dtype=np.uint8)
+    seen = []
+    run = onnxruntime.InferenceSession.run
+
+    def watched(session, outputs, given):
+        seen.append(len(given["image"]))
+        return run(session, outputs, given)
+
+    monkeypatch.setattr("onnxruntime.InferenceSession.run", watched)
     difference = write_verified(model, "none", tmp_path / "m.keras", tmp_path / "m.onnx", pixels)
     assert 0 <= difference < 1e-6
+    assert seen == [AT_ONCE, AT_ONCE, 1]  # all at once would fill the memory
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras", "m.onnx"]
     operations = {node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node}
     assert "BatchNormalization" in operations  # a product and a sum take longer
