@@ -2,9 +2,11 @@
 
 import dataclasses
 import errno
+import gc
 import os
 import pickle
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -144,6 +146,16 @@ def test_fit_sees_the_same_as_a_loop(dataset):
     assert same(seen, expected[0] + expected[1])
     # Or the end of `fit` waits at times for a thread that tunes.
     assert batches.stream().options().autotune.enabled is False
+
+
+def test_a_stream_that_was_read_keeps_no_images(dataset):
+    """TensorFlow keeps what the stream calls, in cross-validation that of every fold."""
+    batches = training_batches(dataset, settings())
+    assert len(list(batches.stream())) == len(batches)
+    images = weakref.ref(batches)
+    del batches
+    gc.collect()
+    assert images() is None
 
 
 def test_several_steps_at_once_are_the_same_steps(dataset):

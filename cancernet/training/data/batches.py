@@ -7,6 +7,7 @@ batch): a training resumed after epoch 7 sees what it would have seen.
 
 import contextlib
 import copy
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -101,16 +102,20 @@ class PlainBatches(keras.utils.PyDataset):
 
         It asks Python once a batch, and fetches a few ahead in a thread of its own. Keras's
         way from a PyDataset to `tf.data` costs up to a tenth of a step of 32 small images.
+        The stream does not keep the batches: keep them while it is read.
 
         Raises:
             CancerNetError: an image of the first batch cannot be read.
         """
         likes = [(array.dtype, (None, *array.shape[1:])) for array in self[0]]
+        # TensorFlow keeps the function that it calls until the process ends: it must not keep the
+        # images too, or each fold would add its own.
+        content: Any = weakref.proxy(self)
 
         @tf.autograph.experimental.do_not_convert
         def batch(index: Any) -> tuple[Any, ...]:
             kinds = [kind for kind, _ in likes]
-            arrays = tf.numpy_function(lambda number: self[int(number)], [index], kinds)
+            arrays = tf.numpy_function(lambda number: content[int(number)], [index], kinds)
             for array, (_, shape) in zip(arrays, likes, strict=True):
                 array.set_shape(shape)
             return tuple(arrays)
