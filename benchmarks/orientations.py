@@ -19,11 +19,11 @@ import onnxruntime
 from finished_runs import finished_runs, parse_arguments
 from judged import Found, Judged, print_differences, print_table
 
-from cancernet.images.reading import read_rgb, to_array
 from cancernet.measures.calls import Calls
 from cancernet.measures.decisions import rule_of
 from cancernet.measures.operating_point import choose_operating_point
 from cancernet.runs.run_record import Input
+from cancernet.scoring.predictor import prepare
 
 BATCH = 64
 # As cancernet/models/preprocessing.py has them; a test holds those to NumPy.
@@ -72,13 +72,7 @@ def log_odds(
     session: onnxruntime.InferenceSession, folder: Path, scaling: Input
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns log odds (8, n) of IDC in eight orientations, and seconds of each orientation."""
-    width, height, interpolation = scaling.width, scaling.height, scaling.interpolation
-    pixels = np.stack(
-        [
-            to_array(read_rgb(path), width=width, height=height, interpolation=interpolation)
-            for path in paths_of(folder)
-        ]
-    )
+    pixels = np.stack([prepare(path, scaling).pixels for path in paths_of(folder)])
     turned = [np.rot90(pixels, turns, axes=(1, 2)) for turns in range(4)]
     found, seconds = [], []
     for images in (*turned, *(each[:, :, ::-1] for each in turned)):

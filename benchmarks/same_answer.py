@@ -26,8 +26,8 @@ import onnxruntime
 from served import ROOT, free_port, running
 
 from cancernet.context.judge import places_of
-from cancernet.images.reading import read_rgb, to_array
 from cancernet.runs.run_folder import Run, open_run
+from cancernet.scoring.predictor import prepare
 
 SINGLY = 5  # patches that are named one by one
 Found = dict[str, float]  # a patch's place on the slide to its probability of the positive class
@@ -63,10 +63,7 @@ def place(name: str) -> str:
 
 
 def prepared(run: Run, path: Path) -> np.ndarray:
-    width, height = run.record.input.width, run.record.input.height
-    interpolation = run.record.input.interpolation
-    pixels = to_array(read_rgb(path), width=width, height=height, interpolation=interpolation)
-    return pixels.astype(np.float32)
+    return prepare(path, run.record.input).pixels.astype(np.float32)
 
 
 def expected(run: Run, paths: list[Path], patient: str, pixels: np.ndarray) -> tuple[Found, Found]:

@@ -35,9 +35,10 @@ from cancernet.config import SPLITS
 from cancernet.dataset.folds import join_parts
 from cancernet.dataset.manifest import Part, read_dataset
 from cancernet.images.formats import SUFFIXES
-from cancernet.images.reading import read_rgb, to_array
+from cancernet.images.reading import read_rgb
 from cancernet.recipes import RECIPES
 from cancernet.runs.run_record import Input
+from cancernet.scoring.predictor import prepare
 
 KINDS = ("idc", "busi", "mammography")
 USUAL = ("idc-cancernet", "busi-densenet121", "mammography-kernel-cnn")
@@ -219,11 +220,8 @@ def of_files(paths: list[Path], scaling: Input) -> np.ndarray:
 
 
 def of_images(images: list[Image.Image], scaling: Input) -> np.ndarray:
-    width, height, interpolation = scaling.width, scaling.height, scaling.interpolation
-    pixels = [
-        to_array(image, width=width, height=height, interpolation=interpolation) for image in images
-    ]
-    return measure(np.stack(pixels), [image.size for image in images])
+    prepared = [prepare(image, scaling) for image in images]
+    return measure(np.stack([each.pixels for each in prepared]), [each.size for each in prepared])
 
 
 if __name__ == "__main__":
