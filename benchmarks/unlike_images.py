@@ -135,7 +135,7 @@ def report(
     rows, patients = measured(built[kind], scaling)
     foreign = {name: of_images(images, scaling) for name, images in others.items()}
     random = np.random.default_rng(SEED)
-    for other in set(KINDS) - {kind}:
+    for other in (name for name in KINDS if name != kind):  # a set would draw anew each time
         folder, part = built[other]
         chosen = random.permutation(len(part.paths))[:MOST]
         foreign[other] = of_files([folder / part.paths[row] for row in chosen], scaling)
