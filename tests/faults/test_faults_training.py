@@ -10,6 +10,7 @@ copy is what a SIGKILL there would have left. `benchmarks/random_kills.py` kills
 import csv
 import dataclasses
 import datetime
+import errno
 import json
 import os
 import re
@@ -338,6 +339,19 @@ def test_caching_on_a_disk_that_fills_up_or_may_not_be_written(cached, caplog):
     assert "(Permission denied)" in caplog.text
     assert np.array_equal(kept(cached)[np.arange(3)], decoded)
     assert (cached.folder / MANIFEST).exists() and len(list(folder.iterdir())) == 1
+
+
+def test_caching_what_another_has_cached_meanwhile(cached, monkeypatch, caplog):
+    """The third of three tidies up what the second, without the lock, is writing."""
+    write = pixel_cache.write_cache
+
+    def write_and_lose(*given, **named):
+        write(*given, **named)
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(pixel_cache, "write_cache", write_and_lose)
+    assert isinstance(kept(cached), np.memmap)
+    assert not caplog.records
 
 
 def test_caching_twice_at_once(cached):

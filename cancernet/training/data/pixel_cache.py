@@ -111,14 +111,18 @@ def open_pixels(dataset: BuiltDataset, split: str, scaling: Input, *, cache: boo
     kept = map_array(path, shape=shape, dtype=BYTE)
     if kept is not None:
         return kept
+    reason: object = None
     try:
         write_cache(path, decoded, shape, title=f"Decoding {split} images")
     except OSError as error:
         reason = error.strerror or error
-        _log.warning("Images are decoded in every epoch: they cannot be kept (%s)", reason)
-        return decoded
+    # Another process may have written it meanwhile, and have removed what this one had begun.
     kept = map_array(path, shape=shape, dtype=BYTE)
-    return decoded if kept is None else kept
+    if kept is not None:
+        return kept
+    if reason is not None:
+        _log.warning("Images are decoded in every epoch: they cannot be kept (%s)", reason)
+    return decoded
 
 
 def _of_whole(
